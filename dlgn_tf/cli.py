@@ -1,0 +1,61 @@
+"""How every entry point starts and how it ends on a user's mistake."""
+
+import os
+import sys
+
+from absl import app
+from absl import flags
+
+from dlgn_tf.errors import UserError
+
+_HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort")
+
+
+def run(main, name, usage):
+    """Parses the flags, calls `main()` and exits.
+
+    A wrong flag or a `UserError` ends in one line on standard error and exit
+    status 2; `--help` prints `usage` and the flags.
+
+    Args:
+        main: Function without arguments that returns an exit status or None.
+        name: Name of the entry point, such as `dlgn_tf.train`.
+        usage: Text above the list of flags.
+    """
+    # TensorFlow's start-up lines would bury the one line that matters.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    def parse(argv):
+        if any(argument in _HELP for argument in argv[1:]):
+            print(f"{usage}\n\n{_flags_help()}")
+            sys.exit(0)
+        try:
+            rest = flags.FLAGS(argv)
+        except (flags.Error, OSError) as error:
+            fail(name, error)
+        if len(rest) > 1:
+            fail(name, f"Expected flags only. Received: {rest[1]}")
+        return rest
+
+    def guarded(_):
+        try:
+            return main()
+        except UserError as error:
+            fail(name, error)
+
+    app.run(guarded, flags_parser=parse)
+
+
+def fail(name, error):
+    """Prints one line on standard error and exits with status 2."""
+    line = " ".join(str(error).split())
+    print(f"{name}: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _flags_help():
+    """Help on the package's own flags."""
+    by_module = flags.FLAGS.flags_by_module_dict()
+    ours = ("__main__", "dlgn_tf", sys.argv[0])
+    names = [name for name in by_module if name.startswith(ours)]
+    return "\n".join(flags.FLAGS.module_help(name) for name in names)

@@ -1,0 +1,524 @@
+"""The training flags and the frozen `Config` that they become.
+
+Imports neither TensorFlow nor Keras, so that `--help` and a wrong flag answer
+at once. Library code takes a `Config` or plain arguments; only entry points
+read flags.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.recipes import RECIPES
+
+AUGMENTATIONS = ("none", "crop", "flip_crop")
+NORMALIZATIONS = ("dataset", "unit")
+STRATEGIES = ("auto", "single", "mirrored")
+
+# Flags that describe the model, and so must not change within a run directory.
+MODEL_FLAGS = (
+    "model",
+    "dataset",
+    "width",
+    "depth",
+    "kernel_size",
+    "head_width",
+    "pooling",
+    "block",
+    "shortcut",
+    "gate",
+    "gate_beta",
+    "gate_epsilon",
+    "value_input",
+    "normalization",
+)
+ARCHITECTURE_FLAGS = (
+    "width",
+    "depth",
+    "kernel_size",
+    "head_width",
+    "pooling",
+    "block",
+    "shortcut",
+)
+GATE_FLAGS = ("gate", "gate_beta", "gate_epsilon", "value_input")
+
+# Learning rate where --optimizer is not the one of the architecture's recipe.
+_PLAIN_LEARNING_RATE = {"sgd": 0.01, "adam": 0.001}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides what a run does; one field a flag.
+
+    None stands for "has no meaning here": an option that the architecture
+    lacks, the gate of a ReLU network, the momentum of Adam.
+    """
+
+    model: str
+    dataset: str
+    run_dir: str
+    data_dir: str | None
+    download: bool
+    train_examples: int
+    width: int | None
+    depth: int | None
+    kernel_size: int | None
+    head_width: int | None
+    pooling: str | None
+    block: str | None
+    shortcut: str | None
+    gate: str | None
+    gate_beta: float | None
+    gate_epsilon: float | None
+    value_input: str | None
+    normalization: str
+    augmentation: str
+    optimizer: str
+    learning_rates: tuple[float, ...]
+    boundaries: tuple[int, ...]
+    momentum: float | None
+    nesterov: bool | None
+    l2: float
+    batch_size: int
+    train_steps: int
+    seed: int
+    strategy: str
+    steps_per_loop: int
+    log_every: int
+    eval_every: int
+    eval_batch_size: int
+    keep_checkpoints: int
+
+    def architecture_options(self):
+        """Options of the architecture as a dict."""
+        given = {name: getattr(self, name) for name in ARCHITECTURE_FLAGS}
+        return {k: v for k, v in given.items() if v is not None}
+
+    def to_flags(self):
+        """The flags, one a line, that give this very `Config` again."""
+        lines = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None or value == ():
+                continue
+            if isinstance(value, bool):
+                lines.append(f"--{'' if value else 'no'}{field.name}")
+            elif isinstance(value, tuple):
+                lines.append(f"--{field.name}={','.join(map(str, value))}")
+            else:
+                lines.append(f"--{field.name}={value}")
+        return "\n".join(lines) + "\n"
+
+
+def define_flags(flag_values=flags.FLAGS):
+    """Defines the training flags.
+
+    Args:
+        flag_values: `absl.flags.FlagValues` that takes them.
+    """
+    _define_model_flags(flag_values)
+    _define_data_flags(flag_values)
+    _define_training_flags(flag_values)
+    _define_loop_flags(flag_values)
+
+
+def _define_model_flags(values):
+    recipe = "Default: as published for the architecture."
+    flags.DEFINE_string(
+        "model",
+        "c4gap_dlgn",
+        "ARCHITECTURE_FAMILY, one of those that --list_models prints.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "list_models",
+        False,
+        "Print names, parameter counts and descriptions of all models; exit.",
+        flag_values=values,
+    )
+    for name, meaning in (
+        ("width", "Units or filters of the first layers."),
+        ("depth", "Weight layers; convolutions for c1gap to vconv."),
+        ("kernel_size", "Side of the filters of c1gap and c4gap."),
+        ("head_width", "Units of the hidden dense layers of gconv, vconv."),
+    ):
+        flags.DEFINE_integer(
+            name, None, f"{meaning} {recipe}", 1, flag_values=values
+        )
+    for name, choices, meaning in (
+        ("pooling", ["average", "max"], "Pooling of the VGGs."),
+        (
+            "block",
+            ["original", "preactivated", "bottleneck"],
+            "Block of the ResNets.",
+        ),
+        ("shortcut", ["A", "B"], "Shortcut of the ResNets."),
+    ):
+        flags.DEFINE_enum(
+            name, None, choices, f"{meaning} {recipe}", flag_values=values
+        )
+    flags.DEFINE_enum(
+        "gate",
+        None,
+        ["soft", "hard"],
+        "Gate of the gated families: soft, sigmoid(beta q), or hard, 1{q > 0}, "
+        "which passes no gradient: the gating network then keeps its initial "
+        "weights. Default: soft.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "gate_beta",
+        None,
+        "Steepness of the soft gate. Default: 10 (assumed; 4 is the other "
+        "value in use).",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "gate_epsilon",
+        None,
+        "The soft gate is multiplied by 1 + this. Default: 0.",
+        0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "value_input",
+        None,
+        ["image", "ones"],
+        "What the value network sees: DGN(x, x) or DGN(x, 1). Default: image; "
+        "ones for dlgn_sf (assumed).",
+        flag_values=values,
+    )
+
+
+def _define_data_flags(values):
+    flags.DEFINE_string(
+        "dataset",
+        "cifar10",
+        f"One of {', '.join(catalog.DATASETS)}. digits needs no download.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets. Default: ~/tensorflow_datasets.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "download",
+        False,
+        "Let TFDS download and prepare the data set.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "train_examples",
+        None,
+        "Train on the first so many images. Default: all.",
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "normalization",
+        None,
+        list(NORMALIZATIONS),
+        "dataset: (x/255 - mean)/std with the data set's constants; unit: "
+        "x/255. Default: as published for the architecture.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "augmentation",
+        None,
+        list(AUGMENTATIONS),
+        "Of training images: crop pads by 4 and crops at random, flip_crop "
+        "mirrors half of them before. Default: as published for the "
+        "architecture and fit for the data set.",
+        flag_values=values,
+    )
+
+
+def _define_training_flags(values):
+    recipe = "Default: the architecture's recipe (dlgn_tf/recipes.py)."
+    flags.DEFINE_enum(
+        "optimizer", None, ["sgd", "adam"], recipe, flag_values=values
+    )
+    flags.DEFINE_list(
+        "learning_rates",
+        None,
+        "Comma-separated, one more than --boundaries. Default: the recipe's; "
+        "0.001 for adam and 0.01 for sgd where the recipe has the other one.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "boundaries",
+        None,
+        "Comma-separated steps at which the next learning rate takes over. "
+        "Default: those that belong to the learning rates.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "momentum", None, f"Of sgd. {recipe}", 0.0, 1.0, flag_values=values
+    )
+    flags.DEFINE_bool(
+        "nesterov",
+        None,
+        f"Nesterov's momentum for sgd. {recipe}",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "l2",
+        None,
+        "Coefficient of the sum of squared kernels; 1e-4 acts as a weight "
+        f"decay of 2e-4. {recipe}",
+        0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        None,
+        f"Images a step, over all replicas. {recipe}",
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "train_steps",
+        None,
+        f"Steps in all, those of earlier starts included. {recipe}",
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "epochs",
+        None,
+        "Length in passes over the training images, instead of --train_steps.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Initial weights, order of the images and augmentation follow from it.",
+        0,
+        flag_values=values,
+    )
+
+
+def _define_loop_flags(values):
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Where the run is written; one that has checkpoints is continued. "
+        "Default: runs/MODEL-DATASET.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        list(STRATEGIES),
+        "auto: all visible GPUs; single: one device; mirrored: "
+        "MirroredStrategy even over one.",
+        flag_values=values,
+    )
+    for name, default, meaning in (
+        ("steps_per_loop", 50, "Steps between two returns to the host."),
+        ("log_every", 100, "Steps between two points of the training curves."),
+        ("eval_every", 2000, "Steps between evaluations, each a checkpoint."),
+        ("eval_batch_size", 500, "Images a step in evaluation."),
+        ("keep_checkpoints", 3, "How many checkpoints are kept."),
+    ):
+        flags.DEFINE_integer(name, default, meaning, 1, flag_values=values)
+
+
+def read_flags(path):
+    """Reads a flagfile of training flags into a `Config`.
+
+    Raises:
+        UserError: if it cannot be read or holds what cannot work.
+    """
+    values = flags.FlagValues()
+    define_flags(values)
+    flags.DEFINE_string("flagfile", "", "", flag_values=values)
+    try:
+        values(["dlgn_tf", f"--flagfile={path}"])
+    except (flags.Error, OSError) as error:
+        raise UserError(
+            f"Expected a flagfile of training flags. Received: {path}, {error}"
+        ) from error
+    return resolve(values)
+
+
+def resolve(values):
+    """Turns parsed flags into a `Config`, defaults filled in.
+
+    Args:
+        values: `absl.flags.FlagValues` that `define_flags` defined.
+
+    Returns:
+        `Config` without gaps: `to_flags` gives it again.
+
+    Raises:
+        UserError: if the flags name what there is not, or contradict each
+            other.
+    """
+    architecture, family = registry.parse(values.model)
+    dataset = catalog.get(values.dataset)
+    recipe = RECIPES[architecture.recipe]
+    architecture.check_image_shape(dataset.image_shape)
+    batch_size = values.batch_size or recipe.batch_size
+    train_examples = _train_examples(values, dataset)
+    return Config(
+        model=values.model,
+        dataset=values.dataset,
+        run_dir=values.run_dir or f"runs/{values.model}-{values.dataset}",
+        data_dir=values.data_dir,
+        download=values.download,
+        train_examples=train_examples,
+        **_architecture(values, architecture),
+        **_gate(values, family),
+        normalization=values.normalization
+        or ("dataset" if recipe.normalize else "unit"),
+        augmentation=values.augmentation
+        or (dataset.augmentation if recipe.augment else "none"),
+        **_optimizer(values, recipe),
+        l2=recipe.l2 if values.l2 is None else values.l2,
+        batch_size=batch_size,
+        train_steps=_train_steps(values, recipe, train_examples, batch_size),
+        seed=values.seed,
+        strategy=values.strategy,
+        steps_per_loop=values.steps_per_loop,
+        log_every=values.log_every,
+        eval_every=values.eval_every,
+        eval_batch_size=values.eval_batch_size,
+        keep_checkpoints=values.keep_checkpoints,
+    )
+
+
+def _train_examples(values, dataset):
+    count = values.train_examples or dataset.train_examples
+    if count > dataset.train_examples:
+        raise UserError(
+            f"Invalid --train_examples. Expected at most "
+            f"{dataset.train_examples}, the training images of {dataset.name}. "
+            f"Received: {count}"
+        )
+    return count
+
+
+def _architecture(values, architecture):
+    given = {name: values[name].value for name in ARCHITECTURE_FLAGS}
+    resolved = architecture.resolve(given)
+    return {
+        name: resolved[name] if name in architecture.options else None
+        for name in ARCHITECTURE_FLAGS
+    }
+
+
+def _gate(values, family):
+    given = {name: values[name].value for name in GATE_FLAGS}
+    if family == "dnn":
+        _refuse(given, "a ReLU network (family dnn), which gates itself")
+        return given
+    if given["gate"] == "hard":
+        soft = {name: given[name] for name in ("gate_beta", "gate_epsilon")}
+        _refuse(soft, "a hard gate")
+        defaults = {"gate_beta": None, "gate_epsilon": None}
+    else:
+        defaults = {"gate": "soft", "gate_beta": 10.0, "gate_epsilon": 0.0}
+        if given["gate_beta"] is not None and not given["gate_beta"] > 0:
+            raise UserError(
+                "Invalid --gate_beta. Expected a number > 0. "
+                f"Received: {given['gate_beta']}"
+            )
+    defaults["value_input"] = registry.default_value_input(family)
+    return {k: defaults.get(k) if v is None else v for k, v in given.items()}
+
+
+def _refuse(given, what):
+    """Raises a `UserError` if any of these flags was given."""
+    for name, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"--{name} has no effect on {what}. Expected no such flag. "
+                f"Received: --{name}={value}"
+            )
+
+
+def _optimizer(values, recipe):
+    optimizer = values.optimizer or recipe.optimizer
+    rates, boundaries = _schedule(values, recipe, optimizer)
+    momentum, nesterov = values.momentum, values.nesterov
+    if optimizer == "adam":
+        _refuse({"momentum": momentum, "nesterov": nesterov}, "adam")
+    else:
+        momentum = recipe.momentum if momentum is None else momentum
+        nesterov = recipe.nesterov if nesterov is None else nesterov
+        if nesterov and momentum == 0:
+            raise UserError(
+                "--nesterov needs a momentum. Expected --momentum > 0. "
+                "Received: --momentum=0"
+            )
+    return {
+        "optimizer": optimizer,
+        "learning_rates": rates,
+        "boundaries": boundaries,
+        "momentum": momentum,
+        "nesterov": nesterov,
+    }
+
+
+def _schedule(values, recipe, optimizer):
+    if values.learning_rates:
+        rates = _numbers(values.learning_rates, float, "learning_rates")
+        boundaries = ()
+    elif optimizer == recipe.optimizer:
+        rates, boundaries = recipe.learning_rates, recipe.boundaries
+    else:
+        rates, boundaries = (_PLAIN_LEARNING_RATE[optimizer],), ()
+    if values.boundaries:
+        boundaries = _numbers(values.boundaries, int, "boundaries")
+    if list(boundaries) != sorted(set(boundaries)):
+        raise UserError(
+            "Invalid --boundaries. Expected growing steps. "
+            f"Received: {','.join(map(str, boundaries))}"
+        )
+    if len(rates) != len(boundaries) + 1:
+        raise UserError(
+            "Expected one more of --learning_rates than of --boundaries. "
+            f"Received: {len(rates)} and {len(boundaries)}"
+        )
+    return rates, boundaries
+
+
+def _numbers(texts, kind, flag):
+    word = "numbers" if kind is float else "integers"
+    try:
+        numbers = tuple(kind(text) for text in texts)
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(number > 0 for number in numbers):
+        raise UserError(
+            f"Invalid --{flag}. Expected comma-separated {word} > 0. "
+            f"Received: {','.join(texts)}"
+        )
+    return numbers
+
+
+def _train_steps(values, recipe, train_examples, batch_size):
+    if values.train_steps and values.epochs:
+        raise UserError(
+            "Expected --train_steps or --epochs, not both. Received: "
+            f"--train_steps={values.train_steps} --epochs={values.epochs}"
+        )
+    if values.epochs is not None and not values.epochs > 0:
+        raise UserError(
+            f"Invalid --epochs. Expected a number > 0. "
+            f"Received: {values.epochs}"
+        )
+    if values.train_steps:
+        return values.train_steps
+    epochs = values.epochs or recipe.epochs
+    if values.epochs is None and recipe.train_steps:
+        return recipe.train_steps
+    # The last step completes the last pass.
+    return -(-int(epochs * train_examples) // batch_size)

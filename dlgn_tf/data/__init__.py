@@ -1,0 +1,1 @@
+"""Data sets as uint8 arrays, their augmentation and their batches."""

@@ -1,0 +1,171 @@
+"""Batches of training images as a pure function of the step.
+
+`BatchSampler` is NumPy alone; TensorFlow is imported where a `tf.data.Dataset`
+is asked for.
+"""
+
+import functools
+
+import numpy as np
+
+from dlgn_tf.data import augmentation as augmentations
+from dlgn_tf.errors import UserError
+
+# What random numbers are drawn for; no two purposes share a stream.
+_ORDER_STREAM = 0
+_AUGMENTATION_STREAM = 1
+
+# A step reads one epoch or two; threads may be some steps apart.
+_CACHED_ORDERS = 4
+
+
+class BatchSampler:
+    """Draws the batch of any training step, in any order of steps.
+
+    Every epoch is a fresh permutation of all images, and the epochs follow
+    one another without a gap: a batch may take its first images from one and
+    the rest from the next. Nothing is carried from step to step, so training
+    resumes at step `t` by asking for step `t`, and threads may share a sampler.
+
+    Args:
+        image_set: `ImageSet` of at least one image.
+        batch_size: Integer >= 1; may exceed the number of images.
+        seed: Integer in `[0, 2**64)`.
+        augmentation: One of `dlgn_tf.data.augmentation.POLICIES`. Defaults to
+            `"none"`.
+
+    Raises:
+        UserError: if an argument is out of its range.
+    """
+
+    def __init__(self, image_set, batch_size, seed, augmentation="none"):
+        augmentations.check_policy(augmentation)
+        _check(len(image_set) >= 1, "examples", ">= 1", len(image_set))
+        _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
+        _check(0 <= seed < 2**64, "seed", "in [0, 2**64)", seed)
+        self.image_set = image_set
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentation = augmentation
+        self._order = functools.lru_cache(_CACHED_ORDERS)(
+            functools.partial(_draw_order, seed, len(image_set))
+        )
+
+    def batch_at(self, step):
+        """The batch of a step.
+
+        Args:
+            step: Integer >= 0.
+
+        Returns:
+            `(images, labels)`: uint8 array `(batch_size, height, width,
+            channels)` and int32 array `(batch_size,)`.
+
+        Raises:
+            UserError: if `step` is negative.
+        """
+        step = int(step)
+        _check(step >= 0, "step", ">= 0", step)
+        indices = self._indices_at(step)
+        images = augmentations.augment(
+            self.image_set.images[indices],
+            self.augmentation,
+            _generator(self.seed, _AUGMENTATION_STREAM, step),
+        )
+        return images, self.image_set.labels[indices]
+
+    def _indices_at(self, step):
+        """Which images step `step` takes, as an integer array."""
+        examples = len(self.image_set)
+        epoch, begin = divmod(step * self.batch_size, examples)
+        end = begin + self.batch_size
+        parts = [self._order(epoch)[begin:end]]
+        # The next epochs; slicing has cut off what the batch does not reach.
+        while end > examples:
+            epoch, end = epoch + 1, end - examples
+            parts.append(self._order(epoch)[:end])
+        return np.concatenate(parts)
+
+
+def _check(holds, argument, expected, received):
+    if not holds:
+        raise UserError(
+            f"Invalid {argument}. Expected an integer {expected}. "
+            f"Received: {argument}={received}"
+        )
+
+
+def _generator(seed, stream, index):
+    """A generator that nobody else has: one for each triple of integers."""
+    # Philox counts up from the counter's first word; the last one keeps the
+    # streams apart for ever.
+    return np.random.Generator(
+        np.random.Philox(
+            key=np.array([seed, index], np.uint64),
+            counter=np.array([0, 0, 0, stream], np.uint64),
+        )
+    )
+
+
+def _draw_order(seed, examples, epoch):
+    order = _generator(seed, _ORDER_STREAM, epoch).permutation(examples)
+    order.flags.writeable = False
+    return order
+
+
+def train_dataset(sampler, start, stop):
+    """Makes the pipeline of the training steps `start` to `stop - 1`.
+
+    Args:
+        sampler: `BatchSampler`.
+        start: Integer >= 0, the first step.
+        stop: Integer, the step before which it ends.
+
+    Returns:
+        `tf.data.Dataset` of `sampler.batch_at(step)`, in order of the steps:
+        uint8 images `(batch_size, height, width, channels)` and int32 labels
+        `(batch_size,)`, all shapes static.
+    """
+    import tensorflow as tf
+
+    image_shape = sampler.image_set.images.shape[1:]
+
+    def batch_at(step):
+        # Stateless, as it is a pure function: under op determinism a stateful
+        # one would be mapped one step at a time.
+        images, labels = tf.numpy_function(
+            sampler.batch_at, [step], (tf.uint8, tf.int32), stateful=False
+        )
+        images.set_shape((sampler.batch_size, *image_shape))
+        labels.set_shape((sampler.batch_size,))
+        return images, labels
+
+    return (
+        tf.data.Dataset.range(start, stop)
+        .map(batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def test_dataset(image_set, batch_size):
+    """Makes the pipeline of one pass over all images, in their order.
+
+    Args:
+        image_set: `ImageSet`.
+        batch_size: Integer >= 1.
+
+    Returns:
+        `tf.data.Dataset` of uint8 images `(batch, height, width, channels)`
+        and int32 labels `(batch,)`; the last batch holds what is left.
+
+    Raises:
+        UserError: if `batch_size` is not positive.
+    """
+    import tensorflow as tf
+
+    _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
+    return (
+        tf.data.Dataset.from_tensor_slices((image_set.images, image_set.labels))
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )

@@ -1,0 +1,10 @@
+"""The one exception that stands for a mistake of the user."""
+
+
+class UserError(Exception):
+    """A flag, path, data set or shape that cannot work.
+
+    Its text is one line that says what was expected and what came. Entry
+    points print that line and exit non-zero; library callers catch it like any
+    exception.
+    """

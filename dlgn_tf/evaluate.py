@@ -1,0 +1,95 @@
+"""Evaluates a run: python -m dlgn_tf.evaluate --run_dir=RUN_DIR."""
+
+import json
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Evaluates the newest checkpoint of a run over every test image.
+
+  python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits"""
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "Directory of the run.")
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets. Default: that of the run.",
+    )
+    flags.DEFINE_integer(
+        "eval_batch_size", 500, "Images a step.", lower_bound=1
+    )
+    flags.DEFINE_string(
+        "output", None, "File that takes the result as JSON. Default: none."
+    )
+
+
+def main():
+    values = flags.FLAGS
+    if not values.run_dir:
+        raise UserError("Expected --run_dir=RUN_DIR. Received: no --run_dir")
+    config = RunDirectory(values.run_dir).read_config()
+    data_dir = values.data_dir or config.data_dir
+    catalog.check_available(config.dataset, data_dir, download=False)
+
+    result = evaluate(values.run_dir, data_dir, values.eval_batch_size)
+    print(
+        f"{result['model']} at step {result['step']}: test accuracy "
+        f"{result['test_accuracy']:.2%}, {result['errors']} errors in "
+        f"{result['test_images']:,} images of {result['dataset']}, "
+        f"cross-entropy {result['test_classification_loss']:.4f}"
+    )
+    if values.output:
+        with open(values.output, "w") as file:
+            json.dump(result, file, indent=1)
+
+
+def evaluate(run_dir, data_dir=None, batch_size=500):
+    """Evaluates the newest checkpoint of a run over every test image.
+
+    Args:
+        run_dir: Path-like.
+        data_dir: Path-like or None, where prepared TFDS data sets are.
+        batch_size: Integer.
+
+    Returns:
+        Dict of model, dataset, step, test_accuracy, errors, test_images,
+        test_classification_loss (nats).
+
+    Raises:
+        UserError: if the run or its data cannot be found.
+    """
+    from dlgn_tf.data import sources
+    from dlgn_tf.training import loop
+    from dlgn_tf.training import runs
+    from dlgn_tf.training import strategies
+    from dlgn_tf.training.steps import Evaluation
+
+    strategy = strategies.create_strategy("auto")
+    with strategy.scope():
+        model, config, step = runs.load_run(run_dir)
+    _, test_images = sources.load(config.dataset, data_dir, train_examples=1)
+    totals = loop.evaluate_with_progress(
+        Evaluation(model, strategy), test_images, batch_size
+    )
+    return {
+        "model": config.model,
+        "dataset": config.dataset,
+        "step": step,
+        "test_accuracy": 1.0 - totals.error_rate,
+        "errors": totals.errors,
+        "test_images": totals.images,
+        "test_classification_loss": totals.mean_classification_loss,
+    }
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.evaluate", USAGE))

@@ -1,0 +1,8 @@
+"""Keras layers of gated networks, one a file."""
+
+from dlgn_tf.layers.batch_norm import BatchNorm
+from dlgn_tf.layers.gate import Gate
+from dlgn_tf.layers.pixel_normalization import PixelNormalization
+from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
+
+__all__ = ["BatchNorm", "Gate", "PixelNormalization", "SubsampleAndPad"]

@@ -1,0 +1,106 @@
+"""Batch normalisation that is fast on one replica and exact on several."""
+
+import keras
+from keras import ops
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+else:
+    tf = None
+
+_FUSED_DTYPES = ("float16", "bfloat16", "float32")
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class BatchNorm(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` on TensorFlow's fused kernel.
+
+    Computes what the Keras layer computes (the same variables, the same
+    moving averages of the biased variance) and falls back to it wherever the
+    kernel does not serve: inputs that are not rank 4, float64, another
+    backend, or training on several replicas, where the statistics are taken
+    over the global batch.
+
+    Args:
+        momentum: Float in [0, 1]. Weight of the old moving average. Defaults
+            to `0.99`.
+        epsilon: Float > 0. Added to the variance. Defaults to `1e-3`.
+        synchronized: Boolean. Whether several replicas share their batch
+            statistics. Defaults to `True`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Floating tensor, channels last: `(batch, height, width,
+            channels)` or `(batch, channels)`.
+        training: Boolean. Batch statistics if true (and the layer is
+            trainable), moving averages otherwise.
+
+    Returns:
+        Tensor of the shape of `inputs`.
+    """
+
+    def __init__(
+        self, momentum=0.99, epsilon=1e-3, synchronized=True, **kwargs
+    ):
+        super().__init__(
+            momentum=momentum,
+            epsilon=epsilon,
+            synchronized=synchronized and tf is not None,
+            **kwargs,
+        )
+        # Keras knows the option on TensorFlow alone; the layer's own value
+        # must survive a round trip through another backend.
+        self._share_statistics = bool(synchronized)
+
+    def call(self, inputs, training=None, mask=None):
+        use_batch_statistics = bool(training) and self.trainable
+        if mask is not None or not self._kernel_serves(
+            inputs, use_batch_statistics
+        ):
+            return super().call(inputs, training=training, mask=mask)
+        if use_batch_statistics:
+            return self._normalize_by_batch(inputs)
+        outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            ops.convert_to_tensor(self.gamma),
+            ops.convert_to_tensor(self.beta),
+            mean=ops.convert_to_tensor(self.moving_mean),
+            variance=ops.convert_to_tensor(self.moving_variance),
+            epsilon=self.epsilon,
+            is_training=False,
+        )
+        return outputs
+
+    def _kernel_serves(self, inputs, use_batch_statistics):
+        if tf is None or len(inputs.shape) != 4 or self.axis not in (-1, 3):
+            return False
+        if keras.backend.standardize_dtype(inputs.dtype) not in _FUSED_DTYPES:
+            return False
+        if not (self.scale and self.center) or self.renorm:
+            return False
+        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        return not (use_batch_statistics and several and self._share_statistics)
+
+    def _normalize_by_batch(self, inputs):
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            ops.convert_to_tensor(self.gamma),
+            ops.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        # The kernel reports the variance with Bessel's correction, n / (n-1).
+        count = tf.cast(tf.size(inputs) / inputs.shape[-1], variance.dtype)
+        biased_variance = variance * (count - 1) / count
+        _move_average(self.moving_mean, mean, self.momentum)
+        _move_average(self.moving_variance, biased_variance, self.momentum)
+        return outputs
+
+    def get_config(self):
+        config = super().get_config()
+        config["synchronized"] = self._share_statistics
+        return config
+
+
+def _move_average(average, value, momentum):
+    average.assign(average * momentum + value * (1.0 - momentum))

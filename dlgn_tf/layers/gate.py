@@ -1,0 +1,79 @@
+"""The gate: which units are on, as a function of their pre-activations."""
+
+import keras
+from keras import ops
+
+GATES = ("soft", "hard")
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class Gate(keras.layers.Layer):
+    """Turns pre-activations into gates.
+
+    A soft gate is `(1 + epsilon) * sigmoid(beta * q)` and lets gradients flow
+    into the network that made `q`. A hard gate is `1 if q > 0 else 0`, with no
+    gradient; a unit whose pre-activation is exactly 0 is off.
+
+    Source: specs of the DLGN paper (arXiv 2110.03403), section 2; the factor
+    1 + epsilon is that of its predecessor (arXiv 2006.10529), which uses
+    `beta=4, epsilon=0.1`. The value `beta=10` is assumed, not printed there.
+
+    Example:
+
+    >>> Gate("hard")(numpy.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 1.])
+
+    Args:
+        kind: String. `"soft"` or `"hard"`. Defaults to `"soft"`.
+        beta: Float > 0. Steepness of the soft gate. Defaults to `10.0`.
+        epsilon: Float >= 0. The soft gate lies in (0, 1 + epsilon). Defaults
+            to `0.0`.
+
+    Call arguments:
+        preactivations: Floating tensor of any shape.
+
+    Returns:
+        Gates of the same shape and dtype.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, kind="soft", beta=10.0, epsilon=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if kind not in GATES:
+            raise ValueError(
+                "Invalid value for argument `kind`. "
+                f"Expected one of {GATES}. Received: kind={kind!r}"
+            )
+        if not beta > 0:
+            raise ValueError(
+                "Invalid value for argument `beta`. "
+                f"Expected a number > 0. Received: beta={beta}"
+            )
+        if not epsilon >= 0:
+            raise ValueError(
+                "Invalid value for argument `epsilon`. "
+                f"Expected a number >= 0. Received: epsilon={epsilon}"
+            )
+        self.kind = kind
+        self.beta = float(beta)
+        self.epsilon = float(epsilon)
+        self.supports_masking = True
+
+    def call(self, preactivations):
+        if self.kind == "hard":
+            return ops.cast(preactivations > 0, preactivations.dtype)
+        gates = ops.sigmoid(self.beta * preactivations)
+        return gates if self.epsilon == 0 else (1 + self.epsilon) * gates
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        config = {
+            "kind": self.kind,
+            "beta": self.beta,
+            "epsilon": self.epsilon,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,80 @@
+"""Pixels as they are stored, turned into what a network is trained on."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class PixelNormalization(keras.layers.Layer):
+    """Maps pixels in [0, 255] to `(pixels / 255 - mean) / std`.
+
+    Models carry it as their first layer, so that they take stored images
+    (uint8, or floats on the same scale) wherever they are used.
+
+    Args:
+        mean: Float or sequence of floats, one a channel, on the [0, 1] scale.
+            Defaults to `0.0`.
+        std: Float > 0 or sequence of them, on the same scale. Defaults to
+            `1.0`.
+
+    Call arguments:
+        images: uint8 or floating tensor `(..., channels)` in [0, 255].
+
+    Returns:
+        Tensor of the layer's compute dtype and the shape of `images`.
+
+    Raises:
+        ValueError: if a standard deviation is not positive, or the numbers of
+            channels differ.
+    """
+
+    def __init__(self, mean=0.0, std=1.0, **kwargs):
+        # Keras casts only floating inputs on its own; uint8 is cast in call.
+        super().__init__(autocast=False, **kwargs)
+        self.mean = _numbers(mean)
+        self.std = _numbers(std)
+        if min(self.std) <= 0:
+            raise ValueError(
+                "Invalid value for argument `std`. "
+                f"Expected numbers > 0. Received: std={std}"
+            )
+
+    def build(self, input_shape):
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, input_shape[-1]):
+                raise ValueError(
+                    f"Invalid value for argument `{name}`. Expected one "
+                    f"number or {input_shape[-1]}, one for each channel. "
+                    f"Received: {name}={values}"
+                )
+
+    def call(self, images):
+        pixels = ops.cast(images, self.compute_dtype)
+        scale = [1.0 / (255.0 * s) for s in self.std]
+        shift = [m / s for m, s in zip(*self._aligned(), strict=True)]
+        return pixels * ops.convert_to_tensor(
+            scale, self.compute_dtype
+        ) - ops.convert_to_tensor(shift, self.compute_dtype)
+
+    def _aligned(self):
+        channels = max(len(self.mean), len(self.std))
+        return [
+            values * channels if len(values) == 1 else values
+            for values in (self.mean, self.std)
+        ]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "mean": self.mean, "std": self.std}
+
+
+def _numbers(values):
+    try:
+        return [float(value) for value in values]
+    except TypeError:
+        return [float(values)]

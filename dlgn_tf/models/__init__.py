@@ -1,0 +1,1 @@
+"""The zoo: architectures, families, and the models made of them."""

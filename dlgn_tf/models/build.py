@@ -1,0 +1,157 @@
+"""From a model's name to the model."""
+
+import contextlib
+import importlib
+import random
+
+import keras
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import Gate
+from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.models import registry
+from dlgn_tf.models import sites
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.shallow import shallow_gating_network
+
+_GATING_SITES = {
+    "dgn": sites.RecordAndActivate,
+    "dlgn": sites.RecordAndPass,
+}
+
+
+def create_model(
+    name,
+    image_shape=(32, 32, 3),
+    classes=10,
+    *,
+    mean=0.0,
+    std=1.0,
+    gate="soft",
+    beta=10.0,
+    epsilon=0.0,
+    value_input=None,
+    seed=None,
+    **options,
+):
+    """Builds a model of the zoo.
+
+    Example:
+
+    >>> model = create_model("c4gap_dlgn", (8, 8, 1), width=16, seed=0)
+    >>> model(numpy.zeros((2, 8, 8, 1), "uint8")).shape
+    TensorShape([2, 10])
+
+    Args:
+        name: String, ARCHITECTURE_FAMILY, as listed by
+            `dlgn_tf.models.registry.names()`.
+        image_shape: Tuple `(height, width, channels)`.
+        classes: Integer >= 1. Number of logits.
+        mean: Float or sequence, see `PixelNormalization`.
+        std: Float or sequence, see `PixelNormalization`.
+        gate: `"soft"` or `"hard"`, see `Gate`.
+        beta: Float, see `Gate`.
+        epsilon: Float, see `Gate`.
+        value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
+            `"ones"` for dlgn_sf (assumed; the paper does not say) and to
+            `"image"` otherwise.
+        seed: Integer from which all initial weights follow, or None.
+        **options: Options of the architecture, see
+            `dlgn_tf.models.registry.get(name)`; its defaults are as published.
+
+    Returns:
+        `ReLUNetwork` for family dnn, `GatedNetwork` for the others.
+
+    Raises:
+        UserError: if there is no such model or option, or the images are too
+            small for it.
+    """
+    architecture, family = registry.parse(name)
+    options = architecture.resolve(options)
+    architecture.check_image_shape(image_shape)
+    apply = _Applied(architecture, image_shape, classes, options)
+    normalization = PixelNormalization(mean, std, name="normalization")
+    with initial_weights_from(seed):
+        if family == "dnn":
+            site = sites.Activate()
+            network = apply(site, "network")
+            return ReLUNetwork(network, normalization, site.names, name=name)
+        value_sites = sites.MultiplyByGate()
+        gating_network, value_network = _two_networks(
+            apply, family, value_sites
+        )
+        return GatedNetwork(
+            gating_network,
+            value_network,
+            Gate(gate, beta, epsilon, name="gate"),
+            normalization,
+            value_sites.names,
+            value_input or registry.default_value_input(family),
+            name=name,
+        )
+
+
+@contextlib.contextmanager
+def initial_weights_from(seed):
+    """Makes the initial weights of layers made inside follow from `seed`.
+
+    Keras draws the seed of each initialiser that has none from Python's
+    generator, in the order in which layers are made. That generator is put back
+    afterwards, so nothing outside is touched.
+
+    Args:
+        seed: Integer, or None to leave things as they are.
+    """
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+class _Applied:
+    """An architecture with everything but its gate site fixed."""
+
+    def __init__(self, architecture, image_shape, classes, options):
+        module, function = architecture.builder.split(":")
+        self.function = getattr(importlib.import_module(module), function)
+        self.image_shape = tuple(image_shape)
+        self.classes = classes
+        self.options = options
+
+    def __call__(self, site, name):
+        image = keras.Input(self.image_shape, name="image")
+        logits = self.function(image, site, self.classes, **self.options)
+        if isinstance(site, sites.Activate):
+            return keras.Model(image, logits, name=name)
+        if isinstance(site, sites.MultiplyByGate):
+            return keras.Model([image, *site.gates], logits, name=name)
+        # No pre-activation depends on the head, so a model that ends in the
+        # pre-activations has none.
+        return keras.Model(image, site.preactivations, name=name)
+
+
+def _two_networks(apply, family, value_sites):
+    if family in _GATING_SITES:
+        gating_network = apply(_GATING_SITES[family](), "gating_network")
+        return gating_network, apply(value_sites, "value_network")
+    if family != "dlgn_sf":
+        raise UserError(
+            f"Expected a family of {registry.FAMILIES}. Received: {family!r}"
+        )
+    value_network = apply(value_sites, "value_network")
+    shapes = {
+        name: gate.shape[1:]
+        for name, gate in zip(value_sites.names, value_sites.gates, strict=True)
+    }
+    batch_norm = any(isinstance(x, BatchNorm) for x in value_network.layers)
+    gating_network = shallow_gating_network(
+        apply.image_shape, shapes, batch_norm
+    )
+    return gating_network, value_network

@@ -1,0 +1,72 @@
+"""What all models of the zoo have in common."""
+
+import keras
+
+
+class ImageClassifier(keras.Model):
+    """Stored images -> logits, with gates that can be asked for.
+
+    Subclasses are `ReLUNetwork` (one network) and `GatedNetwork` (two). All
+    take images `(batch, height, width, channels)` with pixels in [0, 255],
+    uint8 or floating, of any batch size.
+
+    Attributes:
+        normalization: `PixelNormalization`, the first layer.
+        site_names: List of strings, the gate sites from input to output.
+        image_shape: Tuple `(height, width, channels)`.
+    """
+
+    def __init__(self, normalization, site_names, **kwargs):
+        super().__init__(**kwargs)
+        self.normalization = normalization
+        self.site_names = list(site_names)
+        # The networks inside have their weights from the start.
+        self.built = True
+
+    def preactivations(self, images):
+        """Pre-activations of every gate site in evaluation mode.
+
+        Returns:
+            Dict from site name to tensor `(batch, height, width, filters)` or
+            `(batch, units)`, in the order of the sites.
+        """
+        raise NotImplementedError
+
+    def gates_of(self, preactivations):
+        """Gates of every site, as the network uses them, of the same shapes.
+
+        Args:
+            preactivations: What `preactivations` returned.
+        """
+        raise NotImplementedError
+
+    def gates(self, images):
+        """Gates of every site in evaluation mode, see `preactivations`."""
+        return self.gates_of(self.preactivations(images))
+
+    def _named(self, tensors):
+        return dict(zip(self.site_names, tensors, strict=True))
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            "normalization": _serialize(self.normalization),
+            "site_names": list(self.site_names),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        objects = {
+            name: keras.saving.deserialize_keras_object(
+                value, custom_objects=custom_objects
+            )
+            if isinstance(value, dict)
+            else value
+            for name, value in config.items()
+        }
+        return cls(**objects)
+
+
+def _serialize(layer):
+    return keras.saving.serialize_keras_object(layer)

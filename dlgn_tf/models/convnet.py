@@ -1,0 +1,78 @@
+"""Plain convolutional networks without batch normalisation."""
+
+from keras import layers
+
+
+def conv_gap(x, site, classes, depth=4, width=128, kernel_size=3):
+    """C1GAP, C4GAP: convolutions, global average pooling, dense.
+
+    Every convolution has the same number of filters, stride 1 and zero 'same'
+    padding, so all gates have one shape and can be permuted.
+
+    Source: the DLGN paper (arXiv 2110.03403), section 4. The numbers of filters
+    are assumed (128, from later code of the same group).
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        depth: Integer >= 1. Number of convolutions.
+        width: Integer. Filters of each.
+        kernel_size: Odd integer. Side of each filter.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = _gated_convolutions(x, site, [width] * depth, kernel_size)
+    h = layers.GlobalAveragePooling2D(name="pool")(h)
+    return layers.Dense(classes, name="logits")(h)
+
+
+def gconv(x, site, classes, depth=4, width=64, head_width=256):
+    """GCONV: convolutions, global average pooling, two dense layers, dense.
+
+    Source: the "CNN-GAP" of the neural path kernel paper (arXiv 2006.10529).
+    The second half of the convolutions has twice the filters of the first; the
+    hidden dense layers carry gates of their own.
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        depth: Even integer. Number of convolutions.
+        width: Integer. Filters in the first half.
+        head_width: Integer. Units of the two hidden dense layers.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = _gated_convolutions(x, site, _doubling(depth, width))
+    h = layers.GlobalAveragePooling2D(name="pool")(h)
+    return _dense_head(h, site, classes, head_width)
+
+
+def vconv(x, site, classes, depth=4, width=64, head_width=256):
+    """VCONV: as `gconv`, with the image flattened where that one pools."""
+    h = _gated_convolutions(x, site, _doubling(depth, width))
+    h = layers.Flatten(name="flatten")(h)
+    return _dense_head(h, site, classes, head_width)
+
+
+def _doubling(depth, width):
+    return [width] * (depth // 2) + [2 * width] * (depth - depth // 2)
+
+
+def _gated_convolutions(x, site, filters, kernel_size=3):
+    h = x
+    for index, count in enumerate(filters, start=1):
+        name = f"conv{index}"
+        h = layers.Conv2D(count, kernel_size, padding="same", name=name)(h)
+        h = site(h, name)
+    return h
+
+
+def _dense_head(h, site, classes, width):
+    for index in (1, 2):
+        name = f"dense{index}"
+        h = site(layers.Dense(width, name=name)(h), name)
+    return layers.Dense(classes, name="logits")(h)

@@ -1,0 +1,25 @@
+"""Fully connected networks."""
+
+from keras import layers
+
+
+def fc(x, site, classes, depth=6, width=128):
+    """Flattened image -> (depth - 1) dense layers with gates -> logits.
+
+    Source: the FC network of the neural path kernel paper (arXiv 2006.10529).
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        depth: Integer >= 2. Weight layers, the last one included.
+        width: Integer. Units of a hidden layer.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = layers.Flatten(name="flatten")(x)
+    for index in range(1, depth):
+        name = f"dense{index}"
+        h = site(layers.Dense(width, name=name)(h), name)
+    return layers.Dense(classes, name="logits")(h)

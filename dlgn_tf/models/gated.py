@@ -1,0 +1,125 @@
+"""Two networks in one model: gates from one, values from the other."""
+
+import keras
+from keras import ops
+
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.classifier import _serialize
+
+VALUE_INPUTS = ("image", "ones")
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class GatedNetwork(ImageClassifier):
+    """A deep gated network: DGN, DLGN or DLGN with shallow features.
+
+    The gating network (also: feature network) turns an image into the
+    pre-activations of every gate site; `gate` turns them into gates; the value
+    network (also: weight network) multiplies its own pre-activations by the
+    gates where a ReLU network has its ReLUs. Both are trained through one loss.
+    Frozen gates are `gating_network.trainable = False`.
+
+    Source: the DLGN paper (arXiv 2110.03403), section 3.
+
+    Args:
+        gating_network: Functional `keras.Model`, normalised image -> list of
+            pre-activations, one a gate site.
+        value_network: Functional `keras.Model`, `[image or ones, gates...]` ->
+            logits.
+        gate: `dlgn_tf.layers.Gate`.
+        normalization: `PixelNormalization`.
+        site_names: List of strings.
+        value_input: `"image"`, DGN(x, x) in the paper's notation, or
+            `"ones"`, DGN(x, 1): the value network sees a constant that does
+            not depend on the image.
+
+    Raises:
+        ValueError: if `value_input` is neither of them, or the networks differ
+            in their number of sites.
+    """
+
+    def __init__(
+        self,
+        gating_network,
+        value_network,
+        gate,
+        normalization,
+        site_names,
+        value_input="image",
+        **kwargs,
+    ):
+        super().__init__(normalization, site_names, **kwargs)
+        if value_input not in VALUE_INPUTS:
+            raise ValueError(
+                "Invalid value for argument `value_input`. Expected one of "
+                f"{VALUE_INPUTS}. Received: value_input={value_input!r}"
+            )
+        made, taken = len(gating_network.outputs), len(value_network.inputs) - 1
+        if not made == taken == len(self.site_names):
+            raise ValueError(
+                f"Expected {len(self.site_names)} gate sites in both networks. "
+                f"Received: a gating network with {made} and a value network "
+                f"with {taken}"
+            )
+        self.gating_network = gating_network
+        self.value_network = value_network
+        self.gate = gate
+        self.value_input = value_input
+
+    @property
+    def image_shape(self):
+        return tuple(self.gating_network.input_shape[1:])
+
+    def call(self, images, training=None):
+        pixels = self.normalization(images)
+        gates = [
+            self.gate(q) for q in self.gating_network(pixels, training=training)
+        ]
+        entering = (
+            pixels if self.value_input == "image" else ops.ones_like(pixels)
+        )
+        return self.value_network([entering, *gates], training=training)
+
+    def preactivations(self, images):
+        pixels = self.normalization(images)
+        return self._named(self.gating_network(pixels, training=False))
+
+    def gates_of(self, preactivations):
+        return {name: self.gate(q) for name, q in preactivations.items()}
+
+    def get_config(self):
+        config = {
+            "gating_network": _serialize(self.gating_network),
+            "value_network": _serialize(self.value_network),
+            "gate": _serialize(self.gate),
+            "value_input": self.value_input,
+        }
+        return {**super().get_config(), **config}
+
+
+def copy_weights(source, target):
+    """Copies every layer's weights to the layer of the same name.
+
+    Layers of `source` that `target` lacks are passed over: a gating network has
+    no head. So `copy_weights(value_network, gating_network)` gives the
+    dependent initialisation (DI) of the neural path kernel paper, and copying a
+    trained ReLU network gives learned gates.
+
+    Args:
+        source: `keras.Model`.
+        target: `keras.Model`.
+
+    Raises:
+        ValueError: if `target` has a layer with weights that `source` lacks,
+            or of another shape.
+    """
+    available = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        if not layer.weights:
+            continue
+        if layer.name not in available:
+            raise ValueError(
+                f"Expected a layer {layer.name!r} in the source network. "
+                f"Received: {sorted(available)}"
+            )
+        layer.set_weights(available[layer.name].get_weights())

@@ -1,0 +1,282 @@
+"""What models there are: names, options, counts. Imports nothing heavy.
+
+A model's name is ARCHITECTURE_FAMILY. To add an architecture, write a function
+`(x, site, classes, **options) -> logits` and an entry below; it then has every
+family.
+"""
+
+import dataclasses
+import difflib
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import depths
+
+FAMILIES = {
+    "dnn": "ReLU network",
+    "dgn": "gating network with ReLUs, value network",
+    "dlgn": "linear gating network, value network",
+    "dlgn_sf": "one linear map of the image a gate, value network",
+}
+
+_CHOICES = {
+    "pooling": ("average", "max"),
+    "block": ("original", "preactivated", "bottleneck"),
+    "shortcut": ("A", "B"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """An entry of the zoo.
+
+    Attributes:
+        name: String.
+        description: One line.
+        builder: `"module:function"`, imported when a model is made.
+        options: Options a user may change, with their published values.
+        fixed: Arguments of the builder that make this architecture what it is.
+        recipe: Name of its entry in `dlgn_tf.recipes`.
+        gate_sites: Number of gates layers, with the published options.
+        parameters: Counts for 32x32x3 images, 10 classes and the published
+            options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf).
+        minimum_side: Smallest height and width of an image.
+    """
+
+    name: str
+    description: str
+    builder: str
+    options: dict
+    recipe: str
+    gate_sites: int
+    parameters: tuple[int, int, int]
+    fixed: dict = dataclasses.field(default_factory=dict)
+    minimum_side: int = 1
+
+    def parameter_count(self, family):
+        """Parameters in a family, for the published options."""
+        column = {"dnn": 0, "dgn": 1, "dlgn": 1, "dlgn_sf": 2}[family]
+        return self.parameters[column]
+
+    def resolve(self, given):
+        """All arguments of the builder, the given options in place.
+
+        Args:
+            given: Dict of options; None stands for "as published".
+
+        Raises:
+            UserError: if the architecture has no such option, or not with such
+                a value.
+        """
+        given = {k: v for k, v in given.items() if v is not None}
+        for option, value in given.items():
+            self._check_option(option, value)
+        arguments = {**self.fixed, **self.options, **given}
+        if "vgg" in self.builder:
+            depths.vgg_groups(arguments["depth"])
+        if "resnet" in self.builder:
+            depths.resnet_blocks(
+                arguments["depth"],
+                arguments["block"],
+                arguments.get("widen", 1),
+            )
+        return arguments
+
+    def _check_option(self, option, value):
+        if option not in self.options:
+            raise UserError(
+                f"Option {option} has no effect on {self.name}. Expected one "
+                f"of {sorted(self.options)}. Received: {option}={value}"
+            )
+        choices = _CHOICES.get(option)
+        if choices and value not in choices:
+            raise UserError(
+                f"Invalid value for option {option} of {self.name}. Expected "
+                f"one of {choices}. Received: {option}={value}"
+            )
+        if not choices and not (isinstance(value, int) and value >= 1):
+            raise UserError(
+                f"Invalid value for option {option} of {self.name}. Expected "
+                f"an integer >= 1. Received: {option}={value}"
+            )
+
+    def check_image_shape(self, image_shape):
+        """Raises a `UserError` if images of this shape are too small."""
+        height, width = image_shape[:2]
+        if min(height, width) < self.minimum_side:
+            side = self.minimum_side
+            raise UserError(
+                f"Images are too small for {self.name}. Expected at least "
+                f"{side}x{side} pixels. Received: {height}x{width}"
+            )
+
+
+def _conv(name, description, function, gate_sites, parameters, **options):
+    return Architecture(
+        name=name,
+        description=description,
+        builder=f"dlgn_tf.models.convnet:{function}",
+        options=options,
+        recipe=name,
+        gate_sites=gate_sites,
+        parameters=parameters,
+    )
+
+
+def _vgg(depth, gate_sites, parameters):
+    return Architecture(
+        name=f"vgg{depth}",
+        description="conv-BN-gate in five groups, each pooled, GAP, dense",
+        builder="dlgn_tf.models.vgg:vgg",
+        options={"depth": depth, "width": 64, "pooling": "average"},
+        recipe="vgg",
+        gate_sites=gate_sites,
+        parameters=parameters,
+        minimum_side=32,
+    )
+
+
+def _resnet(depth, block, shortcut, gate_sites, parameters):
+    v1, bottleneck = block == "original", block == "bottleneck"
+    kind = "v1" if v1 else "v2 bottleneck" if bottleneck else "v2"
+    return Architecture(
+        name=f"resnet{depth}",
+        description=f"ResNet {kind}, block {block}, shortcut {shortcut}",
+        builder="dlgn_tf.models.resnet:resnet",
+        options={
+            "depth": depth,
+            "width": 16,
+            "block": block,
+            "shortcut": shortcut,
+        },
+        fixed={
+            "activate_shortcuts": "each_group" if bottleneck else "first_block"
+        },
+        recipe="resnet",
+        gate_sites=gate_sites,
+        parameters=parameters,
+        minimum_side=4,
+    )
+
+
+def _wrn(depth, widen, gate_sites, parameters):
+    return Architecture(
+        name=f"wrn{depth}_{widen}",
+        description=f"Wide ResNet-{depth}-{widen}, block preactivated",
+        builder="dlgn_tf.models.resnet:resnet",
+        options={"depth": depth, "width": 16, "shortcut": "B"},
+        fixed={
+            "block": "preactivated",
+            "widen": widen,
+            "activate_shortcuts": "each_group",
+        },
+        recipe="wrn",
+        gate_sites=gate_sites,
+        parameters=parameters,
+        minimum_side=4,
+    )
+
+
+ARCHITECTURES = {
+    entry.name: entry
+    for entry in (
+        Architecture(
+            name="fc",
+            description="fully connected, 5 hidden layers of 128",
+            builder="dlgn_tf.models.fc:fc",
+            options={"depth": 6, "width": 128},
+            recipe="fc",
+            gate_sites=5,
+            parameters=(460_682, 920_074, 2_427_402),
+        ),
+        _conv(
+            "c1gap",
+            "one conv 3x3 128, GAP, dense",
+            "conv_gap",
+            1,
+            (4_874, 8_458, 8_458),
+            depth=1,
+            width=128,
+            kernel_size=3,
+        ),
+        _conv(
+            "c4gap",
+            "four conv 3x3 128, GAP, dense",
+            "conv_gap",
+            4,
+            (447_626, 893_962, 461_962),
+            depth=4,
+            width=128,
+            kernel_size=3,
+        ),
+        _conv(
+            "gconv",
+            "four conv 3x3 64/64/128/128, GAP, dense 256 twice, dense",
+            "gconv",
+            6,
+            (361_546, 720_522, 1_945_674),
+            depth=4,
+            width=64,
+            head_width=256,
+        ),
+        _conv(
+            "vconv",
+            "as gconv, flattened instead of GAP",
+            "vconv",
+            6,
+            (33_883_210, 67_763_850, 35_467_338),
+            depth=4,
+            width=64,
+            head_width=256,
+        ),
+        _vgg(11, 8, (9_236_618, 18_468_106, 9_324_682)),
+        _vgg(13, 10, (9_421_898, 18_838_666, 9_516_106)),
+        _vgg(16, 13, (14_736_714, 29_468_298, 14_871_882)),
+        _vgg(19, 16, (20_051_530, 40_097_930, 20_227_658)),
+        _resnet(20, "original", "A", 19, (271_098, 541_546, 293_114)),
+        _resnet(32, "original", "A", 31, (466_426, 932_202, 502_778)),
+        _resnet(44, "original", "A", 43, (661_754, 1_322_858, 712_442)),
+        _resnet(56, "original", "A", 55, (857_082, 1_713_514, 922_106)),
+        _resnet(
+            110, "preactivated", "B", 109, (1_738_618, 3_476_586, 1_868_154)
+        ),
+        _resnet(164, "bottleneck", "B", 163, (1_727_482, 3_452_394, 2_115_066)),
+        _resnet(
+            1001, "bottleneck", "B", 1000, (10_476_922, 20_951_274, 12_864_378)
+        ),
+        _wrn(16, 4, 13, (2_752_506, 5_502_442, 2_810_362)),
+        _wrn(40, 4, 37, (8_959_994, 17_917_418, 9_132_538)),
+        _wrn(16, 8, 13, (10_968_570, 21_932_010, 11_083_770)),
+        _wrn(28, 10, 25, (36_497_146, 72_987_882, 36_784_378)),
+    )
+}
+
+
+def names():
+    """Names of all models, architecture by architecture."""
+    return [f"{a}_{family}" for a in ARCHITECTURES for family in FAMILIES]
+
+
+def parse(name):
+    """Splits a model's name.
+
+    Returns:
+        `(Architecture, family)`.
+
+    Raises:
+        UserError: if there is no such model; its text names the nearest.
+    """
+    for family in FAMILIES:
+        architecture = name.removesuffix(f"_{family}")
+        if architecture in ARCHITECTURES and architecture != name:
+            return ARCHITECTURES[architecture], family
+    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
+    nearest = f"The nearest are {', '.join(near)}. " if near else ""
+    raise UserError(
+        "Unknown model. Expected ARCHITECTURE_FAMILY as --list_models prints "
+        f"them. {nearest}Received: model={name}"
+    )
+
+
+def default_value_input(family):
+    """What the value network of a family sees unless told otherwise."""
+    return "ones" if family == "dlgn_sf" else "image"

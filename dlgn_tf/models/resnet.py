@@ -1,0 +1,155 @@
+"""Residual networks for small images: ResNet v1, v2, bottleneck, Wide ResNet.
+
+Three groups of blocks at full, half and quarter resolution. Every block is a
+function of its input and calls `site` wherever the network has a ReLU, so that
+a ReLU which the network uses twice is two gates.
+
+Source: He et al. (arXiv 1512.03385, 1603.05027), Zagoruyko and Komodakis (arXiv
+1605.07146), with the details of the lineage resnets-in-tensorflow2.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from keras import layers
+
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.models.depths import resnet_blocks
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a block stands, and how its shortcut is made."""
+
+    site: Callable
+    name: str
+    filters: int
+    stride: int
+    shortcut: str
+    activate_shortcut: bool
+
+
+def resnet(
+    x,
+    site,
+    classes,
+    depth=20,
+    width=16,
+    block="original",
+    shortcut="A",
+    widen=1,
+    activate_shortcuts="first_block",
+):
+    """A residual network of `depth` weight layers.
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        depth: Integer. 6n + 2 for blocks `original` and `preactivated` (6n + 4
+            for a Wide ResNet, which counts its projections), 9n + 2 for
+            `bottleneck`; n is the number of blocks in a group.
+        width: Integer. Filters of the stem; those of the groups follow from
+            it.
+        block: `"original"` (conv-BN-gate, v1), `"preactivated"` (BN-gate-conv,
+            v2) or `"bottleneck"` (preactivated 1x1, 3x3, 1x1).
+        shortcut: `"A"` (subsample and pad with zeros) or `"B"` (1x1
+            convolution), where a block changes shape.
+        widen: Integer. Factor on the filters of the groups.
+        activate_shortcuts: Which preactivated blocks take their shortcut after
+            their first gate: `"first_block"` of the network, or the first of
+            `"each_group"`.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    apply_block = _BLOCKS[block]
+    group_filters = width * widen * (4 if block == "bottleneck" else 1)
+    h = _conv(x, width, 3, 1, "stem")
+    if block == "original":
+        h = site(_batch_norm(h, "stem"), "stem")
+    for group in (1, 2, 3):
+        for index in range(1, resnet_blocks(depth, block, widen) + 1):
+            first_of_group = index == 1
+            place = _Place(
+                site=site,
+                name=f"group{group}_block{index}",
+                filters=group_filters * 2 ** (group - 1),
+                stride=2 if first_of_group and group > 1 else 1,
+                shortcut=shortcut,
+                activate_shortcut=first_of_group
+                and (group == 1 or activate_shortcuts == "each_group"),
+            )
+            h = apply_block(h, place)
+    if block != "original":
+        h = site(_batch_norm(h, "final"), "final")
+    h = layers.GlobalAveragePooling2D(name="pool")(h)
+    return layers.Dense(classes, name="logits")(h)
+
+
+def _original_block(u, place):
+    name, site = place.name, place.site
+    h = _conv(u, place.filters, 3, place.stride, f"{name}_conv1")
+    h = site(_batch_norm(h, f"{name}_conv1"), f"{name}_1")
+    h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
+    h = _batch_norm(h, f"{name}_conv2")
+    # Option B of v1 normalises its projection, that of v2 does not.
+    skip = _shortcut(u, place, normalize=True)
+    return site(layers.Add(name=f"{name}_add")([skip, h]), f"{name}_2")
+
+
+def _preactivated_block(u, place):
+    name, site = place.name, place.site
+    t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
+    h = _conv(t, place.filters, 3, place.stride, f"{name}_conv1")
+    h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
+    h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
+    skip = _shortcut(t if place.activate_shortcut else u, place)
+    return layers.Add(name=f"{name}_add")([skip, h])
+
+
+def _bottleneck_block(u, place):
+    name, site = place.name, place.site
+    inner = place.filters // 4
+    t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
+    h = _conv(t, inner, 1, 1, f"{name}_conv1")
+    h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
+    h = _conv(h, inner, 3, place.stride, f"{name}_conv2")
+    h = site(_batch_norm(h, f"{name}_3"), f"{name}_3")
+    h = _conv(h, place.filters, 1, 1, f"{name}_conv3")
+    skip = _shortcut(t if place.activate_shortcut else u, place)
+    return layers.Add(name=f"{name}_add")([skip, h])
+
+
+_BLOCKS = {
+    "original": _original_block,
+    "preactivated": _preactivated_block,
+    "bottleneck": _bottleneck_block,
+}
+
+
+def _shortcut(u, place, normalize=False):
+    if u.shape[-1] == place.filters and place.stride == 1:
+        return u
+    name = f"{place.name}_shortcut"
+    if place.shortcut == "A":
+        return SubsampleAndPad(place.filters, place.stride, name=name)(u)
+    projected = _conv(u, place.filters, 1, place.stride, name)
+    return _batch_norm(projected, name) if normalize else projected
+
+
+def _conv(h, filters, kernel_size, stride, name):
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(h)
+
+
+def _batch_norm(h, name):
+    return BatchNorm(name=f"{name}_bn")(h)

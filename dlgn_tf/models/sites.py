@@ -1,0 +1,94 @@
+"""Gate sites: the places where a ReLU network has its ReLUs.
+
+An architecture is written once, as a function that calls
+`site(preactivation, name)` wherever the ReLU network applies its ReLU. What
+happens there is decided by the site object that is passed in, and that makes
+the difference between the families:
+
+| network | site | what it returns |
+|---|---|---|
+| ReLU network (DNN) | `Activate` | relu(q) |
+| gating network of a DGN | `RecordAndActivate` | relu(q), keeping q |
+| gating network of a DLGN | `RecordAndPass` | q, keeping q |
+| value network | `MultiplyByGate` | q * gate, the gate being an input |
+
+Source: the DLGN paper (arXiv 2110.03403), section 3; a site's pre-activation
+is what would enter the ReLU, so it comes after batch normalisation.
+"""
+
+import keras
+
+
+class _Sites:
+    """Keeps the names of the sites, in the order in which they were met."""
+
+    def __init__(self):
+        self.names = []
+
+    def _add(self, name):
+        if name in self.names:
+            raise ValueError(
+                "Expected a new name for each gate site: one site is one "
+                f"gate. Received: name={name!r} twice"
+            )
+        self.names.append(name)
+
+
+class Activate(_Sites):
+    """Applies the ReLU: `(...) -> (...)`."""
+
+    def __call__(self, preactivation, name):
+        self._add(name)
+        return keras.layers.Activation("relu", name=relu_layer(name))(
+            preactivation
+        )
+
+
+class RecordAndActivate(_Sites):
+    """Keeps the pre-activation and applies the ReLU."""
+
+    def __init__(self):
+        super().__init__()
+        self.preactivations = []
+
+    def __call__(self, preactivation, name):
+        self._add(name)
+        self.preactivations.append(preactivation)
+        return keras.layers.Activation("relu", name=relu_layer(name))(
+            preactivation
+        )
+
+
+class RecordAndPass(_Sites):
+    """Keeps the pre-activation and hands it on unchanged."""
+
+    def __init__(self):
+        super().__init__()
+        self.preactivations = []
+
+    def __call__(self, preactivation, name):
+        self._add(name)
+        self.preactivations.append(preactivation)
+        return preactivation
+
+
+class MultiplyByGate(_Sites):
+    """Multiplies by a gate that comes from outside: the GaLU.
+
+    `gates` holds one `keras.Input` a site, of the site's shape.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.gates = []
+
+    def __call__(self, preactivation, name):
+        self._add(name)
+        gate = keras.Input(preactivation.shape[1:], name=f"{name}_gate")
+        self.gates.append(gate)
+        return keras.layers.Multiply(name=f"{name}_galu")([preactivation, gate])
+
+
+def relu_layer(site_name):
+    """Name of the activation layer at a site of a ReLU network."""
+    return f"{site_name}_relu"

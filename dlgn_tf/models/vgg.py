@@ -1,0 +1,47 @@
+"""VGG networks for small images."""
+
+from keras import layers
+
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models.depths import vgg_groups
+
+_POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
+
+
+def vgg(x, site, classes, depth=16, width=64, pooling="average"):
+    """Groups of conv-BN-gate, each followed by a 2x2 pool; GAP; dense.
+
+    The filters of the groups are width times 1, 2, 4, 8, 8.
+
+    Source: Simonyan and Zisserman (arXiv 1409.1556) as in the lineage
+    resnets-in-tensorflow2; average pooling instead of max pooling, for every
+    family, as in the DLGN paper (arXiv 2110.03403), section 4: with max
+    pooling the gating network of a DLGN is not linear.
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`, height and width
+            at least 32.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        depth: 11, 13, 16 or 19.
+        width: Integer. Filters of the first group.
+        pooling: `"average"` or `"max"`.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = x
+    for group, convolutions in enumerate(vgg_groups(depth), start=1):
+        filters = width * min(2 ** (group - 1), 8)
+        for index in range(1, convolutions + 1):
+            h = _conv_bn_gate(h, site, filters, f"conv{group}_{index}")
+        h = _POOLING[pooling](2, name=f"pool{group}")(h)
+    h = layers.GlobalAveragePooling2D(name="pool")(h)
+    return layers.Dense(classes, name="logits")(h)
+
+
+def _conv_bn_gate(h, site, filters, name):
+    h = layers.Conv2D(
+        filters, 3, padding="same", kernel_initializer="he_normal", name=name
+    )(h)
+    return site(BatchNorm(name=f"{name}_bn")(h), name)

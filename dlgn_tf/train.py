@@ -1,0 +1,57 @@
+"""Trains a model of the zoo: python -m dlgn_tf.train --model=c4gap_dlgn."""
+
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf import config as config_lib
+from dlgn_tf.data import catalog
+from dlgn_tf.models import registry
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Trains a deep gated network, or continues a run that has checkpoints.
+
+  python -m dlgn_tf.train --model=c4gap_dlgn --dataset=digits
+  python -m dlgn_tf.train --flagfile=flags/resnet110_dlgn.flags --data_dir=DIR
+
+Flags after --flagfile win over those in it."""
+
+
+def main():
+    if flags.FLAGS.list_models:
+        list_models()
+        return
+    config = config_lib.resolve(flags.FLAGS)
+    RunDirectory(config.run_dir).check(config)
+    catalog.check_available(config.dataset, config.data_dir, config.download)
+
+    from dlgn_tf.training import loop
+
+    last = loop.train(config)
+    print(
+        f"test accuracy {last['test_accuracy']:.2%} over "
+        f"{last['test_images']:,} images at step {last['step']}\n"
+        f"look:   tensorboard --logdir={config.run_dir}\n"
+        f"export: python -m dlgn_tf.export --run_dir={config.run_dir} "
+        "--export_dir=DIR"
+    )
+
+
+def list_models():
+    """Prints every model: name, parameters, gate sites, description."""
+    print(f"{'model':<18} {'parameters':>11} {'gate sites':>11}  description")
+    for name in registry.names():
+        architecture, family = registry.parse(name)
+        count = architecture.parameter_count(family)
+        print(
+            f"{name:<18} {count:>11,} {architecture.gate_sites:>11}  "
+            f"{registry.FAMILIES[family]}: {architecture.description}"
+        )
+    print("\nParameters are for 32x32x3 images and 10 classes.")
+
+
+if __name__ == "__main__":
+    config_lib.define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.train", USAGE))

@@ -1,0 +1,36 @@
+"""The optimiser and its learning rate."""
+
+import keras
+
+
+def learning_rate(rates, boundaries=()):
+    """Piecewise constant schedule.
+
+    The lineage's schedule is rates 0.01, 0.1, 0.01, 0.001 with boundaries 400,
+    32,000, 48,000. At a boundary itself the old rate still holds, as
+    everywhere in Keras.
+
+    Args:
+        rates: Sequence of floats, one more than boundaries.
+        boundaries: Sequence of integers, growing.
+
+    Returns:
+        `keras.optimizers.schedules.LearningRateSchedule`.
+    """
+    # With no boundary Keras' schedule has nothing to compare with; one that is
+    # never reached keeps a single kind of schedule.
+    if not boundaries:
+        boundaries, rates = (2**30,), (*rates, *rates)
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        list(boundaries), list(rates)
+    )
+
+
+def create_optimizer(config):
+    """The optimiser that a `Config` asks for."""
+    rate = learning_rate(config.learning_rates, config.boundaries)
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(
+        rate, momentum=config.momentum, nesterov=config.nesterov
+    )

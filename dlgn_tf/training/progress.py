@@ -1,0 +1,67 @@
+"""Progress for people: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+import keras
+
+
+class Progress:
+    """Shows how far a piece of work has come.
+
+    Args:
+        title: String, printed above the bar or before each line.
+        start: Integer, where the work begins (after a resume: not 0).
+        stop: Integer, where it ends.
+        unit: String, what is counted.
+        stream: Where it is written. Defaults to standard output.
+    """
+
+    def __init__(self, title, start, stop, unit="step", stream=None):
+        self._stream = stream or sys.stdout
+        self._title, self._unit = title, unit
+        self._start, self._stop = start, stop
+        self._began = time.perf_counter()
+        self._bar = None
+        if self._stream.isatty():
+            self._print(f"{title}, {unit} {start} to {stop}")
+            self._bar = keras.utils.Progbar(
+                stop - start, unit_name=unit, interval=0.2
+            )
+
+    def update(self, position, values=None, line=False):
+        """Moves to `position`.
+
+        Args:
+            position: Integer between start and stop.
+            values: Dict of numbers to show.
+            line: Boolean. Whether this position is worth a plain line where
+                there is no terminal.
+        """
+        values = values or {}
+        if self._bar is not None:
+            self._bar.stateful_metrics = set(values)
+            self._bar.update(
+                position - self._start,
+                list(values.items()),
+                finalize=position >= self._stop,
+            )
+        elif line:
+            self._print(self._line(position, values))
+
+    def _line(self, position, values):
+        elapsed = time.perf_counter() - self._began
+        done = max(position - self._start, 1)
+        left = elapsed / done * (self._stop - position)
+        shown = "  ".join(f"{k} {_short(v)}" for k, v in values.items())
+        return (
+            f"{self._title}: {self._unit} {position}/{self._stop}  {shown}  "
+            f"{elapsed:.0f} s, {left:.0f} s left"
+        )
+
+    def _print(self, text):
+        print(text, file=self._stream, flush=True)
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

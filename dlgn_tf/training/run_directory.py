@@ -1,0 +1,117 @@
+"""What a run leaves on disk, and where. Imports nothing heavy."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.errors import UserError
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Attributes:
+        path: `pathlib.Path` of the directory.
+        flags: flags.txt, every effective flag.
+        checkpoints: Directory of `tf.train.CheckpointManager`.
+        metrics: metrics.jsonl, one line an evaluation.
+        model: model.keras, the final model.
+
+    Args:
+        path: String or path-like.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.flags = self.path / "flags.txt"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.jsonl"
+        self.model = self.path / "model.keras"
+
+    def has_checkpoints(self):
+        return (self.checkpoints / "checkpoint").exists()
+
+    def read_config(self):
+        """The `Config` of the run.
+
+        Raises:
+            UserError: if this is no directory of a run with checkpoints.
+        """
+        if not self.flags.exists() or not self.has_checkpoints():
+            lacking = "flags.txt" if not self.flags.exists() else "checkpoints"
+            raise UserError(
+                "Expected a --run_dir that dlgn_tf.train has written. "
+                f"Received: {self.path}, which has no {lacking}"
+            )
+        return config_lib.read_flags(self.flags)
+
+    def check(self, config):
+        """Whether a run with this `Config` can start or go on here.
+
+        Returns:
+            List of strings, flags other than the model's that differ from
+            those the run was started with, such as `"batch_size: 128 -> 64"`.
+
+        Raises:
+            UserError: if the directory cannot be written, or holds a run of
+                another model.
+        """
+        self._check_writable()
+        if not self.has_checkpoints():
+            return []
+        before = dataclasses.asdict(self.read_config())
+        now = dataclasses.asdict(config)
+        for flag in config_lib.MODEL_FLAGS:
+            if before[flag] != now[flag]:
+                raise UserError(
+                    f"--run_dir={self.path} holds a run with "
+                    f"--{flag}={before[flag]}. Expected the same, or another "
+                    f"--run_dir. Received: --{flag}={now[flag]}"
+                )
+        passing = ("run_dir", "data_dir", "download", "train_steps")
+        return [
+            f"{flag}: {before[flag]} -> {now[flag]}"
+            for flag in now
+            if before[flag] != now[flag] and flag not in passing
+        ]
+
+    def _check_writable(self):
+        nearest = self.path.absolute()
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise UserError(
+                f"Expected --run_dir to be a directory or new. Received: "
+                f"{self.path}, and {nearest} is a file"
+            )
+        if not os.access(nearest, os.W_OK):
+            raise UserError(
+                f"Expected a --run_dir that can be written. Received: "
+                f"{self.path}, and {nearest} is read-only"
+            )
+
+    def write_flags(self, config):
+        """Writes flags.txt."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.flags.write_text(config.to_flags())
+
+    def append_metrics(self, record):
+        """Adds a line to metrics.jsonl."""
+        with self.metrics.open("a") as lines:
+            lines.write(json.dumps(record) + "\n")
+
+    def read_metrics(self):
+        """Lines of metrics.jsonl as a list of dicts."""
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def drop_metrics_after(self, step):
+        """Forgets evaluations that lie beyond the checkpoint gone back to."""
+        kept = [r for r in self.read_metrics() if r["step"] <= step]
+        if self.metrics.exists():
+            text = "".join(json.dumps(record) + "\n" for record in kept)
+            self.metrics.write_text(text)

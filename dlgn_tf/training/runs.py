@@ -1,0 +1,53 @@
+"""Models for configurations: new ones, and those of finished runs."""
+
+import re
+
+from dlgn_tf.data import catalog
+from dlgn_tf.models.build import create_model
+from dlgn_tf.training import checkpoints
+from dlgn_tf.training.run_directory import RunDirectory
+
+
+def create_configured_model(config):
+    """The model that a `Config` describes, with its initial weights."""
+    dataset = catalog.get(config.dataset)
+    standardized = config.normalization == "dataset"
+    gate = {
+        "gate": config.gate,
+        "beta": config.gate_beta,
+        "epsilon": config.gate_epsilon,
+        "value_input": config.value_input,
+    }
+    model = create_model(
+        config.model,
+        dataset.image_shape,
+        dataset.classes,
+        mean=dataset.mean if standardized else 0.0,
+        std=dataset.std if standardized else 1.0,
+        seed=config.seed,
+        **{name: value for name, value in gate.items() if value is not None},
+        **config.architecture_options(),
+    )
+    if config.gate == "hard":
+        # No gradient passes a hard gate: gates are frozen as they were made.
+        model.gating_network.trainable = False
+    return model
+
+
+def load_run(run_dir):
+    """The model of a run at its newest checkpoint.
+
+    Args:
+        run_dir: Path-like, written by `dlgn_tf.train`.
+
+    Returns:
+        `(model, config, step)`.
+
+    Raises:
+        UserError: if there is no such run.
+    """
+    directory = RunDirectory(run_dir)
+    config = directory.read_config()
+    model = create_configured_model(config)
+    path = checkpoints.restore_model(directory.checkpoints, model)
+    return model, config, int(re.search(r"-(\d+)$", path).group(1))
