@@ -5,6 +5,7 @@ import sys
 
 from absl import app
 from absl import flags
+from absl import logging
 
 from dlgn_tf.errors import UserError
 
@@ -23,7 +24,8 @@ def run(main, name, usage):
         usage: Text above the list of flags.
     """
     # TensorFlow's start-up lines would bury the one line that matters.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
 
     def parse(argv):
         if any(argument in _HELP for argument in argv[1:]):

@@ -110,13 +110,12 @@ def _count(info, split, wanted, available):
 def _download(info, root):
     """Lets TFDS download and prepare a data set; returns its folder."""
     import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.download.util import DownloadError
 
     try:
         builder = tfds.builder(info.tfds_name, data_dir=root)
         builder.download_and_prepare()
     # Of the network, in `requests`, and of the disk.
-    except (OSError, DownloadError) as error:
+    except (OSError, tfds.download.DownloadError) as error:
         raise UserError(
             f"Cannot download {info.name}. Expected a network and a writable "
             f"{root}. Received: {_one_line(error)}"

@@ -134,9 +134,10 @@ class _Run:
             progress.update(self.step, curve.values(), line=due)
             if due:
                 self._log(curve)
-                curve = _Curve()
             if self._due(config.eval_every):
                 self._evaluate_and_save()
+            if due:
+                curve = _Curve()
 
     def _next_stop(self):
         """The step of the next return to the host."""

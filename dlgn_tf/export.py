@@ -1,0 +1,105 @@
+"""Writes a run as a SavedModel: python -m dlgn_tf.export --run_dir=RUN_DIR."""
+
+import os
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
+
+  python -m dlgn_tf.export --run_dir=runs/c4gap_dlgn-digits --export_dir=DIR
+
+  loaded = tf.saved_model.load("DIR")
+  loaded.signatures["serving_default"](images=images)  # logits, probabilities
+  loaded.signatures["preactivations"](images=images)   # one output a gate site
+  loaded.signatures["gates"](images=images)
+
+Images are (batch, height, width, channels) in [0, 255]; the signatures take
+float32 tensors (or arrays of any type), those that end in _uint8 uint8."""
+
+_OUTPUTS = ("serving_default", "preactivations", "gates")
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "Directory of the run.")
+    flags.DEFINE_string(
+        "export_dir", None, "Where the SavedModel is written: new or empty."
+    )
+
+
+def main():
+    values = flags.FLAGS
+    for name in ("run_dir", "export_dir"):
+        if not values[name].value:
+            raise UserError(f"Expected --{name}=DIR. Received: no --{name}")
+    RunDirectory(values.run_dir).read_config()
+    check_export_dir(values.export_dir)
+
+    from dlgn_tf.training import runs
+
+    model, config, step = runs.load_run(values.run_dir)
+    export(model, values.export_dir)
+    print(
+        f"{config.model} at step {step}: SavedModel with signatures "
+        f"{', '.join(_OUTPUTS)} in {values.export_dir}"
+    )
+
+
+def check_export_dir(path):
+    """Raises a `UserError` if something lies at `path` already."""
+    if os.path.isfile(path) or (os.path.isdir(path) and os.listdir(path)):
+        raise UserError(
+            f"Expected an --export_dir that is new or empty. Received: {path}"
+        )
+
+
+def export(model, path):
+    """Writes a model of the zoo as a SavedModel.
+
+    Args:
+        model: `ImageClassifier`.
+        path: String, a new or empty directory. What is loaded from it has the
+            functions `serving_default`, `preactivations` and `gates`, which
+            take uint8 or float32 images of any batch size, and a signature of
+            each for either type.
+    """
+    import tensorflow as tf
+
+    module = tf.Module()
+    # The variables alone: tracking the model would store a second copy of it.
+    module.model_variables = [variable.value for variable in model.variables]
+    signatures = {}
+    for name in _OUTPUTS:
+        function = tf.function(_answer(model, name))
+        setattr(module, name, function)
+        for dtype, suffix in ((tf.float32, ""), (tf.uint8, "_uint8")):
+            images = tf.TensorSpec((None, *model.image_shape), dtype, "images")
+            signatures[name + suffix] = function.get_concrete_function(images)
+    tf.saved_model.save(module, str(path), signatures=signatures)
+
+
+def _answer(model, name):
+    """The function behind a signature: images -> dict of named tensors."""
+
+    def serving_default(images):
+        import tensorflow as tf
+
+        logits = tf.cast(model(images, training=False), tf.float32)
+        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+    answers = {
+        "serving_default": serving_default,
+        "preactivations": lambda images: model.preactivations(images),
+        "gates": lambda images: model.gates(images),
+    }
+    return answers[name]
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.export", USAGE))

@@ -1,0 +1,164 @@
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def prepare(data_dir, version, name="cifar10"):
+    folder = data_dir / name / version
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text("{}")
+    return str(folder)
+
+
+def message(*args, **kwargs):
+    with pytest.raises(UserError) as raised:
+        catalog.check_available(*args, **kwargs)
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    "name, classes, image_shape, train, test, augmentation",
+    [
+        ("digits", 10, (8, 8, 1), 1437, 360, "none"),
+        ("cifar10", 10, (32, 32, 3), 50000, 10000, "flip_crop"),
+        ("cifar100", 100, (32, 32, 3), 50000, 10000, "flip_crop"),
+        ("svhn_cropped", 10, (32, 32, 3), 73257, 26032, "crop"),
+    ],
+)
+def test_entries(name, classes, image_shape, train, test, augmentation):
+    info = catalog.get(name)
+    assert info.name == name
+    assert info.classes == classes
+    assert info.image_shape == image_shape
+    assert (info.train_examples, info.test_examples) == (train, test)
+    assert info.augmentation == augmentation
+    assert len(info.mean) == len(info.std) == image_shape[-1]
+    assert info.tfds_name == (None if name == "digits" else name)
+
+
+def test_entries_are_all_named_and_frozen():
+    assert list(catalog.DATASETS) == [
+        "digits",
+        "cifar10",
+        "cifar100",
+        "svhn_cropped",
+    ]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        catalog.get("digits").classes = 3
+
+
+def test_cifar_constants_are_those_of_the_lineage():
+    for name in ("cifar10", "cifar100"):
+        info = catalog.get(name)
+        assert info.mean == (0.4914, 0.4822, 0.4465)
+        assert info.std == (0.2023, 0.1994, 0.2010)
+
+
+@pytest.mark.parametrize(
+    "name, near", [("cifar", "cifar10"), ("CIFAR100", "cifar100")]
+)
+def test_unknown_name_gets_the_nearest(name, near):
+    with pytest.raises(UserError) as raised:
+        catalog.get(name)
+    text = str(raised.value)
+    assert "\n" not in text
+    assert "Expected one of digits, cifar10, cifar100, svhn_cropped." in text
+    assert near in text.partition("nearest are ")[2].partition(". ")[0]
+    assert text.endswith(f"Received: dataset={name}")
+
+
+def test_unknown_name_without_a_near_one():
+    with pytest.raises(UserError) as raised:
+        catalog.get("zzz")
+    assert "nearest" not in str(raised.value)
+
+
+def test_digits_need_nothing(tmp_path):
+    catalog.check_available("digits", tmp_path / "missing")
+
+
+def test_prepared_copy_is_available(tmp_path):
+    prepare(tmp_path, "3.0.2")
+    catalog.check_available("cifar10", tmp_path)
+    catalog.check_available("cifar10", str(tmp_path))
+
+
+def test_download_makes_anything_available(tmp_path):
+    catalog.check_available("cifar10", tmp_path / "missing", download=True)
+
+
+def test_unknown_name_is_not_available(tmp_path):
+    assert "Unknown data set" in message("mnist", tmp_path, download=True)
+
+
+def test_missing_copy_is_explained(tmp_path):
+    prepare(tmp_path, "3.0.2", "cifar10")
+    text = message("cifar100", tmp_path)
+    assert f"{tmp_path}, which holds no cifar100/" in text
+    for way_out in ("--data_dir=DIR", "--download", "--dataset=digits"):
+        assert way_out in text
+
+
+def test_missing_folder_is_named_as_such(tmp_path):
+    text = message("cifar10", tmp_path / "missing")
+    assert f"{tmp_path / 'missing'}, which is no existing folder" in text
+
+
+@pytest.mark.parametrize("data_dir", [None, "~/tensorflow_datasets"])
+def test_home_is_filled_in(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    root = tmp_path / "tensorflow_datasets"
+    assert str(root) in message("cifar10", data_dir)
+    prepare(root, "3.0.2")
+    catalog.check_available("cifar10", data_dir)
+
+
+@pytest.mark.parametrize("version", ["incomplete.AB12_3.0.2", "tmp", ""])
+def test_unfinished_copy_is_missing(version, tmp_path):
+    prepare(tmp_path, version)
+    assert "holds no cifar10/" in message("cifar10", tmp_path)
+
+
+def test_version_without_its_description_is_missing(tmp_path):
+    os.remove(f"{prepare(tmp_path, '3.0.2')}/dataset_info.json")
+    assert "holds no cifar10/" in message("cifar10", tmp_path)
+
+
+def test_newest_version_counts(tmp_path):
+    prepare(tmp_path, "3.0.9")
+    newest = prepare(tmp_path, "3.0.10")
+    prepare(tmp_path, "incomplete.9_9.9.9")
+    info = catalog.get("cifar10")
+    assert catalog.prepared_folder(info, tmp_path) == newest
+
+
+def test_catalog_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from dlgn_tf.data import catalog\n"
+        "try:\n"
+        "    catalog.check_available('cifar10', '/nonexistent')\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__)\n"
+        "for name in ('numpy', 'tensorflow', 'keras', 'sklearn'):\n"
+        "    assert name not in sys.modules, name\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "UserError\n"
