@@ -12,7 +12,7 @@ from dlgn_tf.errors import UserError
 _HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort")
 
 
-def run(main, name, usage):
+def run(main, name, usage, check=None):
     """Parses the flags, calls `main()` and exits.
 
     A wrong flag or a `UserError` ends in one line on standard error and exit
@@ -22,6 +22,8 @@ def run(main, name, usage):
         main: Function without arguments that returns an exit status or None.
         name: Name of the entry point, such as `dlgn_tf.train`.
         usage: Text above the list of flags.
+        check: Function without arguments that raises a `UserError` if the
+            parsed flags cannot work; --only_check_args ends after it.
     """
     # TensorFlow's start-up lines would bury the one line that matters.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,15 +39,17 @@ def run(main, name, usage):
             fail(name, error)
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
+        if check:
+            guarded(check)
         return rest
 
-    def guarded(_):
+    def guarded(function):
         try:
-            return main()
+            return function()
         except UserError as error:
             fail(name, error)
 
-    app.run(guarded, flags_parser=parse)
+    app.run(lambda _: guarded(main), flags_parser=parse)
 
 
 def fail(name, error):

@@ -87,7 +87,7 @@ class Config:
     train_steps: int
     seed: int
     strategy: str
-    steps_per_loop: int
+    steps_per_loop: int | None
     log_every: int
     eval_every: int
     eval_batch_size: int
@@ -321,7 +321,12 @@ def _define_loop_flags(values):
         flag_values=values,
     )
     for name, default, meaning in (
-        ("steps_per_loop", 50, "Steps between two returns to the host."),
+        (
+            "steps_per_loop",
+            None,
+            "Steps between two returns to the host. Default: as many as take "
+            "about a second.",
+        ),
         ("log_every", 100, "Steps between two points of the training curves."),
         ("eval_every", 2000, "Steps between evaluations, each a checkpoint."),
         ("eval_batch_size", 500, "Images a step in evaluation."),

@@ -19,6 +19,10 @@ Trains a deep gated network, or continues a run that has checkpoints.
 Flags after --flagfile win over those in it."""
 
 
+def check():
+    config_lib.resolve(flags.FLAGS)
+
+
 def main():
     if flags.FLAGS.list_models:
         list_models()
@@ -54,4 +58,4 @@ def list_models():
 
 if __name__ == "__main__":
     config_lib.define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.train", USAGE))
+    sys.exit(cli.run(main, "dlgn_tf.train", USAGE, check))

@@ -5,6 +5,7 @@ host logs, evaluates and saves where these are due; see `steps` for the inner
 loop.
 """
 
+import contextlib
 import time
 
 from dlgn_tf.data import batches
@@ -125,10 +126,12 @@ class _Run:
             )
         )
         progress = Progress("training", self.step, config.train_steps)
+        pace = _Pace(config.steps_per_loop)
         curve = _Curve()
         while self.step < config.train_steps:
-            count = self._next_stop() - self.step
-            curve.add(self.train_steps(iterator, count))
+            count = min(pace.steps, self._next_stop() - self.step)
+            with pace.measured(count):
+                curve.add(self.train_steps(iterator, count))
             self.step += count
             due = self._due(config.log_every)
             progress.update(self.step, curve.values(), line=due)
@@ -140,15 +143,13 @@ class _Run:
                 curve = _Curve()
 
     def _next_stop(self):
-        """The step of the next return to the host."""
+        """The next step at which something is due."""
         config = self.config
         stops = [
             (self.step // every + 1) * every
             for every in (config.log_every, config.eval_every)
         ]
-        return min(
-            *stops, self.step + config.steps_per_loop, config.train_steps
-        )
+        return min(*stops, config.train_steps)
 
     def _due(self, every):
         at_the_end = self.step == self.config.train_steps
@@ -189,6 +190,26 @@ class _Run:
             f"step {self.step}: test accuracy {accuracy:.2%} "
             f"({totals.errors} errors in {totals.images:,} images)"
         )
+
+
+class _Pace:
+    """How many steps to take between two returns to the host.
+
+    What is computed does not depend on it: a batch follows from its step.
+    """
+
+    def __init__(self, fixed):
+        self._fixed = fixed
+        self.steps = fixed or 1
+
+    @contextlib.contextmanager
+    def measured(self, count):
+        """Learns from the time that `count` steps take inside."""
+        began = time.perf_counter()
+        yield
+        if not self._fixed:
+            in_a_second = count / (time.perf_counter() - began)
+            self.steps = max(1, min(round(in_a_second), 2 * count))
 
 
 class _Curve:

@@ -5,6 +5,9 @@ import time
 
 import keras
 
+# Without a terminal a line comes at least this often, in seconds.
+_LONGEST_SILENCE = 30
+
 
 class Progress:
     """Shows how far a piece of work has come.
@@ -21,7 +24,7 @@ class Progress:
         self._stream = stream or sys.stdout
         self._title, self._unit = title, unit
         self._start, self._stop = start, stop
-        self._began = time.perf_counter()
+        self._began = self._last_line = time.perf_counter()
         self._bar = None
         if self._stream.isatty():
             self._print(f"{title}, {unit} {start} to {stop}")
@@ -36,7 +39,7 @@ class Progress:
             position: Integer between start and stop.
             values: Dict of numbers to show.
             line: Boolean. Whether this position is worth a plain line where
-                there is no terminal.
+                there is no terminal; after a long silence any one is.
         """
         values = values or {}
         if self._bar is not None:
@@ -46,8 +49,12 @@ class Progress:
                 list(values.items()),
                 finalize=position >= self._stop,
             )
-        elif line:
+        elif line or self._silence() > _LONGEST_SILENCE:
             self._print(self._line(position, values))
+            self._last_line = time.perf_counter()
+
+    def _silence(self):
+        return time.perf_counter() - self._last_line
 
     def _line(self, position, values):
         elapsed = time.perf_counter() - self._began
