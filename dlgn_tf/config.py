@@ -14,7 +14,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
-AUGMENTATIONS = ("none", "crop", "flip_crop")
 NORMALIZATIONS = ("dataset", "unit")
 STRATEGIES = ("auto", "single", "mirrored")
 
@@ -231,7 +230,7 @@ def _define_data_flags(values):
     flags.DEFINE_enum(
         "augmentation",
         None,
-        list(AUGMENTATIONS),
+        list(catalog.POLICIES),
         "Of training images: crop pads by 4 and crops at random, flip_crop "
         "mirrors half of them before. Default: as published for the "
         "architecture and fit for the data set.",

@@ -6,9 +6,8 @@ order flip, pad, crop: the padding is black, whatever the mean.
 
 import numpy as np
 
+from dlgn_tf.data.catalog import POLICIES
 from dlgn_tf.errors import UserError
-
-POLICIES = ("none", "crop", "flip_crop")
 
 # Pixels of padding on each side.
 PAD = 4

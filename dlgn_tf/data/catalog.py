@@ -12,6 +12,9 @@ from dlgn_tf.errors import UserError
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
+# Ways of augmenting images; `dlgn_tf.data.augmentation` does it.
+POLICIES = ("none", "crop", "flip_crop")
+
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:

@@ -172,10 +172,10 @@ def _decode(info, paths, count):
     image_spec = tf.TensorSpec(info.image_shape, tf.uint8)
 
     def decode_image(encoded):
-        image = tf.io.decode_image(
+        # map_fn refuses one that has another shape than `image_spec`.
+        return tf.io.decode_image(
             encoded, channels=info.image_shape[-1], expand_animations=False
         )
-        return tf.ensure_shape(image, info.image_shape)
 
     def decode_batch(records):
         parsed = tf.io.parse_example(records, features)
@@ -209,8 +209,8 @@ def _damaged(info, folder, what):
 def _one_line(what):
     """An error's kind and its first words, without a line break."""
     text = " ".join(str(getattr(what, "message", what)).split())
-    # TensorFlow names the node of its graph first.
-    text = text.rpartition("}} ")[2]
+    # TensorFlow names the node of its graph before, the operation behind.
+    text = text.rpartition("}} ")[2].partition(" [Op:")[0]
     text = text if len(text) <= 160 else f"{text[:160]}..."
     kind = f"{type(what).__name__}: " if isinstance(what, Exception) else ""
     return f"{kind}{text}"

@@ -103,6 +103,7 @@ def assert_damaged(folder):
     text = message(folder)
     assert "cifar10" in text
     assert str(folder) in text
+    assert "Op:" not in text and "{{" not in text
     return text.partition("Received: ")[2]
 
 
@@ -116,7 +117,9 @@ def test_digits_are_those_of_scikit_learn():
         assert (part.images.dtype, part.labels.dtype) == (np.uint8, np.int32)
     digits = load_digits()
     scaled = np.floor(digits.images * 255 / 16 + 0.5).astype(np.uint8)
-    expected = [(x.tobytes(), y) for x, y in zip(scaled, digits.target)]
+    expected = [
+        (x.tobytes(), y) for x, y in zip(scaled, digits.target, strict=True)
+    ]
     found = [
         (x.tobytes(), y)
         for part in (train, test)
@@ -128,8 +131,8 @@ def test_digits_are_those_of_scikit_learn():
 def test_digits_are_split_by_class_and_always_alike():
     train, test = sources.load("digits")
     counts = np.bincount(np.concatenate([train.labels, test.labels]))
-    share = np.bincount(test.labels) / counts
-    np.testing.assert_allclose(share, 360 / 1797, atol=0.5 / counts.min())
+    excess = np.bincount(test.labels) - counts * 360 / 1797
+    assert np.max(np.abs(excess)) < 1
     again, _ = sources.load("digits")
     np.testing.assert_array_equal(again.images, train.images)
 
@@ -221,10 +224,10 @@ def test_labels_out_of_range(folder, label):
     assert str(label) in text.partition("Received: ")[2]
 
 
-@pytest.mark.parametrize("kept", [0.5, 0.999])
-def test_truncated_shard(folder, kept):
+@pytest.mark.parametrize("missing", [1, 5000])
+def test_truncated_shard(folder, missing):
     path = shard(folder)
-    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[:-missing])
     assert "DataLossError" in assert_damaged(folder)
 
 
