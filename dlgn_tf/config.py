@@ -6,6 +6,7 @@ read flags.
 """
 
 import dataclasses
+import os
 
 from absl import flags
 
@@ -15,7 +16,8 @@ from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
 NORMALIZATIONS = ("dataset", "unit")
-STRATEGIES = ("auto", "single", "mirrored")
+STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 # Flags that describe the model, and so must not change within a run directory.
 MODEL_FLAGS = (
@@ -86,10 +88,15 @@ class Config:
     train_steps: int
     seed: int
     strategy: str
+    batch_norm: str
+    mixed_precision: str
+    xla: bool
+    deterministic: bool
     steps_per_loop: int | None
     log_every: int
     eval_every: int
     eval_batch_size: int
+    checkpoint_every: str
     keep_checkpoints: int
 
     def architecture_options(self):
@@ -316,7 +323,43 @@ def _define_loop_flags(values):
         "auto",
         list(STRATEGIES),
         "auto: all visible GPUs; single: one device; mirrored: "
-        "MirroredStrategy even over one.",
+        "MirroredStrategy even over one; multi_worker: the machines that "
+        "TF_CONFIG names.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "batch_norm",
+        "synchronized",
+        ["synchronized", "local"],
+        "Batch statistics of several replicas: over the whole batch, or each "
+        "its own, with moving statistics averaged before they are used.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "mixed_precision",
+        "float32",
+        list(PRECISIONS),
+        "Type in which layers compute; weights stay float32.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "xla",
+        False,
+        "Compile the training step with XLA; one replica only.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "deterministic",
+        False,
+        "Make every operation deterministic: two runs, or one that was "
+        "stopped and continued, end with the same bits.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "checkpoint_every",
+        "10m",
+        "Steps (500) or minutes (10m) between checkpoints, besides those "
+        "after each evaluation.",
         flag_values=values,
     )
     for name, default, meaning in (
@@ -389,11 +432,13 @@ def resolve(values):
         batch_size=batch_size,
         train_steps=_train_steps(values, recipe, train_examples, batch_size),
         seed=values.seed,
-        strategy=values.strategy,
+        **_devices(values),
+        deterministic=values.deterministic,
         steps_per_loop=values.steps_per_loop,
         log_every=values.log_every,
         eval_every=values.eval_every,
         eval_batch_size=values.eval_batch_size,
+        checkpoint_every=_checkpoint_every(values.checkpoint_every),
         keep_checkpoints=values.keep_checkpoints,
     )
 
@@ -506,6 +551,45 @@ def _numbers(texts, kind, flag):
             f"Received: {','.join(texts)}"
         )
     return numbers
+
+
+def _devices(values):
+    several = values.strategy in ("mirrored", "multi_worker")
+    for name, bad, why in (
+        ("xla", several, f"--strategy={values.strategy}, only on one replica"),
+        ("xla", values.deterministic, "--deterministic"),
+    ):
+        if values[name].value and bad:
+            raise UserError(
+                f"--{name} cannot work with {why}. Expected one of the two. "
+                "Received: both"
+            )
+    if values.strategy == "multi_worker" and not os.environ.get("TF_CONFIG"):
+        raise UserError(
+            "--strategy=multi_worker needs the environment variable TF_CONFIG. "
+            "Expected the JSON that names the machines (see BUILD.md). "
+            "Received: none"
+        )
+    return {
+        "strategy": values.strategy,
+        "batch_norm": values.batch_norm,
+        "mixed_precision": values.mixed_precision,
+        "xla": values.xla,
+    }
+
+
+def _checkpoint_every(text):
+    number = text.removesuffix("m")
+    try:
+        valid = float(number) > 0 and (text.endswith("m") or int(number))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UserError(
+            "Invalid --checkpoint_every. Expected steps, such as 500, or "
+            f"minutes, such as 10m. Received: {text}"
+        )
+    return text
 
 
 def _train_steps(values, recipe, train_examples, batch_size):

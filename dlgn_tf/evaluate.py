@@ -1,5 +1,6 @@
 """Evaluates a run: python -m dlgn_tf.evaluate --run_dir=RUN_DIR."""
 
+import dataclasses
 import json
 import sys
 
@@ -67,24 +68,25 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
         UserError: if the run or its data cannot be found.
     """
     from dlgn_tf.data import sources
+    from dlgn_tf.training import engine as engines
     from dlgn_tf.training import loop
-    from dlgn_tf.training import runs
-    from dlgn_tf.training import strategies
-    from dlgn_tf.training.steps import Evaluation
+    from dlgn_tf.training.checkpoints import Checkpoints
 
-    strategy = strategies.create_strategy("auto")
-    with strategy.scope():
-        model, config, step = runs.load_run(run_dir)
+    directory = RunDirectory(run_dir)
+    config = directory.read_config()
+    prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
+    # However many devices the run had, one is always there.
+    config = dataclasses.replace(config, strategy="auto", xla=False)
+    engine = engines.create_engine(config)
+    engines.restore_model(prefix, engine.model)
     _, test_images = sources.load(config.dataset, data_dir, train_examples=1)
-    totals = loop.evaluate_with_progress(
-        Evaluation(model, strategy), test_images, batch_size
-    )
+    totals = loop.evaluate_with_progress(engine, test_images, batch_size)
     return {
         "model": config.model,
         "dataset": config.dataset,
         "step": step,
         "test_accuracy": 1.0 - totals.error_rate,
-        "errors": totals.errors,
+        "errors": int(totals.errors),
         "test_images": totals.images,
         "test_classification_loss": totals.mean_classification_loss,
     }

@@ -24,16 +24,23 @@ def check():
 
 
 def main():
+    """Trains; returns an exit status, 128 + signal after a signal."""
     if flags.FLAGS.list_models:
         list_models()
-        return
+        return 0
     config = config_lib.resolve(flags.FLAGS)
     RunDirectory(config.run_dir).check(config)
     catalog.check_available(config.dataset, config.data_dir, config.download)
 
     from dlgn_tf.training import loop
 
-    last = loop.train(config)
+    try:
+        last = loop.train(config)
+    except loop.Stopped as stopped:
+        print(stopped)
+        return 128 + stopped.signal
+    if last is None:
+        return 0
     print(
         f"test accuracy {last['test_accuracy']:.2%} over "
         f"{last['test_images']:,} images at step {last['step']}\n"
@@ -41,6 +48,7 @@ def main():
         f"export: python -m dlgn_tf.export --run_dir={config.run_dir} "
         "--export_dir=DIR"
     )
+    return 0
 
 
 def list_models():

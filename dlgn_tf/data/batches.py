@@ -4,6 +4,9 @@
 is asked for.
 """
 
+import collections
+import concurrent.futures
+import dataclasses
 import functools
 
 import numpy as np
@@ -113,50 +116,66 @@ def _draw_order(seed, examples, epoch):
     return order
 
 
-def train_dataset(sampler, start, stop):
+def train_dataset(sampler, start, stop, share=None):
     """Makes the pipeline of the training steps `start` to `stop - 1`.
 
     Args:
         sampler: `BatchSampler`.
         start: Integer >= 0, the first step.
         stop: Integer, the step before which it ends.
+        share: `Share` of each batch, or None for all of it.
 
     Returns:
         `tf.data.Dataset` of `sampler.batch_at(step)`, in order of the steps:
         uint8 images `(batch_size, height, width, channels)` and int32 labels
-        `(batch_size,)`, all shapes static.
+        `(batch_size,)`, all shapes static. With a share, one element a replica
+        and step, each with its replica's images.
+
+    Raises:
+        UserError: if the batch does not split evenly over the replicas.
     """
     import tensorflow as tf
 
+    share = share or Share()
     image_shape = sampler.image_set.images.shape[1:]
+    rows, rest = divmod(sampler.batch_size, share.replicas)
+    if rest:
+        raise UserError(
+            f"Expected a batch that splits over {share.replicas} replicas. "
+            f"Received: batch_size={sampler.batch_size}"
+        )
 
     def batch_at(step):
         # Stateless, as it is a pure function: under op determinism a stateful
         # one would be mapped one step at a time.
-        images, labels = tf.numpy_function(
+        return tf.numpy_function(
             sampler.batch_at, [step], (tf.uint8, tf.int32), stateful=False
         )
-        images.set_shape((sampler.batch_size, *image_shape))
-        labels.set_shape((sampler.batch_size,))
+
+    def with_shapes(images, labels):
+        images.set_shape((rows, *image_shape))
+        labels.set_shape((rows,))
         return images, labels
 
-    return (
-        tf.data.Dataset.range(start, stop)
-        .map(batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.range(start, stop).map(
+        batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
+    shared = share.of(batches).map(with_shapes)
+    return shared.prefetch(tf.data.AUTOTUNE)
 
 
-def test_dataset(image_set, batch_size):
+def test_dataset(image_set, batch_size, share=None):
     """Makes the pipeline of one pass over all images, in their order.
 
     Args:
         image_set: `ImageSet`.
         batch_size: Integer >= 1.
+        share: `Share` of each batch, or None for all of it.
 
     Returns:
         `tf.data.Dataset` of uint8 images `(batch, height, width, channels)`
-        and int32 labels `(batch,)`; the last batch holds what is left.
+        and int32 labels `(batch,)`; the last batch holds what is left. With a
+        share, one element a replica and batch, some of them perhaps empty.
 
     Raises:
         UserError: if `batch_size` is not positive.
@@ -164,8 +183,93 @@ def test_dataset(image_set, batch_size):
     import tensorflow as tf
 
     _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
-    return (
-        tf.data.Dataset.from_tensor_slices((image_set.images, image_set.labels))
-        .batch(batch_size)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    batches = tf.data.Dataset.from_tensor_slices(
+        (image_set.images, image_set.labels)
+    ).batch(batch_size)
+    share = share or Share()
+    return share.of(batches).prefetch(tf.data.AUTOTUNE)
+
+
+def prefetched(sampler, start, stop, put=lambda batch: batch, ahead=4):
+    """The batches of steps `start` to `stop - 1`, drawn ahead by a thread.
+
+    For backends other than TensorFlow, in place of `train_dataset`.
+
+    Args:
+        sampler: `BatchSampler`.
+        start: Integer >= 0, the first step.
+        stop: Integer, the step before which it ends.
+        put: Function that takes a batch to the device.
+        ahead: Integer, how many batches are ready before they are asked for.
+
+    Yields:
+        What `put` makes of `sampler.batch_at(step)`, in order of the steps.
+    """
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        waiting = collections.deque()
+        for step in range(start, stop):
+            waiting.append(pool.submit(_draw_and_put, sampler, step, put))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _draw_and_put(sampler, step, put):
+    return put(sampler.batch_at(step))
+
+
+def padded(image_set, batch_size):
+    """One pass over all images in batches of one size.
+
+    Args:
+        image_set: `ImageSet`.
+        batch_size: Integer >= 1.
+
+    Yields:
+        `(images, labels)`; the last batch is filled up with black images whose
+        label is -1.
+    """
+    for begin in range(0, len(image_set), batch_size):
+        images = image_set.images[begin : begin + batch_size]
+        labels = image_set.labels[begin : begin + batch_size]
+        missing = batch_size - len(labels)
+        if missing:
+            images = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
+            labels = np.pad(labels, (0, missing), constant_values=-1)
+        yield images, labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Which part of every batch the replicas of one process take.
+
+    Attributes:
+        replicas: Integer, replicas of all processes together.
+        first: Integer, number of this process' first replica.
+        count: Integer, how many replicas this process has.
+    """
+
+    replicas: int = 1
+    first: int = 0
+    count: int = 1
+
+    def of(self, batches):
+        """A `tf.data.Dataset` of batches, cut into one element a replica."""
+        import tensorflow as tf
+
+        if self.replicas == 1:
+            return batches
+
+        def cut(images, labels):
+            rows = tf.shape(labels, tf.int64)[0]
+
+            def piece(replica):
+                begin = replica * rows // self.replicas
+                end = (replica + 1) * rows // self.replicas
+                return images[begin:end], labels[begin:end]
+
+            mine = tf.data.Dataset.range(self.first, self.first + self.count)
+            return mine.map(piece)
+
+        return batches.flat_map(cut)

@@ -27,6 +27,16 @@ class ImageSet:
         return len(self.labels)
 
 
+def load_for(config):
+    """The training and test images that a `Config` asks for; see `load`."""
+    return load(
+        config.dataset,
+        config.data_dir,
+        config.download,
+        config.train_examples,
+    )
+
+
 def load(
     name,
     data_dir=None,

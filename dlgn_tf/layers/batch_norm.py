@@ -45,12 +45,16 @@ class BatchNorm(keras.layers.BatchNormalization):
         super().__init__(
             momentum=momentum,
             epsilon=epsilon,
-            synchronized=synchronized and tf is not None,
             **kwargs,
         )
         # Keras knows the option on TensorFlow alone; the layer's own value
         # must survive a round trip through another backend.
+        self.share_statistics(synchronized)
+
+    def share_statistics(self, synchronized):
+        """Sets whether several replicas share their batch statistics."""
         self._share_statistics = bool(synchronized)
+        self.synchronized = self._share_statistics and tf is not None
 
     def call(self, inputs, training=None, mask=None):
         use_batch_statistics = bool(training) and self.trainable

@@ -1,61 +1,129 @@
-"""Checkpoints of a run: model, optimiser with its step, best metric."""
+"""Checkpoints that are whole or recognised as damaged. Imports nothing heavy.
 
-import tensorflow as tf
+A checkpoint is what the backend writes under a prefix, `ckpt-STEP`, and beside
+it a manifest, `ckpt-STEP.json`, with the size and digest of each file and the
+state of the loop. The manifest is written last, so a checkpoint without one was
+not finished.
+"""
+
+import json
+import pathlib
+import re
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
 
 
 class Checkpoints:
-    """Saves and restores everything that a run needs to go on.
+    """Reads and writes the checkpoints of a run.
 
     Args:
         directory: Path-like.
-        model: `ImageClassifier`.
-        optimizer: Keras optimiser, built.
-        keep: Integer. How many checkpoints stay on disk.
-
-    Attributes:
-        best_accuracy: `tf.Variable`, the best test accuracy so far in [0, 1].
+        backend_errors: Tuple of exception types with which the backend says
+            that it could not write.
     """
 
-    def __init__(self, directory, model, optimizer, keep):
-        self.best_accuracy = tf.Variable(0.0, dtype=tf.float64)
-        self._optimizer = optimizer
-        checkpoint = tf.train.Checkpoint(
-            model=model, optimizer=optimizer, best_accuracy=self.best_accuracy
-        )
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(directory), max_to_keep=keep
-        )
+    def __init__(self, directory, backend_errors=()):
+        self.directory = pathlib.Path(directory)
+        self._backend_errors = backend_errors
 
-    def save(self):
-        """Saves at the optimiser's step; returns the step."""
-        step = int(self._optimizer.iterations)
-        self._manager.save(checkpoint_number=step)
-        return step
+    def exist(self):
+        """Whether there is anything in the directory."""
+        return self.directory.is_dir() and any(self.directory.iterdir())
 
-    def restore(self):
-        """Restores the newest checkpoint; returns its step, or 0 if none."""
-        path = self._manager.latest_checkpoint
-        if path is None:
-            return 0
-        status = self._manager.checkpoint.restore(path)
-        status.assert_existing_objects_matched()
-        return int(self._optimizer.iterations)
+    def save(self, step, state, write):
+        """Writes the checkpoint of a step.
 
+        Args:
+            step: Integer.
+            state: Dict that JSON can hold, the state of the loop.
+            write: Function of the step that writes the backend's part and
+                returns its prefix.
 
-def restore_model(directory, model):
-    """Restores a model alone from the newest checkpoint of a run.
+        Raises:
+            UserError: if it cannot be written; earlier checkpoints stay.
+        """
+        with files.write_errors(self.directory, self._backend_errors):
+            self._manifest(step).unlink(missing_ok=True)
+            prefix = pathlib.Path(write(step))
+            parts = {
+                path.name: {
+                    "bytes": path.stat().st_size,
+                    "sha256": files.sha256(path),
+                }
+                for path in sorted(prefix.parent.glob(f"{prefix.name}.*"))
+            }
+            manifest = {"step": step, "state": state, "files": parts}
+            files.write_atomically(
+                self._manifest(step), json.dumps(manifest, indent=1)
+            )
+            self._drop_orphans()
 
-    Returns:
-        String, the path of the checkpoint.
+    def newest_good(self, report=print):
+        """The newest checkpoint whose files are all as they were written.
 
-    Raises:
-        UserError: if there is none.
-    """
-    path = tf.train.latest_checkpoint(str(directory))
-    if path is None:
-        raise UserError(f"Expected a checkpoint in {directory}. Received: none")
-    status = tf.train.Checkpoint(model=model).restore(path)
-    status.assert_existing_objects_matched().expect_partial()
-    return path
+        Args:
+            report: Function that is told, in a line each, of those that are
+                damaged.
+
+        Returns:
+            `(prefix, step, state)`, or None if the directory is empty.
+
+        Raises:
+            UserError: if there are checkpoints and none of them is good.
+        """
+        steps = self._steps()
+        for step in steps:
+            damage = self._damage(step)
+            if damage is None:
+                manifest = files.read_json(self._manifest(step))
+                return self._prefix(step), step, manifest["state"]
+            report(f"checkpoint of step {step} is damaged: {damage}")
+        if steps or self.exist():
+            raise UserError(
+                f"Expected a whole checkpoint in {self.directory}. Received: "
+                f"{len(steps)}, all damaged; nothing was deleted. Another "
+                "--run_dir starts anew"
+            )
+        return None
+
+    def _damage(self, step):
+        """What is wrong with a checkpoint, or None."""
+        if not self._manifest(step).exists():
+            return "it was not finished"
+        manifest = files.read_json(self._manifest(step))
+        if not isinstance(manifest, dict) or not manifest.get("files"):
+            return f"{self._manifest(step).name} cannot be read"
+        for name, expected in manifest["files"].items():
+            path = self.directory / name
+            if not path.exists():
+                return f"{name} is missing"
+            size = path.stat().st_size
+            if size != expected["bytes"]:
+                return f"{name} has {size} bytes of {expected['bytes']}"
+            if files.sha256(path) != expected["sha256"]:
+                return f"the bytes of {name} have changed"
+        return None
+
+    def _steps(self):
+        """Steps of which anything lies in the directory, newest first."""
+        if not self.directory.is_dir():
+            return []
+        found = [
+            re.match(r"ckpt-(\d+)\.", path.name)
+            for path in self.directory.iterdir()
+        ]
+        return sorted({int(match[1]) for match in found if match}, reverse=True)
+
+    def _drop_orphans(self):
+        """Deletes manifests whose checkpoints were rotated away."""
+        for step in self._steps():
+            others = set(self.directory.glob(f"ckpt-{step}.*"))
+            if others == {self._manifest(step)}:
+                self._manifest(step).unlink()
+
+    def _prefix(self, step):
+        return self.directory / f"ckpt-{step}"
+
+    def _manifest(self, step):
+        return self.directory / f"ckpt-{step}.json"

@@ -1,29 +1,38 @@
 """The outer loop: trains, evaluates, logs and saves, on one clock.
 
-The clock is the optimiser's step. Between two returns of the compiled loop the
-host logs, evaluates and saves where these are due; see `steps` for the inner
-loop.
+The clock is the optimiser's step. Between two returns of the engine the host
+logs, evaluates and saves where these are due. Nothing that is computed depends
+on when the host comes in between: a batch follows from its step, and sums go on
+from where they were.
 """
 
 import contextlib
 import time
 
-from dlgn_tf.data import batches
 from dlgn_tf.data import sources
-from dlgn_tf.training import optimizers
-from dlgn_tf.training import runs
-from dlgn_tf.training import strategies
-from dlgn_tf.training.checkpoints import Checkpoints
+from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.errors import UserError
+from dlgn_tf.training.engine import create_engine
+from dlgn_tf.training.interruption import Interruption
 from dlgn_tf.training.progress import Progress
+from dlgn_tf.training.records import Records
 from dlgn_tf.training.run_directory import RunDirectory
-from dlgn_tf.training.steps import Evaluation
-from dlgn_tf.training.steps import Totals
-from dlgn_tf.training.steps import TrainingSteps
-from dlgn_tf.training.tensorboard import GateProbe
-from dlgn_tf.training.tensorboard import Summaries
+from dlgn_tf.training.totals import Totals
 
 _SAMPLE_IMAGES = 16
 _PROBE_IMAGES = 64
+
+
+class Stopped(Exception):
+    """A signal ended the run; its text says how to go on.
+
+    Attributes:
+        signal: `signal.Signals`.
+    """
+
+    def __init__(self, signal, text):
+        super().__init__(text)
+        self.signal = signal
 
 
 def train(config):
@@ -33,78 +42,70 @@ def train(config):
         config: `dlgn_tf.config.Config`.
 
     Returns:
-        Dict, the line of metrics.jsonl of the last evaluation.
+        Dict, the last line of metrics.jsonl; None in a process that is not
+        the one that writes.
 
     Raises:
-        UserError: if the data or the run directory cannot be used.
+        UserError: if the data or the run directory cannot be used, the loss
+            is not finite, or another worker is gone.
+        Stopped: if SIGTERM or SIGINT came; the run is saved.
     """
     directory = RunDirectory(config.run_dir)
-    changes = directory.check(config)
-    train_images, test_images = sources.load(
-        config.dataset,
-        config.data_dir,
-        config.download,
-        config.train_examples,
-    )
-    strategy = strategies.create_strategy(config.strategy)
-    run = _Run(config, directory, strategy, train_images, test_images)
-    for change in changes:
-        print(f"continuing with another {change}")
-    return run.to_the_end()
+    engine = create_engine(config)
+    if not engine.chief:
+        return _Run(config, engine, None).to_the_end()
+    with directory.locked():
+        for change in directory.check(config):
+            print(f"continuing with another {change}")
+        records = Records(config, directory, engine)
+        records.restore()
+        return _Run(config, engine, records).to_the_end()
 
 
 class _Run:
-    """One run: its parts, and what is due when."""
+    """One run: what is due when.
 
-    def __init__(self, config, directory, strategy, train_images, test_images):
-        self.config = config
-        self.directory = directory
-        self.strategy = strategy
-        self.test_images = test_images
-        self.sampler = batches.BatchSampler(
-            train_images, config.batch_size, config.seed, config.augmentation
+    `records` is None in processes that write nothing.
+    """
+
+    def __init__(self, config, engine, records):
+        self.config, self.engine, self.records = config, engine, records
+        engine.sync()
+        self.step = engine.step
+        self.totals = records.totals if records else Totals()
+        self.train_images, self.test_images = sources.load_for(config)
+        self.sampler = BatchSampler(
+            self.train_images,
+            config.batch_size,
+            config.seed,
+            config.augmentation,
         )
-        with strategy.scope():
-            self.model = runs.create_configured_model(config)
-            self.optimizer = optimizers.create_optimizer(config)
-            self.train_steps = TrainingSteps(
-                self.model,
-                self.optimizer,
-                strategy,
-                config.batch_size,
-                config.l2,
-            )
-            self.checkpoints = Checkpoints(
-                directory.checkpoints,
-                self.model,
-                self.optimizer,
-                config.keep_checkpoints,
-            )
-            self.step = self.checkpoints.restore()
-        self.evaluate = Evaluation(self.model, strategy)
-        self.probe = GateProbe(self.model, test_images.images[:_PROBE_IMAGES])
 
     def to_the_end(self):
         """Trains up to `train_steps`; returns the last evaluation."""
-        self._introduce()
+        if self.records:
+            self._introduce()
         if self.step < self.config.train_steps:
-            self.directory.write_flags(self.config)
-            self.directory.drop_metrics_after(self.step)
-            self.summaries = Summaries(self.directory.path)
-            self._train()
-        if self.step >= self.config.train_steps:
-            self.model.save(self.directory.model)
-        return self.directory.read_metrics()[-1]
+            if self.records:
+                sample, _ = self.sampler.batch_at(self.step)
+                self.records.begin(sample[:_SAMPLE_IMAGES])
+            self.engine.start(self.sampler, self.config.train_steps)
+            with Interruption() as interruption:
+                self._train(interruption)
+        if self.records:
+            self.records.save_model()
+            return self.records.last
+        return None
 
     def _introduce(self):
-        config, count = self.config, self.model.count_params()
+        config, model = self.config, self.engine.model
         print(
-            f"{config.model}: {count:,} parameters, "
-            f"{len(self.model.site_names)} gate sites\n"
-            f"{config.dataset}: {config.train_examples:,} training images, "
+            f"{config.model}: {model.count_params():,} parameters, "
+            f"{len(model.site_names)} gate sites\n"
+            f"{config.dataset}: {len(self.train_images):,} training images, "
             f"{len(self.test_images):,} test images\n"
-            f"{strategies.describe(self.strategy)}, batch {config.batch_size}\n"
-            f"run directory {self.directory.path}"
+            f"{self.engine.description}, batch {config.batch_size}\n"
+            f"run directory {config.run_dir}"
         )
         if self.step >= config.train_steps:
             print(
@@ -114,89 +115,103 @@ class _Run:
         elif self.step:
             print(f"continuing at step {self.step}")
 
-    def _train(self):
+    def _train(self, interruption):
         config = self.config
-        sample, _ = self.sampler.batch_at(self.step)
-        self.summaries.describe(config, sample[:_SAMPLE_IMAGES], self.step)
-        iterator = iter(
-            self.strategy.experimental_distribute_dataset(
-                batches.train_dataset(
-                    self.sampler, self.step, config.train_steps
-                )
-            )
-        )
         progress = Progress("training", self.step, config.train_steps)
-        pace = _Pace(config.steps_per_loop)
-        curve = _Curve()
+        pace, watch = _Pace(self._fixed_pace()), _Watch()
         while self.step < config.train_steps:
             count = min(pace.steps, self._next_stop() - self.step)
             with pace.measured(count):
-                curve.add(self.train_steps(iterator, count))
-            self.step += count
+                self.totals = self.engine.train(count, self.totals)
+            self.step = self.engine.step
+            if not self.totals.finite:
+                self._refuse_to_go_on()
+            watch.count(count * config.batch_size)
             due = self._due(config.log_every)
-            progress.update(self.step, curve.values(), line=due)
+            progress.update(self.step, self._shown(watch), line=due)
             if due:
-                self._log(curve)
+                self._log(watch)
             if self._due(config.eval_every):
-                self._evaluate_and_save()
-            if due:
-                curve = _Curve()
+                self._evaluate()
+            self._save_if_due(interruption.signal)
+
+    def _fixed_pace(self):
+        """Several processes must return to their hosts together."""
+        alone = self.config.strategy != "multi_worker"
+        return self.config.steps_per_loop or (None if alone else 20)
 
     def _next_stop(self):
         """The next step at which something is due."""
         config = self.config
-        stops = [
-            (self.step // every + 1) * every
-            for every in (config.log_every, config.eval_every)
-        ]
+        intervals = [config.log_every, config.eval_every]
+        if config.checkpoint_every.isdigit():
+            intervals.append(int(config.checkpoint_every))
+        stops = [(self.step // every + 1) * every for every in intervals]
         return min(*stops, config.train_steps)
 
     def _due(self, every):
         at_the_end = self.step == self.config.train_steps
         return at_the_end or self.step % every == 0
 
-    def _log(self, curve):
-        self.summaries.training(
-            curve.totals,
-            float(self.optimizer.learning_rate),
-            curve.images_per_second(),
-            self.step,
-        )
+    def _shown(self, watch):
+        return {
+            "loss": self.totals.mean_classification_loss,
+            "error": self.totals.error_rate,
+            "images/s": round(watch.rate()),
+        }
 
-    def _evaluate_and_save(self):
-        began = time.perf_counter()
+    def _log(self, watch):
+        if self.records:
+            self.records.totals = self.totals
+            self.records.training_point(watch.rate())
+        self.totals = Totals()
+        watch.restart()
+
+    def _evaluate(self):
         totals = evaluate_with_progress(
-            self.evaluate, self.test_images, self.config.eval_batch_size
+            self.engine,
+            self.test_images,
+            self.config.eval_batch_size,
+            silent=not self.records,
         )
-        self.summaries.evaluation(totals, self.step)
-        self.summaries.gates(self.probe(), self.step)
-        self.summaries.flush()
-        accuracy = 1.0 - totals.error_rate
-        best = max(accuracy, float(self.checkpoints.best_accuracy))
-        self.checkpoints.best_accuracy.assign(best)
-        self.directory.append_metrics(
-            {
-                "step": self.step,
-                "test_accuracy": accuracy,
-                "test_error_rate": totals.error_rate,
-                "test_classification_loss": totals.mean_classification_loss,
-                "test_images": totals.images,
-                "best_test_accuracy": best,
-                "evaluation_seconds": round(time.perf_counter() - began, 3),
-            }
-        )
-        self.checkpoints.save()
-        print(
-            f"step {self.step}: test accuracy {accuracy:.2%} "
-            f"({totals.errors} errors in {totals.images:,} images)"
+        if self.records:
+            probe = self.test_images.images[:_PROBE_IMAGES]
+            self.records.evaluation(totals, probe)
+            print(
+                f"step {self.step}: test accuracy {1 - totals.error_rate:.2%} "
+                f"({totals.errors:.0f} errors in {totals.images:,} images)"
+            )
+
+    def _save_if_due(self, signal):
+        if not self.records:
+            return
+        self.records.totals = self.totals
+        due = self._due(self.config.eval_every)
+        if due or signal or self.records.checkpoint_is_due():
+            self._check_weights()
+            self.records.save()
+        if signal and self.step < self.config.train_steps:
+            raise Stopped(
+                signal,
+                f"stopped by {signal.name} and saved at step {self.step} of "
+                f"{self.config.train_steps}; python -m dlgn_tf.train "
+                f"--flagfile={self.config.run_dir}/flags.txt goes on",
+            )
+
+    def _check_weights(self):
+        if not self.engine.weights_are_finite():
+            self._refuse_to_go_on()
+
+    def _refuse_to_go_on(self):
+        raise UserError(
+            f"Expected finite losses and weights. Received: others at step "
+            f"{self.step}, learning rate {self.engine.learning_rate():g}; "
+            f"the checkpoints in {self.config.run_dir} are from before"
         )
 
 
 class _Pace:
-    """How many steps to take between two returns to the host.
-
-    What is computed does not depend on it: a batch follows from its step.
-    """
+    """How many steps to take between two returns to the host."""
 
     def __init__(self, fixed):
         self._fixed = fixed
@@ -212,37 +227,30 @@ class _Pace:
             self.steps = max(1, min(round(in_a_second), 2 * count))
 
 
-class _Curve:
-    """What has come together since the last point of the training curves."""
+class _Watch:
+    """Images per second since the last restart."""
 
     def __init__(self):
-        self.totals = Totals()
-        self._began = time.perf_counter()
+        self.restart()
 
-    def add(self, totals):
-        self.totals.add(totals)
+    def restart(self):
+        self._images, self._began = 0, time.perf_counter()
 
-    def images_per_second(self):
-        return self.totals.images / (time.perf_counter() - self._began)
+    def count(self, images):
+        self._images += images
 
-    def values(self):
-        return {
-            "loss": self.totals.mean_classification_loss,
-            "error": self.totals.error_rate,
-            "images/s": round(self.images_per_second()),
-        }
+    def rate(self):
+        return self._images / (time.perf_counter() - self._began)
 
 
-def evaluate_with_progress(evaluation, image_set, batch_size):
+def evaluate_with_progress(engine, image_set, batch_size, silent=False):
     """Evaluates over all of `image_set`, showing how far it is.
 
     Returns:
         `Totals`.
     """
+    if silent:
+        return engine.evaluate(image_set, batch_size)
     batch_count = -(-len(image_set) // batch_size)
     progress = Progress("evaluation", 0, batch_count, unit="batch")
-    return evaluation(
-        batches.test_dataset(image_set, batch_size),
-        len(image_set),
-        on_batch=progress.update,
-    )
+    return engine.evaluate(image_set, batch_size, progress.update)

@@ -30,7 +30,17 @@ def create_optimizer(config):
     """The optimiser that a `Config` asks for."""
     rate = learning_rate(config.learning_rates, config.boundaries)
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.SGD(
-        rate, momentum=config.momentum, nesterov=config.nesterov
-    )
+        optimizer = keras.optimizers.Adam(rate)
+    else:
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=config.momentum, nesterov=config.nesterov
+        )
+    if config.mixed_precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def learning_rate_at(optimizer, step):
+    """Learning rate of the step after `step` steps, as a float."""
+    schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    return float(keras.ops.convert_to_numpy(schedule(step)))

@@ -1,12 +1,15 @@
 """What a run leaves on disk, and where. Imports nothing heavy."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
 
 
 class RunDirectory:
@@ -31,7 +34,7 @@ class RunDirectory:
         self.model = self.path / "model.keras"
 
     def has_checkpoints(self):
-        return (self.checkpoints / "checkpoint").exists()
+        return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
 
     def read_config(self):
         """The `Config` of the run.
@@ -92,26 +95,60 @@ class RunDirectory:
                 f"{self.path}, and {nearest} is read-only"
             )
 
+    @contextlib.contextmanager
+    def locked(self):
+        """Keeps other processes from training in this directory.
+
+        The lock is the operating system's and dies with its owner.
+
+        Raises:
+            UserError: if another process has it, or the directory cannot be
+                written.
+        """
+        self._check_writable()
+        with files.write_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "lock").open("a+")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                raise UserError(
+                    f"Expected a --run_dir that no other process trains in. "
+                    f"Received: {self.path}, which process "
+                    f"{file.read().strip() or 'unknown'} holds"
+                ) from error
+            with files.write_errors(self.path):
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
+            yield
+
     def write_flags(self, config):
         """Writes flags.txt."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.flags.write_text(config.to_flags())
+        with files.write_errors(self.flags):
+            files.write_atomically(self.flags, config.to_flags())
 
     def append_metrics(self, record):
         """Adds a line to metrics.jsonl."""
-        with self.metrics.open("a") as lines:
+        with files.write_errors(self.metrics), self.metrics.open("a") as lines:
             lines.write(json.dumps(record) + "\n")
 
     def read_metrics(self):
-        """Lines of metrics.jsonl as a list of dicts."""
+        """Lines of metrics.jsonl as a list of dicts.
+
+        A last line that a kill cut short is passed over.
+        """
         if not self.metrics.exists():
             return []
-        lines = self.metrics.read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        whole = self.metrics.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in whole]
 
     def drop_metrics_after(self, step):
         """Forgets evaluations that lie beyond the checkpoint gone back to."""
-        kept = [r for r in self.read_metrics() if r["step"] <= step]
         if self.metrics.exists():
+            kept = [r for r in self.read_metrics() if r["step"] <= step]
             text = "".join(json.dumps(record) + "\n" for record in kept)
-            self.metrics.write_text(text)
+            with files.write_errors(self.metrics):
+                files.write_atomically(self.metrics, text)

@@ -1,10 +1,10 @@
 """Models for configurations: new ones, and those of finished runs."""
 
-import re
-
 from dlgn_tf.data import catalog
+from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training import checkpoints
+from dlgn_tf.training import engine as engines
+from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -31,7 +31,26 @@ def create_configured_model(config):
     if config.gate == "hard":
         # No gradient passes a hard gate: gates are frozen as they were made.
         model.gating_network.trainable = False
+    for layer in _batch_norms(model):
+        layer.share_statistics(config.batch_norm == "synchronized")
     return model
+
+
+def moving_statistics(model):
+    """Variables of all moving means and variances of a model."""
+    return [
+        variable
+        for layer in _batch_norms(model)
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+
+
+def _batch_norms(model):
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, BatchNorm)
+    ]
 
 
 def load_run(run_dir):
@@ -48,6 +67,7 @@ def load_run(run_dir):
     """
     directory = RunDirectory(run_dir)
     config = directory.read_config()
+    prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
     model = create_configured_model(config)
-    path = checkpoints.restore_model(directory.checkpoints, model)
-    return model, config, int(re.search(r"-(\d+)$", path).group(1))
+    engines.restore_model(prefix, model)
+    return model, config, step

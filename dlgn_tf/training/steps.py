@@ -1,44 +1,8 @@
-"""Training and evaluation steps, compiled, on one or several replicas."""
-
-import dataclasses
+"""Training and evaluation steps on TensorFlow, on one or several replicas."""
 
 import tensorflow as tf
 
-
-@dataclasses.dataclass
-class Totals:
-    """Sums over images or steps, from which means are made.
-
-    Attributes:
-        images: Number of images.
-        steps: Number of steps.
-        classification_loss: Sum of the cross-entropies, in nats.
-        regularization_loss: Sum over steps.
-        errors: Number of images classified wrongly.
-    """
-
-    images: int = 0
-    steps: int = 0
-    classification_loss: float = 0.0
-    regularization_loss: float = 0.0
-    errors: int = 0
-
-    def add(self, other):
-        for field in dataclasses.fields(self):
-            name = field.name
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    @property
-    def error_rate(self):
-        return self.errors / max(self.images, 1)
-
-    @property
-    def mean_classification_loss(self):
-        return self.classification_loss / max(self.images, 1)
-
-    @property
-    def mean_regularization_loss(self):
-        return self.regularization_loss / max(self.steps, 1)
+from dlgn_tf.training.totals import Totals
 
 
 class TrainingSteps:
@@ -54,39 +18,62 @@ class TrainingSteps:
         strategy: `tf.distribute.Strategy`.
         batch_size: Integer, over all replicas.
         l2: Float.
+        xla: Boolean. Whether XLA compiles the step.
     """
 
-    def __init__(self, model, optimizer, strategy, batch_size, l2):
+    def __init__(self, model, optimizer, strategy, batch_size, l2, xla=False):
         self._model = model
         self._optimizer = optimizer
         self._strategy = strategy
         self._batch_size = batch_size
         self._l2 = l2
+        # Not a tf.function otherwise: several replicas cannot meet in one.
+        self._compiled_step = (
+            tf.function(self._step, jit_compile=True) if xla else self._step
+        )
         with strategy.scope():
             optimizer.build(model.trainable_variables)
 
-    def __call__(self, iterator, count):
+    def __call__(self, iterator, count, before=None):
         """Takes `count` batches from `iterator` and trains on them.
 
+        Stops after a step whose loss is not finite.
+
+        Args:
+            iterator: Of batches, one a replica and step.
+            count: Integer.
+            before: `Totals` to go on adding to, step by step: the sums do not
+                depend on how many steps are taken at once.
+
         Returns:
-            `Totals` of these steps.
+            `Totals`, those of `before` included.
         """
-        sums = self._run(iterator, tf.constant(count)).numpy()
+        before = before or Totals()
+        sums, taken, finite = self._run(
+            iterator,
+            tf.constant(count),
+            tf.constant(before.sums(), tf.float64),
+        )
+        taken = int(taken)
         return Totals(
-            images=count * self._batch_size,
-            steps=count,
-            classification_loss=float(sums[0]),
-            regularization_loss=float(sums[1]),
-            errors=int(sums[2]),
+            before.images + taken * self._batch_size,
+            before.steps + taken,
+            *sums.numpy().tolist(),
+            finite=bool(finite),
         )
 
     @tf.function
-    def _run(self, iterator, count):
-        sums = tf.zeros([3], tf.float64)
-        for _ in tf.range(count):
-            on_replicas = self._strategy.run(self._step, next(iterator))
-            sums += self._strategy.reduce("sum", on_replicas, axis=None)
-        return sums
+    def _run(self, iterator, count, sums):
+        taken, finite = tf.constant(0), tf.constant(True)
+        while tf.logical_and(taken < count, finite):
+            on_replicas = self._strategy.run(
+                self._compiled_step, next(iterator)
+            )
+            of_step = self._strategy.reduce("sum", on_replicas, axis=None)
+            finite = tf.reduce_all(tf.math.is_finite(of_step))
+            sums += of_step
+            taken += 1
+        return sums, taken, finite
 
     def _step(self, images, labels):
         variables = self._model.trainable_variables
@@ -97,6 +84,8 @@ class TrainingSteps:
             # Gradients are summed over replicas, so each takes its share.
             regularization = self._regularization() / replicas
             loss = tf.reduce_sum(losses) / self._batch_size + regularization
+            # Does nothing but with float16, whose gradients need it.
+            loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
         self._optimizer.apply(gradients, variables)
         return tf.stack(
@@ -162,7 +151,7 @@ class Evaluation:
             images=images,
             steps=done,
             classification_loss=float(sums[0]),
-            errors=int(sums[1]),
+            errors=float(sums[1]),
         )
 
     @tf.function(reduce_retracing=True)

@@ -1,0 +1,50 @@
+"""The engine: what computes. The loop around it does not know the backend.
+
+An engine has
+
+    model, optimizer      Keras objects
+    chief                 whether this process writes the run directory
+    description           one phrase for people
+    write_errors          exception types of a failure to write
+    step                  the optimiser's step
+    start(sampler, stop)  gets ready to train from `step` on
+    train(count, totals)  takes steps; adds to `Totals` and returns them
+    evaluate(image_set, batch_size, on_batch)   `Totals` over all images
+    learning_rate()       of the next step
+    gate_statistics(images)     see `Summaries.gates`
+    weights_are_finite()
+    save(directory, step, keep) writes a checkpoint, returns its prefix
+    restore(prefix)             reads one
+    sync()                agrees with the other processes after a restore
+"""
+
+import keras
+
+
+def create_engine(config):
+    """The engine of the backend that Keras runs on.
+
+    Args:
+        config: `Config`.
+    """
+    if keras.backend.backend() == "jax":
+        from dlgn_tf.training.jax_engine import JaxEngine
+
+        return JaxEngine(config)
+    from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
+
+    return TensorFlowEngine(config)
+
+
+def restore_model(prefix, model):
+    """Restores a model alone from a checkpoint of this backend.
+
+    Args:
+        prefix: Path-like, as `Checkpoints.newest_good` gives it.
+        model: `ImageClassifier`.
+    """
+    if keras.backend.backend() == "jax":
+        from dlgn_tf.training import jax_engine as backend_engine
+    else:
+        from dlgn_tf.training import tensorflow_engine as backend_engine
+    backend_engine.restore_model(prefix, model)

@@ -1,0 +1,97 @@
+"""TensorBoard's event files, written and shortened without TensorFlow."""
+
+import itertools
+import os
+import pathlib
+import socket
+import time
+
+from tensorboard.backend.event_processing import event_file_loader
+from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+_COUNTER = itertools.count()
+
+
+class EventFile:
+    """Appends summaries to a new event file, at once and in order.
+
+    The file is made with the first summary. TensorBoard's own writer hands
+    records to a thread, where a full disk cannot be told to the caller.
+
+    Args:
+        directory: Path-like, one of TensorBoard's runs.
+    """
+
+    def __init__(self, directory):
+        self._directory = pathlib.Path(directory)
+        self._records = None
+
+    def add(self, summary, step):
+        """Appends a `tensorboard` Summary proto at an integer step."""
+        if self._records is None:
+            self._records = RecordWriter(self._open())
+            self._write(event_pb2.Event(file_version="brain.Event:2"))
+        self._write(event_pb2.Event(summary=summary, step=step))
+
+    def flush(self):
+        if self._records is not None:
+            self._records.flush()
+
+    def _write(self, event):
+        event.wall_time = time.time()
+        self._records.write(event.SerializeToString())
+
+    def _open(self):
+        self._directory.mkdir(parents=True, exist_ok=True)
+        name = (
+            f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}."
+            f"{os.getpid()}.{next(_COUNTER)}"
+        )
+        return (self._directory / name).open("xb")
+
+
+def drop_events_after(directory, step):
+    """Forgets events beyond a step, and half a record at a file's end.
+
+    Args:
+        directory: Path-like, one of TensorBoard's runs; may be missing.
+        step: Integer; events of later steps go. Below 0 all files go.
+    """
+    for path in sorted(pathlib.Path(directory).glob("*tfevents*")):
+        if step < 0:
+            path.unlink()
+            continue
+        records = list(event_file_loader.RawEventFileLoader(str(path)).Load())
+        kept = [
+            r for r in records if event_pb2.Event.FromString(r).step <= step
+        ]
+        whole = sum(len(record) + 16 for record in kept)
+        if whole != path.stat().st_size:
+            _rewrite(path, kept)
+
+
+def _rewrite(path, records):
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as file:
+        writer = RecordWriter(file)
+        for record in records:
+            writer.write(record)
+    os.replace(temporary, path)
+
+
+def read_events(directory):
+    """All events of a run, as `(step, tag, value)` in the order written.
+
+    Args:
+        directory: Path-like, one of TensorBoard's runs.
+
+    Returns:
+        List of tuples; value is a `TensorProto`.
+    """
+    events = []
+    for path in sorted(pathlib.Path(directory).glob("*tfevents*")):
+        for event in event_file_loader.EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                events.append((event.step, value.tag, value.tensor))
+    return events

@@ -1,0 +1,245 @@
+"""Training on JAX: a single device, where TensorFlow need not be installed."""
+
+import itertools
+import pathlib
+import re
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from dlgn_tf.data import batches
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import optimizers
+from dlgn_tf.training import runs
+from dlgn_tf.training.totals import Totals
+
+_HISTOGRAM_SAMPLES = 20_000
+
+
+class JaxEngine:
+    """See `dlgn_tf.training.engine`.
+
+    Args:
+        config: `Config`.
+
+    Raises:
+        UserError: if the run asks for several devices.
+    """
+
+    write_errors = ()
+    chief = True
+
+    def __init__(self, config):
+        if config.strategy not in ("auto", "single"):
+            raise UserError(
+                "Expected --strategy=auto or single with KERAS_BACKEND=jax. "
+                f"Received: --strategy={config.strategy}"
+            )
+        keras.config.set_dtype_policy(config.mixed_precision)
+        self.model = runs.create_configured_model(config)
+        self.optimizer = optimizers.create_optimizer(config)
+        self.optimizer.build(self.model.trainable_variables)
+        self._l2 = config.l2
+        self._train_step = jax.jit(self._step_function, donate_argnums=0)
+        self._evaluate_batch = jax.jit(self._evaluation_function)
+        self._gates = jax.jit(self._gates_function)
+        device = jax.devices()[0]
+        self.description = f"JAX on {device.device_kind}"
+        self.step = 0
+
+    def start(self, sampler, stop):
+        self._batches = batches.prefetched(
+            sampler, self.step, stop, jax.device_put
+        )
+
+    def train(self, count, totals):
+        state = self._state()
+        of_steps = []
+        for images, labels in itertools.islice(self._batches, count):
+            # Dispatched, not waited for: the device stays busy.
+            state, of_step = self._train_step(state, images, labels)
+            of_steps.append(of_step)
+        self._set_state(state)
+        sums = np.asarray(totals.sums(), np.float64)
+        for taken, of_step in enumerate(jax.device_get(of_steps), start=1):
+            sums = sums + of_step.astype(np.float64)
+            finite = bool(np.isfinite(of_step).all())
+            if not finite:
+                break
+        self.step += taken
+        return Totals(
+            totals.images + taken * len(labels),
+            totals.steps + taken,
+            *sums.tolist(),
+            finite=finite,
+        )
+
+    def _state(self):
+        return (
+            [v.value for v in self.model.trainable_variables],
+            [v.value for v in self.model.non_trainable_variables],
+            [v.value for v in self.optimizer.variables],
+        )
+
+    def _set_state(self, state):
+        variables = (
+            self.model.trainable_variables,
+            self.model.non_trainable_variables,
+            self.optimizer.variables,
+        )
+        for group, values in zip(variables, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+
+    def _step_function(self, state, images, labels):
+        trainable, non_trainable, optimizer_variables = state
+
+        def loss_function(trainable):
+            logits, updated, losses = self.model.stateless_call(
+                trainable,
+                non_trainable,
+                images,
+                training=True,
+                return_losses=True,
+            )
+            cross_entropies, errors = losses_and_errors(logits, labels)
+            regularization = sum(losses) + self._l2_penalty(trainable)
+            loss = jnp.mean(cross_entropies) + regularization
+            sums = jnp.stack([cross_entropies.sum(), regularization, errors])
+            scaled = self._scaled(loss, optimizer_variables)
+            return scaled, (updated, sums)
+
+        gradients, (non_trainable, sums) = jax.grad(
+            loss_function, has_aux=True
+        )(trainable)
+        trainable, optimizer_variables = self.optimizer.stateless_apply(
+            optimizer_variables, gradients, trainable
+        )
+        return (trainable, non_trainable, optimizer_variables), sums
+
+    def _scaled(self, loss, optimizer_variables):
+        """The loss as the optimiser wants it: float16 gradients need scale."""
+        mapping = list(
+            zip(self.optimizer.variables, optimizer_variables, strict=True)
+        )
+        with keras.StatelessScope(state_mapping=mapping):
+            return self.optimizer.scale_loss(loss)
+
+    def _l2_penalty(self, trainable):
+        variables = self.model.trainable_variables
+        squares = [
+            jnp.sum(jnp.square(value))
+            for variable, value in zip(variables, trainable, strict=True)
+            if variable.name == "kernel"
+        ]
+        return self._l2 * sum(squares) if self._l2 else jnp.zeros(())
+
+    def evaluate(self, image_set, batch_size, on_batch=None):
+        sums, variables = np.zeros(2), self._state()[:2]
+        padded = batches.padded(image_set, batch_size)
+        for done, (images, labels) in enumerate(padded, start=1):
+            result = self._evaluate_batch(variables, images, labels)
+            sums += np.asarray(result, np.float64)
+            if on_batch:
+                on_batch(done)
+        return Totals(
+            images=len(image_set),
+            steps=done,
+            classification_loss=float(sums[0]),
+            errors=float(sums[1]),
+        )
+
+    def _evaluation_function(self, variables, images, labels):
+        logits, _ = self.model.stateless_call(
+            *variables, images, training=False
+        )
+        # Rows that only fill up the last batch have label -1.
+        real = labels >= 0
+        losses, _ = losses_and_errors(logits, jnp.maximum(labels, 0))
+        wrong = real & (logits.argmax(-1) != labels)
+        return jnp.stack([jnp.sum(losses * real), jnp.sum(wrong)])
+
+    def learning_rate(self):
+        return optimizers.learning_rate_at(self.optimizer, self.step)
+
+    def weights_are_finite(self):
+        return all(np.isfinite(w).all() for w in self.model.get_weights())
+
+    def gate_statistics(self, images):
+        return jax.device_get(self._gates(self._state()[:2], images))
+
+    def _gates_function(self, variables, images):
+        mapping = zip(
+            [
+                *self.model.trainable_variables,
+                *self.model.non_trainable_variables,
+            ],
+            itertools.chain(*variables),
+            strict=True,
+        )
+        with keras.StatelessScope(state_mapping=list(mapping)):
+            preactivations = self.model.preactivations(images)
+            gates = self.model.gates_of(preactivations)
+        return {
+            site: (jnp.mean(q > 0), _sample(gates[site]))
+            for site, q in preactivations.items()
+        }
+
+    def save(self, directory, step, keep):
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        prefix = directory / f"ckpt-{step}"
+        self.model.save_weights(f"{prefix}.weights.h5")
+        store = {}
+        self.optimizer.save_own_variables(store)
+        np.savez(f"{prefix}.optimizer.npz", **store)
+        _delete_old(directory, keep)
+        return prefix
+
+    def restore(self, prefix):
+        restore_model(prefix, self.model)
+        with np.load(f"{prefix}.optimizer.npz") as store:
+            self.optimizer.load_own_variables(dict(store))
+        self.step = int(re.search(r"-(\d+)$", str(prefix))[1])
+
+    def sync(self):
+        """There is no other process."""
+
+
+def restore_model(prefix, model):
+    """See `dlgn_tf.training.engine.restore_model`."""
+    path = pathlib.Path(f"{prefix}.weights.h5")
+    if not path.exists():
+        raise UserError(
+            "Expected a checkpoint of KERAS_BACKEND=jax. Received: "
+            f"{prefix}, written on another backend"
+        )
+    model.load_weights(path)
+
+
+def losses_and_errors(logits, labels):
+    """Cross-entropy of each image (float32) and the number of errors."""
+    logits = logits.astype(jnp.float32)
+    log_probabilities = jax.nn.log_softmax(logits)
+    chosen = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
+    errors = jnp.sum(logits.argmax(-1) != labels).astype(jnp.float32)
+    return -chosen[:, 0], errors
+
+
+def _delete_old(directory, keep):
+    """Deletes all but the newest checkpoints."""
+    found = sorted(
+        directory.glob("ckpt-*.weights.h5"),
+        key=lambda path: int(re.search(r"ckpt-(\d+)", path.name)[1]),
+    )
+    for path in found[:-keep]:
+        prefix = path.name.removesuffix(".weights.h5")
+        for part in directory.glob(f"{prefix}.*"):
+            part.unlink()
+
+
+def _sample(values):
+    flat = values.reshape(-1)
+    return flat[:: max(flat.shape[0] // _HISTOGRAM_SAMPLES, 1)]

@@ -1,0 +1,127 @@
+"""Everything that a run writes, and what it reads to go on."""
+
+import time
+
+from dlgn_tf.training import files
+from dlgn_tf.training.checkpoints import Checkpoints
+from dlgn_tf.training.summaries import Summaries
+from dlgn_tf.training.totals import Totals
+
+
+class Records:
+    """Keeps the run directory of a run up to date.
+
+    Args:
+        config: `Config`.
+        directory: `RunDirectory`, locked.
+        engine: See `dlgn_tf.training.engine`.
+
+    Attributes:
+        totals: `Totals` since the last point of the training curves.
+        best_accuracy: Float in [0, 1], the best test accuracy so far.
+        last: Dict, the last line of metrics.jsonl, or None.
+    """
+
+    def __init__(self, config, directory, engine):
+        self._config, self._directory = config, directory
+        self._engine = engine
+        self._checkpoints = Checkpoints(
+            directory.checkpoints, engine.write_errors
+        )
+        self._saved_step, self._saved_at = -1, time.monotonic()
+        self.totals, self.best_accuracy = Totals(), 0.0
+
+    @property
+    def last(self):
+        lines = self._directory.read_metrics()
+        return lines[-1] if lines else None
+
+    def restore(self):
+        """Puts the engine and the loop where the newest checkpoint was."""
+        newest = self._checkpoints.newest_good()
+        if newest is None:
+            return
+        prefix, self._saved_step, state = newest
+        self._engine.restore(prefix)
+        self.totals = Totals(**state["totals"])
+        self.best_accuracy = state["best_accuracy"]
+
+    def begin(self, sample_images):
+        """Starts writing: what lies beyond the checkpoint is forgotten."""
+        step = self._engine.step
+        self._directory.write_flags(self._config)
+        self._directory.drop_metrics_after(step)
+        with files.write_errors(self._directory.path):
+            self._summaries = Summaries(
+                self._directory.path,
+                after=step if self._saved_step >= 0 else -1,
+            )
+            if step == 0:
+                self._summaries.describe(self._config, sample_images, step)
+
+    def training_point(self, images_per_second):
+        """A point of the training curves, of what came since the last."""
+        with files.write_errors(self._directory.path):
+            self._summaries.training(
+                self.totals,
+                self._engine.learning_rate(),
+                images_per_second,
+                self._engine.step,
+            )
+        self.totals = Totals()
+
+    def evaluation(self, totals, probe_images):
+        """A point of the test curves and a line of metrics.jsonl."""
+        step, accuracy = self._engine.step, 1.0 - totals.error_rate
+        self.best_accuracy = max(self.best_accuracy, accuracy)
+        with files.write_errors(self._directory.path):
+            self._summaries.evaluation(totals, step)
+            statistics = self._engine.gate_statistics(probe_images)
+            self._summaries.gates(statistics, step)
+            self._summaries.flush()
+        self._directory.append_metrics(
+            {
+                "step": step,
+                "test_accuracy": accuracy,
+                "test_error_rate": totals.error_rate,
+                "test_classification_loss": totals.mean_classification_loss,
+                "test_images": totals.images,
+                "best_test_accuracy": self.best_accuracy,
+            }
+        )
+
+    def checkpoint_is_due(self):
+        """Whether --checkpoint_every asks for a checkpoint now."""
+        every = self._config.checkpoint_every
+        if every.endswith("m"):
+            return time.monotonic() - self._saved_at >= 60 * float(every[:-1])
+        return self._engine.step % int(every) == 0
+
+    def save(self):
+        """Saves a checkpoint, unless that of this step is there."""
+        step = self._engine.step
+        if step == self._saved_step:
+            return
+        if hasattr(self, "_summaries"):
+            with files.write_errors(self._directory.path):
+                self._summaries.flush()
+        state = {
+            "totals": self.totals.as_dict(),
+            "best_accuracy": self.best_accuracy,
+            "seed": self._config.seed,
+        }
+        self._checkpoints.save(step, state, self._write_checkpoint)
+        self._saved_step, self._saved_at = step, time.monotonic()
+
+    def _write_checkpoint(self, step):
+        return self._engine.save(
+            self._directory.checkpoints, step, self._config.keep_checkpoints
+        )
+
+    def save_model(self):
+        """Writes model.keras."""
+        final = self._directory.model
+        partial = final.with_name(".partial.keras")
+        with files.write_errors(final, self._engine.write_errors):
+            self._engine.model.save(partial)
+            partial.replace(final)

@@ -1,0 +1,131 @@
+"""What a run shows in TensorBoard.
+
+Every point is stamped with the optimiser's step. Scalar names are those of the
+lineage: train/error_rate, train/classification_loss, test/error_rate and so on.
+"""
+
+import dataclasses
+import io
+
+import numpy as np
+from tensorboard.compat.proto import summary_pb2
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.util import tensor_util
+
+from dlgn_tf.training.event_file import EventFile
+from dlgn_tf.training.event_file import drop_events_after
+
+_RUNS = ("train", "test")
+
+
+class Summaries:
+    """Event files of a run: RUN_DIR/train and RUN_DIR/test.
+
+    Args:
+        path: Path-like, the run directory.
+        after: Integer, the step from which the run goes on: what lies beyond
+            it is forgotten. Below 0: all is.
+    """
+
+    def __init__(self, path, after):
+        for name in _RUNS:
+            drop_events_after(path / name, after)
+        self._train, self._test = (EventFile(path / name) for name in _RUNS)
+
+    def describe(self, config, images, step):
+        """Flags as text, hyper-parameters, and a sample of input images.
+
+        Args:
+            config: `Config`.
+            images: uint8 array `(n, height, width, channels)`.
+            step: Integer.
+        """
+        # An indented block is shown as it stands.
+        text = "".join(f"    {x}\n" for x in config.to_flags().splitlines())
+        self._train.add(text_pb("flags", text), step)
+        self._train.add(_images_pb("train/images", images), step)
+        self._test.add(hparams.hparams_pb(_hyper_parameters(config)), step)
+
+    def training(self, totals, learning_rate, images_per_second, step):
+        """A point of the training curves.
+
+        Args:
+            totals: `Totals` since the last point.
+            learning_rate: Float, of the next step.
+            images_per_second: Float.
+            step: Integer.
+        """
+        values = {
+            "error_rate": totals.error_rate,
+            "classification_loss": totals.mean_classification_loss,
+            "regularization_loss": totals.mean_regularization_loss,
+            "learning_rate": learning_rate,
+            "images_per_second": images_per_second,
+        }
+        for name, value in values.items():
+            self._train.add(scalar_pb(f"train/{name}", value), step)
+
+    def evaluation(self, totals, step):
+        """A point of the test curves."""
+        values = {
+            "error_rate": totals.error_rate,
+            "classification_loss": totals.mean_classification_loss,
+        }
+        for name, value in values.items():
+            self._test.add(scalar_pb(f"test/{name}", value), step)
+
+    def gates(self, statistics, step):
+        """Fraction of open gates and a histogram of gates at each site.
+
+        Args:
+            statistics: Dict from site name to `(fraction, sample)`: the
+                fraction of pre-activations above 0 over images, positions and
+                units, and an array of gates taken from all of them.
+            step: Integer.
+        """
+        for site, (fraction_open, sample) in statistics.items():
+            point = scalar_pb(f"gates_open/{site}", float(fraction_open))
+            self._test.add(point, step)
+            values = np.asarray(sample, np.float64)
+            self._test.add(histogram_pb(f"gates/{site}", values), step)
+
+    def flush(self):
+        self._train.flush()
+        self._test.flush()
+
+
+def _images_pb(tag, images):
+    """A Summary proto of images, as TensorBoard's image plug-in reads it."""
+    from PIL import Image
+
+    height, width = images.shape[1:3]
+    encoded = [str(width).encode(), str(height).encode()]
+    for image in images:
+        file = io.BytesIO()
+        grey = image.shape[-1] == 1
+        Image.fromarray(image[..., 0] if grey else image).save(file, "PNG")
+        encoded.append(file.getvalue())
+    summary = summary_pb2.Summary()
+    summary.value.add(
+        tag=tag,
+        tensor=tensor_util.make_tensor_proto(np.array(encoded, object)),
+        metadata=image_metadata.create_summary_metadata(
+            display_name=None, description=""
+        ),
+    )
+    return summary
+
+
+def _hyper_parameters(config):
+    """The configuration in types that TensorBoard's table can show."""
+    shown = {}
+    for name, value in dataclasses.asdict(config).items():
+        if value is None:
+            continue
+        plain = isinstance(value, (bool, int, float, str))
+        shown[name] = value if plain else ",".join(map(str, value))
+    return shown

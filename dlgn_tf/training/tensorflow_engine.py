@@ -1,0 +1,184 @@
+"""Training on TensorFlow: one device, several, or several machines."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from dlgn_tf.data import batches
+from dlgn_tf.training import optimizers
+from dlgn_tf.training import runs
+from dlgn_tf.training import strategies
+from dlgn_tf.training.steps import Evaluation
+from dlgn_tf.training.steps import TrainingSteps
+
+_HISTOGRAM_SAMPLES = 20_000
+
+
+class TensorFlowEngine:
+    """See `dlgn_tf.training.engine`.
+
+    Args:
+        config: `Config`.
+    """
+
+    write_errors = (tf.errors.OpError,)
+
+    def __init__(self, config):
+        # Before any operation: several machines find each other here.
+        self.strategy = strategies.create_strategy(config.strategy)
+        if config.deterministic:
+            keras.utils.set_random_seed(config.seed)
+            tf.config.experimental.enable_op_determinism()
+        keras.config.set_dtype_policy(config.mixed_precision)
+        with self.strategy.scope():
+            self.model = runs.create_configured_model(config)
+            self.optimizer = optimizers.create_optimizer(config)
+            # Batches taken. The optimiser's own count, the same otherwise,
+            # leaves out steps that float16 has to skip.
+            self._clock = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._train_steps = TrainingSteps(
+                self.model,
+                self.optimizer,
+                self.strategy,
+                config.batch_size,
+                config.l2,
+                config.xla,
+            )
+        self._evaluation = Evaluation(self.model, self.strategy)
+        self._local_statistics = config.batch_norm == "local"
+        self.description = strategies.describe(self.strategy)
+        self.chief = strategies.is_chief(self.strategy)
+
+    @property
+    def step(self):
+        return int(self._clock.numpy())
+
+    def start(self, sampler, stop):
+        start = self.step
+
+        def pipeline(context):
+            share = strategies.share(context)
+            return batches.train_dataset(sampler, start, stop, share)
+
+        self._iterator = iter(
+            self.strategy.distribute_datasets_from_function(pipeline)
+        )
+
+    def train(self, count, totals):
+        after = self._train_steps(self._iterator, count, totals)
+        self._clock.assign_add(after.steps - totals.steps)
+        return after
+
+    def evaluate(self, image_set, batch_size, on_batch=None):
+        def pipeline(context):
+            share = strategies.share(context)
+            return batches.test_dataset(image_set, batch_size, share)
+
+        self._average_local_statistics()
+        dataset = self.strategy.distribute_datasets_from_function(pipeline)
+        return self._evaluation(dataset, len(image_set), on_batch)
+
+    def learning_rate(self):
+        return optimizers.learning_rate_at(self.optimizer, self.step)
+
+    def weights_are_finite(self):
+        return bool(self._finite())
+
+    @tf.function
+    def _finite(self):
+        checks = [
+            tf.reduce_all(tf.math.is_finite(variable.value))
+            for variable in self.model.weights
+        ]
+        return tf.reduce_all(tf.stack(checks))
+
+    def gate_statistics(self, images):
+        return {
+            site: (fraction.numpy(), sample.numpy())
+            for site, (fraction, sample) in self._gates(
+                tf.constant(images)
+            ).items()
+        }
+
+    @tf.function
+    def _gates(self, images):
+        preactivations = self.model.preactivations(images)
+        gates = self.model.gates_of(preactivations)
+        return {
+            site: (
+                tf.reduce_mean(tf.cast(q > 0, tf.float32)),
+                _sample(gates[site]),
+            )
+            for site, q in preactivations.items()
+        }
+
+    def save(self, directory, step, keep):
+        self._average_local_statistics()
+        return self._manager(directory, keep).save(checkpoint_number=step)
+
+    @functools.lru_cache(1)  # noqa: B019, one manager a run
+    def _manager(self, directory, keep):
+        return tf.train.CheckpointManager(
+            self._checkpoint(), str(directory), max_to_keep=keep
+        )
+
+    def _checkpoint(self):
+        return tf.train.Checkpoint(
+            model=self.model, optimizer=self.optimizer, step=self._clock
+        )
+
+    def restore(self, prefix):
+        status = self._checkpoint().restore(str(prefix))
+        status.assert_existing_objects_matched()
+
+    def sync(self):
+        """Gives all processes what the chief has restored."""
+        if self.strategy.num_replicas_in_sync == 1:
+            return
+        variables = [
+            self._clock,
+            *(variable.value for variable in self.model.variables),
+            *(variable.value for variable in self.optimizer.variables),
+        ]
+
+        def from_first(context, value):
+            first = context.replica_id_in_sync_group == 0
+            value = tf.where(first, value, tf.zeros_like(value))
+            return context.all_reduce("sum", value)
+
+        self._assign_in_replicas(variables, from_first)
+
+    def _average_local_statistics(self):
+        """Moving statistics that replicas keep apart become their mean."""
+        if self._local_statistics:
+            self._assign_in_replicas(
+                [v.value for v in runs.moving_statistics(self.model)],
+                lambda context, value: context.all_reduce("mean", value),
+            )
+
+    def _assign_in_replicas(self, variables, function):
+        """Assigns `function(replica context, value)` to each variable."""
+
+        @tf.function
+        def everywhere():
+            self.strategy.run(in_replica)
+
+        def in_replica():
+            context = tf.distribute.get_replica_context()
+            for variable in variables:
+                value = variable.read_value()
+                variable.assign(function(context, value))
+
+        everywhere()
+
+
+def restore_model(prefix, model):
+    """See `dlgn_tf.training.engine.restore_model`."""
+    status = tf.train.Checkpoint(model=model).restore(str(prefix))
+    status.assert_existing_objects_matched().expect_partial()
+
+
+def _sample(values):
+    flat = tf.reshape(values, [-1])
+    return flat[:: max(flat.shape[0] // _HISTOGRAM_SAMPLES, 1)]

@@ -1,0 +1,48 @@
+"""Sums over images or steps, from which means are made."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Totals:
+    """What a number of training steps or an evaluation came to.
+
+    Attributes:
+        images: Number of images.
+        steps: Number of steps.
+        classification_loss: Sum of the cross-entropies, in nats.
+        regularization_loss: Sum over steps.
+        errors: Number of images classified wrongly.
+        finite: Whether all losses were finite; training stops at one that is
+            not, and counts it.
+    """
+
+    images: int = 0
+    steps: int = 0
+    classification_loss: float = 0.0
+    regularization_loss: float = 0.0
+    errors: float = 0.0
+    finite: bool = True
+
+    def sums(self):
+        """The three sums that steps add to, as a list."""
+        return [
+            self.classification_loss,
+            self.regularization_loss,
+            self.errors,
+        ]
+
+    def as_dict(self):
+        return dataclasses.asdict(self)
+
+    @property
+    def error_rate(self):
+        return self.errors / max(self.images, 1)
+
+    @property
+    def mean_classification_loss(self):
+        return self.classification_loss / max(self.images, 1)
+
+    @property
+    def mean_regularization_loss(self):
+        return self.regularization_loss / max(self.steps, 1)
