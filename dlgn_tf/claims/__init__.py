@@ -1,0 +1,1 @@
+"""Claims: what the papers state, as experiments that run."""

@@ -1,0 +1,168 @@
+"""dlgn.5: with a constant into the value network, gates are all that counts."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import SmallNetwork
+from dlgn_tf.claims.small_networks import leave_initial_point
+from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.layers import Gate
+from dlgn_tf.models.gated import GatedNetwork
+
+NETWORKS = (
+    SmallNetwork("c4gap", width=8),
+    SmallNetwork("resnet20", options={"depth": 8}, label="resnet8"),
+)
+FAMILIES = ("dgn", "dlgn", "dlgn_sf")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dependence:
+    """How the logits of a model depend on the image.
+
+    Attributes:
+        same_gates: Relative difference of the logits of two images that have
+            the same hard gates.
+        forced_gates: Relative difference of the logits of two images when the
+            second is given the soft gates of the first.
+        past_gates: max |gradient| in the image while the gates are constants.
+        gradient: max |gradient| in the image.
+    """
+
+    same_gates: float
+    forced_gates: float
+    past_gates: float
+    gradient: float
+
+
+def measure(rng):
+    found = {"ones": {}, "image": {}}
+    for network in NETWORKS:
+        for family in FAMILIES:
+            for value_input, models in found.items():
+                model = network.create(family, rng, value_input=value_input)
+                models[f"{network} {family}"] = dependence(model, rng)
+    ones, image = (list(models.values()) for models in found.values())
+    return Measurement(
+        holds=verdict(ones, image),
+        measured=(
+            f"(x, 1): {_extremes(ones)}; (x, x): {_extremes(image)}; "
+            f"{listed(NETWORKS)} as {', '.join(FAMILIES)}"
+        ),
+        values={
+            value_input: {k: dataclasses.asdict(v) for k, v in models.items()}
+            for value_input, models in found.items()
+        },
+    )
+
+
+def dependence(model, rng):
+    """Measures a fresh `GatedNetwork`; its weights are changed."""
+    shape = (4, *model.image_shape)
+    images, others = rng.uniform(0, 255, (2, *shape)).astype("float32")
+    same_gates = _same_gates_difference(model, images)
+    leave_initial_point(model.gating_network, rng)
+    leave_initial_point(model.value_network, rng)
+    forced = _with_gate(model, _ForcedGate(model.gates(images).values()))
+    constant = _with_gate(model, _ConstantGate(model.gate))
+    return Dependence(
+        same_gates=same_gates,
+        forced_gates=relative_difference(forced(others), model(images)),
+        past_gates=_max_gradient(constant, images),
+        gradient=_max_gradient(model, images),
+    )
+
+
+def verdict(ones, image):
+    """Whether the claim holds.
+
+    Args:
+        ones: A `Dependence` for each model of the kind (x, 1).
+        image: The same for (x, x).
+    """
+    alone = all(
+        d.same_gates == d.forced_gates == d.past_gates == 0 < d.gradient
+        for d in ones
+    )
+    return alone and all(
+        figure > 0 for d in image for figure in dataclasses.astuple(d)
+    )
+
+
+def _extremes(found):
+    """The range of each figure over the models."""
+    parts = []
+    for field in dataclasses.fields(Dependence):
+        values = [getattr(d, field.name) for d in found]
+        low, high = f"{min(values):.1g}", f"{max(values):.1g}"
+        shown = low if low == high else f"{low} to {high}"
+        parts.append(f"{field.name.replace('_', ' ')} {shown}")
+    return ", ".join(parts)
+
+
+def _same_gates_difference(model, images):
+    """Compares images with images of half their brightness.
+
+    A gating network without biases is homogeneous, so the signs of all its
+    pre-activations stay; halving is exact in floating point.
+    """
+    hard = _with_gate(model, Gate("hard"))
+    darker = images / 2
+    pairs = zip(
+        hard.gates(images).values(), hard.gates(darker).values(), strict=True
+    )
+    if not all(np.array_equal(one, other) for one, other in pairs):
+        raise ValueError(
+            "Expected a gating network without biases. Received: one whose "
+            "hard gates change with the brightness"
+        )
+    return relative_difference(hard(darker), hard(images))
+
+
+def _max_gradient(model, images):
+    images = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(model(images, training=False))
+    gradient = tape.gradient(total, images, unconnected_gradients="zero")
+    return float(np.abs(gradient).max())
+
+
+def _with_gate(model, gate):
+    """The same two networks with another gate between them."""
+    return GatedNetwork(
+        model.gating_network,
+        model.value_network,
+        gate,
+        model.normalization,
+        model.site_names,
+        model.value_input,
+    )
+
+
+class _ForcedGate(keras.layers.Layer):
+    """Answers with given gates, site by site, whatever it is asked. Once."""
+
+    def __init__(self, gates):
+        super().__init__()
+        self._gates = iter(gates)
+
+    def call(self, preactivations):
+        return next(self._gates)
+
+
+class _ConstantGate(keras.layers.Layer):
+    """Another gate that lets no gradient through."""
+
+    def __init__(self, gate):
+        super().__init__()
+        self._gate = gate
+
+    def call(self, preactivations):
+        return ops.stop_gradient(self._gate(preactivations))

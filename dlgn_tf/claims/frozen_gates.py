@@ -1,0 +1,222 @@
+"""dlgn.8: frozen gates stay, soft gates learn, the head has no counterpart."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import VGG16
+from dlgn_tf.claims.small_networks import SmallNetwork
+from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.data.batches import train_dataset
+from dlgn_tf.data.sources import load
+from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.training.optimizers import learning_rate
+from dlgn_tf.training.steps import TrainingSteps
+from dlgn_tf.training.steps import losses_and_errors
+
+STEPS = 5
+_BATCH_SIZE = 32
+
+_DIGITS = (8, 8, 1)
+C4GAP = SmallNetwork("c4gap", width=8, image_shape=_DIGITS)
+# Its moving statistics must not move in a frozen network either.
+RESNET = SmallNetwork(
+    "resnet20", options={"depth": 8}, label="resnet8", image_shape=_DIGITS
+)
+GCONV = SmallNetwork(
+    "gconv", width=8, options={"head_width": 16}, image_shape=_DIGITS
+)
+# Those in which soft gates must reach every kernel.
+LEARNING = (C4GAP, GCONV, RESNET, VGG16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """What training changed, moving statistics included.
+
+    Attributes:
+        gating: Share of the gating network's variables in which any bit
+            differs.
+        value: The same of the value network's.
+    """
+
+    gating: float
+    value: float
+
+
+def measure(rng):
+    changes = {
+        regime: {
+            str(network): train(make(network, rng), rng) for network in networks
+        }
+        for regime, (make, networks) in REGIMES.items()
+    }
+    models = [
+        (f"{network} {family}", network.create(family, rng))
+        for network in LEARNING
+        for family in ("dgn", "dlgn")
+    ]
+    gradients = {name: least_gradient(model, rng) for name, model in models}
+    alone = {name: without_counterpart(model) for name, model in models}
+    start = dependent_start_difference(dependent(RESNET, rng))
+    return Measurement(
+        holds=verdict(changes, gradients, alone, start),
+        measured=_summary(changes, gradients, start),
+        values={
+            "changes": {
+                regime: {k: dataclasses.asdict(v) for k, v in found.items()}
+                for regime, found in changes.items()
+            },
+            "least_kernel_gradient": gradients,
+            "layers_without_counterpart": alone,
+            "dependent_start_difference": start,
+        },
+    )
+
+
+def verdict(changes, gradients, alone, start):
+    """Whether the claim holds.
+
+    Args:
+        changes: Dict from regime to dict from network to `Changes`.
+        gradients: Dict of results of `least_gradient`.
+        alone: Dict of results of `without_counterpart`.
+        start: Result of `dependent_start_difference`.
+    """
+    as_told = all(
+        found == Changes(gating=float(regime == "soft"), value=1.0)
+        for regime, of_networks in changes.items()
+        for found in of_networks.values()
+    )
+    gradients_flow = all(gradient > 0 for gradient in gradients.values())
+    only_heads = all(layers == ["logits"] for layers in alone.values())
+    return as_told and gradients_flow and only_heads and start == 0
+
+
+def _summary(changes, gradients, start):
+    shown = ", ".join(
+        f"{regime} {_mean(found, 'gating'):.0%} / {_mean(found, 'value'):.0%} "
+        f"({', '.join(found)})"
+        for regime, found in changes.items()
+    )
+    return (
+        f"variables changed by {STEPS} steps on digits, gating / value: "
+        f"{shown}; DI starts {start:.2g} apart; max |gradient| of a kernel >= "
+        f"{min(gradients.values()):.1g}; {listed(LEARNING)}"
+    )
+
+
+def _mean(found, network):
+    return np.mean([getattr(changes, network) for changes in found.values()])
+
+
+def independent(network, rng):
+    """Frozen-random gates from weights of their own (FR, II)."""
+    return _frozen(network.create("dgn", rng, gate="hard"))
+
+
+def dependent(network, rng):
+    """Frozen-random gates from the value network's initial weights (FR, DI)."""
+    model = network.create("dgn", rng, gate="hard")
+    copy_weights(model.value_network, model.gating_network)
+    return _frozen(model)
+
+
+def learned(network, rng):
+    """Frozen-learned gates: those of a ReLU network after training (FL)."""
+    relu_network = network.create("dnn", rng)
+    _take_steps(relu_network, rng)
+    model = network.create("dgn", rng, gate="hard")
+    copy_weights(relu_network.network, model.gating_network)
+    return _frozen(model)
+
+
+def soft(network, rng):
+    """Gates that are learned jointly with the values."""
+    return network.create("dgn", rng)
+
+
+def _frozen(model):
+    model.gating_network.trainable = False
+    return model
+
+
+# Each with the networks that are trained so.
+REGIMES = {
+    "FR (II)": (independent, (C4GAP, RESNET)),
+    "FR (DI)": (dependent, (C4GAP,)),
+    "FL": (learned, (RESNET,)),
+    "soft": (soft, (C4GAP,)),
+}
+
+
+def train(model, rng):
+    """Takes a few training steps and compares all variables; `Changes`."""
+    networks = (model.gating_network, model.value_network)
+    before = [network.get_weights() for network in networks]
+    _take_steps(model, rng)
+    after = [network.get_weights() for network in networks]
+    return Changes(*map(_share_changed, before, after))
+
+
+def _share_changed(before, after):
+    pairs = zip(before, after, strict=True)
+    return float(np.mean([not np.array_equal(b, a) for b, a in pairs]))
+
+
+def _take_steps(model, rng):
+    digits, _ = load("digits")
+    sampler = BatchSampler(digits, _BATCH_SIZE, seed=int(rng.integers(2**31)))
+    optimizer = keras.optimizers.SGD(learning_rate((0.1,)), momentum=0.9)
+    # The penalty would move weights that no gradient of the loss reaches.
+    steps = TrainingSteps(
+        model, optimizer, tf.distribute.get_strategy(), _BATCH_SIZE, l2=1e-4
+    )
+    batches = iter(train_dataset(sampler, 0, STEPS))
+    for _ in range(STEPS):
+        steps(batches, 1)
+
+
+def least_gradient(model, rng):
+    """The least max |gradient of the loss| of a gating network's kernel."""
+    images = rng.uniform(0, 255, (_BATCH_SIZE, *model.image_shape))
+    labels = rng.integers(10, size=_BATCH_SIZE)
+    kernels = [
+        variable.value
+        for variable in model.gating_network.trainable_variables
+        if variable.name == "kernel"
+    ]
+    with tf.GradientTape() as tape:
+        logits = model(images.astype("float32"), training=True)
+        losses, _ = losses_and_errors(logits, tf.constant(labels))
+        loss = tf.reduce_mean(losses)
+    gradients = tape.gradient(loss, kernels, unconnected_gradients="zero")
+    return float(np.min([np.abs(gradient).max() for gradient in gradients]))
+
+
+def without_counterpart(model):
+    """Layers with weights that only one of the two networks has, sorted."""
+    gating, value = (
+        {layer.name for layer in network.layers if layer.weights}
+        for network in (model.gating_network, model.value_network)
+    )
+    return sorted(gating ^ value)
+
+
+def dependent_start_difference(model):
+    """Largest difference between weights of layers of the same name."""
+    differences = []
+    for layer in model.gating_network.layers:
+        if layer.weights:
+            value_layer = model.value_network.get_layer(layer.name)
+            pairs = zip(
+                layer.get_weights(), value_layer.get_weights(), strict=True
+            )
+            differences += [
+                np.abs(gating - value).max() for gating, value in pairs
+            ]
+    return float(np.max(differences))

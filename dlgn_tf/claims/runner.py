@@ -1,0 +1,56 @@
+"""Measures claims one after the other, whatever becomes of each."""
+
+import dataclasses
+import time
+import traceback
+
+from dlgn_tf.claims.registry import Claim
+from dlgn_tf.claims.registry import Measurement
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A claim that was measured.
+
+    Attributes:
+        claim: `Claim`.
+        measurement: `Measurement`; of a claim that raised, one that does not
+            hold and names the error.
+        seed: Integer from which the claim's random numbers followed.
+        seconds: Float, how long it took.
+    """
+
+    claim: Claim
+    measurement: Measurement
+    seed: int
+    seconds: float
+
+    @property
+    def verdict(self):
+        return "holds" if self.measurement.holds else "does not hold"
+
+
+def measure(claim, seed=0):
+    """Measures one claim.
+
+    An exception counts as "does not hold", so that it hides no other claim;
+    its traceback is kept in the measurement's values.
+
+    Args:
+        claim: `Claim`.
+        seed: Integer >= 0.
+
+    Returns:
+        `Outcome`.
+    """
+    began = time.perf_counter()
+    try:
+        measurement = claim.measure(claim.generator(seed))
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        measurement = Measurement(
+            holds=False,
+            measured=text if len(text) <= 200 else f"{text[:200]}...",
+            values={"traceback": traceback.format_exc()},
+        )
+    return Outcome(claim, measurement, seed, time.perf_counter() - began)

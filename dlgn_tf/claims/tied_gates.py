@@ -1,0 +1,101 @@
+"""dlgn.3: tied weights and hard gates give the ReLU network back."""
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import RESNET110
+from dlgn_tf.claims.small_networks import VGG16
+from dlgn_tf.claims.small_networks import SmallNetwork
+from dlgn_tf.claims.small_networks import floating_point
+from dlgn_tf.claims.small_networks import leave_initial_point
+from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.models.gated import copy_weights
+
+TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
+UNTIED = 1e-2
+
+
+def _resnet(label, depth, block, shortcut):
+    options = {"depth": depth, "block": block, "shortcut": shortcut}
+    return SmallNetwork("resnet20", options=options, label=label)
+
+
+C4GAP = SmallNetwork("c4gap", width=8)
+_RESNET_V1 = _resnet("resnet14 v1/A", 14, "original", "A")
+# ResNet-110 is v2/B. Depths 14 and 20 are two blocks a group: the shortcut of
+# the second is the identity.
+NETWORKS = {
+    "float32": (VGG16, _RESNET_V1, RESNET110),
+    "float64": (
+        SmallNetwork("fc", width=8),
+        SmallNetwork("gconv", width=8, options={"head_width": 16}),
+        C4GAP,
+        VGG16,
+        _RESNET_V1,
+        _resnet("resnet8 v1/B", 8, "original", "B"),
+        _resnet("resnet8 v2/A", 8, "preactivated", "A"),
+        _resnet("bottleneck20/B", 20, "bottleneck", "B"),
+    ),
+}
+
+
+def measure(rng):
+    tied = {dtype: {} for dtype in NETWORKS}
+    untied = {dtype: {} for dtype in NETWORKS}
+    for dtype, networks in NETWORKS.items():
+        for network in networks:
+            dgn, dnn, images = create_pair(network, dtype, rng)
+            logits = dnn(images, training=False)
+            copy_weights(dnn.network, dgn.value_network)
+            untied[dtype][str(network)] = difference(dgn, images, logits)
+            copy_weights(dnn.network, dgn.gating_network)
+            tied[dtype][str(network)] = difference(dgn, images, logits)
+    return Measurement(
+        holds=verdict(tied, untied),
+        measured=_summary(tied, untied),
+        values={"tied": tied, "gates_untied": untied},
+    )
+
+
+def _summary(tied, untied):
+    parts = [
+        f"{dtype} {max(tied[dtype].values()):.2g} on {listed(networks)}"
+        for dtype, networks in NETWORKS.items()
+    ]
+    least = min(min(found.values()) for found in untied.values())
+    return "; ".join([*parts, f"gating weights differ >= {least:.2g}"])
+
+
+def create_pair(network, dtype, rng):
+    """A DGN with hard gates, a ReLU network of other weights, and images."""
+    with floating_point(dtype):
+        normalization = {"mean": 0.5, "std": 0.25}
+        dnn = network.create("dnn", rng, **normalization)
+        dgn = network.create("dgn", rng, gate="hard", **normalization)
+    leave_initial_point(dnn.network, rng)
+    return dgn, dnn, network.images(rng).astype(dtype)
+
+
+def difference(dgn, images, logits):
+    """Largest difference of the DGN from these logits, on their scale."""
+    return relative_difference(dgn(images, training=False), logits)
+
+
+def verdict(tied, untied):
+    """Whether the claim holds.
+
+    Args:
+        tied: Dict from dtype to dict from network to the difference.
+        untied: The same where the value weights alone are those of the ReLU
+            network.
+    """
+    small = all(
+        found <= TOLERANCES[dtype]
+        for dtype, of_networks in tied.items()
+        for found in of_networks.values()
+    )
+    large = all(
+        found > UNTIED
+        for of_networks in untied.values()
+        for found in of_networks.values()
+    )
+    return small and large

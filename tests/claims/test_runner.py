@@ -1,0 +1,238 @@
+"""Measuring claims, the table, the JSON lines and the entry point."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import dlgn_tf
+from dlgn_tf.claims import registry
+from dlgn_tf.claims import report
+from dlgn_tf.claims import runner
+from dlgn_tf.errors import UserError
+
+# Claims of which the second does not hold and the third raises.
+CLAIMS = """
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.registry import claim
+
+
+@claim("fake.1", scale="seconds", statement="One is one.", expected="1")
+def one(rng):
+    values = {"drawn": rng.random(), "array": np.eye(2), "nan": float("nan")}
+    return Measurement(np.bool_(True), "1", values)
+
+
+@claim("fake.2", scale="seconds", statement="One is two.", expected="2")
+def two(rng):
+    return Measurement(False, "1")
+
+
+@claim("fake.3", scale="minutes", statement="It ends.", expected="an end")
+def three(rng):
+    raise RuntimeError("no\\nend")
+"""
+ENTRY = """
+from dlgn_tf import cli
+from dlgn_tf.claims import __main__ as claims
+claims.CLAIM_MODULES = ("fake_claims",)
+claims.define_flags()
+cli.run(claims.main, "dlgn_tf.claims", "usage")
+"""
+
+
+@pytest.fixture
+def run_fake(tmp_path):
+    """Runs the entry point with the claims above; flags -> process."""
+    (tmp_path / "fake_claims.py").write_text(CLAIMS)
+
+    def run(*flags):
+        return _run(["-c", ENTRY, *flags], str(tmp_path))
+
+    return run
+
+
+def run_real(*flags):
+    return _run(["-m", "dlgn_tf.claims", *flags])
+
+
+def _run(arguments, *paths):
+    root = os.path.dirname(os.path.dirname(dlgn_tf.__file__))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *paths])},
+    )
+
+
+def outcomes(seed=0):
+    return [runner.measure(claim, seed) for claim in registry.claims()]
+
+
+def test_an_exception_does_not_hold_and_hides_no_other_claim(register):
+    def raises(rng):
+        raise RuntimeError("no\n  end")
+
+    register("dlgn.1", raises)
+    register("dlgn.2")
+    failed, fine = outcomes()
+    assert not failed.measurement.holds
+    assert failed.measurement.measured == "RuntimeError: no end"
+    assert "in raises" in failed.measurement.values["traceback"]
+    assert fine.measurement.holds
+
+
+def test_results_do_not_depend_on_what_ran_before(register):
+    for claim_id in ("dlgn.1", "dlgn.2"):
+        register(claim_id)
+    _, second = outcomes(seed=3)
+    alone = runner.measure(registry.claims()[1], seed=3)
+    assert alone.measurement == second.measurement
+
+
+def test_table_shows_measured_beside_expected(register):
+    register("dlgn.1")
+    register("dlgn.2", lambda rng: registry.Measurement(False, "not one"))
+    lines = report.table(outcomes(), width=80).splitlines()
+    assert lines[0].split() == [
+        "claim",
+        "holds",
+        "expected",
+        "measured",
+        "seconds",
+    ]
+    assert lines[2].split() == ["dlgn.1", "yes", "one", "1", "0.0"]
+    assert lines[3].split() == ["dlgn.2", "NO", "one", "not", "one", "0.0"]
+    assert lines[-1] == "holds 1, does not hold 1"
+
+
+def test_long_cells_are_wrapped_and_nothing_is_lost(register):
+    words = [f"word{i}" for i in range(60)]
+    register("dlgn.1", lambda rng: registry.Measurement(True, " ".join(words)))
+    text = report.table(outcomes(), width=72)
+    assert max(map(len, text.splitlines())) <= 72
+    assert [w for w in text.split() if w.startswith("word")] == words
+
+
+def test_json_lines_hold_plain_values(register, tmp_path):
+    values = {
+        "array": np.arange(3),
+        "scalar": np.float32(0.5),
+        "flag": np.bool_(True),
+        "infinite": [np.inf, float("nan")],
+        3: (1, "two", None),
+        "other": ValueError("kept as text"),
+    }
+    register("dlgn.1", lambda rng: registry.Measurement(True, "1", values))
+    path = tmp_path / "claims.jsonl"
+    with report.JsonLines(path) as lines:
+        lines.write(outcomes(seed=5)[0])
+    record = json.loads(path.read_text())
+    assert record["values"] == {
+        "array": [0, 1, 2],
+        "scalar": 0.5,
+        "flag": True,
+        "infinite": [None, None],
+        "3": [1, "two", None],
+        "other": "kept as text",
+    }
+    assert (record["seed"], record["scale"]) == (5, "seconds")
+
+
+def test_unwritable_output_is_a_mistake_of_the_user(tmp_path):
+    with pytest.raises(UserError, match="Received: --output=.*missing"):
+        report.JsonLines(tmp_path / "missing" / "claims.jsonl")
+
+
+def test_exit_status_is_zero_if_all_hold(run_fake):
+    finished = run_fake("--only=fake.1")
+    assert finished.returncode == 0
+    assert finished.stdout.endswith("holds 1, does not hold 0\n")
+    assert "fake.1 (1/1): One is one." in finished.stderr
+
+
+def test_exit_status_is_one_if_a_claim_does_not_hold(run_fake, tmp_path):
+    path = tmp_path / "claims.jsonl"
+    path.write_text("old\n")
+    finished = run_fake("--scale=minutes", f"--output={path}", "--seed=2")
+    assert finished.returncode == 1
+    assert finished.stdout.endswith("holds 1, does not hold 2\n")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(r["claim"], r["holds"]) for r in records] == [
+        ("fake.1", True),
+        ("fake.2", False),
+        ("fake.3", False),
+    ]
+    assert set(records[0]) == {
+        "claim",
+        "paper",
+        "statement",
+        "expected",
+        "measured",
+        "values",
+        "holds",
+        "scale",
+        "seed",
+        "seconds",
+        "versions",
+    }
+    assert set(records[0]["versions"]) == {
+        "dlgn_tf",
+        "tensorflow",
+        "keras",
+        "python",
+    }
+    assert records[0]["values"]["array"] == [[1.0, 0.0], [0.0, 1.0]]
+    assert records[0]["seed"] == 2
+    assert records[2]["measured"] == "RuntimeError: no end"
+
+
+def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
+    finished = run_fake("--list")
+    assert finished.returncode == 0
+    assert [line.split()[:2] for line in finished.stdout.splitlines()] == [
+        ["fake.1", "seconds"],
+        ["fake.2", "seconds"],
+        ["fake.3", "minutes"],
+    ]
+    assert finished.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "flag, text",
+    [
+        ("--paper=dlng", "Expected one of dlgn. The nearest are dlgn."),
+        ("--only=dlgn.33", "The nearest are dlgn.3"),
+        ("--scale=hours", "<seconds|minutes|accelerator>"),
+        ("--output=/nowhere/claims.jsonl", "No such file or directory"),
+        ("--seed=-1", "non-negative"),
+        ("--papers=dlgn", "papers"),
+        ("dlgn.3", "Expected flags only. Received: dlgn.3"),
+    ],
+)
+def test_a_wrong_flag_ends_in_one_line(flag, text):
+    finished = run_real(flag)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("dlgn_tf.claims: ")
+    assert text in line
+
+
+@pytest.mark.parametrize("flag", ["--help", "--list", "--only=dlgn.33"])
+def test_help_list_and_mistakes_import_no_framework(flag):
+    finished = _run(["-X", "importtime", "-m", "dlgn_tf.claims", flag])
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in finished.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "dlgn_tf.claims.registry" in imported
+    assert not imported & {"tensorflow", "keras", "sklearn"}
