@@ -64,6 +64,7 @@ class Config:
     run_dir: str
     data_dir: str | None
     download: bool
+    npz: str | None
     train_examples: int
     width: int | None
     depth: int | None
@@ -217,6 +218,13 @@ def _define_data_flags(values):
         "download",
         False,
         "Let TFDS download and prepare the data set.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "npz",
+        None,
+        "Read the images of --dataset from this .npz, made by "
+        "tools/prepare_data.py, which needs no TensorFlow.",
         flag_values=values,
     )
     flags.DEFINE_integer(
@@ -420,6 +428,7 @@ def resolve(values):
         run_dir=values.run_dir or f"runs/{values.model}-{values.dataset}",
         data_dir=values.data_dir,
         download=values.download,
+        npz=values.npz,
         train_examples=train_examples,
         **_architecture(values, architecture),
         **_gate(values, family),

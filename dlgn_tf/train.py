@@ -30,7 +30,10 @@ def main():
         return 0
     config = config_lib.resolve(flags.FLAGS)
     RunDirectory(config.run_dir).check(config)
-    catalog.check_available(config.dataset, config.data_dir, config.download)
+    if not config.npz:
+        catalog.check_available(
+            config.dataset, config.data_dir, config.download
+        )
 
     from dlgn_tf.training import loop
 

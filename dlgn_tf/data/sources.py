@@ -1,30 +1,15 @@
 """Data sets read into memory, as one uint8 array a split."""
 
-import dataclasses
-
 import numpy as np
 
 from dlgn_tf.data import catalog
+from dlgn_tf.data import npz
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.data.images import check_labels
 from dlgn_tf.errors import UserError
 
 # Images that one call of the decoder turns into one array.
 _READ_BATCH = 512
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Labelled images as they are stored.
-
-    Attributes:
-        images: uint8 array `(examples, height, width, channels)`.
-        labels: int32 array `(examples,)`.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self):
-        return len(self.labels)
 
 
 def load_for(config):
@@ -34,6 +19,7 @@ def load_for(config):
         config.data_dir,
         config.download,
         config.train_examples,
+        npz_file=config.npz,
     )
 
 
@@ -43,6 +29,7 @@ def load(
     download=False,
     train_examples=None,
     test_examples=None,
+    npz_file=None,
 ):
     """Reads a data set, in the order in which it is stored.
 
@@ -54,6 +41,8 @@ def load(
         train_examples: Read the first so many training images only, from 1 to
             all. Defaults to all.
         test_examples: The same for the test images.
+        npz_file: Read the images from this .npz instead, which needs no
+            TensorFlow; see `dlgn_tf.data.npz`.
 
     Returns:
         `(ImageSet, ImageSet)`: training and test images.
@@ -63,8 +52,13 @@ def load(
             than asked for, or cannot be downloaded.
     """
     info = catalog.get(name)
-    catalog.check_available(name, data_dir, download)
     wanted = {"train": train_examples, "test": test_examples}
+    if npz_file:
+        splits = npz.read(npz_file, info, wanted)
+        for split in splits:
+            check_labels(info, npz_file, split.labels)
+        return splits
+    catalog.check_available(name, data_dir, download)
     if info.tfds_name is None:
         return _load_digits(info, wanted)
     folder = catalog.prepared_folder(info, data_dir)
@@ -163,7 +157,7 @@ def _read_split(info, folder, paths, count):
         raise _damaged(info, folder, error) from error
     if done < count:
         raise _damaged(info, folder, f"{done} images instead of {count}")
-    _check_labels(info, folder, labels)
+    check_labels(info, folder, labels)
     return ImageSet(images, labels)
 
 
@@ -198,15 +192,6 @@ def _decode(info, paths, count):
     batches = records.take(count).batch(_READ_BATCH)
     batches = batches.map(decode_batch, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-
-
-def _check_labels(info, folder, labels):
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= info.classes:
-        raise UserError(
-            f"Labels of {info.name} in {folder} do not fit. Expected 0 to "
-            f"{info.classes - 1}. Received: {low} to {high}"
-        )
 
 
 def _damaged(info, folder, what):

@@ -63,7 +63,9 @@ class JaxEngine:
             of_steps.append(of_step)
         self._set_state(state)
         sums = np.asarray(totals.sums(), np.float64)
-        for taken, of_step in enumerate(jax.device_get(of_steps), start=1):
+        taken = 0
+        for of_step in jax.device_get(of_steps):
+            taken += 1
             sums = sums + of_step.astype(np.float64)
             finite = bool(np.isfinite(of_step).all())
             if not finite:

@@ -32,12 +32,15 @@ def create_optimizer(config):
     if config.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate)
     else:
-        optimizer = keras.optimizers.SGD(
-            rate, momentum=config.momentum, nesterov=config.nesterov
-        )
+        optimizer = sgd(rate, config.momentum, config.nesterov)
     if config.mixed_precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def sgd(rate, momentum=0.9, nesterov=False):
+    """Stochastic gradient descent with momentum."""
+    return keras.optimizers.SGD(rate, momentum=momentum, nesterov=nesterov)
 
 
 def learning_rate_at(optimizer, step):

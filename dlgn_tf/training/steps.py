@@ -134,7 +134,8 @@ class Evaluation:
         """Runs through `dataset`.
 
         Args:
-            dataset: `tf.data.Dataset` of (images, labels).
+            dataset: Of (images, labels), one element a replica and batch: a
+                distributed one where there are several.
             images: Integer. How many images it holds.
             on_batch: Called with the number of batches done.
 
@@ -142,8 +143,7 @@ class Evaluation:
             `Totals` over all images.
         """
         sums = 0.0
-        distributed = self._strategy.experimental_distribute_dataset(dataset)
-        for done, batch in enumerate(distributed, start=1):
+        for done, batch in enumerate(dataset, start=1):
             sums = sums + self._run(batch).numpy()
             if on_batch:
                 on_batch(done)

@@ -10,7 +10,7 @@ import io
 import numpy as np
 from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
-from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
@@ -48,7 +48,7 @@ class Summaries:
         text = "".join(f"    {x}\n" for x in config.to_flags().splitlines())
         self._train.add(text_pb("flags", text), step)
         self._train.add(_images_pb("train/images", images), step)
-        self._test.add(hparams.hparams_pb(_hyper_parameters(config)), step)
+        self._test.add(hparams_pb(_hyper_parameters(config)), step)
 
     def training(self, totals, learning_rate, images_per_second, step):
         """A point of the training curves.

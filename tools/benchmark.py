@@ -1,0 +1,439 @@
+"""Measures speed against named alternatives, in the same process by turns.
+
+  python tools/benchmark.py --only=pipeline,step --rounds=5 --output=DIR
+
+Each comparison runs both sides in every round and reports the ratio of their
+speeds (above 1: ours is faster) as minimum, median and maximum over the rounds.
+Results go to DIR/benchmark.md and DIR/benchmark.json.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+
+flags.DEFINE_list("only", None, "Names of benchmarks. Default: all.")
+flags.DEFINE_integer("rounds", 5, "Rounds of each.", 1)
+flags.DEFINE_integer("batch_size", 128, "Images a step.", 1)
+flags.DEFINE_integer("steps", 10, "Training steps a round.", 1)
+flags.DEFINE_string("output", None, "Folder for the table and the JSON.")
+
+BENCHMARKS = {}
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Seconds of both sides for the same work, round by round."""
+
+    name: str
+    ours: str
+    other: str
+    unit: str
+    amount: float
+    seconds: list
+
+    def row(self):
+        ratios = sorted(other / ours for ours, other in self.seconds)
+        fast = [statistics.median(side) for side in zip(*self.seconds)]
+        rates = [self.amount / seconds for seconds in fast]
+        return {
+            "benchmark": self.name,
+            "ours": self.ours,
+            "other": self.other,
+            "unit": self.unit,
+            "ours_median": rates[0],
+            "other_median": rates[1],
+            "ratio_min": ratios[0],
+            "ratio_median": statistics.median(ratios),
+            "ratio_max": ratios[-1],
+            "rounds": len(ratios),
+        }
+
+
+def benchmark(function):
+    BENCHMARKS[function.__name__] = function
+    return function
+
+
+def by_turns(ours, other, rounds):
+    """Runs both once to warm up, then by turns; returns pairs of seconds."""
+    ours()
+    other()
+    return [(timed(ours), timed(other)) for _ in range(rounds)]
+
+
+def timed(function):
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def random_images(count, shape=(32, 32, 3)):
+    import numpy as np
+
+    from dlgn_tf.data.sources import ImageSet
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, *shape), np.uint8)
+    return ImageSet(images, rng.integers(0, 10, count).astype("int32"))
+
+
+@benchmark
+def pipeline(options):
+    """Flip, pad, crop: vectorised NumPy against tf.image on each image."""
+    import tensorflow as tf
+
+    from dlgn_tf.data import batches
+
+    images, steps = random_images(10_000), 60
+    sampler = batches.BatchSampler(images, options.batch_size, 0, "flip_crop")
+
+    def drain(dataset):
+        for _ in dataset:
+            pass
+
+    def augment(image, label):
+        image = tf.cast(image, tf.float32) / 255.0
+        image = tf.image.random_flip_left_right(image)
+        image = tf.image.pad_to_bounding_box(image, 4, 4, 40, 40)
+        return tf.image.random_crop(image, (32, 32, 3)), label
+
+    stored = tf.data.Dataset.from_tensor_slices((images.images, images.labels))
+    per_image = (
+        stored.shuffle(10_000)
+        .repeat()
+        .map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(options.batch_size)
+        .take(steps)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    seconds = by_turns(
+        lambda: drain(batches.train_dataset(sampler, 0, steps)),
+        lambda: drain(per_image),
+        options.rounds,
+    )
+    amount = steps * options.batch_size
+    yield Comparison(
+        "pipeline",
+        "batch_at in NumPy",
+        "tf.image on each image",
+        "images/s",
+        amount,
+        seconds,
+    )
+
+
+def training_job(name, options, **model_options):
+    """A function that trains `options.steps` steps of a model."""
+    import tensorflow as tf
+
+    from dlgn_tf.data import batches
+    from dlgn_tf.models.build import create_model
+    from dlgn_tf.training import optimizers
+    from dlgn_tf.training.steps import TrainingSteps
+
+    model = create_model(name, seed=0, **model_options)
+    optimizer = optimizers.sgd(optimizers.learning_rate((0.01,)))
+    strategy = tf.distribute.get_strategy()
+    steps = TrainingSteps(model, optimizer, strategy, options.batch_size, 1e-4)
+    sampler = batches.BatchSampler(
+        random_images(2_000), options.batch_size, 0, "flip_crop"
+    )
+    iterator = iter(batches.train_dataset(sampler, 0, 10**6))
+    return lambda: steps(iterator, options.steps)
+
+
+def fit_job(name, options):
+    """The same model on stock Keras layers, trained by `fit`."""
+    import keras
+
+    from dlgn_tf.data import batches
+    from dlgn_tf.layers import BatchNorm
+    from dlgn_tf.models.build import create_model
+
+    ours = create_model(name, seed=0)
+
+    def stock(layer):
+        if isinstance(layer, BatchNorm):
+            return keras.layers.BatchNormalization(name=layer.name)
+        if "kernel_regularizer" in (config := layer.get_config()):
+            config["kernel_regularizer"] = keras.regularizers.L2(1e-4)
+            return type(layer).from_config(config)
+        return type(layer).from_config(config)
+
+    network = keras.models.clone_model(ours.network, clone_function=stock)
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, network(keras.layers.Rescaling(1 / 255)(image)))
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        ["accuracy"],
+    )
+    sampler = batches.BatchSampler(
+        random_images(2_000), options.batch_size, 0, "flip_crop"
+    )
+    dataset = batches.train_dataset(sampler, 0, options.steps)
+    return lambda: model.fit(dataset, verbose=0)
+
+
+@benchmark
+def step(options):
+    """ResNet-20: the own loop and layers against stock Keras and `fit`."""
+    seconds = by_turns(
+        training_job("resnet20_dnn", options),
+        fit_job("resnet20_dnn", options),
+        options.rounds,
+    )
+    yield _steps("step", "own loop", "stock Keras fit", seconds, options)
+
+
+@benchmark
+def families(options):
+    """What a DLGN costs beside a DNN, and a constant beside the image."""
+    dnn = training_job("resnet20_dnn", options)
+    image = training_job("resnet20_dlgn", options)
+    ones = training_job("resnet20_dlgn", options, value_input="ones")
+    pairs = (
+        ("resnet20 DLGN(x, x)", image, "resnet20 DNN", dnn),
+        ("resnet20 DLGN(x, 1)", ones, "resnet20 DLGN(x, x)", image),
+    )
+    for ours, run_ours, other, run_other in pairs:
+        seconds = by_turns(run_ours, run_other, options.rounds)
+        yield _steps("families", ours, other, seconds, options)
+
+
+def _steps(name, ours, other, seconds, options):
+    amount = options.steps * options.batch_size
+    return Comparison(name, ours, other, "images/s", amount, seconds)
+
+
+@benchmark
+def evaluation(options):
+    """ResNet-20 over 1,000 images: own evaluation against `evaluate`."""
+    import keras
+    import tensorflow as tf
+
+    from dlgn_tf.data import batches
+    from dlgn_tf.models.build import create_model
+    from dlgn_tf.training.steps import Evaluation
+
+    images = random_images(1_000)
+    model = create_model("resnet20_dnn", seed=0)
+    own = Evaluation(model, tf.distribute.get_strategy())
+    dataset = batches.test_dataset(images, 250)
+    stock = keras.models.clone_model(
+        model.network,
+        clone_function=lambda layer: (
+            keras.layers.BatchNormalization(name=layer.name)
+            if type(layer).__name__ == "BatchNorm"
+            else type(layer).from_config(layer.get_config())
+        ),
+    )
+    stock.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    floats = dataset.map(lambda x, y: (tf.cast(x, tf.float32) / 255, y))
+    seconds = by_turns(
+        lambda: own(dataset, len(images)),
+        lambda: stock.evaluate(floats, verbose=0),
+        options.rounds,
+    )
+    yield Comparison(
+        "evaluation",
+        "own evaluation",
+        "stock Keras evaluate",
+        "images/s",
+        len(images),
+        seconds,
+    )
+
+
+@benchmark
+def checkpoint(options):
+    """Saving ResNet-20 with its optimiser: checkpoint against .keras."""
+    import tensorflow as tf
+
+    from dlgn_tf.models.build import create_model
+    from dlgn_tf.training import optimizers
+    from dlgn_tf.training.checkpoints import Checkpoints
+
+    model = create_model("resnet20_dlgn", seed=0)
+    optimizer = optimizers.sgd(optimizers.learning_rate((0.01,)))
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer)
+    folder = tempfile.mkdtemp()
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(model=model, optimizer=optimizer), folder, 2
+    )
+    numbers = iter(range(10**6))
+    checkpoints = Checkpoints(folder)
+
+    def save():
+        checkpoints.save(
+            next(numbers),
+            {},
+            lambda number: manager.save(checkpoint_number=number),
+        )
+
+    seconds = by_turns(
+        save, lambda: model.save(f"{folder}/model.keras"), options.rounds
+    )
+    yield Comparison(
+        "checkpoint",
+        "checkpoint with manifest",
+        "model.save",
+        "saves/s",
+        1,
+        seconds,
+    )
+
+
+@benchmark
+def startup(options):
+    """Seconds to the answer of --help and to a first step."""
+    train = [sys.executable, "-m", "dlgn_tf.train"]
+    seconds = [
+        (
+            timed(lambda: subprocess.run([*train, "--help"], capture_output=1)),
+            timed(lambda: subprocess.run(_IMPORT, capture_output=1)),
+        )
+        for _ in range(options.rounds)
+    ]
+    yield Comparison(
+        "startup", "--help", "import tensorflow", "answers/s", 1, seconds
+    )
+
+
+_IMPORT = [sys.executable, "-c", "import tensorflow"]
+
+_FIRST_STEP = """
+import os, sys, time
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import tensorflow, keras
+sys.path.insert(0, {tools!r})
+import benchmark
+class options: steps, batch_size = 1, 128
+began = time.perf_counter()
+{body}
+print(time.perf_counter() - began)
+"""
+
+
+@benchmark
+def first_step(options):
+    """ResNet-110 DLGN: from building the model to the end of a first step."""
+    tools = str(pathlib.Path(__file__).parent)
+    bodies = (
+        'benchmark.training_job("resnet110_dlgn", options)()',
+        'benchmark.fit_job("resnet110_dnn", options)()',
+    )
+
+    def run(body):
+        code = _FIRST_STEP.format(tools=tools, body=body)
+        answer = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(answer.stdout.split()[-1])
+
+    rounds = min(options.rounds, 3)
+    seconds = [tuple(run(body) for body in bodies) for _ in range(rounds)]
+    yield Comparison(
+        "first_step",
+        "resnet110 DLGN, own loop",
+        "resnet110 DNN, stock Keras fit",
+        "first steps/s",
+        1,
+        seconds,
+    )
+
+
+def machine():
+    """What it was measured on."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpus": len(tf.config.list_physical_devices("GPU")),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.split(":")[1].strip() for x in lines if "model name" in x)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def markdown(rows, where):
+    lines = [
+        "Ratio: speed of the first over speed of the second, by turns in one "
+        "process.",
+        "",
+        ", ".join(f"{key} {value}" for key, value in where.items()),
+        "",
+        "| benchmark | ours | against | ours | against | unit "
+        "| ratio min / median / max | rounds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['benchmark']} | {row['ours']} | {row['other']} "
+            f"| {row['ours_median']:.4g} | {row['other_median']:.4g} "
+            f"| {row['unit']} | {row['ratio_min']:.2f} / "
+            f"{row['ratio_median']:.2f} / {row['ratio_max']:.2f} "
+            f"| {row['rounds']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    options = flags.FLAGS
+    names = options.only or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            raise UserError(
+                f"Unknown benchmark. Expected some of {', '.join(BENCHMARKS)}. "
+                f"Received: --only={name}"
+            )
+    where, rows = machine(), []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += [comparison.row() for comparison in BENCHMARKS[name](options)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    where["peak memory"] = f"{peak:.2f} GiB"
+    table = markdown(rows, where)
+    print(table)
+    if options.output:
+        folder = pathlib.Path(options.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "benchmark.md").write_text(table)
+        (folder / "benchmark.json").write_text(
+            json.dumps({"machine": where, "rows": rows}, indent=1)
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main, "tools/benchmark.py", __doc__))
