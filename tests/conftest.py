@@ -1,0 +1,75 @@
+"""Fixtures of all tests. Imports TensorFlow only where a test needs it."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Full float32 products on GPUs too: tests compare with NumPy.
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """Splits the CPU in two before TensorFlow's first operation.
+
+    It cannot be done later, and importing TensorFlow takes seconds: so here,
+    and only where a collected test asks for two replicas.
+    """
+    wanted = [
+        i for i in items if "two_replicas" in getattr(i, "fixturenames", ())
+    ]
+    if wanted:
+        import tensorflow as tf
+
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * 2,
+        )
+
+
+@pytest.fixture
+def two_replicas():
+    """A `MirroredStrategy` over two logical CPU devices.
+
+    Each strategy numbers its reductions from the same start, and TensorFlow
+    refuses a number that comes again with another dtype; hence the new start,
+    as in TensorFlow's own tests.
+    """
+    import tensorflow as tf
+
+    tf.distribute.MirroredStrategy._collective_key_base += 100_000
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    # For those that the test itself makes.
+    tf.distribute.MirroredStrategy._collective_key_base += 100_000
+    return strategy
+
+
+@pytest.fixture
+def rng():
+    """A NumPy generator, the same in every test."""
+    return np.random.default_rng(20211006)
+
+
+@pytest.fixture
+def float64():
+    """Makes layers and inputs float64 for the duration of a test."""
+    import keras
+
+    floatx = keras.config.floatx()
+    policy = keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def dtype_policy():
+    """A function that sets Keras' global policy until the test's end."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(policy)

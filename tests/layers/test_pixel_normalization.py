@@ -1,0 +1,108 @@
+"""Pixel normalisation against NumPy."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.layers import PixelNormalization
+
+MEAN, STD = (0.49, 0.48, 0.45), (0.20, 0.19, 0.21)
+
+
+@pytest.fixture
+def pixels(rng):
+    images = rng.integers(0, 256, (2, 4, 5, 3)).astype("uint8")
+    images[0, 0, 0] = 0
+    images[0, 0, 1] = 255
+    return images
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize(
+    "mean,std",
+    [(0.0, 1.0), (0.5, 0.25), (MEAN, STD), (MEAN, 0.2), (0.4, STD)],
+)
+def test_equals_numpy(pixels, dtype, mean, std):
+    images = pixels.astype(dtype)
+    if dtype != "uint8":
+        images = images + np.asarray(0.3, dtype)
+    outputs = PixelNormalization(mean, std)(images)
+    assert outputs.dtype == "float32"
+    expected = (images.astype("float64") / 255 - np.array(mean)) / np.array(std)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=2e-6)
+
+
+def test_defaults_divide_by_255(pixels):
+    np.testing.assert_allclose(
+        PixelNormalization()(pixels), pixels / 255, rtol=1e-6
+    )
+
+
+def test_float64_is_exact(pixels):
+    outputs = PixelNormalization(MEAN, STD, dtype="float64")(pixels)
+    expected = (pixels / 255 - np.array(MEAN)) / np.array(STD)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "policy,precision", [("mixed_float16", 2**-11), ("mixed_bfloat16", 2**-8)]
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_mixed_precision_rounds_only_the_result(
+    pixels, policy, precision, dtype
+):
+    images = pixels.astype(dtype)
+    if dtype == "float32":
+        images = images + np.float32(0.3)
+    outputs = PixelNormalization(MEAN, STD, dtype=policy)(images)
+    assert outputs.dtype == policy.removeprefix("mixed_")
+    expected = (images.astype("float64") / 255 - np.array(MEAN)) / np.array(STD)
+    error = np.abs(np.asarray(outputs, "float64") - expected)
+    assert np.max(error / np.maximum(np.abs(expected), 0.5)) <= precision
+
+
+@pytest.mark.parametrize(
+    "arguments,received",
+    [
+        ({"mean": (0.1, 0.2)}, r"mean=\[0\.1, 0\.2\]"),
+        ({"std": (0.1, 0.2, 0.3, 0.4)}, r"std=\[0\.1, 0\.2, 0\.3, 0\.4\]"),
+    ],
+)
+def test_number_of_channels_differs(pixels, arguments, received):
+    with pytest.raises(
+        ValueError, match=f"Expected one number or 3.*Received: {received}"
+    ):
+        PixelNormalization(**arguments)(pixels)
+
+
+@pytest.mark.parametrize("std", [0.0, -1.0, (0.2, 0.0, 0.2), np.nan])
+def test_std_must_be_positive(std):
+    with pytest.raises(ValueError, match="Expected numbers > 0. Received: std"):
+        PixelNormalization(0.0, std)
+
+
+def test_symbolic_uint8_input():
+    outputs = PixelNormalization(MEAN, STD)(
+        keras.Input((4, 5, 3), dtype="uint8")
+    )
+    assert outputs.shape == (None, 4, 5, 3)
+    assert outputs.dtype == "float32"
+
+
+def test_config_round_trip():
+    layer = PixelNormalization(np.array(MEAN), 0.25, name="pixels")
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    again = keras.saving.deserialize_keras_object(config)
+    assert (list(again.mean), list(again.std)) == (list(MEAN), [0.25])
+    assert again.name == "pixels"
+
+
+def test_reload_gives_equal_outputs(pixels, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4, 5, 3), dtype="uint8"), PixelNormalization(MEAN, STD)]
+    )
+    model.save(tmp_path / "pixels.keras")
+    again = keras.models.load_model(tmp_path / "pixels.keras")
+    np.testing.assert_array_equal(again(pixels), model(pixels))

@@ -1,0 +1,479 @@
+"""Forward passes against networks written in NumPy, all families.
+
+The reference follows sections 2.2, 2.3 and 2.6 of the DLGN spec: for each
+architecture one function for the gating (or ReLU) network, which returns the
+pre-activations, and one for the value network, which takes gates.
+"""
+
+import keras
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from dlgn_tf.models.build import create_model
+
+MEAN, STD, BETA, EPSILON = 0.4, 0.25, 3.0, 0.125
+
+
+# Layers. `p` maps the name of a layer to its weights.
+
+
+def relu(q):
+    return np.maximum(q, 0)
+
+
+def identity(q):
+    return q
+
+
+def affine(p, name, x, stride=1):
+    """A dense layer, or a convolution with zero 'same' padding."""
+    kernel, *bias = p[name]
+    bias = bias[0] if bias else 0
+    if kernel.ndim == 2:
+        return x.reshape(len(x), -1) @ kernel + bias
+    size = kernel.shape[0]
+    pads = [(0, 0), (0, 0), (0, 0), (0, 0)]
+    for axis in (1, 2):
+        length = x.shape[axis]
+        outputs = -(-length // stride)
+        total = max((outputs - 1) * stride + size - length, 0)
+        pads[axis] = (total // 2, total - total // 2)
+    windows = sliding_window_view(np.pad(x, pads), (size, size), axis=(1, 2))
+    windows = windows[:, ::stride, ::stride]
+    return np.einsum("nhwcij,ijco->nhwo", windows, kernel, optimize=True) + bias
+
+
+def bn(p, name, x):
+    gamma, beta, mean, variance = p[f"{name}_bn"]
+    return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+
+
+def pool(x, factor, reduce=np.mean):
+    n, height, width, channels = x.shape
+    shape = (n, height // factor, factor, width // factor, factor, channels)
+    return reduce(x.reshape(shape), axis=(2, 4))
+
+
+def global_pool(x):
+    return x.mean((1, 2))
+
+
+# Architectures: `gating_*` returns the pre-activations and what enters the
+# head; `value_*` returns the logits.
+
+
+def gating_convnet(p, x, rho, layers, between):
+    qs = []
+    for name in layers:
+        if name == "dense1":
+            x = between(x)
+        qs.append(affine(p, name, x))
+        x = rho(qs[-1])
+    return qs, x if "dense1" in layers else between(x)
+
+
+def value_convnet(p, h, gates, layers, between):
+    for name, gate in zip(layers, gates, strict=True):
+        if name == "dense1":
+            h = between(h)
+        h = gate * affine(p, name, h)
+    return affine(p, "logits", h if "dense1" in layers else between(h))
+
+
+def convnet(layers, between=identity):
+    def gating(p, x, rho):
+        return gating_convnet(p, x, rho, layers, between)
+
+    def value(p, h, gates):
+        return value_convnet(p, h, gates, layers, between)
+
+    return gating, value
+
+
+def vgg(groups, reduce=np.mean):
+    def gating(p, x, rho):
+        qs = []
+        for group, convolutions in enumerate(groups, start=1):
+            for index in range(1, convolutions + 1):
+                name = f"conv{group}_{index}"
+                qs.append(bn(p, name, affine(p, name, x)))
+                x = rho(qs[-1])
+            x = pool(x, 2, reduce)
+        return qs, global_pool(x)
+
+    def value(p, h, gates):
+        gates = iter(gates)
+        for group, convolutions in enumerate(groups, start=1):
+            for index in range(1, convolutions + 1):
+                name = f"conv{group}_{index}"
+                h = next(gates) * bn(p, name, affine(p, name, h))
+            h = pool(h, 2, reduce)
+        assert next(gates, None) is None
+        return affine(p, "logits", global_pool(h))
+
+    return gating, value
+
+
+def blocks_of(count, filters):
+    """Name, filters and stride of every block, and its place."""
+    for group in (1, 2, 3):
+        for index in range(1, count + 1):
+            yield (
+                f"group{group}_block{index}",
+                filters * 2 ** (group - 1),
+                2 if group > 1 and index == 1 else 1,
+                (group, index),
+            )
+
+
+def shortcut_a(u, filters, stride):
+    u = u[:, ::stride, ::stride]
+    return np.pad(u, [(0, 0)] * 3 + [(0, filters - u.shape[-1])])
+
+
+def original(count, filters, kind):
+    """v1: conv, BN, gate; projections carry BN."""
+
+    def shortcut(p, b, u, f, stride):
+        if u.shape[-1] == f:
+            return u
+        if kind == "A":
+            return shortcut_a(u, f, stride)
+        name = f"{b}_shortcut"
+        return bn(p, name, affine(p, name, u, stride))
+
+    def gating(p, x, rho):
+        qs = [bn(p, "stem", affine(p, "stem", x))]
+        u = rho(qs[0])
+        for b, f, stride, _ in blocks_of(count, filters):
+            c1, c2 = f"{b}_conv1", f"{b}_conv2"
+            q_a = bn(p, c1, affine(p, c1, u, stride))
+            q_b = shortcut(p, b, u, f, stride) + bn(
+                p, c2, affine(p, c2, rho(q_a))
+            )
+            qs += [q_a, q_b]
+            u = rho(q_b)
+        return qs, global_pool(u)
+
+    def value(p, h, gates):
+        g_stem, *gates = gates
+        h = g_stem * bn(p, "stem", affine(p, "stem", h))
+        for b, f, stride, _ in blocks_of(count, filters):
+            (g_a, g_b), gates = gates[:2], gates[2:]
+            c1, c2 = f"{b}_conv1", f"{b}_conv2"
+            inner = g_a * bn(p, c1, affine(p, c1, h, stride))
+            h = g_b * (
+                shortcut(p, b, h, f, stride) + bn(p, c2, affine(p, c2, inner))
+            )
+        assert not gates
+        return affine(p, "logits", global_pool(h))
+
+    return gating, value
+
+
+def preactivated(count, filters, kind, activated):
+    """v2: BN, gate, conv. `activated(group, index)`: shortcut after the gate.
+
+    Projections carry no BN.
+    """
+
+    def shortcut(p, b, u, f, stride):
+        if u.shape[-1] == f:
+            return u
+        if kind == "A":
+            return shortcut_a(u, f, stride)
+        return affine(p, f"{b}_shortcut", u, stride)
+
+    def gating(p, x, rho):
+        qs, u = [], affine(p, "stem", x)
+        for b, f, stride, place in blocks_of(count, filters):
+            q_a = bn(p, f"{b}_1", u)
+            q_b = bn(p, f"{b}_2", affine(p, f"{b}_conv1", rho(q_a), stride))
+            start = rho(q_a) if activated(*place) else u
+            u = shortcut(p, b, start, f, stride) + affine(
+                p, f"{b}_conv2", rho(q_b)
+            )
+            qs += [q_a, q_b]
+        qs.append(bn(p, "final", u))
+        return qs, global_pool(rho(qs[-1]))
+
+    def value(p, h, gates):
+        *gates, g_end = gates
+        h = affine(p, "stem", h)
+        for b, f, stride, place in blocks_of(count, filters):
+            (g_a, g_b), gates = gates[:2], gates[2:]
+            t = g_a * bn(p, f"{b}_1", h)
+            start = t if activated(*place) else h
+            h = shortcut(p, b, start, f, stride) + affine(
+                p,
+                f"{b}_conv2",
+                g_b * bn(p, f"{b}_2", affine(p, f"{b}_conv1", t, stride)),
+            )
+        assert not gates
+        return affine(p, "logits", global_pool(g_end * bn(p, "final", h)))
+
+    return gating, value
+
+
+def bottleneck(count, filters, kind, activated):
+    """v2 with 1x1, 3x3, 1x1; the 3x3 convolution has the stride."""
+
+    def shortcut(p, b, u, f, stride):
+        if u.shape[-1] == f:
+            return u
+        if kind == "A":
+            return shortcut_a(u, f, stride)
+        return affine(p, f"{b}_shortcut", u, stride)
+
+    def gating(p, x, rho):
+        qs, u = [], affine(p, "stem", x)
+        for b, f, stride, place in blocks_of(count, filters):
+            q_1 = bn(p, f"{b}_1", u)
+            q_2 = bn(p, f"{b}_2", affine(p, f"{b}_conv1", rho(q_1)))
+            q_3 = bn(p, f"{b}_3", affine(p, f"{b}_conv2", rho(q_2), stride))
+            start = rho(q_1) if activated(*place) else u
+            u = shortcut(p, b, start, f, stride) + affine(
+                p, f"{b}_conv3", rho(q_3)
+            )
+            qs += [q_1, q_2, q_3]
+        qs.append(bn(p, "final", u))
+        return qs, global_pool(rho(qs[-1]))
+
+    def value(p, h, gates):
+        *gates, g_end = gates
+        h = affine(p, "stem", h)
+        for b, f, stride, place in blocks_of(count, filters):
+            (g_1, g_2, g_3), gates = gates[:3], gates[3:]
+            t = g_1 * bn(p, f"{b}_1", h)
+            start = t if activated(*place) else h
+            v = g_2 * bn(p, f"{b}_2", affine(p, f"{b}_conv1", t))
+            v = g_3 * bn(p, f"{b}_3", affine(p, f"{b}_conv2", v, stride))
+            h = shortcut(p, b, start, f, stride) + affine(p, f"{b}_conv3", v)
+        assert not gates
+        return affine(p, "logits", global_pool(g_end * bn(p, "final", h)))
+
+    return gating, value
+
+
+def first_of_network(group, index):
+    return group == index == 1
+
+
+def first_of_group(group, index):
+    return index == 1
+
+
+CONVS = ["conv1", "conv2", "conv3", "conv4"]
+SMALL = (6, 6, 2)
+
+# Name: (architecture, image shape, options, reference).
+CASES = {
+    "fc": (
+        "fc",
+        (3, 2, 2),
+        {"depth": 4, "width": 5},
+        convnet(["dense1", "dense2", "dense3"]),
+    ),
+    "c1gap": (
+        "c1gap",
+        SMALL,
+        {"width": 3, "kernel_size": 5},
+        convnet(["conv1"], global_pool),
+    ),
+    "c4gap": ("c4gap", SMALL, {"width": 3}, convnet(CONVS, global_pool)),
+    "gconv": (
+        "gconv",
+        SMALL,
+        {"width": 2, "head_width": 5},
+        convnet([*CONVS, "dense1", "dense2"], global_pool),
+    ),
+    "vconv": (
+        "vconv",
+        SMALL,
+        {"width": 2, "head_width": 5},
+        convnet([*CONVS, "dense1", "dense2"], identity),
+    ),
+    "vgg16": (
+        "vgg16",
+        (32, 32, 2),
+        {"width": 2},
+        vgg((2, 2, 3, 3, 3)),
+    ),
+    "vgg11_max": (
+        "vgg11",
+        (32, 64, 2),
+        {"width": 2, "pooling": "max"},
+        vgg((1, 1, 2, 2, 2), np.max),
+    ),
+    "resnet_v1_A": (
+        "resnet20",
+        (8, 8, 3),
+        {"depth": 8, "width": 4},
+        original(1, 4, "A"),
+    ),
+    "resnet_v1_A_odd": (
+        "resnet20",
+        (7, 9, 3),
+        {"depth": 14, "width": 3},
+        original(2, 3, "A"),
+    ),
+    "resnet_v1_B": (
+        "resnet20",
+        (8, 8, 3),
+        {"depth": 14, "width": 4, "shortcut": "B"},
+        original(2, 4, "B"),
+    ),
+    "resnet_v2_A": (
+        "resnet20",
+        (8, 8, 3),
+        {"depth": 14, "width": 4, "block": "preactivated"},
+        preactivated(2, 4, "A", first_of_network),
+    ),
+    "resnet_v2_B": (
+        "resnet110",
+        (8, 8, 3),
+        {"depth": 14, "width": 4},
+        preactivated(2, 4, "B", first_of_network),
+    ),
+    "resnet_v2_B_depth_8": (
+        "resnet110",
+        (8, 8, 3),
+        {"depth": 8, "width": 4},
+        preactivated(1, 4, "B", first_of_network),
+    ),
+    "bottleneck": (
+        "resnet164",
+        (8, 8, 3),
+        {"depth": 20, "width": 2},
+        bottleneck(2, 8, "B", first_of_group),
+    ),
+    "wide_resnet": (
+        "wrn16_4",
+        (8, 8, 3),
+        {"width": 2},
+        preactivated(2, 8, "B", first_of_group),
+    ),
+}
+
+
+def randomize(model, rng):
+    """Gives every weight a value that it would not have by default."""
+    for weight in model.weights:
+        shape = weight.shape
+        if weight.name == "kernel":
+            values = rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))
+        elif weight.name == "gamma":
+            values = rng.uniform(0.7, 1.4, shape)
+        elif weight.name == "moving_variance":
+            values = rng.uniform(0.5, 1.5, shape)
+        else:
+            assert weight.name in ("bias", "beta", "moving_mean")
+            values = 0.3 * rng.normal(size=shape)
+        weight.assign(values)
+
+
+def parameters(network):
+    return {layer.name: layer.get_weights() for layer in network.layers}
+
+
+def gates_from(qs, kind):
+    if kind == "hard":
+        return [(q > 0).astype("float64") for q in qs]
+    return [(1 + EPSILON) / (1 + np.exp(-BETA * q)) for q in qs]
+
+
+def shallow_preactivations(p, x, names, shapes):
+    """One linear map of the pooled image a site, nothing composed."""
+    qs = []
+    for name, shape in zip(names, shapes, strict=True):
+        pooled = x if len(shape) == 1 else pool(x, x.shape[1] // shape[0])
+        q = affine(p, name, pooled)
+        qs.append(bn(p, name, q) if f"{name}_bn" in p else q)
+    return qs
+
+
+def expected(model, family, reference, x, kind, value_input):
+    """Pre-activations, gates and logits by the reference."""
+    gating, value = reference
+    if family == "dnn":
+        p = parameters(model.network)
+        qs, entering = gating(p, x, relu)
+        return qs, gates_from(qs, "hard"), affine(p, "logits", entering)
+    p = parameters(model.gating_network)
+    if family == "dlgn_sf":
+        shapes = [gate.shape[1:] for gate in model.value_network.inputs[1:]]
+        qs = shallow_preactivations(p, x, model.site_names, shapes)
+    else:
+        qs, _ = gating(p, x, relu if family == "dgn" else identity)
+    gates = gates_from(qs, kind)
+    h = x if value_input == "image" else np.ones_like(x)
+    return qs, gates, value(parameters(model.value_network), h, gates)
+
+
+def check(name, family, kind, value_input, rng, tolerance):
+    architecture, shape, options, reference = CASES[name]
+    model = create_model(
+        f"{architecture}_{family}",
+        shape,
+        classes=3,
+        mean=MEAN,
+        std=STD,
+        gate=kind,
+        beta=BETA,
+        epsilon=EPSILON,
+        value_input=value_input,
+        **options,
+    )
+    randomize(model, rng)
+    images = rng.integers(0, 256, (3, *shape)).astype("uint8")
+    x = (images / 255 - MEAN) / STD
+    qs, gates, logits = expected(model, family, reference, x, kind, value_input)
+    found = model.preactivations(images)
+    assert list(found) == model.site_names
+    for name, q in zip(found, qs, strict=True):
+        np.testing.assert_allclose(found[name], q, err_msg=name, **tolerance)
+    found = model.gates(images)
+    assert list(found) == model.site_names
+    for name, gate in zip(found, gates, strict=True):
+        np.testing.assert_allclose(found[name], gate, err_msg=name, **tolerance)
+    # The reference must not be blind to what it compares.
+    assert np.std(logits) > 0.01
+    np.testing.assert_allclose(model(images), logits, **tolerance)
+
+
+FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
+# How odd sizes are pooled for shallow features is not specified.
+ALL = [
+    (name, family)
+    for name in CASES
+    for family in FAMILIES
+    if (name, family) != ("resnet_v1_A_odd", "dlgn_sf")
+]
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name,family", ALL)
+def test_equals_numpy_in_float64(rng, name, family):
+    value_input = "ones" if family in ("dlgn", "dlgn_sf") else "image"
+    tolerance = {"rtol": 1e-9, "atol": 1e-10}
+    check(name, family, "soft", value_input, rng, tolerance)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("family", ["dgn", "dlgn", "dlgn_sf"])
+@pytest.mark.parametrize("value_input", ["image", "ones"])
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_gates_and_value_inputs_of_c4gap(rng, family, kind, value_input):
+    tolerance = {"rtol": 1e-9, "atol": 1e-10}
+    check("c4gap", family, kind, value_input, rng, tolerance)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "name", ["c4gap", "vgg16", "resnet_v1_A", "resnet_v2_B"]
+)
+def test_equals_numpy_in_float32(rng, name, family):
+    assert keras.config.floatx() == "float32"
+    tolerance = {"rtol": 1e-3, "atol": 2e-4}
+    check(name, family, "soft", "image", rng, tolerance)

@@ -1,0 +1,607 @@
+"""Gated networks: two networks, one loss, gates that can be read."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import Gate
+from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.gated import copy_weights
+
+SHAPE = (6, 6, 2)
+FAMILIES = ("dgn", "dlgn", "dlgn_sf")
+RESNET = {"depth": 8, "width": 4}
+
+
+def c4gap(family, seed=0, width=3, **arguments):
+    return create_model(
+        f"c4gap_{family}", SHAPE, 3, width=width, seed=seed, **arguments
+    )
+
+
+def draw(rng, count=5, shape=SHAPE):
+    return rng.integers(0, 256, (count, *shape)).astype("uint8")
+
+
+def randomize(model, rng):
+    for weight in model.weights:
+        if weight.name == "kernel":
+            scale = 1 / np.sqrt(np.prod(weight.shape[:-1]))
+            weight.assign(scale * rng.normal(size=weight.shape))
+        elif weight.name in ("gamma", "moving_variance"):
+            weight.assign(rng.uniform(0.6, 1.5, weight.shape))
+        else:
+            weight.assign(0.3 * rng.normal(size=weight.shape))
+
+
+def loss_of(model, images, labels, training=False):
+    log_p = tf.nn.log_softmax(model(images, training=training))
+    return -tf.reduce_sum(tf.gather(log_p, labels, batch_dims=1))
+
+
+def gradients(model, images, labels, training=False):
+    with tf.GradientTape() as tape:
+        loss = loss_of(model, images, labels, training)
+    return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+
+def is_gating(model, variable):
+    return any(variable is v for v in model.gating_network.weights)
+
+
+# What the value network sees.
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ones_reach_the_logits_only_through_the_gates(rng, family):
+    """With gates that are all on, the image makes no difference."""
+    model = c4gap(family, value_input="ones", gate="hard")
+    head = model.value_network
+    gates = [np.ones((5, 6, 6, 3), "float32")] * 4
+    expected = head([np.ones((5, *SHAPE), "float32"), *gates])
+    for layer in model.gating_network.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([np.abs(kernel), np.ones_like(bias)])
+    np.testing.assert_allclose(model(draw(rng)), expected, rtol=1e-5, atol=1e-6)
+    seen = c4gap(family, value_input="image", gate="hard")
+    seen.set_weights(model.get_weights())
+    logits = np.asarray(seen(draw(rng)))
+    assert np.max(np.ptp(logits, axis=0)) > 1e-3
+
+
+def test_the_ones_are_not_normalised(rng):
+    arguments = {"value_input": "ones", "mean": 0.5, "std": 0.2}
+    model, images = c4gap("dlgn", **arguments), draw(rng)
+    gates = list(model.gates(images).values())
+    ones = tf.ones((5, *SHAPE))
+    np.testing.assert_array_equal(
+        model(images), model.value_network([ones, *gates])
+    )
+
+
+def test_no_gradient_to_the_image_with_hard_gates_and_ones(rng):
+    images = tf.constant(draw(rng).astype("float32"))
+    for kind, value_input, flows in (
+        ("hard", "ones", False),
+        ("hard", "image", True),
+        ("soft", "ones", True),
+    ):
+        model = c4gap("dgn", gate=kind, value_input=value_input)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(model(images)[:, 0])
+        found = tape.gradient(total, images)
+        assert (found is not None and np.any(found != 0)) == flows
+
+
+# Gates and pre-activations.
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_names_and_shapes(rng, family):
+    model = c4gap(family)
+    for tensors in (model.preactivations(draw(rng)), model.gates(draw(rng))):
+        assert list(tensors) == ["conv1", "conv2", "conv3", "conv4"]
+        assert {t.shape for t in tensors.values()} == {(5, 6, 6, 3)}
+
+
+def test_names_and_shapes_of_a_residual_network(rng):
+    model = create_model("resnet110_dlgn", (8, 8, 3), **RESNET)
+    gates = model.gates(draw(rng, 2, (8, 8, 3)))
+    assert {name: gate.shape[1:] for name, gate in gates.items()} == {
+        "group1_block1_1": (8, 8, 4),
+        "group1_block1_2": (8, 8, 4),
+        "group2_block1_1": (8, 8, 4),
+        "group2_block1_2": (4, 4, 8),
+        "group3_block1_1": (4, 4, 8),
+        "group3_block1_2": (2, 2, 16),
+        "final": (2, 2, 16),
+    }
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_gates_are_a_function_of_the_preactivations(rng, kind):
+    model, images = c4gap("dgn", gate=kind, beta=3.0, epsilon=0.1), draw(rng)
+    q = model.preactivations(images)
+    for name, gate in model.gates(images).items():
+        value = np.asarray(q[name], "float64")
+        soft = 1.1 / (1 + np.exp(-3 * value))
+        expected = value > 0 if kind == "hard" else soft
+        np.testing.assert_allclose(gate, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_reading_gates_changes_no_moving_average(rng):
+    model = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
+    before = model.get_weights()
+    images = draw(rng, 2, (8, 8, 3))
+    model.gates(images)
+    model(images)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+    model(images, training=True)
+    moved = [
+        variable.path
+        for variable, old in zip(model.weights, before, strict=True)
+        if np.any(np.asarray(variable) != old)
+    ]
+    # Mean and variance of 7 layers in each network.
+    assert len(moved) == 2 * 2 * 7
+    assert all("moving" in path for path in moved)
+
+
+# Which functions of the image.
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "name,shape,options,affine",
+    [
+        ("c4gap_dlgn", SHAPE, {"width": 3}, True),
+        ("c4gap_dlgn_sf", SHAPE, {"width": 3}, True),
+        ("c4gap_dgn", SHAPE, {"width": 3}, False),
+        ("vgg16_dlgn", (32, 32, 2), {"width": 2}, True),
+        ("vgg16_dlgn_sf", (32, 32, 2), {"width": 2}, True),
+        ("vgg16_dlgn", (32, 32, 2), {"width": 2, "pooling": "max"}, False),
+        ("resnet20_dlgn", (8, 8, 3), RESNET, True),
+        ("resnet110_dlgn", (8, 8, 3), RESNET, True),
+        ("resnet110_dgn", (8, 8, 3), RESNET, False),
+        ("gconv_dlgn", SHAPE, {"width": 2, "head_width": 5}, True),
+    ],
+)
+def test_preactivations_of_a_dlgn_are_affine(rng, name, shape, options, affine):
+    model = create_model(name, shape, **options)
+    randomize(model, rng)
+    x, y = rng.uniform(0, 255, (2, 2, *shape))
+    ends = model.preactivations(x), model.preactivations(y)
+    middle = model.preactivations(0.3 * x + 0.7 * y)
+    deviations = [
+        np.max(np.abs(middle[n] - (0.3 * ends[0][n] + 0.7 * ends[1][n])))
+        for n in model.site_names
+    ]
+    if affine:
+        assert max(deviations) < 1e-10
+    else:
+        assert deviations[-1] > 1e-3
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [
+        ("c4gap", SHAPE, {"width": 3}),
+        ("gconv", SHAPE, {"width": 2, "head_width": 5}),
+        ("vgg11", (32, 32, 2), {"width": 2}),
+        ("resnet20", (8, 8, 3), RESNET),
+        ("resnet110", (8, 8, 3), RESNET),
+        ("resnet164", (8, 8, 3), {"depth": 11, "width": 2}),
+    ],
+)
+def test_tied_hard_gates_give_the_relu_network(rng, name, shape, options):
+    relu = create_model(f"{name}_dnn", shape, 3, **options)
+    randomize(relu, rng)
+    gated = create_model(f"{name}_dgn", shape, 3, gate="hard", **options)
+    copy_weights(relu.network, gated.gating_network)
+    copy_weights(relu.network, gated.value_network)
+    images = draw(rng, 5, shape)
+    np.testing.assert_allclose(gated(images), relu(images), atol=1e-10)
+    gates = gated.gates(images)
+    for site, gate in relu.gates(images).items():
+        np.testing.assert_array_equal(gates[site], gate)
+
+
+# Gradients.
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_gradient_reaches_the_gating_network_through_soft_gates(
+    rng, family, kind
+):
+    model = c4gap(family, gate=kind, beta=4.0)
+    randomize(model, rng)
+    found = gradients(model, draw(rng), [0, 1, 2, 0, 1])
+    for variable, gradient in zip(
+        model.trainable_variables, found, strict=True
+    ):
+        if is_gating(model, variable) and kind == "hard":
+            assert gradient is None, variable.path
+        else:
+            assert np.any(gradient != 0), variable.path
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [
+        ("c4gap_dnn", SHAPE, {"width": 3}),
+        ("c4gap_dgn", SHAPE, {"width": 3}),
+        ("c4gap_dlgn", SHAPE, {"width": 3}),
+        ("c4gap_dlgn_sf", SHAPE, {"width": 3}),
+        ("fc_dlgn", SHAPE, {"width": 4}),
+        ("resnet20_dlgn", (8, 8, 3), RESNET),
+        ("resnet110_dgn", (8, 8, 3), RESNET),
+        ("resnet20_dnn", (8, 8, 3), RESNET),
+    ],
+)
+def test_gradients_equal_finite_differences(
+    rng, name, shape, options, training
+):
+    model = create_model(name, shape, 3, beta=4.0, **options)
+    randomize(model, rng)
+    images, labels = draw(rng, 4, shape), [0, 1, 2, 1]
+    analytic = gradients(model, images, labels, training)
+    start = [np.asarray(v) for v in model.trainable_variables]
+    groups = [list(range(len(start)))]
+    if not name.endswith("dnn"):
+        gating = [
+            index
+            for index, variable in enumerate(model.trainable_variables)
+            if is_gating(model, variable)
+        ]
+        assert 0 < len(gating) < len(start)
+        groups.append(gating)
+    for group in groups:
+        direction = [
+            rng.normal(size=w.shape) if index in group else np.zeros(w.shape)
+            for index, w in enumerate(start)
+        ]
+        ends = []
+        for step in (1e-6, -1e-6):
+            for variable, w, d in zip(
+                model.trainable_variables, start, direction, strict=True
+            ):
+                variable.assign(w + step * d)
+            ends.append(float(loss_of(model, images, labels, training)))
+        slope = sum(
+            np.sum(g * d) for g, d in zip(analytic, direction, strict=True)
+        )
+        assert abs(slope) > 1e-3
+        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+
+
+def test_frozen_gating_network_is_out_of_the_trainable_variables():
+    model = c4gap("dlgn")
+    assert len(model.trainable_variables) == 8 + 10
+    model.gating_network.trainable = False
+    assert len(model.trainable_variables) == 10
+    assert not any(is_gating(model, v) for v in model.trainable_variables)
+
+
+def test_frozen_gating_network_keeps_its_batch_normalisation(rng):
+    model = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
+    model.gating_network.trainable = False
+    images = draw(rng, 4, (8, 8, 3))
+    before = model.gating_network.get_weights()
+    value = model.value_network.get_weights()
+    model(images, training=True)
+    for old, new in zip(
+        before, model.gating_network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(new, old)
+    after = model.value_network.get_weights()
+    assert any(
+        np.any(old != new) for old, new in zip(value, after, strict=True)
+    )
+
+
+# Parts that do not fit.
+
+
+def parts(gating_filters=(3, 3), value_filters=(3, 3)):
+    image = keras.Input(SHAPE)
+    h, qs = image, []
+    for filters in gating_filters:
+        h = keras.layers.Conv2D(filters, 3, padding="same")(h)
+        qs.append(h)
+    gating = keras.Model(image, qs)
+    image, gates = keras.Input(SHAPE), []
+    h = image
+    for filters in value_filters:
+        h = keras.layers.Conv2D(filters, 3, padding="same")(h)
+        gates.append(keras.Input((6, 6, filters)))
+        h = h * gates[-1]
+    h = keras.layers.GlobalAveragePooling2D()(h)
+    return gating, keras.Model([image, *gates], h)
+
+
+def assemble(gating, value, names=("a", "b"), **arguments):
+    return GatedNetwork(
+        gating, value, Gate(), PixelNormalization(), names, **arguments
+    )
+
+
+def test_networks_that_fit(rng):
+    assert assemble(*parts())(draw(rng)).shape == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments,names,message",
+    [
+        ({"gating_filters": (3, 3, 3)}, "ab", "with 3 .* with 2"),
+        ({"value_filters": (3, 3, 3)}, "ab", "with 2 .* with 3"),
+        ({}, "abc", "Expected 3 gate sites .* with 2 .* with 2"),
+    ],
+)
+def test_numbers_of_sites_differ(arguments, names, message):
+    with pytest.raises(ValueError, match=message):
+        assemble(*parts(**arguments), names)
+
+
+def test_shapes_of_sites_differ():
+    """Such as gates that are permuted although their shapes differ."""
+    gating, value = parts(gating_filters=(4, 3), value_filters=(3, 4))
+    with pytest.raises(ValueError, match="shape"):
+        assemble(gating, value)(np.zeros((1, *SHAPE)))
+
+
+def test_a_gate_is_never_broadcast():
+    gating, value = parts(gating_filters=(1, 3), value_filters=(3, 3))
+    with pytest.raises(ValueError, match="shape"):
+        assemble(gating, value)(np.zeros((1, *SHAPE)))
+
+
+def test_unknown_value_input():
+    with pytest.raises(
+        ValueError, match=r"'image', 'ones'.*value_input='zeros'"
+    ):
+        assemble(*parts(), value_input="zeros")
+
+
+# Copying weights.
+
+
+def test_copy_weights_goes_by_name():
+    """Dependent initialisation: the head has no counterpart."""
+    model = c4gap("dgn")
+    copy_weights(model.value_network, model.gating_network)
+    for name in ("conv1", "conv2", "conv3", "conv4"):
+        for a, b in zip(
+            model.value_network.get_layer(name).get_weights(),
+            model.gating_network.get_layer(name).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_copy_weights_copies_moving_averages_too(rng):
+    source = create_model("resnet20_dnn", (8, 8, 3), **RESNET)
+    randomize(source, rng)
+    target = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
+    copy_weights(source.network, target.gating_network)
+    for layer in target.gating_network.layers:
+        wanted = source.network.get_layer(layer.name).get_weights()
+        for a, b in zip(layer.get_weights(), wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_copy_weights_leaves_the_source_and_shares_nothing():
+    model = c4gap("dgn")
+    before = model.value_network.get_weights()
+    copy_weights(model.value_network, model.gating_network)
+    for weight in model.gating_network.weights:
+        weight.assign(weight + 1)
+    after = model.value_network.get_weights()
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_copy_weights_lacks_a_layer():
+    model = c4gap("dgn")
+    with pytest.raises(ValueError, match="Expected a layer 'logits'"):
+        copy_weights(model.gating_network, model.value_network)
+
+
+def test_copy_weights_of_another_shape():
+    with pytest.raises(ValueError, match="shape"):
+        copy_weights(
+            c4gap("dgn", width=4).value_network, c4gap("dgn").gating_network
+        )
+
+
+# Saved and reloaded.
+
+
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [
+        ("c4gap_dgn", SHAPE, {"width": 3}),
+        ("c4gap_dlgn", SHAPE, {"width": 3, "value_input": "ones"}),
+        ("c4gap_dlgn_sf", SHAPE, {"width": 3, "value_input": "image"}),
+        ("c1gap_dlgn", SHAPE, {"width": 3}),
+        ("fc_dlgn", SHAPE, {"width": 3}),
+        ("gconv_dgn", SHAPE, {"width": 2, "head_width": 5}),
+        ("vgg11_dlgn_sf", (32, 32, 3), {"width": 2}),
+        ("resnet20_dlgn", (8, 8, 3), RESNET),
+        ("resnet110_dgn", (8, 8, 3), RESNET),
+    ],
+)
+def test_reload(rng, tmp_path, name, shape, options):
+    model = create_model(
+        name,
+        shape,
+        3,
+        mean=0.4,
+        std=(0.2,) * shape[-1],
+        beta=3.0,
+        epsilon=0.1,
+        **options,
+    )
+    randomize(model, rng)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(again, GatedNetwork)
+    assert again.name == name
+    assert again.image_shape == shape
+    assert again.site_names == model.site_names
+    # Tuples become lists on the way.
+    first, second = (json.dumps(m.get_config()) for m in (model, again))
+    assert json.loads(first) == json.loads(second)
+    images = draw(rng, 7, shape)
+    np.testing.assert_array_equal(again(images), model(images))
+    gates = again.gates(images)
+    for site, gate in model.gates(images).items():
+        np.testing.assert_array_equal(gates[site], gate)
+
+
+def test_reload_of_a_frozen_model_is_frozen(tmp_path):
+    model = c4gap("dlgn")
+    model.gating_network.trainable = False
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert not again.gating_network.trainable
+    assert len(again.trainable_variables) == len(model.trainable_variables)
+
+
+def test_weights_of_one_model_load_into_another(rng, tmp_path):
+    first, other = c4gap("dlgn", seed=0), c4gap("dlgn", seed=1)
+    images = draw(rng)
+    assert np.any(np.asarray(first(images)) != np.asarray(other(images)))
+    first.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(other(images), first(images))
+
+
+def test_checkpoint_restores_everything(rng, tmp_path):
+    first, other = (
+        create_model("resnet20_dlgn", (8, 8, 3), seed=s, **RESNET)
+        for s in (0, 1)
+    )
+    randomize(first, rng)
+    path = tf.train.Checkpoint(model=first).save(tmp_path / "checkpoint")
+    status = tf.train.Checkpoint(model=other).restore(path)
+    status.assert_existing_objects_matched()
+    for a, b in zip(first.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# Numbers of 16 bits, graphs, replicas.
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [
+        ("c4gap_dlgn", SHAPE, {"width": 3}),
+        ("resnet20_dgn", (8, 8, 3), RESNET),
+        ("resnet20_dnn", (8, 8, 3), RESNET),
+    ],
+)
+def test_mixed_precision_is_close(
+    rng, dtype_policy, policy, name, shape, options
+):
+    single = create_model(name, shape, 3, **options)
+    dtype_policy(policy)
+    mixed = create_model(name, shape, 3, **options)
+    mixed.set_weights(single.get_weights())
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    images = draw(rng, 5, shape)
+    exact = np.asarray(single(images))
+    error = np.abs(np.asarray(mixed(images), "float32") - exact).max()
+    precision = 2**-8 if "bfloat16" in policy else 2**-11
+    assert error <= 16 * precision * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [("c4gap_dlgn", SHAPE, {"width": 3}), ("resnet20_dgn", (8, 8, 3), RESNET)],
+)
+def test_graph_equals_eager(rng, name, shape, options):
+    model = create_model(name, shape, 3, **options)
+    images = draw(rng, 5, shape)
+    function = tf.function(lambda images: model(images))
+    np.testing.assert_allclose(
+        function(tf.constant(images)), model(images), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "name,shape,options",
+    [
+        ("c4gap_dlgn", SHAPE, {"width": 3}),
+        ("resnet20_dlgn", (8, 8, 3), RESNET),
+        pytest.param(
+            "resnet110_dgn", (8, 8, 3), RESNET, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_two_replicas_equal_one(rng, two_replicas, name, shape, options):
+    """A training step's logits, gradients and moving averages, 3 + 2 images."""
+    images, labels = draw(rng, 5, shape), np.array([0, 1, 2, 1, 0])
+    single = create_model(name, shape, 3, beta=4.0, **options)
+    randomize(single, rng)
+    with two_replicas.scope():
+        model = create_model(name, shape, 3, beta=4.0, **options)
+    model.set_weights(single.get_weights())
+
+    def share(array):
+        values = array[:3], array[3:]
+        return two_replicas.experimental_distribute_values_from_function(
+            lambda context: tf.constant(
+                values[context.replica_id_in_sync_group]
+            )
+        )
+
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            loss = tf.reduce_sum(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            )
+        sources = [v.value for v in model.trainable_variables]
+        return logits, tape.gradient(loss, sources)
+
+    @tf.function
+    def run(images, labels):
+        logits, found = two_replicas.run(step, (images, labels))
+        summed = [
+            two_replicas.reduce(tf.distribute.ReduceOp.SUM, g, axis=None)
+            for g in found
+        ]
+        return two_replicas.experimental_local_results(logits), summed
+
+    logits, summed = run(share(images), share(labels))
+    with tf.GradientTape() as tape:
+        expected = single(images, training=True)
+        loss = tf.reduce_sum(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, expected)
+        )
+    wanted = tape.gradient(loss, [v.value for v in single.trainable_variables])
+    np.testing.assert_allclose(
+        np.concatenate(logits), expected, rtol=1e-5, atol=1e-5
+    )
+    for variable, a, b in zip(
+        single.trainable_variables, summed, wanted, strict=True
+    ):
+        scale = max(1, np.max(np.abs(b)))
+        np.testing.assert_allclose(
+            a, b, atol=1e-5 * scale, err_msg=variable.path
+        )
+    for a, b in zip(model.weights, single.weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, err_msg=b.path)

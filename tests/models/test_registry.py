@@ -1,0 +1,224 @@
+"""Names, options and errors of the zoo. Builds no model."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.recipes import RECIPES
+
+NAMES = """
+fc c1gap c4gap gconv vconv vgg11 vgg13 vgg16 vgg19 resnet20 resnet32 resnet44
+resnet56 resnet110 resnet164 resnet1001 wrn16_4 wrn40_4 wrn16_8 wrn28_10
+""".split()
+FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
+
+
+def test_imports_nothing_heavy():
+    code = (
+        "import sys, dlgn_tf.models.registry, dlgn_tf.recipes\n"
+        "heavy = {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"
+
+
+def test_names():
+    assert list(registry.ARCHITECTURES) == NAMES
+    assert tuple(registry.FAMILIES) == FAMILIES
+    expected = [f"{name}_{family}" for name in NAMES for family in FAMILIES]
+    assert registry.names() == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_parses_into_its_parts(name):
+    for family in FAMILIES:
+        architecture, found = registry.parse(f"{name}_{family}")
+        assert (architecture.name, found) == (name, family)
+
+
+@pytest.mark.parametrize(
+    "name,near",
+    [
+        ("resnet111_dnn", "resnet110_dnn"),
+        ("c4gap_dlng", "c4gap_dlgn"),
+        ("vgg16_dlgn-sf", "vgg16_dlgn_sf"),
+        ("wrn_28_10_dgn", "wrn28_10_dgn"),
+        ("resnet20", "resnet20_dnn"),
+    ],
+)
+def test_unknown_name_names_the_nearest(name, near):
+    with pytest.raises(UserError) as caught:
+        registry.parse(name)
+    text = str(caught.value)
+    assert f"Received: model={name}" in text
+    assert near in text.split("The nearest are")[1]
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["", "_dnn", "zzzzzzzz", "dnn", "c4gap_", "_"])
+def test_nothing_is_near(name):
+    with pytest.raises(UserError, match=f"Received: model={name}$"):
+        registry.parse(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_architecture_has_a_recipe(name):
+    recipe = RECIPES[registry.ARCHITECTURES[name].recipe]
+    assert len(recipe.learning_rates) == len(recipe.boundaries) + 1
+    assert list(recipe.boundaries) == sorted(set(recipe.boundaries))
+    assert (recipe.train_steps is None) != (recipe.epochs is None)
+    if recipe.train_steps is not None:
+        assert all(step < recipe.train_steps for step in recipe.boundaries)
+
+
+def test_every_recipe_has_an_architecture():
+    used = {entry.recipe for entry in registry.ARCHITECTURES.values()}
+    assert used == set(RECIPES)
+
+
+@pytest.mark.parametrize(
+    "name,options",
+    [
+        ("c4gap", {"depth": 4, "width": 128, "kernel_size": 3}),
+        ("vgg16", {"depth": 16, "width": 64, "pooling": "average"}),
+        (
+            "resnet20",
+            {
+                "depth": 20,
+                "width": 16,
+                "block": "original",
+                "shortcut": "A",
+                "activate_shortcuts": "first_block",
+            },
+        ),
+        (
+            "resnet110",
+            {
+                "depth": 110,
+                "width": 16,
+                "block": "preactivated",
+                "shortcut": "B",
+                "activate_shortcuts": "first_block",
+            },
+        ),
+        (
+            "resnet164",
+            {
+                "depth": 164,
+                "width": 16,
+                "block": "bottleneck",
+                "shortcut": "B",
+                "activate_shortcuts": "each_group",
+            },
+        ),
+        (
+            "wrn28_10",
+            {
+                "depth": 28,
+                "width": 16,
+                "block": "preactivated",
+                "shortcut": "B",
+                "widen": 10,
+                "activate_shortcuts": "each_group",
+            },
+        ),
+    ],
+)
+def test_published_options(name, options):
+    architecture = registry.ARCHITECTURES[name]
+    assert architecture.resolve({}) == options
+    assert architecture.resolve(dict.fromkeys(architecture.options)) == options
+
+
+def test_given_options_win_and_change_nothing_else():
+    architecture = registry.ARCHITECTURES["resnet20"]
+    before = dict(architecture.options)
+    found = architecture.resolve({"depth": 8, "width": 4, "block": None})
+    assert (found["depth"], found["width"]) == (8, 4)
+    assert found["block"] == "original"
+    assert architecture.options == before
+
+
+@pytest.mark.parametrize(
+    "name,options,message",
+    [
+        ("c4gap", {"pooling": "max"}, "pooling has no effect on c4gap"),
+        ("resnet20", {"widen": 2}, "widen has no effect on resnet20"),
+        ("wrn16_4", {"block": "original"}, "block has no effect on wrn16_4"),
+        ("vgg16", {"depth": 17}, "Invalid depth of a VGG network"),
+        ("resnet20", {"depth": 21}, r"Expected 6n \+ 2 .*depth=21"),
+        ("wrn16_4", {"depth": 20}, r"Expected 6n \+ 4 .*depth=20"),
+        ("resnet164", {"depth": 163}, r"Expected 9n \+ 2 .*depth=163"),
+        ("resnet32", {"block": "bottleneck"}, r"Expected 9n \+ 2"),
+        ("vgg16", {"pooling": "min"}, r"one of \('average', 'max'\)"),
+        ("resnet20", {"shortcut": "C"}, r"one of \('A', 'B'\)"),
+        ("resnet20", {"block": "v3"}, "one of .'original', 'preactivated'"),
+        ("c4gap", {"width": 0}, "an integer >= 1. Received: width=0"),
+        ("c4gap", {"width": 2.5}, "an integer >= 1. Received: width=2.5"),
+        ("c4gap", {"width": "8"}, "an integer >= 1. Received: width=8"),
+        ("fc", {"depth": -3}, "an integer >= 1. Received: depth=-3"),
+    ],
+)
+def test_bad_options(name, options, message):
+    with pytest.raises(UserError, match=message) as caught:
+        registry.ARCHITECTURES[name].resolve(options)
+    assert "Received" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_boolean_is_no_width():
+    with pytest.raises(UserError, match="an integer >= 1"):
+        registry.ARCHITECTURES["c4gap"].resolve({"width": True})
+
+
+def test_a_fully_connected_network_has_a_hidden_layer():
+    with pytest.raises(UserError, match="depth=1"):
+        registry.ARCHITECTURES["fc"].resolve({"depth": 1})
+
+
+@pytest.mark.parametrize(
+    "name,shape,least",
+    [
+        ("vgg11", (31, 32, 3), 32),
+        ("vgg16", (8, 8, 1), 32),
+        ("vgg19", (64, 31, 3), 32),
+        ("resnet20", (3, 8, 1), 4),
+        ("wrn16_4", (8, 2, 1), 4),
+    ],
+)
+def test_images_too_small(name, shape, least):
+    with pytest.raises(
+        UserError,
+        match=f"at least {least}x{least} .*Received: {shape[0]}x{shape[1]}$",
+    ):
+        registry.ARCHITECTURES[name].check_image_shape(shape)
+
+
+@pytest.mark.parametrize(
+    "name,side", [("vgg16", 32), ("resnet20", 4), ("c4gap", 1), ("fc", 1)]
+)
+def test_images_just_large_enough(name, side):
+    registry.ARCHITECTURES[name].check_image_shape((side, side, 3))
+
+
+def test_default_value_input():
+    found = {
+        family: registry.default_value_input(family) for family in FAMILIES
+    }
+    assert found == {
+        "dnn": "image",
+        "dgn": "image",
+        "dlgn": "image",
+        "dlgn_sf": "ones",
+    }
+
+
+def test_unknown_family_has_no_count():
+    with pytest.raises(KeyError):
+        registry.ARCHITECTURES["fc"].parameter_count("dlng")

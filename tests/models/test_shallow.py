@@ -1,0 +1,120 @@
+"""Shallow features: one linear map of the image a gate."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.shallow import shallow_gating_network
+
+SITES = {
+    "full": (12, 8, 3),
+    "half": (6, 4, 5),
+    "third": (4, 2, 2),
+    "flat": (7,),
+}
+
+
+def randomize(network, rng):
+    for weight in network.weights:
+        if weight.name == "moving_variance":
+            weight.assign(rng.uniform(0.5, 2, weight.shape))
+        else:
+            weight.assign(0.3 * rng.normal(size=weight.shape))
+
+
+def convolve(x, kernel, bias):
+    """3x3 with zero 'same' padding, as nine shifted products."""
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    height, width = x.shape[1:3]
+    return bias + sum(
+        padded[:, i : i + height, j : j + width] @ kernel[i, j]
+        for i in range(3)
+        for j in range(3)
+    )
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_equals_numpy(rng, batch_norm):
+    sites = {name: SITES[name] for name in ("full", "half", "flat")}
+    network = shallow_gating_network((12, 8, 2), sites, batch_norm)
+    randomize(network, rng)
+    x = rng.normal(size=(3, 12, 8, 2))
+    qs = dict(zip(sites, network(x), strict=True))
+    for name, pooled in (
+        ("full", x),
+        ("half", x.reshape(3, 6, 2, 4, 2, 2).mean((2, 4))),
+    ):
+        q = convolve(pooled, *network.get_layer(name).get_weights())
+        if batch_norm:
+            gamma, beta, mean, variance = network.get_layer(
+                f"{name}_bn"
+            ).get_weights()
+            q = gamma * (q - mean) / np.sqrt(variance + 1e-3) + beta
+        np.testing.assert_allclose(qs[name], q, rtol=1e-10, atol=1e-12)
+    kernel, bias = network.get_layer("flat").get_weights()
+    np.testing.assert_allclose(
+        qs["flat"], x.reshape(3, -1) @ kernel + bias, rtol=1e-10
+    )
+
+
+def test_shapes_names_and_order():
+    sites = dict(reversed([(n, SITES[n]) for n in ("full", "half", "flat")]))
+    network = shallow_gating_network((12, 8, 2), sites, False)
+    shapes = [q.shape[1:] for q in network.outputs]
+    assert shapes == [(7,), (6, 4, 5), (12, 8, 3)]
+
+
+def test_one_convolution_a_site_and_nothing_composed(rng):
+    """A site is unmoved by the weights of all others."""
+    model = create_model("vgg16_dlgn_sf", (32, 32, 3), width=2, seed=0)
+    images = rng.integers(0, 256, (1, 32, 32, 3))
+    before = model.preactivations(images)
+    for name in ("conv1_1", "conv3_2"):
+        layer = model.gating_network.get_layer(name)
+        layer.set_weights([2 * w + 1 for w in layer.get_weights()])
+        after = model.preactivations(images)
+        changed = [
+            site
+            for site in before
+            if not np.array_equal(before[site], after[site])
+        ]
+        assert changed == [name]
+        before = after
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "name,side",
+    [("vgg16", 47), ("vgg11", 39), ("resnet20", 7), ("resnet20", 33)],
+)
+def test_odd_images_are_averaged(rng, name, side):
+    """The average of a constant is that constant, also at the border."""
+    options = {"width": 2} | ({"depth": 8} if name == "resnet20" else {})
+    model = create_model(f"{name}_dlgn_sf", (side, side, 3), **options)
+    randomize(model.gating_network, rng)
+    image = np.full((1, side, side, 3), 51.0)
+    assert np.all(np.isfinite(model(image)))
+    for site, q in model.preactivations(image).items():
+        kernel, bias = model.gating_network.get_layer(site).get_weights()
+        gamma, beta, mean, variance = model.gating_network.get_layer(
+            f"{site}_bn"
+        ).get_weights()
+        expected = convolve(np.full((1, *q.shape[1:3], 3), 0.2), kernel, bias)
+        expected = gamma * (expected - mean) / np.sqrt(variance + 1e-3) + beta
+        np.testing.assert_allclose(q, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(47, 64, 3), (63, 32, 3), (64, 47, 3)])
+def test_sides_may_differ(shape):
+    """Each halves down to the resolution of every site."""
+    model = create_model("vgg16_dlgn_sf", shape, width=2)
+    assert model(np.zeros((1, *shape), "uint8")).shape == (1, 10)
+
+
+def test_resolution_does_not_fit():
+    with pytest.raises(
+        UserError, match="pools to 5x5 for gate site 'third'. Received: 12x12"
+    ):
+        shallow_gating_network((12, 12, 2), {"third": (5, 5, 2)}, False)

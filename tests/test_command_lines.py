@@ -1,0 +1,325 @@
+"""What the entry points answer at once: mistakes, help, lists."""
+
+import ctypes
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from absl import flags
+
+import dlgn_tf
+from dlgn_tf import config as config_lib
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+DIGITS = "--dataset=digits"
+# Prepared data sets are looked for in the home directory.
+NOWHERE = "/nonexistent/home"
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
+
+
+def run(cwd, *arguments, options=(), preexec=None):
+    """Runs `python -m ...`; returns the process and the seconds it took."""
+    path = os.pathsep.join(
+        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
+    )
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *options, "-m", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path, "HOME": NOWHERE},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        preexec_fn=preexec,
+    )
+    return done, time.perf_counter() - began
+
+
+def tree(root):
+    """Every path below `root` with what would change if it were touched."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        stat = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[path] = (stat.st_mode, stat.st_mtime_ns, content)
+    return found
+
+
+def make_run(path, *arguments, checkpoint=True):
+    """What `train` leaves, as far as it is looked at before TensorFlow."""
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    values(["test", DIGITS, f"--run_dir={path}", *arguments])
+    path.mkdir(parents=True)
+    text = config_lib.resolve(values).to_flags()
+    (path / "flags.txt").write_text(text)
+    (path / "checkpoints").mkdir()
+    if checkpoint:
+        (path / "checkpoints" / "checkpoint").write_text("")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory with runs, files and folders to make mistakes with."""
+    make_run(tmp_path / "run", "--model=c4gap_dlgn", "--width=8")
+    make_run(tmp_path / "started", checkpoint=False)
+    make_run(tmp_path / "cifar", "--dataset=cifar10")
+    make_run(tmp_path / "spoilt")
+    (tmp_path / "spoilt" / "flags.txt").write_text("--no_such_flag=1\n")
+    make_run(tmp_path / "flagless")
+    (tmp_path / "flagless" / "flags.txt").unlink()
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "bad.flags").write_text("--wdith=3\n")
+    (tmp_path / "binary.flags").write_bytes(b"\x7fELF\xff\xfe\x00\x80")
+    (tmp_path / "nested.flags").write_text("--flagfile=missing.flags\n")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").write_text("")
+    (tmp_path / "tfds" / "cifar10" / "3.0.2").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+TRAIN = {
+    "--model=c4gap_dlgm": "nearest .*c4gap_dlgn",
+    "--model=resnet101_dlgn": "nearest .*resnet110_dlgn",
+    "--model=alexnet": "--list_models .*alexnet",
+    "--model=": "--list_models",
+    "--dataset=mnist": "digits, cifar10, cifar100.*mnist",
+    "--dataset=cifar": "nearest .*cifar10",
+    "--dataset=cifar10": "--data_dir=DIR.*--download.*--dataset=digits",
+    "--dataset=cifar10 --data_dir=nowhere": "--download.*digits.*nowhere",
+    "--dataset=cifar10 --data_dir=file": "--dataset=digits",
+    "--dataset=cifar10 --data_dir=empty": "--dataset=digits",
+    "--dataset=cifar10 --data_dir=tfds": "--dataset=digits",
+    f"--model=vgg16_dnn {DIGITS}": "32x32 pixels.*8x8",
+    f"--model=resnet20_dlgn --depth=21 {DIGITS}": r"6n \+ 2.*depth=21",
+    f"--model=c4gap_dlgn --pooling=max {DIGITS}": "pooling=max",
+    f"--model=c4gap_dnn --gate=soft {DIGITS}": "--gate=soft",
+    f"--gate=hard --gate_beta=4 {DIGITS}": "--gate_beta=4",
+    f"--gate_beta=0 {DIGITS}": "> 0.*0",
+    f"--gate=medium {DIGITS}": "soft|hard",
+    f"--epochs=2 --train_steps=5 {DIGITS}": "not both",
+    f"--epochs=-1 {DIGITS}": "> 0.*-1",
+    f"--epochs=inf {DIGITS}": "Expected.*inf",
+    f"--epochs=0.000001 {DIGITS}": "Expected.*Received",
+    f"--learning_rates=0.1,x {DIGITS}": "numbers.*0.1,x",
+    f"--learning_rates=0.1 --boundaries=5 {DIGITS}": "one more.*1 and 1",
+    f"--boundaries=9,5 --learning_rates=1,2,3 {DIGITS}": "growing.*9,5",
+    f"--momentum=0.5 {DIGITS}": "--momentum=0.5",
+    f"--l2=nan {DIGITS}": "nan",
+    f"--train_examples=1438 {DIGITS}": "1437.*1438",
+    f"--batch_size=0 {DIGITS}": "batch_size.*0",
+    f"--width=4.5 {DIGITS}": "width.*4.5",
+    f"--width {DIGITS} --depth": "width|depth",
+    f"--seed=-1 {DIGITS}": "seed.*-1",
+    f"--seed=18446744073709551616 {DIGITS}": "seed",
+    f"--modle=c4gap_dlgn {DIGITS}": "modle.*model",
+    f"--export_dir=x {DIGITS}": "export_dir",
+    "--flagfile=missing.flags": "missing.flags",
+    "--flagfile=empty": "empty",
+    "--flagfile=bad.flags": "wdith",
+    "--flagfile=binary.flags": "flagfile|binary",
+    "--flagfile=nested.flags": "missing.flags",
+    f"{DIGITS} extra": "flags only.*extra",
+    f"{DIGITS} -- --width=4": "flags only",
+    f"{DIGITS} --run_dir=run": "--width=8.*--width=128",
+    f"{DIGITS} --run_dir=run --model=c4gap_dgn": "c4gap_dlgn.*c4gap_dgn",
+    f"{DIGITS} --run_dir=run --width=8 --gate_beta=4": "beta=10.*beta=4",
+    "--dataset=cifar10 --run_dir=run --width=8": "digits.*cifar10",
+    f"{DIGITS} --run_dir=file": "file is a file",
+    f"{DIGITS} --run_dir=file/run": "file is a file",
+    f"{DIGITS} --run_dir=flagless": "no flags.txt",
+    f"{DIGITS} --run_dir=spoilt": "no_such_flag",
+    f"{DIGITS} --run_dir={'a' * 300}": "run_dir",
+}
+
+EVALUATE = {
+    "": "Expected --run_dir",
+    "--run_dir=": "Expected --run_dir",
+    "--run_dir=nowhere": "nowhere.*no flags.txt",
+    "--run_dir=file": "file.*no flags.txt",
+    "--run_dir=empty": "empty.*no flags.txt",
+    "--run_dir=started": "started.*no checkpoints",
+    "--run_dir=flagless": "flagless.*no flags.txt",
+    "--run_dir=spoilt": "no_such_flag",
+    "--run_dir=cifar": "--data_dir.*NOWHERE",
+    "--run_dir=cifar --data_dir=empty": "--data_dir.*empty",
+    "--run_dir=run --eval_batch_size=0": "eval_batch_size.*0",
+    "--run_dir=run --output=nowhere/result.json": "output",
+    "--run_dir=run --output=empty": "output",
+    "--run_dir=run --width=8": "width",
+    "run": "flags only.*run",
+}
+
+EXPORT = {
+    "": "Expected --run_dir",
+    "--run_dir=run": "Expected --export_dir",
+    "--export_dir=new": "Expected --run_dir",
+    "--run_dir=nowhere --export_dir=new": "nowhere.*no flags.txt",
+    "--run_dir=started --export_dir=new": "started.*no checkpoints",
+    "--run_dir=run --export_dir=full": "new or empty.*full",
+    "--run_dir=run --export_dir=file": "new or empty.*file",
+    "--run_dir=run --export_dir=run": "new or empty.*run",
+    "--run_dir=run --export_dir=file/new": "export_dir.*file",
+    "--run_dir=run --exportdir=new": "exportdir",
+    "run new": "flags only.*run",
+}
+
+MISTAKES = [
+    pytest.param(f"dlgn_tf.{name}", line, expected, id=f"{name} {line[:70]}")
+    for name, lines in (
+        ("train", TRAIN),
+        ("evaluate", EVALUATE),
+        ("export", EXPORT),
+    )
+    for line, expected in lines.items()
+]
+
+
+@pytest.mark.parametrize(("module", "line", "expected"), MISTAKES)
+def test_mistake_ends_in_one_line(module, line, expected, place):
+    before = tree(place)
+    done, seconds = run(place, module, *line.split())
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"{module}: ")
+    assert re.search(expected.replace("NOWHERE", NOWHERE), lines[0]), lines[0]
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert tree(place) == before
+    if seconds >= 3:
+        # The machine may have been busy.
+        seconds = min(seconds, run(place, module, *line.split())[1])
+    assert seconds < 3
+
+
+def _without_override():
+    """Makes root heed permissions, from the next exec on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("dlgn_tf.train", f"{DIGITS} --run_dir=locked/run"),
+        ("dlgn_tf.train", f"{DIGITS} --run_dir=locked"),
+        ("dlgn_tf.train", f"{DIGITS} --run_dir=run --width=8"),
+        ("dlgn_tf.evaluate", "--run_dir=run --output=locked/x.json"),
+        ("dlgn_tf.export", "--run_dir=run --export_dir=locked/new"),
+    ],
+)
+def test_read_only_directories(module, line, place):
+    locked = place / "locked"
+    locked.mkdir()
+    root = os.geteuid() == 0
+    preexec = _without_override if root else None
+    for path in (locked, place / "run"):
+        path.chmod(0o555)
+    try:
+        if root:
+            probe = subprocess.run(
+                [sys.executable, "-c", "open('locked/x', 'w')"],
+                cwd=place,
+                capture_output=True,
+                preexec_fn=preexec,
+            )
+            if probe.returncode == 0:
+                pytest.skip("root writes to read-only directories")
+        before = tree(place)
+        done, _ = run(place, module, *line.split(), preexec=preexec)
+        assert tree(place) == before
+    finally:
+        for path in (locked, place / "run"):
+            path.chmod(0o755)
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "Expected" in lines[0] and "Received" in lines[0]
+    assert done.returncode == 2
+
+
+MODULES = ("dlgn_tf.train", "dlgn_tf.evaluate", "dlgn_tf.export")
+
+
+def best_of_two(tmp_path, *arguments):
+    timed = [run(tmp_path, *arguments) for _ in range(2)]
+    return timed[0][0], min(seconds for _, seconds in timed)
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpshort"])
+@pytest.mark.parametrize("module", MODULES)
+def test_help(module, flag, tmp_path):
+    done, seconds = best_of_two(tmp_path, module, flag)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert f"python -m {module}" in done.stdout
+    assert "--run_dir" in done.stdout
+    assert "absl" not in done.stdout
+    assert seconds < 1.5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_training_flag(tmp_path):
+    done, _ = run(tmp_path, "dlgn_tf.train", "--help")
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    for name in values:
+        assert re.search(rf"--(\[no\])?{name}:", done.stdout), name
+
+
+def test_list_models(tmp_path):
+    done, seconds = best_of_two(tmp_path, "dlgn_tf.train", "--list_models")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert seconds < 1.5
+    rows = {
+        line.split()[0]: line.split()[1:3]
+        for line in done.stdout.splitlines()
+        if line.split()
+    }
+    # 4 convolutions of 128 filters 3x3 and one dense layer, once or twice.
+    once = (27 + 1) * 128 + 3 * (9 * 128 + 1) * 128
+    assert rows["c4gap_dnn"] == [f"{once + 1290:,}", "4"]
+    assert rows["c4gap_dlgn"] == [f"{2 * once + 1290:,}", "4"]
+    families = {"dnn", "dgn", "dlgn", "dlgn_sf"}
+    for architecture in ("resnet110", "vgg16", "fc", "wrn28_10"):
+        for family in families:
+            assert f"{architecture}_{family}" in rows
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dlgn_tf.train --help",
+        "dlgn_tf.train --list_models",
+        "dlgn_tf.train --only_check_args",
+        "dlgn_tf.train --model=nope",
+        "dlgn_tf.train --dataset=cifar10",
+        "dlgn_tf.evaluate --help",
+        "dlgn_tf.evaluate --run_dir=nowhere",
+        "dlgn_tf.export --help",
+        "dlgn_tf.export --run_dir=run --export_dir=full",
+    ],
+)
+def test_nothing_heavy_is_imported(line, place):
+    done, _ = run(place, *line.split(), options=["-X", "importtime"])
+    imported = {
+        row.rpartition("|")[2].strip().partition(".")[0]
+        for row in done.stderr.splitlines()
+        if row.startswith("import time:")
+    }
+    assert {"dlgn_tf", "absl"} <= imported
+    assert not imported & {"tensorflow", "keras", "numpy", "sklearn"}
+
+
+def test_only_check_args(tmp_path):
+    done, _ = run(tmp_path, "dlgn_tf.train", "--only_check_args")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

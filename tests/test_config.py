@@ -1,0 +1,519 @@
+"""From flags to a `Config`: defaults, contradictions, the way back."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+
+
+def resolve(*arguments):
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    assert values(["test", *arguments]) == ["test"]
+    return config_lib.resolve(values)
+
+
+def assert_holds(config, **expected):
+    actual = dataclasses.asdict(config)
+    assert {name: actual[name] for name in expected} == expected
+
+
+LINEAGE = {
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "nesterov": False,
+    "batch_size": 128,
+    "learning_rates": (0.01, 0.1, 0.01, 0.001),
+    "boundaries": (400, 32_000, 48_000),
+    "train_steps": 64_000,
+    "normalization": "dataset",
+    "augmentation": "flip_crop",
+}
+ADAM = {
+    "optimizer": "adam",
+    "momentum": None,
+    "nesterov": None,
+    "batch_size": 32,
+    "boundaries": (),
+    "l2": 0.0,
+    "normalization": "unit",
+    "augmentation": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            "resnet110_dlgn",
+            {
+                **LINEAGE,
+                "l2": 1e-4,
+                "depth": 110,
+                "width": 16,
+                "block": "preactivated",
+                "shortcut": "B",
+                "kernel_size": None,
+                "pooling": None,
+            },
+        ),
+        (
+            "resnet32_dnn",
+            {**LINEAGE, "l2": 1e-4, "block": "original", "shortcut": "A"},
+        ),
+        ("resnet164_dgn", {**LINEAGE, "l2": 1e-4, "block": "bottleneck"}),
+        (
+            "vgg16_dnn",
+            {
+                **LINEAGE,
+                "l2": 2.5e-4,
+                "depth": 16,
+                "width": 64,
+                "pooling": "average",
+                "block": None,
+            },
+        ),
+        (
+            "wrn28_10_dgn",
+            {
+                **LINEAGE,
+                "l2": 2.5e-4,
+                "nesterov": True,
+                "learning_rates": (0.1, 0.02, 0.004, 0.0008),
+                "boundaries": (24_000, 48_000, 64_000),
+                "train_steps": 80_000,
+                "width": 16,
+                "depth": 28,
+                "shortcut": "B",
+            },
+        ),
+        (
+            "c4gap_dlgn",
+            {
+                **ADAM,
+                "learning_rates": (3e-4,),
+                # 50 epochs of 50,000 images.
+                "train_steps": 78_125,
+                "depth": 4,
+                "width": 128,
+                "kernel_size": 3,
+                "head_width": None,
+            },
+        ),
+        # 200 epochs.
+        (
+            "c1gap_dlgn",
+            {**ADAM, "learning_rates": (1e-3,), "train_steps": 312_500},
+        ),
+        # 100 epochs.
+        (
+            "fc_dnn",
+            {
+                **ADAM,
+                "learning_rates": (1e-4,),
+                "train_steps": 156_250,
+                "depth": 6,
+                "width": 128,
+                "kernel_size": None,
+            },
+        ),
+        # 200 and 80 epochs.
+        (
+            "gconv_dgn",
+            {**ADAM, "learning_rates": (3e-4,), "train_steps": 312_500},
+        ),
+        (
+            "vconv_dgn",
+            {
+                **ADAM,
+                "learning_rates": (3e-4,),
+                "train_steps": 125_000,
+                "head_width": 256,
+            },
+        ),
+    ],
+)
+def test_published_defaults(model, expected):
+    assert_holds(resolve(f"--model={model}", "--dataset=cifar10"), **expected)
+
+
+def test_defaults_of_everything_else():
+    assert_holds(
+        resolve(),
+        model="c4gap_dlgn",
+        dataset="cifar10",
+        run_dir="runs/c4gap_dlgn-cifar10",
+        data_dir=None,
+        download=False,
+        train_examples=50_000,
+        seed=0,
+        strategy="auto",
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("c4gap_dnn", (None, None, None, None)),
+        ("c4gap_dgn", ("soft", 10.0, 0.0, "image")),
+        ("c4gap_dlgn", ("soft", 10.0, 0.0, "image")),
+        ("c4gap_dlgn_sf", ("soft", 10.0, 0.0, "ones")),
+    ],
+)
+def test_gate_defaults(model, expected):
+    config = resolve(f"--model={model}")
+    assert (
+        config.gate,
+        config.gate_beta,
+        config.gate_epsilon,
+        config.value_input,
+    ) == expected
+
+
+def test_hard_gate_has_no_steepness():
+    assert_holds(
+        resolve("--model=c4gap_dgn", "--gate=hard"),
+        gate="hard",
+        gate_beta=None,
+        gate_epsilon=None,
+        value_input="image",
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataset", "augmentation", "train_examples"),
+    [
+        ("digits", "none", 1437),
+        ("cifar10", "flip_crop", 50_000),
+        ("cifar100", "flip_crop", 50_000),
+        ("svhn_cropped", "crop", 73_257),
+    ],
+)
+def test_defaults_that_follow_the_dataset(
+    dataset, augmentation, train_examples
+):
+    assert_holds(
+        resolve("--model=resnet20_dnn", f"--dataset={dataset}"),
+        augmentation=augmentation,
+        train_examples=train_examples,
+        run_dir=f"runs/resnet20_dnn-{dataset}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        # ceil(50 * 1437 / 32), the recipe's epochs.
+        ((), 2246),
+        (("--epochs=1",), 45),
+        (("--epochs=2", "--train_examples=100"), 7),
+        (("--epochs=2", "--train_examples=96"), 6),
+        (("--epochs=0.5", "--train_examples=64"), 1),
+        (("--epochs=1.5", "--train_examples=64"), 3),
+        (("--epochs=1", "--batch_size=2000"), 1),
+        (("--epochs=3", "--batch_size=1437"), 3),
+        (("--epochs=3", "--batch_size=1436"), 4),
+        (("--train_steps=17",), 17),
+        (("--batch_size=64",), 1123),
+    ],
+)
+def test_epochs_become_steps(arguments, steps):
+    config = resolve("--model=c4gap_dnn", "--dataset=digits", *arguments)
+    assert config.train_steps == steps
+
+
+def test_epochs_win_over_a_recipe_in_steps():
+    config = resolve("--model=resnet20_dnn", "--epochs=2")
+    # 100,000 images by 128.
+    assert config.train_steps == 782
+
+
+def test_optimizer_that_is_not_the_recipes():
+    assert_holds(
+        resolve("--model=resnet20_dnn", "--optimizer=adam"),
+        learning_rates=(0.001,),
+        boundaries=(),
+        momentum=None,
+        nesterov=None,
+    )
+    assert_holds(
+        resolve("--model=c4gap_dnn", "--optimizer=sgd"),
+        learning_rates=(0.01,),
+        boundaries=(),
+        momentum=0.9,
+        nesterov=False,
+    )
+
+
+def test_given_rates_bring_no_boundaries():
+    assert_holds(
+        resolve("--model=resnet20_dnn", "--learning_rates=0.5"),
+        learning_rates=(0.5,),
+        boundaries=(),
+    )
+
+
+def test_given_boundaries_move_those_of_the_recipe():
+    assert_holds(
+        resolve("--model=resnet20_dnn", "--boundaries=1,2,3"),
+        learning_rates=(0.01, 0.1, 0.01, 0.001),
+        boundaries=(1, 2, 3),
+    )
+
+
+def test_zero_is_a_value():
+    """What is falsy is not what is missing."""
+    assert_holds(
+        resolve("--model=resnet20_dnn", "--l2=0", "--momentum=0", "--seed=0"),
+        l2=0.0,
+        momentum=0.0,
+        seed=0,
+    )
+    assert resolve("--model=wrn16_4_dnn", "--nonesterov").nesterov is False
+
+
+SMALL = ("--dataset=digits",)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--model=c4gap",),
+        ("--model=c4gap_",),
+        ("--model=_dlgn",),
+        ("--model=",),
+        ("--model=resnet21_dlgn",),
+        ("--model=C4GAP_DLGN",),
+        ("--dataset=mnist",),
+        ("--dataset=",),
+        ("--model=vgg16_dnn", "--dataset=digits"),
+        ("--model=resnet110_dnn", "--depth=111"),
+        ("--model=resnet32_dnn", "--block=bottleneck"),
+        ("--model=wrn28_10_dnn", "--depth=20"),
+        ("--model=wrn28_10_dnn", "--block=original"),
+        ("--model=vgg16_dnn", "--depth=12"),
+        ("--model=vgg16_dnn", "--kernel_size=3"),
+        ("--model=vgg16_dnn", "--shortcut=A"),
+        ("--model=c4gap_dnn", "--pooling=max"),
+        ("--model=c4gap_dnn", "--head_width=9"),
+        ("--model=fc_dnn", "--kernel_size=3"),
+        ("--model=fc_dgn", "--depth=1"),
+        ("--model=gconv_dnn", "--kernel_size=5"),
+        ("--model=c4gap_dnn", "--gate=soft"),
+        ("--model=c4gap_dnn", "--gate=hard"),
+        ("--model=c4gap_dnn", "--gate_beta=4"),
+        ("--model=c4gap_dnn", "--gate_epsilon=0"),
+        ("--model=c4gap_dnn", "--value_input=image"),
+        ("--model=c4gap_dgn", "--gate=hard", "--gate_beta=4"),
+        ("--model=c4gap_dgn", "--gate=hard", "--gate_epsilon=0.1"),
+        ("--model=c4gap_dgn", "--gate_beta=0"),
+        ("--model=c4gap_dgn", "--gate_beta=-1"),
+        ("--model=c4gap_dgn", "--gate_beta=nan"),
+        ("--model=c4gap_dgn", "--gate_beta=inf"),
+        ("--model=c4gap_dgn", "--gate_epsilon=nan"),
+        ("--model=c4gap_dgn", "--gate_epsilon=inf"),
+        ("--model=c4gap_dnn", "--momentum=0.9"),
+        ("--model=c4gap_dnn", "--nesterov"),
+        ("--model=c4gap_dnn", "--nonesterov"),
+        ("--model=resnet20_dnn", "--optimizer=adam", "--momentum=0.5"),
+        ("--model=resnet20_dnn", "--nesterov", "--momentum=0"),
+        ("--model=wrn16_4_dnn", "--momentum=0"),
+        ("--model=resnet20_dnn", "--momentum=nan"),
+        ("--model=resnet20_dnn", "--learning_rates=0.1,0.2"),
+        ("--model=resnet20_dnn", "--boundaries=5"),
+        ("--learning_rates=0.1", "--boundaries=5"),
+        ("--learning_rates=0.1,0.2,0.3", "--boundaries=5,5"),
+        ("--learning_rates=0.1,0.2,0.3", "--boundaries=6,5"),
+        ("--learning_rates=0.1,0.2", "--boundaries=0"),
+        ("--learning_rates=0.1,0.2", "--boundaries=-5"),
+        ("--learning_rates=0.1,0.2", "--boundaries=1.5"),
+        ("--learning_rates=fast",),
+        ("--learning_rates=0.1,,0.2", "--boundaries=5,6"),
+        ("--learning_rates=0",),
+        ("--learning_rates=-0.1",),
+        ("--learning_rates=nan",),
+        ("--learning_rates=inf",),
+        ("--l2=nan",),
+        ("--l2=inf",),
+        ("--train_steps=5", "--epochs=1"),
+        ("--epochs=0",),
+        ("--epochs=-1",),
+        ("--epochs=nan",),
+        ("--epochs=inf",),
+        ("--epochs=1e30",),
+        # Not one image.
+        ("--epochs=0.000001",),
+        ("--train_examples=50001",),
+        ("--dataset=digits", "--train_examples=1438"),
+        # Counter-based generators take 64 bits.
+        ("--seed=18446744073709551616",),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_work(arguments):
+    with pytest.raises(UserError) as error:
+        resolve(*arguments)
+    text = str(error.value)
+    assert "Expected" in text and "Received" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--gate=medium",
+        "--block=c",
+        "--width=0",
+        "--width=1.5",
+        "--batch_size=0",
+        "--train_steps=0",
+        "--train_examples=0",
+        "--seed=-1",
+        "--l2=-1",
+        "--momentum=1.01",
+        "--momentum=-0.1",
+        "--gate_epsilon=-0.1",
+        "--eval_every=0",
+        "--log_every=0",
+        "--steps_per_loop=0",
+        "--eval_batch_size=0",
+        "--keep_checkpoints=0",
+        "--strategy=tpu",
+        "--augmentation=flip",
+        "--no_such_flag",
+    ],
+)
+def test_what_does_not_parse(argument):
+    with pytest.raises(flags.Error):
+        resolve(argument)
+
+
+def test_unknown_names_bring_the_nearest():
+    with pytest.raises(UserError, match="nearest .*resnet110_dlgn"):
+        resolve("--model=resnet101_dlgn")
+    with pytest.raises(UserError, match="nearest .*cifar100"):
+        resolve("--dataset=cifar-100")
+
+
+def round_trip(config, path):
+    path.write_text(config.to_flags())
+    return config_lib.read_flags(path)
+
+
+@pytest.mark.parametrize("model", registry.names())
+def test_flags_give_the_config_again(model, tmp_path):
+    config = resolve(f"--model={model}", "--dataset=cifar10")
+    assert round_trip(config, tmp_path / "flags.txt") == config
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ('--run_dir=/tmp/a folder #1/it\'s "x"', "--data_dir=~/d ata"),
+        ("--run_dir=ünïcode/模型",),
+        ("--run_dir=--width=3",),
+        ("--download", "--seed=9007199254740993"),
+        ("--learning_rates=3.3333333333333335e-05",),
+        ("--learning_rates=1e-300,0.1", "--boundaries=1000000000000"),
+        ("--model=c4gap_dgn", "--gate=hard", "--value_input=ones"),
+        ("--gate_beta=4", "--gate_epsilon=0.1", "--kernel_size=5"),
+        ("--model=wrn16_4_dnn", "--nonesterov", "--l2=0"),
+        ("--model=resnet20_dnn", "--momentum=0", "--shortcut=B"),
+        ("--model=resnet20_dlgn", "--block=bottleneck", "--depth=29"),
+        ("--model=resnet20_dlgn", "--optimizer=adam"),
+        ("--model=c4gap_dnn", "--optimizer=sgd", "--nesterov"),
+        ("--model=vgg11_dnn", "--pooling=max", "--width=3"),
+        ("--model=gconv_dlgn_sf", "--head_width=7", "--depth=2"),
+        ("--epochs=0.37", "--train_examples=991", "--batch_size=7"),
+        ("--normalization=dataset", "--augmentation=crop"),
+        ("--strategy=mirrored", "--steps_per_loop=3", "--log_every=7"),
+        ("--eval_every=11", "--eval_batch_size=13", "--keep_checkpoints=17"),
+    ],
+    ids=" ".join,
+)
+def test_odd_options_survive(arguments, tmp_path):
+    config = resolve(*arguments)
+    assert round_trip(config, tmp_path / "flags.txt") == config
+    # And once more: nothing drifts.
+    again = config_lib.read_flags(tmp_path / "flags.txt")
+    assert again.to_flags() == config.to_flags()
+
+
+def test_flags_are_all_there(tmp_path):
+    """Nothing is left to a default, which may change one day."""
+    config = resolve("--model=resnet20_dlgn", "--data_dir=d", "--width=8")
+    given = set(re.findall(r"^--(\w+)", config.to_flags(), re.M))
+    expected = {
+        name for name, v in dataclasses.asdict(config).items() if v is not None
+    }
+    booleans = {"download", "nesterov"}
+    assert given - {f"no{name}" for name in booleans} == expected - booleans
+    assert {f"no{name}" for name in booleans} <= given
+
+
+def test_architecture_options():
+    config = resolve("--model=c4gap_dlgn", "--width=8")
+    assert config.architecture_options() == {
+        "width": 8,
+        "depth": 4,
+        "kernel_size": 3,
+    }
+
+
+def test_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        resolve().seed = 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"--no_such_flag=1\n",
+        b"--width=wide\n",
+        b"--model=c4gap\n",
+        b"--width=3\nwidth 4\n--depth=2\n",
+        b"\x7fELF\xff\xfe\x00\x80",
+    ],
+    ids=["missing", "unknown", "value", "model", "stray words", "binary"],
+)
+def test_bad_flagfiles(content, tmp_path):
+    path = tmp_path / "flags.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="Expected") as error:
+        config_lib.read_flags(path)
+    assert "Received" in str(error.value)
+
+
+def test_every_field_has_a_flag_and_the_other_way_round():
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    fields = {field.name for field in dataclasses.fields(config_lib.Config)}
+    assert set(values) == fields | {"epochs", "list_models"}
+
+
+@pytest.mark.parametrize(
+    "module", ["dlgn_tf.config", "dlgn_tf.train", "dlgn_tf.evaluate"]
+)
+def test_importing_brings_nothing_heavy(module, tmp_path):
+    code = (
+        f"import sys, {module}\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'sklearn', 'jax'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "[]"

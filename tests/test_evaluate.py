@@ -1,0 +1,122 @@
+"""Evaluation of a run against NumPy on its final model."""
+
+import json
+import shutil
+import types
+
+import keras
+import numpy as np
+import pytest
+from absl import flags
+
+from dlgn_tf import config as config_lib
+from dlgn_tf import evaluate
+from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import loop
+
+
+def resolve(*arguments):
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    values(["test", *arguments])
+    return config_lib.resolve(values)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run with batch normalisation, and what its final model answers."""
+    path = tmp_path_factory.mktemp("run")
+    config = resolve(
+        "--model=resnet20_dlgn",
+        "--dataset=digits",
+        "--depth=8",
+        "--width=4",
+        "--batch_size=64",
+        "--optimizer=adam",
+        "--learning_rates=0.01",
+        "--train_steps=20",
+        f"--run_dir={path}",
+    )
+    last = loop.train(config)
+    _, test = sources.load("digits")
+    model = keras.models.load_model(path / "model.keras")
+    logits = model(test.images, training=False).numpy().astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return types.SimpleNamespace(
+        path=path,
+        last=last,
+        errors=int((logits.argmax(axis=1) != test.labels).sum()),
+        loss=-log_p[np.arange(360), test.labels].mean(),
+    )
+
+
+@pytest.mark.parametrize("batch_size", [500, 7])
+def test_equals_numpy(batch_size, run):
+    result = evaluate.evaluate(run.path, batch_size=batch_size)
+    assert result.pop("test_classification_loss") == pytest.approx(
+        run.loss, rel=1e-5
+    )
+    assert result.pop("test_accuracy") == pytest.approx(1 - run.errors / 360)
+    assert result == {
+        "model": "resnet20_dlgn",
+        "dataset": "digits",
+        "step": 20,
+        "errors": run.errors,
+        "test_images": 360,
+    }
+    # Something was learnt, and something is left.
+    assert 0 < run.errors < 300
+
+
+def test_equals_the_evaluation_of_training(run):
+    result = evaluate.evaluate(str(run.path))
+    for key in ("step", "test_accuracy", "test_images"):
+        assert result[key] == run.last[key]
+    assert result["test_classification_loss"] == pytest.approx(
+        run.last["test_classification_loss"], rel=1e-6
+    )
+
+
+def test_newest_checkpoint_is_taken(run, tmp_path):
+    """Not the final model, which an unfinished run does not have."""
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy)
+    (copy / "model.keras").unlink()
+    (copy / "metrics.jsonl").unlink()
+    assert evaluate.evaluate(copy)["errors"] == run.errors
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(UserError, match="Expected .*Received: .*no flags.txt"):
+        evaluate.evaluate(tmp_path)
+
+
+def test_nothing_is_changed(run):
+    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
+    evaluate.evaluate(run.path)
+    assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
+
+
+def test_command(run, tmp_path, capsys, monkeypatch):
+    """The printed line and --output, on this process's TensorFlow."""
+    values = flags.FlagValues()
+    monkeypatch.setattr(evaluate.flags, "FLAGS", values)
+    for kind, name, default in (
+        (flags.DEFINE_string, "run_dir", None),
+        (flags.DEFINE_string, "data_dir", None),
+        (flags.DEFINE_integer, "eval_batch_size", 500),
+        (flags.DEFINE_string, "output", None),
+    ):
+        kind(name, default, "", flag_values=values)
+    output = tmp_path / "result.json"
+    values(["test", f"--run_dir={run.path}", f"--output={output}"])
+    evaluate.main()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "resnet20_dlgn at step 20" in line
+    assert f"test accuracy {1 - run.errors / 360:.2%}" in line
+    assert f"{run.errors} errors in 360 images" in line
+    result = json.loads(output.read_text())
+    assert result["errors"] == run.errors
+    assert result["test_classification_loss"] == pytest.approx(run.loss, 1e-5)

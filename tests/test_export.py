@@ -1,0 +1,330 @@
+"""SavedModels in a process that has TensorFlow alone."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+
+import dlgn_tf
+from dlgn_tf import config as config_lib
+from dlgn_tf import export
+from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+from dlgn_tf.training import loop
+from dlgn_tf.training import runs
+
+RUNS = {
+    "dnn": ("--model=resnet20_dnn", "--depth=8", "--width=4"),
+    "dgn": (
+        "--model=c4gap_dgn",
+        "--depth=2",
+        "--width=4",
+        "--gate=hard",
+        "--normalization=dataset",
+    ),
+    "dlgn": (
+        "--model=vconv_dlgn",
+        "--depth=2",
+        "--width=4",
+        "--head_width=6",
+        "--gate_beta=4",
+        "--gate_epsilon=0.1",
+    ),
+    "dlgn_sf": (
+        "--model=vconv_dlgn_sf",
+        "--depth=2",
+        "--width=4",
+        "--head_width=6",
+    ),
+}
+ALL_RUNS = pytest.mark.parametrize("family", RUNS)
+
+# Runs where neither dlgn_tf nor Keras can be imported.
+READER = """
+import sys
+
+for name in ("dlgn_tf", "keras", "tf_keras"):
+    sys.modules[name] = None
+    try:
+        __import__(name)
+    except ImportError:
+        pass
+    else:
+        raise AssertionError(f"{name} can be imported")
+
+import numpy as np
+import tensorflow as tf
+
+images_file, result_file, *exports = sys.argv[1:]
+images = np.load(images_file)
+result = {}
+for path in exports:
+    family = path.split("/")[-1]
+    loaded = tf.saved_model.load(path)
+    result[f"{family}/signatures"] = np.array(sorted(loaded.signatures))
+    for dtype, suffix in (("float32", ""), ("uint8", "_uint8")):
+        for size in (1, 7):
+            batch = tf.constant(images[:size].astype(dtype))
+            for name in ("serving_default", "preactivations", "gates"):
+                by_signature = loaded.signatures[name + suffix](images=batch)
+                by_function = getattr(loaded, name)(batch)
+                for how, outputs in (
+                    ("signature", by_signature), ("function", by_function)
+                ):
+                    for key, value in outputs.items():
+                        result["/".join(
+                            (family, dtype, str(size), how, name, key)
+                        )] = value.numpy()
+    # As the usage text has it: an array of any type, by keyword.
+    for dtype in ("uint8", "int64", "float64"):
+        outputs = loaded.signatures["serving_default"](
+            images=images.astype(dtype)
+        )
+        result[f"{family}/array/{dtype}"] = outputs["logits"].numpy()
+np.savez(result_file, **result)
+"""
+
+
+def resolve(*arguments):
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    values(["test", "--dataset=digits", *arguments])
+    return config_lib.resolve(values)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return sources.load("digits")[1].images[:7]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Path of the run and of its SavedModel, by family."""
+    paths = {}
+    for family, arguments in RUNS.items():
+        run = tmp_path_factory.mktemp(family)
+        loop.train(
+            resolve(
+                *arguments,
+                "--optimizer=adam",
+                "--learning_rates=0.01",
+                "--train_steps=4",
+                f"--run_dir={run}",
+            )
+        )
+        saved = run / "export" / family
+        model, _, step = runs.load_run(run)
+        assert step == 4
+        export.export(model, str(saved))
+        paths[family] = types.SimpleNamespace(run=run, saved=saved)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def answers(exported, images, tmp_path_factory):
+    """What another process read out of the SavedModels."""
+    place = tmp_path_factory.mktemp("reader")
+    np.save(place / "images.npy", images)
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            READER,
+            str(place / "images.npy"),
+            str(place / "result.npz"),
+            *(str(paths.saved) for paths in exported.values()),
+        ],
+        cwd=place,
+        check=True,
+        timeout=180,
+    )
+    with np.load(place / "result.npz") as result:
+        return dict(result)
+
+
+@pytest.fixture(scope="module")
+def models(exported):
+    """The final models of the runs, as Keras loads them."""
+    return {
+        family: keras.models.load_model(paths.run / "model.keras")
+        for family, paths in exported.items()
+    }
+
+
+def outputs(answers, *prefix):
+    """The named outputs below a prefix."""
+    start = "/".join(map(str, prefix)) + "/"
+    found = {
+        k[len(start) :]: v for k, v in answers.items() if k.startswith(start)
+    }
+    assert found
+    return found
+
+
+VARIANTS = [
+    (dtype, size, how)
+    for dtype in ("float32", "uint8")
+    for size in (1, 7)
+    for how in ("signature", "function")
+]
+
+
+@ALL_RUNS
+def test_signatures(family, answers):
+    assert set(answers[f"{family}/signatures"]) == {
+        f"{name}{suffix}"
+        for name in ("serving_default", "preactivations", "gates")
+        for suffix in ("", "_uint8")
+    }
+
+
+@ALL_RUNS
+def test_logits_and_probabilities(family, answers, models, images):
+    expected = models[family](images, training=False).numpy()
+    powers = np.exp(expected - expected.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    assert np.ptp(expected) > 0.01
+    for dtype, size, how in VARIANTS:
+        served = outputs(answers, family, dtype, size, how, "serving_default")
+        assert set(served) == {"logits", "probabilities"}
+        np.testing.assert_allclose(
+            served["logits"], expected[:size], rtol=1e-5, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            served["probabilities"], probabilities[:size], atol=1e-5
+        )
+
+
+@ALL_RUNS
+def test_preactivations(family, answers, models, images):
+    model = models[family]
+    expected = {k: v.numpy() for k, v in model.preactivations(images).items()}
+    assert list(expected) == model.site_names
+    for dtype, size, how in VARIANTS:
+        served = outputs(answers, family, dtype, size, how, "preactivations")
+        assert set(served) == set(expected)
+        for site, q in expected.items():
+            np.testing.assert_allclose(
+                served[site], q[:size], rtol=1e-5, atol=1e-5, err_msg=site
+            )
+
+
+def gate(family, q):
+    if family in ("dnn", "dgn"):
+        return (q > 0).astype(np.float32)
+    beta, factor = (4.0, 1.1) if family == "dlgn" else (10.0, 1.0)
+    return factor / (1 + np.exp(-beta * q.astype(np.float64)))
+
+
+@ALL_RUNS
+def test_gates_follow_from_preactivations(family, answers):
+    for variant in VARIANTS:
+        q = outputs(answers, family, *variant, "preactivations")
+        gates = outputs(answers, family, *variant, "gates")
+        assert set(q) == set(gates)
+        for site, values in gates.items():
+            np.testing.assert_allclose(
+                values, gate(family, q[site]), atol=1e-5, err_msg=site
+            )
+    # Some are open and some are closed.
+    share = np.mean([(v > 0.5).mean() for v in gates.values()])
+    assert 0.05 < share < 0.95
+
+
+@ALL_RUNS
+def test_evaluation_mode(family, answers):
+    """An image's answer does not depend on its company."""
+    for name in ("serving_default", "preactivations"):
+        alone = outputs(answers, family, "uint8", 1, "signature", name)
+        together = outputs(answers, family, "uint8", 7, "signature", name)
+        for key, value in alone.items():
+            np.testing.assert_allclose(
+                value[0], together[key][0], rtol=1e-5, atol=1e-5
+            )
+
+
+@ALL_RUNS
+def test_variables_are_stored_once(family, exported, models):
+    prefix = exported[family].saved / "variables" / "variables"
+    reader = tf.train.load_checkpoint(str(prefix))
+    stored = sorted(
+        tuple(shape)
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if name.endswith("VARIABLE_VALUE")
+    )
+    expected = sorted(tuple(v.shape) for v in models[family].weights)
+    assert stored == expected
+
+
+def test_size_on_disk(tmp_path):
+    """Neither a second copy of the variables nor constants in the graph."""
+    model = create_model("fc_dlgn", (8, 8, 1), width=256, depth=4, seed=0)
+    export.export(model, str(tmp_path / "saved"))
+    parameters = 4 * sum(int(np.prod(v.shape)) for v in model.weights)
+    variables = tmp_path / "saved" / "variables"
+    stored = sum(f.stat().st_size for f in variables.iterdir())
+    assert parameters <= stored < 1.1 * parameters
+    graph = (tmp_path / "saved" / "saved_model.pb").stat().st_size
+    assert graph < 0.5 * parameters
+
+
+def test_arrays_by_keyword(answers, models, images):
+    """The default signature converts what it is given."""
+    expected = models["dlgn"](images, training=False).numpy()
+    for dtype in ("uint8", "int64", "float64"):
+        np.testing.assert_allclose(
+            answers[f"dlgn/array/{dtype}"], expected, rtol=1e-5, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("kind", ["file", "full"])
+def test_export_dir_that_is_taken(kind, tmp_path):
+    path = tmp_path / kind
+    if kind == "full":
+        path = tmp_path
+        (path / "something").write_text("")
+    else:
+        path.write_text("")
+    with pytest.raises(UserError, match="new or empty.*Received: "):
+        export.check_export_dir(path)
+
+
+@pytest.mark.parametrize("kind", ["new", "empty", "nested"])
+def test_export_dir_that_is_free(kind, tmp_path):
+    path = tmp_path / "a" / "b" if kind == "nested" else tmp_path / kind
+    if kind == "empty":
+        path.mkdir()
+    export.check_export_dir(path)
+    assert path.exists() == (kind == "empty")
+
+
+def test_command(exported, tmp_path):
+    """`python -m dlgn_tf.export`: the newest checkpoint, in a new directory."""
+    parent = str(pathlib.Path(dlgn_tf.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [parent, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "dlgn_tf.export",
+            f"--run_dir={exported['dnn'].run}",
+            "--export_dir=deep/new",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "resnet20_dnn at step 4" in done.stdout
+    assert (tmp_path / "deep" / "new" / "saved_model.pb").is_file()

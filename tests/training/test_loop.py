@@ -1,0 +1,345 @@
+"""The loop, on digits, against a plain loop of eager steps."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import loop
+from dlgn_tf.training import runs
+from dlgn_tf.training.run_directory import RunDirectory
+
+
+def read_metrics(path):
+    lines = (path / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def checkpoint_steps(path):
+    names = [p.name for p in (path / "checkpoints").glob("ckpt-*.index")]
+    return sorted(int(re.findall(r"\d+", name)[0]) for name in names)
+
+
+def contents(path):
+    """Bytes of every file below `path`, but for the final model."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and file.name != "model.keras"
+    }
+
+
+def assert_weights_close(actual, expected, atol):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+
+
+def test_files_of_a_run(whole_run):
+    path = whole_run.path
+    assert {p.name for p in path.iterdir()} == {
+        "flags.txt",
+        "checkpoints",
+        "train",
+        "test",
+        "metrics.jsonl",
+        "model.keras",
+    }
+    for name in ("train", "test"):
+        assert list((path / name).glob("events.out.tfevents.*"))
+    assert (path / "checkpoints" / "checkpoint").is_file()
+    # Evaluations at 3, 6, 9 and at the end; three checkpoints are kept.
+    assert checkpoint_steps(path) == [6, 9, 10]
+
+
+def test_flags_of_a_run_give_its_config(whole_run):
+    assert RunDirectory(whole_run.path).read_config() == whole_run.config
+    lines = (whole_run.path / "flags.txt").read_text().splitlines()
+    for flag in (
+        "--model=vconv_dlgn",
+        "--dataset=digits",
+        "--width=4",
+        "--train_steps=10",
+        "--learning_rates=0.1,0.05",
+        "--boundaries=4",
+        "--nesterov",
+        "--seed=7",
+    ):
+        assert flag in lines
+
+
+def test_metrics_equal_those_of_plain_loop(
+    whole_run, expected_run, cross_entropies
+):
+    metrics = read_metrics(whole_run.path)
+    assert [line["step"] for line in metrics] == [3, 6, 9, 10]
+    images = expected_run.test_images.images
+    labels = expected_run.test_images.labels
+    best = 0.0
+    for line in metrics:
+        expected_run.model.set_weights(expected_run.weights[line["step"]])
+        logits = expected_run.model(images, training=False).numpy()
+        accuracy = (logits.argmax(axis=1) == labels).mean()
+        # An image whose two best logits nearly tie may go either way.
+        assert line["test_accuracy"] == pytest.approx(accuracy, abs=1.1 / 360)
+        assert line["test_classification_loss"] == pytest.approx(
+            cross_entropies(logits, labels).mean(), rel=1e-4
+        )
+        assert line["test_error_rate"] == pytest.approx(
+            1 - line["test_accuracy"]
+        )
+        assert line["test_images"] == 360
+        best = max(best, line["test_accuracy"])
+        assert line["best_test_accuracy"] == best
+    assert whole_run.last == metrics[-1]
+
+
+def test_final_accuracy_is_that_of_final_model(
+    whole_run, load_model, expected_run, cross_entropies
+):
+    model = load_model(whole_run.path)
+    labels = expected_run.test_images.labels
+    logits = model(expected_run.test_images.images, training=False).numpy()
+    last = read_metrics(whole_run.path)[-1]
+    accuracy = (np.argmax(logits, axis=1) == labels).mean()
+    assert last["test_accuracy"] == pytest.approx(accuracy, abs=1e-12)
+    assert last["test_classification_loss"] == pytest.approx(
+        cross_entropies(logits, labels).mean(), rel=1e-5
+    )
+    # Ten steps do teach it something: chance is 10 %.
+    assert accuracy > 0.3
+
+
+def test_weights_equal_those_of_plain_loop(whole_run, load_model, expected_run):
+    weights = load_model(whole_run.path).get_weights()
+    assert_weights_close(weights, expected_run.weights[10], 1e-5)
+    moved = [
+        np.abs(one - other).max()
+        for one, other in zip(weights, expected_run.weights[0], strict=True)
+    ]
+    assert max(moved) > 0.01
+
+
+def test_resumed_run_ends_with_the_same_weights(
+    whole_run, resumed_run, load_model
+):
+    assert_weights_close(
+        load_model(resumed_run.path).get_weights(),
+        load_model(whole_run.path).get_weights(),
+        1e-6,
+    )
+
+
+def test_resumed_run_continues_its_records(whole_run, resumed_run):
+    resumed = read_metrics(resumed_run.path)
+    whole = read_metrics(whole_run.path)
+    assert [line["step"] for line in resumed] == [3, 6, 9, 10]
+    for one, other in zip(resumed, whole, strict=True):
+        for key in set(one) - {"evaluation_seconds"}:
+            assert one[key] == pytest.approx(other[key], rel=1e-5), key
+    assert checkpoint_steps(resumed_run.path) == [6, 9, 10]
+    assert "--train_steps=10" in (resumed_run.path / "flags.txt").read_text()
+    assert "continuing at step 6" in resumed_run.printed[1]
+    assert "continuing" not in resumed_run.printed[0]
+
+
+def test_run_prints_what_it_does(whole_run):
+    printed = whole_run.printed
+    # Convolutions of 4 and 8 filters, dense layers of 12, twice; logits.
+    gating = (9 * 4 + 4) + (9 * 4 * 8 + 8) + (8 * 8 * 8 * 12 + 12) + (144 + 12)
+    assert f"{2 * gating + 130:,} parameters" in printed
+    assert "4 gate sites" in printed
+    assert "230 training images, 360 test images" in printed
+    assert str(whole_run.path) in printed
+    for step in (2, 4, 6, 8, 10):
+        assert f"step {step}/10" in printed
+    assert "step 3/10" not in printed
+
+
+def test_killed_between_metrics_and_checkpoint(
+    tmp_path, resolve, train, run_flags, whole_run, load_model, monkeypatch
+):
+    path = tmp_path / "run"
+    config = resolve(*run_flags, "--train_steps=10", f"--run_dir={path}")
+    save = loop.Checkpoints.save
+
+    def killed_at_9(self):
+        if int(self._optimizer.iterations) == 9:
+            raise KeyboardInterrupt
+        return save(self)
+
+    with monkeypatch.context() as context:
+        context.setattr(loop.Checkpoints, "save", killed_at_9)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    assert [line["step"] for line in read_metrics(path)] == [3, 6, 9]
+    assert checkpoint_steps(path) == [3, 6]
+    assert not (path / "model.keras").exists()
+
+    trained = train(config)
+    assert "continuing at step 6" in trained.printed
+    assert [line["step"] for line in read_metrics(path)] == [3, 6, 9, 10]
+    assert_weights_close(
+        load_model(path).get_weights(),
+        load_model(whole_run.path).get_weights(),
+        1e-6,
+    )
+
+
+@pytest.mark.parametrize("steps", [10, 4])
+def test_finished_run_is_left_alone(
+    steps, resumed_run, resolve, train, run_flags, load_model
+):
+    before = contents(resumed_run.path)
+    weights = load_model(resumed_run.path).get_weights()
+    config = resolve(
+        *run_flags, f"--train_steps={steps}", f"--run_dir={resumed_run.path}"
+    )
+    again = train(config)
+    assert "nothing to train" in again.printed
+    assert again.last == resumed_run.last
+    assert contents(resumed_run.path) == before
+    assert_weights_close(load_model(resumed_run.path).get_weights(), weights, 0)
+
+
+def test_finished_run_without_metrics(tmp_path, resolve, train, run_flags):
+    """What is not needed to go on may be missing."""
+    config = resolve(*run_flags, "--train_steps=2", f"--run_dir={tmp_path}")
+    train(config)
+    (tmp_path / "metrics.jsonl").unlink()
+    assert train(config).last["step"] == 2
+
+
+def test_changes_are_told(tmp_path, resolve, train, run_flags):
+    first = resolve(
+        *run_flags,
+        "--train_steps=2",
+        f"--run_dir={tmp_path}",
+    )
+    assert "another" not in train(first).printed
+    second = resolve(
+        *run_flags,
+        "--train_steps=3",
+        f"--run_dir={tmp_path}",
+        "--seed=8",
+        "--l2=0.5",
+    )
+    printed = train(second).printed
+    assert "continuing with another seed: 7 -> 8" in printed
+    assert "continuing with another l2: 0.001 -> 0.5" in printed
+    assert printed.count("continuing with another") == 2
+
+
+@pytest.mark.parametrize("gate", ["hard", "soft"])
+def test_hard_gates_freeze_the_gating_network(
+    gate, tmp_path, resolve, train, run_flags, load_model
+):
+    config = resolve(
+        *run_flags,
+        "--model=vconv_dgn",
+        f"--gate={gate}",
+        "--train_steps=3",
+        f"--run_dir={tmp_path}",
+    )
+    initial = runs.create_configured_model(config)
+    train(config)
+    model = load_model(tmp_path)
+    moved = {
+        name: max(
+            np.abs(one - other).max()
+            for one, other in zip(
+                getattr(initial, name).get_weights(),
+                getattr(model, name).get_weights(),
+                strict=True,
+            )
+        )
+        for name in ("gating_network", "value_network")
+    }
+    assert moved["value_network"] > 1e-3
+    if gate == "hard":
+        assert moved["gating_network"] == 0
+    else:
+        assert moved["gating_network"] > 1e-4
+
+
+def test_steps_per_loop_changes_nothing(
+    tmp_path, resolve, train, run_flags, whole_run, load_model
+):
+    config = resolve(
+        *run_flags,
+        "--train_steps=10",
+        "--steps_per_loop=3",
+        "--log_every=100",
+        "--eval_every=100",
+        f"--run_dir={tmp_path}",
+    )
+    train(config)
+    assert [line["step"] for line in read_metrics(tmp_path)] == [10]
+    assert checkpoint_steps(tmp_path) == [10]
+    assert_weights_close(
+        load_model(tmp_path).get_weights(),
+        load_model(whole_run.path).get_weights(),
+        1e-6,
+    )
+
+
+def test_two_replicas_train_alike(
+    two_replicas, tmp_path, resolve, train, run_flags, load_model, expected_run
+):
+    config = resolve(
+        *run_flags,
+        "--train_steps=3",
+        "--strategy=mirrored",
+        f"--run_dir={tmp_path}",
+    )
+    trained = train(config)
+    assert "2 replicas" in trained.printed
+    assert_weights_close(
+        load_model(tmp_path).get_weights(), expected_run.weights[3], 1e-5
+    )
+    assert trained.last["test_images"] == 360
+
+
+def test_network_with_one_gate_site(tmp_path, resolve, train, load_model):
+    config = resolve(
+        "--model=c1gap_dlgn",
+        "--dataset=digits",
+        "--width=4",
+        "--train_steps=1",
+        f"--run_dir={tmp_path}",
+    )
+    assert train(config).last["step"] == 1
+    images = np.zeros((3, 8, 8, 1), np.uint8)
+    gates = load_model(tmp_path).gates(images)
+    assert [gate.shape for gate in gates.values()] == [(3, 8, 8, 4)]
+
+
+SGD = ("--optimizer=sgd", "--learning_rates=0.1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((*SGD, "--momentum=0.8"), ("--optimizer=adam",)),
+        (("--optimizer=adam",), (*SGD, "--momentum=0.8")),
+        ((*SGD, "--momentum=0"), (*SGD, "--momentum=0.8")),
+    ],
+)
+def test_optimizer_that_does_not_fit_checkpoint(
+    before, after, tmp_path, resolve, train
+):
+    """A mistake of the user's: one line, no traceback."""
+
+    def config(*flags):
+        return resolve(
+            "--model=fc_dnn",
+            "--dataset=digits",
+            "--width=4",
+            f"--run_dir={tmp_path}",
+            *flags,
+        )
+
+    train(config("--train_steps=1", *before))
+    with pytest.raises(UserError, match="Expected .* Received: "):
+        train(config("--train_steps=2", *after))

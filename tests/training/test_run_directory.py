@@ -1,0 +1,187 @@
+"""What is kept in a run directory, without TensorFlow."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training.run_directory import RunDirectory
+
+
+@pytest.fixture
+def config(resolve, tmp_path):
+    return resolve(
+        "--model=c4gap_dlgn", "--dataset=digits", f"--run_dir={tmp_path}/run"
+    )
+
+
+@pytest.fixture
+def started(config):
+    """A run directory with flags and a checkpoint."""
+    directory = RunDirectory(config.run_dir)
+    directory.write_flags(config)
+    directory.checkpoints.mkdir()
+    (directory.checkpoints / "checkpoint").write_text("")
+    return directory
+
+
+def assert_one_line(error):
+    text = str(error.value)
+    assert "Expected" in text and "Received" in text
+    assert "\n" not in text
+
+
+def test_names_of_the_files(tmp_path):
+    directory = RunDirectory(str(tmp_path))
+    for attribute, name in {
+        "flags": "flags.txt",
+        "checkpoints": "checkpoints",
+        "metrics": "metrics.jsonl",
+        "model": "model.keras",
+    }.items():
+        assert getattr(directory, attribute) == tmp_path / name
+
+
+def test_new_directory(config):
+    directory = RunDirectory(config.run_dir)
+    assert not directory.has_checkpoints()
+    assert directory.check(config) == []
+    assert not directory.path.exists()
+    assert directory.read_metrics() == []
+    directory.drop_metrics_after(0)
+    assert not directory.path.exists()
+
+
+def test_flags_round_trip(config, started):
+    assert started.has_checkpoints()
+    assert started.read_config() == config
+
+
+@pytest.mark.parametrize("missing", ["flags.txt", "checkpoints"])
+def test_what_is_missing_is_named(missing, config, started):
+    if missing == "flags.txt":
+        started.flags.unlink()
+    else:
+        (started.checkpoints / "checkpoint").unlink()
+    with pytest.raises(UserError, match=f"has no {missing}$") as error:
+        started.read_config()
+    assert_one_line(error)
+
+
+def test_same_run_goes_on(config, started):
+    assert started.check(config) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run_dir": "elsewhere"},
+        {"data_dir": "/data"},
+        {"download": True},
+        {"train_steps": 1},
+    ],
+)
+def test_what_may_change_unsaid(changes, config, started):
+    assert started.check(dataclasses.replace(config, **changes)) == []
+
+
+def test_other_changes_are_listed(config, started):
+    changed = dataclasses.replace(
+        config, batch_size=64, seed=3, learning_rates=(0.1, 0.2)
+    )
+    changes = started.check(changed)
+    assert len(changes) == 3
+    assert "batch_size: 32 -> 64" in changes
+    assert "seed: 0 -> 3" in changes
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("model", "c4gap_dgn"),
+        ("dataset", "cifar10"),
+        ("width", 64),
+        ("depth", 3),
+        ("kernel_size", 5),
+        ("gate", "hard"),
+        ("gate_beta", 4.0),
+        ("gate_epsilon", 0.1),
+        ("value_input", "ones"),
+        ("normalization", "dataset"),
+    ],
+)
+def test_another_model_is_refused(flag, value, config, started):
+    before = dataclasses.asdict(config)[flag]
+    with pytest.raises(UserError) as error:
+        started.check(dataclasses.replace(config, **{flag: value}))
+    assert_one_line(error)
+    assert f"--{flag}={before}" in str(error.value)
+    assert f"--{flag}={value}" in str(error.value)
+
+
+def test_directory_without_checkpoints_takes_any_model(config, started):
+    (started.checkpoints / "checkpoint").unlink()
+    other = dataclasses.replace(config, model="c4gap_dgn")
+    assert started.check(other) == []
+
+
+@pytest.mark.parametrize("below", [(), ("a",), ("a", "b")])
+def test_file_in_the_way(below, config, tmp_path):
+    (tmp_path / "file").write_text("text")
+    directory = RunDirectory(tmp_path.joinpath("file", *below))
+    with pytest.raises(UserError, match="is a file") as error:
+        directory.check(config)
+    assert_one_line(error)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_read_only(config, tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(UserError, match="read-only") as error:
+        RunDirectory(tmp_path / "run").check(config)
+    tmp_path.chmod(0o755)
+    assert_one_line(error)
+
+
+def test_relative_path(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    directory = RunDirectory("runs/one")
+    assert directory.check(config) == []
+    directory.write_flags(config)
+    assert (tmp_path / "runs" / "one" / "flags.txt").is_file()
+
+
+def test_metrics_are_one_json_object_a_line(tmp_path):
+    directory = RunDirectory(tmp_path)
+    records = [
+        {"step": step, "test_accuracy": step / 7} for step in (5, 10, 15)
+    ]
+    for record in records:
+        directory.append_metrics(record)
+    lines = directory.metrics.read_text().split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(line) for line in lines] == records
+    assert directory.read_metrics() == records
+
+
+@pytest.mark.parametrize(
+    ("step", "kept"), [(0, []), (9, [5]), (10, [5, 10]), (99, [5, 10, 15])]
+)
+def test_drop_metrics_after(step, kept, tmp_path):
+    directory = RunDirectory(tmp_path)
+    for recorded in (5, 10, 15):
+        directory.append_metrics({"step": recorded})
+    directory.drop_metrics_after(step)
+    assert [record["step"] for record in directory.read_metrics()] == kept
+
+
+def test_half_a_line_does_not_stop_a_run(tmp_path):
+    """A kill may leave the last line unfinished: it is forgotten."""
+    directory = RunDirectory(tmp_path)
+    directory.append_metrics({"step": 5})
+    with directory.metrics.open("a") as file:
+        file.write('{"step": 10, "test_acc')
+    directory.drop_metrics_after(5)
+    assert directory.read_metrics() == [{"step": 5}]

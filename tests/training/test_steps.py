@@ -1,0 +1,340 @@
+"""Training and evaluation steps against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.models.build import create_model
+from dlgn_tf.training.steps import Evaluation
+from dlgn_tf.training.steps import Totals
+from dlgn_tf.training.steps import TrainingSteps
+from dlgn_tf.training.steps import losses_and_errors
+
+SHAPE, CLASSES, UNITS, BATCH = (2, 3, 1), 4, 5, 6
+RATE, MOMENTUM, L2, BETA = 0.1, 0.9, 0.03, 2.0
+MEAN, STD = 0.4, 0.3
+
+
+class NumPyNetwork:
+    """The fc_dlgn with two hidden layers, trained by hand in float64.
+
+    q1 = x F1 + f1, q2 = q1 F2 + f2; gates sigmoid(beta q);
+    logits = (((x W1 + b1) * g1) W2 + b2) * g2) W3 + b3; mean cross-entropy
+    plus L2 on the kernels, SGD with momentum.
+    """
+
+    names = ("F1", "f1", "F2", "f2", "W1", "b1", "W2", "b2", "W3", "b3")
+
+    def __init__(self, weights, train_gates, nesterov):
+        self.p = {
+            k: np.asarray(w, np.float64)
+            for k, w in zip(self.names, weights, strict=True)
+        }
+        self.velocity = {k: np.zeros_like(w) for k, w in self.p.items()}
+        self.trained = self.names if train_gates else self.names[4:]
+        self.kernels = [k for k in self.trained if k[0] in "FW"]
+        self.nesterov = nesterov
+
+    def forward(self, images):
+        p = self.p
+        x = (images.reshape(len(images), -1) / 255.0 - MEAN) / STD
+        q1 = x @ p["F1"] + p["f1"]
+        q2 = q1 @ p["F2"] + p["f2"]
+        g1, g2 = (1 / (1 + np.exp(-BETA * q)) for q in (q1, q2))
+        v1 = x @ p["W1"] + p["b1"]
+        v2 = (v1 * g1) @ p["W2"] + p["b2"]
+        logits = (v2 * g2) @ p["W3"] + p["b3"]
+        return logits, (x, q1, g1, g2, v1, v2)
+
+    def step(self, images, labels):
+        p = self.p
+        logits, (x, q1, g1, g2, v1, v2) = self.forward(images)
+        losses, errors, probabilities = measures(logits, labels)
+        regularization = L2 * sum((p[k] ** 2).sum() for k in self.kernels)
+        d = (probabilities - np.eye(CLASSES)[labels]) / len(images)
+        d_h2 = d @ p["W3"].T
+        d_v2 = d_h2 * g2
+        d_h1 = d_v2 @ p["W2"].T
+        d_v1 = d_h1 * g1
+        d_q2 = d_h2 * v2 * BETA * g2 * (1 - g2)
+        d_q1 = d_h1 * v1 * BETA * g1 * (1 - g1) + d_q2 @ p["F2"].T
+        gradients = {
+            "F1": x.T @ d_q1,
+            "f1": d_q1.sum(0),
+            "F2": q1.T @ d_q2,
+            "f2": d_q2.sum(0),
+            "W1": x.T @ d_v1,
+            "b1": d_v1.sum(0),
+            "W2": (v1 * g1).T @ d_v2,
+            "b2": d_v2.sum(0),
+            "W3": (v2 * g2).T @ d,
+            "b3": d.sum(0),
+        }
+        for k in self.kernels:
+            gradients[k] += 2 * L2 * p[k]
+        for k in self.trained:
+            change = -RATE * gradients[k]
+            self.velocity[k] = MOMENTUM * self.velocity[k] + change
+            moved = self.velocity[k]
+            p[k] = p[k] + (
+                MOMENTUM * moved + change if self.nesterov else moved
+            )
+        return losses.sum(), errors, regularization
+
+
+def measures(logits, labels):
+    """Cross-entropies, number of errors and probabilities."""
+    shifted = logits - logits.max(1, keepdims=True)
+    probabilities = np.exp(shifted) / np.exp(shifted).sum(1, keepdims=True)
+    losses = -np.log(probabilities[np.arange(len(labels)), labels])
+    return losses, int((logits.argmax(1) != labels).sum()), probabilities
+
+
+def tiny_network():
+    model = create_model(
+        "fc_dlgn",
+        SHAPE,
+        CLASSES,
+        depth=3,
+        width=UNITS,
+        beta=BETA,
+        mean=MEAN,
+        std=STD,
+        seed=3,
+    )
+    generator = np.random.default_rng(5)
+    for variable in model.weights:
+        variable.assign(generator.normal(0, 0.7, variable.shape))
+    return model
+
+
+def tiny_weights(model):
+    """Weights of `tiny_network` in the order of `NumPyNetwork.names`."""
+    gating, value = model.gating_network, model.value_network
+    layers = [gating.get_layer(name) for name in ("dense1", "dense2")]
+    layers += [value.get_layer(n) for n in ("dense1", "dense2", "logits")]
+    weights = [w for layer in layers for w in layer.get_weights()]
+    assert len(model.weights) == len(weights) == 10
+    return weights
+
+
+def random_batches(rng, count, batch=BATCH, shape=SHAPE, classes=CLASSES):
+    images = rng.integers(0, 256, (count, batch, *shape), dtype=np.uint8)
+    labels = rng.integers(0, classes, (count, batch), dtype=np.int32)
+    return images, labels
+
+
+def iterator_over(strategy, images, labels):
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    return iter(strategy.experimental_distribute_dataset(dataset))
+
+
+def sgd(nesterov=False):
+    return keras.optimizers.SGD(RATE, momentum=MOMENTUM, nesterov=nesterov)
+
+
+@pytest.fixture
+def one_device():
+    return tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("train_gates", [True, False])
+def test_training_equals_numpy(train_gates, nesterov, rng, one_device):
+    images, labels = random_batches(rng, 5)
+    model = tiny_network()
+    model.gating_network.trainable = train_gates
+    oracle = NumPyNetwork(tiny_weights(model), train_gates, nesterov)
+    gating = model.gating_network.get_weights()
+    optimizer = sgd(nesterov)
+    steps = TrainingSteps(model, optimizer, one_device, BATCH, L2)
+    iterator = iterator_over(one_device, images, labels)
+    # Two calls: 2 steps, then 3.
+    for part in (slice(0, 2), slice(2, 5)):
+        expected = [
+            oracle.step(i, y)
+            for i, y in zip(images[part], labels[part], strict=True)
+        ]
+        count = len(expected)
+        totals = steps(iterator, count)
+        assert totals.steps == count
+        assert totals.images == count * BATCH
+        losses, errors, regularization = np.sum(expected, axis=0)
+        assert totals.classification_loss == pytest.approx(losses, rel=1e-5)
+        assert totals.errors == errors
+        assert totals.regularization_loss == pytest.approx(
+            regularization, rel=1e-5
+        )
+    for actual, name in zip(tiny_weights(model), oracle.p, strict=True):
+        np.testing.assert_allclose(
+            actual, oracle.p[name], rtol=0, atol=1e-5, err_msg=name
+        )
+    if not train_gates:
+        for before, after in zip(
+            gating, model.gating_network.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(before, after)
+    assert int(optimizer.iterations) == 5
+
+
+def test_totals_are_of_the_weights_before_each_step(rng, one_device):
+    """So that the first point of a curve shows the initial network."""
+    images, labels = random_batches(rng, 1)
+    model = tiny_network()
+    oracle = NumPyNetwork(tiny_weights(model), True, False)
+    losses, errors, _ = measures(oracle.forward(images[0])[0], labels[0])
+    steps = TrainingSteps(model, sgd(), one_device, BATCH, 0.0)
+    totals = steps(iterator_over(one_device, images, labels), 1)
+    assert totals.mean_classification_loss == pytest.approx(losses.mean())
+    assert totals.error_rate == pytest.approx(errors / BATCH)
+    assert totals.mean_regularization_loss == 0
+
+
+def test_losses_of_layers_are_added(rng, one_device):
+    """A kernel with a regulariser of its own moves by both."""
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(
+        CLASSES, use_bias=False, kernel_regularizer=keras.regularizers.L2(0.2)
+    )(inputs)
+    model = keras.Model(inputs, outputs)
+    x = rng.normal(size=(1, BATCH, 3)).astype(np.float32)
+    y = rng.integers(0, CLASSES, (1, BATCH), dtype=np.int32)
+    kernel = model.get_weights()[0].astype(np.float64)
+    steps = TrainingSteps(
+        model, keras.optimizers.SGD(RATE), one_device, BATCH, L2
+    )
+    totals = steps(iterator_over(one_device, x, y), 1)
+    _, _, probabilities = measures(x[0] @ kernel, y[0])
+    gradient = x[0].T @ (probabilities - np.eye(CLASSES)[y[0]]) / BATCH
+    gradient += 2 * (0.2 + L2) * kernel
+    np.testing.assert_allclose(
+        model.get_weights()[0], kernel - RATE * gradient, atol=1e-6
+    )
+    assert totals.regularization_loss == pytest.approx(
+        (0.2 + L2) * (kernel**2).sum(), rel=1e-5
+    )
+
+
+def test_l2_leaves_batch_normalisation_out(rng, one_device):
+    model = create_model("resnet20_dnn", (8, 8, 1), 3, width=4, depth=8, seed=0)
+    for variable in model.trainable_variables:
+        if variable.name in ("gamma", "beta"):
+            variable.assign(np.full(variable.shape, 50.0))
+    kernels = [
+        layer.get_weights()[0]
+        for layer in model.network.layers
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense))
+    ]
+    assert len(kernels) == 8
+    expected = sum((kernel.astype(np.float64) ** 2).sum() for kernel in kernels)
+    images, labels = random_batches(rng, 1, shape=(8, 8, 1), classes=3)
+    steps = TrainingSteps(model, sgd(), one_device, BATCH, 1.0)
+    totals = steps(iterator_over(one_device, images, labels), 1)
+    assert totals.regularization_loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5, 64])
+def test_evaluation_is_exact_over_ragged_batches(batch, rng, one_device):
+    images, labels = random_batches(rng, 1, batch=13)
+    images, labels = images[0], labels[0]
+    model = tiny_network()
+    oracle = NumPyNetwork(tiny_weights(model), True, False)
+    losses, errors, _ = measures(oracle.forward(images)[0], labels)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch)
+    seen = []
+    totals = Evaluation(model, one_device)(dataset, 13, seen.append)
+    assert totals.images == 13
+    assert totals.errors == errors
+    assert totals.error_rate == pytest.approx(errors / 13)
+    assert totals.mean_classification_loss == pytest.approx(
+        losses.mean(), rel=1e-5
+    )
+    assert seen == list(range(1, -(-13 // batch) + 1))
+
+
+def test_ties_and_extreme_logits():
+    """The first of equal logits wins; nothing overflows."""
+    logits = tf.constant([[1.0, 1.0], [1.0, 1.0], [1e4, -1e4]])
+    losses, errors = losses_and_errors(logits, tf.constant([0, 1, 1]))
+    np.testing.assert_allclose(losses, [np.log(2), np.log(2), 2e4], rtol=1e-6)
+    assert int(errors) == 2
+
+
+def test_totals_add_up():
+    totals = Totals()
+    assert totals.error_rate == totals.mean_classification_loss == 0
+    totals.add(Totals(4, 1, 8.0, 3.0, 1))
+    totals.add(Totals(6, 3, 2.0, 5.0, 4))
+    assert totals == Totals(10, 4, 10.0, 8.0, 5)
+    assert totals.error_rate == 0.5
+    assert totals.mean_classification_loss == 1.0
+    assert totals.mean_regularization_loss == 2.0
+
+
+def batch_norm_network(family):
+    return create_model(
+        f"resnet20_{family}", (8, 8, 1), 3, width=4, depth=8, seed=1
+    )
+
+
+def test_two_replicas_equal_plain_steps(two_replicas, rng, naive_sgd):
+    """Batch normalisation over the global batch, gradients summed."""
+    images, labels = random_batches(rng, 5, 8, (8, 8, 1), 3)
+    expected = batch_norm_network("dnn")
+    plain = naive_sgd(expected, lambda _: RATE, MOMENTUM, False, 0.01)
+    measured = [plain.step(i, y) for i, y in zip(images, labels, strict=True)]
+    with two_replicas.scope():
+        model = batch_norm_network("dnn")
+        optimizer = sgd()
+    steps = TrainingSteps(model, optimizer, two_replicas, 8, 0.01)
+    totals = steps(iterator_over(two_replicas, images, labels), 5)
+    for actual, wanted in zip(model.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(
+            actual.numpy(),
+            wanted.numpy(),
+            rtol=1e-5,
+            atol=1e-5,
+            err_msg=wanted.path,
+        )
+    assert totals.images == 40
+    assert totals.errors == sum(m.errors for m in measured)
+    assert totals.classification_loss == pytest.approx(
+        sum(m.losses.sum() for m in measured), rel=1e-5
+    )
+    assert totals.regularization_loss == pytest.approx(
+        sum(m.regularization for m in measured), rel=1e-5
+    )
+
+
+def test_one_device_equals_plain_steps(rng, naive_sgd, one_device):
+    images, labels = random_batches(rng, 5, 8, (8, 8, 1), 3)
+    expected, model = batch_norm_network("dlgn"), batch_norm_network("dlgn")
+    plain = naive_sgd(expected, lambda _: RATE, MOMENTUM, False, 0.01)
+    for i, y in zip(images, labels, strict=True):
+        plain.step(i, y)
+    steps = TrainingSteps(model, sgd(), one_device, 8, 0.01)
+    steps(iterator_over(one_device, images, labels), 5)
+    for actual, wanted in zip(model.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(
+            actual.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("count", [12, 13, 9])
+def test_two_replicas_evaluate_ragged_batches(count, two_replicas, rng):
+    """Batches of 4; the last one holds 4, 1 (one replica idles) or 1."""
+    images, labels = random_batches(rng, 1, count, (8, 8, 1), 3)
+    images, labels = images[0], labels[0]
+    with two_replicas.scope():
+        model = batch_norm_network("dnn")
+    expected = batch_norm_network("dnn")
+    losses, errors, _ = measures(
+        expected(images, training=False).numpy().astype(np.float64), labels
+    )
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+    totals = Evaluation(model, two_replicas)(dataset, count)
+    assert totals.errors == errors
+    assert totals.mean_classification_loss == pytest.approx(
+        losses.mean(), rel=1e-5
+    )
