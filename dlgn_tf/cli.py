@@ -37,6 +37,8 @@ def run(main, name, usage, check=None):
             rest = flags.FLAGS(argv)
         except (flags.Error, OSError) as error:
             fail(name, error)
+        except UnicodeDecodeError as error:
+            fail(name, f"Expected a flagfile of text. Received: {error}")
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
         if check:

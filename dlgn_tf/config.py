@@ -6,6 +6,7 @@ read flags.
 """
 
 import dataclasses
+import math
 import os
 
 from absl import flags
@@ -46,6 +47,8 @@ ARCHITECTURE_FLAGS = (
     "shortcut",
 )
 GATE_FLAGS = ("gate", "gate_beta", "gate_epsilon", "value_input")
+
+_MOST_STEPS = 2**31 - 1
 
 # Learning rate where --optimizer is not the one of the architecture's recipe.
 _PLAIN_LEARNING_RATE = {"sgd": 0.01, "adam": 0.001}
@@ -301,6 +304,7 @@ def _define_training_flags(values):
         None,
         f"Steps in all, those of earlier starts included. {recipe}",
         1,
+        _MOST_STEPS,
         flag_values=values,
     )
     flags.DEFINE_float(
@@ -395,8 +399,10 @@ def read_flags(path):
     define_flags(values)
     flags.DEFINE_string("flagfile", "", "", flag_values=values)
     try:
-        values(["dlgn_tf", f"--flagfile={path}"])
-    except (flags.Error, OSError) as error:
+        words = values(["dlgn_tf", f"--flagfile={path}"])[1:]
+        if words:
+            raise flags.Error(f"{words[0]} is no flag")
+    except (flags.Error, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error
@@ -416,6 +422,7 @@ def resolve(values):
         UserError: if the flags name what there is not, or contradict each
             other.
     """
+    _check_finite(values)
     architecture, family = registry.parse(values.model)
     dataset = catalog.get(values.dataset)
     recipe = RECIPES[architecture.recipe]
@@ -440,7 +447,7 @@ def resolve(values):
         l2=recipe.l2 if values.l2 is None else values.l2,
         batch_size=batch_size,
         train_steps=_train_steps(values, recipe, train_examples, batch_size),
-        seed=values.seed,
+        seed=_seed(values),
         **_devices(values),
         deterministic=values.deterministic,
         steps_per_loop=values.steps_per_loop,
@@ -450,6 +457,24 @@ def resolve(values):
         checkpoint_every=_checkpoint_every(values.checkpoint_every),
         keep_checkpoints=values.keep_checkpoints,
     )
+
+
+def _check_finite(values):
+    for name in ("gate_beta", "gate_epsilon", "momentum", "l2", "epochs"):
+        value = values[name].value
+        if value is not None and not math.isfinite(value):
+            raise UserError(
+                f"Invalid --{name}. Expected a finite number. Received: {value}"
+            )
+
+
+def _seed(values):
+    if values.seed >= 2**64:
+        raise UserError(
+            f"Invalid --seed. Expected a number below 2**64. "
+            f"Received: {values.seed}"
+        )
+    return values.seed
 
 
 def _train_examples(values, dataset):
@@ -554,7 +579,7 @@ def _numbers(texts, kind, flag):
         numbers = tuple(kind(text) for text in texts)
     except ValueError:
         numbers = ()
-    if not numbers or not all(number > 0 for number in numbers):
+    if not numbers or not all(0 < n < math.inf for n in numbers):
         raise UserError(
             f"Invalid --{flag}. Expected comma-separated {word} > 0. "
             f"Received: {','.join(texts)}"
@@ -618,4 +643,10 @@ def _train_steps(values, recipe, train_examples, batch_size):
     if values.epochs is None and recipe.train_steps:
         return recipe.train_steps
     # The last step completes the last pass.
-    return -(-int(epochs * train_examples) // batch_size)
+    steps = math.ceil(epochs * train_examples / batch_size)
+    if epochs * train_examples < 1 or steps > _MOST_STEPS:
+        raise UserError(
+            f"Invalid --epochs. Expected one image to {_MOST_STEPS} steps in "
+            f"all. Received: {epochs}"
+        )
+    return steps

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 
 from absl import flags
@@ -9,6 +10,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -38,7 +40,10 @@ def main():
         raise UserError("Expected --run_dir=RUN_DIR. Received: no --run_dir")
     config = RunDirectory(values.run_dir).read_config()
     data_dir = values.data_dir or config.data_dir
-    catalog.check_available(config.dataset, data_dir, download=False)
+    if not config.npz:
+        catalog.check_available(config.dataset, data_dir, download=False)
+    if values.output:
+        _check_output(values.output)
 
     result = evaluate(values.run_dir, data_dir, values.eval_batch_size)
     print(
@@ -48,8 +53,18 @@ def main():
         f"cross-entropy {result['test_classification_loss']:.4f}"
     )
     if values.output:
-        with open(values.output, "w") as file:
-            json.dump(result, file, indent=1)
+        with files.write_errors(values.output):
+            files.write_atomically(values.output, json.dumps(result, indent=1))
+
+
+def _check_output(path):
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path) or not os.path.isdir(folder):
+        raise UserError(
+            "Expected --output to be a file in a directory that is there. "
+            f"Received: {path}"
+        )
+    files.check_writable(folder, "output")
 
 
 def evaluate(run_dir, data_dir=None, batch_size=500):
@@ -79,7 +94,9 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
     config = dataclasses.replace(config, strategy="auto", xla=False)
     engine = engines.create_engine(config)
     engines.restore_model(prefix, engine.model)
-    _, test_images = sources.load(config.dataset, data_dir, train_examples=1)
+    _, test_images = sources.load(
+        config.dataset, data_dir, train_examples=1, npz_file=config.npz
+    )
     totals = loop.evaluate_with_progress(engine, test_images, batch_size)
     return {
         "model": config.model,

@@ -7,6 +7,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -56,6 +57,7 @@ def check_export_dir(path):
         raise UserError(
             f"Expected an --export_dir that is new or empty. Received: {path}"
         )
+    files.check_writable(path, "export_dir")
 
 
 def export(model, path):

@@ -453,7 +453,7 @@ def test_flags_are_all_there(tmp_path):
     expected = {
         name for name, v in dataclasses.asdict(config).items() if v is not None
     }
-    booleans = {"download", "nesterov"}
+    booleans = {"deterministic", "download", "nesterov", "xla"}
     assert given - {f"no{name}" for name in booleans} == expected - booleans
     assert {f"no{name}" for name in booleans} <= given
 

@@ -46,7 +46,9 @@ class Comparison:
 
     def row(self):
         ratios = sorted(other / ours for ours, other in self.seconds)
-        fast = [statistics.median(side) for side in zip(*self.seconds)]
+        fast = [
+            statistics.median(side) for side in zip(*self.seconds, strict=True)
+        ]
         rates = [self.amount / seconds for seconds in fast]
         return {
             "benchmark": self.name,

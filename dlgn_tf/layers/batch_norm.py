@@ -80,6 +80,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             return False
         if keras.backend.standardize_dtype(inputs.dtype) not in _FUSED_DTYPES:
             return False
+        if self.variable_dtype != "float32":
+            return False
         if not (self.scale and self.center) or self.renorm:
             return False
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1

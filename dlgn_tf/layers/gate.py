@@ -20,8 +20,8 @@ class Gate(keras.layers.Layer):
 
     Example:
 
-    >>> Gate("hard")(numpy.array([-1.0, 0.0, 2.0]))
-    array([0., 0., 1.])
+    >>> Gate("hard")(numpy.array([-1.0, 0.0, 2.0])).numpy()
+    array([0., 0., 1.], dtype=float32)
 
     Args:
         kind: String. `"soft"` or `"hard"`. Defaults to `"soft"`.
@@ -46,12 +46,12 @@ class Gate(keras.layers.Layer):
                 "Invalid value for argument `kind`. "
                 f"Expected one of {GATES}. Received: kind={kind!r}"
             )
-        if not beta > 0:
+        if not 0 < beta < float("inf"):
             raise ValueError(
                 "Invalid value for argument `beta`. "
                 f"Expected a number > 0. Received: beta={beta}"
             )
-        if not epsilon >= 0:
+        if not 0 <= epsilon < float("inf"):
             raise ValueError(
                 "Invalid value for argument `epsilon`. "
                 f"Expected a number >= 0. Received: epsilon={epsilon}"

@@ -33,7 +33,7 @@ class PixelNormalization(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.mean = _numbers(mean)
         self.std = _numbers(std)
-        if min(self.std) <= 0:
+        if not all(value > 0 for value in self.std):
             raise ValueError(
                 "Invalid value for argument `std`. "
                 f"Expected numbers > 0. Received: std={std}"
@@ -49,12 +49,15 @@ class PixelNormalization(keras.layers.Layer):
                 )
 
     def call(self, images):
-        pixels = ops.cast(images, self.compute_dtype)
+        # In 16 bits the difference below would lose whole grey levels.
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
         scale = [1.0 / (255.0 * s) for s in self.std]
         shift = [m / s for m, s in zip(*self._aligned(), strict=True)]
-        return pixels * ops.convert_to_tensor(
-            scale, self.compute_dtype
-        ) - ops.convert_to_tensor(shift, self.compute_dtype)
+        pixels = ops.cast(images, dtype)
+        normalized = pixels * ops.convert_to_tensor(
+            scale, dtype
+        ) - ops.convert_to_tensor(shift, dtype)
+        return ops.cast(normalized, self.compute_dtype)
 
     def _aligned(self):
         channels = max(len(self.mean), len(self.std))

@@ -29,9 +29,9 @@ def create_model(
     *,
     mean=0.0,
     std=1.0,
-    gate="soft",
-    beta=10.0,
-    epsilon=0.0,
+    gate=None,
+    beta=None,
+    epsilon=None,
     value_input=None,
     seed=None,
     **options,
@@ -51,9 +51,10 @@ def create_model(
         classes: Integer >= 1. Number of logits.
         mean: Float or sequence, see `PixelNormalization`.
         std: Float or sequence, see `PixelNormalization`.
-        gate: `"soft"` or `"hard"`, see `Gate`.
-        beta: Float, see `Gate`.
-        epsilon: Float, see `Gate`.
+        gate: `"soft"` or `"hard"`, see `Gate`. Hard gates pass no gradient,
+            so the gating network is then frozen. Defaults to `"soft"`.
+        beta: Float, see `Gate`. Defaults to `10.0`.
+        epsilon: Float, see `Gate`. Defaults to `0.0`.
         value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
             `"ones"` for dlgn_sf (assumed; the paper does not say) and to
             `"image"` otherwise.
@@ -67,29 +68,41 @@ def create_model(
     Raises:
         UserError: if there is no such model or option, or the images are too
             small for it.
+        ValueError: if `mean` or `std` do not fit the channels.
     """
     architecture, family = registry.parse(name)
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape)
     apply = _Applied(architecture, image_shape, classes, options)
     normalization = PixelNormalization(mean, std, name="normalization")
+    normalization.build((None, *image_shape))
+    gates = {"kind": gate, "beta": beta, "epsilon": epsilon}
+    gates = {option: v for option, v in gates.items() if v is not None}
     with initial_weights_from(seed):
         if family == "dnn":
+            _refuse_gates(name, gates, value_input)
             site = sites.Activate()
             network = apply(site, "network")
             return ReLUNetwork(network, normalization, site.names, name=name)
-        value_sites = sites.MultiplyByGate()
-        gating_network, value_network = _two_networks(
-            apply, family, value_sites
-        )
+        gating_network, value_network, names = _two_networks(apply, family)
+        gate_layer = Gate(**gates, name="gate")
+        gating_network.trainable = gate_layer.kind == "soft"
         return GatedNetwork(
             gating_network,
             value_network,
-            Gate(gate, beta, epsilon, name="gate"),
+            gate_layer,
             normalization,
-            value_sites.names,
+            names,
             value_input or registry.default_value_input(family),
             name=name,
+        )
+
+
+def _refuse_gates(name, gates, value_input):
+    if gates or value_input:
+        raise UserError(
+            f"Expected no option of gates for {name}, which gates itself. "
+            f"Received: {gates or value_input}"
         )
 
 
@@ -102,13 +115,15 @@ def initial_weights_from(seed):
     afterwards, so nothing outside is touched.
 
     Args:
-        seed: Integer, or None to leave things as they are.
+        seed: Integer >= 0, or None to leave things as they are.
     """
     if seed is None:
         yield
         return
+    if seed < 0:
+        raise ValueError(f"Expected a seed >= 0. Received: seed={seed}")
     state = random.getstate()
-    random.seed(seed)
+    random.seed(int(seed))
     try:
         yield
     finally:
@@ -137,21 +152,36 @@ class _Applied:
         return keras.Model(image, site.preactivations, name=name)
 
 
-def _two_networks(apply, family, value_sites):
-    if family in _GATING_SITES:
-        gating_network = apply(_GATING_SITES[family](), "gating_network")
-        return gating_network, apply(value_sites, "value_network")
-    if family != "dlgn_sf":
-        raise UserError(
-            f"Expected a family of {registry.FAMILIES}. Received: {family!r}"
+def _two_networks(apply, family):
+    """Gating network, value network and the names of their sites."""
+    value_sites = sites.MultiplyByGate()
+    if family == "dlgn_sf":
+        value_network = apply(value_sites, "value_network")
+        shapes = {
+            name: gate.shape[1:]
+            for name, gate in zip(
+                value_sites.names, value_sites.gates, strict=True
+            )
+        }
+        batch_norm = any(isinstance(x, BatchNorm) for x in value_network.layers)
+        gating_network = shallow_gating_network(
+            apply.image_shape, shapes, batch_norm
         )
-    value_network = apply(value_sites, "value_network")
-    shapes = {
-        name: gate.shape[1:]
-        for name, gate in zip(value_sites.names, value_sites.gates, strict=True)
-    }
-    batch_norm = any(isinstance(x, BatchNorm) for x in value_network.layers)
-    gating_network = shallow_gating_network(
-        apply.image_shape, shapes, batch_norm
-    )
-    return gating_network, value_network
+    else:
+        gating_network = apply(_GATING_SITES[family](), "gating_network")
+        value_network = apply(value_sites, "value_network")
+    return gating_network, value_network, value_sites.names
+
+
+def load_model(path):
+    """Reads a model of the zoo from a .keras file.
+
+    Keras knows the package's layers and models once this module is imported.
+
+    Args:
+        path: Path-like, such as RUN_DIR/model.keras.
+
+    Returns:
+        `ReLUNetwork` or `GatedNetwork`.
+    """
+    return keras.models.load_model(path)

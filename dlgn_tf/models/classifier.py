@@ -1,5 +1,7 @@
 """What all models of the zoo have in common."""
 
+import copy
+
 import keras
 
 
@@ -20,6 +22,8 @@ class ImageClassifier(keras.Model):
         super().__init__(**kwargs)
         self.normalization = normalization
         self.site_names = list(site_names)
+        # Images are cast by the normalisation, after it has computed.
+        self.autocast = False
         # The networks inside have their weights from the start.
         self.built = True
 
@@ -45,7 +49,7 @@ class ImageClassifier(keras.Model):
         return self.gates_of(self.preactivations(images))
 
     def _named(self, tensors):
-        return dict(zip(self.site_names, tensors, strict=True))
+        return dict(zip(self.site_names, listed(tensors), strict=True))
 
     def get_config(self):
         return {
@@ -57,6 +61,8 @@ class ImageClassifier(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        # Keras empties what it deserialises a functional model from.
+        config = copy.deepcopy(config)
         objects = {
             name: keras.saving.deserialize_keras_object(
                 value, custom_objects=custom_objects
@@ -66,6 +72,14 @@ class ImageClassifier(keras.Model):
             for name, value in config.items()
         }
         return cls(**objects)
+
+
+def listed(outputs):
+    """Outputs of a functional model as a list.
+
+    Keras hands the only output of a model back bare.
+    """
+    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
 def _serialize(layer):

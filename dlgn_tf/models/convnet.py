@@ -2,6 +2,8 @@
 
 from keras import layers
 
+from dlgn_tf.models.head import logits
+
 
 def conv_gap(x, site, classes, depth=4, width=128, kernel_size=3):
     """C1GAP, C4GAP: convolutions, global average pooling, dense.
@@ -25,7 +27,7 @@ def conv_gap(x, site, classes, depth=4, width=128, kernel_size=3):
     """
     h = _gated_convolutions(x, site, [width] * depth, kernel_size)
     h = layers.GlobalAveragePooling2D(name="pool")(h)
-    return layers.Dense(classes, name="logits")(h)
+    return logits(h, classes)
 
 
 def gconv(x, site, classes, depth=4, width=64, head_width=256):
@@ -75,4 +77,4 @@ def _dense_head(h, site, classes, width):
     for index in (1, 2):
         name = f"dense{index}"
         h = site(layers.Dense(width, name=name)(h), name)
-    return layers.Dense(classes, name="logits")(h)
+    return logits(h, classes)

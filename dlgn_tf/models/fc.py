@@ -2,6 +2,8 @@
 
 from keras import layers
 
+from dlgn_tf.models.head import logits
+
 
 def fc(x, site, classes, depth=6, width=128):
     """Flattened image -> (depth - 1) dense layers with gates -> logits.
@@ -22,4 +24,4 @@ def fc(x, site, classes, depth=6, width=128):
     for index in range(1, depth):
         name = f"dense{index}"
         h = site(layers.Dense(width, name=name)(h), name)
-    return layers.Dense(classes, name="logits")(h)
+    return logits(h, classes)

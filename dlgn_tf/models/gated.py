@@ -5,6 +5,7 @@ from keras import ops
 
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import _serialize
+from dlgn_tf.models.classifier import listed
 
 VALUE_INPUTS = ("image", "ones")
 
@@ -61,6 +62,7 @@ class GatedNetwork(ImageClassifier):
                 f"Received: a gating network with {made} and a value network "
                 f"with {taken}"
             )
+        _check_shapes(self.site_names, gating_network, value_network)
         self.gating_network = gating_network
         self.value_network = value_network
         self.gate = gate
@@ -72,9 +74,8 @@ class GatedNetwork(ImageClassifier):
 
     def call(self, images, training=None):
         pixels = self.normalization(images)
-        gates = [
-            self.gate(q) for q in self.gating_network(pixels, training=training)
-        ]
+        preactivations = listed(self.gating_network(pixels, training=training))
+        gates = [self.gate(q) for q in preactivations]
         entering = (
             pixels if self.value_input == "image" else ops.ones_like(pixels)
         )
@@ -97,6 +98,18 @@ class GatedNetwork(ImageClassifier):
         return {**super().get_config(), **config}
 
 
+def _check_shapes(site_names, gating_network, value_network):
+    """A gate must have the very shape of its site: nothing is broadcast."""
+    made = [tuple(q.shape[1:]) for q in gating_network.outputs]
+    taken = [tuple(gate.shape[1:]) for gate in value_network.inputs[1:]]
+    for name, gate, site in zip(site_names, made, taken, strict=True):
+        if gate != site:
+            raise ValueError(
+                f"Expected gates of shape {site} at gate site {name!r} of the "
+                f"value network. Received: shape {gate} from the gating network"
+            )
+
+
 def copy_weights(source, target):
     """Copies every layer's weights to the layer of the same name.
 
@@ -114,12 +127,19 @@ def copy_weights(source, target):
             or of another shape.
     """
     available = {layer.name: layer for layer in source.layers}
-    for layer in target.layers:
-        if not layer.weights:
-            continue
-        if layer.name not in available:
+    pairs = [
+        (layer, available.get(layer.name))
+        for layer in target.layers
+        if layer.weights
+    ]
+    # All are looked at first, so that a refusal leaves the target as it was.
+    for layer, twin in pairs:
+        shapes = [tuple(w.shape) for w in layer.weights]
+        twins = twin and [tuple(w.shape) for w in twin.weights]
+        if shapes != twins:
             raise ValueError(
-                f"Expected a layer {layer.name!r} in the source network. "
-                f"Received: {sorted(available)}"
+                f"Expected a layer {layer.name!r} with weights of shapes "
+                f"{shapes} in the source network. Received: {twins}"
             )
-        layer.set_weights(available[layer.name].get_weights())
+    for layer, twin in pairs:
+        layer.set_weights(twin.get_weights())

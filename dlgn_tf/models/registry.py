@@ -93,10 +93,14 @@ class Architecture:
                 f"Invalid value for option {option} of {self.name}. Expected "
                 f"one of {choices}. Received: {option}={value}"
             )
-        if not choices and not (isinstance(value, int) and value >= 1):
+        if choices:
+            return
+        least = 2 if (self.name, option) == ("fc", "depth") else 1
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least:
             raise UserError(
                 f"Invalid value for option {option} of {self.name}. Expected "
-                f"an integer >= 1. Received: {option}={value}"
+                f"an integer >= {least}. Received: {option}={value}"
             )
 
     def check_image_shape(self, image_shape):

@@ -16,6 +16,7 @@ from keras import layers
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.depths import resnet_blocks
+from dlgn_tf.models.head import logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def resnet(
     if block != "original":
         h = site(_batch_norm(h, "final"), "final")
     h = layers.GlobalAveragePooling2D(name="pool")(h)
-    return layers.Dense(classes, name="logits")(h)
+    return logits(h, classes)
 
 
 def _original_block(u, place):

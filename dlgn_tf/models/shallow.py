@@ -36,7 +36,9 @@ def shallow_gating_network(image_shape, sites, batch_norm):
             flat = layers.Flatten(name=f"{name}_flatten")(image)
             q = layers.Dense(shape[0], name=name)(flat)
         else:
-            pooled = _pool_to(image, shape[:2], name)
+            pooled = image
+            if tuple(shape[:2]) != tuple(image.shape[1:3]):
+                pooled = _pool_to(image, shape[:2], name)
             q = layers.Conv2D(shape[2], 3, padding="same", name=name)(pooled)
             if batch_norm:
                 q = BatchNorm(name=f"{name}_bn")(q)
@@ -45,16 +47,21 @@ def shallow_gating_network(image_shape, sites, batch_norm):
 
 
 def _pool_to(image, size, name):
-    if tuple(image.shape[1:3]) == tuple(size):
-        return image
-    factor = round(image.shape[1] / size[0])
-    for padding in ("valid", "same"):
-        pooled = layers.AveragePooling2D(
-            factor, padding=padding, name=f"{name}_pool"
-        )(image)
-        if tuple(pooled.shape[1:3]) == tuple(size):
-            return pooled
+    """Average pooling by the power of two that leads to this resolution.
+
+    A network that halves with 'same' padding rounds up ('valid': down), and so
+    does pooling once by the power of two.
+    """
+    sides = tuple(image.shape[1:3])
+    factor = 1
+    while factor <= max(sides):
+        for padding, rounding in (("valid", 0), ("same", factor - 1)):
+            if tuple((s + rounding) // factor for s in sides) == tuple(size):
+                return layers.AveragePooling2D(
+                    factor, padding=padding, name=f"{name}_pool"
+                )(image)
+        factor *= 2
     raise UserError(
         f"Expected an image whose size pools to {size[0]}x{size[1]} for gate "
-        f"site {name!r}. Received: {image.shape[1]}x{image.shape[2]}"
+        f"site {name!r}. Received: {sides[0]}x{sides[1]}"
     )

@@ -84,7 +84,11 @@ class MultiplyByGate(_Sites):
 
     def __call__(self, preactivation, name):
         self._add(name)
-        gate = keras.Input(preactivation.shape[1:], name=f"{name}_gate")
+        gate = keras.Input(
+            preactivation.shape[1:],
+            name=f"{name}_gate",
+            dtype=preactivation.dtype,
+        )
         self.gates.append(gate)
         return keras.layers.Multiply(name=f"{name}_galu")([preactivation, gate])
 

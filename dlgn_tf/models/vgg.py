@@ -4,6 +4,7 @@ from keras import layers
 
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models.depths import vgg_groups
+from dlgn_tf.models.head import logits
 
 _POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
@@ -37,7 +38,7 @@ def vgg(x, site, classes, depth=16, width=64, pooling="average"):
             h = _conv_bn_gate(h, site, filters, f"conv{group}_{index}")
         h = _POOLING[pooling](2, name=f"pool{group}")(h)
     h = layers.GlobalAveragePooling2D(name="pool")(h)
-    return layers.Dense(classes, name="logits")(h)
+    return logits(h, classes)
 
 
 def _conv_bn_gate(h, site, filters, name):

@@ -18,7 +18,11 @@ An engine has
     sync()                agrees with the other processes after a restore
 """
 
+import contextlib
+
 import keras
+
+from dlgn_tf.errors import UserError
 
 
 def create_engine(config):
@@ -34,6 +38,23 @@ def create_engine(config):
     from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
 
     return TensorFlowEngine(config)
+
+
+@contextlib.contextmanager
+def misfits(prefix):
+    """Turns failures to restore into a `UserError`.
+
+    Args:
+        prefix: Path-like, the checkpoint.
+    """
+    try:
+        yield
+    except (ValueError, AssertionError, KeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"Expected a checkpoint of this model and optimiser. Received: "
+            f"{prefix}, which does not fit: {reason}"
+        ) from error
 
 
 def restore_model(prefix, model):

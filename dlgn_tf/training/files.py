@@ -12,6 +12,7 @@ from dlgn_tf.errors import UserError
 def write_atomically(path, text):
     """Writes `text` to `path`, or leaves what was there untouched."""
     path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("w") as file:
         file.write(text)
@@ -24,6 +25,31 @@ def sha256(path):
     """Digest of a file's bytes, as a hexadecimal string."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_writable(path, flag):
+    """Raises a `UserError` unless a directory can be made or written here.
+
+    Args:
+        path: Path-like, a directory that may not exist yet.
+        flag: String, the flag that named it, for the message.
+    """
+    nearest = pathlib.Path(path).absolute()
+    try:
+        while not nearest.exists():
+            nearest = nearest.parent
+        reason = None
+        if not nearest.is_dir():
+            reason = f"{nearest} is a file"
+        elif not os.access(nearest, os.W_OK | os.X_OK):
+            reason = f"{nearest} is read-only"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise UserError(
+            f"Expected --{flag} to be a directory that can be written. "
+            f"Received: {path}, {reason}"
+        )
 
 
 @contextlib.contextmanager

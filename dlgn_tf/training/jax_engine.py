@@ -11,11 +11,11 @@ import numpy as np
 
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs
+from dlgn_tf.training.summaries import gate_sample_stride
 from dlgn_tf.training.totals import Totals
-
-_HISTOGRAM_SAMPLES = 20_000
 
 
 class JaxEngine:
@@ -185,7 +185,10 @@ class JaxEngine:
             preactivations = self.model.preactivations(images)
             gates = self.model.gates_of(preactivations)
         return {
-            site: (jnp.mean(q > 0), _sample(gates[site]))
+            site: (
+                jnp.mean(q > 0),
+                gates[site].reshape(-1)[:: gate_sample_stride(q.shape)],
+            )
             for site, q in preactivations.items()
         }
 
@@ -203,7 +206,9 @@ class JaxEngine:
     def restore(self, prefix):
         restore_model(prefix, self.model)
         with np.load(f"{prefix}.optimizer.npz") as store:
-            self.optimizer.load_own_variables(dict(store))
+            with engine.misfits(prefix):
+                _check_optimizer(self.optimizer, store)
+                self.optimizer.load_own_variables(dict(store))
         self.step = int(re.search(r"-(\d+)$", str(prefix))[1])
 
     def sync(self):
@@ -218,7 +223,16 @@ def restore_model(prefix, model):
             "Expected a checkpoint of KERAS_BACKEND=jax. Received: "
             f"{prefix}, written on another backend"
         )
-    model.load_weights(path)
+    with engine.misfits(prefix):
+        model.load_weights(path)
+
+
+def _check_optimizer(optimizer, store):
+    """Keras only warns where an optimiser's variables do not fit."""
+    shapes = [tuple(variable.shape) for variable in optimizer.variables]
+    stored = [store[str(index)].shape for index in range(len(store.files))]
+    if shapes != stored:
+        raise ValueError("the variables of another optimiser")
 
 
 def losses_and_errors(logits, labels):
@@ -240,8 +254,3 @@ def _delete_old(directory, keep):
         prefix = path.name.removesuffix(".weights.h5")
         for part in directory.glob(f"{prefix}.*"):
             part.unlink()
-
-
-def _sample(values):
-    flat = values.reshape(-1)
-    return flat[:: max(flat.shape[0] // _HISTOGRAM_SAMPLES, 1)]

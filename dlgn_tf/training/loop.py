@@ -92,10 +92,13 @@ class _Run:
             self.engine.start(self.sampler, self.config.train_steps)
             with Interruption() as interruption:
                 self._train(interruption)
-        if self.records:
-            self.records.save_model()
-            return self.records.last
-        return None
+        if not self.records:
+            return None
+        if self.records.last is None:
+            self.records.begin(None)
+            self._evaluate()
+        self.records.save_model()
+        return self.records.last
 
     def _introduce(self):
         config, model = self.config, self.engine.model
@@ -117,7 +120,9 @@ class _Run:
 
     def _train(self, interruption):
         config = self.config
-        progress = Progress("training", self.step, config.train_steps)
+        progress = Progress(
+            "training", self.step, config.train_steps, silent=not self.records
+        )
         pace, watch = _Pace(self._fixed_pace()), _Watch()
         while self.step < config.train_steps:
             count = min(pace.steps, self._next_stop() - self.step)
@@ -249,8 +254,6 @@ def evaluate_with_progress(engine, image_set, batch_size, silent=False):
     Returns:
         `Totals`.
     """
-    if silent:
-        return engine.evaluate(image_set, batch_size)
     batch_count = -(-len(image_set) // batch_size)
-    progress = Progress("evaluation", 0, batch_count, unit="batch")
+    progress = Progress("evaluation", 0, batch_count, "batch", silent)
     return engine.evaluate(image_set, batch_size, progress.update)

@@ -17,16 +17,16 @@ class Progress:
         start: Integer, where the work begins (after a resume: not 0).
         stop: Integer, where it ends.
         unit: String, what is counted.
-        stream: Where it is written. Defaults to standard output.
+        silent: Boolean. Whether nothing is shown.
     """
 
-    def __init__(self, title, start, stop, unit="step", stream=None):
-        self._stream = stream or sys.stdout
+    def __init__(self, title, start, stop, unit="step", silent=False):
+        self._silent = silent
         self._title, self._unit = title, unit
         self._start, self._stop = start, stop
         self._began = self._last_line = time.perf_counter()
         self._bar = None
-        if self._stream.isatty():
+        if sys.stdout.isatty() and not silent:
             self._print(f"{title}, {unit} {start} to {stop}")
             self._bar = keras.utils.Progbar(
                 stop - start, unit_name=unit, interval=0.2
@@ -42,6 +42,8 @@ class Progress:
                 there is no terminal; after a long silence any one is.
         """
         values = values or {}
+        if self._silent:
+            return
         if self._bar is not None:
             self._bar.stateful_metrics = set(values)
             self._bar.update(
@@ -67,7 +69,7 @@ class Progress:
         )
 
     def _print(self, text):
-        print(text, file=self._stream, flush=True)
+        print(text, flush=True)
 
 
 def _short(value):

@@ -61,7 +61,7 @@ class RunDirectory:
             UserError: if the directory cannot be written, or holds a run of
                 another model.
         """
-        self._check_writable()
+        files.check_writable(self.path, "run_dir")
         if not self.has_checkpoints():
             return []
         before = dataclasses.asdict(self.read_config())
@@ -80,21 +80,6 @@ class RunDirectory:
             if before[flag] != now[flag] and flag not in passing
         ]
 
-    def _check_writable(self):
-        nearest = self.path.absolute()
-        while not nearest.exists():
-            nearest = nearest.parent
-        if not nearest.is_dir():
-            raise UserError(
-                f"Expected --run_dir to be a directory or new. Received: "
-                f"{self.path}, and {nearest} is a file"
-            )
-        if not os.access(nearest, os.W_OK):
-            raise UserError(
-                f"Expected a --run_dir that can be written. Received: "
-                f"{self.path}, and {nearest} is read-only"
-            )
-
     @contextlib.contextmanager
     def locked(self):
         """Keeps other processes from training in this directory.
@@ -105,7 +90,7 @@ class RunDirectory:
             UserError: if another process has it, or the directory cannot be
                 written.
         """
-        self._check_writable()
+        files.check_writable(self.path, "run_dir")
         with files.write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / "lock").open("a+")

@@ -28,9 +28,6 @@ def create_configured_model(config):
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
     )
-    if config.gate == "hard":
-        # No gradient passes a hard gate: gates are frozen as they were made.
-        model.gating_network.trainable = False
     for layer in _batch_norms(model):
         layer.share_statistics(config.batch_norm == "synchronized")
     return model

@@ -6,6 +6,7 @@ lineage: train/error_rate, train/classification_loss, test/error_rate and so on.
 
 import dataclasses
 import io
+import math
 
 import numpy as np
 from tensorboard.compat.proto import summary_pb2
@@ -96,6 +97,26 @@ class Summaries:
     def flush(self):
         self._train.flush()
         self._test.flush()
+
+
+def gate_sample_stride(shape, samples=20_000):
+    """Distance between the gates that go into a histogram.
+
+    It shares no factor with the size of an image's gates, so that every
+    position and every filter is met, none more often than others.
+
+    Args:
+        shape: Shape of the gates, `(batch, ..., units)`.
+        samples: Integer, about how many gates are taken at the most.
+
+    Returns:
+        Integer >= 1, to step through the flattened gates with.
+    """
+    of_image = math.prod(shape[1:])
+    stride = max(shape[0] * of_image // samples, 1)
+    while math.gcd(stride, of_image) > 1:
+        stride += 1
+    return stride
 
 
 def _images_pb(tag, images):

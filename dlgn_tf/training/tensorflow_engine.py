@@ -1,18 +1,19 @@
 """Training on TensorFlow: one device, several, or several machines."""
 
 import functools
+import pathlib
 
 import keras
 import tensorflow as tf
 
 from dlgn_tf.data import batches
+from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs
 from dlgn_tf.training import strategies
 from dlgn_tf.training.steps import Evaluation
 from dlgn_tf.training.steps import TrainingSteps
-
-_HISTOGRAM_SAMPLES = 20_000
+from dlgn_tf.training.summaries import gate_sample_stride
 
 
 class TensorFlowEngine:
@@ -94,12 +95,8 @@ class TensorFlowEngine:
         return tf.reduce_all(tf.stack(checks))
 
     def gate_statistics(self, images):
-        return {
-            site: (fraction.numpy(), sample.numpy())
-            for site, (fraction, sample) in self._gates(
-                tf.constant(images)
-            ).items()
-        }
+        statistics = self._gates(tf.constant(images))
+        return tf.nest.map_structure(lambda x: x.numpy(), statistics)
 
     @tf.function
     def _gates(self, images):
@@ -108,7 +105,7 @@ class TensorFlowEngine:
         return {
             site: (
                 tf.reduce_mean(tf.cast(q > 0, tf.float32)),
-                _sample(gates[site]),
+                tf.reshape(gates[site], [-1])[:: gate_sample_stride(q.shape)],
             )
             for site, q in preactivations.items()
         }
@@ -119,9 +116,14 @@ class TensorFlowEngine:
 
     @functools.lru_cache(1)  # noqa: B019, one manager a run
     def _manager(self, directory, keep):
-        return tf.train.CheckpointManager(
-            self._checkpoint(), str(directory), max_to_keep=keep
-        )
+        arguments = (self._checkpoint(), str(directory), keep)
+        try:
+            return tf.train.CheckpointManager(*arguments)
+        except UnicodeDecodeError:
+            # Its own list of checkpoints is damaged; ours are the manifests.
+            state = pathlib.Path(directory) / "checkpoint"
+            state.rename(state.with_name("checkpoint.damaged"))
+            return tf.train.CheckpointManager(*arguments)
 
     def _checkpoint(self):
         return tf.train.Checkpoint(
@@ -129,8 +131,9 @@ class TensorFlowEngine:
         )
 
     def restore(self, prefix):
-        status = self._checkpoint().restore(str(prefix))
-        status.assert_existing_objects_matched()
+        with engine.misfits(prefix):
+            status = self._checkpoint().restore(str(prefix))
+            status.assert_existing_objects_matched()
 
     def sync(self):
         """Gives all processes what the chief has restored."""
@@ -175,10 +178,6 @@ class TensorFlowEngine:
 
 def restore_model(prefix, model):
     """See `dlgn_tf.training.engine.restore_model`."""
-    status = tf.train.Checkpoint(model=model).restore(str(prefix))
-    status.assert_existing_objects_matched().expect_partial()
-
-
-def _sample(values):
-    flat = tf.reshape(values, [-1])
-    return flat[:: max(flat.shape[0] // _HISTOGRAM_SAMPLES, 1)]
+    with engine.misfits(prefix):
+        status = tf.train.Checkpoint(model=model).restore(str(prefix))
+        status.assert_existing_objects_matched().expect_partial()

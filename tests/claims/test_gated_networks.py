@@ -132,6 +132,7 @@ class TestFrozenGates:
 
         # The penalty alone moves them: no gradient passes a hard gate.
         model = frozen_gates.C4GAP.create("dgn", rng, gate="hard")
+        model.gating_network.trainable = True
         assert frozen_gates.least_gradient(model, rng) == 0
         changes = frozen_gates.train(model, rng)
         assert changes.gating > 0

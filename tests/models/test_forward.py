@@ -413,16 +413,19 @@ def expected(model, family, reference, x, kind, value_input):
 
 def check(name, family, kind, value_input, rng, tolerance):
     architecture, shape, options, reference = CASES[name]
+    gate_options = {
+        "gate": kind,
+        "beta": BETA,
+        "epsilon": EPSILON,
+        "value_input": value_input,
+    }
     model = create_model(
         f"{architecture}_{family}",
         shape,
         classes=3,
         mean=MEAN,
         std=STD,
-        gate=kind,
-        beta=BETA,
-        epsilon=EPSILON,
-        value_input=value_input,
+        **({} if family == "dnn" else gate_options),
         **options,
     )
     randomize(model, rng)

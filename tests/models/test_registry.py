@@ -162,7 +162,7 @@ def test_given_options_win_and_change_nothing_else():
         ("c4gap", {"width": 0}, "an integer >= 1. Received: width=0"),
         ("c4gap", {"width": 2.5}, "an integer >= 1. Received: width=2.5"),
         ("c4gap", {"width": "8"}, "an integer >= 1. Received: width=8"),
-        ("fc", {"depth": -3}, "an integer >= 1. Received: depth=-3"),
+        ("fc", {"depth": -3}, "an integer >= 2. Received: depth=-3"),
     ],
 )
 def test_bad_options(name, options, message):

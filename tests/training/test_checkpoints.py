@@ -1,27 +1,47 @@
-"""Checkpoints hold everything that a run needs to go on."""
+"""Checkpoints hold all that a run needs, and damage to them is recognised."""
 
-import keras
+import json
+import os
+import shutil
+
 import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import create_model
-from dlgn_tf.training import checkpoints
+from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints
+from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
+
+FLAGS = (
+    "--model=resnet20_dnn",
+    "--dataset=digits",
+    "--depth=8",
+    "--optimizer=sgd",
+    "--learning_rates=0.1",
+)
 
 
-def parts(path, seed, keep=3, width=4, adam=False):
-    """Batch-normalised model, built optimiser and their checkpoints."""
-    model = create_model(
-        "resnet20_dnn", (8, 8, 1), 3, width=width, depth=8, seed=seed
+@pytest.fixture
+def make(resolve):
+    """A function from flags to an engine of a batch-normalised network."""
+
+    def engine(*flags, width=4, seed=1):
+        return TensorFlowEngine(
+            resolve(*FLAGS, f"--width={width}", f"--seed={seed}", *flags)
+        )
+
+    return engine
+
+
+def save(engine, directory, step, keep=3, state=None):
+    engine._clock.assign(step)
+    checkpoints = Checkpoints(directory, engine.write_errors)
+    checkpoints.save(
+        step,
+        state or {},
+        lambda number: engine.save(directory, number, keep),
     )
-    optimizer = (
-        keras.optimizers.Adam(0.01)
-        if adam
-        else keras.optimizers.SGD(0.1, momentum=0.9)
-    )
-    optimizer.build(model.trainable_variables)
-    return model, optimizer, Checkpoints(path, model, optimizer, keep)
+    return checkpoints
 
 
 def randomize(variables, seed=0):
@@ -41,131 +61,202 @@ def assert_equal(variables, values):
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
-def floats(optimizer):
-    return [v for v in optimizer.variables if "float" in v.dtype]
+def moments(optimizer):
+    return [
+        v
+        for v in optimizer.variables
+        if "float" in v.dtype and v is not optimizer.learning_rate
+    ]
 
 
-def without_rate(optimizer):
-    return [v for v in floats(optimizer) if v is not optimizer.learning_rate]
+def steps_on_disk(directory):
+    return sorted(int(p.stem[5:]) for p in directory.glob("ckpt-*.index"))
 
 
-@pytest.mark.parametrize("adam", [False, True])
-def test_everything_comes_back(adam, tmp_path):
-    model, optimizer, saved = parts(tmp_path, seed=1, adam=adam)
-    weights = randomize(model.weights, 1)
-    moments = randomize(without_rate(optimizer), 2)
+@pytest.mark.parametrize("flags", [("--momentum=0.9",), ("--optimizer=adam",)])
+def test_everything_comes_back(flags, tmp_path, make):
+    engine = make(*flags)
+    weights = randomize(engine.model.weights, 1)
+    expected = randomize(moments(engine.optimizer), 2)
     # One moment a trainable variable with SGD, two with Adam.
-    expected = len(model.trainable_variables) * (2 if adam else 1)
-    assert len(moments) == expected
-    optimizer.iterations.assign(37)
-    saved.best_accuracy.assign(0.8125)
-    assert saved.save() == 37
-    assert (tmp_path / "ckpt-37.index").is_file()
+    count = len(engine.model.trainable_variables)
+    assert len(expected) == count * (1 + ("adam" in flags[0]))
+    engine.optimizer.iterations.assign(37)
+    save(engine, tmp_path, 37, state={"best_accuracy": 0.8125})
 
-    model, optimizer, loaded = parts(tmp_path, seed=2, adam=adam)
-    assert loaded.restore() == 37
-    assert_equal(model.weights, weights)
-    assert_equal(without_rate(optimizer), moments)
-    assert int(optimizer.iterations) == 37
-    assert float(loaded.best_accuracy) == 0.8125
+    prefix, step, state = Checkpoints(tmp_path).newest_good()
+    assert (step, state) == (37, {"best_accuracy": 0.8125})
+    engine = make(*flags, seed=2)
+    engine.restore(prefix)
+    assert_equal(engine.model.weights, weights)
+    assert_equal(moments(engine.optimizer), expected)
+    assert int(engine.optimizer.iterations) == engine.step == 37
 
 
 def test_nothing_to_restore(tmp_path):
-    model, optimizer, loaded = parts(tmp_path / "new", seed=1)
-    before = [w.numpy().copy() for w in model.weights]
-    assert loaded.restore() == 0
-    assert_equal(model.weights, before)
+    assert Checkpoints(tmp_path).newest_good() is None
+    assert Checkpoints(tmp_path / "missing").newest_good() is None
 
 
-def test_newest_counts_and_old_ones_go(tmp_path):
-    model, optimizer, saved = parts(tmp_path, seed=1, keep=2)
+def test_newest_counts_and_old_ones_go(tmp_path, make):
+    engine = make()
     for step in (8, 9, 10, 11):
-        optimizer.iterations.assign(step)
-        weights = randomize(model.weights, step)
-        saved.save()
-    assert {p.name for p in tmp_path.glob("*.index")} == {
-        "ckpt-10.index",
-        "ckpt-11.index",
-    }
-    model, _, loaded = parts(tmp_path, seed=2)
-    assert loaded.restore() == 11
-    assert_equal(model.weights, weights)
+        weights = randomize(engine.model.weights, step)
+        save(engine, tmp_path, step, keep=2)
+    assert steps_on_disk(tmp_path) == [10, 11]
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    prefix, step, _ = Checkpoints(tmp_path).newest_good()
+    other = make(seed=2)
+    engines.restore_model(prefix, other.model)
+    assert step == 11
+    assert_equal(other.model.weights, weights)
 
 
-def test_old_ones_go_after_a_restart_too(tmp_path):
-    _, optimizer, saved = parts(tmp_path, seed=1, keep=2)
-    for step in (1, 2):
-        optimizer.iterations.assign(step)
-        saved.save()
-    _, optimizer, restarted = parts(tmp_path, seed=1, keep=2)
-    restarted.restore()
-    optimizer.iterations.assign(3)
-    restarted.save()
-    assert {p.name for p in tmp_path.glob("*.index")} == {
-        "ckpt-2.index",
-        "ckpt-3.index",
-    }
+def test_old_ones_go_after_a_restart_too(tmp_path, make):
+    for engine, steps in ((make(), (1, 2)), (make(), (3,))):
+        for step in steps:
+            save(engine, tmp_path, step, keep=2)
+    assert steps_on_disk(tmp_path) == [2, 3]
 
 
-def test_model_alone(tmp_path):
-    model, optimizer, saved = parts(tmp_path, seed=1)
-    weights = randomize(model.weights, 1)
-    optimizer.iterations.assign(5)
-    saved.save()
-    model = create_model("resnet20_dnn", (8, 8, 1), 3, width=4, depth=8, seed=2)
-    path = checkpoints.restore_model(tmp_path, model)
-    assert path == str(tmp_path / "ckpt-5")
-    assert_equal(model.weights, weights)
-
-
-def test_model_alone_without_checkpoint(tmp_path):
-    model = create_model("fc_dnn", (2, 2, 1), 3, width=2, seed=0)
-    with pytest.raises(UserError, match="Expected .*Received: none"):
-        checkpoints.restore_model(tmp_path, model)
-
-
-@pytest.mark.parametrize("alone", [True, False])
-def test_other_shapes_are_refused(alone, tmp_path):
-    _, optimizer, saved = parts(tmp_path, seed=1)
-    optimizer.iterations.assign(5)
-    saved.save()
-    model, _, wider = parts(tmp_path, seed=1, width=8)
-    with pytest.raises((ValueError, UserError), match="(?i)shape"):
+def misfit(make, tmp_path, saved, loaded, alone):
+    save(make(*saved.pop("flags", ()), **saved), tmp_path, 5)
+    prefix, _, _ = Checkpoints(tmp_path).newest_good()
+    engine = make(*loaded.pop("flags", ()), **loaded)
+    with pytest.raises(UserError, match="Expected .*Received") as error:
         if alone:
-            checkpoints.restore_model(tmp_path, model)
+            engines.restore_model(prefix, engine.model)
         else:
-            wider.restore()
+            engine.restore(prefix)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_more_layers_are_refused(alone, tmp_path):
+def test_other_shapes_are_refused(alone, tmp_path, make):
+    misfit(make, tmp_path, {}, {"width": 8}, alone)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_more_layers_are_refused(alone, tmp_path, make):
     """Variables that the checkpoint lacks may not keep initial values."""
-    _, optimizer, saved = parts(tmp_path, seed=1)
-    optimizer.iterations.assign(5)
-    saved.save()
-    model = create_model(
-        "resnet20_dnn", (8, 8, 1), 3, width=4, depth=14, seed=0
-    )
-    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-    optimizer.build(model.trainable_variables)
-    deeper = Checkpoints(tmp_path, model, optimizer, 3)
-    with pytest.raises((AssertionError, ValueError, UserError)):
-        if alone:
-            checkpoints.restore_model(tmp_path, model)
-        else:
-            deeper.restore()
+    misfit(make, tmp_path, {}, {"flags": ("--depth=14",)}, alone)
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_damaged_checkpoint_is_reported_in_one_line(alone, tmp_path):
-    model, optimizer, saved = parts(tmp_path, seed=1)
-    optimizer.iterations.assign(5)
-    saved.save()
-    (data,) = tmp_path.glob("ckpt-5.data-*")
-    data.write_bytes(data.read_bytes()[:100])
-    model, _, loaded = parts(tmp_path, seed=1)
-    with pytest.raises(UserError, match="Expected .*Received"):
-        if alone:
-            checkpoints.restore_model(tmp_path, model)
-        else:
-            loaded.restore()
+def test_missing_moments_are_refused(tmp_path, make):
+    """They may not start again at zero unsaid."""
+    misfit(make, tmp_path, {"flags": ("--momentum=0",)}, {}, False)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(bytes(data))
+
+
+def remove(path):
+    path.unlink()
+
+
+DAMAGE = {
+    truncate: "has 100 bytes of",
+    empty: "has 0 bytes of",
+    flip: "have changed",
+    remove: "is missing",
+}
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory, resolve):
+    path = tmp_path_factory.mktemp("two")
+    engine = TensorFlowEngine(resolve(*FLAGS, "--width=4"))
+    for step in (5, 10):
+        save(engine, path, step)
+    return path
+
+
+@pytest.fixture
+def damaged(two_checkpoints, tmp_path):
+    """A copy of two checkpoints, to be damaged."""
+    shutil.copytree(two_checkpoints, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def contents(path):
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+@pytest.mark.parametrize("part", ["data-00000-of-00001", "index"])
+@pytest.mark.parametrize("harm", DAMAGE)
+def test_damage_is_said_and_the_one_before_used(harm, part, damaged):
+    harm(damaged / f"ckpt-10.{part}")
+    before, said = contents(damaged), []
+    prefix, step, _ = Checkpoints(damaged).newest_good(said.append)
+    assert (prefix.name, step) == ("ckpt-5", 5)
+    assert len(said) == 1
+    assert "step 10" in said[0] and DAMAGE[harm] in said[0]
+    assert contents(damaged) == before
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [
+        (remove, "not finished"),
+        (empty, "cannot be read"),
+        (lambda path: path.write_text('{"step": 10}'), "cannot be read"),
+    ],
+)
+def test_damaged_manifest(harm, expected, damaged):
+    harm(damaged / "ckpt-10.json")
+    said = []
+    _, step, _ = Checkpoints(damaged).newest_good(said.append)
+    assert step == 5
+    assert expected in said[0]
+
+
+def test_half_written_checkpoint(damaged):
+    """Killed while TensorFlow wrote: its temporary files stand alone."""
+    (damaged / "ckpt-15.data-00000-of-00001.tempstate123").write_bytes(b"x")
+    said = []
+    _, step, _ = Checkpoints(damaged).newest_good(said.append)
+    assert step == 10
+    assert "step 15" in said[0]
+
+
+def test_none_good(damaged):
+    for step in (5, 10):
+        flip(damaged / f"ckpt-{step}.index")
+    before, said = contents(damaged), []
+    with pytest.raises(UserError, match="Expected .*Received.*2, all dam"):
+        Checkpoints(damaged).newest_good(said.append)
+    assert len(said) == 2
+    assert contents(damaged) == before
+
+
+def test_damaged_state_of_the_manager(damaged, make):
+    """TensorFlow's own list of checkpoints is not what is relied on."""
+    (damaged / "checkpoint").write_bytes(os.urandom(64))
+    prefix, step, _ = Checkpoints(damaged).newest_good()
+    assert step == 10
+    engine = make(seed=3)
+    engine.restore(prefix)
+    save(engine, damaged, 15)
+    assert Checkpoints(damaged).newest_good()[1] == 15
+
+
+def test_manifest_names_what_is_there(two_checkpoints):
+    manifest = json.loads((two_checkpoints / "ckpt-10.json").read_text())
+    assert manifest["step"] == 10
+    assert set(manifest["files"]) == {
+        "ckpt-10.index",
+        "ckpt-10.data-00000-of-00001",
+    }
+    for name, part in manifest["files"].items():
+        assert (two_checkpoints / name).stat().st_size == part["bytes"]

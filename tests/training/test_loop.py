@@ -27,7 +27,7 @@ def contents(path):
     return {
         str(file.relative_to(path)): file.read_bytes()
         for file in path.rglob("*")
-        if file.is_file() and file.name != "model.keras"
+        if file.is_file() and file.name not in ("model.keras", "lock")
     }
 
 
@@ -40,6 +40,7 @@ def test_files_of_a_run(whole_run):
     path = whole_run.path
     assert {p.name for p in path.iterdir()} == {
         "flags.txt",
+        "lock",
         "checkpoints",
         "train",
         "test",
@@ -162,15 +163,15 @@ def test_killed_between_metrics_and_checkpoint(
 ):
     path = tmp_path / "run"
     config = resolve(*run_flags, "--train_steps=10", f"--run_dir={path}")
-    save = loop.Checkpoints.save
+    save = loop.Records.save
 
     def killed_at_9(self):
-        if int(self._optimizer.iterations) == 9:
+        if self._engine.step == 9:
             raise KeyboardInterrupt
         return save(self)
 
     with monkeypatch.context() as context:
-        context.setattr(loop.Checkpoints, "save", killed_at_9)
+        context.setattr(loop.Records, "save", killed_at_9)
         with pytest.raises(KeyboardInterrupt):
             train(config)
     assert [line["step"] for line in read_metrics(path)] == [3, 6, 9]
@@ -229,6 +230,20 @@ def test_changes_are_told(tmp_path, resolve, train, run_flags):
     assert "continuing with another seed: 7 -> 8" in printed
     assert "continuing with another l2: 0.001 -> 0.5" in printed
     assert printed.count("continuing with another") == 2
+
+
+def test_best_accuracy_outlives_a_restart(tmp_path, resolve, train, run_flags):
+    def run(*arguments):
+        return train(
+            resolve(*run_flags, f"--run_dir={tmp_path}", *arguments)
+        ).last
+
+    good = run("--train_steps=8")
+    # So that what was learnt is lost.
+    bad = run("--train_steps=10", "--learning_rates=1000", "--boundaries=")
+    assert good["test_accuracy"] > 0.2 > bad["test_accuracy"]
+    best = max(line["test_accuracy"] for line in read_metrics(tmp_path))
+    assert bad["best_test_accuracy"] == best > 0.2
 
 
 @pytest.mark.parametrize("gate", ["hard", "soft"])

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf.data import batches
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training.steps import Evaluation
-from dlgn_tf.training.steps import Totals
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.steps import losses_and_errors
+from dlgn_tf.training.totals import Totals
 
 SHAPE, CLASSES, UNITS, BATCH = (2, 3, 1), 4, 5, 6
 RATE, MOMENTUM, L2, BETA = 0.1, 0.9, 0.03, 2.0
@@ -261,12 +263,10 @@ def test_ties_and_extreme_logits():
     assert int(errors) == 2
 
 
-def test_totals_add_up():
+def test_means_of_totals():
     totals = Totals()
     assert totals.error_rate == totals.mean_classification_loss == 0
-    totals.add(Totals(4, 1, 8.0, 3.0, 1))
-    totals.add(Totals(6, 3, 2.0, 5.0, 4))
-    assert totals == Totals(10, 4, 10.0, 8.0, 5)
+    totals = Totals(10, 4, 10.0, 8.0, 5)
     assert totals.error_rate == 0.5
     assert totals.mean_classification_loss == 1.0
     assert totals.mean_regularization_loss == 2.0
@@ -332,9 +332,44 @@ def test_two_replicas_evaluate_ragged_batches(count, two_replicas, rng):
     losses, errors, _ = measures(
         expected(images, training=False).numpy().astype(np.float64), labels
     )
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
-    totals = Evaluation(model, two_replicas)(dataset, count)
+    dataset = batches.test_dataset(
+        ImageSet(images, labels), 4, batches.Share(2, 0, 2)
+    )
+    distributed = two_replicas.distribute_datasets_from_function(
+        lambda _: dataset
+    )
+    totals = Evaluation(model, two_replicas)(distributed, count)
     assert totals.errors == errors
     assert totals.mean_classification_loss == pytest.approx(
         losses.mean(), rel=1e-5
     )
+
+
+def test_sums_go_on_where_they_were(rng, one_device):
+    """However many steps are taken at once, to the last bit."""
+    images, labels = random_batches(rng, 6, 8, (8, 8, 1), 3)
+
+    def run(*counts):
+        model = batch_norm_network("dnn")
+        steps = TrainingSteps(model, sgd(), one_device, 8, 0.01)
+        iterator = iterator_over(one_device, images, labels)
+        totals = Totals()
+        for count in counts:
+            totals = steps(iterator, count, totals)
+        return totals
+
+    assert run(6) == run(1, 2, 3) == run(5, 1)
+    assert run(6).steps == 6
+
+
+def test_stops_at_a_loss_that_is_not_finite(rng, one_device):
+    images, labels = random_batches(rng, 6, 8, (8, 8, 1), 3)
+    model = batch_norm_network("dnn")
+    steps = TrainingSteps(model, sgd(), one_device, 8, 0.0)
+    iterator = iterator_over(one_device, images, labels)
+    assert steps(iterator, 2).finite
+    head = model.network.get_layer("logits")
+    head.bias.assign([np.inf, 0.0, 0.0])
+    totals = steps(iterator, 4)
+    assert not totals.finite
+    assert totals.steps == 1
