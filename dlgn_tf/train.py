@@ -29,7 +29,10 @@ def main():
         list_models()
         return 0
     config = config_lib.resolve(flags.FLAGS)
-    RunDirectory(config.run_dir).check(config)
+    directory = RunDirectory(config.run_dir)
+    directory.check(config)
+    if config.strategy != "multi_worker":
+        directory.check_unlocked()
     if not config.npz:
         catalog.check_available(
             config.dataset, config.data_dir, config.download

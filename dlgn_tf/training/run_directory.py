@@ -110,6 +110,12 @@ class RunDirectory:
                 file.flush()
             yield
 
+    def check_unlocked(self):
+        """Raises a `UserError` if another process trains here."""
+        if (self.path / "lock").exists():
+            with self.locked():
+                pass
+
     def write_flags(self, config):
         """Writes flags.txt."""
         with files.write_errors(self.flags):
