@@ -20,23 +20,6 @@ NORMALIZATIONS = ("dataset", "unit")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
-# Flags that describe the model, and so must not change within a run directory.
-MODEL_FLAGS = (
-    "model",
-    "dataset",
-    "width",
-    "depth",
-    "kernel_size",
-    "head_width",
-    "pooling",
-    "block",
-    "shortcut",
-    "gate",
-    "gate_beta",
-    "gate_epsilon",
-    "value_input",
-    "normalization",
-)
 ARCHITECTURE_FLAGS = (
     "width",
     "depth",
@@ -47,6 +30,15 @@ ARCHITECTURE_FLAGS = (
     "shortcut",
 )
 GATE_FLAGS = ("gate", "gate_beta", "gate_epsilon", "value_input")
+
+# Flags that describe the model, and so must not change within a run directory.
+MODEL_FLAGS = (
+    "model",
+    "dataset",
+    *ARCHITECTURE_FLAGS,
+    *GATE_FLAGS,
+    "normalization",
+)
 
 _MOST_STEPS = 2**31 - 1
 

@@ -44,21 +44,6 @@ class Activate(_Sites):
         )
 
 
-class RecordAndActivate(_Sites):
-    """Keeps the pre-activation and applies the ReLU."""
-
-    def __init__(self):
-        super().__init__()
-        self.preactivations = []
-
-    def __call__(self, preactivation, name):
-        self._add(name)
-        self.preactivations.append(preactivation)
-        return keras.layers.Activation("relu", name=relu_layer(name))(
-            preactivation
-        )
-
-
 class RecordAndPass(_Sites):
     """Keeps the pre-activation and hands it on unchanged."""
 
@@ -70,6 +55,14 @@ class RecordAndPass(_Sites):
         self._add(name)
         self.preactivations.append(preactivation)
         return preactivation
+
+
+class RecordAndActivate(RecordAndPass):
+    """Keeps the pre-activation and applies the ReLU."""
+
+    def __call__(self, preactivation, name):
+        kept = super().__call__(preactivation, name)
+        return keras.layers.Activation("relu", name=relu_layer(name))(kept)
 
 
 class MultiplyByGate(_Sites):

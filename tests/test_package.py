@@ -1,0 +1,47 @@
+"""What is installed, and what importing it costs."""
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    out = run(
+        "import sys, json, dlgn_tf;"
+        "print(json.dumps(sorted(m.partition('.')[0] for m in sys.modules)))"
+    )
+    heavy = {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "absl"}
+    assert not heavy & set(json.loads(out))
+
+
+def test_only_the_package_is_installed():
+    """Not flags/, tools/ and tests/."""
+    try:
+        distribution = importlib.metadata.distribution("dlgn_tf")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("runs on a checkout that is not installed")
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        pytest.skip("an editable installation points at the checkout")
+    top = {str(file).partition("/")[0] for file in distribution.files}
+    expected = {"dlgn_tf", f"dlgn_tf-{distribution.version}.dist-info"}
+    assert top == expected
+
+
+def test_version_is_that_of_the_metadata():
+    try:
+        version = importlib.metadata.version("dlgn_tf")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("runs on a checkout that is not installed")
+    import dlgn_tf
+
+    assert dlgn_tf.__version__ == version
