@@ -8,6 +8,7 @@ read flags.
 import dataclasses
 import math
 import os
+import re
 
 from absl import flags
 
@@ -605,12 +606,8 @@ def _devices(values):
 
 
 def _checkpoint_every(text):
-    number = text.removesuffix("m")
-    try:
-        valid = float(number) > 0 and (text.endswith("m") or int(number))
-    except ValueError:
-        valid = False
-    if not valid:
+    steps_or_minutes = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)m", text)
+    if not steps_or_minutes or float(text.removesuffix("m")) == 0:
         raise UserError(
             "Invalid --checkpoint_every. Expected steps, such as 500, or "
             f"minutes, such as 10m. Received: {text}"

@@ -354,10 +354,23 @@ SMALL = ("--dataset=digits",)
         ("--dataset=digits", "--train_examples=1438"),
         # Counter-based generators take 64 bits.
         ("--seed=18446744073709551616",),
+        ("--xla", "--strategy=mirrored"),
+        ("--xla", "--deterministic"),
+        ("--strategy=multi_worker",),
+        ("--checkpoint_every=",),
+        ("--checkpoint_every=0",),
+        ("--checkpoint_every=-5",),
+        # `str.isdigit`, which decides where the loop stops, knows no sign.
+        ("--checkpoint_every=+5",),
+        ("--checkpoint_every=2.5",),
+        ("--checkpoint_every=0m",),
+        ("--checkpoint_every=nanm",),
+        ("--checkpoint_every=10s",),
     ],
     ids=" ".join,
 )
-def test_what_cannot_work(arguments):
+def test_what_cannot_work(arguments, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(UserError) as error:
         resolve(*arguments)
     text = str(error.value)
@@ -434,6 +447,9 @@ def test_flags_give_the_config_again(model, tmp_path):
         ("--epochs=0.37", "--train_examples=991", "--batch_size=7"),
         ("--normalization=dataset", "--augmentation=crop"),
         ("--strategy=mirrored", "--steps_per_loop=3", "--log_every=7"),
+        ("--xla", "--checkpoint_every=2.5m", "--batch_norm=local"),
+        ("--deterministic", "--mixed_precision=mixed_bfloat16"),
+        ("--npz=a b.npz", "--checkpoint_every=500"),
         ("--eval_every=11", "--eval_batch_size=13", "--keep_checkpoints=17"),
     ],
     ids=" ".join,
