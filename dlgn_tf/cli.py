@@ -1,7 +1,10 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
+import importlib
 import os
+import signal
 import sys
+import tempfile
 
 from absl import app
 from absl import flags
@@ -9,7 +12,7 @@ from absl import logging
 
 from dlgn_tf.errors import UserError
 
-_HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort")
+_HELP = ("-h", "--help", "--helpshort", "--helpfull")
 
 
 def run(main, name, usage, check=None):
@@ -30,7 +33,8 @@ def run(main, name, usage, check=None):
     logging.set_verbosity(logging.WARNING)
 
     def parse(argv):
-        if any(argument in _HELP for argument in argv[1:]):
+        words = [argument.partition("=")[0] for argument in argv[1:]]
+        if any(word in _HELP or f"-{word}" in _HELP for word in words):
             print(f"{usage}\n\n{_flags_help()}")
             sys.exit(0)
         try:
@@ -50,8 +54,32 @@ def run(main, name, usage, check=None):
             return function()
         except UserError as error:
             fail(name, error)
+        except KeyboardInterrupt:
+            print(f"{name}: interrupted, nothing to save", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
 
     app.run(lambda _: guarded(main), flags_parser=parse)
+
+
+def import_keras():
+    """Imports Keras and its backend without what they print at start-up.
+
+    TensorFlow's native code writes a handful of lines before its log level
+    counts; they would stand before every message. They are shown if the import
+    fails.
+    """
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except BaseException:
+            held.seek(0)
+            os.write(standard_error, held.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
 
 
 def fail(name, error):

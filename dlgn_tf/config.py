@@ -6,6 +6,7 @@ read flags.
 """
 
 import dataclasses
+import json
 import math
 import os
 import re
@@ -15,7 +16,7 @@ from absl import flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.recipes import RECIPES
+from dlgn_tf.recipes import recipe_for
 
 NORMALIZATIONS = ("dataset", "unit")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
@@ -101,6 +102,11 @@ class Config:
         given = {name: getattr(self, name) for name in ARCHITECTURE_FLAGS}
         return {k: v for k, v in given.items() if v is not None}
 
+    def recipe(self):
+        """The recipe whose values the defaults are."""
+        architecture, _ = registry.parse(self.model)
+        return recipe_for(architecture.recipe, self.optimizer)
+
     def to_flags(self):
         """The flags, one a line, that give this very `Config` again."""
         lines = []
@@ -176,14 +182,15 @@ def _define_model_flags(values):
     flags.DEFINE_float(
         "gate_beta",
         None,
-        "Steepness of the soft gate. Default: 10 (assumed; 4 is the other "
-        "value in use).",
+        "Steepness of the soft gate. Default: 4 for fc, gconv, vconv; 10 "
+        "otherwise (assumed; 4 is the other value in use).",
         flag_values=values,
     )
     flags.DEFINE_float(
         "gate_epsilon",
         None,
-        "The soft gate is multiplied by 1 + this. Default: 0.",
+        "The soft gate is multiplied by 1 + this. Default: 0.1 for fc, gconv, "
+        "vconv; 0 otherwise (assumed).",
         0.0,
         flag_values=values,
     )
@@ -375,11 +382,23 @@ def _define_loop_flags(values):
             "about a second.",
         ),
         ("log_every", 100, "Steps between two points of the training curves."),
-        ("eval_every", 2000, "Steps between evaluations, each a checkpoint."),
+        (
+            "eval_every",
+            None,
+            "Steps between evaluations, each a checkpoint. Default: 2000, or "
+            "one pass where the recipe counts passes.",
+        ),
         ("eval_batch_size", 500, "Images a step in evaluation."),
-        ("keep_checkpoints", 3, "How many checkpoints are kept."),
     ):
         flags.DEFINE_integer(name, default, meaning, 1, flag_values=values)
+    flags.DEFINE_integer(
+        "keep_checkpoints",
+        3,
+        "How many checkpoints are kept; the one before must stay until the "
+        "newest is whole.",
+        2,
+        flag_values=values,
+    )
 
 
 def read_flags(path):
@@ -418,7 +437,7 @@ def resolve(values):
     _check_finite(values)
     architecture, family = registry.parse(values.model)
     dataset = catalog.get(values.dataset)
-    recipe = RECIPES[architecture.recipe]
+    recipe = recipe_for(architecture.recipe, values.optimizer)
     architecture.check_image_shape(dataset.image_shape)
     batch_size = values.batch_size or recipe.batch_size
     train_examples = _train_examples(values, dataset)
@@ -431,7 +450,7 @@ def resolve(values):
         npz=values.npz,
         train_examples=train_examples,
         **_architecture(values, architecture),
-        **_gate(values, family),
+        **_gate(values, architecture, family),
         normalization=values.normalization
         or ("dataset" if recipe.normalize else "unit"),
         augmentation=values.augmentation
@@ -445,7 +464,8 @@ def resolve(values):
         deterministic=values.deterministic,
         steps_per_loop=values.steps_per_loop,
         log_every=values.log_every,
-        eval_every=values.eval_every,
+        eval_every=values.eval_every
+        or (2000 if recipe.train_steps else -(-train_examples // batch_size)),
         eval_batch_size=values.eval_batch_size,
         checkpoint_every=_checkpoint_every(values.checkpoint_every),
         keep_checkpoints=values.keep_checkpoints,
@@ -490,7 +510,7 @@ def _architecture(values, architecture):
     }
 
 
-def _gate(values, family):
+def _gate(values, architecture, family):
     given = {name: values[name].value for name in GATE_FLAGS}
     if family == "dnn":
         _refuse(given, "a ReLU network (family dnn), which gates itself")
@@ -500,7 +520,11 @@ def _gate(values, family):
         _refuse(soft, "a hard gate")
         defaults = {"gate_beta": None, "gate_epsilon": None}
     else:
-        defaults = {"gate": "soft", "gate_beta": 10.0, "gate_epsilon": 0.0}
+        defaults = {
+            "gate": "soft",
+            "gate_beta": architecture.gate_beta,
+            "gate_epsilon": architecture.gate_epsilon,
+        }
         if given["gate_beta"] is not None and not given["gate_beta"] > 0:
             raise UserError(
                 "Invalid --gate_beta. Expected a number > 0. "
@@ -591,18 +615,27 @@ def _devices(values):
                 f"--{name} cannot work with {why}. Expected one of the two. "
                 "Received: both"
             )
-    if values.strategy == "multi_worker" and not os.environ.get("TF_CONFIG"):
-        raise UserError(
-            "--strategy=multi_worker needs the environment variable TF_CONFIG. "
-            "Expected the JSON that names the machines (see BUILD.md). "
-            "Received: none"
-        )
+    if values.strategy == "multi_worker":
+        _check_tf_config(os.environ.get("TF_CONFIG", ""))
     return {
         "strategy": values.strategy,
         "batch_norm": values.batch_norm,
         "mixed_precision": values.mixed_precision,
         "xla": values.xla,
     }
+
+
+def _check_tf_config(text):
+    try:
+        parsed = json.loads(text)
+        task = parsed["task"]
+        parsed["cluster"][task["type"]][int(task["index"])]
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise UserError(
+            "--strategy=multi_worker needs the environment variable TF_CONFIG. "
+            "Expected the JSON that names the machines and this one's task "
+            f"(see BUILD.md). Received: {text or 'none'}"
+        ) from None
 
 
 def _checkpoint_every(text):

@@ -45,6 +45,7 @@ def main():
     if values.output:
         _check_output(values.output)
 
+    cli.import_keras()
     result = evaluate(values.run_dir, data_dir, values.eval_batch_size)
     print(
         f"{result['model']} at step {result['step']}: test accuracy "
@@ -102,7 +103,7 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
         "model": config.model,
         "dataset": config.dataset,
         "step": step,
-        "test_accuracy": 1.0 - totals.error_rate,
+        "test_accuracy": totals.accuracy,
         "errors": int(totals.errors),
         "test_images": totals.images,
         "test_classification_loss": totals.mean_classification_loss,

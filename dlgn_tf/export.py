@@ -41,6 +41,7 @@ def main():
     RunDirectory(values.run_dir).read_config()
     check_export_dir(values.export_dir)
 
+    cli.import_keras()
     from dlgn_tf.training import runs
 
     model, config, step = runs.load_run(values.run_dir)

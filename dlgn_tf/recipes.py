@@ -55,31 +55,65 @@ def _lineage(source, l2):
     )
 
 
-def _adam(source, learning_rate, epochs):
+def _constant(source, optimizer, learning_rate, epochs, momentum=0.9):
     return Recipe(
         source=source,
-        optimizer="adam",
+        optimizer=optimizer,
         learning_rates=(learning_rate,),
         batch_size=32,
         epochs=epochs,
+        momentum=momentum,
     )
 
 
 RECIPES = {
     # Keras' L2 adds l2 * sum(w^2), so 1e-4 is a weight decay of 2e-4.
-    "resnet": _lineage("lineage resnets-in-tensorflow2", l2=1e-4),
-    "vgg": _lineage("lineage resnets-in-tensorflow2", l2=2.5e-4),
+    "resnet": _lineage("resnets-in-tensorflow2, ResNet", l2=1e-4),
+    "vgg": _lineage("resnets-in-tensorflow2, VGG", l2=2.5e-4),
     "wrn": dataclasses.replace(
-        _lineage("lineage resnets-in-tensorflow2, Wide ResNet", l2=2.5e-4),
+        _lineage("resnets-in-tensorflow2, Wide ResNet", l2=2.5e-4),
         learning_rates=(0.1, 0.02, 0.004, 0.0008),
         boundaries=(24_000, 48_000, 64_000),
         train_steps=80_000,
         nesterov=True,
     ),
-    # The optimiser is the paper's; learning rate and epochs are assumed.
-    "c4gap": _adam("DLGN paper, Table I", 3e-4, epochs=50),
-    "c1gap": _adam("DLGN paper, Table III", 1e-3, epochs=200),
-    "fc": _adam("NPK paper, FC with Adam", 1e-4, epochs=100),
-    "gconv": _adam("NPK paper, GCONV with Adam", 3e-4, epochs=200),
-    "vconv": _adam("NPK paper, VCONV with Adam", 3e-4, epochs=80),
+    "c4gap": _constant(
+        "DLGN paper, Table I (learning rate and epochs assumed)",
+        "adam",
+        3e-4,
+        epochs=50,
+    ),
+    "c1gap": _constant(
+        "DLGN paper, Table III (learning rate assumed)",
+        "adam",
+        1e-3,
+        epochs=200,
+    ),
+    "fc": _constant("NPK paper, FC with Adam", "adam", 1e-4, epochs=100),
+    "gconv": _constant("NPK paper, GCONV with Adam", "adam", 3e-4, epochs=200),
+    "vconv": _constant("NPK paper, VCONV with Adam", "adam", 3e-4, epochs=80),
 }
+
+# What was published with the other optimiser, by recipe.
+OTHER_OPTIMIZER = {
+    "fc": _constant("NPK paper, FC with SGD", "sgd", 1e-2, 300, momentum=0.0),
+    "gconv": _constant(
+        "NPK paper, GCONV with SGD", "sgd", 1e-1, 100, momentum=0.0
+    ),
+    "vconv": _constant(
+        "NPK paper, VCONV with SGD", "sgd", 1e-2, 80, momentum=0.0
+    ),
+}
+
+
+def recipe_for(name, optimizer=None):
+    """The recipe of an architecture, for an optimiser if one is asked for.
+
+    Args:
+        name: Key of `RECIPES`.
+        optimizer: `"sgd"`, `"adam"` or None.
+    """
+    recipe = RECIPES[name]
+    if optimizer in (None, recipe.optimizer):
+        return recipe
+    return OTHER_OPTIMIZER.get(name, recipe)

@@ -20,7 +20,8 @@ Flags after --flagfile win over those in it."""
 
 
 def check():
-    config_lib.resolve(flags.FLAGS)
+    if not flags.FLAGS.list_models:
+        config_lib.resolve(flags.FLAGS)
 
 
 def main():
@@ -38,6 +39,7 @@ def main():
             config.dataset, config.data_dir, config.download
         )
 
+    cli.import_keras()
     from dlgn_tf.training import loop
 
     try:

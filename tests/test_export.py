@@ -40,6 +40,8 @@ RUNS = {
     ),
     "dlgn_sf": (
         "--model=vconv_dlgn_sf",
+        "--gate_beta=10",
+        "--gate_epsilon=0",
         "--depth=2",
         "--width=4",
         "--head_width=6",

@@ -8,6 +8,7 @@ set, and are decoded by Pillow when they are loaded; CIFAR-10 then takes 58 MB
 instead of 184. Decoders of JPEG differ by a few grey levels.
 """
 
+import pathlib
 import sys
 
 from absl import flags
@@ -17,6 +18,7 @@ from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
 
 flags.DEFINE_string("dataset", "cifar10", "Name of the data set.")
 flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
@@ -30,6 +32,8 @@ def main():
         raise UserError(
             f"Expected --output=FILE.npz. Received: --output={values.output}"
         )
+    folder = pathlib.Path(values.output).absolute().parent
+    files.check_writable(folder, "output")
     catalog.check_available(values.dataset, values.data_dir)
     if values.encoded:
         splits = _encoded(values.dataset, values.data_dir)
@@ -39,7 +43,9 @@ def main():
             "train": (train.labels, train.images),
             "test": (test.labels, test.images),
         }
-    npz.write(values.output, splits)
+    with files.write_errors(values.output):
+        folder.mkdir(parents=True, exist_ok=True)
+        npz.write(values.output, splits)
     print(f"{values.output}: {', '.join(_sizes(splits))}")
 
 

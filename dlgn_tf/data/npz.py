@@ -20,6 +20,18 @@ import numpy as np
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 
+# Of zip files, arrays and images that are damaged. Pillow calls a chunk of a
+# PNG that it cannot read a SyntaxError.
+_READ_ERRORS = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    zipfile.BadZipFile,
+)
+
 
 def write(path, splits):
     """Writes a data set.
@@ -58,12 +70,13 @@ def read(path, info, counts):
         UserError: if the file cannot be read or does not fit.
     """
     try:
-        with np.load(path) as arrays:
+        # np.load takes other kinds of files too.
+        with zipfile.ZipFile(path), np.load(path) as arrays:
             return tuple(
                 _read_split(arrays, split, info, counts[split])
                 for split in ("train", "test")
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _READ_ERRORS as error:
         raise UserError(
             f"Cannot read {info.name}. Expected an .npz that "
             f"tools/prepare_data.py wrote. Received: {path}, "
@@ -76,10 +89,12 @@ def _read_split(arrays, split, info, count):
     if f"{split}_images" in arrays:
         images = arrays[f"{split}_images"][:count]
     else:
-        ends = arrays[f"{split}_ends"][: len(labels)]
+        ends = arrays[f"{split}_ends"][:count]
         images = _decode(arrays[f"{split}_encoded"], ends, info)
     if images.shape[1:] != info.image_shape or images.dtype != np.uint8:
         raise ValueError(f"images {images.dtype}{images.shape[1:]}")
+    if labels.shape != (len(images),) or not len(images):
+        raise ValueError(f"{len(images)} images and labels {labels.shape}")
     if count is not None and len(labels) < count:
         raise ValueError(f"{len(labels)} {split} images instead of {count}")
     return ImageSet(images, labels)
@@ -89,14 +104,17 @@ def _decode(encoded, ends, info):
     """Decodes many small files with Pillow, on all cores."""
     from PIL import Image
 
-    images = np.empty((len(ends), *info.image_shape), np.uint8)
+    shape = height, width, channels = info.image_shape
+    images = np.empty((len(ends), *shape), np.uint8)
     begins = np.concatenate([[0], ends[:-1]])
-    mode = "L" if info.image_shape[-1] == 1 else "RGB"
+    mode = "L" if channels == 1 else "RGB"
 
     def decode(index):
         file = io.BytesIO(encoded[begins[index] : ends[index]].tobytes())
-        pixels = np.asarray(Image.open(file).convert(mode))
-        images[index] = pixels.reshape(info.image_shape)
+        image = Image.open(file)
+        if image.size != (width, height):
+            raise ValueError(f"an image of {image.size} pixels")
+        images[index] = np.asarray(image.convert(mode)).reshape(shape)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         # The list passes on what went wrong in a thread.

@@ -14,9 +14,9 @@ class Gate(keras.layers.Layer):
     into the network that made `q`. A hard gate is `1 if q > 0 else 0`, with no
     gradient; a unit whose pre-activation is exactly 0 is off.
 
-    Source: specs of the DLGN paper (arXiv 2110.03403), section 2; the factor
-    1 + epsilon is that of its predecessor (arXiv 2006.10529), which uses
-    `beta=4, epsilon=0.1`. The value `beta=10` is assumed, not printed there.
+    Source: the DLGN paper (arXiv 2110.03403), section 3; the factor 1 + epsilon
+    is that of its predecessor (arXiv 2006.10529), which uses
+    `beta=4, epsilon=0.1`. The value `beta=10` is assumed.
 
     Example:
 

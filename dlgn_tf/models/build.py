@@ -53,8 +53,8 @@ def create_model(
         std: Float or sequence, see `PixelNormalization`.
         gate: `"soft"` or `"hard"`, see `Gate`. Hard gates pass no gradient,
             so the gating network is then frozen. Defaults to `"soft"`.
-        beta: Float, see `Gate`. Defaults to `10.0`.
-        epsilon: Float, see `Gate`. Defaults to `0.0`.
+        beta: Float, see `Gate`. Defaults to the architecture's.
+        epsilon: Float, see `Gate`. Defaults to the architecture's.
         value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
             `"ones"` for dlgn_sf (assumed; the paper does not say) and to
             `"image"` otherwise.
@@ -85,7 +85,11 @@ def create_model(
             network = apply(site, "network")
             return ReLUNetwork(network, normalization, site.names, name=name)
         gating_network, value_network, names = _two_networks(apply, family)
-        gate_layer = Gate(**gates, name="gate")
+        published = {
+            "beta": architecture.gate_beta,
+            "epsilon": architecture.gate_epsilon,
+        }
+        gate_layer = Gate(**{**published, **gates}, name="gate")
         gating_network.trainable = gate_layer.kind == "soft"
         return GatedNetwork(
             gating_network,

@@ -55,7 +55,7 @@ class ImageClassifier(keras.Model):
         return {
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
-            "normalization": _serialize(self.normalization),
+            "normalization": serialize(self.normalization),
             "site_names": list(self.site_names),
         }
 
@@ -82,5 +82,5 @@ def listed(outputs):
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
-def _serialize(layer):
+def serialize(layer):
     return keras.saving.serialize_keras_object(layer)

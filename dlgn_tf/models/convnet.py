@@ -20,7 +20,7 @@ def conv_gap(x, site, classes, depth=4, width=128, kernel_size=3):
         classes: Integer. Number of logits.
         depth: Integer >= 1. Number of convolutions.
         width: Integer. Filters of each.
-        kernel_size: Odd integer. Side of each filter.
+        kernel_size: Integer. Side of each filter.
 
     Returns:
         Keras tensor `(batch, classes)`.
@@ -34,14 +34,15 @@ def gconv(x, site, classes, depth=4, width=64, head_width=256):
     """GCONV: convolutions, global average pooling, two dense layers, dense.
 
     Source: the "CNN-GAP" of the neural path kernel paper (arXiv 2006.10529).
-    The second half of the convolutions has twice the filters of the first; the
-    hidden dense layers carry gates of their own.
+    The second half of the convolutions (the larger one of an odd number) has
+    twice the filters of the first; the hidden dense layers carry gates of their
+    own.
 
     Args:
         x: Keras tensor `(batch, height, width, channels)`.
         site: Gate site, see `dlgn_tf.models.sites`.
         classes: Integer. Number of logits.
-        depth: Even integer. Number of convolutions.
+        depth: Integer. Number of convolutions.
         width: Integer. Filters in the first half.
         head_width: Integer. Units of the two hidden dense layers.
 
@@ -54,7 +55,10 @@ def gconv(x, site, classes, depth=4, width=64, head_width=256):
 
 
 def vconv(x, site, classes, depth=4, width=64, head_width=256):
-    """VCONV: as `gconv`, with the image flattened where that one pools."""
+    """VCONV: as `gconv`, flattening where that one pools; see there.
+
+    Source: the neural path kernel paper (arXiv 2006.10529).
+    """
     h = _gated_convolutions(x, site, _doubling(depth, width))
     h = layers.Flatten(name="flatten")(h)
     return _dense_head(h, site, classes, head_width)

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import _serialize
 from dlgn_tf.models.classifier import listed
+from dlgn_tf.models.classifier import serialize
 
 VALUE_INPUTS = ("image", "ones")
 
@@ -90,9 +90,9 @@ class GatedNetwork(ImageClassifier):
 
     def get_config(self):
         config = {
-            "gating_network": _serialize(self.gating_network),
-            "value_network": _serialize(self.value_network),
-            "gate": _serialize(self.gate),
+            "gating_network": serialize(self.gating_network),
+            "value_network": serialize(self.value_network),
+            "gate": serialize(self.gate),
             "value_input": self.value_input,
         }
         return {**super().get_config(), **config}

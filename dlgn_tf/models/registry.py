@@ -7,6 +7,7 @@ family.
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import depths
@@ -40,6 +41,10 @@ class Architecture:
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf).
         minimum_side: Smallest height and width of an image.
+        check_depth: Function of the builder's arguments that raises a
+            `UserError` if no such depth exists.
+        gate_beta: Steepness of the soft gate, as published.
+        gate_epsilon: The soft gate is multiplied by 1 + this, as published.
     """
 
     name: str
@@ -51,6 +56,10 @@ class Architecture:
     parameters: tuple[int, int, int]
     fixed: dict = dataclasses.field(default_factory=dict)
     minimum_side: int = 1
+    check_depth: Callable = lambda arguments: None
+    # Assumed for all but the networks of the neural path kernel paper.
+    gate_beta: float = 10.0
+    gate_epsilon: float = 0.0
 
     def parameter_count(self, family):
         """Parameters in a family, for the published options."""
@@ -71,14 +80,7 @@ class Architecture:
         for option, value in given.items():
             self._check_option(option, value)
         arguments = {**self.fixed, **self.options, **given}
-        if "vgg" in self.builder:
-            depths.vgg_groups(arguments["depth"])
-        if "resnet" in self.builder:
-            depths.resnet_blocks(
-                arguments["depth"],
-                arguments["block"],
-                arguments.get("widen", 1),
-            )
+        self.check_depth(arguments)
         return arguments
 
     def _check_option(self, option, value):
@@ -114,6 +116,20 @@ class Architecture:
             )
 
 
+# The soft gate of the neural path kernel paper: 1.1 sigmoid(4 q).
+_NPK_GATE = {"gate_beta": 4.0, "gate_epsilon": 0.1}
+
+
+def _check_vgg_depth(arguments):
+    depths.vgg_groups(arguments["depth"])
+
+
+def _check_resnet_depth(arguments):
+    depths.resnet_blocks(
+        arguments["depth"], arguments["block"], arguments.get("widen", 1)
+    )
+
+
 def _conv(name, description, function, gate_sites, parameters, **options):
     return Architecture(
         name=name,
@@ -123,6 +139,7 @@ def _conv(name, description, function, gate_sites, parameters, **options):
         recipe=name,
         gate_sites=gate_sites,
         parameters=parameters,
+        **(_NPK_GATE if name in ("gconv", "vconv") else {}),
     )
 
 
@@ -133,6 +150,7 @@ def _vgg(depth, gate_sites, parameters):
         builder="dlgn_tf.models.vgg:vgg",
         options={"depth": depth, "width": 64, "pooling": "average"},
         recipe="vgg",
+        check_depth=_check_vgg_depth,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=32,
@@ -156,6 +174,7 @@ def _resnet(depth, block, shortcut, gate_sites, parameters):
             "activate_shortcuts": "each_group" if bottleneck else "first_block"
         },
         recipe="resnet",
+        check_depth=_check_resnet_depth,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,
@@ -174,6 +193,7 @@ def _wrn(depth, widen, gate_sites, parameters):
             "activate_shortcuts": "each_group",
         },
         recipe="wrn",
+        check_depth=_check_resnet_depth,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,
@@ -189,6 +209,7 @@ ARCHITECTURES = {
             builder="dlgn_tf.models.fc:fc",
             options={"depth": 6, "width": 128},
             recipe="fc",
+            **_NPK_GATE,
             gate_sites=5,
             parameters=(460_682, 920_074, 2_427_402),
         ),

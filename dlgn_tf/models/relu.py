@@ -6,7 +6,7 @@ import keras
 
 from dlgn_tf.layers import Gate
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import _serialize
+from dlgn_tf.models.classifier import serialize
 from dlgn_tf.models.sites import relu_layer
 
 
@@ -50,4 +50,4 @@ class ReLUNetwork(ImageClassifier):
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):
-        return {**super().get_config(), "network": _serialize(self.network)}
+        return {**super().get_config(), "network": serialize(self.network)}

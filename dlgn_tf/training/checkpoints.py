@@ -31,6 +31,11 @@ class Checkpoints:
         """Whether there is anything in the directory."""
         return self.directory.is_dir() and any(self.directory.iterdir())
 
+    def never_finished(self):
+        """Whether there is at most a first checkpoint that was cut short."""
+        finished = any(self.directory.glob("ckpt-*.json"))
+        return not finished and len(self._steps()) <= 1
+
     def save(self, step, state, write):
         """Writes the checkpoint of a step.
 
@@ -82,7 +87,7 @@ class Checkpoints:
         if steps or self.exist():
             raise UserError(
                 f"Expected a whole checkpoint in {self.directory}. Received: "
-                f"{len(steps)}, all damaged; nothing was deleted. Another "
+                f"{_count(steps)}; nothing was deleted. Another "
                 "--run_dir starts anew"
             )
         return None
@@ -127,3 +132,7 @@ class Checkpoints:
 
     def _manifest(self, step):
         return self.directory / f"ckpt-{step}.json"
+
+
+def _count(steps):
+    return f"{len(steps)}, all damaged" if steps else "files of no checkpoint"

@@ -85,7 +85,8 @@ class _Run:
         """Trains up to `train_steps`; returns the last evaluation."""
         if self.records:
             self._introduce()
-        if self.step < self.config.train_steps:
+        finished = self.step >= self.config.train_steps
+        if not finished:
             if self.records:
                 sample, _ = self.sampler.batch_at(self.step)
                 self.records.begin(sample[:_SAMPLE_IMAGES])
@@ -97,7 +98,8 @@ class _Run:
         if self.records.last is None:
             self.records.begin(None)
             self._evaluate()
-        self.records.save_model()
+        if not finished or not self.records.model_is_saved():
+            self.records.save_model()
         return self.records.last
 
     def _introduce(self):
@@ -108,12 +110,13 @@ class _Run:
             f"{config.dataset}: {len(self.train_images):,} training images, "
             f"{len(self.test_images):,} test images\n"
             f"{self.engine.description}, batch {config.batch_size}\n"
+            f"defaults as in: {config.recipe().source}\n"
             f"run directory {config.run_dir}"
         )
         if self.step >= config.train_steps:
             print(
-                f"already at step {self.step} of {config.train_steps}: "
-                "nothing to train"
+                f"already at step {self.step}, --train_steps is "
+                f"{config.train_steps}: nothing to train"
             )
         elif self.step:
             print(f"continuing at step {self.step}")
@@ -183,7 +186,7 @@ class _Run:
             probe = self.test_images.images[:_PROBE_IMAGES]
             self.records.evaluation(totals, probe)
             print(
-                f"step {self.step}: test accuracy {1 - totals.error_rate:.2%} "
+                f"step {self.step}: test accuracy {totals.accuracy:.2%} "
                 f"({totals.errors:.0f} errors in {totals.images:,} images)"
             )
 
@@ -229,7 +232,7 @@ class _Pace:
         yield
         if not self._fixed:
             in_a_second = count / (time.perf_counter() - began)
-            self.steps = max(1, min(round(in_a_second), 2 * count))
+            self.steps = max(1, min(round(in_a_second), 2 * self.steps))
 
 
 class _Watch:

@@ -38,10 +38,11 @@ class Records:
 
     def restore(self):
         """Puts the engine and the loop where the newest checkpoint was."""
-        newest = self._checkpoints.newest_good()
-        if newest is None:
+        if self._checkpoints.never_finished():
+            if self._checkpoints.exist():
+                print("the first checkpoint was not finished: starting anew")
             return
-        prefix, self._saved_step, state = newest
+        prefix, self._saved_step, state = self._checkpoints.newest_good()
         self._engine.restore(prefix)
         self.totals = Totals(**state["totals"])
         self.best_accuracy = state["best_accuracy"]
@@ -49,6 +50,7 @@ class Records:
     def begin(self, sample_images):
         """Starts writing: what lies beyond the checkpoint is forgotten."""
         step = self._engine.step
+        changed = not self._directory.holds_flags(self._config)
         self._directory.write_flags(self._config)
         self._directory.drop_metrics_after(step)
         with files.write_errors(self._directory.path):
@@ -56,7 +58,8 @@ class Records:
                 self._directory.path,
                 after=step if self._saved_step >= 0 else -1,
             )
-            if step == 0:
+            # A run that merely goes on says nothing twice.
+            if changed or self._saved_step < 0:
                 self._summaries.describe(self._config, sample_images, step)
 
     def training_point(self, images_per_second):
@@ -72,7 +75,7 @@ class Records:
 
     def evaluation(self, totals, probe_images):
         """A point of the test curves and a line of metrics.jsonl."""
-        step, accuracy = self._engine.step, 1.0 - totals.error_rate
+        step, accuracy = self._engine.step, totals.accuracy
         self.best_accuracy = max(self.best_accuracy, accuracy)
         with files.write_errors(self._directory.path):
             self._summaries.evaluation(totals, step)
@@ -117,6 +120,9 @@ class Records:
         return self._engine.save(
             self._directory.checkpoints, step, self._config.keep_checkpoints
         )
+
+    def model_is_saved(self):
+        return self._directory.model.exists()
 
     def save_model(self):
         """Writes model.keras."""

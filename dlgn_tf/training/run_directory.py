@@ -116,6 +116,12 @@ class RunDirectory:
             with self.locked():
                 pass
 
+    def holds_flags(self, config):
+        """Whether flags.txt is there and gives this very `Config`."""
+        if not self.flags.exists():
+            return False
+        return self.flags.read_text() == config.to_flags()
+
     def write_flags(self, config):
         """Writes flags.txt."""
         with files.write_errors(self.flags):
@@ -130,11 +136,20 @@ class RunDirectory:
         """Lines of metrics.jsonl as a list of dicts.
 
         A last line that a kill cut short is passed over.
+
+        Raises:
+            UserError: if another line is damaged.
         """
         if not self.metrics.exists():
             return []
-        whole = self.metrics.read_text().split("\n")[:-1]
-        return [json.loads(line) for line in whole]
+        try:
+            whole = self.metrics.read_text().split("\n")[:-1]
+            return [json.loads(line) for line in whole]
+        except ValueError as error:
+            raise UserError(
+                f"Expected a line of JSON an evaluation in {self.metrics}. "
+                f"Received: one that is damaged, {error}; mend or delete it"
+            ) from error
 
     def drop_metrics_after(self, step):
         """Forgets evaluations that lie beyond the checkpoint gone back to."""

@@ -1,8 +1,20 @@
 """Where a run computes: one device, all of them, or several machines."""
 
+import contextlib
+import re
+
 import tensorflow as tf
 
 from dlgn_tf.data.batches import Share
+from dlgn_tf.errors import UserError
+
+# What collective operations raise where a process is gone.
+_LOST_PEER_ERRORS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
 
 
 def create_strategy(name):
@@ -64,7 +76,39 @@ def describe(strategy):
     replicas = strategy.num_replicas_in_sync
     phrase = f"{replicas} replica{'s' if replicas > 1 else ''} on {kind}"
     if is_multi_worker(strategy):
-        spec = strategy.cluster_resolver.cluster_spec()
-        workers = sum(spec.num_tasks(job) for job in spec.jobs)
-        phrase += f" in {workers} processes"
+        phrase += f" in {_worker_count(strategy)} processes"
     return phrase
+
+
+def _worker_count(strategy):
+    spec = strategy.cluster_resolver.cluster_spec()
+    return sum(spec.num_tasks(job) for job in spec.jobs)
+
+
+@contextlib.contextmanager
+def answering(strategy):
+    """Turns the errors that a lost process raises here into a `UserError`.
+
+    Args:
+        strategy: `tf.distribute.Strategy`; does nothing in a single process.
+    """
+    try:
+        yield
+    except _LOST_PEER_ERRORS as error:
+        if not is_multi_worker(strategy):
+            raise
+        raise UserError(
+            f"Expected all {_worker_count(strategy)} workers to answer. "
+            f"Received: {_reason(error)}; start all of them again to go on "
+            "from the last checkpoint"
+        ) from error
+
+
+def _reason(error):
+    """Who is gone and why, out of many lines with a traceback."""
+    lines = [line.strip() for line in error.message.splitlines()]
+    why = [line for line in lines if line.startswith("Collective ops")]
+    who = re.search(r"/job:(\w+)/replica:\d+/task:(\d+)", error.message)
+    what = (why or lines or [""])[0][:160].rstrip(" :")
+    reason = f"{type(error).__name__}: {what}"
+    return f"{reason} (from {who[1]} {who[2]})" if who else reason

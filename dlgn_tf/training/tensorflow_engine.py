@@ -67,7 +67,13 @@ class TensorFlowEngine:
         )
 
     def train(self, count, totals):
-        after = self._train_steps(self._iterator, count, totals)
+        with strategies.answering(self.strategy):
+            after = self._train_steps(self._iterator, count, totals)
+            if strategies.is_multi_worker(self.strategy):
+                # Here all processes meet; the chief saves alone. The mean of
+                # moving averages is the moving average of the means, so it
+                # does not matter when.
+                self._average_local_statistics()
         self._clock.assign_add(after.steps - totals.steps)
         return after
 
@@ -76,9 +82,10 @@ class TensorFlowEngine:
             share = strategies.share(context)
             return batches.test_dataset(image_set, batch_size, share)
 
-        self._average_local_statistics()
-        dataset = self.strategy.distribute_datasets_from_function(pipeline)
-        return self._evaluation(dataset, len(image_set), on_batch)
+        with strategies.answering(self.strategy):
+            self._average_local_statistics()
+            dataset = self.strategy.distribute_datasets_from_function(pipeline)
+            return self._evaluation(dataset, len(image_set), on_batch)
 
     def learning_rate(self):
         return optimizers.learning_rate_at(self.optimizer, self.step)
@@ -111,7 +118,8 @@ class TensorFlowEngine:
         }
 
     def save(self, directory, step, keep):
-        self._average_local_statistics()
+        if not strategies.is_multi_worker(self.strategy):
+            self._average_local_statistics()
         return self._manager(directory, keep).save(checkpoint_number=step)
 
     @functools.lru_cache(1)  # noqa: B019, one manager a run
@@ -131,9 +139,7 @@ class TensorFlowEngine:
         )
 
     def restore(self, prefix):
-        with engine.misfits(prefix):
-            status = self._checkpoint().restore(str(prefix))
-            status.assert_existing_objects_matched()
+        _restore(self._checkpoint(), prefix)
 
     def sync(self):
         """Gives all processes what the chief has restored."""
@@ -150,18 +156,24 @@ class TensorFlowEngine:
             value = tf.where(first, value, tf.zeros_like(value))
             return context.all_reduce("sum", value)
 
-        self._assign_in_replicas(variables, from_first)
+        with strategies.answering(self.strategy):
+            self._assigning(variables, from_first)()
 
     def _average_local_statistics(self):
         """Moving statistics that replicas keep apart become their mean."""
         if self._local_statistics:
-            self._assign_in_replicas(
-                [v.value for v in runs.moving_statistics(self.model)],
-                lambda context, value: context.all_reduce("mean", value),
-            )
+            self._assign_means()
 
-    def _assign_in_replicas(self, variables, function):
-        """Assigns `function(replica context, value)` to each variable."""
+    @functools.cached_property
+    def _assign_means(self):
+        # Kept, as each one is traced anew.
+        return self._assigning(
+            [v.value for v in runs.moving_statistics(self.model)],
+            lambda context, value: context.all_reduce("mean", value),
+        )
+
+    def _assigning(self, variables, function):
+        """What assigns `function(replica context, value)` to each variable."""
 
         @tf.function
         def everywhere():
@@ -173,11 +185,18 @@ class TensorFlowEngine:
                 value = variable.read_value()
                 variable.assign(function(context, value))
 
-        everywhere()
+        return everywhere
 
 
 def restore_model(prefix, model):
     """See `dlgn_tf.training.engine.restore_model`."""
+    _restore(tf.train.Checkpoint(model=model), prefix)
+
+
+def _restore(checkpoint, prefix):
+    """Restores all that `checkpoint` names; what else is there may stay."""
     with engine.misfits(prefix):
-        status = tf.train.Checkpoint(model=model).restore(str(prefix))
-        status.assert_existing_objects_matched().expect_partial()
+        status = checkpoint.restore(str(prefix))
+        # Otherwise TensorFlow lists at exit what was not asked for.
+        status.expect_partial()
+        status.assert_existing_objects_matched()

@@ -40,6 +40,10 @@ class Totals:
         return self.errors / max(self.images, 1)
 
     @property
+    def accuracy(self):
+        return (self.images - self.errors) / max(self.images, 1)
+
+    @property
     def mean_classification_loss(self):
         return self.classification_loss / max(self.images, 1)
 

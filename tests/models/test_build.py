@@ -192,8 +192,15 @@ def test_gate_is_the_given_one():
     assert isinstance(model.gate, Gate)
     found = (model.gate.kind, model.gate.beta, model.gate.epsilon)
     assert found == ("hard", 4.0, 0.1)
-    default = build("fc_dlgn").gate
-    assert (default.kind, default.beta, default.epsilon) == ("soft", 10.0, 0.0)
+    for name, beta, epsilon in (
+        ("c1gap_dlgn", 10.0, 0.0),
+        # The networks of the neural path kernel paper.
+        ("fc_dlgn", 4.0, 0.1),
+        ("gconv_dgn", 4.0, 0.1),
+    ):
+        default = build(name).gate
+        found = (default.kind, default.beta, default.epsilon)
+        assert found == ("soft", beta, epsilon)
 
 
 @pytest.mark.parametrize(

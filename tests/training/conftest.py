@@ -2,13 +2,27 @@
 
 import contextlib
 import io
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 import types
 
 import numpy as np
 import pytest
 from absl import flags
 
+import dlgn_tf
 from dlgn_tf import config as config_lib
+
+# Seconds that a process may take for anything; a busy machine takes its time.
+_PATIENCE = 240
 
 # Two of log_every and one of eval_every fall together; the schedule changes
 # its rate within the run; the batches run over the end of an epoch (step 7).
@@ -18,6 +32,8 @@ RUN_FLAGS = (
     "--depth=2",
     "--width=4",
     "--head_width=12",
+    "--gate_beta=10",
+    "--gate_epsilon=0",
     "--normalization=dataset",
     "--optimizer=sgd",
     "--learning_rates=0.1,0.05",
@@ -214,3 +230,310 @@ def expected_run():
         measured=measured,
         test_images=test_images,
     )
+
+
+# What TensorFlow prints on standard error as it starts, and nothing else.
+_START_UP = re.compile(
+    r"WARNING: All log messages before absl::InitializeLog"
+    r"|[IWE]\d{4} .*(cudart_stub|cpu_feature_guard|cuda_platform)\.cc"
+    r"|To enable the following instructions"
+)
+_PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+
+
+class TrainingProcess:
+    """`python -m dlgn_tf.train` in a process of its own.
+
+    Attributes:
+        pid: Integer.
+        returncode: Integer, or None while it runs.
+        lines: List of strings, what it has printed so far.
+
+    Args:
+        cwd: Path, where it runs.
+        flags: Strings.
+        preexec: Function that is called in it before Python starts.
+    """
+
+    def __init__(self, cwd, *flags, preexec=None):
+        self._errors = tempfile.TemporaryFile()
+        path = [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dlgn_tf.train", *flags],
+            cwd=cwd,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, path)),
+                "PYTHONUNBUFFERED": "1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            preexec_fn=preexec,
+        )
+        self.pid = self._process.pid
+        self.lines, self._ended = [], False
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def returncode(self):
+        return self._process.poll()
+
+    @property
+    def stderr(self):
+        """Lines on standard error, without TensorFlow's start-up."""
+        self._errors.seek(0)
+        text = self._errors.read().decode()
+        return [x for x in text.splitlines() if not _START_UP.match(x)]
+
+    def _read(self):
+        for line in self._process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, pattern, count=1):
+        """Waits for `count` lines that match, or the end; says which."""
+
+        def matched():
+            return sum(bool(re.match(pattern, x)) for x in self.lines) >= count
+
+        with self._changed:
+            arrived = self._changed.wait_for(
+                lambda: self._ended or matched(), _PATIENCE
+            )
+            assert arrived, (pattern, self.lines)
+            return matched()
+
+    def send(self, number):
+        self._process.send_signal(number)
+
+    def end(self):
+        """Waits for the end; returns itself."""
+        self._process.wait(_PATIENCE)
+        self._reader.join(_PATIENCE)
+        return self
+
+    def discard(self):
+        """Ends it, if it still runs."""
+        if self.returncode is None:
+            self._process.kill()
+        self.end()
+        self._errors.close()
+
+    def refused(self):
+        """The one line with which it ended; fails if there is another end."""
+        self.end()
+        stderr = self.stderr
+        assert len(stderr) == 1, (self.lines, stderr)
+        assert stderr[0].startswith("dlgn_tf.train: ")
+        assert len(stderr[0]) < 1000
+        assert self.returncode == 2
+        return stderr[0]
+
+    def succeeded(self):
+        """Fails unless it ended well; returns itself."""
+        self.end()
+        assert (self.returncode, self.stderr) == (0, []), self.lines
+        return self
+
+
+@pytest.fixture(scope="session")
+def training_process():
+    """The class `TrainingProcess`."""
+    return TrainingProcess
+
+
+@pytest.fixture
+def start_training():
+    """Starts a `TrainingProcess`; ends what a test leaves running."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(TrainingProcess(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.discard()
+
+
+def _tensors(path):
+    """All variables of the newest checkpoint: the model's, the optimiser's."""
+    import tensorflow as tf
+
+    newest = max(
+        (path / "checkpoints").glob("ckpt-*.index"),
+        key=lambda file: int(file.stem[5:]),
+    )
+    reader = tf.train.load_checkpoint(str(newest.with_suffix("")))
+    names = [
+        name
+        for name in reader.get_variable_to_shape_map()
+        # How often this process saved, and the names of all.
+        if not name.startswith(("save_counter", "_CHECKPOINTABLE"))
+    ]
+    return newest.name, {name: reader.get_tensor(name) for name in names}
+
+
+def _events(path):
+    """All points of the curves; of the speed only where it has points."""
+    from dlgn_tf.training import event_file
+
+    return [
+        (step, tag, "images_per_second" in tag or value.SerializeToString())
+        for step, tag, value in event_file.read_events(path)
+    ]
+
+
+def _assert_same_run(path, expected):
+    """Fails unless two runs left the same, bit for bit."""
+    (name, found), (name_expected, tensors) = map(_tensors, (path, expected))
+    assert name == name_expected
+    assert found.keys() == tensors.keys()
+    assert any(key.startswith("optimizer") for key in tensors)
+    for key, tensor in tensors.items():
+        assert tensor.tobytes() == found[key].tobytes(), key
+    metrics = (path / "metrics.jsonl").read_bytes()
+    assert metrics == (expected / "metrics.jsonl").read_bytes()
+    for curves in ("train", "test"):
+        points = _events(expected / curves)
+        assert len(points) > 5
+        assert _events(path / curves) == points
+
+
+@pytest.fixture(scope="session")
+def assert_same_run():
+    """A function of two run directories."""
+    return _assert_same_run
+
+
+class Continuation:
+    """A training that is ended by force or by request, and goes on.
+
+    Args:
+        folder: Path of an empty directory.
+        flags: Strings, the model and what it is trained with.
+    """
+
+    STEPS = 300
+    FLAGS = (
+        "--dataset=digits",
+        "--augmentation=flip_crop",
+        "--batch_size=32",
+        f"--train_steps={STEPS}",
+        "--log_every=7",
+        "--eval_every=50",
+        "--checkpoint_every=5",
+        "--deterministic",
+        # Relative: it is among the flags that TensorBoard shows.
+        "--run_dir=run",
+    )
+    # The first save of all, and then in any order.
+    KILLS = ("saving",)
+    KILLS += ("start",) * 2 + ("ready",) * 2 + ("line",) * 3
+    KILLS += ("evaluation",) * 2 + ("saving",) * 2
+
+    def __init__(self, folder, *flags):
+        self._folder, self._flags = folder, (*flags, *self.FLAGS)
+        self.whole = self._place("whole")
+        process = self._start(self.whole)
+        try:
+            process.succeeded()
+        finally:
+            process.discard()
+
+    def _place(self, name):
+        place = self._folder / name
+        place.mkdir()
+        return place / "run"
+
+    def _start(self, path):
+        return TrainingProcess(path.parent, *self._flags)
+
+    def killed(self, seed):
+        """Kills a run at random moments; returns path and number of kills."""
+        path, rng, kills = self._place("killed"), random.Random(seed), 0
+        moments = [self.KILLS[0], *rng.sample(self.KILLS[1:], k=10)]
+        for moment in [*moments, None]:
+            process = self._start(path)
+            try:
+                if moment:
+                    getattr(self, f"_until_{moment}")(process, path, rng)
+                    process.send(signal.SIGKILL)
+                process.end()
+                assert process.stderr == [], (moment, process.lines)
+                if process.returncode == 0:
+                    return path, kills
+                assert process.returncode == -signal.SIGKILL, moment
+                kills += 1
+            finally:
+                process.discard()
+        raise AssertionError("the last start was not killed and did not end")
+
+    def asked_to_end(self, *signals, seed):
+        """Sends signals; returns path and `(signal, process)` of each."""
+        path, rng, ended = self._place("asked"), random.Random(seed), []
+        for number in signals:
+            process = self._start(path)
+            try:
+                last = number == signals[-1]
+                until = self._until_evaluation if last else self._until_line
+                until(process, path, rng)
+                process.send(number)
+                ended.append((number, process.end(), process.stderr))
+            finally:
+                process.discard()
+        process = self._start(path)
+        try:
+            process.succeeded()
+        finally:
+            process.discard()
+        return path, ended
+
+    @staticmethod
+    def _until_start(process, path, rng):
+        """Somewhere before the first step."""
+        time.sleep(rng.uniform(0, 8))
+
+    @staticmethod
+    def _until_ready(process, path, rng):
+        """While the run is restored, the curves cut or the step traced."""
+        process.wait_for("run directory")
+        time.sleep(rng.uniform(0, 3))
+
+    @staticmethod
+    def _until_line(process, path, rng):
+        """While it trains, for the most part."""
+        process.wait_for("training: step", rng.randint(1, 5))
+        time.sleep(rng.uniform(0, 0.2))
+
+    @staticmethod
+    def _until_evaluation(process, path, rng):
+        """The first evaluation of a process takes a second."""
+        process.wait_for(r"training: step (49|98|147|196|245|294)/")
+        time.sleep(rng.uniform(0, 0.8))
+
+    @staticmethod
+    def _until_saving(process, path, rng):
+        """As soon as a checkpoint is begun and not finished."""
+        process.wait_for("run directory")
+        folder = path / "checkpoints"
+        while process.returncode is None:
+            names = os.listdir(folder) if folder.is_dir() else []
+            begun = {re.match(r"ckpt-\d+|", name)[0] for name in names}
+            if any(f"{x}.json" not in names for x in begun - {""}):
+                return
+            time.sleep(0.0003)
+
+
+@pytest.fixture(scope="session")
+def continuation():
+    """The class `Continuation`."""
+    return Continuation

@@ -251,7 +251,7 @@ def test_hard_gates_freeze_the_gating_network(
     gate, tmp_path, resolve, train, run_flags, load_model
 ):
     config = resolve(
-        *run_flags,
+        *(flag for flag in run_flags if not flag.startswith("--gate_")),
         "--model=vconv_dgn",
         f"--gate={gate}",
         "--train_steps=3",

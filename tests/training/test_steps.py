@@ -101,6 +101,7 @@ def tiny_network():
         depth=3,
         width=UNITS,
         beta=BETA,
+        epsilon=0.0,
         mean=MEAN,
         std=STD,
         seed=3,

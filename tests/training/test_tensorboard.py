@@ -243,7 +243,7 @@ def test_every_filter_is_in_the_histogram(shape):
 
 
 def test_input_images(server, resumed_run):
-    """Those of the first batch, as they are stored."""
+    """Those of the first batch of each start with other flags, as stored."""
     from dlgn_tf.data import batches
     from dlgn_tf.data import sources
 
@@ -256,7 +256,7 @@ def test_input_images(server, resumed_run):
         listed = server.get(
             "images/images", run="train", tag="train/images", sample=sample
         )
-        assert [entry["step"] for entry in listed] == [0]
+        assert [entry["step"] for entry in listed] == [0, 6]
         for entry in listed:
             png = server.raw(f"images/individualImage?{entry['query']}")
             assert png.startswith(b"\x89PNG")
@@ -268,8 +268,8 @@ def test_input_images(server, resumed_run):
 def test_flags_as_text(server):
     assert server.get("text/tags") == {"train": ["flags"]}
     events = server.get("text/text", run="train", tag="flags")
-    assert [event["step"] for event in events] == [0]
-    for event, steps in zip(events, (6,), strict=True):
+    assert [event["step"] for event in events] == [0, 6]
+    for event, steps in zip(events, (6, 10), strict=True):
         text = event["text"]
         assert "<code>" in text
         lines = text.replace("<pre>", "").replace("<code>", "").splitlines()

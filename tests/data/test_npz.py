@@ -1,0 +1,331 @@
+"""Data sets in one .npz file, and the tool that writes them."""
+
+import importlib.util
+import io
+import pathlib
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+from absl import flags
+from PIL import Image
+
+from dlgn_tf.data import catalog
+from dlgn_tf.data import npz
+from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+TOOL = ROOT / "tools" / "prepare_data.py"
+INFO = catalog.get("cifar10")
+GREY = catalog.get("digits")
+COUNTS = {"train": 7, "test": 4}
+ALL = {"train": None, "test": None}
+
+
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def splits_of(info, rng):
+    return {
+        split: (
+            np.arange(count) * 3 % info.classes,
+            rng.integers(0, 256, (count, *info.image_shape), dtype=np.uint8),
+        )
+        for split, count in COUNTS.items()
+    }
+
+
+def png(image):
+    file = io.BytesIO()
+    Image.fromarray(image.squeeze()).save(file, "png")
+    return file.getvalue()
+
+
+def encoded(splits):
+    return {
+        split: (labels, [png(image) for image in images])
+        for split, (labels, images) in splits.items()
+    }
+
+
+def message(path, counts=ALL, info=INFO):
+    with pytest.raises(UserError) as raised:
+        npz.read(path, info, counts)
+    text = str(raised.value)
+    assert text.startswith(f"Cannot read {info.name}. Expected an .npz")
+    assert str(path) in text
+    assert "\n" not in text
+    assert len(text) < 500
+    return text.partition("Received: ")[2]
+
+
+def change(path, **arrays):
+    """Replaces arrays of a file; None takes one away."""
+    with np.load(path) as file:
+        arrays = {**file, **arrays}
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+
+
+@pytest.fixture
+def splits(rng):
+    return splits_of(INFO, rng)
+
+
+@pytest.fixture
+def path(tmp_path, splits):
+    npz.write(tmp_path / "arrays.npz", splits)
+    return tmp_path / "arrays.npz"
+
+
+@pytest.fixture
+def encoded_path(tmp_path, splits):
+    npz.write(tmp_path / "encoded.npz", encoded(splits))
+    return tmp_path / "encoded.npz"
+
+
+@pytest.mark.parametrize("info", [INFO, GREY], ids=lambda info: info.name)
+@pytest.mark.parametrize("encode", [encoded, dict])
+def test_what_is_written_is_read(info, encode, tmp_path, rng):
+    splits = splits_of(info, rng)
+    npz.write(tmp_path / "data.npz", encode(splits))
+    found = npz.read(tmp_path / "data.npz", info, ALL)
+    for part, split in zip(found, ("train", "test"), strict=True):
+        labels, images = splits[split]
+        assert (part.images.dtype, part.labels.dtype) == (np.uint8, np.int32)
+        np.testing.assert_array_equal(part.images, images)
+        np.testing.assert_array_equal(part.labels, labels)
+
+
+def test_layout_is_as_documented(path, encoded_path, splits):
+    with np.load(path) as file:
+        assert sorted(file) == [
+            "test_images",
+            "test_labels",
+            "train_images",
+            "train_labels",
+        ]
+    with np.load(encoded_path) as file:
+        for split, (labels, images) in splits.items():
+            begin = 0
+            for end, image in zip(file[f"{split}_ends"], images, strict=True):
+                one = file[f"{split}_encoded"][begin:end].tobytes()
+                assert one == png(image)
+                begin = end
+            np.testing.assert_array_equal(file[f"{split}_labels"], labels)
+
+
+@pytest.mark.parametrize("name", ["path", "encoded_path"])
+@pytest.mark.parametrize("count", [1, 6, 7])
+def test_first_images(name, count, splits, request):
+    counts = {"train": count, "test": 2}
+    train, test = npz.read(request.getfixturevalue(name), INFO, counts)
+    labels, images = splits["train"]
+    np.testing.assert_array_equal(train.images, images[:count])
+    np.testing.assert_array_equal(train.labels, labels[:count])
+    np.testing.assert_array_equal(test.images, splits["test"][1][:2])
+
+
+@pytest.mark.parametrize("name", ["path", "encoded_path"])
+def test_more_images_than_there_are(name, request):
+    path = request.getfixturevalue(name)
+    assert "4 test images instead of 5" in message(
+        path, {"train": 7, "test": 5}
+    )
+
+
+def test_whole_data_set_is_asked_for(path):
+    """A run asks for all of the catalogue's images."""
+    with pytest.raises(UserError, match="7 train images instead of 50000"):
+        sources.load(
+            "cifar10", train_examples=INFO.train_examples, npz_file=path
+        )
+
+
+def test_first_images_decode_no_others(encoded_path):
+    with np.load(encoded_path) as file:
+        files, ends = file["train_encoded"].copy(), file["train_ends"]
+    files[ends[2] :] = 0
+    change(encoded_path, train_encoded=files)
+    npz.read(encoded_path, INFO, {"train": 3, "test": 1})
+    assert "UnidentifiedImageError" in message(encoded_path)
+
+
+def test_missing_file(tmp_path):
+    assert "FileNotFoundError" in message(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04", b"\x93NUMPY"])
+def test_file_of_another_kind(content, tmp_path):
+    (tmp_path / "data.npz").write_bytes(content)
+    message(tmp_path / "data.npz")
+
+
+def test_single_array(tmp_path):
+    with (tmp_path / "data.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    message(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_file(part, path):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    assert "BadZipFile" in message(path)
+
+
+@pytest.mark.parametrize("name", ["path", "encoded_path"])
+def test_changed_byte(name, request):
+    """Whichever byte it is: one line, or the same data."""
+    path = request.getfixturevalue(name)
+    content = path.read_bytes()
+    expected = npz.read(path, INFO, ALL)
+    for index in range(0, len(content), 97):
+        damaged = bytearray(content)
+        damaged[index] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            found = npz.read(path, INFO, ALL)
+        except UserError as error:
+            assert "Cannot read cifar10." in str(error)
+        else:
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one.images, other.images)
+                np.testing.assert_array_equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize("missing", ["train_labels", "test_images"])
+def test_missing_array(missing, path):
+    change(path, **{missing: None})
+    assert "KeyError" in message(path)
+
+
+def test_images_of_another_data_set(path):
+    assert "(32, 32, 3)" in message(path, info=GREY)
+
+
+def test_encoded_images_of_another_shape(tmp_path, splits):
+    """With as many pixels as the right ones have."""
+    reshaped = {
+        split: (labels, images.reshape(-1, 16, 64, 3))
+        for split, (labels, images) in splits.items()
+    }
+    npz.write(tmp_path / "data.npz", encoded(reshaped))
+    assert "16" in message(tmp_path / "data.npz")
+
+
+def test_images_of_another_type(path):
+    change(path, train_images=np.zeros((7, 32, 32, 3), np.float32))
+    assert "float32" in message(path)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(6), np.zeros(8)])
+@pytest.mark.parametrize("name", ["path", "encoded_path"])
+def test_as_many_labels_as_images(name, labels, request):
+    path = request.getfixturevalue(name)
+    change(path, train_labels=labels.astype(np.int32))
+    message(path)
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_labels_out_of_range(label, path):
+    change(path, test_labels=np.array([0, label, 1, 2], np.int32))
+    with pytest.raises(UserError) as raised:
+        sources.load("cifar10", npz_file=path)
+    assert f"{path} do not fit. Expected 0 to 9" in str(raised.value)
+    assert str(label) in str(raised.value).partition("Received: ")[2]
+
+
+def test_empty_split(path):
+    change(
+        path,
+        test_labels=np.zeros(0, np.int32),
+        test_images=np.zeros((0, 32, 32, 3), np.uint8),
+    )
+    message(path)
+
+
+@pytest.fixture(scope="module")
+def tool():
+    """The tool as a module; its flags are taken back."""
+    names = ("dataset", "data_dir", "output", "encoded")
+    before = set(flags.FLAGS)
+    module = module_of(TOOL)
+    for name in set(names) - before:
+        delattr(flags.FLAGS, name)
+    return module
+
+
+@pytest.fixture
+def prepare(tool, monkeypatch):
+    """A function that runs the tool with flags."""
+
+    def run(**values):
+        defaults = {"dataset": "cifar10", "data_dir": None, "encoded": False}
+        given = types.SimpleNamespace(**{**defaults, **values})
+        flags_of_tool = types.SimpleNamespace(FLAGS=given)
+        monkeypatch.setattr(tool, "flags", flags_of_tool)
+        tool.main()
+
+    return run
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_tool_writes_what_is_prepared(keep, tmp_path, prepare, capsys):
+    pytest.importorskip("tensorflow_datasets")
+    folder = module_of(ROOT / "tests" / "data" / "test_sources.py")._prepare(
+        tmp_path
+    )
+    output = tmp_path / "cifar10.npz"
+    prepare(data_dir=str(tmp_path), output=str(output), encoded=keep)
+    assert "20 train images, 10 test images" in capsys.readouterr().out
+    with np.load(output) as file:
+        assert ("train_encoded" in file) == keep
+    for counts in ({}, {"train_examples": 13, "test_examples": 3}):
+        expected = sources.load("cifar10", folder.parents[1], **counts)
+        found = sources.load("cifar10", npz_file=output, **counts)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one.images, other.images)
+            np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def test_tool_writes_digits(tmp_path, prepare):
+    output = tmp_path / "new" / "digits.npz"
+    prepare(dataset="digits", output=str(output))
+    expected = sources.load("digits")
+    for one, other in zip(
+        sources.load("digits", npz_file=output), expected, strict=True
+    ):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Expected --output=FILE.npz"),
+        (("--output=data.txt",), "data.txt"),
+        (("--output=x.npz", "--data_dir=/nonexistent"), "/nonexistent"),
+        (("--output=x.npz", "--dataset=mnist"), "mnist"),
+        (("--output=/proc/x.npz", "--dataset=digits"), "/proc"),
+    ],
+)
+def test_tool_ends_in_one_line(arguments, words, tmp_path):
+    done = subprocess.run(
+        [sys.executable, TOOL, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("tools/prepare_data.py: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,362 @@
+"""Real faults end in one line that says what is wrong, and nothing is lost.
+
+What is damaged here are the files of real runs, by processes of their own;
+single functions meet damage in test_checkpoints and tests/data/test_sources.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dlgn_tf.training.checkpoints import Checkpoints
+
+# Real processes, started and killed many times.
+pytestmark = pytest.mark.slow
+
+MODEL = ("--model=c4gap_dlgn", "--width=4")
+FLAGS = (
+    *MODEL,
+    "--dataset=digits",
+    "--optimizer=sgd",
+    "--learning_rates=0.05",
+    "--batch_size=32",
+    "--log_every=7",
+    "--eval_every=20",
+    "--checkpoint_every=5",
+    "--keep_checkpoints=4",
+    "--deterministic",
+    "--run_dir=run",
+)
+STEPS = "--train_steps=40"
+PAGE = 4096
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, training_process):
+    """A run with four checkpoints, of steps 25, 30, 35 and 40."""
+    place = tmp_path_factory.mktemp("whole")
+    process = training_process(place, *FLAGS, STEPS)
+    try:
+        process.succeeded()
+    finally:
+        process.discard()
+    return place / "run"
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def contents(path):
+    """The bytes of all files but the lock, which names the last process."""
+    return {
+        file.relative_to(path): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file() and file.name != "lock"
+    }
+
+
+def finished(path):
+    """The bytes of the checkpoints that have a manifest."""
+    folder, found = path / "checkpoints", {}
+    for manifest in folder.glob("ckpt-*.json"):
+        found[manifest.name] = manifest.read_bytes()
+        for name in json.loads(found[manifest.name])["files"]:
+            found[name] = (folder / name).read_bytes()
+    return found
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_damaged_checkpoints(copy, whole, start_training, assert_same_run):
+    """Flipped, truncated, half-written: the one before them is good."""
+    folder = copy / "checkpoints"
+    flip(folder / "ckpt-30.data-00000-of-00001")
+    truncate(folder / "ckpt-35.data-00000-of-00001")
+    for part in ("json", "index"):
+        (folder / f"ckpt-40.{part}").unlink()
+    process = start_training(copy.parent, *FLAGS, STEPS).succeeded()
+    said = "\n".join(process.lines)
+    assert "step 40 is damaged: it was not finished" in said
+    assert re.search("step 35 is damaged: .* bytes of", said)
+    assert re.search("step 30 is damaged: the bytes of .* have changed", said)
+    assert "continuing at step 25" in said
+    assert_same_run(copy, whole)
+
+
+def test_no_good_checkpoint(copy, start_training):
+    for step in (25, 30, 35, 40):
+        flip(copy / "checkpoints" / f"ckpt-{step}.index")
+    before = contents(copy)
+    line = start_training(copy.parent, *FLAGS, STEPS).refused()
+    assert "4, all damaged; nothing was deleted" in line
+    assert contents(copy) == before
+
+
+def test_first_checkpoint_cut_short(
+    copy, whole, start_training, assert_same_run
+):
+    """Killed in the first save of all: there is nothing to lose."""
+    for path in (copy / "checkpoints").iterdir():
+        path.unlink()
+    (copy / "metrics.jsonl").unlink()
+    partial = copy / "checkpoints" / "ckpt-5_temp"
+    partial.mkdir()
+    (partial / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"x")
+    process = start_training(copy.parent, *FLAGS, STEPS).succeeded()
+    said = "\n".join(process.lines)
+    assert "the first checkpoint was not finished" in said
+    assert "continuing at step" not in said
+    assert_same_run(copy, whole)
+
+
+def test_damaged_metrics(copy, start_training):
+    path = copy / "metrics.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'{"step": 20', b'{"step\xff'))
+    before = contents(copy)
+    line = start_training(copy.parent, *FLAGS, STEPS).refused()
+    assert "Expected a line of JSON an evaluation in run/metrics" in line
+    assert contents(copy) == before
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 2 MiB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(path)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a file system is not allowed here")
+    yield path
+    # Lazily: a process may be about to end.
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def fill(disk, pages_left=0):
+    """Writes a file that takes all space but a few pages."""
+    with (disk / "ballast").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(PAGE))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(max(file.tell() - pages_left * PAGE, 0))
+
+
+@pytest.mark.parametrize("pages_left", [0, 3])
+def test_full_disk(disk, pages_left, whole, start_training, assert_same_run):
+    """The curves (0 pages) or the checkpoint cannot be written."""
+    process = start_training(disk, *FLAGS, STEPS)
+    process.wait_for("training: step 14/")
+    process.send(signal.SIGSTOP)
+    fill(disk, pages_left)
+    before = finished(disk / "run")
+    process.send(signal.SIGCONT)
+    line = process.refused()
+    assert "Expected to be able to write run" in line
+    assert re.search("[Nn]o space left", line)
+    assert before.items() <= finished(disk / "run").items()
+    (disk / "ballast").unlink()
+    again = start_training(disk, *FLAGS, STEPS).succeeded()
+    assert any(x.startswith("continuing at step ") for x in again.lines)
+    assert_same_run(disk / "run", whole)
+
+
+def test_full_disk_at_the_end(disk, whole, start_training):
+    """There is no half model.keras."""
+    shutil.copytree(whole, disk / "run")
+    (disk / "run" / "model.keras").unlink()
+    fill(disk)
+    before = contents(disk / "run")
+    line = start_training(disk, *FLAGS, STEPS).refused()
+    assert re.search("write run/model.keras.*[Nn]o space left", line)
+    assert before.items() <= contents(disk / "run").items()
+    assert not (disk / "run" / "model.keras").exists()
+
+
+def test_limit_of_file_sizes(tmp_path, start_training):
+    """What can be set up everywhere: no file may grow beyond 8 KiB."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    flags = ("--width=16", STEPS)
+    process = start_training(tmp_path, *FLAGS, *flags, preexec=limit)
+    line = process.refused()
+    assert "Expected to be able to write run" in line
+    assert "File too large" in line
+
+
+def _without_override():
+    """Makes root heed permissions, from the next exec on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@pytest.fixture
+def unprivileged(tmp_path):
+    """What makes a process heed permissions, or None if it does anyway."""
+    if os.geteuid():
+        return None
+    folder = tmp_path / "probe"
+    folder.mkdir(mode=0o555)
+    probe = subprocess.run(
+        [sys.executable, "-c", "open('x', 'w')"],
+        cwd=folder,
+        capture_output=True,
+        preexec_fn=_without_override,
+    )
+    if probe.returncode == 0:
+        pytest.skip("root writes to read-only directories")
+    return _without_override
+
+
+def test_read_only_while_it_trains(unprivileged, tmp_path, start_training):
+    process = start_training(tmp_path, *FLAGS, STEPS, preexec=unprivileged)
+    process.wait_for("training: step 14/")
+    process.send(signal.SIGSTOP)
+    run = tmp_path / "run"
+    folders = [run, *(x for x in run.iterdir() if x.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    before = finished(run)
+    process.send(signal.SIGCONT)
+    try:
+        line = process.refused()
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    assert "Expected to be able to write run" in line
+    assert "Permission denied" in line
+    assert len(before) >= 6
+    assert finished(run) == before
+
+
+def test_second_process(tmp_path, whole, start_training, assert_same_run):
+    """It is turned away, until the first is dead: then nothing hinders it."""
+    first = start_training(tmp_path, *FLAGS, STEPS)
+    first.wait_for("training: step 7/")
+    first.send(signal.SIGSTOP)
+    run = tmp_path / "run"
+    before = contents(run)
+    line = start_training(tmp_path, *FLAGS, STEPS).refused()
+    assert "no other process trains in. Received: run, which process " in line
+    assert f"process {first.pid} holds" in line
+    assert contents(run) == before
+    assert (run / "lock").read_text() == str(first.pid)
+    first.send(signal.SIGKILL)
+    assert first.end().returncode == -signal.SIGKILL
+    third = start_training(tmp_path, *FLAGS, STEPS).succeeded()
+    assert "continuing at step 5" in third.lines
+    assert_same_run(run, whole)
+
+
+def test_loss_that_is_not_finite(copy, start_training):
+    before = finished(copy)
+    flags = (*FLAGS, "--train_steps=60")
+    line = start_training(
+        copy.parent, *flags, "--learning_rates=1e30"
+    ).refused()
+    assert re.search("at step 4[1-4], learning rate 1e[+]30; ", line)
+    assert "the checkpoints in run are from before" in line
+    assert finished(copy) == before
+    process = start_training(copy.parent, *flags).succeeded()
+    assert "continuing at step 40" in process.lines
+    last = json.loads((copy / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 60
+    assert np.isfinite(last["test_classification_loss"])
+
+
+def write_shard(path, count, label=1):
+    import tensorflow as tf
+
+    image = np.arange(32 * 32 * 3).reshape(32, 32, 3).astype(np.uint8)
+    encoded = tf.io.encode_png(image).numpy()
+    features = {
+        "image": tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=[encoded])
+        ),
+        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(count):
+            writer.write(example.SerializeToString())
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    """A CIFAR-10 of two shards as TFDS writes it, in tmp_path/data."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path / "data" / "cifar10" / "3.0.2"
+    folder.mkdir(parents=True)
+    tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "label": tfds.features.ClassLabel(num_classes=10),
+        }
+    ).save_config(folder)
+    template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    splits = [
+        {"name": x, "shardLengths": ["8"], "filepathTemplate": template}
+        for x in ("train", "test")
+    ]
+    info = {"name": "cifar10", "version": "3.0.2", "fileFormat": "tfrecord"}
+    info_path = folder / "dataset_info.json"
+    info_path.write_text(json.dumps({**info, "splits": splits}))
+    for split in ("train", "test"):
+        write_shard(folder / f"cifar10-{split}.tfrecord-00000-of-00001", 8)
+    return folder
+
+
+DATA_FAULTS = {
+    flip: "DataLossError",
+    truncate: "DataLossError",
+    lambda path: write_shard(path, 8, label=12): "Expected 0 to 9.*12 to 12",
+}
+
+
+@pytest.mark.parametrize("harm", DATA_FAULTS, ids=["flip", "cut", "label"])
+def test_damaged_data_set(harm, cifar, start_training):
+    harm(cifar / "cifar10-train.tfrecord-00000-of-00001")
+    before = contents(cifar)
+    place = cifar.parents[2]
+    flags = ("--dataset=cifar10", "--data_dir=data", "--run_dir=run")
+    sizes = ("--train_examples=8", "--batch_size=4", "--train_steps=2")
+    line = start_training(place, *MODEL, *flags, *sizes).refused()
+    assert "cifar10" in line
+    assert re.search(DATA_FAULTS[harm], line)
+    assert contents(cifar) == before
+    assert not finished(place / "run")
+
+
+def test_good_checkpoints_are_what_finished_means(whole):
+    """What the tests above rely on."""
+    assert Checkpoints(whole / "checkpoints").newest_good()[1] == 40
+    names = {x.partition(".")[0] for x in finished(whole)}
+    assert names == {"ckpt-25", "ckpt-30", "ckpt-35", "ckpt-40"}

@@ -1,0 +1,280 @@
+"""Two worker processes on this machine."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+
+import dlgn_tf
+
+# Real processes, started and killed many times.
+pytestmark = pytest.mark.slow
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+# Starting and tracing take most of it, and more on a busy machine.
+LONGEST = 240
+LONGEST_DETECTION = 60
+STEPS = 20
+
+FLAGS = (
+    "--model=resnet20_dnn",
+    "--depth=8",
+    "--width=4",
+    "--dataset=digits",
+    "--augmentation=flip_crop",
+    "--optimizer=sgd",
+    "--learning_rates=0.05",
+    "--l2=0.0001",
+    "--batch_size=32",
+    "--eval_batch_size=359",
+    "--log_every=5",
+    "--eval_every=10",
+    "--checkpoint_every=4",
+    "--keep_checkpoints=1000000",
+    "--deterministic",
+)
+
+# `python -m dlgn_tf.train`, and besides the
+# weights that a process ends with, written where the first argument says.
+DRIVER = """
+import sys
+
+import numpy as np
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf import config as config_lib
+from dlgn_tf import train
+
+
+place = sys.argv.pop(1)
+
+
+def main():
+    from dlgn_tf.training import loop
+
+    class Run(loop._Run):
+        def to_the_end(self):
+            last = super().to_the_end()
+            np.savez(place, *self.engine.model.get_weights())
+            return last
+
+    loop._Run = Run
+    return train.main()
+
+
+config_lib.define_flags()
+sys.exit(cli.run(main, "dlgn_tf.train", train.USAGE, train.check))
+"""
+
+
+def environment():
+    path = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        # As on machines of their own, that have no GPU to share.
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+def start(place, name, flags, variables):
+    """Starts a process that writes NAME.log and NAME.npz."""
+    with (place / f"{name}.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", DRIVER, str(place / name), *flags],
+            cwd=place,
+            env={**environment(), **variables},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def two_workers(place, run_dir, steps):
+    """Two processes; what is left of them at the end is killed."""
+    place.mkdir()
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    flags = (
+        *FLAGS,
+        f"--train_steps={steps}",
+        f"--run_dir={run_dir}",
+        "--strategy=multi_worker",
+    )
+    workers = []
+    try:
+        for index in range(2):
+            task = {
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            }
+            variables = {"TF_CONFIG": json.dumps(task)}
+            workers.append(start(place, f"worker{index}", flags, variables))
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def finish(place, workers):
+    """Waits for all; returns what they wrote."""
+    ends = time.monotonic() + LONGEST
+    codes = [w.wait(max(1, ends - time.monotonic())) for w in workers]
+    logs = [log.read_text() for log in sorted(place.glob("*.log"))]
+    assert codes == [0] * len(workers), "\n".join(logs)
+    return types.SimpleNamespace(
+        logs=logs,
+        weights=[weights_in(f) for f in sorted(place.glob("*.npz"))],
+    )
+
+
+def weights_in(file):
+    with np.load(file) as arrays:
+        return [arrays[f"arr_{index}"] for index in range(len(arrays.files))]
+
+
+def checkpoints(run_dir):
+    return sorted((run_dir / "checkpoints").glob("ckpt-*.json"))
+
+
+def entries(run_dir):
+    return sorted(path.name for path in run_dir.iterdir())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def whole(place):
+    """A run in one go."""
+    with two_workers(place / "whole", place / "whole_run", STEPS) as workers:
+        return finish(place / "whole", workers)
+
+
+@pytest.fixture(scope="module")
+def interrupted(place):
+    """A run whose second worker is killed in the middle, then both anew."""
+    run_dir, lost = place / "interrupted_run", place / "lost"
+    with two_workers(lost, run_dir, 10**6) as workers:
+        ends = time.monotonic() + LONGEST
+        while len(checkpoints(run_dir)) < 2 and time.monotonic() < ends:
+            assert [w.poll() for w in workers] == [None, None]
+            time.sleep(0.05)
+        os.kill(workers[1].pid, signal.SIGKILL)
+        killed = time.monotonic()
+        code = workers[0].wait(LONGEST_DETECTION)
+        seconds = time.monotonic() - killed
+    log = (lost / "worker0.log").read_text()
+    # Worker 0 may have come further than the run is to go.
+    for manifest in checkpoints(run_dir)[1:]:
+        for part in manifest.parent.glob(f"{manifest.stem}.*"):
+            part.unlink()
+    again = place / "again"
+    with two_workers(again, run_dir, STEPS) as workers:
+        done = finish(again, workers)
+    return types.SimpleNamespace(
+        code=code, seconds=seconds, log=log, done=done, run_dir=run_dir
+    )
+
+
+def test_only_the_chief_writes(whole, place):
+    assert entries(place / "whole_run") == [
+        "checkpoints",
+        "flags.txt",
+        "lock",
+        "metrics.jsonl",
+        "model.keras",
+        "test",
+        "train",
+    ]
+    chief, other = whole.logs
+    assert "2 replicas on CPU in 2 processes" in chief
+    for line in ("test accuracy", "training: step", "run directory"):
+        assert line in chief
+        assert line not in other
+    lines = (place / "whole_run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [10, 20]
+    for name in ("train", "test"):
+        assert len(list((place / "whole_run" / name).iterdir())) == 1
+
+
+def test_workers_end_with_the_same_weights(whole):
+    one, two = whole.weights
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_workers_equal_one_process(whole, place, load_model):
+    single = place / "single"
+    single.mkdir()
+    flags = (*FLAGS, f"--train_steps={STEPS}", f"--run_dir={single / 'run'}")
+    process = start(single, "single", (*flags, "--strategy=single"), {})
+    try:
+        alone = finish(single, [process])
+    finally:
+        process.kill()
+    model = load_model(place / "whole_run")
+    for variable, expected in zip(model.weights, alone.weights[0], strict=True):
+        np.testing.assert_allclose(
+            variable.numpy(), expected, rtol=0, atol=1e-5, err_msg=variable.path
+        )
+    lines, expected = (
+        [json.loads(x) for x in (d / "metrics.jsonl").read_text().splitlines()]
+        for d in (place / "whole_run", single / "run")
+    )
+    for one, other in zip(lines, expected, strict=True):
+        for name in ("step", "test_images"):
+            assert one[name] == other[name]
+        for name in ("test_accuracy", "best_test_accuracy"):
+            assert one[name] == pytest.approx(other[name], abs=1.01 / 360)
+        name = "test_classification_loss"
+        assert one[name] == pytest.approx(other[name], abs=1e-5)
+
+
+def test_lost_worker_ends_the_others_in_one_line(interrupted):
+    assert interrupted.code == 2, interrupted.log
+    assert interrupted.seconds < LONGEST_DETECTION
+    assert "Traceback" not in interrupted.log
+    lines = [x for x in interrupted.log.splitlines() if "dlgn_tf.train:" in x]
+    assert len(lines) == 1
+    assert "Expected all 2 workers to answer. Received: " in lines[0]
+    assert "start all of them again" in lines[0]
+    assert interrupted.log.splitlines()[-1] == lines[0]
+    assert len(lines[0]) < 400
+
+
+def test_both_again_end_with_the_same_bits(interrupted, whole, place):
+    assert "continuing at step 4" in interrupted.done.logs[0]
+    for one, expected in zip(
+        interrupted.done.weights, whole.weights, strict=True
+    ):
+        for a, b in zip(one, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert entries(interrupted.run_dir) == entries(place / "whole_run")
+    metrics = [
+        (d / "metrics.jsonl").read_text()
+        for d in (interrupted.run_dir, place / "whole_run")
+    ]
+    assert metrics[0] == metrics[1]
