@@ -181,7 +181,7 @@ def fit_job(name, options):
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        ["accuracy"],
+        metrics=["accuracy"],
     )
     sampler = batches.BatchSampler(
         random_images(2_000), options.batch_size, 0, "flip_crop"
