@@ -88,19 +88,22 @@ class _Run:
         finished = self.step >= self.config.train_steps
         if not finished:
             if self.records:
-                sample, _ = self.sampler.batch_at(self.step)
-                self.records.begin(sample[:_SAMPLE_IMAGES])
+                self._begin_records()
             self.engine.start(self.sampler, self.config.train_steps)
             with Interruption() as interruption:
                 self._train(interruption)
         if not self.records:
             return None
         if self.records.last is None:
-            self.records.begin(None)
+            self._begin_records()
             self._evaluate()
         if not finished or not self.records.model_is_saved():
             self.records.save_model()
         return self.records.last
+
+    def _begin_records(self):
+        sample, _ = self.sampler.batch_at(self.step)
+        self.records.begin(sample[:_SAMPLE_IMAGES])
 
     def _introduce(self):
         config, model = self.config, self.engine.model

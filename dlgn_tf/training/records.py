@@ -105,9 +105,8 @@ class Records:
         step = self._engine.step
         if step == self._saved_step:
             return
-        if hasattr(self, "_summaries"):
-            with files.write_errors(self._directory.path):
-                self._summaries.flush()
+        with files.write_errors(self._directory.path):
+            self._summaries.flush()
         state = {
             "totals": self.totals.as_dict(),
             "best_accuracy": self.best_accuracy,
