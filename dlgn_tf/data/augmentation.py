@@ -13,27 +13,79 @@ from dlgn_tf.errors import UserError
 PAD = 4
 
 
-def augment(images, policy, rng):
-    """Augments a batch.
+class AugmentedImages:
+    """Images of which augmented batches are drawn.
+
+    They lie padded, and mirrored beside that where the policy mirrors, so that
+    a batch is a single indexed copy of rows of pixels: for 32x32 images 1.6
+    times the bytes of the images, or 3.1 times with mirroring.
 
     Args:
-        images: Array `(batch, height, width, channels)`.
+        images: Array `(count, height, width, channels)`.
         policy: One of `POLICIES`: `"none"`; `"crop"` pads by 4 pixels and
             crops at random; `"flip_crop"` mirrors half of the images before.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Array of the same shape and dtype; `images` itself for `"none"`.
+        pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
 
     Raises:
         UserError: if there is no such policy.
     """
-    check_policy(policy)
-    if policy == "none":
-        return images
-    if policy == "flip_crop":
-        images = random_flip(images, rng)
-    return random_crop(images, PAD, rng)
+
+    def __init__(self, images, policy, pad=PAD):
+        check_policy(policy)
+        self._policy = policy
+        self._pad = pad
+        self._images = images
+        self._padded = None
+        if policy != "none":
+            self._padded = _padded(images, pad, policy == "flip_crop")
+
+    def draw(self, indices, rng):
+        """Augments some of the images.
+
+        Each is mirrored with probability 1/2 where the policy mirrors, and
+        cropped at one of the `(2 * pad + 1) ** 2` places, all equally likely.
+
+        Args:
+            indices: Integer array `(batch,)`.
+            rng: `numpy.random.Generator`.
+
+        Returns:
+            New array `(batch, height, width, channels)` of the images' dtype.
+        """
+        if self._policy == "none":
+            return self._images[indices]
+        if self._policy == "flip_crop":
+            mirrored = rng.random(len(indices)) < 0.5
+            indices = indices + len(self._images) * mirrored
+        top, left = rng.integers(0, 2 * self._pad + 1, (2, len(indices)))
+        return self._cropped(indices, top, left)
+
+    def _cropped(self, indices, top, left):
+        _, height, width, channels = self._images.shape
+        _, padded_height, padded_width, _ = self._padded.shape
+        row = (indices * padded_height + top)[:, None] + np.arange(height)
+        start = row * padded_width + left[:, None]
+        pixels = _runs(self._padded, width)[start].view(self._images.dtype)
+        return pixels.reshape(len(indices), height, width, channels)
+
+
+def augment(images, policy, rng, pad=PAD):
+    """Augments a batch that is at hand, see `AugmentedImages`.
+
+    Args:
+        images: Array `(batch, height, width, channels)`.
+        policy: One of `POLICIES`.
+        rng: `numpy.random.Generator`.
+        pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
+
+    Returns:
+        New array of the same shape and dtype.
+
+    Raises:
+        UserError: if there is no such policy.
+    """
+    everything = np.arange(len(images))
+    return AugmentedImages(images, policy, pad).draw(everything, rng)
 
 
 def check_policy(policy):
@@ -45,52 +97,18 @@ def check_policy(policy):
         )
 
 
-def random_flip(images, rng):
-    """Mirrors each image left to right with probability 1/2.
-
-    Args:
-        images: Array `(batch, height, width, channels)`.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        New array of the same shape and dtype.
-    """
-    mirrored = np.flatnonzero(rng.random(len(images)) < 0.5)
-    flipped = images.copy()
-    # Channel by channel: whole pixels of 3 bytes are copied 3 times slower.
-    for c in range(images.shape[-1]):
-        flipped[mirrored, :, :, c] = images[mirrored, :, ::-1, c]
-    return flipped
-
-
-def random_crop(images, pad, rng):
-    """Shifts each image by up to `pad` pixels, filling up with zeros.
-
-    Each is padded with zeros on all sides and cropped to its size again, at
-    one of the `(2 * pad + 1) ** 2` places, all equally likely.
-
-    Args:
-        images: Array `(batch, height, width, channels)`.
-        pad: Integer >= 0, in pixels.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        New array of the same shape and dtype.
-    """
+def _padded(images, pad, mirror):
+    """The images with black borders; after them, mirrored ones if wanted."""
     count, height, width, channels = images.shape
-    top, left = rng.integers(0, 2 * pad + 1, (2, count))
-    padded = _pad(images, pad)
-    row = np.arange(count)[:, None] * padded.shape[1] + top[:, None]
-    row = row + np.arange(height)
-    start = row * padded.shape[2] + left[:, None]
-    return _runs(padded, width)[start].view(images.dtype).reshape(images.shape)
-
-
-def _pad(images, pad):
-    count, height, width, channels = images.shape
-    shape = (count, height + 2 * pad, width + 2 * pad, channels)
+    copies = 2 if mirror else 1
+    shape = (copies * count, height + 2 * pad, width + 2 * pad, channels)
     padded = np.zeros(shape, images.dtype)
-    padded[:, pad : pad + height, pad : pad + width] = images
+    inside = padded[:, pad : pad + height, pad : pad + width]
+    inside[:count] = images
+    if mirror:
+        # Channel by channel: pixels of 3 bytes are copied 5 times slower.
+        for c in range(channels):
+            inside[count:, ..., c] = images[:, :, ::-1, c]
     return padded
 
 

@@ -42,14 +42,15 @@ class BatchSampler:
     """
 
     def __init__(self, image_set, batch_size, seed, augmentation="none"):
-        augmentations.check_policy(augmentation)
         _check(len(image_set) >= 1, "examples", ">= 1", len(image_set))
         _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
         _check(0 <= seed < 2**64, "seed", "in [0, 2**64)", seed)
         self.image_set = image_set
         self.batch_size = batch_size
         self.seed = seed
-        self.augmentation = augmentation
+        self._augmented = augmentations.AugmentedImages(
+            image_set.images, augmentation
+        )
         self._order = functools.lru_cache(_CACHED_ORDERS)(
             functools.partial(_draw_order, seed, len(image_set))
         )
@@ -70,10 +71,8 @@ class BatchSampler:
         step = int(step)
         _check(step >= 0, "step", ">= 0", step)
         indices = self._indices_at(step)
-        images = augmentations.augment(
-            self.image_set.images[indices],
-            self.augmentation,
-            _generator(self.seed, _AUGMENTATION_STREAM, step),
+        images = self._augmented.draw(
+            indices, _generator(self.seed, _AUGMENTATION_STREAM, step)
         )
         return images, self.image_set.labels[indices]
 

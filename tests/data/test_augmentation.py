@@ -43,7 +43,9 @@ def assert_uniform(counts):
 def test_each_crop_is_equally_likely(shape):
     image = noise(*shape)
     batch = np.repeat(image[None], 4000, axis=0)
-    cropped = augmentation.random_crop(batch, 4, np.random.default_rng(0))
+    cropped = augmentation.augment(
+        batch, "crop", np.random.default_rng(0), pad=4
+    )
     assert cropped.shape == batch.shape
     assert cropped.dtype == np.uint8
     candidates = {crop.tobytes(): i for i, crop in enumerate(crops(image, 4))}
@@ -59,7 +61,9 @@ def test_each_crop_is_equally_likely(shape):
 
 def test_each_image_is_cropped_from_itself():
     batch = noise(50, 7, 10, 3)
-    cropped = augmentation.random_crop(batch, 2, np.random.default_rng(1))
+    cropped = augmentation.augment(
+        batch, "crop", np.random.default_rng(1), pad=2
+    )
     places = [
         which(crops(a, 2), b) for a, b in zip(batch, cropped, strict=True)
     ]
@@ -68,13 +72,17 @@ def test_each_image_is_cropped_from_itself():
 
 def test_crop_without_padding_changes_nothing():
     batch = noise(5, 6, 6, 3)
-    cropped = augmentation.random_crop(batch, 0, np.random.default_rng(0))
+    cropped = augmentation.augment(
+        batch, "crop", np.random.default_rng(0), pad=0
+    )
     np.testing.assert_array_equal(cropped, batch)
 
 
 def test_crop_keeps_floats():
     batch = noise(4, 6, 6, 2).astype(np.float32) / 255
-    cropped = augmentation.random_crop(batch, 1, np.random.default_rng(0))
+    cropped = augmentation.augment(
+        batch, "crop", np.random.default_rng(0), pad=1
+    )
     assert cropped.dtype == np.float32
     for before, after in zip(batch, cropped, strict=True):
         which(crops(before, 1), after)
@@ -82,7 +90,9 @@ def test_crop_keeps_floats():
 
 def test_half_of_the_images_are_flipped():
     batch = noise(2000, 5, 4, 3)
-    flipped = augmentation.random_flip(batch, np.random.default_rng(0))
+    flipped = augmentation.augment(
+        batch, "flip_crop", np.random.default_rng(0), pad=0
+    )
     assert flipped.dtype == np.uint8
     same = np.array(
         [np.array_equal(*x) for x in zip(batch, flipped, strict=True)]
