@@ -36,7 +36,7 @@ def main():
     files.check_writable(folder, "output")
     catalog.check_available(values.dataset, values.data_dir)
     if values.encoded:
-        splits = _encoded(values.dataset, values.data_dir)
+        splits = sources.load_encoded(values.dataset, values.data_dir)
     else:
         train, test = sources.load(values.dataset, values.data_dir)
         splits = {
@@ -47,30 +47,6 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         npz.write(values.output, splits)
     print(f"{values.output}: {', '.join(_sizes(splits))}")
-
-
-def _encoded(name, data_dir):
-    import tensorflow_datasets as tfds
-
-    info = catalog.get(name)
-    if info.tfds_name is None:
-        raise UserError(
-            f"Expected a data set of TFDS with --encoded. Received: {name}"
-        )
-    builder = tfds.builder_from_directory(
-        catalog.prepared_folder(info, data_dir)
-    )
-    skip = {"image": tfds.decode.SkipDecoding()}
-    splits = {}
-    for split in ("train", "test"):
-        examples = list(
-            tfds.as_numpy(
-                builder.as_dataset(split, decoders=skip, shuffle_files=False)
-            )
-        )
-        labels = [example["label"] for example in examples]
-        splits[split] = (labels, [example["image"] for example in examples])
-    return splits
 
 
 def _sizes(splits):

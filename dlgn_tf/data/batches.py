@@ -137,12 +137,8 @@ def train_dataset(sampler, start, stop, share=None):
 
     share = share or Share()
     image_shape = sampler.image_set.images.shape[1:]
-    rows, rest = divmod(sampler.batch_size, share.replicas)
-    if rest:
-        raise UserError(
-            f"Expected a batch that splits over {share.replicas} replicas. "
-            f"Received: batch_size={sampler.batch_size}"
-        )
+    check_splits(sampler.batch_size, share.replicas)
+    rows = sampler.batch_size // share.replicas
 
     def batch_at(step):
         # Stateless, as it is a pure function: under op determinism a stateful
@@ -161,6 +157,15 @@ def train_dataset(sampler, start, stop, share=None):
     )
     shared = share.of(batches).map(with_shapes)
     return shared.prefetch(tf.data.AUTOTUNE)
+
+
+def check_splits(batch_size, replicas):
+    """Raises a `UserError` unless a batch splits evenly over the replicas."""
+    if batch_size % replicas:
+        raise UserError(
+            f"Expected a batch that splits over {replicas} replicas. "
+            f"Received: batch_size={batch_size}"
+        )
 
 
 def test_dataset(image_set, batch_size, share=None):

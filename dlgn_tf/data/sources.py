@@ -76,6 +76,35 @@ def load(
     )
 
 
+def load_encoded(name, data_dir=None):
+    """Reads a TFDS data set with its images as they are stored.
+
+    Args:
+        name: String, a key of `dlgn_tf.data.catalog.DATASETS`.
+        data_dir: See `load`.
+
+    Returns:
+        Dict from `"train"` and `"test"` to `(labels, files)`: int32 array
+        `(n,)` and list of n encoded images (PNG or JPEG) as bytes.
+
+    Raises:
+        UserError: if the data set is unknown, none of TFDS, not at hand or
+            damaged.
+    """
+    info = catalog.get(name)
+    if info.tfds_name is None:
+        raise UserError(
+            f"Expected a data set of TFDS. Received: {name}, whose images are "
+            "not encoded"
+        )
+    catalog.check_available(name, data_dir)
+    folder = catalog.prepared_folder(info, data_dir)
+    return {
+        split: _read_files(info, folder, shard)
+        for split, shard in _find_shards(info, folder).items()
+    }
+
+
 def _load_digits(info, wanted):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -161,6 +190,45 @@ def _read_split(info, folder, paths, count):
     return ImageSet(images, labels)
 
 
+def _read_files(info, folder, shard):
+    """Labels and encoded images of a split."""
+    import tensorflow as tf
+
+    labels, files = [], []
+    try:
+        batches = _records(shard.filepaths, shard.num_examples)
+        for parsed in batches.map(_parse).as_numpy_iterator():
+            labels.extend(parsed["label"])
+            files.extend(parsed["image"])
+    except tf.errors.OpError as error:
+        raise _damaged(info, folder, error) from error
+    if len(files) < shard.num_examples:
+        found = f"{len(files)} images instead of {shard.num_examples}"
+        raise _damaged(info, folder, found)
+    labels = np.array(labels, np.int32)
+    check_labels(info, folder, labels)
+    return labels, files
+
+
+def _records(paths, count):
+    """Batches of the first records of some shards, unparsed."""
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset([str(path) for path in paths])
+    return records.take(count).batch(_READ_BATCH)
+
+
+def _parse(records):
+    """A batch of records as a dict of encoded images and labels."""
+    import tensorflow as tf
+
+    features = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+    }
+    return tf.io.parse_example(records, features)
+
+
 def _decode(info, paths, count):
     """Iterates over `(images, labels)` of the first records of some shards.
 
@@ -169,10 +237,6 @@ def _decode(info, paths, count):
     """
     import tensorflow as tf
 
-    features = {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-    }
     image_spec = tf.TensorSpec(info.image_shape, tf.uint8)
 
     def decode_image(encoded):
@@ -182,14 +246,13 @@ def _decode(info, paths, count):
         )
 
     def decode_batch(records):
-        parsed = tf.io.parse_example(records, features)
+        parsed = _parse(records)
         images = tf.map_fn(
             decode_image, parsed["image"], fn_output_signature=image_spec
         )
         return images, parsed["label"]
 
-    records = tf.data.TFRecordDataset([str(path) for path in paths])
-    batches = records.take(count).batch(_READ_BATCH)
+    batches = _records(paths, count)
     batches = batches.map(decode_batch, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
 

@@ -15,6 +15,7 @@ An engine has
     weights_are_finite()
     save(directory, step, keep) writes a checkpoint, returns its prefix
     restore(prefix)             reads one
+    any(flag)             whether `flag` is true in any of the processes
     sync()                agrees with the other processes after a restore
 """
 

@@ -12,6 +12,9 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 _COUNTER = itertools.count()
 
+# Bytes of a record besides its data.
+_FRAME = 16
+
 
 class EventFile:
     """Appends summaries to a new event file, at once and in order.
@@ -66,9 +69,31 @@ def drop_events_after(directory, step):
         kept = [
             r for r in records if event_pb2.Event.FromString(r).step <= step
         ]
-        whole = sum(len(record) + 16 for record in kept)
-        if whole != path.stat().st_size:
+        if _is_damaged(path, _size(records)):
+            aside = path.with_name(path.name.replace("tfevents", "damaged"))
+            os.link(path, aside)
+            print(
+                f"{path} is damaged after {len(records)} events: kept as "
+                f"{aside.name}, later ones are not shown"
+            )
+        if _size(kept) != path.stat().st_size:
             _rewrite(path, kept)
+
+
+def _size(records):
+    """Bytes that records take, each with its length and two checksums."""
+    return sum(len(record) + _FRAME for record in records)
+
+
+def _is_damaged(path, whole):
+    """Whether more follows the first `whole` bytes than half a record."""
+    with path.open("rb") as file:
+        file.seek(whole)
+        rest = file.read()
+    if len(rest) < _FRAME:
+        return False
+    length = int.from_bytes(rest[:8], "little")
+    return len(rest) >= length + _FRAME
 
 
 def _rewrite(path, records):

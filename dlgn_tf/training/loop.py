@@ -7,6 +7,7 @@ from where they were.
 """
 
 import contextlib
+import signal
 import time
 
 from dlgn_tf.data import sources
@@ -92,11 +93,13 @@ class _Run:
             self.engine.start(self.sampler, self.config.train_steps)
             with Interruption() as interruption:
                 self._train(interruption)
+        # All processes evaluate together, also where only one lacks the result.
+        if self.engine.any(bool(self.records) and self.records.last is None):
+            if self.records:
+                self._begin_records()
+            self._evaluate()
         if not self.records:
             return None
-        if self.records.last is None:
-            self._begin_records()
-            self._evaluate()
         if not finished or not self.records.model_is_saved():
             self.records.save_model()
         return self.records.last
@@ -144,7 +147,11 @@ class _Run:
                 self._log(watch)
             if self._due(config.eval_every):
                 self._evaluate()
-            self._save_if_due(interruption.signal)
+            stopping = self.engine.any(interruption.signal is not None)
+            self._save_if_due(stopping)
+            if stopping and self.step < config.train_steps:
+                # It may have come to another process.
+                self._stop(interruption.signal or signal.SIGTERM)
 
     def _fixed_pace(self):
         """Several processes must return to their hosts together."""
@@ -193,21 +200,22 @@ class _Run:
                 f"({totals.errors:.0f} errors in {totals.images:,} images)"
             )
 
-    def _save_if_due(self, signal):
+    def _save_if_due(self, stopping):
         if not self.records:
             return
         self.records.totals = self.totals
         due = self._due(self.config.eval_every)
-        if due or signal or self.records.checkpoint_is_due():
+        if due or stopping or self.records.checkpoint_is_due():
             self._check_weights()
             self.records.save()
-        if signal and self.step < self.config.train_steps:
-            raise Stopped(
-                signal,
-                f"stopped by {signal.name} and saved at step {self.step} of "
-                f"{self.config.train_steps}; python -m dlgn_tf.train "
-                f"--flagfile={self.config.run_dir}/flags.txt goes on",
-            )
+
+    def _stop(self, number):
+        raise Stopped(
+            number,
+            f"stopped by {number.name} and saved at step {self.step} of "
+            f"{self.config.train_steps}; python -m dlgn_tf.train "
+            f"--flagfile={self.config.run_dir}/flags.txt goes on",
+        )
 
     def _check_weights(self):
         if not self.engine.weights_are_finite():

@@ -28,6 +28,8 @@ class TensorFlowEngine:
     def __init__(self, config):
         # Before any operation: several machines find each other here.
         self.strategy = strategies.create_strategy(config.strategy)
+        replicas = self.strategy.num_replicas_in_sync
+        batches.check_splits(config.batch_size, replicas)
         if config.deterministic:
             keras.utils.set_random_seed(config.seed)
             tf.config.experimental.enable_op_determinism()
@@ -140,6 +142,17 @@ class TensorFlowEngine:
 
     def restore(self, prefix):
         _restore(self._checkpoint(), prefix)
+
+    def any(self, flag):
+        if not strategies.is_multi_worker(self.strategy):
+            return flag
+        with strategies.answering(self.strategy):
+            return bool(self._sum(tf.constant(int(flag))) > 0)
+
+    @tf.function
+    def _sum(self, value):
+        on_replicas = self.strategy.run(tf.identity, (value,))
+        return self.strategy.reduce("sum", on_replicas, axis=None)
 
     def sync(self):
         """Gives all processes what the chief has restored."""

@@ -239,6 +239,25 @@ def test_flipped_byte(folder):
     assert "DataLossError" in assert_damaged(folder)
 
 
+@pytest.mark.parametrize("harm", ["cut", "flipped", "gone", "short"])
+def test_encoded_images_of_a_damaged_copy(folder, harm):
+    path = shard(folder)
+    content = bytearray(path.read_bytes())
+    if harm == "cut":
+        path.write_bytes(content[:-5000])
+    elif harm == "flipped":
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+    elif harm == "gone":
+        path.unlink()
+    else:
+        _write_shard(path, _pixels(7), _labels(7))
+    with pytest.raises(UserError) as raised:
+        sources.load_encoded("cifar10", folder.parents[1])
+    text = str(raised.value)
+    assert str(folder) in text and "\n" not in text and len(text) < 500
+
+
 def test_shard_with_too_few_records(folder):
     _write_shard(shard(folder), _pixels(7), _labels(7))
     assert "19 images instead of 20" in assert_damaged(folder)

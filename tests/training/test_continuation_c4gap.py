@@ -4,9 +4,6 @@ import signal
 
 import pytest
 
-# Real processes, started and killed many times.
-pytestmark = pytest.mark.slow
-
 FLAGS = (
     "--model=c4gap_dlgn",
     "--width=8",

@@ -4,9 +4,6 @@ import signal
 
 import pytest
 
-# Real processes, started and killed many times.
-pytestmark = pytest.mark.slow
-
 FLAGS = (
     "--model=resnet20_dlgn",
     "--width=4",

@@ -20,9 +20,6 @@ import pytest
 
 from dlgn_tf.training.checkpoints import Checkpoints
 
-# Real processes, started and killed many times.
-pytestmark = pytest.mark.slow
-
 MODEL = ("--model=c4gap_dlgn", "--width=4")
 FLAGS = (
     *MODEL,

@@ -18,13 +18,10 @@ import dlgn_tf
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 LONGEST = 300
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        importlib.util.find_spec("jax") is None,
-        reason="jax is not installed (pip install jax)",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="jax is not installed (pip install jax)",
+)
 
 MODELS = {
     "c4gap_dlgn": ("--width=8",),

@@ -1,0 +1,67 @@
+"""Event files are cut back to a checkpoint, and nothing is lost unsaid."""
+
+import pytest
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from dlgn_tf.training import event_file
+
+STEPS = (1, 2, 3, 4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """One file with a value at each of `STEPS`; all records of one size."""
+    file = event_file.EventFile(tmp_path)
+    for step in STEPS:
+        value = Summary.Value(tag="loss", simple_value=step / 2)
+        file.add(Summary(value=[value]), step)
+    file.flush()
+    (path,) = tmp_path.iterdir()
+    return path
+
+
+def steps(folder):
+    return [step for step, _, _ in event_file.read_events(folder)]
+
+
+def flip(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 0xFF
+    path.write_bytes(content)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("last", [0, 2, 4, 9])
+def test_events_after_a_step_go(path, last):
+    event_file.drop_events_after(path.parent, last)
+    assert steps(path.parent) == [step for step in STEPS if step <= last]
+
+
+def test_nothing_is_rewritten_without_need(path):
+    before = path.stat().st_ino, path.read_bytes()
+    event_file.drop_events_after(path.parent, 4)
+    assert (path.stat().st_ino, path.read_bytes()) == before
+
+
+@pytest.mark.parametrize("cut", [1, 11, 30])
+def test_half_a_record_goes_silently(path, cut, capsys):
+    path.write_bytes(path.read_bytes()[:-cut])
+    event_file.drop_events_after(path.parent, 4)
+    assert steps(path.parent) == [1, 2, 3]
+    assert capsys.readouterr().out == ""
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_damaged_file_is_kept_aside(path, capsys):
+    # Within the data of the record of step 3, the last but one.
+    record = (len(path.read_bytes()) - 40) // 5
+    damaged = flip(path, len(path.read_bytes()) - record - 10)
+    event_file.drop_events_after(path.parent, 4)
+    assert steps(path.parent) == [1, 2]
+    (aside,) = path.parent.glob("*damaged*")
+    assert aside.read_bytes() == damaged
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert str(path) in said and aside.name in said
+    event_file.drop_events_after(path.parent, 4)
+    assert capsys.readouterr().out == ""
