@@ -200,9 +200,11 @@ def _damage(prefix, tf):
     """Turns what reading may raise into a `UserError`."""
     from google.protobuf.message import DecodeError
 
+    # TensorFlow translates some of its own into Python's.
+    damaged = (tf.errors.OpError, LookupError, RuntimeError, ValueError)
     try:
         yield
-    except (tf.errors.OpError, DecodeError, RuntimeError, ValueError) as error:
+    except (DecodeError, *damaged) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             "Expected a whole checkpoint of resnets-in-tensorflow2. Received: "
