@@ -92,15 +92,15 @@ def _blocks(model, options):
 
 
 def _check_checkpoint_flags(values, configs):
-    if not values.init_from and not configs:
-        raise UserError(
-            "Expected --run_dirs=A,B or --model=NAME --init_from=PREFIX. "
-            "Received: none of them"
-        )
     if bool(values.init_from) != bool(values.model):
         raise UserError(
             "Expected --model and --init_from together. Received: "
             f"--model={values.model} --init_from={values.init_from}"
+        )
+    if not values.init_from and not configs:
+        raise UserError(
+            "Expected --run_dirs=A,B or --model=NAME --init_from=PREFIX. "
+            "Received: none of them"
         )
     for name in ("block", "shortcut"):
         if values[name].value and not values.init_from:

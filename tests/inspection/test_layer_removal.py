@@ -24,8 +24,9 @@ def trained(name, rng):
     """As if it were: weights that no seed of `build` gives."""
     model = build(name)
     for variable in model.variables:
-        noise = 0.3 * rng.standard_normal(variable.shape)
-        variable.assign(np.abs(noise + variable.numpy()) + 0.1)
+        value = 0.5 * rng.standard_normal(variable.shape)
+        positive = variable.name in ("gamma", "moving_variance")
+        variable.assign(np.abs(value) + 0.5 if positive else value)
     return layer_removal.TrainedNetwork(
         "net", model, lambda removed: build(name, removed), BLOCKS
     )
