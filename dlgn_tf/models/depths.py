@@ -1,4 +1,7 @@
-"""Which depths an architecture can have. Imports neither Keras nor NumPy."""
+"""Which depths an architecture can have, and the blocks that it then has.
+
+Imports neither Keras nor NumPy.
+"""
 
 from dlgn_tf.errors import UserError
 
@@ -23,6 +26,38 @@ def vgg_groups(depth):
             f"{sorted(VGG_GROUPS)}. Received: depth={depth}"
         )
     return VGG_GROUPS[depth]
+
+
+def vgg_convolution(group, index):
+    """Name of a convolution of a VGG network; both count from 1."""
+    return f"conv{group}_{index}"
+
+
+def vgg_removable(depth):
+    """Names of the convolutions with as many input as output channels.
+
+    The others, which are not removable, begin groups 1 to 4; group 5 is as wide
+    as group 4.
+    """
+    return [
+        vgg_convolution(group, index)
+        for group, convolutions in enumerate(vgg_groups(depth), start=1)
+        for index in range(1 if group == 5 else 2, convolutions + 1)
+    ]
+
+
+def resnet_block(group, index):
+    """Name of a block of a residual network; both count from 1."""
+    return f"group{group}_block{index}"
+
+
+def resnet_removable(depth, block, widen=1):
+    """Names of all blocks of a residual network, from input to output."""
+    return [
+        resnet_block(group, index)
+        for group in (1, 2, 3)
+        for index in range(1, resnet_blocks(depth, block, widen) + 1)
+    ]
 
 
 def resnet_blocks(depth, block, widen=1):

@@ -43,6 +43,9 @@ class Architecture:
         minimum_side: Smallest height and width of an image.
         check_depth: Function of the builder's arguments that raises a
             `UserError` if no such depth exists.
+        removable: Function of the builder's arguments that lists the names of
+            blocks which option `removed` can leave out; None where there are
+            none.
         gate_beta: Steepness of the soft gate, as published.
         gate_epsilon: The soft gate is multiplied by 1 + this, as published.
     """
@@ -57,6 +60,7 @@ class Architecture:
     fixed: dict = dataclasses.field(default_factory=dict)
     minimum_side: int = 1
     check_depth: Callable = lambda arguments: None
+    removable: Callable | None = None
     # Assumed for all but the networks of the neural path kernel paper.
     gate_beta: float = 10.0
     gate_epsilon: float = 0.0
@@ -70,18 +74,50 @@ class Architecture:
         """All arguments of the builder, the given options in place.
 
         Args:
-            given: Dict of options; None stands for "as published".
+            given: Dict of options; None stands for "as published". Besides
+                `options`, where there is `removable`: `removed`, a sequence of
+                names of blocks.
 
         Raises:
             UserError: if the architecture has no such option, or not with such
                 a value.
         """
         given = {k: v for k, v in given.items() if v is not None}
+        removed = given.pop("removed", ())
         for option, value in given.items():
             self._check_option(option, value)
         arguments = {**self.fixed, **self.options, **given}
         self.check_depth(arguments)
+        if removed:
+            self._check_removed(removed, given)
+            arguments["removed"] = tuple(removed)
         return arguments
+
+    def removable_blocks(self, options):
+        """Names of the blocks that option `removed` can leave out, in order.
+
+        Args:
+            options: Dict of options, as for `resolve`.
+
+        Raises:
+            UserError: if the architecture has none, or no such option.
+        """
+        if self.removable is None:
+            raise UserError(
+                f"Option removed has no effect on {self.name}. Expected an "
+                "architecture with blocks that can be left out, a ResNet or a "
+                f"VGG. Received: {self.name}"
+            )
+        return self.removable(self.resolve(options))
+
+    def _check_removed(self, removed, options):
+        names = self.removable_blocks(options)
+        if isinstance(removed, str) or not set(removed) <= set(names):
+            raise UserError(
+                f"Invalid value for option removed of {self.name}. Expected a "
+                "sequence of blocks that can be left out without changing "
+                f"shapes: {_shortened(names)}. Received: removed={removed}"
+            )
 
     def _check_option(self, option, value):
         if option not in self.options:
@@ -116,6 +152,13 @@ class Architecture:
             )
 
 
+def _shortened(names):
+    """All names, or the first and last of many."""
+    if len(names) > 20:
+        names = [*names[:2], "...", *names[-2:]]
+    return ", ".join(names) or "it has none"
+
+
 # The soft gate of the neural path kernel paper: 1.1 sigmoid(4 q).
 _NPK_GATE = {"gate_beta": 4.0, "gate_epsilon": 0.1}
 
@@ -126,6 +169,16 @@ def _check_vgg_depth(arguments):
 
 def _check_resnet_depth(arguments):
     depths.resnet_blocks(
+        arguments["depth"], arguments["block"], arguments.get("widen", 1)
+    )
+
+
+def _vgg_removable(arguments):
+    return depths.vgg_removable(arguments["depth"])
+
+
+def _resnet_removable(arguments):
+    return depths.resnet_removable(
         arguments["depth"], arguments["block"], arguments.get("widen", 1)
     )
 
@@ -151,6 +204,7 @@ def _vgg(depth, gate_sites, parameters):
         options={"depth": depth, "width": 64, "pooling": "average"},
         recipe="vgg",
         check_depth=_check_vgg_depth,
+        removable=_vgg_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=32,
@@ -175,6 +229,7 @@ def _resnet(depth, block, shortcut, gate_sites, parameters):
         },
         recipe="resnet",
         check_depth=_check_resnet_depth,
+        removable=_resnet_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,
@@ -194,6 +249,7 @@ def _wrn(depth, widen, gate_sites, parameters):
         },
         recipe="wrn",
         check_depth=_check_resnet_depth,
+        removable=_resnet_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,

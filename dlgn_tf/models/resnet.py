@@ -15,6 +15,7 @@ from keras import layers
 
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.models.depths import resnet_block
 from dlgn_tf.models.depths import resnet_blocks
 from dlgn_tf.models.head import logits
 
@@ -41,6 +42,7 @@ def resnet(
     shortcut="A",
     widen=1,
     activate_shortcuts="first_block",
+    removed=(),
 ):
     """A residual network of `depth` weight layers.
 
@@ -61,11 +63,14 @@ def resnet(
         activate_shortcuts: Which preactivated blocks take their shortcut after
             their first gate: `"first_block"` of the network, or the first of
             `"each_group"`.
+        removed: Names of blocks, as `depths.resnet_removable` lists them, that
+            are left without their branch: they are their shortcuts. Source:
+            Veit et al. (arXiv 1605.06431), section 4.1.
 
     Returns:
         Keras tensor `(batch, classes)`.
     """
-    apply_block = _BLOCKS[block]
+    with_branch, without_branch = _BLOCKS[block]
     group_filters = width * widen * (4 if block == "bottleneck" else 1)
     h = _conv(x, width, 3, 1, "stem")
     if block == "original":
@@ -75,14 +80,15 @@ def resnet(
             first_of_group = index == 1
             place = _Place(
                 site=site,
-                name=f"group{group}_block{index}",
+                name=resnet_block(group, index),
                 filters=group_filters * 2 ** (group - 1),
                 stride=2 if first_of_group and group > 1 else 1,
                 shortcut=shortcut,
                 activate_shortcut=first_of_group
                 and (group == 1 or activate_shortcuts == "each_group"),
             )
-            h = apply_block(h, place)
+            left_out = place.name in removed
+            h = (without_branch if left_out else with_branch)(h, place)
     if block != "original":
         h = site(_batch_norm(h, "final"), "final")
     h = layers.GlobalAveragePooling2D(name="pool")(h)
@@ -100,6 +106,11 @@ def _original_block(u, place):
     return site(layers.Add(name=f"{name}_add")([skip, h]), f"{name}_2")
 
 
+def _original_shortcut(u, place):
+    """An original block without its branch: the ReLU behind it stays."""
+    return place.site(_shortcut(u, place, normalize=True), f"{place.name}_2")
+
+
 def _preactivated_block(u, place):
     name, site = place.name, place.site
     t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
@@ -108,6 +119,16 @@ def _preactivated_block(u, place):
     h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
     skip = _shortcut(t if place.activate_shortcut else u, place)
     return layers.Add(name=f"{name}_add")([skip, h])
+
+
+def _preactivated_shortcut(u, place):
+    """A preactivated block or bottleneck without its branch.
+
+    Its first gate stays where the shortcut comes after it.
+    """
+    if place.activate_shortcut:
+        u = place.site(_batch_norm(u, f"{place.name}_1"), f"{place.name}_1")
+    return _shortcut(u, place)
 
 
 def _bottleneck_block(u, place):
@@ -123,10 +144,11 @@ def _bottleneck_block(u, place):
     return layers.Add(name=f"{name}_add")([skip, h])
 
 
+# Each with its branch and without.
 _BLOCKS = {
-    "original": _original_block,
-    "preactivated": _preactivated_block,
-    "bottleneck": _bottleneck_block,
+    "original": (_original_block, _original_shortcut),
+    "preactivated": (_preactivated_block, _preactivated_shortcut),
+    "bottleneck": (_bottleneck_block, _preactivated_shortcut),
 }
 
 

@@ -3,13 +3,14 @@
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models.depths import vgg_convolution
 from dlgn_tf.models.depths import vgg_groups
 from dlgn_tf.models.head import logits
 
 _POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 
-def vgg(x, site, classes, depth=16, width=64, pooling="average"):
+def vgg(x, site, classes, depth=16, width=64, pooling="average", removed=()):
     """Groups of conv-BN-gate, each followed by a 2x2 pool; GAP; dense.
 
     The filters of the groups are width times 1, 2, 4, 8, 8.
@@ -27,6 +28,8 @@ def vgg(x, site, classes, depth=16, width=64, pooling="average"):
         depth: 11, 13, 16 or 19.
         width: Integer. Filters of the first group.
         pooling: `"average"` or `"max"`.
+        removed: Names of convolutions, as `depths.vgg_removable` lists them,
+            that are left out with their batch normalisation and gate.
 
     Returns:
         Keras tensor `(batch, classes)`.
@@ -35,7 +38,9 @@ def vgg(x, site, classes, depth=16, width=64, pooling="average"):
     for group, convolutions in enumerate(vgg_groups(depth), start=1):
         filters = width * min(2 ** (group - 1), 8)
         for index in range(1, convolutions + 1):
-            h = _conv_bn_gate(h, site, filters, f"conv{group}_{index}")
+            name = vgg_convolution(group, index)
+            if name not in removed:
+                h = _conv_bn_gate(h, site, filters, name)
         h = _POOLING[pooling](2, name=f"pool{group}")(h)
     h = layers.GlobalAveragePooling2D(name="pool")(h)
     return logits(h, classes)

@@ -65,8 +65,29 @@ def restore_model(prefix, model):
         prefix: Path-like, as `Checkpoints.newest_good` gives it.
         model: `ImageClassifier`.
     """
+    _backend_engine().restore_model(prefix, model)
+
+
+def evaluate_model(model, image_set, batch_size):
+    """Evaluates a model that has no engine, on a single device.
+
+    Args:
+        model: `ImageClassifier`.
+        image_set: `ImageSet`.
+        batch_size: Integer.
+
+    Returns:
+        `Totals` over all images.
+    """
+    return _backend_engine().evaluate_model(model, image_set, batch_size)
+
+
+def _backend_engine():
+    """The module of the backend that Keras runs on."""
     if keras.backend.backend() == "jax":
-        from dlgn_tf.training import jax_engine as backend_engine
-    else:
-        from dlgn_tf.training import tensorflow_engine as backend_engine
-    backend_engine.restore_model(prefix, model)
+        from dlgn_tf.training import jax_engine
+
+        return jax_engine
+    from dlgn_tf.training import tensorflow_engine
+
+    return tensorflow_engine

@@ -43,7 +43,7 @@ class JaxEngine:
         self.optimizer.build(self.model.trainable_variables)
         self._l2 = config.l2
         self._train_step = jax.jit(self._step_function, donate_argnums=0)
-        self._evaluate_batch = jax.jit(self._evaluation_function)
+        self._evaluation = _Evaluation(self.model)
         self._gates = jax.jit(self._gates_function)
         device = jax.devices()[0]
         self.description = f"JAX on {device.device_kind}"
@@ -80,8 +80,7 @@ class JaxEngine:
 
     def _state(self):
         return (
-            [v.value for v in self.model.trainable_variables],
-            [v.value for v in self.model.non_trainable_variables],
+            *_weights(self.model),
             [v.value for v in self.optimizer.variables],
         )
 
@@ -139,29 +138,7 @@ class JaxEngine:
         return self._l2 * sum(squares) if self._l2 else jnp.zeros(())
 
     def evaluate(self, image_set, batch_size, on_batch=None):
-        sums, variables = np.zeros(2), self._state()[:2]
-        padded = batches.padded(image_set, batch_size)
-        for done, (images, labels) in enumerate(padded, start=1):
-            result = self._evaluate_batch(variables, images, labels)
-            sums += np.asarray(result, np.float64)
-            if on_batch:
-                on_batch(done)
-        return Totals(
-            images=len(image_set),
-            steps=done,
-            classification_loss=float(sums[0]),
-            errors=float(sums[1]),
-        )
-
-    def _evaluation_function(self, variables, images, labels):
-        logits, _ = self.model.stateless_call(
-            *variables, images, training=False
-        )
-        # Rows that only fill up the last batch have label -1.
-        real = labels >= 0
-        losses, _ = losses_and_errors(logits, jnp.maximum(labels, 0))
-        wrong = real & (logits.argmax(-1) != labels)
-        return jnp.stack([jnp.sum(losses * real), jnp.sum(wrong)])
+        return self._evaluation(image_set, batch_size, on_batch)
 
     def learning_rate(self):
         return optimizers.learning_rate_at(self.optimizer, self.step)
@@ -216,6 +193,52 @@ class JaxEngine:
 
     def sync(self):
         """There is no other process."""
+
+
+class _Evaluation:
+    """Evaluates a model over every image of a data set."""
+
+    def __init__(self, model):
+        self._model = model
+        self._evaluate_batch = jax.jit(self._of_batch)
+
+    def __call__(self, image_set, batch_size, on_batch=None):
+        sums, variables = np.zeros(2), _weights(self._model)
+        padded = batches.padded(image_set, batch_size)
+        for done, (images, labels) in enumerate(padded, start=1):
+            result = self._evaluate_batch(variables, images, labels)
+            sums += np.asarray(result, np.float64)
+            if on_batch:
+                on_batch(done)
+        return Totals(
+            images=len(image_set),
+            steps=done,
+            classification_loss=float(sums[0]),
+            errors=float(sums[1]),
+        )
+
+    def _of_batch(self, variables, images, labels):
+        logits, _ = self._model.stateless_call(
+            *variables, images, training=False
+        )
+        # Rows that only fill up the last batch have label -1.
+        real = labels >= 0
+        losses, _ = losses_and_errors(logits, jnp.maximum(labels, 0))
+        wrong = real & (logits.argmax(-1) != labels)
+        return jnp.stack([jnp.sum(losses * real), jnp.sum(wrong)])
+
+
+def _weights(model):
+    """Values of the trainable and of the other variables of a model."""
+    return (
+        [v.value for v in model.trainable_variables],
+        [v.value for v in model.non_trainable_variables],
+    )
+
+
+def evaluate_model(model, image_set, batch_size):
+    """See `dlgn_tf.training.engine.evaluate_model`."""
+    return _Evaluation(model)(image_set, batch_size)
 
 
 def restore_model(prefix, model):

@@ -8,8 +8,14 @@ from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.run_directory import RunDirectory
 
 
-def create_configured_model(config):
-    """The model that a `Config` describes, with its initial weights."""
+def create_configured_model(config, removed=()):
+    """The model that a `Config` describes, with its initial weights.
+
+    Args:
+        config: `Config`.
+        removed: Names of blocks that are left out, see
+            `dlgn_tf.models.registry.Architecture.removable_blocks`.
+    """
     dataset = catalog.get(config.dataset)
     standardized = config.normalization == "dataset"
     gate = {
@@ -27,6 +33,7 @@ def create_configured_model(config):
         seed=config.seed,
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
+        removed=removed,
     )
     for layer in _batch_norms(model):
         layer.share_statistics(config.batch_norm == "synchronized")

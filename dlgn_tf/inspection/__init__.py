@@ -1,0 +1,1 @@
+"""Opening trained networks up."""

@@ -1,0 +1,127 @@
+"""Trained networks with one block left out at a time.
+
+A residual network is a sum over many paths, and each block that is left out
+takes away only those that pass through it: accuracy drops little. A VGG has a
+single path. Nothing is trained anew.
+
+Source: Veit et al. (arXiv 1605.06431), section 4.1, to which the DLGN paper
+(arXiv 2110.03403) comes back in section 3.1.3.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Callable
+
+from dlgn_tf.models.gated import copy_weights
+
+_PARTS = ("network", "gating_network", "value_network")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network, and how to build it with blocks left out.
+
+    Attributes:
+        label: String that names it in tables and figures.
+        model: `ImageClassifier`.
+        build: Function of a tuple of names of blocks that returns the same
+            architecture without them, its weights any.
+        blocks: Names of the blocks that can be left out, in order.
+    """
+
+    label: str
+    model: object
+    build: Callable
+    blocks: tuple[str, ...]
+
+    def without(self, block):
+        """The network without a block, the other weights as they are."""
+        remaining = self.build((block,))
+        for part in _PARTS:
+            if hasattr(remaining, part):
+                copy_weights(
+                    getattr(self.model, part), getattr(remaining, part)
+                )
+        return remaining
+
+
+@dataclasses.dataclass(frozen=True)
+class Removal:
+    """One line of the result.
+
+    Attributes:
+        model: Label of the network.
+        removed: Name of the block that was left out, empty for none.
+        accuracy: Float in [0, 1].
+        errors: Integer.
+        images: Integer, of the test.
+    """
+
+    model: str
+    removed: str
+    accuracy: float
+    errors: int
+    images: int
+
+
+def removals(trained, evaluate):
+    """Evaluates a network whole, and then without each of its blocks.
+
+    Args:
+        trained: `TrainedNetwork`.
+        evaluate: Function of a model that returns `Totals`.
+
+    Yields:
+        `Removal`, one for the whole network and one for each block.
+    """
+    for block in ("", *trained.blocks):
+        model = trained.without(block) if block else trained.model
+        totals = evaluate(model)
+        yield Removal(
+            trained.label,
+            block,
+            totals.accuracy,
+            int(totals.errors),
+            totals.images,
+        )
+
+
+def table(lines):
+    """A list of `Removal` as the text of a CSV file with a header."""
+    text = io.StringIO()
+    names = [field.name for field in dataclasses.fields(Removal)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(line) for line in lines)
+    return text.getvalue()
+
+
+def figure(lines):
+    """Accuracy against the index of the block that was left out.
+
+    One curve a network, and its accuracy with all blocks as a dashed line.
+
+    Args:
+        lines: List of `Removal`, as `removals` yields them.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    drawing = Figure(figsize=(8, 5), layout="constrained")
+    axes = drawing.subplots()
+    for index, label in enumerate(dict.fromkeys(x.model for x in lines)):
+        whole, *others = (x.accuracy for x in lines if x.model == label)
+        color = f"C{index % 10}"
+        places = range(1, len(others) + 1)
+        axes.plot(places, others, marker="o", color=color, label=label)
+        axes.axhline(whole, color=color, linestyle="--", linewidth=1)
+    axes.set_xlabel("index of the block left out")
+    axes.set_ylabel("test accuracy (dashed: all blocks)")
+    axes.set_ylim(0, 1)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return drawing

@@ -1,0 +1,121 @@
+"""Each block left out in turn: what is evaluated, and what is written."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from dlgn_tf.data import sources
+from dlgn_tf.inspection import layer_removal
+from dlgn_tf.models.build import create_model
+from dlgn_tf.training import engine
+from dlgn_tf.training.totals import Totals
+
+OPTIONS = {"depth": 8, "width": 4}
+BLOCKS = ("group1_block1", "group2_block1", "group3_block1")
+
+
+def build(name, removed=()):
+    return create_model(name, (8, 8, 1), removed=removed, **OPTIONS)
+
+
+def trained(name, rng):
+    """As if it were: weights that no seed of `build` gives."""
+    model = build(name)
+    for variable in model.variables:
+        value = 0.5 * rng.standard_normal(variable.shape)
+        positive = variable.name in ("gamma", "moving_variance")
+        variable.assign(np.abs(value) + 0.5 if positive else value)
+    return layer_removal.TrainedNetwork(
+        "net", model, lambda removed: build(name, removed), BLOCKS
+    )
+
+
+def errors_without(model, block, images):
+    """On TensorFlow and NumPy: the branch is silenced by its weights."""
+    parts = ("network", "gating_network", "value_network")
+    layers = [
+        getattr(model, part).get_layer(f"{block}_conv2_bn")
+        for part in parts
+        if block and hasattr(model, part)
+    ]
+    kept = [layer.get_weights() for layer in layers]
+    for layer, (gamma, beta, *rest) in zip(layers, kept, strict=True):
+        layer.set_weights([0 * gamma, 0 * beta, *rest])
+    predicted = np.asarray(model(images.images)).argmax(-1)
+    for layer, weights in zip(layers, kept, strict=True):
+        layer.set_weights(weights)
+    return int((predicted != images.labels).sum())
+
+
+@pytest.mark.parametrize("name", ["resnet20_dnn", "resnet20_dgn"])
+def test_errors_without_each_block(rng, name):
+    _, images = sources.load("digits", train_examples=1)
+    network = trained(name, rng)
+    before = network.model.get_weights()
+    found = list(
+        layer_removal.removals(
+            network, lambda model: engine.evaluate_model(model, images, 77)
+        )
+    )
+    assert [line.removed for line in found] == ["", *BLOCKS]
+    assert {(line.model, line.images) for line in found} == {("net", 360)}
+    expected = [
+        errors_without(network.model, block, images) for block in ("", *BLOCKS)
+    ]
+    assert [line.errors for line in found] == expected
+    assert len(set(expected)) > 1
+    for line in found:
+        assert line.accuracy == pytest.approx(1 - line.errors / 360)
+    for old, new in zip(before, network.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_one_network_is_built_at_a_time():
+    """The next one is built when the one before has been evaluated."""
+    events = []
+    network = layer_removal.TrainedNetwork(
+        "net",
+        build("resnet20_dnn"),
+        lambda removed: (
+            events.append(removed) or build("resnet20_dnn", removed)
+        ),
+        BLOCKS,
+    )
+
+    def evaluate(model):
+        events.append(len(model.site_names))
+        return Totals(images=4, errors=1.0)
+
+    list(layer_removal.removals(network, evaluate))
+    assert events == [7, *(x for b in BLOCKS for x in ((b,), 6))]
+
+
+LINES = [
+    layer_removal.Removal("a", "", 0.75, 1, 4),
+    layer_removal.Removal("a", "one", 0.5, 2, 4),
+    layer_removal.Removal("a", "two", 0.25, 3, 4),
+    layer_removal.Removal("b, c", "", 1.0, 0, 4),
+    layer_removal.Removal("b, c", "only", 0.0, 4, 4),
+]
+
+
+def test_table():
+    rows = list(csv.reader(io.StringIO(layer_removal.table(LINES))))
+    assert rows[0] == ["model", "removed", "accuracy", "errors", "images"]
+    assert rows[1] == ["a", "", "0.75", "1", "4"]
+    assert rows[5] == ["b, c", "only", "0.0", "4", "4"]
+    assert len(rows) == 6
+
+
+def test_figure():
+    (axes,) = layer_removal.figure(LINES).axes
+    data = [line.get_xydata().tolist() for line in axes.lines]
+    curves, levels = data[::2], data[1::2]
+    assert curves == [[[1, 0.5], [2, 0.25]], [[1, 0.0]]]
+    assert [[y for _, y in level] for level in levels] == [[0.75] * 2, [1] * 2]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["a", "b, c"]
+    curve, level = axes.lines[:2]
+    assert curve.get_color() == level.get_color() != axes.lines[2].get_color()
