@@ -31,14 +31,26 @@ ARCHITECTURE_FLAGS = (
     "block",
     "shortcut",
 )
-GATE_FLAGS = ("gate", "gate_beta", "gate_epsilon", "value_input")
+GATE_FLAGS = (
+    "gate_regime",
+    "gates_from",
+    "gate",
+    "gate_beta",
+    "gate_epsilon",
+    "gate_permutation",
+    "value_input",
+)
+# More runs than those of five sites, 5! - 1, nobody waits for.
+MOST_PERMUTED_SITES = 5
 
-# Flags that describe the model, and so must not change within a run directory.
+# Flags that describe the model and where it came from, and so must not change
+# within a run directory.
 MODEL_FLAGS = (
     "model",
     "dataset",
     *ARCHITECTURE_FLAGS,
     *GATE_FLAGS,
+    "init_from",
     "normalization",
 )
 
@@ -53,7 +65,9 @@ class Config:
     """Everything that decides what a run does; one field a flag.
 
     None stands for "has no meaning here": an option that the architecture
-    lacks, the gate of a ReLU network, the momentum of Adam.
+    lacks, the gate of a ReLU network, the momentum of Adam. `gate_permutation`
+    is None where each site has its own gate, and `"all"` stands for one run a
+    permutation.
     """
 
     model: str
@@ -70,10 +84,14 @@ class Config:
     pooling: str | None
     block: str | None
     shortcut: str | None
+    gate_regime: str | None
+    gates_from: str | None
     gate: str | None
     gate_beta: float | None
     gate_epsilon: float | None
+    gate_permutation: tuple[int, ...] | str | None
     value_input: str | None
+    init_from: str | None
     normalization: str
     augmentation: str
     optimizer: str
@@ -85,6 +103,7 @@ class Config:
     batch_size: int
     train_steps: int
     seed: int
+    weights_seed: int
     strategy: str
     batch_norm: str
     mixed_precision: str
@@ -96,6 +115,7 @@ class Config:
     eval_batch_size: int
     checkpoint_every: str
     keep_checkpoints: int
+    snapshot_every: int | None
 
     def architecture_options(self):
         """Options of the architecture as a dict."""
@@ -129,10 +149,34 @@ def define_flags(flag_values=flags.FLAGS):
     Args:
         flag_values: `absl.flags.FlagValues` that takes them.
     """
-    _define_model_flags(flag_values)
+    flags.DEFINE_bool(
+        "list_models",
+        False,
+        "Print names, parameter counts and descriptions of all models; exit.",
+        flag_values=flag_values,
+    )
+    define_network_flags(flag_values)
     _define_data_flags(flag_values)
     _define_training_flags(flag_values)
     _define_loop_flags(flag_values)
+
+
+def define_network_flags(flag_values=flags.FLAGS):
+    """Defines those training flags that say which model sees which images.
+
+    Args:
+        flag_values: `absl.flags.FlagValues` that takes them.
+    """
+    _define_model_flags(flag_values)
+    _define_gate_flags(flag_values)
+    _define_dataset_flags(flag_values)
+
+
+def network_flags():
+    """Names of the flags that `define_network_flags` defines."""
+    values = flags.FlagValues()
+    define_network_flags(values)
+    return list(values)
 
 
 def _define_model_flags(values):
@@ -140,13 +184,8 @@ def _define_model_flags(values):
     flags.DEFINE_string(
         "model",
         "c4gap_dlgn",
-        "ARCHITECTURE_FAMILY, one of those that --list_models prints.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "list_models",
-        False,
-        "Print names, parameter counts and descriptions of all models; exit.",
+        "ARCHITECTURE_FAMILY, one of those that "
+        "python -m dlgn_tf.train --list_models prints.",
         flag_values=values,
     )
     for name, meaning in (
@@ -170,13 +209,46 @@ def _define_model_flags(values):
         flags.DEFINE_enum(
             name, None, choices, f"{meaning} {recipe}", flag_values=values
         )
+    flags.DEFINE_string(
+        "init_from",
+        None,
+        "Where all weights come from: a run directory (its best.keras), a "
+        ".keras file or, for a dnn, the prefix of a TensorFlow checkpoint of "
+        "resnets-in-tensorflow2. Read when a run starts, not when it goes on. "
+        "Default: drawn at random.",
+        flag_values=values,
+    )
+
+
+def _define_gate_flags(values):
+    flags.DEFINE_enum(
+        "gate_regime",
+        None,
+        list(registry.GATE_REGIMES),
+        "Gates of the gated families: joint, learned together with the values; "
+        "frozen_random, of a gating network that keeps its initial weights; "
+        "frozen_dependent, the same, but it starts as a copy of the value "
+        "network; frozen_learned, of the trained network --gates_from. "
+        "Default: joint; frozen_random with --gate=hard.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "gates_from",
+        None,
+        "Where frozen_learned gates come from: a run directory (its "
+        "best.keras), a .keras file, or the prefix of a TensorFlow checkpoint "
+        "of resnets-in-tensorflow2. A dgn takes the gates of a dnn or dgn of "
+        "its architecture, a dlgn those of a dlgn, a dlgn_sf of a dlgn_sf. "
+        "Read when a run starts, not when it goes on.",
+        flag_values=values,
+    )
     flags.DEFINE_enum(
         "gate",
         None,
         ["soft", "hard"],
         "Gate of the gated families: soft, sigmoid(beta q), or hard, 1{q > 0}, "
-        "which passes no gradient: the gating network then keeps its initial "
-        "weights. Default: soft.",
+        "which passes no gradient. Default: soft where gates are learned "
+        "jointly, hard where they are frozen.",
         flag_values=values,
     )
     flags.DEFINE_float(
@@ -194,6 +266,16 @@ def _define_model_flags(values):
         0.0,
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "gate_permutation",
+        None,
+        "Comma-separated and counted from 0, such as 2,0,3,1: the first site "
+        "of the value network takes the gate of the gating network's site 2, "
+        "and so on; sites must be of one shape. all: one run a permutation "
+        "other than the identity, each in RUN_DIR/permutation-2031. Default: "
+        "every site its own.",
+        flag_values=values,
+    )
     flags.DEFINE_enum(
         "value_input",
         None,
@@ -204,7 +286,7 @@ def _define_model_flags(values):
     )
 
 
-def _define_data_flags(values):
+def _define_dataset_flags(values):
     flags.DEFINE_string(
         "dataset",
         "cifar10",
@@ -230,19 +312,22 @@ def _define_data_flags(values):
         "tools/prepare_data.py, which needs no TensorFlow.",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "train_examples",
-        None,
-        "Train on the first so many images. Default: all.",
-        1,
-        flag_values=values,
-    )
     flags.DEFINE_enum(
         "normalization",
         None,
         list(NORMALIZATIONS),
         "dataset: (x/255 - mean)/std with the data set's constants; unit: "
         "x/255. Default: as published for the architecture.",
+        flag_values=values,
+    )
+
+
+def _define_data_flags(values):
+    flags.DEFINE_integer(
+        "train_examples",
+        None,
+        "Train on the first so many images. Default: all.",
+        1,
         flag_values=values,
     )
     flags.DEFINE_enum(
@@ -317,6 +402,13 @@ def _define_training_flags(values):
         "seed",
         0,
         "Initial weights, order of the images and augmentation follow from it.",
+        0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "weights_seed",
+        None,
+        "Seed of the initial weights alone. Default: --seed.",
         0,
         flag_values=values,
     )
@@ -399,6 +491,15 @@ def _define_loop_flags(values):
         2,
         flag_values=values,
     )
+    flags.DEFINE_integer(
+        "snapshot_every",
+        None,
+        "Steps between models kept for good, "
+        "RUN_DIR/snapshots/step-00002000.keras, besides the first and the "
+        "last. Default: none are.",
+        1,
+        flag_values=values,
+    )
 
 
 def read_flags(path):
@@ -421,6 +522,21 @@ def read_flags(path):
     return resolve(values)
 
 
+def resolve_given(values):
+    """As `resolve`, of flags of which only some are defined.
+
+    Args:
+        values: `absl.flags.FlagValues`; what else it defines is passed over.
+    """
+    complete = flags.FlagValues()
+    define_flags(complete)
+    complete.mark_as_parsed()
+    for name in complete:
+        if name in values and values[name].present:
+            complete[name].value = values[name].value
+    return resolve(complete)
+
+
 def resolve(values):
     """Turns parsed flags into a `Config`, defaults filled in.
 
@@ -441,6 +557,7 @@ def resolve(values):
     architecture.check_image_shape(dataset.image_shape)
     batch_size = values.batch_size or recipe.batch_size
     train_examples = _train_examples(values, dataset)
+    options = _architecture(values, architecture)
     return Config(
         model=values.model,
         dataset=values.dataset,
@@ -449,8 +566,9 @@ def resolve(values):
         download=values.download,
         npz=values.npz,
         train_examples=train_examples,
-        **_architecture(values, architecture),
-        **_gate(values, architecture, family),
+        **options,
+        **_gate(values, architecture, family, options),
+        init_from=values.init_from,
         normalization=values.normalization
         or ("dataset" if recipe.normalize else "unit"),
         augmentation=values.augmentation
@@ -459,7 +577,7 @@ def resolve(values):
         l2=recipe.l2 if values.l2 is None else values.l2,
         batch_size=batch_size,
         train_steps=_train_steps(values, recipe, train_examples, batch_size),
-        seed=_seed(values),
+        **_seeds(values),
         **_devices(values),
         deterministic=values.deterministic,
         steps_per_loop=values.steps_per_loop,
@@ -469,6 +587,7 @@ def resolve(values):
         eval_batch_size=values.eval_batch_size,
         checkpoint_every=_checkpoint_every(values.checkpoint_every),
         keep_checkpoints=values.keep_checkpoints,
+        snapshot_every=values.snapshot_every,
     )
 
 
@@ -481,13 +600,17 @@ def _check_finite(values):
             )
 
 
-def _seed(values):
-    if values.seed >= 2**64:
-        raise UserError(
-            f"Invalid --seed. Expected a number below 2**64. "
-            f"Received: {values.seed}"
-        )
-    return values.seed
+def _seeds(values):
+    seeds = {"seed": values.seed, "weights_seed": values.weights_seed}
+    if values.weights_seed is None:
+        seeds["weights_seed"] = values.seed
+    for name, seed in seeds.items():
+        if seed >= 2**64:
+            raise UserError(
+                f"Invalid --{name}. Expected a number below 2**64. "
+                f"Received: {seed}"
+            )
+    return seeds
 
 
 def _train_examples(values, dataset):
@@ -510,28 +633,75 @@ def _architecture(values, architecture):
     }
 
 
-def _gate(values, architecture, family):
+def _gate(values, architecture, family, options):
     given = {name: values[name].value for name in GATE_FLAGS}
     if family == "dnn":
         _refuse(given, "a ReLU network (family dnn), which gates itself")
         return given
+    given["gate_permutation"] = _permutation(
+        given["gate_permutation"], architecture.site_count(options)
+    )
+    given["gate_regime"], given["gate"] = registry.resolve_gates(
+        family, given["gate_regime"], given["gate"]
+    )
+    _check_origins(given["gate_regime"], given["gates_from"], values.init_from)
+    defaults = {"value_input": registry.default_value_input(family)}
     if given["gate"] == "hard":
         soft = {name: given[name] for name in ("gate_beta", "gate_epsilon")}
         _refuse(soft, "a hard gate")
-        defaults = {"gate_beta": None, "gate_epsilon": None}
     else:
-        defaults = {
-            "gate": "soft",
-            "gate_beta": architecture.gate_beta,
-            "gate_epsilon": architecture.gate_epsilon,
-        }
+        defaults["gate_beta"] = architecture.gate_beta
+        defaults["gate_epsilon"] = architecture.gate_epsilon
         if given["gate_beta"] is not None and not given["gate_beta"] > 0:
             raise UserError(
                 "Invalid --gate_beta. Expected a number > 0. "
                 f"Received: {given['gate_beta']}"
             )
-    defaults["value_input"] = registry.default_value_input(family)
     return {k: defaults.get(k) if v is None else v for k, v in given.items()}
+
+
+def _check_origins(regime, gates_from, init_from):
+    """Refuses a gating network that comes from nowhere, or from two places."""
+    if (regime == "frozen_learned") != (gates_from is not None):
+        raise UserError(
+            "Expected --gates_from=PATH with --gate_regime=frozen_learned, and "
+            f"only there. Received: --gate_regime={regime} and "
+            f"--gates_from={gates_from or 'nothing'}"
+        )
+    if init_from and regime in ("frozen_dependent", "frozen_learned"):
+        raise UserError(
+            f"--init_from and --gate_regime={regime} both say where the gating "
+            "network comes from. Expected one of the two. Received: both"
+        )
+
+
+def _permutation(text, count):
+    """A tuple, `"all"`, or None for the identity.
+
+    Args:
+        text: String or None.
+        count: Integer, the number of gate sites.
+    """
+    if text is None:
+        return None
+    if text == "all":
+        if not 2 <= count <= MOST_PERMUTED_SITES:
+            raise UserError(
+                "Expected 2 to "
+                f"{MOST_PERMUTED_SITES} gate sites for --gate_permutation=all. "
+                f"Received: an architecture with {count}"
+            )
+        return text
+    numbers = [n for n in text.split(",") if re.fullmatch(r"\d{1,4}", n)]
+    identity = tuple(range(count))
+    permutation = tuple(map(int, numbers))
+    if len(text.split(",")) != count or sorted(permutation) != list(identity):
+        example = f"0 to {count - 1}" if count > 1 else "0"
+        raise UserError(
+            f"Invalid --gate_permutation. Expected the {count} numbers "
+            f"{example} in some order, or all. Received: {text}"
+        )
+    return None if permutation == identity else permutation
 
 
 def _refuse(given, what):
@@ -606,6 +776,12 @@ def _numbers(texts, kind, flag):
 
 def _devices(values):
     several = values.strategy in ("mirrored", "multi_worker")
+    permuted = values.gate_permutation == "all"
+    if permuted and values.strategy == "multi_worker":
+        raise UserError(
+            "--gate_permutation=all trains many runs in one process. Expected "
+            "another --strategy. Received: --strategy=multi_worker"
+        )
     for name, bad, why in (
         ("xla", several, f"--strategy={values.strategy}, only on one replica"),
         ("xla", values.deterministic, "--deterministic"),

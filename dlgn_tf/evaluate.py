@@ -1,4 +1,4 @@
-"""Evaluates a run: python -m dlgn_tf.evaluate --run_dir=RUN_DIR."""
+"""Evaluates a run or weights: python -m dlgn_tf.evaluate --run_dir=RUN_DIR."""
 
 import dataclasses
 import json
@@ -8,54 +8,132 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import config as config_lib
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
-Evaluates the newest checkpoint of a run over every test image.
+Evaluates a run, or trained weights, over every test image.
 
-  python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits"""
+  python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits
+  python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits --which=best
+  python -m dlgn_tf.evaluate --model=resnet32_dnn --init_from=PATH
+
+--init_from is a run directory, a .keras file, or the prefix of a checkpoint of
+resnets-in-tensorflow2. Model and data set are those of --run_dir or, without
+it, those that the flags name."""
+
+# Flags that go with --run_dir, whose others say what the run is.
+_WITH_RUN_DIR = ("data_dir", "init_from")
 
 
-def define_flags():
-    flags.DEFINE_string("run_dir", None, "Directory of the run.")
+def define_flags(flag_values=flags.FLAGS):
     flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: that of the run.",
+        "run_dir", None, "Directory of the run.", flag_values=flag_values
+    )
+    flags.DEFINE_enum(
+        "which",
+        "newest",
+        ["newest", "best"],
+        "Of the run: the newest checkpoint, or best.keras.",
+        flag_values=flag_values,
     )
     flags.DEFINE_integer(
-        "eval_batch_size", 500, "Images a step.", lower_bound=1
+        "eval_batch_size",
+        500,
+        "Images a step.",
+        lower_bound=1,
+        flag_values=flag_values,
     )
     flags.DEFINE_string(
-        "output", None, "File that takes the result as JSON. Default: none."
+        "output",
+        None,
+        "File that takes the result as JSON. Default: none.",
+        flag_values=flag_values,
     )
+    config_lib.define_network_flags(flag_values)
 
 
 def main():
     values = flags.FLAGS
-    if not values.run_dir:
-        raise UserError("Expected --run_dir=RUN_DIR. Received: no --run_dir")
-    config = RunDirectory(values.run_dir).read_config()
-    data_dir = values.data_dir or config.data_dir
+    config = _config(values)
     if not config.npz:
-        catalog.check_available(config.dataset, data_dir, download=False)
+        catalog.check_available(
+            config.dataset, config.data_dir, config.download
+        )
     if values.output:
         _check_output(values.output)
 
     cli.import_keras()
-    result = evaluate(values.run_dir, data_dir, values.eval_batch_size)
+    if config.init_from is None:
+        result = evaluate(
+            values.run_dir, config.data_dir, values.eval_batch_size
+        )
+    else:
+        result = evaluate_weights(config, values.eval_batch_size)
+    step = result["step"]
     print(
-        f"{result['model']} at step {result['step']}: test accuracy "
-        f"{result['test_accuracy']:.2%}, {result['errors']} errors in "
+        f"{result['model']} "
+        f"{f'from {config.init_from}' if step is None else f'at step {step}'}: "
+        f"test accuracy {result['test_accuracy']:.2%}, "
+        f"{result['errors']} errors in "
         f"{result['test_images']:,} images of {result['dataset']}, "
         f"cross-entropy {result['test_classification_loss']:.4f}"
     )
     if values.output:
         with files.write_errors(values.output):
             files.write_atomically(values.output, json.dumps(result, indent=1))
+
+
+def _config(values):
+    """What is evaluated: `init_from` is None for a run's newest checkpoint."""
+    if not values.run_dir:
+        return _config_without_run(values)
+    for name in config_lib.network_flags():
+        flag = values[name]
+        if flag.present and name not in _WITH_RUN_DIR:
+            raise UserError(
+                f"--{name} has no effect with --run_dir, which says it. "
+                f"Expected no such flag. Received: --{name}={flag.value}"
+            )
+    directory = RunDirectory(values.run_dir)
+    config = directory.read_config()
+    source = values.init_from
+    if values.which == "best":
+        if source is not None:
+            raise UserError(
+                "Expected --which=best or --init_from. Received: both"
+            )
+        source = str(directory.best)
+    if source is not None:
+        with trained.named("init_from", source):
+            trained.locate(source)
+    return dataclasses.replace(
+        config,
+        data_dir=values.data_dir or config.data_dir,
+        download=False,
+        init_from=source,
+    )
+
+
+def _config_without_run(values):
+    if values.init_from is None:
+        raise UserError(
+            "Expected --run_dir=RUN_DIR, or --init_from=PATH with the flags of "
+            "its model. Received: neither"
+        )
+    if not values["model"].present:
+        raise UserError(
+            "Expected --model=ARCHITECTURE_FAMILY with --init_from. Received: "
+            "no --model"
+        )
+    config = config_lib.resolve_given(values)
+    with trained.named("init_from", config.init_from):
+        trained.locate(config.init_from)
+    return config
 
 
 def _check_output(path):
@@ -83,20 +161,62 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
     Raises:
         UserError: if the run or its data cannot be found.
     """
-    from dlgn_tf.data import sources
     from dlgn_tf.training import engine as engines
-    from dlgn_tf.training import loop
     from dlgn_tf.training.checkpoints import Checkpoints
 
     directory = RunDirectory(run_dir)
-    config = directory.read_config()
+    config = dataclasses.replace(directory.read_config(), data_dir=data_dir)
     prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
+
+    def fill(model):
+        engines.restore_model(prefix, model)
+
+    return _evaluate(config, fill, step, batch_size)
+
+
+def evaluate_weights(config, batch_size=500):
+    """Evaluates trained weights over every test image.
+
+    Args:
+        config: `Config` of the model, its `init_from` names the weights.
+        batch_size: Integer.
+
+    Returns:
+        Dict as that of `evaluate`; step is None where the file does not say
+        it.
+
+    Raises:
+        UserError: if the weights or the data cannot be found, or are those of
+            another model.
+    """
+    from dlgn_tf.models import transfer
+
+    def fill(model):
+        with trained.named("init_from", config.init_from):
+            source = trained.load_trained(config.init_from, like=config)
+            transfer.check_same_gates(source, model)
+            transfer.copy_model(source, model)
+
+    step = trained.step_of(trained.locate(config.init_from))
+    return _evaluate(config, fill, step, batch_size)
+
+
+def _evaluate(config, fill, step, batch_size):
+    """Evaluates the model of a `Config` once `fill(model)` has run."""
+    from dlgn_tf.data import sources
+    from dlgn_tf.training import engine as engines
+    from dlgn_tf.training import loop
+
     # However many devices the run had, one is always there.
     config = dataclasses.replace(config, strategy="auto", xla=False)
     engine = engines.create_engine(config)
-    engines.restore_model(prefix, engine.model)
+    fill(engine.model)
     _, test_images = sources.load(
-        config.dataset, data_dir, train_examples=1, npz_file=config.npz
+        config.dataset,
+        config.data_dir,
+        config.download,
+        train_examples=1,
+        npz_file=config.npz,
     )
     totals = loop.evaluate_with_progress(engine, test_images, batch_size)
     return {

@@ -8,6 +8,8 @@ from dlgn_tf import cli
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
+from dlgn_tf.training import permutations
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -30,10 +32,11 @@ def main():
         list_models()
         return 0
     config = config_lib.resolve(flags.FLAGS)
-    directory = RunDirectory(config.run_dir)
-    directory.check(config)
-    if config.strategy != "multi_worker":
-        directory.check_unlocked()
+    all_permutations = config.gate_permutation == "all"
+    RunDirectory(config.run_dir).check(config)
+    singles = permutations.single_runs(config) if all_permutations else {}
+    for single in singles.values() or [config]:
+        check_run_directory(single)
     if not config.npz:
         catalog.check_available(
             config.dataset, config.data_dir, config.download
@@ -43,6 +46,9 @@ def main():
     from dlgn_tf.training import loop
 
     try:
+        if all_permutations:
+            permutations.train_all(config)
+            return 0
         last = loop.train(config)
     except loop.Stopped as stopped:
         print(stopped)
@@ -57,6 +63,17 @@ def main():
         "--export_dir=DIR"
     )
     return 0
+
+
+def check_run_directory(config):
+    """Raises a `UserError` unless a run can start or go on there."""
+    directory = RunDirectory(config.run_dir)
+    directory.check(config)
+    # Of several processes only the chief reads and writes there.
+    if config.strategy != "multi_worker":
+        directory.check_unlocked()
+        if directory.is_new():
+            trained.check_sources(config)
 
 
 def list_models():

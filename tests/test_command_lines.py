@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 from absl import flags
@@ -76,12 +77,19 @@ def place(tmp_path):
     (tmp_path / "bad.flags").write_text("--wdith=3\n")
     (tmp_path / "binary.flags").write_bytes(b"\x7fELF\xff\xfe\x00\x80")
     (tmp_path / "nested.flags").write_text("--flagfile=missing.flags\n")
+    for name, inside in (("zip", "config.json"), ("other", "text")):
+        with zipfile.ZipFile(tmp_path / f"{name}.keras", "w") as archive:
+            archive.writestr(inside, "{}")
+    whole = (tmp_path / "zip.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[:-10])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "something").write_text("")
     (tmp_path / "tfds" / "cifar10" / "3.0.2").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     return tmp_path
 
+
+LEARNED = "--gate_regime=frozen_learned --gates_from"
 
 TRAIN = {
     "--model=c4gap_dlgm": "nearest .*c4gap_dlgn",
@@ -135,6 +143,29 @@ TRAIN = {
     f"{DIGITS} --run_dir=flagless": "no flags.txt",
     f"{DIGITS} --run_dir=spoilt": "no_such_flag",
     f"{DIGITS} --run_dir={'a' * 300}": "run_dir",
+    f"{DIGITS} --gate_regime=joint --gate=hard": "gate=hard.*joint",
+    f"{DIGITS} --gate_regime=frozen": "joint|frozen_random",
+    f"{DIGITS} --gate_regime=frozen_learned": "--gates_from=PATH",
+    f"{DIGITS} --gates_from=zip.keras": "--gate_regime=frozen_learned",
+    f"{DIGITS} {LEARNED}=nowhere": "--gates_from=nowhere.*none",
+    f"{DIGITS} {LEARNED}=file": "whole .keras.*file",
+    f"{DIGITS} {LEARNED}=cut.keras": "whole .keras.*cut.keras",
+    f"{DIGITS} {LEARNED}=other.keras": "whole .keras.*no config.json",
+    f"{DIGITS} {LEARNED}=run": "run, which has neither",
+    f"{DIGITS} {LEARNED}=empty --run_dir=empty": "gates_from",
+    f"{DIGITS} --model=c4gap_dlgn_sf --gate_regime=frozen_dependent": "dlgn_sf",
+    f"{DIGITS} --model=c4gap_dnn --init_from=nowhere": "--init_from=nowhere",
+    f"{DIGITS} --init_from= --width=3": "--init_from=",
+    f"{DIGITS} --init_from=zip.keras --gate_regime=frozen_dependent": "both",
+    f"{DIGITS} --run_dir=run --width=8 --init_from=x": "init_from=None.*=x",
+    f"{DIGITS} --gate_permutation=1,0": "4 numbers 0 to 3.*1,0",
+    f"{DIGITS} --gate_permutation=0,1,2,2": "4 numbers.*0,1,2,2",
+    f"{DIGITS} --gate_permutation=1,2,0 --depth=2": "2 numbers 0 to 1",
+    f"{DIGITS} --gate_permutation=all --model=gconv_dgn": "2 to 5.*6",
+    f"{DIGITS} --gate_permutation=all --model=c1gap_dgn": "2 to 5.*1",
+    f"{DIGITS} --gate_permutation=all --run_dir=run --width=8": "permutation",
+    f"{DIGITS} --gate_permutation=all --strategy=multi_worker": "many runs",
+    f"{DIGITS} --snapshot_every=0": "snapshot_every",
 }
 
 EVALUATE = {
@@ -153,6 +184,17 @@ EVALUATE = {
     "--run_dir=run --output=empty": "output",
     "--run_dir=run --width=8": "width",
     "run": "flags only.*run",
+    "--run_dir=run --which=best": "best.keras.*none",
+    "--run_dir=run --which=last": "newest|best",
+    "--run_dir=run --which=best --init_from=zip.keras": "both",
+    "--run_dir=run --init_from=cut.keras": "cut.keras",
+    "--run_dir=run --model=c4gap_dlgn": "--model",
+    "--model=c4gap_dnn": "--run_dir=RUN_DIR, or --init_from",
+    "--init_from=zip.keras": "Expected --model",
+    f"--model=c4gap_dnn --init_from=nowhere {DIGITS}": "init_from=nowhere",
+    f"--model=c4gap_dnm --init_from=zip.keras {DIGITS}": "nearest",
+    "--model=c4gap_dnn --init_from=zip.keras": "--data_dir=DIR",
+    f"--model=c4gap_dnn --init_from=file --train_steps=3 {DIGITS}": "steps",
 }
 
 EXPORT = {

@@ -159,6 +159,86 @@ def test_defaults_of_everything_else():
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", ("joint", "soft", 10.0, 0.0)),
+        ("--gate=soft", ("joint", "soft", 10.0, 0.0)),
+        ("--gate=hard", ("frozen_random", "hard", None, None)),
+        ("--gate_regime=joint", ("joint", "soft", 10.0, 0.0)),
+        ("--gate_regime=frozen_random", ("frozen_random", "hard", None, None)),
+        (
+            "--gate_regime=frozen_random --gate=soft --gate_beta=4",
+            ("frozen_random", "soft", 4.0, 0.0),
+        ),
+        (
+            "--gate_regime=frozen_dependent",
+            ("frozen_dependent", "hard", None, None),
+        ),
+        (
+            "--gate_regime=frozen_learned --gates_from=a",
+            ("frozen_learned", "hard", None, None),
+        ),
+        ("--model=c4gap_dnn", (None, None, None, None)),
+        ("--model=fc_dgn", ("joint", "soft", 4.0, 0.1)),
+    ],
+)
+def test_gate_regimes(arguments, expected):
+    config = resolve(*arguments.split())
+    assert (
+        config.gate_regime,
+        config.gate,
+        config.gate_beta,
+        config.gate_epsilon,
+    ) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", None),
+        ("--gate_permutation=2,0,3,1", (2, 0, 3, 1)),
+        # Every site its own, as without it.
+        ("--gate_permutation=0,1,2,3", None),
+        ("--gate_permutation=all", "all"),
+        ("--gate_permutation=1,0 --depth=2", (1, 0)),
+        ("--model=c1gap_dgn --gate_permutation=0", None),
+        ("--model=fc_dgn --depth=3 --gate_permutation=1,0", (1, 0)),
+        (
+            "--model=gconv_dgn --depth=1 --gate_permutation=0,2,1",
+            (0, 2, 1),
+        ),
+    ],
+)
+def test_gate_permutations(arguments, expected):
+    assert resolve(*arguments.split()).gate_permutation == expected
+
+
+def test_flags_of_older_runs(tmp_path):
+    """Those that there are more of by now have their defaults."""
+    path = tmp_path / "flags.txt"
+    path.write_text("--model=c4gap_dgn\n--gate=hard\n--seed=5\n")
+    assert_holds(
+        config_lib.read_flags(path),
+        gate_regime="frozen_random",
+        gates_from=None,
+        init_from=None,
+        gate_permutation=None,
+        weights_seed=5,
+        snapshot_every=None,
+    )
+
+
+def test_only_some_flags_are_defined():
+    values = flags.FlagValues()
+    config_lib.define_network_flags(values)
+    flags.DEFINE_string("other", "x", "", flag_values=values)
+    values(["test", "--model=resnet20_dnn", "--width=3", "--init_from=a"])
+    assert config_lib.resolve_given(values) == resolve(
+        "--model=resnet20_dnn", "--width=3", "--init_from=a"
+    )
+
+
+@pytest.mark.parametrize(
     ("model", "expected"),
     [
         ("c4gap_dnn", (None, None, None, None)),
@@ -319,6 +399,34 @@ SMALL = ("--dataset=digits",)
         ("--model=c4gap_dgn", "--gate_beta=inf"),
         ("--model=c4gap_dgn", "--gate_epsilon=nan"),
         ("--model=c4gap_dgn", "--gate_epsilon=inf"),
+        ("--model=c4gap_dnn", "--gate_regime=joint"),
+        ("--model=c4gap_dnn", "--gates_from=a"),
+        ("--model=c4gap_dnn", "--gate_permutation=1,0,2,3"),
+        ("--gate_regime=joint", "--gate=hard"),
+        ("--gate_regime=frozen_learned",),
+        ("--gates_from=a",),
+        ("--gate_regime=frozen_random", "--gates_from=a"),
+        ("--gate_regime=frozen_random", "--gate_beta=4"),
+        ("--model=c4gap_dlgn_sf", "--gate_regime=frozen_dependent"),
+        ("--gate_regime=frozen_dependent", "--init_from=a"),
+        (
+            "--gate_regime=frozen_learned",
+            "--gates_from=a",
+            "--init_from=b",
+        ),
+        ("--gate_permutation=",),
+        ("--gate_permutation=1,0",),
+        ("--gate_permutation=1,2,3,4",),
+        ("--gate_permutation=0,1,2,2",),
+        ("--gate_permutation=0,1,2,-3",),
+        ("--gate_permutation=2031",),
+        ("--gate_permutation=3,2,1,0,x",),
+        ("--gate_permutation=ALL",),
+        ("--gate_permutation=1,0,2,3", "--depth=3"),
+        # One site, six sites.
+        ("--model=c1gap_dgn", "--gate_permutation=all"),
+        ("--model=gconv_dgn", "--gate_permutation=all"),
+        ("--weights_seed=18446744073709551616",),
         ("--model=c4gap_dnn", "--momentum=0.9"),
         ("--model=c4gap_dnn", "--nesterov"),
         ("--model=c4gap_dnn", "--nonesterov"),
@@ -398,6 +506,9 @@ def test_what_cannot_work(arguments, monkeypatch):
         "--steps_per_loop=0",
         "--eval_batch_size=0",
         "--keep_checkpoints=0",
+        "--gate_regime=frozen",
+        "--weights_seed=-1",
+        "--snapshot_every=0",
         "--strategy=tpu",
         "--augmentation=flip",
         "--no_such_flag",
@@ -437,6 +548,11 @@ def test_flags_give_the_config_again(model, tmp_path):
         ("--learning_rates=1e-300,0.1", "--boundaries=1000000000000"),
         ("--model=c4gap_dgn", "--gate=hard", "--value_input=ones"),
         ("--gate_beta=4", "--gate_epsilon=0.1", "--kernel_size=5"),
+        ("--gate_regime=frozen_learned", "--gates_from=a dir/b.keras"),
+        ("--gate_regime=frozen_dependent", "--gate=soft"),
+        ("--gate_permutation=2,0,3,1", "--init_from=a #1", "--gate=hard"),
+        ("--gate_permutation=all", "--snapshot_every=17"),
+        ("--seed=3", "--weights_seed=18446744073709551615"),
         ("--model=wrn16_4_dnn", "--nonesterov", "--l2=0"),
         ("--model=resnet20_dnn", "--momentum=0", "--shortcut=B"),
         ("--model=resnet20_dlgn", "--block=bottleneck", "--depth=29"),

@@ -13,6 +13,7 @@ from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
 from dlgn_tf.training import loop
 
 
@@ -88,6 +89,81 @@ def test_newest_checkpoint_is_taken(run, tmp_path):
     assert evaluate.evaluate(copy)["errors"] == run.errors
 
 
+def weights_config(path, *arguments):
+    values = flags.FlagValues()
+    evaluate.define_flags(values)
+    values(["test", "--dataset=digits", f"--init_from={path}", *arguments])
+    return config_lib.resolve_given(values)
+
+
+NETWORK = ("--model=resnet20_dlgn", "--depth=8", "--width=4")
+
+
+def test_weights_without_their_run(run, tmp_path):
+    copy = tmp_path / "copy.keras"
+    shutil.copy(run.path / "model.keras", copy)
+    result = evaluate.evaluate_weights(weights_config(copy, *NETWORK))
+    assert result["errors"] == run.errors
+    assert result["test_classification_loss"] == pytest.approx(
+        run.loss, rel=1e-5
+    )
+    assert result["step"] == 20
+
+
+def test_weights_of_a_dnn(tmp_path):
+    """Against the loaded model in NumPy."""
+    model = create_model(
+        "c4gap_dnn", (8, 8, 1), width=3, depth=2, seed=4, mean=0, std=1
+    )
+    model.save(tmp_path / "a.keras")
+    config = weights_config(
+        tmp_path / "a.keras", "--model=c4gap_dnn", "--depth=2", "--width=3"
+    )
+    _, test = sources.load("digits")
+    logits = np.asarray(model(test.images))
+    result = evaluate.evaluate_weights(config)
+    wrong = (logits.argmax(axis=1) != test.labels).sum()
+    # An image whose two best logits nearly tie may go either way.
+    assert result["errors"] == pytest.approx(wrong, abs=1.1)
+    assert result["step"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--model=resnet20_dgn", *NETWORK[1:]), "resnet20_dgn.*resnet20_dlgn"),
+        ((*NETWORK, "--depth=14"), "init_from.*sites"),
+        ((*NETWORK, "--normalization=unit"), "mean"),
+        ((*NETWORK, "--gate_beta=4"), "beta 4"),
+        ((*NETWORK, "--gate=hard"), "kind hard"),
+        ((*NETWORK, "--value_input=ones"), "value_input ones"),
+    ],
+)
+def test_weights_of_another_model(arguments, text, run):
+    config = weights_config(run.path, *arguments)
+    with pytest.raises(UserError, match=text):
+        evaluate.evaluate_weights(config)
+
+
+def test_best_of_a_run(run, tmp_path, capsys, monkeypatch):
+    values = flags.FlagValues()
+    monkeypatch.setattr(evaluate.flags, "FLAGS", values)
+    evaluate.define_flags(values)
+    output = tmp_path / "result.json"
+    values(
+        [
+            "test",
+            f"--run_dir={run.path}",
+            "--which=best",
+            f"--output={output}",
+        ]
+    )
+    evaluate.main()
+    # The only evaluation was at the end.
+    assert json.loads(output.read_text())["errors"] == run.errors
+    assert "resnet20_dlgn at step 20" in capsys.readouterr().out
+
+
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match="Expected .*Received: .*no flags.txt"):
         evaluate.evaluate(tmp_path)
@@ -103,13 +179,7 @@ def test_command(run, tmp_path, capsys, monkeypatch):
     """The printed line and --output, on this process's TensorFlow."""
     values = flags.FlagValues()
     monkeypatch.setattr(evaluate.flags, "FLAGS", values)
-    for kind, name, default in (
-        (flags.DEFINE_string, "run_dir", None),
-        (flags.DEFINE_string, "data_dir", None),
-        (flags.DEFINE_integer, "eval_batch_size", 500),
-        (flags.DEFINE_string, "output", None),
-    ):
-        kind(name, default, "", flag_values=values)
+    evaluate.define_flags(values)
     output = tmp_path / "result.json"
     values(["test", f"--run_dir={run.path}", f"--output={output}"])
     evaluate.main()

@@ -13,7 +13,7 @@ from dlgn_tf.claims.small_networks import listed
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.data.sources import load
-from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.transfer import copy_gates
 from dlgn_tf.training.optimizers import learning_rate
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.steps import losses_and_errors
@@ -116,33 +116,26 @@ def _mean(found, network):
 
 def independent(network, rng):
     """Frozen-random gates from weights of their own (FR, II)."""
-    return _frozen(network.create("dgn", rng, gate="hard"))
+    return network.create("dgn", rng, gate_regime="frozen_random")
 
 
 def dependent(network, rng):
     """Frozen-random gates from the value network's initial weights (FR, DI)."""
-    model = network.create("dgn", rng, gate="hard")
-    copy_weights(model.value_network, model.gating_network)
-    return _frozen(model)
+    return network.create("dgn", rng, gate_regime="frozen_dependent")
 
 
 def learned(network, rng):
     """Frozen-learned gates: those of a ReLU network after training (FL)."""
     relu_network = network.create("dnn", rng)
     _take_steps(relu_network, rng)
-    model = network.create("dgn", rng, gate="hard")
-    copy_weights(relu_network.network, model.gating_network)
-    return _frozen(model)
+    model = network.create("dgn", rng, gate_regime="frozen_learned")
+    copy_gates(relu_network, model)
+    return model
 
 
 def soft(network, rng):
     """Gates that are learned jointly with the values."""
     return network.create("dgn", rng)
-
-
-def _frozen(model):
-    model.gating_network.trainable = False
-    return model
 
 
 # Each with the networks that are trained so.

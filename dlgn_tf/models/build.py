@@ -13,6 +13,7 @@ from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models import registry
 from dlgn_tf.models import sites
 from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import shallow_gating_network
 
@@ -33,6 +34,8 @@ def create_model(
     beta=None,
     epsilon=None,
     value_input=None,
+    gate_regime=None,
+    gate_permutation=None,
     seed=None,
     **options,
 ):
@@ -51,13 +54,23 @@ def create_model(
         classes: Integer >= 1. Number of logits.
         mean: Float or sequence, see `PixelNormalization`.
         std: Float or sequence, see `PixelNormalization`.
-        gate: `"soft"` or `"hard"`, see `Gate`. Hard gates pass no gradient,
-            so the gating network is then frozen. Defaults to `"soft"`.
+        gate: `"soft"` or `"hard"`, see `Gate`. Defaults to `"soft"` where
+            gates are learned jointly, to `"hard"` where they are frozen.
         beta: Float, see `Gate`. Defaults to the architecture's.
         epsilon: Float, see `Gate`. Defaults to the architecture's.
         value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
             `"ones"` for dlgn_sf (assumed; the paper does not say) and to
             `"image"` otherwise.
+        gate_regime: How gates are learned: `"joint"`, together with the values;
+            `"frozen_random"`, not at all; `"frozen_dependent"`, not at all,
+            and the gating network starts as a copy of the value network;
+            `"frozen_learned"`, elsewhere: the gating network is frozen, and
+            `dlgn_tf.models.transfer.copy_gates` fills it. Hard gates pass no
+            gradient, so they cannot be learned jointly. Defaults to `"joint"`,
+            or to `"frozen_random"` where `gate` is `"hard"`. Source: the neural
+            path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF (DI),
+            FLNPF and DNPFL.
+        gate_permutation: Sequence of integers or None, see `GatedNetwork`.
         seed: Integer from which all initial weights follow, or None.
         **options: Options of the architecture, see
             `dlgn_tf.models.registry.get(name)`; its defaults are as published.
@@ -66,8 +79,8 @@ def create_model(
         `ReLUNetwork` for family dnn, `GatedNetwork` for the others.
 
     Raises:
-        UserError: if there is no such model or option, or the images are too
-            small for it.
+        UserError: if there is no such model or option, the images are too
+            small for it, or gates cannot be learned or permuted so.
         ValueError: if `mean` or `std` do not fit the channels.
     """
     architecture, family = registry.parse(name)
@@ -76,21 +89,29 @@ def create_model(
     apply = _Applied(architecture, image_shape, classes, options)
     normalization = PixelNormalization(mean, std, name="normalization")
     normalization.build((None, *image_shape))
-    gates = {"kind": gate, "beta": beta, "epsilon": epsilon}
-    gates = {option: v for option, v in gates.items() if v is not None}
+    published = {
+        "beta": architecture.gate_beta,
+        "epsilon": architecture.gate_epsilon,
+    }
+    steepness = _given(beta=beta, epsilon=epsilon)
     with initial_weights_from(seed):
         if family == "dnn":
-            _refuse_gates(name, gates, value_input)
+            of_gates = _given(
+                gate=gate,
+                value_input=value_input,
+                gate_regime=gate_regime,
+                gate_permutation=gate_permutation,
+            )
+            _refuse_gates(name, {**of_gates, **steepness})
             site = sites.Activate()
             network = apply(site, "network")
             return ReLUNetwork(network, normalization, site.names, name=name)
+        regime, gate = registry.resolve_gates(family, gate_regime, gate)
         gating_network, value_network, names = _two_networks(apply, family)
-        published = {
-            "beta": architecture.gate_beta,
-            "epsilon": architecture.gate_epsilon,
-        }
-        gate_layer = Gate(**{**published, **gates}, name="gate")
-        gating_network.trainable = gate_layer.kind == "soft"
+        gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
+        if regime == "frozen_dependent":
+            copy_weights(value_network, gating_network)
+        gating_network.trainable = regime == "joint"
         return GatedNetwork(
             gating_network,
             value_network,
@@ -98,15 +119,20 @@ def create_model(
             normalization,
             names,
             value_input or registry.default_value_input(family),
+            gate_permutation,
             name=name,
         )
 
 
-def _refuse_gates(name, gates, value_input):
-    if gates or value_input:
+def _given(**options):
+    return {name: v for name, v in options.items() if v is not None}
+
+
+def _refuse_gates(name, given):
+    if given:
         raise UserError(
             f"Expected no option of gates for {name}, which gates itself. "
-            f"Received: {gates or value_input}"
+            f"Received: {given}"
         )
 
 

@@ -27,6 +27,11 @@ class ImageClassifier(keras.Model):
         # The networks inside have their weights from the start.
         self.built = True
 
+    @property
+    def site_shapes(self):
+        """Dict from gate site to its shape without the batch dimension."""
+        raise NotImplementedError
+
     def preactivations(self, images):
         """Pre-activations of every gate site in evaluation mode.
 
@@ -36,17 +41,32 @@ class ImageClassifier(keras.Model):
         """
         raise NotImplementedError
 
-    def gates_of(self, preactivations):
-        """Gates of every site, as the network uses them, of the same shapes.
+    def routed(self, preactivations):
+        """What each site's gate is made of: by default its own pre-activation.
 
         Args:
             preactivations: What `preactivations` returned.
+
+        Returns:
+            Dict of the same sites.
+        """
+        return preactivations
+
+    def gates_of(self, preactivations):
+        """Gates made of pre-activations, one by one, of the same shapes.
+
+        Args:
+            preactivations: What `routed` returned.
         """
         raise NotImplementedError
 
     def gates(self, images):
-        """Gates of every site in evaluation mode, see `preactivations`."""
-        return self.gates_of(self.preactivations(images))
+        """The gate that every site uses, in evaluation mode.
+
+        Returns:
+            Dict as that of `preactivations`.
+        """
+        return self.gates_of(self.routed(self.preactivations(images)))
 
     def _named(self, tensors):
         return dict(zip(self.site_names, listed(tensors), strict=True))

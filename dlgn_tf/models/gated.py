@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import serialize
 
 VALUE_INPUTS = ("image", "ones")
@@ -33,10 +33,16 @@ class GatedNetwork(ImageClassifier):
         value_input: `"image"`, DGN(x, x) in the paper's notation, or
             `"ones"`, DGN(x, 1): the value network sees a constant that does
             not depend on the image.
+        gate_permutation: Sequence of integers counted from 0: site l of the
+            value network uses the gate of the gating network's site
+            `gate_permutation[l]`. Defaults to `None`: every site its own.
+            Source: the DLGN paper, section 4.
 
     Raises:
         ValueError: if `value_input` is neither of them, or the networks differ
-            in their number of sites.
+            in their number of sites or their shapes.
+        UserError: if `gate_permutation` is none of the sites, or leads a gate
+            to a site of another shape.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class GatedNetwork(ImageClassifier):
         normalization,
         site_names,
         value_input="image",
+        gate_permutation=None,
         **kwargs,
     ):
         super().__init__(normalization, site_names, **kwargs)
@@ -67,23 +74,44 @@ class GatedNetwork(ImageClassifier):
         self.value_network = value_network
         self.gate = gate
         self.value_input = value_input
+        self.gate_permutation = None
+        if gate_permutation is not None:
+            self.gate_permutation = tuple(gate_permutation)
+            _check_permutation(self.gate_permutation, self.site_shapes)
 
     @property
     def image_shape(self):
         return tuple(self.gating_network.input_shape[1:])
 
+    @property
+    def site_shapes(self):
+        return {
+            name: tuple(gate.shape[1:])
+            for name, gate in zip(
+                self.site_names, self.value_network.inputs[1:], strict=True
+            )
+        }
+
     def call(self, images, training=None):
         pixels = self.normalization(images)
-        preactivations = listed(self.gating_network(pixels, training=training))
-        gates = [self.gate(q) for q in preactivations]
+        outputs = self.gating_network(pixels, training=training)
+        gates = self.gates_of(self.routed(self._named(outputs)))
         entering = (
             pixels if self.value_input == "image" else ops.ones_like(pixels)
         )
-        return self.value_network([entering, *gates], training=training)
+        return self.value_network(
+            [entering, *gates.values()], training=training
+        )
 
     def preactivations(self, images):
         pixels = self.normalization(images)
         return self._named(self.gating_network(pixels, training=False))
+
+    def routed(self, preactivations):
+        if self.gate_permutation is None:
+            return preactivations
+        of_sites = list(preactivations.values())
+        return self._named([of_sites[k] for k in self.gate_permutation])
 
     def gates_of(self, preactivations):
         return {name: self.gate(q) for name, q in preactivations.items()}
@@ -94,6 +122,8 @@ class GatedNetwork(ImageClassifier):
             "value_network": serialize(self.value_network),
             "gate": serialize(self.gate),
             "value_input": self.value_input,
+            "gate_permutation": self.gate_permutation
+            and list(self.gate_permutation),
         }
         return {**super().get_config(), **config}
 
@@ -107,6 +137,24 @@ def _check_shapes(site_names, gating_network, value_network):
             raise ValueError(
                 f"Expected gates of shape {site} at gate site {name!r} of the "
                 f"value network. Received: shape {gate} from the gating network"
+            )
+
+
+def _check_permutation(permutation, shapes):
+    """Raises a `UserError` unless every gate comes to a site of its shape."""
+    names = list(shapes)
+    if sorted(permutation) != list(range(len(names))):
+        raise UserError(
+            "Expected a gate permutation of the numbers 0 to "
+            f"{len(names) - 1}, each once. Received: {permutation}"
+        )
+    for name, source in zip(names, permutation, strict=True):
+        made_at = names[source]
+        if shapes[name] != shapes[made_at]:
+            raise UserError(
+                f"Expected gates of shape {shapes[name]} at gate site "
+                f"{name!r}. Received: a permutation that takes them from "
+                f"site {made_at!r}, where their shape is {shapes[made_at]}"
             )
 
 

@@ -19,6 +19,9 @@ FAMILIES = {
     "dlgn_sf": "one linear map of the image a gate, value network",
 }
 
+# How gates come to be; see `dlgn_tf.models.build.create_model`.
+GATE_REGIMES = ("joint", "frozen_random", "frozen_dependent", "frozen_learned")
+
 _CHOICES = {
     "pooling": ("average", "max"),
     "block": ("original", "preactivated", "bottleneck"),
@@ -69,6 +72,14 @@ class Architecture:
         """Parameters in a family, for the published options."""
         column = {"dnn": 0, "dgn": 1, "dlgn": 1, "dlgn_sf": 2}[family]
         return self.parameters[column]
+
+    def site_count(self, options):
+        """Number of gate sites with these options; each layer more is one.
+
+        Args:
+            options: Dict of options, as `resolve` returns it.
+        """
+        return self.gate_sites + options["depth"] - self.options["depth"]
 
     def resolve(self, given):
         """All arguments of the builder, the given options in place.
@@ -356,6 +367,42 @@ def parse(name):
         "Unknown model. Expected ARCHITECTURE_FAMILY as --list_models prints "
         f"them. {nearest}Received: model={name}"
     )
+
+
+def resolve_gates(family, regime=None, gate=None):
+    """Gate regime and kind of gate of a gated family, defaults filled in.
+
+    Args:
+        family: One of `FAMILIES` other than dnn.
+        regime: One of `GATE_REGIMES`, or None: `"joint"`, or
+            `"frozen_random"` where the gate is hard.
+        gate: `"soft"`, `"hard"` or None: soft where gates are learned jointly,
+            hard where they are frozen.
+
+    Returns:
+        `(regime, gate)`.
+
+    Raises:
+        UserError: if gates of the family cannot be learned so.
+    """
+    regime = regime or ("frozen_random" if gate == "hard" else "joint")
+    if regime not in GATE_REGIMES:
+        raise UserError(
+            f"Unknown gate regime. Expected one of {GATE_REGIMES}. "
+            f"Received: gate_regime={regime}"
+        )
+    if regime == "joint" and gate == "hard":
+        raise UserError(
+            "Hard gates pass no gradient. Expected soft gates where they are "
+            "learned jointly. Received: gate=hard, gate_regime=joint"
+        )
+    if regime == "frozen_dependent" and family == "dlgn_sf":
+        raise UserError(
+            "The gating network of a dlgn_sf has other layers than its value "
+            "network, of which it cannot be a copy. Expected another gate "
+            "regime. Received: gate_regime=frozen_dependent"
+        )
+    return regime, gate or ("soft" if regime == "joint" else "hard")
 
 
 def default_value_input(family):

@@ -29,6 +29,17 @@ class ReLUNetwork(ImageClassifier):
     def image_shape(self):
         return tuple(self.network.input_shape[1:])
 
+    @property
+    def site_shapes(self):
+        return {
+            name: tuple(self._entering(name).shape[1:])
+            for name in self.site_names
+        }
+
+    def _entering(self, name):
+        """What enters the ReLU of a site, as a Keras tensor."""
+        return self.network.get_layer(relu_layer(name)).input
+
     def call(self, images, training=None):
         return self.network(self.normalization(images), training=training)
 
@@ -43,10 +54,7 @@ class ReLUNetwork(ImageClassifier):
     @functools.cached_property
     def _gating_part(self):
         """The same layers, ending in what enters the ReLUs."""
-        entering = [
-            self.network.get_layer(relu_layer(name)).input
-            for name in self.site_names
-        ]
+        entering = [self._entering(name) for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):

@@ -13,6 +13,7 @@ An engine has
     learning_rate()       of the next step
     gate_statistics(images)     see `Summaries.gates`
     weights_are_finite()
+    save_model(path)      writes the model as a .keras file
     save(directory, step, keep) writes a checkpoint, returns its prefix
     restore(prefix)             reads one
     any(flag)             whether `flag` is true in any of the processes

@@ -21,6 +21,13 @@ def write_atomically(path, text):
     os.replace(temporary, path)
 
 
+def replace_synced(temporary, path):
+    """Moves a complete file into place once its bytes are on disk."""
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
 def sha256(path):
     """Digest of a file's bytes, as a hexadecimal string."""
     with open(path, "rb") as file:

@@ -159,7 +159,8 @@ class JaxEngine:
             strict=True,
         )
         with keras.StatelessScope(state_mapping=list(mapping)):
-            preactivations = self.model.preactivations(images)
+            made = self.model.preactivations(images)
+            preactivations = self.model.routed(made)
             gates = self.model.gates_of(preactivations)
         return {
             site: (
@@ -168,6 +169,9 @@ class JaxEngine:
             )
             for site, q in preactivations.items()
         }
+
+    def save_model(self, path):
+        self.model.save(path)
 
     def save(self, directory, step, keep):
         directory = pathlib.Path(directory)

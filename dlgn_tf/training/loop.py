@@ -14,6 +14,7 @@ from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.errors import UserError
 from dlgn_tf.training.engine import create_engine
+from dlgn_tf.training.initial_weights import set_initial_weights
 from dlgn_tf.training.interruption import Interruption
 from dlgn_tf.training.progress import Progress
 from dlgn_tf.training.records import Records
@@ -59,7 +60,8 @@ def train(config):
         for change in directory.check(config):
             print(f"continuing with another {change}")
         records = Records(config, directory, engine)
-        records.restore()
+        if not records.restore():
+            set_initial_weights(engine.model, config)
         return _Run(config, engine, records).to_the_end()
 
 
@@ -91,6 +93,7 @@ class _Run:
             if self.records:
                 self._begin_records()
             self.engine.start(self.sampler, self.config.train_steps)
+            self._snapshot_if_due()
             with Interruption() as interruption:
                 self._train(interruption)
         # All processes evaluate together, also where only one lacks the result.
@@ -164,6 +167,8 @@ class _Run:
         intervals = [config.log_every, config.eval_every]
         if config.checkpoint_every.isdigit():
             intervals.append(int(config.checkpoint_every))
+        if config.snapshot_every:
+            intervals.append(config.snapshot_every)
         stops = [(self.step // every + 1) * every for every in intervals]
         return min(*stops, config.train_steps)
 
@@ -203,6 +208,7 @@ class _Run:
     def _save_if_due(self, stopping):
         if not self.records:
             return
+        self._snapshot_if_due()
         self.records.totals = self.totals
         due = self._due(self.config.eval_every)
         if due or stopping or self.records.checkpoint_is_due():
@@ -216,6 +222,16 @@ class _Run:
             f"{self.config.train_steps}; python -m dlgn_tf.train "
             f"--flagfile={self.config.run_dir}/flags.txt goes on",
         )
+
+    def _snapshot_if_due(self):
+        """Before the checkpoint of the step, which makes the step count.
+
+        A run that goes on from a checkpoint so has all snapshots up to there.
+        """
+        every = self.config.snapshot_every
+        if self.records and every and self._due(every):
+            self._check_weights()
+            self.records.save_snapshot()
 
     def _check_weights(self):
         if not self.engine.weights_are_finite():

@@ -3,6 +3,7 @@
 import time
 
 from dlgn_tf.training import files
+from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.summaries import Summaries
 from dlgn_tf.training.totals import Totals
@@ -19,6 +20,7 @@ class Records:
     Attributes:
         totals: `Totals` since the last point of the training curves.
         best_accuracy: Float in [0, 1], the best test accuracy so far.
+        best_step: Integer, the step that it is from, or None.
         last: Dict, the last line of metrics.jsonl, or None.
     """
 
@@ -29,7 +31,8 @@ class Records:
             directory.checkpoints, engine.write_errors
         )
         self._saved_step, self._saved_at = -1, time.monotonic()
-        self.totals, self.best_accuracy = Totals(), 0.0
+        self.totals = Totals()
+        self.best_accuracy, self.best_step = 0.0, None
 
     @property
     def last(self):
@@ -37,15 +40,41 @@ class Records:
         return lines[-1] if lines else None
 
     def restore(self):
-        """Puts the engine and the loop where the newest checkpoint was."""
+        """Puts the engine and the loop where the newest checkpoint was.
+
+        Returns:
+            Boolean, whether there was one.
+        """
         if self._checkpoints.never_finished():
             if self._checkpoints.exist():
                 print("the first checkpoint was not finished: starting anew")
-            return
+            return False
         prefix, self._saved_step, state = self._checkpoints.newest_good()
         self._engine.restore(prefix)
         self.totals = Totals(**state["totals"])
         self.best_accuracy = state["best_accuracy"]
+        self.best_step = state.get("best_step")
+        self._mend_best()
+        return True
+
+    def _mend_best(self):
+        """Makes best.keras be the model that the checkpoint calls the best.
+
+        best.keras is written after the checkpoint of its step, so whoever ends
+        the run in between leaves an older one, or none; the weights it should
+        have are then those that were just restored. It is of a later step only
+        where the checkpoints since are damaged or gone: that model belongs to a
+        part of the run that is forgotten, and its predecessor is lost.
+        """
+        found = trained.step_of(self._directory.best)
+        if found == self.best_step:
+            return
+        if self.best_step == self._saved_step:
+            self._save_keras(self._directory.best)
+        elif self._directory.best.exists():
+            print("best.keras is of no evaluation of this run: deleted")
+            with files.write_errors(self._directory.best):
+                self._directory.best.unlink()
 
     def begin(self, sample_images):
         """Starts writing: what lies beyond the checkpoint is forgotten."""
@@ -53,11 +82,10 @@ class Records:
         changed = not self._directory.holds_flags(self._config)
         self._directory.write_flags(self._config)
         self._directory.drop_metrics_after(step)
+        after = step if self._saved_step >= 0 else -1
+        self._directory.drop_models_after(after)
         with files.write_errors(self._directory.path):
-            self._summaries = Summaries(
-                self._directory.path,
-                after=step if self._saved_step >= 0 else -1,
-            )
+            self._summaries = Summaries(self._directory.path, after)
             # A run that merely goes on says nothing twice.
             if changed or self._saved_step < 0:
                 self._summaries.describe(self._config, sample_images, step)
@@ -76,7 +104,9 @@ class Records:
     def evaluation(self, totals, probe_images):
         """A point of the test curves and a line of metrics.jsonl."""
         step, accuracy = self._engine.step, totals.accuracy
-        self.best_accuracy = max(self.best_accuracy, accuracy)
+        first = self.best_step is None and accuracy == self.best_accuracy
+        if first or accuracy > self.best_accuracy:
+            self.best_accuracy, self.best_step = accuracy, step
         with files.write_errors(self._directory.path):
             self._summaries.evaluation(totals, step)
             statistics = self._engine.gate_statistics(probe_images)
@@ -101,7 +131,10 @@ class Records:
         return self._engine.step % int(every) == 0
 
     def save(self):
-        """Saves a checkpoint, unless that of this step is there."""
+        """Saves a checkpoint, unless that of this step is there.
+
+        After it best.keras, if this step is the best: see `_mend_best`.
+        """
         step = self._engine.step
         if step == self._saved_step:
             return
@@ -110,10 +143,13 @@ class Records:
         state = {
             "totals": self.totals.as_dict(),
             "best_accuracy": self.best_accuracy,
+            "best_step": self.best_step,
             "seed": self._config.seed,
         }
         self._checkpoints.save(step, state, self._write_checkpoint)
         self._saved_step, self._saved_at = step, time.monotonic()
+        if self.best_step == step:
+            self._save_keras(self._directory.best)
 
     def _write_checkpoint(self, step):
         return self._engine.save(
@@ -125,8 +161,19 @@ class Records:
 
     def save_model(self):
         """Writes model.keras."""
-        final = self._directory.model
-        partial = final.with_name(".partial.keras")
-        with files.write_errors(final, self._engine.write_errors):
-            self._engine.model.save(partial)
-            partial.replace(final)
+        self._save_keras(self._directory.model)
+
+    def save_snapshot(self):
+        """Writes the model as it is, to be kept for good."""
+        path = self._directory.snapshot(self._engine.step)
+        if not path.exists():
+            self._save_keras(path)
+
+    def _save_keras(self, path):
+        """Writes the model so that a kill leaves the old file or the new."""
+        partial = path.with_name(".partial.keras")
+        with files.write_errors(path, self._engine.write_errors):
+            path.parent.mkdir(exist_ok=True)
+            self._engine.save_model(partial)
+            trained.note_step(partial, self._engine.step)
+            files.replace_synced(partial, path)

@@ -10,6 +10,7 @@ import pathlib
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
+from dlgn_tf.training.checkpoints import Checkpoints
 
 
 class RunDirectory:
@@ -21,6 +22,8 @@ class RunDirectory:
         checkpoints: Directory of `tf.train.CheckpointManager`.
         metrics: metrics.jsonl, one line an evaluation.
         model: model.keras, the final model.
+        best: best.keras, the model of the best evaluation so far.
+        snapshots: Directory of the models that --snapshot_every keeps.
 
     Args:
         path: String or path-like.
@@ -32,9 +35,15 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.metrics = self.path / "metrics.jsonl"
         self.model = self.path / "model.keras"
+        self.best = self.path / "best.keras"
+        self.snapshots = self.path / "snapshots"
 
     def has_checkpoints(self):
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
+
+    def snapshot(self, step):
+        """Path of the model that is kept of a step."""
+        return self.snapshots / f"step-{step:08d}.keras"
 
     def read_config(self):
         """The `Config` of the run.
@@ -73,12 +82,23 @@ class RunDirectory:
                     f"--{flag}={before[flag]}. Expected the same, or another "
                     f"--run_dir. Received: --{flag}={now[flag]}"
                 )
-        passing = ("run_dir", "data_dir", "download", "train_steps")
+        # The seed of the initial weights has had its effect.
+        passing = (
+            "run_dir",
+            "data_dir",
+            "download",
+            "train_steps",
+            "weights_seed",
+        )
         return [
             f"{flag}: {before[flag]} -> {now[flag]}"
             for flag in now
             if before[flag] != now[flag] and flag not in passing
         ]
+
+    def is_new(self):
+        """Whether a run here would start and not go on."""
+        return Checkpoints(self.checkpoints).never_finished()
 
     @contextlib.contextmanager
     def locked(self):
@@ -150,6 +170,19 @@ class RunDirectory:
                 f"Expected a line of JSON an evaluation in {self.metrics}. "
                 f"Received: one that is damaged, {error}; mend or delete it"
             ) from error
+
+    def drop_models_after(self, step):
+        """Forgets models that lie beyond the checkpoint gone back to.
+
+        Args:
+            step: Integer; below 0, best.keras of an earlier run goes as well.
+        """
+        with files.write_errors(self.path):
+            for path in self.snapshots.glob("step-*.keras"):
+                if int(path.stem.removeprefix("step-")) > step:
+                    path.unlink()
+            if step < 0:
+                self.best.unlink(missing_ok=True)
 
     def drop_metrics_after(self, step):
         """Forgets evaluations that lie beyond the checkpoint gone back to."""

@@ -23,6 +23,8 @@ def create_configured_model(config, removed=()):
         "beta": config.gate_beta,
         "epsilon": config.gate_epsilon,
         "value_input": config.value_input,
+        "gate_regime": config.gate_regime,
+        "gate_permutation": config.gate_permutation,
     }
     model = create_model(
         config.model,
@@ -30,7 +32,7 @@ def create_configured_model(config, removed=()):
         dataset.classes,
         mean=dataset.mean if standardized else 0.0,
         std=dataset.std if standardized else 1.0,
-        seed=config.seed,
+        seed=config.weights_seed,
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
         removed=removed,

@@ -109,7 +109,8 @@ class TensorFlowEngine:
 
     @tf.function
     def _gates(self, images):
-        preactivations = self.model.preactivations(images)
+        made = self.model.preactivations(images)
+        preactivations = self.model.routed(made)
         gates = self.model.gates_of(preactivations)
         return {
             site: (
@@ -119,9 +120,12 @@ class TensorFlowEngine:
             for site, q in preactivations.items()
         }
 
+    def save_model(self, path):
+        self._settle_statistics()
+        self.model.save(path)
+
     def save(self, directory, step, keep):
-        if not strategies.is_multi_worker(self.strategy):
-            self._average_local_statistics()
+        self._settle_statistics()
         return self._manager(directory, keep).save(checkpoint_number=step)
 
     @functools.lru_cache(1)  # noqa: B019, one manager a run
@@ -171,6 +175,11 @@ class TensorFlowEngine:
 
         with strategies.answering(self.strategy):
             self._assigning(variables, from_first)()
+
+    def _settle_statistics(self):
+        """As below, where this process need not meet with others."""
+        if not strategies.is_multi_worker(self.strategy):
+            self._average_local_statistics()
 
     def _average_local_statistics(self):
         """Moving statistics that replicas keep apart become their mean."""

@@ -45,6 +45,7 @@ def test_files_of_a_run(whole_run):
         "train",
         "test",
         "metrics.jsonl",
+        "best.keras",
         "model.keras",
     }
     for name in ("train", "test"):

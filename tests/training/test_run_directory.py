@@ -40,6 +40,8 @@ def test_names_of_the_files(tmp_path):
         "checkpoints": "checkpoints",
         "metrics": "metrics.jsonl",
         "model": "model.keras",
+        "best": "best.keras",
+        "snapshots": "snapshots",
     }.items():
         assert getattr(directory, attribute) == tmp_path / name
 
@@ -81,6 +83,7 @@ def test_same_run_goes_on(config, started):
         {"data_dir": "/data"},
         {"download": True},
         {"train_steps": 1},
+        {"weights_seed": 4},
     ],
 )
 def test_what_may_change_unsaid(changes, config, started):
@@ -109,6 +112,10 @@ def test_other_changes_are_listed(config, started):
         ("gate_beta", 4.0),
         ("gate_epsilon", 0.1),
         ("value_input", "ones"),
+        ("gate_regime", "frozen_dependent"),
+        ("gates_from", "elsewhere"),
+        ("gate_permutation", (2, 0, 3, 1)),
+        ("init_from", "elsewhere"),
         ("normalization", "dataset"),
     ],
 )

@@ -1,0 +1,26 @@
+"""The weights with which a run starts, where they are not drawn at random."""
+
+from dlgn_tf.models import transfer
+from dlgn_tf.training import trained
+
+_COPY = {"gates_from": transfer.copy_gates, "init_from": transfer.copy_model}
+
+
+def set_initial_weights(model, config):
+    """Gives a model the trained weights that its `Config` names, if it does.
+
+    To be called when a run starts. One that goes on has them in its
+    checkpoint, and their source may be gone.
+
+    Args:
+        model: `ImageClassifier`, as `runs.create_configured_model` makes it.
+        config: `Config`.
+
+    Raises:
+        UserError: if they are missing, or those of another model.
+    """
+    for flag in trained.SOURCE_FLAGS:
+        path = getattr(config, flag)
+        if path is not None:
+            with trained.named(flag, path):
+                _COPY[flag](trained.load_trained(path, like=config), model)

@@ -1,0 +1,131 @@
+"""One run for each way to permute the gates. Imports nothing heavy itself."""
+
+import csv
+import dataclasses
+import io
+import itertools
+import statistics
+
+from dlgn_tf.models import registry
+from dlgn_tf.training import files
+from dlgn_tf.training.run_directory import RunDirectory
+
+_COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
+
+
+def single_runs(config):
+    """The runs that `--gate_permutation=all` stands for.
+
+    Args:
+        config: `Config` with that flag.
+
+    Returns:
+        Dict from the permutation's digits, such as `"2031"`, to the `Config` of
+        its run, the identity left out.
+    """
+    architecture, _ = registry.parse(config.model)
+    sites = range(architecture.site_count(config.architecture_options()))
+    found = {}
+    for permutation in list(itertools.permutations(sites))[1:]:
+        digits = "".join(map(str, permutation))
+        found[digits] = dataclasses.replace(
+            config,
+            gate_permutation=permutation,
+            run_dir=f"{config.run_dir}/permutation-{digits}",
+        )
+    return found
+
+
+def train_all(config):
+    """Trains every run of `single_runs`, going on where it was stopped.
+
+    Leaves RUN_DIR/permutations.csv, a line a finished run, and flags.txt.
+
+    Args:
+        config: `Config`.
+
+    Raises:
+        UserError: if gate sites differ in shape, or as `loop.train`.
+        Stopped: as `loop.train`.
+    """
+    from dlgn_tf.training import loop
+
+    directory, rows = RunDirectory(config.run_dir), []
+    singles = single_runs(config)
+    _check_shapes(config, singles)
+    with directory.locked():
+        directory.write_flags(config)
+        for digits, single in singles.items():
+            try:
+                last = _finished(single) or _train(single)
+            except loop.Stopped as stopped:
+                raise loop.Stopped(
+                    stopped.signal,
+                    f"stopped by {stopped.signal.name} in permutation "
+                    f"{digits}, {len(rows)} of {len(singles)} are finished; "
+                    f"python -m dlgn_tf.train --flagfile={directory.flags} "
+                    "goes on",
+                ) from stopped
+            rows.append({"permutation": digits, **last})
+            _write(directory.path / "permutations.csv", rows)
+            print(
+                f"permutation {digits}, {len(rows)} of {len(singles)}: test "
+                f"accuracy {last['test_accuracy']:.2%}"
+            )
+    print(_summary(rows))
+
+
+def _check_shapes(config, singles):
+    """Raises a `UserError` before the first run rather than in a later one."""
+    from dlgn_tf.training import runs
+
+    count = len(next(iter(singles)))
+    # A cycle compares each site with the next.
+    cycle = tuple((k + 1) % count for k in range(count))
+    runs.create_configured_model(
+        dataclasses.replace(config, gate_permutation=cycle)
+    )
+
+
+def _finished(config):
+    """The last evaluation of a run that has nothing left to do, or None."""
+    directory = RunDirectory(config.run_dir)
+    lines = directory.read_metrics()
+    done = lines and lines[-1]["step"] >= config.train_steps
+    return lines[-1] if done and directory.model.exists() else None
+
+
+def _train(config):
+    import keras
+
+    from dlgn_tf.training import loop
+
+    # The network before it would stay in memory.
+    keras.utils.clear_session()
+    return loop.train(config)
+
+
+def _write(path, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, _COLUMNS, extrasaction="ignore", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    with files.write_errors(path):
+        files.write_atomically(path, text.getvalue())
+
+
+def _summary(rows):
+    parts = []
+    for column, meaning in (
+        ("test_accuracy", "at the last step"),
+        ("best_test_accuracy", "at the best"),
+    ):
+        values = [100 * row[column] for row in rows]
+        mean, std = statistics.fmean(values), statistics.pstdev(values)
+        parts.append(f"{mean:.2f} +- {std:.2f} % {meaning}")
+    return (
+        f"{len(rows)} permutations: test accuracy {', '.join(parts)} "
+        "(mean +- std over permutations)"
+    )

@@ -1,0 +1,203 @@
+"""Trained networks by path. Imports nothing heavy until one is read."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import zipfile
+import zlib
+
+from dlgn_tf.config import GATE_FLAGS
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.training.run_directory import RunDirectory
+
+# Flags that name trained weights.
+SOURCE_FLAGS = ("gates_from", "init_from")
+# An entry that Keras passes over.
+_STEP = "dlgn_tf.json"
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+
+
+def check_sources(config):
+    """Raises a `UserError` unless what a new run starts from is there.
+
+    Nor may it lie in the run's own directory: a run that starts forgets what an
+    earlier one left there.
+
+    Args:
+        config: `Config`.
+    """
+    run_dir = pathlib.Path(config.run_dir).absolute()
+    for flag in SOURCE_FLAGS:
+        path = getattr(config, flag)
+        if path is None:
+            continue
+        with named(flag, path):
+            locate(path)
+        absolute = pathlib.Path(path).absolute()
+        if run_dir in (absolute, *absolute.parents):
+            raise UserError(
+                f"Expected --{flag} to lie outside --run_dir. Received: {path}"
+            )
+
+
+@contextlib.contextmanager
+def named(flag, path):
+    """Puts the flag before the text of a `UserError` from inside."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"--{flag}={path}: {error}") from error
+
+
+def locate(path):
+    """What a path to trained weights stands for.
+
+    Args:
+        path: Path-like: a run directory, a .keras file, or the prefix of a
+            checkpoint of resnets-in-tensorflow2.
+
+    Returns:
+        `pathlib.Path` of a whole .keras file (of a run its best.keras, or its
+        model.keras where there is none), or the prefix.
+
+    Raises:
+        UserError: if there is none of them, or the file is damaged.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.is_dir():
+            path = _of_run(RunDirectory(path))
+        elif not path.is_file():
+            _check_prefix(path)
+            return path
+        _check_whole(path)
+    except OSError as error:
+        raise UserError(
+            "Expected trained weights that can be read. Received: "
+            f"{path}, {error.strerror}"
+        ) from error
+    return path
+
+
+def _of_run(directory):
+    for file in (directory.best, directory.model):
+        if file.exists():
+            return file
+    raise UserError(
+        "Expected a run directory with best.keras or model.keras. Received: "
+        f"{directory.path}, which has neither"
+    )
+
+
+def _check_prefix(path):
+    if not path.with_name(f"{path.name}.index").is_file():
+        raise UserError(
+            "Expected a run directory, a .keras file, or the prefix of a "
+            f"TensorFlow checkpoint. Received: {path}, where there is none"
+        )
+
+
+def _check_whole(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged is None and "config.json" not in archive.namelist():
+                damaged = "no config.json in it"
+    except _ARCHIVE_ERRORS as error:
+        damaged = error
+    if damaged is not None:
+        raise UserError(
+            f"Expected a whole .keras file. Received: {path}, {damaged}"
+        )
+
+
+def load_trained(path, like):
+    """Reads a trained network.
+
+    Args:
+        path: See `locate`.
+        like: `Config`. A checkpoint of resnets-in-tensorflow2, which does not
+            describe its network, is read into the dnn of this architecture,
+            with its options, its data set's image shape and classes, and the
+            standardised input that the lineage trains on.
+
+    Returns:
+        `ReLUNetwork` or `GatedNetwork`.
+
+    Raises:
+        UserError: if there is nothing, or nothing of the zoo, or the
+            checkpoint is of another network.
+    """
+    path = locate(path)
+    return _load_keras(path) if path.is_file() else _load_lineage(path, like)
+
+
+def _load_keras(path):
+    from dlgn_tf.models.build import load_model
+    from dlgn_tf.models.classifier import ImageClassifier
+
+    try:
+        model = load_model(path)
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        AttributeError,
+        UserError,
+    ) as error:
+        # What Keras raises, where the archive is whole, for what is in it.
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"Expected a model of the zoo. Received: {path}, {reason}"
+        ) from error
+    if not isinstance(model, ImageClassifier):
+        raise UserError(
+            "Expected a model of the zoo. Received: "
+            f"{path}, a {type(model).__name__}"
+        )
+    return model
+
+
+def _load_lineage(prefix, like):
+    from dlgn_tf.models import lineage
+    from dlgn_tf.training import runs
+
+    architecture, _ = registry.parse(like.model)
+    network = runs.create_configured_model(
+        dataclasses.replace(
+            like,
+            model=f"{architecture.name}_dnn",
+            normalization="dataset",
+            **dict.fromkeys(GATE_FLAGS),
+        )
+    )
+    lineage.load(prefix, network)
+    return network
+
+
+def note_step(path, step):
+    """Notes in a .keras file from which step its weights are."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_STEP, json.dumps({"step": step}))
+
+
+def step_of(path):
+    """The step that `note_step` noted, or None.
+
+    Args:
+        path: Path-like, a .keras file that may be missing.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(_STEP))["step"]
+    except (OSError, KeyError, *_ARCHIVE_ERRORS):
+        return None

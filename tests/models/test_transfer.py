@@ -1,0 +1,195 @@
+"""Weights that mean the same in another model, and those that do not."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.transfer import check_same_gates
+from dlgn_tf.models.transfer import copy_gates
+from dlgn_tf.models.transfer import copy_model
+
+SHAPE = (8, 8, 3)
+SMALL = {
+    "c4gap": {"width": 3, "depth": 3},
+    "fc": {"width": 5, "depth": 3},
+    "gconv": {"width": 2, "depth": 2, "head_width": 4},
+    "resnet20": {"width": 2, "depth": 8},
+    "resnet110": {"width": 2, "depth": 8},
+    "vgg11": {"width": 2},
+}
+
+
+def create(architecture, family, seed=0, shape=None, **arguments):
+    if shape is None:
+        shape = (32, 32, 3) if architecture == "vgg11" else SHAPE
+    return create_model(
+        f"{architecture}_{family}",
+        shape,
+        3,
+        seed=seed,
+        **{**SMALL[architecture], **arguments},
+    )
+
+
+def trained_like(model, rng):
+    """Leaves the initial point, moving statistics included."""
+    for weight in model.weights:
+        spread = rng.uniform(0.6, 1.5, weight.shape)
+        positive = weight.name in ("gamma", "moving_variance")
+        weight.assign(spread if positive else rng.normal(size=weight.shape))
+    return model
+
+
+def images(model, rng):
+    return rng.integers(0, 256, (4, *model.image_shape)).astype("uint8")
+
+
+def weights(model):
+    return [w.tobytes() for w in model.get_weights()]
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize(
+    ("source_family", "family"),
+    [("dnn", "dgn"), ("dgn", "dgn"), ("dlgn", "dlgn"), ("dlgn_sf", "dlgn_sf")],
+)
+def test_gates_are_those_of_the_source(
+    architecture, source_family, family, rng
+):
+    """1{q > 0} of the source's pre-activations, in evaluation mode."""
+    source = trained_like(create(architecture, source_family, seed=1), rng)
+    target = create(architecture, family, gate_regime="frozen_learned")
+    values = [w.tobytes() for w in target.value_network.get_weights()]
+    copy_gates(source, target)
+    seen = images(target, rng)
+    preactivations = source.preactivations(seen)
+    gates = target.gates(seen)
+    assert list(gates) == list(preactivations)
+    share_open = []
+    for site, q in preactivations.items():
+        np.testing.assert_array_equal(gates[site], np.asarray(q) > 0)
+        share_open.append(np.mean(np.asarray(q) > 0))
+    assert 0 < np.mean(share_open) < 1
+    assert [w.tobytes() for w in target.value_network.get_weights()] == values
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize("family", ["dnn", "dgn", "dlgn", "dlgn_sf"])
+def test_whole_model(architecture, family, rng):
+    source = trained_like(create(architecture, family, seed=1), rng)
+    target = create(architecture, family)
+    copy_model(source, target)
+    seen = images(target, rng)
+    assert weights(target) == weights(source)
+    np.testing.assert_array_equal(target(seen), source(seen))
+
+
+def test_whole_model_with_other_gates(rng):
+    """Weights are copied, gates stay those of the target."""
+    source = create("c4gap", "dgn", seed=1)
+    target = create("c4gap", "dgn", gate="hard", gate_permutation=(2, 0, 1))
+    copy_model(source, target)
+    assert weights(target) == weights(source)
+    assert target.gate.kind == "hard"
+    with pytest.raises(UserError, match="kind hard.*soft"):
+        check_same_gates(source, target)
+
+
+UNFIT = {
+    "family, relu instead of linear": (
+        ("c4gap", "dnn", {}),
+        ("c4gap", "dlgn", {}),
+        "c4gap_dlgn.*c4gap_dnn",
+    ),
+    "family, dgn for dlgn": (
+        ("c4gap", "dgn", {}),
+        ("c4gap", "dlgn", {}),
+        "c4gap_dlgn.*c4gap_dgn",
+    ),
+    "architecture": (
+        ("gconv", "dnn", {}),
+        ("c4gap", "dgn", {}),
+        "c4gap_dnn or a c4gap_dgn.*gconv_dnn",
+    ),
+    "mean": (
+        ("c4gap", "dnn", {"mean": 0.5}),
+        ("c4gap", "dgn", {}),
+        r"mean \[0.0\].*\[0.5\]",
+    ),
+    "std": (
+        ("c4gap", "dnn", {"std": 0.5}),
+        ("c4gap", "dgn", {}),
+        r"std \[1.0\].*\[0.5\]",
+    ),
+    "image shape": (
+        ("c4gap", "dnn", {"shape": (6, 8, 3)}),
+        ("c4gap", "dgn", {}),
+        r"image shape \(8, 8, 3\).*\(6, 8, 3\)",
+    ),
+    "width": (
+        ("c4gap", "dnn", {"width": 4}),
+        ("c4gap", "dgn", {}),
+        r"\(8, 8, 3\) at gate site 'conv1'.*\(8, 8, 4\)",
+    ),
+    "depth": (
+        ("c4gap", "dnn", {"depth": 4}),
+        ("c4gap", "dgn", {}),
+        "3 gate sites.*4",
+    ),
+    "kernel": (
+        ("c4gap", "dnn", {"kernel_size": 5}),
+        ("c4gap", "dgn", {}),
+        "same options.*conv1",
+    ),
+    # The same weights in the same layers.
+    "pooling": (
+        ("vgg11", "dnn", {"pooling": "max"}),
+        ("vgg11", "dgn", {}),
+        "same options.*pool1",
+    ),
+    # More weights than are asked for.
+    "shortcut": (
+        ("resnet20", "dnn", {"shortcut": "B"}),
+        ("resnet20", "dgn", {}),
+        "same options.*shortcut",
+    ),
+    "block": (
+        ("resnet20", "dnn", {"block": "preactivated"}),
+        ("resnet20", "dgn", {}),
+        "Expected.*Received",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_does_not_fit(case):
+    (s_name, s_family, s_options), (t_name, t_family, t_options), text = UNFIT[
+        case
+    ]
+    source = create(s_name, s_family, seed=1, **s_options)
+    target = create(t_name, t_family, **t_options)
+    before = weights(target)
+    with pytest.raises(UserError, match=text) as error:
+        copy_gates(source, target)
+    assert "\n" not in str(error.value)
+    assert weights(target) == before
+
+
+@pytest.mark.parametrize(
+    "options", [{"value_input": "ones"}, {"beta": 3.0}, {"epsilon": 0.5}]
+)
+def test_models_that_use_gates_otherwise(options):
+    with pytest.raises(UserError, match=next(iter(options))):
+        check_same_gates(
+            create("c4gap", "dgn", **options), create("c4gap", "dgn")
+        )
+
+
+def test_other_number_of_classes(rng):
+    source = create_model("c4gap_dnn", SHAPE, 4, **SMALL["c4gap"])
+    target = create("c4gap", "dnn")
+    before = weights(target)
+    with pytest.raises(UserError, match="logits"):
+        copy_model(source, target)
+    assert weights(target) == before

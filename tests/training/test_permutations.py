@@ -1,0 +1,103 @@
+"""--gate_permutation=all: one run a permutation, then a summary."""
+
+import csv
+import itertools
+import signal
+import statistics
+
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import loop
+from dlgn_tf.training import permutations
+from dlgn_tf.training import runs
+
+FLAGS = (
+    "--model=c4gap_dlgn",
+    "--dataset=digits",
+    "--depth=3",
+    "--width=4",
+    "--batch_size=32",
+    "--train_steps=2",
+    "--gate_permutation=all",
+)
+DIGITS = ["".join(p) for p in itertools.permutations("012")][1:]
+
+
+@pytest.fixture
+def config(resolve, tmp_path):
+    return resolve(*FLAGS, f"--run_dir={tmp_path}/run")
+
+
+def test_runs_of_it(config):
+    singles = permutations.single_runs(config)
+    assert list(singles) == DIGITS
+    for digits, single in singles.items():
+        assert single.run_dir == f"{config.run_dir}/permutation-{digits}"
+        assert single.gate_permutation == tuple(map(int, digits))
+        assert runs.create_configured_model(single).gate_permutation == (
+            single.gate_permutation
+        )
+
+
+def test_four_sites_have_23(resolve):
+    config = resolve("--gate_permutation=all")
+    assert len(permutations.single_runs(config)) == 23
+
+
+def test_stopped_and_continued(config, tmp_path, monkeypatch, capsys):
+    trained = []
+    real = loop.train
+
+    def train(single):
+        if len(trained) == 2:
+            raise loop.Stopped(signal.SIGTERM, "stopped")
+        trained.append(single.gate_permutation)
+        return real(single)
+
+    with monkeypatch.context() as context:
+        context.setattr(loop, "train", train)
+        with pytest.raises(loop.Stopped) as stopped:
+            permutations.train_all(config)
+    assert stopped.value.signal == signal.SIGTERM
+    text = str(stopped.value)
+    assert DIGITS[2] in text and "2 of 5 are finished" in text
+    assert f"--flagfile={config.run_dir}/flags.txt" in text
+    path = tmp_path / "run"
+    before = (path / "permutation-021" / "model.keras").stat().st_mtime_ns
+
+    permutations.train_all(config)
+    after = (path / "permutation-021" / "model.keras").stat().st_mtime_ns
+    assert after == before
+    with (path / "permutations.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["permutation"] for row in rows] == DIGITS
+    accuracies = []
+    for row in rows:
+        run = path / f"permutation-{row['permutation']}"
+        line = (run / "metrics.jsonl").read_text().splitlines()[-1]
+        assert f'"test_accuracy": {row["test_accuracy"]}' in line
+        assert row["step"] == "2"
+        accuracies.append(100 * float(row["test_accuracy"]))
+    printed = capsys.readouterr().out.splitlines()
+    mean, std = statistics.mean(accuracies), statistics.pstdev(accuracies)
+    assert (
+        f"5 permutations: test accuracy {mean:.2f} +- {std:.2f}" in printed[-1]
+    )
+    finished = [x for x in printed if x.startswith("permutation ")]
+    assert len(finished) == 2 + 5
+    assert (path / "flags.txt").read_text() == config.to_flags()
+
+
+def test_sites_of_other_shapes(resolve, tmp_path):
+    config = resolve(
+        "--model=gconv_dlgn",
+        "--dataset=digits",
+        "--depth=2",
+        "--width=2",
+        "--gate_permutation=all",
+        f"--run_dir={tmp_path}/run",
+    )
+    with pytest.raises(UserError, match="'conv1'.*'conv2'"):
+        permutations.train_all(config)
+    assert not (tmp_path / "run").exists()

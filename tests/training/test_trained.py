@@ -1,0 +1,168 @@
+"""What is read from a path to trained weights."""
+
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+from dlgn_tf.training import trained
+
+
+@pytest.fixture
+def like(resolve):
+    return resolve(
+        "--model=resnet20_dgn",
+        "--dataset=digits",
+        "--width=2",
+        "--depth=8",
+        "--gate_regime=frozen_learned",
+        "--gates_from=somewhere",
+        "--normalization=unit",
+    )
+
+
+@pytest.fixture
+def model():
+    return create_model("c4gap_dgn", (8, 8, 1), width=2, depth=2, seed=1)
+
+
+def refusal(function, *arguments, **options):
+    with pytest.raises(UserError, match="Expected .*Received: ") as error:
+        function(*arguments, **options)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_file(model, like, tmp_path):
+    model.save(tmp_path / "any name.keras")
+    found = trained.load_trained(str(tmp_path / "any name.keras"), like)
+    for one, other in zip(
+        found.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_best_before_last(model, tmp_path):
+    assert "neither" in refusal(trained.locate, tmp_path)
+    model.save(tmp_path / "model.keras")
+    assert trained.locate(tmp_path) == tmp_path / "model.keras"
+    model.save(tmp_path / "best.keras")
+    assert trained.locate(tmp_path) == tmp_path / "best.keras"
+
+
+def test_nothing_there(tmp_path):
+    assert "there is none" in refusal(trained.locate, tmp_path / "x.keras")
+
+
+@pytest.mark.parametrize("where", ["cut", "text", "empty", "weights", "zip"])
+def test_damaged_file(where, model, tmp_path):
+    path = tmp_path / "model.keras"
+    model.save(path)
+    content = bytearray(path.read_bytes())
+    if where == "cut":
+        content = content[:-200]
+    elif where == "text":
+        content = b"text"
+    elif where == "empty":
+        content = b""
+    elif where == "weights":
+        middle = len(content) // 2
+        content[middle] ^= 0xFF
+    path.write_bytes(content)
+    if where == "zip":
+        import zipfile
+
+        path.unlink()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("something", "else")
+    assert "Expected a whole .keras file" in refusal(trained.locate, path)
+
+
+def test_another_model(like, tmp_path):
+    stock = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    stock.save(tmp_path / "stock.keras")
+    text = refusal(trained.load_trained, tmp_path / "stock.keras", like)
+    assert "a model of the zoo" in text and "Sequential" in text
+
+
+def test_model_with_unknown_parts(model, like, tmp_path):
+    import json
+    import zipfile
+
+    model.save(tmp_path / "a.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "a.keras") as old,
+        zipfile.ZipFile(tmp_path / "b.keras", "w") as new,
+    ):
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["class_name"] = "NoSuchNetwork"
+                config["registered_name"] = "somebody>NoSuchNetwork"
+                config["module"] = "nowhere"
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    refusal(trained.load_trained, tmp_path / "b.keras", like)
+
+
+def test_lineage_checkpoint_fills_a_dnn_of_the_same_options(
+    like, tmp_path, monkeypatch
+):
+    """With standardised input, as the lineage has it, whatever `like` has."""
+    asked = []
+
+    def load(path, network):
+        asked.append(path)
+        network.set_weights([np.ones(w.shape) for w in network.weights])
+
+    monkeypatch.setitem(
+        sys.modules, "dlgn_tf.models.lineage", types.SimpleNamespace(load=load)
+    )
+    import dlgn_tf.models
+
+    monkeypatch.setattr(
+        dlgn_tf.models,
+        "lineage",
+        sys.modules["dlgn_tf.models.lineage"],
+        raising=False,
+    )
+    (tmp_path / "net.tf.index").write_text("")
+    network = trained.load_trained(tmp_path / "net.tf", like)
+    assert asked == [tmp_path / "net.tf"]
+    assert network.name == "resnet20_dnn"
+    assert len(network.site_names) == 7
+    assert network.site_shapes["stem"] == (8, 8, 2)
+    assert all((w == 1).all() for w in network.get_weights())
+    from dlgn_tf.data import catalog
+
+    digits = catalog.get("digits")
+    assert network.normalization.mean == pytest.approx(
+        np.ravel(digits.mean).tolist()
+    )
+
+
+@pytest.mark.parametrize("flag", ["init_from", "gates_from"])
+@pytest.mark.parametrize("inside", ["", "best.keras", "snapshots/x.keras"])
+def test_source_inside_the_run_directory(
+    flag, inside, model, resolve, tmp_path
+):
+    """A run that starts there would forget it."""
+    (tmp_path / "snapshots").mkdir()
+    for name in ("best.keras", "snapshots/x.keras"):
+        model.save(tmp_path / name)
+    flags = [f"--{flag}={tmp_path / inside}"]
+    if flag == "gates_from":
+        flags.append("--gate_regime=frozen_learned")
+    config = resolve(
+        "--model=c4gap_dgn",
+        "--dataset=digits",
+        f"--run_dir={tmp_path}",
+        *flags,
+    )
+    assert f"--{flag}" in refusal(trained.check_sources, config)
