@@ -30,6 +30,8 @@ ARCHITECTURE_FLAGS = (
     "pooling",
     "block",
     "shortcut",
+    "members",
+    "ensemble_rule",
 )
 GATE_FLAGS = ("gate", "gate_beta", "gate_epsilon", "value_input")
 
@@ -70,6 +72,8 @@ class Config:
     pooling: str | None
     block: str | None
     shortcut: str | None
+    members: int | None
+    ensemble_rule: str | None
     gate: str | None
     gate_beta: float | None
     gate_epsilon: float | None
@@ -154,6 +158,11 @@ def _define_model_flags(values):
         ("depth", "Weight layers; convolutions for c1gap to vconv."),
         ("kernel_size", "Side of the filters of c1gap and c4gap."),
         ("head_width", "Units of the hidden dense layers of gconv, vconv."),
+        (
+            "members",
+            "Networks of an ensemble (c1gap_dnn only), trained at once on the "
+            "same batches; the i-th starts as that of seed + i.",
+        ),
     ):
         flags.DEFINE_integer(
             name, None, f"{meaning} {recipe}", 1, flag_values=values
@@ -166,6 +175,11 @@ def _define_model_flags(values):
             "Block of the ResNets.",
         ),
         ("shortcut", ["A", "B"], "Shortcut of the ResNets."),
+        (
+            "ensemble_rule",
+            list(registry.ENSEMBLE_RULES),
+            "What of its members an ensemble takes the mean of (assumed).",
+        ),
     ):
         flags.DEFINE_enum(
             name, None, choices, f"{meaning} {recipe}", flag_values=values
@@ -449,7 +463,7 @@ def resolve(values):
         download=values.download,
         npz=values.npz,
         train_examples=train_examples,
-        **_architecture(values, architecture),
+        **_architecture(values, architecture, family),
         **_gate(values, architecture, family),
         normalization=values.normalization
         or ("dataset" if recipe.normalize else "unit"),
@@ -501,11 +515,16 @@ def _train_examples(values, dataset):
     return count
 
 
-def _architecture(values, architecture):
+def _architecture(values, architecture, family):
     given = {name: values[name].value for name in ARCHITECTURE_FLAGS}
+    architecture.check_ensemble(family, given)
     resolved = architecture.resolve(given)
+    if family != "dnn":
+        resolved.pop("members", None)
+    if resolved.get("members", 1) == 1:
+        resolved.pop("ensemble_rule", None)
     return {
-        name: resolved[name] if name in architecture.options else None
+        name: resolved.get(name) if name in architecture.options else None
         for name in ARCHITECTURE_FLAGS
     }
 

@@ -72,7 +72,7 @@ class GatedNetwork(ImageClassifier):
     def image_shape(self):
         return tuple(self.gating_network.input_shape[1:])
 
-    def call(self, images, training=None):
+    def member_logits(self, images, training=None):
         pixels = self.normalization(images)
         preactivations = listed(self.gating_network(pixels, training=training))
         gates = [self.gate(q) for q in preactivations]

@@ -29,7 +29,7 @@ class ReLUNetwork(ImageClassifier):
     def image_shape(self):
         return tuple(self.network.input_shape[1:])
 
-    def call(self, images, training=None):
+    def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
 
     def preactivations(self, images):
