@@ -168,7 +168,7 @@ class JaxEngine:
         wrong = [predicted.argmax(-1) != labels]
         if self.model.members > 1:
             wrong += list((logits.argmax(-1) != labels[:, None]).T)
-        return jnp.stack([losses @ real, *(x @ real for x in wrong)])
+        return jnp.stack([losses @ real, *(jnp.sum(x & real) for x in wrong)])
 
     def learning_rate(self):
         return optimizers.learning_rate_at(self.optimizer, self.step)

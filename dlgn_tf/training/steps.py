@@ -172,10 +172,22 @@ class Evaluation:
         return self._strategy.reduce("sum", on_replicas, axis=None)
 
     def _step(self, images, labels):
-        logits = self._model(images, training=False, by_member=True)
-        predicted = self._model.prediction(logits)
-        losses, errors = losses_and_errors(predicted, labels)
-        sums = [tf.reduce_sum(tf.cast(losses, tf.float64)), errors]
-        if self._model.members > 1:
-            sums += tf.unstack(losses_and_errors(logits, labels)[1])
-        return tf.stack([tf.cast(x, tf.float64) for x in sums])
+        """Sums over the batch: losses, errors, errors of each member."""
+        members = self._model.members if self._model.members > 1 else 0
+
+        def measured():
+            logits = self._model(images, training=False, by_member=True)
+            predicted = self._model.prediction(logits)
+            losses, errors = losses_and_errors(predicted, labels)
+            sums = [tf.reduce_sum(tf.cast(losses, tf.float64)), errors]
+            if members:
+                sums += tf.unstack(losses_and_errors(logits, labels)[1])
+            return tf.stack([tf.cast(x, tf.float64) for x in sums])
+
+        # A replica for which the last batch left nothing must stay away from
+        # the network: oneDNN's fused convolutions fail on no image at all.
+        return tf.cond(
+            tf.size(labels) > 0,
+            measured,
+            lambda: tf.zeros(2 + members, tf.float64),
+        )
