@@ -48,6 +48,20 @@ def test_equals_stock_layers(side, training, rng):
         )
 
 
+def test_many_positions(rng):
+    """More than are looked at together, and no multiple of it."""
+    layer, stock = layers(rng, 3)
+    images = tf.constant(rng.normal(size=(2, 31, 19, 2)).astype("float32"))
+    pooled = layer(images, training=True)
+    np.testing.assert_allclose(
+        pooled, layer(images, training=False), rtol=1e-4, atol=1e-5
+    )
+    convolved = stock[1].layers[0](images)
+    np.testing.assert_allclose(
+        pooled[:, 1], np.mean(convolved, axis=(1, 2)), rtol=1e-4, atol=1e-5
+    )
+
+
 @BOTH_WAYS
 @ANY_SIDE
 def test_gradients_equal_those_of_stock_layers(side, training, rng):
