@@ -30,6 +30,8 @@ ARCHITECTURE_FLAGS = (
     "pooling",
     "block",
     "shortcut",
+    "members",
+    "ensemble_rule",
 )
 GATE_FLAGS = (
     "gate_regime",
@@ -84,6 +86,8 @@ class Config:
     pooling: str | None
     block: str | None
     shortcut: str | None
+    members: int | None
+    ensemble_rule: str | None
     gate_regime: str | None
     gates_from: str | None
     gate: str | None
@@ -193,6 +197,11 @@ def _define_model_flags(values):
         ("depth", "Weight layers; convolutions for c1gap to vconv."),
         ("kernel_size", "Side of the filters of c1gap and c4gap."),
         ("head_width", "Units of the hidden dense layers of gconv, vconv."),
+        (
+            "members",
+            "Networks of an ensemble (c1gap_dnn only), trained at once on the "
+            "same batches; the i-th starts as that of seed + i.",
+        ),
     ):
         flags.DEFINE_integer(
             name, None, f"{meaning} {recipe}", 1, flag_values=values
@@ -205,6 +214,11 @@ def _define_model_flags(values):
             "Block of the ResNets.",
         ),
         ("shortcut", ["A", "B"], "Shortcut of the ResNets."),
+        (
+            "ensemble_rule",
+            list(registry.ENSEMBLE_RULES),
+            "What of its members an ensemble takes the mean of (assumed).",
+        ),
     ):
         flags.DEFINE_enum(
             name, None, choices, f"{meaning} {recipe}", flag_values=values
@@ -557,7 +571,7 @@ def resolve(values):
     architecture.check_image_shape(dataset.image_shape)
     batch_size = values.batch_size or recipe.batch_size
     train_examples = _train_examples(values, dataset)
-    options = _architecture(values, architecture)
+    options = _architecture(values, architecture, family)
     return Config(
         model=values.model,
         dataset=values.dataset,
@@ -624,11 +638,16 @@ def _train_examples(values, dataset):
     return count
 
 
-def _architecture(values, architecture):
+def _architecture(values, architecture, family):
     given = {name: values[name].value for name in ARCHITECTURE_FLAGS}
+    architecture.check_ensemble(family, given)
     resolved = architecture.resolve(given)
+    if family != "dnn":
+        resolved.pop("members", None)
+    if resolved.get("members", 1) == 1:
+        resolved.pop("ensemble_rule", None)
     return {
-        name: resolved[name] if name in architecture.options else None
+        name: resolved.get(name) if name in architecture.options else None
         for name in ARCHITECTURE_FLAGS
     }
 

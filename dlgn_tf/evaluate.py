@@ -83,6 +83,9 @@ def main():
         f"{result['test_images']:,} images of {result['dataset']}, "
         f"cross-entropy {result['test_classification_loss']:.4f}"
     )
+    if members := result.get("test_member_accuracies"):
+        shown = ", ".join(f"{accuracy:.2%}" for accuracy in members)
+        print(f"its {len(members)} members: {shown}")
     if values.output:
         with files.write_errors(values.output):
             files.write_atomically(values.output, json.dumps(result, indent=1))
@@ -156,7 +159,8 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
 
     Returns:
         Dict of model, dataset, step, test_accuracy, errors, test_images,
-        test_classification_loss (nats).
+        test_classification_loss (nats); for an ensemble also
+        test_member_accuracies, a list.
 
     Raises:
         UserError: if the run or its data cannot be found.
@@ -219,7 +223,7 @@ def _evaluate(config, fill, step, batch_size):
         npz_file=config.npz,
     )
     totals = loop.evaluate_with_progress(engine, test_images, batch_size)
-    return {
+    result = {
         "model": config.model,
         "dataset": config.dataset,
         "step": step,
@@ -228,6 +232,9 @@ def _evaluate(config, fill, step, batch_size):
         "test_images": totals.images,
         "test_classification_loss": totals.mean_classification_loss,
     }
+    if totals.member_errors:
+        result["test_member_accuracies"] = totals.member_accuracies
+    return result
 
 
 if __name__ == "__main__":

@@ -599,6 +599,46 @@ def test_architecture_options():
     }
 
 
+def test_ensemble():
+    config = resolve("--model=c1gap_dnn", "--members=16")
+    assert (config.members, config.ensemble_rule) == (16, "mean_softmax")
+    assert config.architecture_options() == {
+        "width": 128,
+        "depth": 1,
+        "kernel_size": 3,
+        "members": 16,
+        "ensemble_rule": "mean_softmax",
+    }
+    logits = resolve(
+        "--model=c1gap_dnn", "--members=2", "--ensemble_rule=mean_logits"
+    )
+    assert logits.ensemble_rule == "mean_logits"
+    # Where there is one network, nothing is to be combined.
+    single = resolve("--model=c1gap_dnn")
+    assert (single.members, single.ensemble_rule) == (1, None)
+    for name in ("c1gap_dlgn", "c4gap_dnn"):
+        config = resolve(f"--model={name}")
+        assert (config.members, config.ensemble_rule) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "given,message",
+    [
+        (("--model=c1gap_dlgn", "--members=16"), "c1gap_dnn alone"),
+        (("--model=c4gap_dnn", "--members=16"), "no effect on c4gap"),
+        (("--model=c1gap_dnn", "--members=2", "--depth=2"), "depth=1"),
+        (
+            ("--model=c1gap_dnn", "--ensemble_rule=mean_logits"),
+            "an ensemble alone",
+        ),
+    ],
+)
+def test_ensembles_that_cannot_be(given, message):
+    with pytest.raises(UserError, match=message) as error:
+        resolve(*given)
+    assert "\n" not in str(error.value)
+
+
 def test_config_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         resolve().seed = 1

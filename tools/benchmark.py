@@ -220,6 +220,50 @@ def families(options):
         yield _steps("families", ours, other, seconds, options)
 
 
+@benchmark
+def ensemble(options):
+    """16 C1GAP members as one model against 16 steps of a single one.
+
+    Batch 32 and Adam, as published, whatever --batch_size says.
+    """
+    import keras
+    import tensorflow as tf
+
+    from dlgn_tf.data import batches
+    from dlgn_tf.models.build import create_model
+    from dlgn_tf.training.steps import TrainingSteps
+
+    members, batch_size = 16, 32
+    images = random_images(2_000)
+
+    def job(count, steps):
+        model = create_model("c1gap_dnn", seed=0, members=count)
+        train = TrainingSteps(
+            model,
+            keras.optimizers.Adam(3e-4),
+            tf.distribute.get_strategy(),
+            batch_size,
+            0.0,
+        )
+        sampler = batches.BatchSampler(images, batch_size, 0, "none")
+        iterator = iter(batches.train_dataset(sampler, 0, 10**6))
+        return lambda: train(iterator, steps)
+
+    seconds = by_turns(
+        job(members, options.steps),
+        job(1, members * options.steps),
+        options.rounds,
+    )
+    yield Comparison(
+        "ensemble",
+        "16 members as one",
+        "16 separate steps",
+        "images/s a member",
+        options.steps * batch_size,
+        seconds,
+    )
+
+
 def _steps(name, ours, other, seconds, options):
     amount = options.steps * options.batch_size
     return Comparison(name, ours, other, "images/s", amount, seconds)

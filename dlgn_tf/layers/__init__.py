@@ -3,6 +3,13 @@
 from dlgn_tf.layers.batch_norm import BatchNorm
 from dlgn_tf.layers.gate import Gate
 from dlgn_tf.layers.pixel_normalization import PixelNormalization
+from dlgn_tf.layers.pooled_relu_convolution import PooledReLUConvolution
 from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
 
-__all__ = ["BatchNorm", "Gate", "PixelNormalization", "SubsampleAndPad"]
+__all__ = [
+    "BatchNorm",
+    "Gate",
+    "PixelNormalization",
+    "PooledReLUConvolution",
+    "SubsampleAndPad",
+]

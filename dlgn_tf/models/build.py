@@ -12,6 +12,7 @@ from dlgn_tf.layers import Gate
 from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models import registry
 from dlgn_tf.models import sites
+from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.relu import ReLUNetwork
@@ -71,12 +72,14 @@ def create_model(
             path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF (DI),
             FLNPF and DNPFL.
         gate_permutation: Sequence of integers or None, see `GatedNetwork`.
-        seed: Integer from which all initial weights follow, or None.
+        seed: Integer from which all initial weights follow, or None. Member i
+            of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
             `dlgn_tf.models.registry.get(name)`; its defaults are as published.
 
     Returns:
-        `ReLUNetwork` for family dnn, `GatedNetwork` for the others.
+        `ReLUNetwork` for family dnn, `EnsembleNetwork` if it has several
+        members, `GatedNetwork` for the other families.
 
     Raises:
         UserError: if there is no such model or option, the images are too
@@ -84,8 +87,11 @@ def create_model(
         ValueError: if `mean` or `std` do not fit the channels.
     """
     architecture, family = registry.parse(name)
+    architecture.check_ensemble(family, options)
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape)
+    members = options.pop("members", 1)
+    rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
     normalization = PixelNormalization(mean, std, name="normalization")
     normalization.build((None, *image_shape))
@@ -103,9 +109,12 @@ def create_model(
                 gate_permutation=gate_permutation,
             )
             _refuse_gates(name, {**of_gates, **steepness})
-            site = sites.Activate()
-            network = apply(site, "network")
-            return ReLUNetwork(network, normalization, site.names, name=name)
+            if members == 1:
+                return _relu_network(apply, normalization, name)
+            networks = _independent_networks(
+                members, seed, apply, normalization
+            )
+            return EnsembleNetwork.of(networks, rule, name)
         regime, gate = registry.resolve_gates(family, gate_regime, gate)
         gating_network, value_network, names = _two_networks(apply, family)
         gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
@@ -122,6 +131,21 @@ def create_model(
             gate_permutation,
             name=name,
         )
+
+
+def _relu_network(apply, normalization, name=None):
+    site = sites.Activate()
+    network = apply(site, "network")
+    return ReLUNetwork(network, normalization, site.names, name=name)
+
+
+def _independent_networks(count, seed, apply, normalization):
+    """ReLU networks, each of them as from a seed of its own."""
+    networks = []
+    for index in range(count):
+        with initial_weights_from(None if seed is None else seed + index):
+            networks.append(_relu_network(apply, normalization))
+    return networks
 
 
 def _given(**options):
@@ -212,6 +236,6 @@ def load_model(path):
         path: Path-like, such as RUN_DIR/model.keras.
 
     Returns:
-        `ReLUNetwork` or `GatedNetwork`.
+        `ImageClassifier`.
     """
     return keras.models.load_model(path)

@@ -8,15 +8,28 @@ import keras
 class ImageClassifier(keras.Model):
     """Stored images -> logits, with gates that can be asked for.
 
-    Subclasses are `ReLUNetwork` (one network) and `GatedNetwork` (two). All
-    take images `(batch, height, width, channels)` with pixels in [0, 255],
-    uint8 or floating, of any batch size.
+    Subclasses are `ReLUNetwork` (one network), `GatedNetwork` (two) and
+    `EnsembleNetwork` (many small ones). All take images `(batch, height, width,
+    channels)` with pixels in [0, 255], uint8 or floating, of any batch size.
+
+    Call arguments:
+        images: As above.
+        training: Boolean.
+        by_member: Boolean. Whether to return what `member_logits` does rather
+            than the prediction. Defaults to `False`.
+
+    Returns:
+        Logits `(batch, classes)`.
 
     Attributes:
         normalization: `PixelNormalization`, the first layer.
         site_names: List of strings, the gate sites from input to output.
         image_shape: Tuple `(height, width, channels)`.
+        members: Integer, how many networks there are to train: 1, but for
+            an ensemble.
     """
+
+    members = 1
 
     def __init__(self, normalization, site_names, **kwargs):
         super().__init__(**kwargs)
@@ -31,6 +44,23 @@ class ImageClassifier(keras.Model):
     def site_shapes(self):
         """Dict from gate site to its shape without the batch dimension."""
         raise NotImplementedError
+
+    def call(self, images, training=None, by_member=False):
+        logits = self.member_logits(images, training)
+        return logits if by_member else self.prediction(logits)
+
+    def member_logits(self, images, training=None):
+        """Logits that the loss is taken of, summed over the members.
+
+        Returns:
+            Tensor `(batch, classes)`; `(batch, members, classes)` for an
+            ensemble.
+        """
+        raise NotImplementedError
+
+    def prediction(self, member_logits):
+        """Logits `(batch, classes)` of the model, from those of its members."""
+        return member_logits
 
     def preactivations(self, images):
         """Pre-activations of every gate site in evaluation mode.

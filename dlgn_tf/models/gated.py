@@ -92,7 +92,7 @@ class GatedNetwork(ImageClassifier):
             )
         }
 
-    def call(self, images, training=None):
+    def member_logits(self, images, training=None):
         pixels = self.normalization(images)
         outputs = self.gating_network(pixels, training=training)
         gates = self.gates_of(self.routed(self._named(outputs)))

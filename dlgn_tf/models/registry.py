@@ -21,8 +21,10 @@ FAMILIES = {
 
 # How gates come to be; see `dlgn_tf.models.build.create_model`.
 GATE_REGIMES = ("joint", "frozen_random", "frozen_dependent", "frozen_learned")
+ENSEMBLE_RULES = ("mean_softmax", "mean_logits")
 
 _CHOICES = {
+    "ensemble_rule": ENSEMBLE_RULES,
     "pooling": ("average", "max"),
     "block": ("original", "preactivated", "bottleneck"),
     "shortcut": ("A", "B"),
@@ -150,6 +152,33 @@ class Architecture:
             raise UserError(
                 f"Invalid value for option {option} of {self.name}. Expected "
                 f"an integer >= {least}. Received: {option}={value}"
+            )
+
+    def check_ensemble(self, family, given):
+        """Raises a `UserError` if options ask for an ensemble there is not.
+
+        Args:
+            family: String.
+            given: Dict of options, checked by `resolve`.
+        """
+        arguments = self.resolve(given)
+        members, rule = given.get("members"), given.get("ensemble_rule")
+        if family != "dnn" and (members or rule):
+            raise UserError(
+                "Expected --members and --ensemble_rule with c1gap_dnn alone: "
+                "ensembles are of ReLU networks. Received: "
+                f"model={self.name}_{family}"
+            )
+        if arguments.get("members", 1) == 1:
+            if rule:
+                raise UserError(
+                    "Expected an ensemble_rule for an ensemble alone. "
+                    f"Received: members=1, ensemble_rule={rule}"
+                )
+        elif arguments["depth"] != 1:
+            raise UserError(
+                "Expected members of a single convolution: depth=1. "
+                f"Received: members={members}, depth={arguments['depth']}"
             )
 
     def check_image_shape(self, image_shape):
@@ -289,6 +318,8 @@ ARCHITECTURES = {
             depth=1,
             width=128,
             kernel_size=3,
+            members=1,
+            ensemble_rule="mean_softmax",
         ),
         _conv(
             "c4gap",

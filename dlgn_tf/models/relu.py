@@ -40,7 +40,7 @@ class ReLUNetwork(ImageClassifier):
         """What enters the ReLU of a site, as a Keras tensor."""
         return self.network.get_layer(relu_layer(name)).input
 
-    def call(self, images, training=None):
+    def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
 
     def preactivations(self, images):

@@ -103,11 +103,14 @@ class JaxEngine:
                 non_trainable,
                 images,
                 training=True,
+                by_member=True,
                 return_losses=True,
             )
-            cross_entropies, errors = losses_and_errors(logits, labels)
+            cross_entropies, _ = losses_and_errors(logits, labels)
             regularization = sum(losses) + self._l2_penalty(trainable)
-            loss = jnp.mean(cross_entropies) + regularization
+            loss = cross_entropies.sum() / len(labels) + regularization
+            predicted = self.model.prediction(logits)
+            cross_entropies, errors = losses_and_errors(predicted, labels)
             sums = jnp.stack([cross_entropies.sum(), regularization, errors])
             scaled = self._scaled(loss, optimizer_variables)
             return scaled, (updated, sums)
@@ -207,11 +210,11 @@ class _Evaluation:
         self._evaluate_batch = jax.jit(self._of_batch)
 
     def __call__(self, image_set, batch_size, on_batch=None):
-        sums, variables = np.zeros(2), _weights(self._model)
+        sums, variables = 0.0, _weights(self._model)
         padded = batches.padded(image_set, batch_size)
         for done, (images, labels) in enumerate(padded, start=1):
             result = self._evaluate_batch(variables, images, labels)
-            sums += np.asarray(result, np.float64)
+            sums = sums + np.asarray(result, np.float64)
             if on_batch:
                 on_batch(done)
         return Totals(
@@ -219,17 +222,21 @@ class _Evaluation:
             steps=done,
             classification_loss=float(sums[0]),
             errors=float(sums[1]),
+            member_errors=tuple(sums[2:].tolist()),
         )
 
     def _of_batch(self, variables, images, labels):
         logits, _ = self._model.stateless_call(
-            *variables, images, training=False
+            *variables, images, training=False, by_member=True
         )
         # Rows that only fill up the last batch have label -1.
         real = labels >= 0
-        losses, _ = losses_and_errors(logits, jnp.maximum(labels, 0))
-        wrong = real & (logits.argmax(-1) != labels)
-        return jnp.stack([jnp.sum(losses * real), jnp.sum(wrong)])
+        predicted = self._model.prediction(logits)
+        losses, _ = losses_and_errors(predicted, jnp.maximum(labels, 0))
+        wrong = [predicted.argmax(-1) != labels]
+        if self._model.members > 1:
+            wrong += list((logits.argmax(-1) != labels[:, None]).T)
+        return jnp.stack([losses @ real, *(jnp.sum(x & real) for x in wrong)])
 
 
 def _weights(model):
@@ -266,12 +273,13 @@ def _check_optimizer(optimizer, store):
 
 
 def losses_and_errors(logits, labels):
-    """Cross-entropy of each image (float32) and the number of errors."""
+    """See `dlgn_tf.training.steps.losses_and_errors`."""
     logits = logits.astype(jnp.float32)
+    labels = labels.reshape(-1, *(1,) * (logits.ndim - 2))
     log_probabilities = jax.nn.log_softmax(logits)
-    chosen = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
-    errors = jnp.sum(logits.argmax(-1) != labels).astype(jnp.float32)
-    return -chosen[:, 0], errors
+    chosen = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)
+    errors = jnp.sum(logits.argmax(-1) != labels, axis=0)
+    return -chosen[..., 0], errors.astype(jnp.float32)
 
 
 def _delete_old(directory, keep):

@@ -112,16 +112,17 @@ class Records:
             statistics = self._engine.gate_statistics(probe_images)
             self._summaries.gates(statistics, step)
             self._summaries.flush()
-        self._directory.append_metrics(
-            {
-                "step": step,
-                "test_accuracy": accuracy,
-                "test_error_rate": totals.error_rate,
-                "test_classification_loss": totals.mean_classification_loss,
-                "test_images": totals.images,
-                "best_test_accuracy": self.best_accuracy,
-            }
-        )
+        record = {
+            "step": step,
+            "test_accuracy": accuracy,
+            "test_error_rate": totals.error_rate,
+            "test_classification_loss": totals.mean_classification_loss,
+            "test_images": totals.images,
+            "best_test_accuracy": self.best_accuracy,
+        }
+        if totals.member_errors:
+            record["test_member_accuracies"] = totals.member_accuracies
+        self._directory.append_metrics(record)
 
     def checkpoint_is_due(self):
         """Whether --checkpoint_every asks for a checkpoint now."""

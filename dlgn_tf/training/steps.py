@@ -8,7 +8,8 @@ from dlgn_tf.training.totals import Totals
 class TrainingSteps:
     """Runs many training steps between two returns to the host.
 
-    The loss is the mean cross-entropy over the global batch, plus `l2` times
+    The loss is the mean cross-entropy over the global batch (for an ensemble:
+    the sum of its members'), plus `l2` times
     the sum of squared trainable kernels (biases and batch normalisation are
     left out), plus whatever losses the model's layers add.
 
@@ -79,8 +80,8 @@ class TrainingSteps:
         variables = self._model.trainable_variables
         replicas = self._strategy.num_replicas_in_sync
         with tf.GradientTape() as tape:
-            logits = self._model(images, training=True)
-            losses, errors = losses_and_errors(logits, labels)
+            logits = self._model(images, training=True, by_member=True)
+            losses, _ = losses_and_errors(logits, labels)
             # Gradients are summed over replicas, so each takes its share.
             regularization = self._regularization() / replicas
             loss = tf.reduce_sum(losses) / self._batch_size + regularization
@@ -88,6 +89,8 @@ class TrainingSteps:
             loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
         self._optimizer.apply(gradients, variables)
+        predicted = self._model.prediction(logits)
+        losses, errors = losses_and_errors(predicted, labels)
         return tf.stack(
             [
                 tf.reduce_sum(tf.cast(losses, tf.float64)),
@@ -110,12 +113,20 @@ class TrainingSteps:
 
 
 def losses_and_errors(logits, labels):
-    """Cross-entropy of each image (float32) and the number of errors."""
+    """Cross-entropy of each image (float32) and the number of errors.
+
+    Args:
+        logits: `(batch, classes)` or, for both by member, `(batch, members,
+            classes)`.
+        labels: Integers `(batch,)`.
+    """
     logits = tf.cast(logits, tf.float32)
+    if logits.shape.rank == 3:
+        labels = tf.repeat(labels[:, None], logits.shape[1], axis=1)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     predicted = tf.argmax(logits, axis=-1, output_type=labels.dtype)
-    errors = tf.reduce_sum(tf.cast(predicted != labels, tf.int32))
-    return losses, errors
+    wrong = tf.cast(predicted != labels, tf.int32)
+    return losses, tf.reduce_sum(wrong, axis=0)
 
 
 class Evaluation:
@@ -152,6 +163,7 @@ class Evaluation:
             steps=done,
             classification_loss=float(sums[0]),
             errors=float(sums[1]),
+            member_errors=tuple(sums[2:].tolist()),
         )
 
     @tf.function(reduce_retracing=True)
@@ -160,16 +172,22 @@ class Evaluation:
         return self._strategy.reduce("sum", on_replicas, axis=None)
 
     def _step(self, images, labels):
-        # The last batch may leave a replica without images, which not every
-        # kernel bears: one black image stands in and is not counted.
-        rows = tf.shape(images)[0]
-        missing = tf.cast(rows == 0, tf.int32)
-        images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        logits = self._model(images, training=False)[:rows]
-        losses, errors = losses_and_errors(logits, labels)
-        return tf.stack(
-            [
-                tf.reduce_sum(tf.cast(losses, tf.float64)),
-                tf.cast(errors, tf.float64),
-            ]
+        """Sums over the batch: losses, errors, errors of each member."""
+        members = self._model.members if self._model.members > 1 else 0
+
+        def measured():
+            logits = self._model(images, training=False, by_member=True)
+            predicted = self._model.prediction(logits)
+            losses, errors = losses_and_errors(predicted, labels)
+            sums = [tf.reduce_sum(tf.cast(losses, tf.float64)), errors]
+            if members:
+                sums += tf.unstack(losses_and_errors(logits, labels)[1])
+            return tf.stack([tf.cast(x, tf.float64) for x in sums])
+
+        # A replica for which the last batch left nothing must stay away from
+        # the network: oneDNN's fused convolutions fail on no image at all.
+        return tf.cond(
+            tf.size(labels) > 0,
+            measured,
+            lambda: tf.zeros(2 + members, tf.float64),
         )

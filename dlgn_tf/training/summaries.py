@@ -76,6 +76,11 @@ class Summaries:
             "error_rate": totals.error_rate,
             "classification_loss": totals.mean_classification_loss,
         }
+        if totals.member_errors:
+            rates = [1 - accuracy for accuracy in totals.member_accuracies]
+            values["member_error_rate_min"] = min(rates)
+            values["member_error_rate_mean"] = sum(rates) / len(rates)
+            values["member_error_rate_max"] = max(rates)
         for name, value in values.items():
             self._test.add(scalar_pb(f"test/{name}", value), step)
 

@@ -15,6 +15,8 @@ class Totals:
         errors: Number of images classified wrongly.
         finite: Whether all losses were finite; training stops at one that is
             not, and counts it.
+        member_errors: `errors` of each member of an ensemble, in an
+            evaluation; empty otherwise.
     """
 
     images: int = 0
@@ -23,6 +25,7 @@ class Totals:
     regularization_loss: float = 0.0
     errors: float = 0.0
     finite: bool = True
+    member_errors: tuple[float, ...] = ()
 
     def sums(self):
         """The three sums that steps add to, as a list."""
@@ -42,6 +45,13 @@ class Totals:
     @property
     def accuracy(self):
         return (self.images - self.errors) / max(self.images, 1)
+
+    @property
+    def member_accuracies(self):
+        return [
+            (self.images - errors) / max(self.images, 1)
+            for errors in self.member_errors
+        ]
 
     @property
     def mean_classification_loss(self):

@@ -86,6 +86,16 @@ def test_every_recipe_has_an_architecture():
     "name,options",
     [
         ("c4gap", {"depth": 4, "width": 128, "kernel_size": 3}),
+        (
+            "c1gap",
+            {
+                "depth": 1,
+                "width": 128,
+                "kernel_size": 3,
+                "members": 1,
+                "ensemble_rule": "mean_softmax",
+            },
+        ),
         ("vgg16", {"depth": 16, "width": 64, "pooling": "average"}),
         (
             "resnet20",

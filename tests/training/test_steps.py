@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from dlgn_tf.data import batches
 from dlgn_tf.data.images import ImageSet
+from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.training.steps import Evaluation
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.steps import losses_and_errors
@@ -200,7 +202,9 @@ def test_losses_of_layers_are_added(rng, one_device):
     outputs = keras.layers.Dense(
         CLASSES, use_bias=False, kernel_regularizer=keras.regularizers.L2(0.2)
     )(inputs)
-    model = keras.Model(inputs, outputs)
+    model = ReLUNetwork(
+        keras.Model(inputs, outputs), PixelNormalization(std=1 / 255), []
+    )
     x = rng.normal(size=(1, BATCH, 3)).astype(np.float32)
     y = rng.integers(0, CLASSES, (1, BATCH), dtype=np.int32)
     kernel = model.get_weights()[0].astype(np.float64)

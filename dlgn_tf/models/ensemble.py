@@ -1,0 +1,131 @@
+"""An ensemble of small networks that are trained as one model."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from dlgn_tf.layers import Gate
+from dlgn_tf.layers import PooledReLUConvolution
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.classifier import serialize
+from dlgn_tf.models.registry import ENSEMBLE_RULES
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class EnsembleNetwork(ImageClassifier):
+    """Networks of one convolution, GAP and a dense layer, side by side.
+
+    Its logits are the ensemble's. The loss is the sum of the members' own
+    cross-entropies and no weight is shared, so with an optimiser that treats
+    every weight by itself (SGD, Adam) each member is trained as if it were
+    alone. All members see the same batches, which is what makes one model of
+    them pay; those of the paper were trained apart.
+
+    Source: C1GAP-16-ENS of the DLGN paper (arXiv 2110.03403), Table III. How
+    its members are combined is assumed: the paper only says that they are.
+
+    Args:
+        network: Functional `keras.Model`, normalised image -> logits of every
+            member `(batch, members, classes)`, whose layer `conv1` is a
+            `PooledReLUConvolution`.
+        normalization: `PixelNormalization`.
+        site_names: List of strings, one gate site a member.
+        rule: `"mean_softmax"`, the mean of the members' probabilities, or
+            `"mean_logits"`. Defaults to `"mean_softmax"`.
+
+    Raises:
+        ValueError: if there is no such rule.
+    """
+
+    def __init__(
+        self, network, normalization, site_names, rule="mean_softmax", **kwargs
+    ):
+        super().__init__(normalization, site_names, **kwargs)
+        if rule not in ENSEMBLE_RULES:
+            raise ValueError(
+                "Invalid value for argument `rule`. Expected one of "
+                f"{ENSEMBLE_RULES}. Received: rule={rule!r}"
+            )
+        self.network = network
+        self.rule = rule
+
+    @classmethod
+    def of(cls, networks, rule="mean_softmax", name=None):
+        """The ensemble of given networks, with their weights.
+
+        Args:
+            networks: List of `ReLUNetwork`, c1gap_dnn of the same options.
+            rule: String, see the class.
+            name: String.
+
+        Returns:
+            `EnsembleNetwork`.
+        """
+        first = networks[0]
+        convs = [each.network.get_layer("conv1") for each in networks]
+        heads = [each.network.get_layer("logits") for each in networks]
+        pooled = PooledReLUConvolution(
+            len(networks),
+            convs[0].filters,
+            convs[0].kernel_size[0],
+            name="conv1",
+            dtype=convs[0].dtype_policy,
+        )
+        head = keras.layers.EinsumDense(
+            "bmf,mfc->bmc",
+            (len(networks), heads[0].units),
+            bias_axes="mc",
+            kernel_initializer="zeros",
+            name="logits",
+            dtype=heads[0].dtype_policy,
+        )
+        image = keras.Input(first.image_shape, name="image")
+        network = keras.Model(image, head(pooled(image)), name="network")
+        for stacked, layers in ((pooled, convs), (head, heads)):
+            weights = zip(*(each.get_weights() for each in layers), strict=True)
+            stacked.set_weights([np.stack(of_all) for of_all in weights])
+        sites = [f"member{index}_conv1" for index in range(len(networks))]
+        return cls(network, first.normalization, sites, rule, name=name)
+
+    @property
+    def image_shape(self):
+        return tuple(self.network.input_shape[1:])
+
+    @property
+    def site_shapes(self):
+        height, width, _ = self.image_shape
+        filters = self.network.get_layer("conv1").filters
+        return {name: (height, width, filters) for name in self.site_names}
+
+    @property
+    def members(self):
+        return len(self.site_names)
+
+    def member_logits(self, images, training=None):
+        return self.network(self.normalization(images), training=training)
+
+    def prediction(self, member_logits):
+        if self.rule == "mean_logits":
+            return ops.mean(member_logits, axis=1)
+        log_probabilities = ops.log_softmax(member_logits, axis=-1)
+        # The logarithm of a mean, taken without leaving the logarithms.
+        return ops.logsumexp(log_probabilities, axis=1) - ops.log(
+            ops.cast(self.members, log_probabilities.dtype)
+        )
+
+    def preactivations(self, images):
+        pixels = self.normalization(images)
+        return self._named(
+            self.network.get_layer("conv1").preactivations(pixels)
+        )
+
+    def gates_of(self, preactivations):
+        hard = Gate("hard")
+        return {name: hard(q) for name, q in preactivations.items()}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "network": serialize(self.network),
+            "rule": self.rule,
+        }

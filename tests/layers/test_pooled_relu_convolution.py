@@ -1,0 +1,180 @@
+"""Pooled ReLUs of many members against stock layers, one member a time."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import PooledReLUConvolution
+
+SHAPE, MEMBERS, FILTERS = (6, 5, 2), 3, 4
+BOTH_WAYS = pytest.mark.parametrize("training", [True, False])
+ANY_SIDE = pytest.mark.parametrize("side", [1, 2, 3, 4])
+
+
+def layers(rng, side):
+    """The layer and, of each member, convolution-ReLU-GAP of stock Keras."""
+    layer = PooledReLUConvolution(MEMBERS, FILTERS, side)
+    layer.build((None, *SHAPE))
+    for variable in layer.weights:
+        variable.assign(rng.normal(size=variable.shape))
+    stock = []
+    for kernel, bias in zip(*layer.get_weights(), strict=True):
+        conv = keras.layers.Conv2D(
+            FILTERS, side, padding="same", activation="relu"
+        )
+        pool = keras.layers.GlobalAveragePooling2D()
+        stock.append(keras.Sequential([keras.Input(SHAPE), conv, pool]))
+        conv.set_weights([kernel, bias])
+    return layer, stock
+
+
+def draw(rng, count=3):
+    return tf.constant(rng.normal(size=(count, *SHAPE)), keras.config.floatx())
+
+
+@BOTH_WAYS
+@ANY_SIDE
+def test_equals_stock_layers(side, training, rng):
+    layer, stock = layers(rng, side)
+    images = draw(rng)
+    pooled = layer(images, training=training)
+    assert pooled.shape == (3, MEMBERS, FILTERS)
+    for index, network in enumerate(stock):
+        np.testing.assert_allclose(
+            pooled[:, index], network(images), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_many_positions(rng):
+    """More than are looked at together, and no multiple of it."""
+    layer, stock = layers(rng, 3)
+    images = tf.constant(rng.normal(size=(2, 31, 19, 2)).astype("float32"))
+    pooled = layer(images, training=True)
+    np.testing.assert_allclose(
+        pooled, layer(images, training=False), rtol=1e-4, atol=1e-5
+    )
+    convolved = stock[1].layers[0](images)
+    np.testing.assert_allclose(
+        pooled[:, 1], np.mean(convolved, axis=(1, 2)), rtol=1e-4, atol=1e-5
+    )
+
+
+@BOTH_WAYS
+@ANY_SIDE
+def test_gradients_equal_those_of_stock_layers(side, training, rng):
+    """Of the weights and, summed over the members, of the images."""
+    layer, stock = layers(rng, side)
+    images = draw(rng)
+    factors = rng.normal(size=(3, MEMBERS, FILTERS)).astype("float32")
+    variables = [v.value for v in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(factors * layer(images, training=training))
+    *of_weights, of_images = tape.gradient(total, [*variables, images])
+    expected = 0
+    for index, network in enumerate(stock):
+        variables = [v.value for v in network.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(factors[:, index] * network(images))
+        *wanted, more = tape.gradient(total, [*variables, images])
+        expected += more
+        for found, gradient in zip(of_weights, wanted, strict=True):
+            np.testing.assert_allclose(
+                found[index], gradient, rtol=1e-4, atol=1e-5
+            )
+    np.testing.assert_allclose(of_images, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradient_equals_differences(rng, float64):
+    layer, _ = layers(rng, 3)
+    images = draw(rng)
+
+    def value():
+        return tf.reduce_sum(layer(images, training=True) ** 2)
+
+    with tf.GradientTape() as tape:
+        total = value()
+    for variable, gradient in zip(
+        layer.trainable_variables,
+        tape.gradient(total, [v.value for v in layer.trainable_variables]),
+        strict=True,
+    ):
+        weights, direction = variable.numpy(), rng.normal(size=variable.shape)
+        ends = []
+        for step in (1e-6, -1e-6):
+            variable.assign(weights + step * direction)
+            ends.append(float(value()))
+        variable.assign(weights)
+        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(
+            float(np.sum(gradient.numpy() * direction)), rel=1e-6
+        )
+
+
+def test_unit_at_zero_is_off():
+    """As TensorFlow's ReLU has it: no gradient at 0."""
+    layer = PooledReLUConvolution(1, 2, 1)
+    with tf.GradientTape() as tape:
+        pooled = layer(tf.ones((1, 2, 2, 1)), training=True)
+        total = tf.reduce_sum(pooled)
+    kernel, bias = tape.gradient(
+        total, [v.value for v in layer.trainable_variables]
+    )
+    assert not np.any(pooled) and not np.any(kernel) and not np.any(bias)
+
+
+def test_weights_that_are_no_numbers_show(rng):
+    """Closed gates hide nothing from the check of the loss."""
+    layer, _ = layers(rng, 3)
+    layer.kernel.assign(np.full(layer.kernel.shape, np.nan))
+    assert np.all(np.isnan(layer(draw(rng), training=True)))
+
+
+@ANY_SIDE
+def test_preactivations(side, rng):
+    layer, stock = layers(rng, side)
+    images = draw(rng)
+    found = layer.preactivations(images)
+    assert len(found) == MEMBERS
+    for q, network in zip(found, stock, strict=True):
+        assert q.shape == (3, *SHAPE[:2], FILTERS)
+        conv = network.layers[0]
+        linear = tf.nn.conv2d(images, conv.kernel, 1, "SAME") + conv.bias
+        np.testing.assert_allclose(q, linear, rtol=1e-4, atol=1e-5)
+
+
+@BOTH_WAYS
+def test_mixed_precision(training, rng):
+    """16 bits, of which the sum over all positions must not run out."""
+    layer = PooledReLUConvolution(1, 1, 1, dtype="mixed_float16")
+    layer.build((None, 64, 64, 1))
+    layer.set_weights([np.full((1, 1, 1, 1, 1), 20.0), np.zeros((1, 1))])
+    pooled = layer(np.full((1, 64, 64, 1), 3.0), training=training)
+    assert pooled.dtype == "float16"
+    np.testing.assert_allclose(pooled, [[[60.0]]], rtol=2e-3)
+
+
+def test_symbolic_shape():
+    outputs = PooledReLUConvolution(3, 5, 3)(keras.Input((8, 7, 2)))
+    assert outputs.shape == (None, 3, 5)
+
+
+def test_config_round_trip():
+    layer = PooledReLUConvolution(3, 5, 2, name="conv1")
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    again = keras.saving.deserialize_keras_object(config)
+    assert again.name == "conv1"
+    assert (again.members, again.filters, again.kernel_size) == (3, 5, 2)
+
+
+def test_reload_gives_equal_outputs(rng, tmp_path):
+    layer, _ = layers(rng, 3)
+    model = keras.Sequential([keras.Input(SHAPE), layer])
+    model.save(tmp_path / "pooled.keras")
+    again = keras.models.load_model(tmp_path / "pooled.keras")
+    images = draw(rng)
+    np.testing.assert_array_equal(again(images), model(images))
+    assert np.any(model(images))

@@ -1,0 +1,190 @@
+"""The ensemble of C1GAP networks against its members, made one by one."""
+
+import copy
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.ensemble import EnsembleNetwork
+from dlgn_tf.models.relu import ReLUNetwork
+
+SHAPE, MEMBERS = (6, 6, 2), 3
+OPTIONS = {"width": 4, "kernel_size": 3, "mean": 0.4, "std": 0.3}
+
+
+def build(**options):
+    options = {**OPTIONS, "members": MEMBERS, "seed": 5} | options
+    return create_model("c1gap_dnn", SHAPE, 4, **options)
+
+
+def singles():
+    return [
+        create_model("c1gap_dnn", SHAPE, 4, seed=5 + index, **OPTIONS)
+        for index in range(MEMBERS)
+    ]
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (7, *SHAPE)).astype("uint8")
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def test_members_start_as_single_networks():
+    model = build()
+    assert isinstance(model, EnsembleNetwork)
+    assert model.name == "c1gap_dnn"
+    assert (model.members, model.image_shape) == (MEMBERS, SHAPE)
+    stacked = model.get_weights()
+    for index, single in enumerate(singles()):
+        weights = single.get_weights()
+        assert len(weights) == len(stacked) == 4
+        for ours, wanted in zip(stacked, weights, strict=True):
+            np.testing.assert_array_equal(ours[index], wanted)
+    kernels = [single.get_weights()[0] for single in singles()]
+    assert np.all(kernels[0] != kernels[1])
+
+
+def test_without_a_seed_members_differ():
+    kernel = build(seed=None).get_weights()[0]
+    assert np.any(kernel[0] != kernel[1])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_logits_of_members(training, images):
+    logits = build()(images, training=training, by_member=True)
+    assert logits.shape == (7, MEMBERS, 4)
+    for index, single in enumerate(singles()):
+        np.testing.assert_allclose(
+            logits[:, index], single(images), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_mean_softmax(images):
+    """The softmax of the logits is the mean of the members' softmaxes."""
+    model = build()
+    model.set_weights([5 * weight for weight in model.get_weights()])
+    each = np.asarray(model(images, by_member=True), np.float64)
+    mean = np.exp(log_softmax(each)).mean(axis=1)
+    found = np.asarray(model(images), np.float64)
+    assert found.shape == (7, 4)
+    np.testing.assert_allclose(np.exp(log_softmax(found)), mean, rtol=1e-5)
+    assert np.abs(mean - np.exp(log_softmax(each.mean(axis=1)))).max() > 0.01
+
+
+def test_mean_softmax_of_certain_members():
+    """Probabilities far too small for a float do not become -inf."""
+    member_logits = np.float32([[[0, 300, 0, 0], [0, 300, 0, 0], [0] * 4]])
+    found = build().prediction(member_logits)
+    expected = np.log([[1 / 12, 9 / 12, 1 / 12, 1 / 12]])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    alike = np.repeat(member_logits[:, :1], MEMBERS, axis=1)
+    np.testing.assert_allclose(
+        build().prediction(alike), [[-300, 0, -300, -300]], atol=1e-4
+    )
+
+
+def test_mean_logits(images):
+    model = build(ensemble_rule="mean_logits")
+    each = np.stack([single(images) for single in singles()])
+    np.testing.assert_allclose(
+        model(images), each.mean(axis=0), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_gates_of_members(images):
+    model = build()
+    q, gates = model.preactivations(images), model.gates(images)
+    sites = [f"member{index}_conv1" for index in range(MEMBERS)]
+    assert list(q) == list(gates) == model.site_names == sites
+    for site, single in zip(sites, singles(), strict=True):
+        wanted = np.asarray(single.preactivations(images)["conv1"])
+        np.testing.assert_allclose(q[site], wanted, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(gates[site], np.asarray(q[site]) > 0)
+
+
+@pytest.mark.parametrize("members", [2, 16])
+def test_parameter_count(members):
+    assert create_model("c1gap_dnn", members=members).count_params() == (
+        members * 4_874
+    )
+
+
+def test_one_member_is_a_single_network():
+    assert isinstance(build(members=1), ReLUNetwork)
+
+
+def test_config_round_trip(images):
+    model = build(ensemble_rule="mean_logits")
+    config = json.loads(json.dumps(model.get_config()))
+    again = EnsembleNetwork.from_config(copy.deepcopy(config))
+    assert json.loads(json.dumps(again.get_config())) == config
+    assert again.rule == "mean_logits"
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(images), model(images))
+
+
+@pytest.mark.parametrize("rule", registry.ENSEMBLE_RULES)
+def test_reload(rule, images, tmp_path):
+    model = build(ensemble_rule=rule)
+    model.save(tmp_path / "ensemble.keras")
+    again = keras.models.load_model(tmp_path / "ensemble.keras")
+    assert isinstance(again, EnsembleNetwork)
+    assert (again.rule, again.members) == (rule, MEMBERS)
+    np.testing.assert_array_equal(again(images), model(images))
+    for site, gate in model.gates(images).items():
+        np.testing.assert_array_equal(again.gates(images)[site], gate)
+
+
+def test_head_computes_in_float32(dtype_policy, images):
+    dtype_policy("mixed_bfloat16")
+    model = build()
+    assert model(images).dtype == "float32"
+    single = singles()[1]
+    np.testing.assert_allclose(
+        model(images, by_member=True)[:, 1], single(images), atol=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    "name,options,message",
+    [
+        ("c1gap_dlgn", {"members": 16}, "c1gap_dnn alone.*model=c1gap_dlgn"),
+        (
+            "c1gap_dgn",
+            {"ensemble_rule": "mean_logits"},
+            "c1gap_dnn alone.*model=c1gap_dgn",
+        ),
+        ("c4gap_dnn", {"members": 16}, "members has no effect on c4gap"),
+        ("c1gap_dnn", {"members": 0}, "integer >= 1.*members=0"),
+        ("c1gap_dnn", {"members": 2, "depth": 2}, "members=2, depth=2"),
+        (
+            "c1gap_dnn",
+            {"members": 2, "ensemble_rule": "median"},
+            "ensemble_rule=median",
+        ),
+        ("c1gap_dnn", {"ensemble_rule": "mean_logits"}, "members=1"),
+        ("c1gap_dnn", {"members": 2, "gate": "soft"}, "which gates itself"),
+    ],
+)
+def test_what_cannot_be(name, options, message):
+    with pytest.raises(UserError, match=f"Expected.*{message}|{message}") as e:
+        create_model(name, SHAPE, **options)
+    assert "\n" not in str(e.value) and "Received" in str(e.value)
+
+
+def test_unknown_rule():
+    model = build()
+    with pytest.raises(ValueError, match="rule='median'"):
+        EnsembleNetwork(
+            model.network, model.normalization, model.site_names, "median"
+        )
