@@ -516,8 +516,12 @@ def _define_loop_flags(values):
     )
 
 
-def read_flags(path):
+def read_flags(path, more=()):
     """Reads a flagfile of training flags into a `Config`.
+
+    Args:
+        path: Path-like.
+        more: Strings, further flags, which win over those of the file.
 
     Raises:
         UserError: if it cannot be read or holds what cannot work.
@@ -526,7 +530,7 @@ def read_flags(path):
     define_flags(values)
     flags.DEFINE_string("flagfile", "", "", flag_values=values)
     try:
-        words = values(["dlgn_tf", f"--flagfile={path}"])[1:]
+        words = values(["dlgn_tf", f"--flagfile={path}", *more])[1:]
         if words:
             raise flags.Error(f"{words[0]} is no flag")
     except (flags.Error, OSError, UnicodeDecodeError) as error:

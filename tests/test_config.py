@@ -371,7 +371,7 @@ SMALL = ("--dataset=digits",)
         ("--model=",),
         ("--model=resnet21_dlgn",),
         ("--model=C4GAP_DLGN",),
-        ("--dataset=mnist",),
+        ("--dataset=imagenet",),
         ("--dataset=",),
         ("--model=vgg16_dnn", "--dataset=digits"),
         ("--model=resnet110_dnn", "--depth=111"),

@@ -10,7 +10,7 @@ from dlgn_tf import config as config_lib
 from dlgn_tf.models import registry
 
 ROOT = pathlib.Path(__file__).parents[1]
-FILES = sorted(ROOT.glob("flags/*.flags"))
+FILES = sorted(ROOT.glob("flags/**/*.flags"))
 BASES = {
     name
     for file in FILES
@@ -70,7 +70,11 @@ def test_there_are_some():
     assert BASES
 
 
-each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+each_file = pytest.mark.parametrize(
+    "file",
+    FILES,
+    ids=lambda file: file.relative_to(ROOT / "flags").as_posix(),
+)
 
 
 @each_file

@@ -24,16 +24,21 @@ class Measurement:
     """What a claim's function found.
 
     Attributes:
-        holds: Boolean. Whether the measured agrees with the expected.
+        holds: Boolean. Whether the measured agrees with the expected. None
+            where nothing was measured, or not all.
         measured: One line for people: the figures that decide, and on what
             they were measured.
         values: Dict of everything measured, for scripts: numbers, strings,
             arrays, lists and dicts of them.
     """
 
-    holds: bool
+    holds: bool | None
     measured: str
     values: dict = dataclasses.field(default_factory=dict)
+
+
+class NotMeasured(Exception):
+    """What a claim is measured on is not there; its text says what."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +52,10 @@ class Claim:
         statement: One sentence.
         expected: One line: what must be measured for the statement to hold,
             tolerance included.
-        measure: Function from a `numpy.random.Generator` to a `Measurement`.
+        measure: Function from a `numpy.random.Generator` to a `Measurement`,
+            or one that raises `NotMeasured`.
+        reads_results: Whether that function takes, as its second argument, the
+            folder of what tools/reproduce.py has measured.
     """
 
     id: str
@@ -55,6 +63,7 @@ class Claim:
     statement: str
     expected: str
     measure: Callable
+    reads_results: bool = False
 
     @property
     def paper(self):
@@ -72,7 +81,7 @@ class Claim:
 _CLAIMS = {}
 
 
-def claim(claim_id, *, scale, statement, expected):
+def claim(claim_id, *, scale, statement, expected, reads_results=False):
     """Registers the function it decorates as the measurement of a claim.
 
     Example:
@@ -88,6 +97,7 @@ def claim(claim_id, *, scale, statement, expected):
         scale: String.
         statement: String.
         expected: String.
+        reads_results: Boolean.
 
     Returns:
         A decorator that returns the function unchanged.
@@ -112,7 +122,9 @@ def claim(claim_id, *, scale, statement, expected):
                 f"Expected a new id for each claim. Received: {claim_id!r}, "
                 f"taken by {_CLAIMS[claim_id].measure.__qualname__}"
             )
-        _CLAIMS[claim_id] = Claim(claim_id, scale, statement, expected, measure)
+        _CLAIMS[claim_id] = Claim(
+            claim_id, scale, statement, expected, measure, reads_results
+        )
         return measure
 
     return register

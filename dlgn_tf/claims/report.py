@@ -12,6 +12,7 @@ import numpy as np
 import dlgn_tf
 from dlgn_tf.errors import UserError
 
+_MARKS = {True: "yes", None: "-"}
 _COLUMNS = ("claim", "holds", "expected", "measured", "seconds")
 
 
@@ -29,15 +30,21 @@ def table(outcomes, width=None):
     widths = _widths(rows, width or shutil.get_terminal_size((120, 24)).columns)
     header, *body = (_wrapped(row, widths) for row in rows)
     rule = "  ".join("-" * w for w in widths)
+    return "\n".join([header, rule, *body, rule, _summary(outcomes)])
+
+
+def _summary(outcomes):
     held = sum(bool(outcome.measurement.holds) for outcome in outcomes)
-    summary = f"holds {held}, does not hold {len(outcomes) - held}"
-    return "\n".join([header, rule, *body, rule, summary])
+    unknown = sum(outcome.measurement.holds is None for outcome in outcomes)
+    failed = len(outcomes) - held - unknown
+    left_out = f", not measured {unknown}" if unknown else ""
+    return f"holds {held}, does not hold {failed}{left_out}"
 
 
 def _cells(outcome):
     return (
         outcome.claim.id,
-        "yes" if outcome.measurement.holds else "NO",
+        _MARKS.get(outcome.measurement.holds, "NO"),
         outcome.claim.expected,
         outcome.measurement.measured,
         f"{outcome.seconds:.1f}",
@@ -112,7 +119,7 @@ class JsonLines:
             "expected": claim.expected,
             "measured": measurement.measured,
             "values": _plain(measurement.values),
-            "holds": bool(measurement.holds),
+            "holds": _plain(measurement.holds),
             "scale": claim.scale,
             "seed": outcome.seed,
             "seconds": round(outcome.seconds, 3),

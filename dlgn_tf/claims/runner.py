@@ -6,6 +6,7 @@ import traceback
 
 from dlgn_tf.claims.registry import Claim
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.registry import NotMeasured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Outcome:
 
     @property
     def verdict(self):
-        return "holds" if self.measurement.holds else "does not hold"
+        return {True: "holds", None: "not measured"}.get(
+            self.measurement.holds, "does not hold"
+        )
 
 
-def measure(claim, seed=0):
+def measure(claim, seed=0, results_dir="results"):
     """Measures one claim.
 
     An exception counts as "does not hold", so that it hides no other claim;
@@ -39,13 +42,17 @@ def measure(claim, seed=0):
     Args:
         claim: `Claim`.
         seed: Integer >= 0.
+        results_dir: Path-like, what claims read that read results.
 
     Returns:
         `Outcome`.
     """
     began = time.perf_counter()
+    arguments = [results_dir] if claim.reads_results else []
     try:
-        measurement = claim.measure(claim.generator(seed))
+        measurement = claim.measure(claim.generator(seed), *arguments)
+    except NotMeasured as reason:
+        measurement = Measurement(holds=None, measured=str(reason))
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         measurement = Measurement(

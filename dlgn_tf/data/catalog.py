@@ -82,6 +82,19 @@ DATASETS = {
             augmentation="none",
             tfds_name=None,
         ),
+        DatasetInfo(
+            name="mnist",
+            description="MNIST: handwritten digits, 28x28 grey",
+            classes=10,
+            image_shape=(28, 28, 1),
+            train_examples=60_000,
+            test_examples=10_000,
+            # Those in common use for the training split; not measured here.
+            mean=(0.1307,),
+            std=(0.3081,),
+            augmentation="none",
+            tfds_name="mnist",
+        ),
         _cifar(10),
         _cifar(100),
         DatasetInfo(

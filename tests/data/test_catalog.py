@@ -31,6 +31,7 @@ def message(*args, **kwargs):
     "name, classes, image_shape, train, test, augmentation",
     [
         ("digits", 10, (8, 8, 1), 1437, 360, "none"),
+        ("mnist", 10, (28, 28, 1), 60000, 10000, "none"),
         ("cifar10", 10, (32, 32, 3), 50000, 10000, "flip_crop"),
         ("cifar100", 100, (32, 32, 3), 50000, 10000, "flip_crop"),
         ("svhn_cropped", 10, (32, 32, 3), 73257, 26032, "crop"),
@@ -50,6 +51,7 @@ def test_entries(name, classes, image_shape, train, test, augmentation):
 def test_entries_are_all_named_and_frozen():
     assert list(catalog.DATASETS) == [
         "digits",
+        "mnist",
         "cifar10",
         "cifar100",
         "svhn_cropped",
@@ -73,7 +75,10 @@ def test_unknown_name_gets_the_nearest(name, near):
         catalog.get(name)
     text = str(raised.value)
     assert "\n" not in text
-    assert "Expected one of digits, cifar10, cifar100, svhn_cropped." in text
+    assert (
+        "Expected one of digits, mnist, cifar10, cifar100, svhn_cropped."
+        in text
+    )
     assert near in text.partition("nearest are ")[2].partition(". ")[0]
     assert text.endswith(f"Received: dataset={name}")
 
@@ -99,7 +104,7 @@ def test_download_makes_anything_available(tmp_path):
 
 
 def test_unknown_name_is_not_available(tmp_path):
-    assert "Unknown data set" in message("mnist", tmp_path, download=True)
+    assert "Unknown data set" in message("imagenet", tmp_path, download=True)
 
 
 def test_missing_copy_is_explained(tmp_path):

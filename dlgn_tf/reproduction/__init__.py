@@ -1,0 +1,1 @@
+"""Published tables, measured again: which cells, which runs, what came out."""

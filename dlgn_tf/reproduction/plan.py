@@ -1,0 +1,192 @@
+"""Which runs a table takes at a scale, and where each is written."""
+
+import contextlib
+import dataclasses
+import itertools
+import pathlib
+import random
+import shlex
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.reproduction.tables import Cell
+from dlgn_tf.training.run_directory import RunDirectory
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A cell trained once.
+
+    Attributes:
+        cell: `Cell`.
+        seed: Integer, from 0.
+        permutation: The gate permutation, such as `"2,0,3,1"`, or None.
+        config: `Config`.
+        command: The command that trains the same by itself, from the folder
+            that holds flags/.
+    """
+
+    cell: Cell
+    seed: int
+    permutation: str | None
+    config: config_lib.Config
+    command: str
+
+    @property
+    def name(self):
+        return f"{self.cell.name}/seed-{self.seed}"
+
+    @property
+    def gates_run(self):
+        """Name of the run that gives the gates, or None."""
+        source = self.cell.gates_from
+        return source and f"{source}/seed-{self.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where this machine has what a run needs.
+
+    Attributes:
+        root: Path-like, the folder that holds flags/.
+        runs_dir: Path-like, under which run directories are made.
+        data_dir: See `catalog.check_available`.
+        npz_dir: Folder of DATASET.npz to read instead, or None.
+        download: Whether TFDS may download.
+    """
+
+    root: str
+    runs_dir: str
+    data_dir: str | None = None
+    npz_dir: str | None = None
+    download: bool = False
+
+    def flags(self, dataset):
+        """Training flags that say where the images are."""
+        if dataset == "digits":
+            return []
+        if self.npz_dir:
+            file = pathlib.Path(self.npz_dir).absolute() / f"{dataset}.npz"
+            return [f"--npz={file}"]
+        given = [f"--data_dir={catalog.data_root(self.data_dir)}"]
+        return given + ["--download"] * self.download
+
+    def run_dir(self, run_name):
+        return pathlib.Path(self.runs_dir).absolute() / run_name
+
+
+def make(table, scale, places, seeds=None, patterns=None):
+    """Lists the runs of a table.
+
+    The first seed of every cell comes first, so that a table that is broken
+    off is complete for fewer seeds.
+
+    Args:
+        table: `Table`.
+        scale: String, one of `tables.SCALES`.
+        places: `Places`.
+        seeds: Runs a cell. Defaults to the scale's.
+        patterns: See `Table.select`. Defaults to the scale's.
+
+    Returns:
+        List of `Run`, each after the one that gives its gates.
+
+    Raises:
+        UserError: if the table has no such scale, a flagfile is missing or
+            wrong, or a data set is not at hand.
+    """
+    if scale not in table.scales:
+        raise UserError(
+            f"Expected --scale of {table.name}: {', '.join(table.scales)}. "
+            f"Received: {scale}"
+        )
+    chosen = table.scales[scale]
+    cells = table.select(chosen, patterns)
+    counts = {cell.name: chosen.seeds_of(cell, seeds) for cell in cells}
+    runs = [
+        _run(table, chosen, cell, seed, places)
+        for seed in range(max(counts.values()))
+        for cell in sorted(cells, key=lambda cell: cell.gates_from is not None)
+        if seed < counts[cell.name]
+    ]
+    _check_data(runs, places)
+    return runs
+
+
+def permutations(sites):
+    """All orders of some gates but the identity, shuffled once and for all.
+
+    Args:
+        sites: Integer, the number of gates.
+
+    Returns:
+        List of strings such as `"2,0,3,1"`.
+    """
+    orders = list(itertools.permutations(range(sites)))[1:]
+    # `random` alone is promised to draw the same for ever.
+    drawn = random.Random(0)
+    shuffled = sorted(orders, key=lambda _: drawn.random())
+    return [",".join(map(str, order)) for order in shuffled]
+
+
+def _run(table, scale, cell, seed, places):
+    flagfile = table.flagfile(cell)
+    given = [*scale.flags_of(cell), f"--seed={seed}"]
+    published = _read(places.root, flagfile, given)
+    permutation = None
+    if published.gate_permutation == "all":
+        sites = registry.parse(published.model)[0].gate_sites
+        every = permutations(sites)
+        permutation = every[seed % len(every)]
+        given.append(f"--gate_permutation={permutation}")
+    here = [
+        *places.flags(published.dataset),
+        f"--run_dir={places.run_dir(f'{cell.name}/seed-{seed}')}",
+    ]
+    shown = []
+    if cell.gates_from:
+        source = _gates_file(table, scale, cell, seed, places)
+        here.append(f"--gates_from={places.run_dir(source)}")
+        shown.append(f"--gates_from={pathlib.Path(places.runs_dir) / source}")
+    return Run(
+        cell=cell,
+        seed=seed,
+        permutation=permutation,
+        config=_read(places.root, flagfile, given + here),
+        command=f"python -m dlgn_tf.train --flagfile={flagfile} "
+        + shlex.join(given + shown),
+    )
+
+
+def _gates_file(table, scale, cell, seed, places):
+    """What gives a cell its gates, as a path in the folder of the runs."""
+    run_dir = f"{cell.gates_from}/seed-{seed}"
+    if cell.stage is None:
+        return run_dir
+    source = table.cells[cell.gates_from]
+    config = _read(places.root, table.flagfile(source), scale.flags_of(source))
+    snapshot = RunDirectory(run_dir).snapshot(
+        cell.stage * config.snapshot_every
+    )
+    return str(snapshot)
+
+
+def _read(root, flagfile, more):
+    # Flagfiles include one another by their path from there.
+    with contextlib.chdir(root):
+        return config_lib.read_flags(flagfile, more)
+
+
+def _check_data(runs, places):
+    """Raises a `UserError` unless all images are at hand."""
+    for dataset in dict.fromkeys(run.config.dataset for run in runs):
+        file = next(r.config.npz for r in runs if r.config.dataset == dataset)
+        if file is None:
+            catalog.check_available(dataset, places.data_dir, places.download)
+        elif not pathlib.Path(file).is_file():
+            raise UserError(
+                f"Expected {dataset}.npz of tools/prepare_data.py in "
+                f"--npz_dir. Received: {places.npz_dir}"
+            )

@@ -1,0 +1,177 @@
+"""What finished runs found, by run and by cell."""
+
+import csv
+import dataclasses
+import io
+import statistics
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
+from dlgn_tf.training.run_directory import RunDirectory
+
+# Where a run and not its outcome is described.
+_PLACES = ("run_dir", "data_dir", "download", "npz", "gates_from")
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A finished run; accuracies on the test images, in percent.
+
+    Attributes:
+        cell: Name of the cell.
+        seed: Integer.
+        permutation: The gate permutation, or an empty string.
+        best_accuracy: Highest over all evaluations.
+        last_accuracy: After the last step.
+        evaluations: Number of evaluations.
+        test_images: Number of images in each.
+        steps: Training steps.
+        seconds: Time of training and evaluation; what a kill cut short is
+            missing.
+        command: See `Run`.
+    """
+
+    cell: str
+    seed: int
+    permutation: str
+    best_accuracy: float
+    last_accuracy: float
+    evaluations: int
+    test_images: int
+    steps: int
+    seconds: float
+    command: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """Mean and standard deviation over the runs of a cell.
+
+    Attributes:
+        n: Number of runs.
+        mean: In percent.
+        std: Population standard deviation (divides by n), as in the
+            predecessor's table; None for a single run.
+    """
+
+    n: int
+    mean: float
+    std: float | None
+
+
+def summarize(values):
+    """`Summary` of the accuracies of some runs, or None if there are none."""
+    if not values:
+        return None
+    std = statistics.pstdev(values) if len(values) > 1 else None
+    return Summary(len(values), statistics.fmean(values), std)
+
+
+def of_run(run):
+    """Reads what a run found.
+
+    Args:
+        run: `Run`.
+
+    Returns:
+        `Result`, or None if the run is not finished.
+
+    Raises:
+        UserError: if its directory holds a run with other flags.
+    """
+    directory = RunDirectory(run.config.run_dir)
+    _check_flags(run, directory)
+    evaluations = directory.read_metrics()
+    ended = evaluations and evaluations[-1]["step"] >= run.config.train_steps
+    if not ended or not directory.model.exists():
+        return None
+    last = evaluations[-1]
+    return Result(
+        cell=run.cell.name,
+        seed=run.seed,
+        permutation=run.permutation or "",
+        best_accuracy=100 * max(e["test_accuracy"] for e in evaluations),
+        last_accuracy=100 * last["test_accuracy"],
+        evaluations=len(evaluations),
+        test_images=last["test_images"],
+        steps=last["step"],
+        seconds=seconds_so_far(directory),
+        command=run.command,
+    )
+
+
+def _check_flags(run, directory):
+    if not directory.flags.exists():
+        return
+    before = dataclasses.asdict(directory.read_config())
+    now = dataclasses.asdict(run.config)
+    changed = [
+        f"--{flag}={before[flag]}"
+        for flag in now
+        if flag not in _PLACES and before[flag] != now[flag]
+    ]
+    if changed:
+        raise UserError(
+            "Expected another --runs_dir, or the flags with which its runs "
+            f"were made. Received: {directory.path}, made with "
+            f"{', '.join(changed)}"
+        )
+
+
+def seconds_so_far(directory):
+    """Seconds that `add_seconds` has noted in a `RunDirectory`."""
+    noted = files.read_json(_seconds_file(directory))
+    return float(noted["seconds"]) if noted else 0.0
+
+
+def add_seconds(directory, seconds):
+    """Notes that a run was trained for so long, besides what was noted."""
+    total = seconds_so_far(directory) + seconds
+    text = f'{{"seconds": {total:.3f}}}\n'
+    with files.write_errors(directory.path):
+        files.write_atomically(_seconds_file(directory), text)
+
+
+def _seconds_file(directory):
+    return directory.path / "seconds.json"
+
+
+def to_csv(results):
+    """`Result`s as the text of a CSV file with a header."""
+    text = io.StringIO()
+    names = [field.name for field in dataclasses.fields(Result)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        row = dataclasses.asdict(result)
+        row["seconds"] = f"{result.seconds:.1f}"
+        for name in ("best_accuracy", "last_accuracy"):
+            row[name] = f"{row[name]:.4f}"
+        writer.writerow(row)
+    return text.getvalue()
+
+
+def from_csv(path):
+    """Reads a CSV file that `to_csv` made.
+
+    Args:
+        path: Path-like.
+
+    Returns:
+        List of `Result`.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    kinds = {field.name: field.type for field in dataclasses.fields(Result)}
+    try:
+        with open(path, newline="") as file:
+            return [
+                Result(**{name: kinds[name](row[name]) for name in kinds})
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise UserError(
+            f"Expected a results.csv of tools/reproduce.py. Received: {path}, "
+            f"{type(error).__name__}: {error}"
+        ) from error

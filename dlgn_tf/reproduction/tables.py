@@ -1,0 +1,203 @@
+"""Published tables as data: cells, flagfiles, figures, scales.
+
+A table is a folder flags/TABLE: table.toml and a flagfile for each cell. To add
+a table, add such a folder. Imports nothing heavy.
+
+table.toml holds
+
+    title, source       for people
+    baseline            optional: the column that the others are compared with
+    [scales.NAME]       words, seeds; optional: cells, the patterns of those
+                        that it covers, and flags, which follow each flagfile
+    [[scales.NAME.only]]  cells, and seeds or flags for these alone
+    [cells]             NAME = {row, column, mean, std}, in percent; optional:
+                        gates_from, the cell whose run of the same seed gives
+                        the gates, and stage, which of its snapshots
+"""
+
+import dataclasses
+import difflib
+import fnmatch
+import pathlib
+import tomllib
+
+from dlgn_tf.errors import UserError
+
+SCALES = ("full", "accelerator", "minutes", "smoke")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        name: String; its flagfile is NAME.flags.
+        row: String, its row for people.
+        column: String, the same.
+        mean: Published accuracy in percent, or None.
+        std: Published standard deviation in percent, or None.
+        gates_from: Name of the cell whose run gives the gates, or None.
+        stage: Which snapshot of that run, from 0; None for its best model.
+    """
+
+    name: str
+    row: str
+    column: str
+    mean: float | None = None
+    std: float | None = None
+    gates_from: str | None = None
+    stage: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How much of a table is run, and how far from what was published.
+
+    Attributes:
+        words: String that says so.
+        seeds: Runs a cell.
+        cells: Comma-separated patterns of the cells that it covers.
+        flags: Flags after each cell's flagfile.
+        only: `Scale`s without words that hold for some cells alone.
+    """
+
+    words: str = ""
+    seeds: int | None = None
+    cells: str = "*"
+    flags: tuple[str, ...] = ()
+    only: tuple = ()
+
+    def flags_of(self, cell):
+        """Flags of a cell, in the order in which they are given."""
+        given = list(self.flags)
+        for exception in self.only:
+            if matches(cell.name, exception.cells):
+                given.extend(exception.flags)
+        return given
+
+    def seeds_of(self, cell, wanted=None):
+        """Runs of a cell, of which `wanted` were asked for."""
+        seeds = wanted or self.seeds
+        for exception in self.only:
+            if exception.seeds and matches(cell.name, exception.cells):
+                seeds = (
+                    min(seeds, exception.seeds) if wanted else exception.seeds
+                )
+        return seeds
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A published table.
+
+    Attributes:
+        name: String, such as `"dlgn.1"`.
+        title: One line.
+        source: Where it was published.
+        baseline: Column with which the others are compared, or None.
+        scales: Dict from a name of `SCALES` to `Scale`.
+        cells: Dict from name to `Cell`, row by row.
+    """
+
+    name: str
+    title: str
+    source: str
+    scales: dict
+    cells: dict
+    baseline: str | None = None
+
+    def flagfile(self, cell):
+        """Path of a cell's flagfile, from the folder that holds flags/."""
+        return f"flags/{self.name}/{cell.name}.flags"
+
+    def baseline_of(self, cell):
+        """The cell with which one is compared, or None if there is none."""
+        for other in self.cells.values():
+            if (other.row, other.column) == (cell.row, self.baseline):
+                return None if other == cell else other
+        return None
+
+    def select(self, scale, patterns=None):
+        """The cells that a scale covers, and those that give them gates.
+
+        Args:
+            scale: `Scale`.
+            patterns: Comma-separated patterns to take instead, or None.
+
+        Returns:
+            List of `Cell` in the table's order.
+
+        Raises:
+            UserError: if a pattern matches no cell.
+        """
+        wanted = patterns or scale.cells
+        for pattern in wanted.split(","):
+            if not any(matches(name, pattern) for name in self.cells):
+                raise UserError(
+                    f"Expected --cells of {self.name}: "
+                    f"{', '.join(self.cells)}. Received: {pattern}"
+                )
+        chosen = {n for n in self.cells if matches(n, wanted)}
+        chosen |= {self.cells[name].gates_from for name in chosen}
+        return [cell for cell in self.cells.values() if cell.name in chosen]
+
+
+def matches(name, patterns):
+    """Whether a name fits one of some comma-separated patterns."""
+    return any(fnmatch.fnmatchcase(name, p) for p in patterns.split(","))
+
+
+def names(root):
+    """Names of all tables.
+
+    Args:
+        root: Path-like, the folder that holds flags/.
+    """
+    found = pathlib.Path(root).glob("flags/*/table.toml")
+    return sorted(path.parent.name for path in found)
+
+
+def load(root, name):
+    """Reads a table.
+
+    Args:
+        root: Path-like, the folder that holds flags/.
+        name: String, one of `names(root)`.
+
+    Returns:
+        `Table`.
+
+    Raises:
+        UserError: if there is no such table, or its table.toml is damaged.
+    """
+    known = names(root)
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known)
+        nearest = f"The nearest are {', '.join(near)}. " if near else ""
+        raise UserError(
+            f"Unknown table. Expected one of {', '.join(known)}. {nearest}"
+            f"Received: {name}"
+        )
+    path = pathlib.Path(root) / "flags" / name / "table.toml"
+    try:
+        return _table(name, tomllib.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"Expected a table as dlgn_tf/reproduction/tables.py describes. "
+            f"Received: {path}, {type(error).__name__}: {error}"
+        ) from error
+
+
+def _table(name, data):
+    cells = {key: Cell(key, **cell) for key, cell in data.pop("cells").items()}
+    scales = {key: _scale(value) for key, value in data.pop("scales").items()}
+    unknown = set(scales) - set(SCALES)
+    sources = {c.gates_from for c in cells.values()} - {None, *cells}
+    if unknown or sources:
+        raise ValueError(f"no such scale or cell: {unknown | sources}")
+    return Table(name, scales=scales, cells=cells, **data)
+
+
+def _scale(data):
+    only = tuple(_scale(exception) for exception in data.pop("only", ()))
+    return Scale(only=only, flags=tuple(data.pop("flags", ())), **data)

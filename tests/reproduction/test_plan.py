@@ -1,0 +1,156 @@
+import itertools
+import shlex
+
+import pytest
+from absl import flags
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import plan
+from dlgn_tf.reproduction import tables
+
+TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages")
+
+
+@pytest.fixture
+def make(root, npz_dir, tmp_path):
+    places = plan.Places(root, tmp_path / "runs", npz_dir=npz_dir)
+
+    def make(name, scale="full", **more):
+        return plan.make(tables.load(root, name), scale, places, **more)
+
+    return make
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("scale", tables.SCALES)
+def test_every_cell_of_every_scale_passes_the_check_of_flags(make, name, scale):
+    runs = make(name, scale)
+    assert len({run.name for run in runs}) == len(runs) > 0
+    assert len({run.config.run_dir for run in runs}) == len(runs)
+    for run in runs:
+        assert run.config.seed == run.seed
+        assert run.config.run_dir.endswith(f"/runs/{run.name}")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_full_is_what_the_flagfiles_say(make, root, name, monkeypatch):
+    table = tables.load(root, name)
+    assert table.scales["full"].flags == ()
+    runs = make(name, seeds=1)
+    assert {run.cell for run in runs} == set(table.cells.values())
+
+
+@pytest.mark.parametrize("scale", tables.SCALES)
+@pytest.mark.parametrize("name", ["dlgn.1", "dlgn.2", "npk.1"])
+def test_every_arm_of_a_row_is_trained_alike(make, name, scale):
+    equal = (
+        "dataset",
+        "train_examples",
+        "width",
+        "depth",
+        "optimizer",
+        "learning_rates",
+        "boundaries",
+        "batch_size",
+        "train_steps",
+        "eval_every",
+        "augmentation",
+        "l2",
+    )
+    by_row = {}
+    for run in make(name, scale, seeds=1):
+        row = run.cell.row.removesuffix(", permuted")
+        settings = tuple(getattr(run.config, field) for field in equal)
+        by_row.setdefault(row, set()).add(settings)
+    assert {len(settings) for settings in by_row.values()} == {1}
+
+
+def test_commands_give_the_same_training(make, root, monkeypatch):
+    """But for where things lie."""
+    monkeypatch.chdir(root)
+    for run in make("dlgn.1", "minutes", seeds=2):
+        words = shlex.split(run.command)
+        assert words[:3] == ["python", "-m", "dlgn_tf.train"]
+        values = flags.FlagValues()
+        config_lib.define_flags(values)
+        flags.DEFINE_string("flagfile", "", "", flag_values=values)
+        assert values(words[2:])[1:] == []
+        places = ("run_dir", "npz")
+        found = config_lib.resolve(values)
+        for field in vars(found):
+            if field not in places:
+                assert getattr(found, field) == getattr(run.config, field)
+
+
+def test_permutations_are_all_but_the_identity_in_a_fixed_order():
+    found = plan.permutations(4)
+    every = {",".join(map(str, p)) for p in itertools.permutations(range(4))}
+    assert set(found) == every - {"0,1,2,3"}
+    assert len(found) == 23
+    assert found == plan.permutations(4) != sorted(found)
+    assert found[:3] == ["2,3,0,1", "0,3,1,2", "2,0,3,1"]
+
+
+def test_seed_k_takes_the_kth_permutation(make):
+    runs = make("dlgn.1", seeds=25, patterns="cifar10_d*_x1*")
+    every = plan.permutations(4)
+    permuted = 0
+    for run in runs:
+        if run.cell.name.endswith("_permuted"):
+            permuted += 1
+            assert run.permutation == every[run.seed % 23]
+            order = tuple(map(int, run.permutation.split(",")))
+            assert run.config.gate_permutation == order
+        else:
+            assert run.permutation is run.config.gate_permutation is None
+    assert permuted == 50
+
+
+def test_gates_come_from_the_run_of_the_same_seed(make):
+    runs = {run.name: run for run in make("npk.1", "minutes")}
+    learned = [run for run in runs.values() if run.cell.gates_from]
+    assert len(learned) == 6 * 3
+    for run in learned:
+        source = runs[run.gates_run]
+        assert source.seed == run.seed
+        assert run.config.gates_from == source.config.run_dir
+        assert source.config.model == run.config.model.replace("dgn", "dnn")
+        # It is handed out first.
+        assert list(runs).index(source.name) < list(runs).index(run.name)
+
+
+@pytest.mark.parametrize("scale", tables.SCALES)
+def test_stages_take_snapshots_that_there_will_be(make, scale):
+    runs = {run.name: run for run in make("npk.stages", scale, seeds=2)}
+    for run in runs.values():
+        if run.cell.stage is None:
+            continue
+        relu = runs[run.gates_run].config
+        step = run.cell.stage * relu.snapshot_every
+        assert 6 * relu.snapshot_every == relu.train_steps
+        assert run.config.gates_from == (
+            f"{relu.run_dir}/snapshots/step-{step:08d}.keras"
+        )
+
+
+def test_the_first_seed_of_every_cell_comes_first(make):
+    seeds = [run.seed for run in make("dlgn.2", seeds=3)]
+    assert seeds == sorted(seeds)
+
+
+def test_an_unknown_scale_is_refused(make):
+    with pytest.raises(UserError, match="--scale.*Received: hours"):
+        make("dlgn.1", "hours")
+
+
+def test_missing_images_are_told(root, tmp_path):
+    table = tables.load(root, "dlgn.1")
+    with pytest.raises(UserError, match="cifar10.npz.*--npz_dir"):
+        places = plan.Places(root, "runs", npz_dir=tmp_path)
+        plan.make(table, "minutes", places)
+    with pytest.raises(UserError, match="--data_dir=DIR"):
+        places = plan.Places(root, "runs", data_dir=tmp_path)
+        plan.make(table, "minutes", places)
+    # Digits come with scikit-learn.
+    assert plan.make(table, "smoke", places)

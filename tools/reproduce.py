@@ -1,0 +1,209 @@
+"""Measures a published table again and sets it beside the published values.
+
+  python tools/reproduce.py --table=dlgn.1 --scale=smoke
+  python tools/reproduce.py --table=dlgn.2 --scale=full --cells='cifar10_*' \\
+      --seeds=3 --data_dir=DIR
+
+Each cell of a table is a flagfile flags/TABLE/CELL.flags, trained --seeds times
+with seeds 0, 1, ...; seed k of a permuted cell takes the k-th of a fixed list
+of permutations. Tables and scales are described in flags/TABLE/table.toml:
+full is as published, accelerator for one GPU in less than half an hour,
+minutes for two cores, smoke only shows that everything runs.
+
+The same command goes on after Ctrl-C or a kill: finished runs are not run
+again, one that was broken off continues from its newest checkpoint. Results
+are written after every run: results.csv (a line a run), results.md, plot.png;
+those of other cells and seeds, measured before, stay in them.
+
+With KERAS_BACKEND=jax, --npz_dir names a folder of DATASET.npz files that
+tools/prepare_data.py has written."""
+
+import pathlib
+import sys
+import time
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import plan
+from dlgn_tf.reproduction import pool
+from dlgn_tf.reproduction import report
+from dlgn_tf.reproduction import results
+from dlgn_tf.reproduction import tables
+from dlgn_tf.reproduction import worker
+from dlgn_tf.reproduction.outlook import Outlook
+from dlgn_tf.training import files
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "table", None, f"One of {', '.join(tables.names(ROOT))}."
+    )
+    flags.DEFINE_enum(
+        "scale", "minutes", list(tables.SCALES), "How much of it is run."
+    )
+    flags.DEFINE_integer("seeds", None, "Runs a cell. Default: the scale's.", 1)
+    flags.DEFINE_string(
+        "cells",
+        None,
+        "Comma-separated patterns of the cells to run, such as 'cifar10_*'. "
+        "Default: the scale's.",
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets. Default: ~/tensorflow_datasets.",
+    )
+    flags.DEFINE_string(
+        "npz_dir", None, "Folder of DATASET.npz files to read instead."
+    )
+    flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where the results are written. Default: results/TABLE-SCALE.",
+    )
+    flags.DEFINE_string(
+        "runs_dir",
+        None,
+        "Where runs are written. Default: runs/TABLE-SCALE.",
+    )
+    flags.DEFINE_integer(
+        "jobs",
+        1,
+        "Runs trained side by side; the cores are divided among them.",
+        1,
+    )
+
+
+def main():
+    """Runs the table; returns an exit status."""
+    if not FLAGS.table:
+        raise UserError(
+            f"Expected --table, one of {', '.join(tables.names(ROOT))}. "
+            "Received: none"
+        )
+    table = tables.load(ROOT, FLAGS.table)
+    name = f"{table.name}-{FLAGS.scale}"
+    places = plan.Places(
+        root=ROOT,
+        runs_dir=FLAGS.runs_dir or f"runs/{name}",
+        data_dir=FLAGS.data_dir,
+        npz_dir=FLAGS.npz_dir,
+        download=FLAGS.download,
+    )
+    runs = plan.make(table, FLAGS.scale, places, FLAGS.seeds, FLAGS.cells)
+    output_dir = pathlib.Path(FLAGS.output_dir or f"results/{name}")
+    files.check_writable(output_dir, "output_dir")
+    files.check_writable(places.runs_dir, "runs_dir")
+    return Reproduction(table, FLAGS.scale, runs, output_dir).to_the_end()
+
+
+class Reproduction:
+    """A table under way."""
+
+    def __init__(self, table, scale, runs, output_dir):
+        self._table, self._scale, self._runs = table, scale, runs
+        self._output_dir = output_dir
+        self._about = report.about(ROOT)
+        self._found, self._failures = self._of_others(), {}
+        self._outlook = Outlook(runs)
+
+    def _of_others(self):
+        """Results of runs that were asked for at another time."""
+        path = self._output_dir / "results.csv"
+        before = results.from_csv(path) if path.exists() else []
+        ours = {run.name for run in self._runs}
+        named = {
+            f"{result.cell}/seed-{result.seed}": result for result in before
+        }
+        return {
+            name: result
+            for name, result in named.items()
+            if name not in ours and result.cell in self._table.cells
+        }
+
+    def to_the_end(self):
+        """Trains what is not finished; returns an exit status."""
+        for run in self._runs:
+            self._note(run)
+        left = [run for run in self._runs if run.name not in self._found]
+        finished = len(self._runs) - len(left)
+        print(
+            f"{self._table.name} at scale {self._scale}: "
+            f"{self._table.scales[self._scale].words}\n"
+            f"{len(self._runs)} runs, {finished} finished before"
+        )
+        signal = None
+        if left:
+            jobs = min(FLAGS.jobs, len(left))
+            workers = pool.Pool(jobs, self._start, self._end, self._tick)
+            self._outlook.begin(jobs)
+            signal = workers.train(left)
+        self._write(plot=True)
+        if signal:
+            print(f"stopped by {signal.name}; the same command goes on")
+            return 128 + signal
+        print((self._output_dir / "results.md").read_text())
+        return 1 if self._failures else 0
+
+    def _note(self, run):
+        """Takes a run's result, if there is one."""
+        result = results.of_run(run)
+        if result:
+            self._found[run.name] = result
+            self._outlook.finished(run, result.seconds)
+
+    def _start(self, run):
+        self._outlook.started(run)
+        self._say(f"{run.name} starts")
+
+    def _end(self, run, status, text):
+        self._outlook.ended(run)
+        if status == worker.FINISHED:
+            self._note(run)
+            result = self._found[run.name]
+            text = f"test accuracy {result.last_accuracy:.2f} %"
+            self._write()
+        elif status == worker.FAILED:
+            self._failures[run.name] = text
+            self._outlook.failed(run)
+        self._say(f"{run.name} {status}: {text}")
+
+    def _tick(self):
+        if self._outlook.is_due():
+            self._say(self._outlook.under_way())
+
+    def _say(self, text):
+        print(f"{self._outlook}  {text}", flush=True)
+
+    def _write(self, plot=False):
+        order = list(self._table.cells)
+        found = sorted(
+            self._found.values(), key=lambda r: (r.seed, order.index(r.cell))
+        )
+        text = report.markdown(
+            self._table,
+            self._scale,
+            self._runs,
+            found,
+            self._failures,
+            {**self._about, "written": time.strftime("%Y-%m-%d %H:%M")},
+        )
+        with files.write_errors(self._output_dir):
+            files.write_atomically(
+                self._output_dir / "results.csv", results.to_csv(found)
+            )
+            files.write_atomically(self._output_dir / "results.md", text)
+            if plot:
+                path = self._output_dir / "plot.png"
+                report.plot(path, self._table, self._scale, self._runs, found)
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "tools/reproduce.py", __doc__))
