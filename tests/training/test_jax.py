@@ -398,6 +398,7 @@ def test_run_without_tensorflow(whole):
         "train",
         "test",
         "metrics.jsonl",
+        "best.keras",
         "model.keras",
     }
     found = metrics(path)

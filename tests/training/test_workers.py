@@ -250,6 +250,7 @@ def test_lost_result_is_measured_again_by_all(whole, place):
 
 def test_only_the_chief_writes(whole, place):
     assert entries(place / "whole_run") == [
+        "best.keras",
         "checkpoints",
         "flags.txt",
         "lock",
