@@ -200,7 +200,7 @@ def _define_model_flags(values):
         (
             "members",
             "Networks of an ensemble (c1gap_dnn only), trained at once on the "
-            "same batches; the i-th starts as that of seed + i.",
+            "same batches; the i-th starts from weights_seed + i.",
         ),
     ):
         flags.DEFINE_integer(

@@ -42,12 +42,13 @@ def copy_gates(source, target):
         source, [f"{architecture.name}_{f}" for f in _SAME_GATES[family]]
     )
     _check_inputs(source, target)
+    # An ensemble ends here: its members have a site each.
+    _check_sites(source, target)
     gating = (
         source.network
         if isinstance(source, ReLUNetwork)
         else source.gating_network
     )
-    _check_sites(source, target)
     _check_layers(gating, target.gating_network, source.name)
     copy_weights(gating, target.gating_network)
 
@@ -82,7 +83,7 @@ def check_same_gates(source, target):
         source: `ImageClassifier`.
         target: `ImageClassifier` that `copy_model` takes it for.
     """
-    if isinstance(target, ReLUNetwork):
+    if not isinstance(target, GatedNetwork):
         return
     for what in ("kind", "beta", "epsilon"):
         _check_equal(

@@ -9,6 +9,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.models import transfer
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.relu import ReLUNetwork
@@ -110,6 +111,8 @@ def test_gates_of_members(images):
         wanted = np.asarray(single.preactivations(images)["conv1"])
         np.testing.assert_allclose(q[site], wanted, rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(gates[site], np.asarray(q[site]) > 0)
+        assert model.site_shapes[site] == single.site_shapes["conv1"]
+    assert list(model.site_shapes) == sites
 
 
 @pytest.mark.parametrize("members", [2, 16])
@@ -180,6 +183,23 @@ def test_what_cannot_be(name, options, message):
     with pytest.raises(UserError, match=f"Expected.*{message}|{message}") as e:
         create_model(name, SHAPE, **options)
     assert "\n" not in str(e.value) and "Received" in str(e.value)
+
+
+def test_gates_of_an_ensemble_are_no_single_networks():
+    target = create_model(
+        "c1gap_dgn", SHAPE, 4, gate_regime="frozen_learned", **OPTIONS
+    )
+    with pytest.raises(UserError, match="1 gate sites.*Received: 3"):
+        transfer.copy_gates(build(), target)
+
+
+def test_weights_of_another_ensemble(images):
+    source, target = build(seed=1), build(seed=9)
+    transfer.check_same_gates(source, target)
+    transfer.copy_model(source, target)
+    np.testing.assert_array_equal(source(images), target(images))
+    with pytest.raises(UserError, match="2 gate sites.*Received: 3"):
+        transfer.copy_model(source, build(members=2))
 
 
 def test_unknown_rule():
