@@ -1,0 +1,1 @@
+"""The dual view: neural path features, values and kernels."""
