@@ -1,7 +1,7 @@
 """How fast tangent kernels of random networks come close to their limit.
 
-The error is e = ||K - T||_F / ||T||_F, with K the tangent kernel of a draw and T
-the theorem's right side for the same gates. The theorems' proofs bound its
+The error is e = ||K - T||_F / ||T||_F, with K the tangent kernel of a draw and
+T the theorem's right side for the same gates. The theorems' proofs bound its
 square by a constant over the width, so its mean falls as width^(-1/2).
 """
 

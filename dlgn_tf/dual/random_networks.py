@@ -225,7 +225,9 @@ class Residual:
         if self.removed is None:
             return kernels.residual(gates, entering, variances=variance)
         found = kernels.sub_networks(gates, entering, variances=variance)
-        return sum(h for blocks, h in found.items() if self.removed not in blocks)
+        return sum(
+            h for blocks, h in found.items() if self.removed not in blocks
+        )
 
     def _shapes(self, width):
         first = _dense_shapes(self.inputs, width, self.layers + 1)[:-1]

@@ -1,10 +1,12 @@
 """The empirical neural tangent kernel of a network, and its two parts."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.progress import Progress
 
 GIB = 2**30
 # A longer batch makes no product faster.
@@ -48,7 +50,9 @@ class TangentKernel:
         """Dict from network to its part of the trace."""
         return {
             part: float(
-                sum(s.sum() for key, s in self.squares.items() if key[0] == part)
+                sum(
+                    s.sum() for key, s in self.squares.items() if key[0] == part
+                )
             )
             for part in self.parts
         }
@@ -67,7 +71,7 @@ class TangentKernel:
 
 
 def empirical_ntk(
-    model, images, others=None, *, logit="sum", memory_gib=1.0, show=None
+    model, images, others=None, *, logit="sum", memory_gib=1.0, progress=False
 ):
     """K(x, x') = <gradient of a logit at x, the same at x'>, in all weights.
 
@@ -86,7 +90,7 @@ def empirical_ntk(
             the kernels of all logits, summed. Defaults to `"sum"`.
         memory_gib: Float. What may be held besides the result, roughly. With
             little of it gradients are computed several times over.
-        show: Function of the share of the work that is done, or None.
+        progress: Boolean. Whether to show it.
 
     Returns:
         `TangentKernel`.
@@ -110,15 +114,25 @@ def empirical_ntk(
     rows, columns = _block_sizes(gradients, memory_gib)
     blocks = _Blocks(images, others, rows, columns)
     logits = range(classes) if logit == "each" else [logit]
-    progress = _Progress(show, len(logits) * blocks.products)
-    kernels = [_kernel(gradients, blocks, c, progress) for c in logits]
+    done = itertools.count(1)
+    shown = Progress(
+        "tangent kernel",
+        0,
+        len(logits) * blocks.products,
+        "block",
+        silent=not progress,
+    )
+    kernels = [
+        _kernel(gradients, blocks, c, lambda: shown.update(next(done)))
+        for c in logits
+    ]
     return TangentKernel(
         _summed(kernel.parts for kernel in kernels),
         _summed(kernel.squares for kernel in kernels),
     )
 
 
-def _kernel(gradients, blocks, logit, progress):
+def _kernel(gradients, blocks, logit, after_block):
     """The kernel of one logit, block by block."""
     parts = {name: np.zeros(blocks.shape) for name in gradients.networks}
     squares = {}
@@ -135,7 +149,7 @@ def _kernel(gradients, blocks, logit, progress):
                 part[rows, columns] += gram
                 if blocks.symmetric and columns.start >= rows.stop:
                     part[columns, rows] += gram.T
-            progress.step()
+            after_block()
     return TangentKernel(
         parts, {key: np.concatenate(found) for key, found in squares.items()}
     )
@@ -183,20 +197,8 @@ class _Blocks:
         return {key: factors[within] for key, factors in of_rows.items()}
 
 
-class _Progress:
-    def __init__(self, show, total):
-        self._show, self._total, self._done = show, total, 0
-
-    def step(self):
-        self._done += 1
-        if self._show:
-            self._show(self._done / self._total)
-
-
 def _slices(start, stop, length):
-    return [
-        slice(a, min(a + length, stop)) for a in range(start, stop, length)
-    ]
+    return [slice(a, min(a + length, stop)) for a in range(start, stop, length)]
 
 
 def _block_sizes(gradients, memory_gib):

@@ -12,9 +12,17 @@ import io
 import os
 import sys
 
+import numpy as np
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf.dual import convergence
+from dlgn_tf.dual.random_networks import Convolutional
+from dlgn_tf.dual.random_networks import FullyConnected
+from dlgn_tf.dual.random_networks import PlainReLU
+from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.progress import Progress
+from dlgn_tf.training import files
 
 USAGE = """Measures how networks converge to the kernels of the DLGN paper's
 theorems as they grow wide.
@@ -49,6 +57,21 @@ class Setting:
     holds: bool = True
 
 
+# Those of the theorems, in three architectures.
+SETTINGS = (
+    Setting("fc", "2.1", FullyConnected()),
+    Setting("fc, layers permuted", "2.1", FullyConnected(order=(2, 0, 1))),
+    Setting("fc, constant input", "2.1", FullyConnected(constant=True)),
+    Setting("fc, soft gates", "2.1", FullyConnected(beta=10.0)),
+    Setting("plain ReLU (control)", "2.1", PlainReLU(), holds=False),
+    Setting("cnn", "A.1", Convolutional()),
+    Setting("cnn, constant input", "A.1", Convolutional(constant=True)),
+    Setting("resnet", "B.1", Residual()),
+    Setting("resnet, constant input", "B.1", Residual(constant=True)),
+    Setting("resnet, block 2 removed", "B.1", Residual(removed=2)),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Result:
     """What was measured of a setting.
@@ -62,8 +85,8 @@ class Result:
 
     setting: Setting
     widths: tuple
-    errors: object
-    bias: object
+    errors: np.ndarray
+    bias: convergence.Bias
 
     @property
     def means(self):
@@ -72,30 +95,7 @@ class Result:
 
     @property
     def slope(self):
-        from dlgn_tf.dual import convergence
-
         return convergence.slope(self.widths, self.errors)
-
-
-def settings():
-    """All settings: those of the theorems, in three architectures."""
-    from dlgn_tf.dual.random_networks import Convolutional
-    from dlgn_tf.dual.random_networks import FullyConnected
-    from dlgn_tf.dual.random_networks import PlainReLU
-    from dlgn_tf.dual.random_networks import Residual
-
-    return (
-        Setting("fc", "2.1", FullyConnected()),
-        Setting("fc, layers permuted", "2.1", FullyConnected(order=(2, 0, 1))),
-        Setting("fc, constant input", "2.1", FullyConnected(constant=True)),
-        Setting("fc, soft gates", "2.1", FullyConnected(beta=10.0)),
-        Setting("plain ReLU (control)", "2.1", PlainReLU(), holds=False),
-        Setting("cnn", "A.1", Convolutional()),
-        Setting("cnn, constant input", "A.1", Convolutional(constant=True)),
-        Setting("resnet", "B.1", Residual()),
-        Setting("resnet, constant input", "B.1", Residual(constant=True)),
-        Setting("resnet, block 2 removed", "B.1", Residual(removed=2)),
-    )
 
 
 def measure(setting, rng, draws=DRAWS, widths=WIDTHS, bias_draws=BIAS_DRAWS):
@@ -111,8 +111,6 @@ def measure(setting, rng, draws=DRAWS, widths=WIDTHS, bias_draws=BIAS_DRAWS):
     Returns:
         `Result`.
     """
-    from dlgn_tf.dual import convergence
-
     network = setting.network
     return Result(
         setting,
@@ -131,7 +129,6 @@ def figure(results):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    import numpy as np
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
 
@@ -210,8 +207,6 @@ def _csv(lines):
 
 def write(results, output_dir):
     """Writes the tables and a picture for each theorem; returns their names."""
-    from dlgn_tf.training import files
-
     texts = {
         "errors.csv": error_table(results),
         "summary.csv": summary_table(results),
@@ -241,19 +236,16 @@ def define_flags():
     flags.mark_flag_as_required("output_dir")
 
 
+def check():
+    """Raises a `UserError` if the results could not be written."""
+    files.check_writable(FLAGS.output_dir, "output_dir")
+
+
 def main():
     """Measures all settings; returns the exit status."""
-    import numpy as np
-
-    from dlgn_tf.progress import Progress
-    from dlgn_tf.training import files
-
-    with files.write_errors(FLAGS.output_dir):
-        os.makedirs(FLAGS.output_dir, exist_ok=True)
-    todo = settings()
-    progress = Progress("theorems", 0, len(todo), "setting")
+    progress = Progress("theorems", 0, len(SETTINGS), "setting")
     results = []
-    for index, setting in enumerate(todo):
+    for index, setting in enumerate(SETTINGS):
         rng = np.random.default_rng([FLAGS.seed, index])
         results.append(measure(setting, rng, FLAGS.draws))
         progress.update(index + 1, {"slope": results[-1].slope})
@@ -265,4 +257,4 @@ def main():
 
 if __name__ == "__main__":
     define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.dual.theorems", USAGE))
+    sys.exit(cli.run(main, "dlgn_tf.dual.theorems", USAGE, check))

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+SQRT_2 = math.sqrt(2)
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class Bernoulli(keras.initializers.RandomUniform):
@@ -41,7 +43,7 @@ class Bernoulli(keras.initializers.RandomUniform):
         ValueError: if an argument lies outside its range.
     """
 
-    def __init__(self, scale=math.sqrt(2), width=None, seed=None):
+    def __init__(self, scale=SQRT_2, width=None, seed=None):
         super().__init__(-1.0, 1.0, seed=seed)
         if not 0 < scale < float("inf"):
             raise ValueError(
@@ -74,7 +76,7 @@ class Bernoulli(keras.initializers.RandomUniform):
         return {"scale": self.scale, "width": self.width, "seed": seed}
 
 
-def bernoulli_weights(network, width=None, scale=math.sqrt(2), seed=0):
+def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
     """Gives every kernel of a network independent Bernoulli weights.
 
     Biases become 0, as the theory has none.
