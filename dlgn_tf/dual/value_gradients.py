@@ -105,17 +105,27 @@ def circular_convolution(h, kernel):
 
 
 def circular_patches(h, window):
-    """What a filter sees at each place, `(n, length, window * channels)`."""
-    shifted = [np.roll(h, -offset, axis=1) for offset in range(window)]
-    return np.concatenate(shifted, axis=2)
+    """What a filter sees at each place, `(n, length, window * channels)`.
+
+    The window is centred as 'same' padding centres it.
+    """
+    return np.concatenate(
+        [np.roll(h, -shift, axis=1) for shift in _shifts(window)], axis=2
+    )
 
 
 def _circular_transpose(delta, kernel):
     """What `circular_convolution` does, transposed."""
+    shifts = _shifts(len(kernel))
     return sum(
-        np.roll(delta @ of_offset.T, offset, axis=1)
-        for offset, of_offset in enumerate(kernel)
+        np.roll(delta @ of_shift.T, shift, axis=1)
+        for shift, of_shift in zip(shifts, kernel, strict=True)
     )
+
+
+def _shifts(window):
+    before = (window - 1) // 2
+    return range(-before, window - before)
 
 
 def _dense_forward(weights, h, gates):
