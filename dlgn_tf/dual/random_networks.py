@@ -222,7 +222,7 @@ class Residual:
             return kernels.residual(gates, entering, variances=variance)
         others = [k for k in range(1, self.skips + 1) if k != self.removed]
         return sum(
-            kernels.residual(gates, entering, kept=kept, variances=variance)
+            kernels.sub_network(gates, entering, kept, variances=variance)
             for count in range(self.skips)
             for kept in itertools.combinations(others, count)
         )

@@ -59,9 +59,10 @@ def convolutional(filters, weights, inputs, gates, dense_gates):
     layers = zip(filters, patches, gates, strict=True)
     for kernel, patch, gate in reversed(list(layers)):
         delta = delta * gate
-        # One gradient an image: summed over places, as they share the filter.
-        gradients = np.einsum("nfp,nfo->npo", patch, delta, optimize=True)
-        total = total + _gram(gradients.reshape(count, -1))
+        # Places share the filter: a sum over all pairs of them.
+        pairs = _gram(_places(patch)) * _gram(_places(delta))
+        by_place = pairs.reshape(count, length, count, length)
+        total = total + by_place.sum(axis=(1, 3))
         delta = _circular_transpose(delta, kernel)
     return total
 
@@ -146,6 +147,11 @@ def _dense_backward(weights, entering, gates, delta):
         kernel = kernel + _gram(before) * _gram(delta)
         delta = delta @ matrix.T
     return kernel, delta
+
+
+def _places(tensor):
+    """`(n, length, channels)` -> `(n * length, channels)`."""
+    return tensor.reshape(-1, tensor.shape[-1])
 
 
 def _gram(vectors):
