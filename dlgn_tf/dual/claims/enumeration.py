@@ -1,6 +1,7 @@
 """dlgn.1 and dlgn.2: tiny networks, path by path."""
 
 import dataclasses
+import functools
 import itertools
 import math
 
@@ -15,7 +16,7 @@ from dlgn_tf.dual import paths
 from dlgn_tf.models.gated import GatedNetwork
 
 TOLERANCE = 1e-10
-IMAGES = 4
+IMAGES = 16
 
 FC = SmallNetwork(
     "fc", width=3, options={"biases": False, "depth": 3}, image_shape=(1, 3, 1)
@@ -47,16 +48,20 @@ class Example:
 def examples(rng, soft):
     """The networks of both claims, by name.
 
+    Networks of so few units may have all of them off for all images; such a
+    draw leaves nothing to compare, and is drawn again.
+
     Args:
         rng: `numpy.random.Generator`.
         soft: Boolean. Whether gates are soft and of another network, or those
             of the network's own ReLUs.
     """
-    return {
-        "fully connected": fully_connected(rng, soft),
-        "convolutional": convolutional(rng, soft, (4,), 1, 2),
-        "residual": residual(rng, soft),
-    }
+    found = {}
+    for name, draw in NETWORKS.items():
+        found[name] = draw(rng, soft)
+        while not np.any(found[name].output):
+            found[name] = draw(rng, soft)
+    return found
 
 
 # Paths and bundles, as the formulas give them:
@@ -65,6 +70,8 @@ COUNTS = {
     "fully connected": (27, 27),
     "convolutional": (128, 32),
     "residual": (36, 36),
+    # Beyond the claim: 3 x 3 x 2 (2 * 2 * 2)^2 * 2.
+    "convolutional 2-D": (2304, 256),
 }
 
 
@@ -77,7 +84,7 @@ def measure_outputs(rng):
                 example.paths.output(), example.output
             )
             counts[name] = count(example.paths)
-    shown = [f"{p} paths in {b} bundles" for p, b in counts.values()]
+    shown = [f"{p:,} paths in {b} bundles" for p, b in counts.values()]
     return Measurement(
         holds=counts == COUNTS and small(differences.values()),
         measured=(
@@ -102,9 +109,7 @@ def count(enumerated):
 def measure_kernels(rng):
     differences = {}
     for soft in (False, True):
-        found = examples(rng, soft)
-        found["convolutional 2-D"] = convolutional(rng, soft, (3, 3), 2, 2)
-        for name, example in found.items():
+        for name, example in examples(rng, soft).items():
             kind = f"{name}, {'soft' if soft else 'hard'} gates"
             differences[kind] = relative_difference(
                 example.kernel, example.paths.kernel()
@@ -151,7 +156,8 @@ def residual(rng, soft):
 def _of_model(network, rng, soft):
     """Gates, inputs, weights and the first logit of a model."""
     with floating_point("float64"):
-        model = network.create("dgn" if soft else "dnn", rng)
+        family = "dgn" if soft else "dnn"
+        model = network.create(family, rng, mean=0.5, std=0.25)
     images = network.images(rng, IMAGES)
     gated = isinstance(model, GatedNetwork)
     values = model.value_network if gated else model.network
@@ -208,3 +214,15 @@ def _circular(h, kernel):
         ]
         total = total + np.roll(h, shift, axes) @ kernel[offset]
     return total
+
+
+NETWORKS = {
+    "fully connected": fully_connected,
+    "convolutional": functools.partial(
+        convolutional, space=(4,), channels=1, width=2
+    ),
+    "residual": residual,
+    "convolutional 2-D": functools.partial(
+        convolutional, space=(3, 3), channels=2, width=2
+    ),
+}
