@@ -25,9 +25,9 @@ LAYERS = (
     keras.layers.Dense,
     keras.layers.BatchNormalization,
 )
-# TensorFlow holds a layer's input, its output, the derivatives in both, and
-# while it computes a copy of one of them.
-_TENSORS_HELD = 5
+# TensorFlow holds a layer's output and the derivative in it, and while it
+# computes copies of both.
+_TENSORS_HELD = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,9 +286,9 @@ def _bytes_within(network, kernels):
     for layer in network.layers:
         for tensor in keras.tree.flatten(layer.output):
             numbers += _TENSORS_HELD * math.prod(tensor.shape[1:])
-    # The patches of one convolution at a time.
+    # The patches of one convolution at a time, and what they are made of.
     numbers += 2 * max((k.places * k.inputs for k in kernels), default=0)
-    return 8 * numbers
+    return numbers * (8 if network.compute_dtype == "float64" else 4)
 
 
 def _normalization_factors(layer, before, deltas):

@@ -111,8 +111,8 @@ def empirical_ntk(
     gradients = ExampleGradients(model)
     classes = _classes(model)
     _check_logit(logit, classes)
-    rows, columns = _block_sizes(gradients, memory_gib)
-    blocks = _Blocks(images, others, rows, columns)
+    rows, batch = _block_sizes(gradients, len(images), memory_gib)
+    blocks = _Blocks(images, others, rows, batch)
     logits = range(classes) if logit == "each" else [logit]
     done = itertools.count(1)
     shown = Progress(
@@ -201,7 +201,7 @@ def _slices(start, stop, length):
     return [slice(a, min(a + length, stop)) for a in range(start, stop, length)]
 
 
-def _block_sizes(gradients, memory_gib):
+def _block_sizes(gradients, images, memory_gib):
     """Rows that are held, and images of a batch, within the memory.
 
     Half of it is for the rows (twice their size while batches are joined), a
@@ -217,11 +217,11 @@ def _block_sizes(gradients, memory_gib):
             f"Expected memory_gib of at least {least / GIB:.3g} for the "
             f"gradients of this network. Received: memory_gib={memory_gib}"
         )
-    rows = int(memory / 2 / row)
+    rows = min(images, int(memory / 2 / row))
     batch = min(_MOST_IMAGES, int(memory / 4 / column))
-    batch = max(1, min(batch, int(memory / 4 / pair / rows)))
-    rows = min(rows, int(memory / 4 / pair / batch))
-    return rows, batch
+    pairs = int(memory / 4 / pair)
+    batch = max(1, min(batch, pairs // rows))
+    return min(rows, pairs // batch), batch
 
 
 def _classes(model):

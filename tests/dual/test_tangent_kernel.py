@@ -189,7 +189,7 @@ def test_memory_bound(rng):
     model, images = create("c4gap_dlgn", rng)
     sizes = ExampleGradients(model)
     little, much = (
-        tangent_kernel._block_sizes(sizes, gib) for gib in (0.003, 1.0)
+        tangent_kernel._block_sizes(sizes, 500, gib) for gib in (0.003, 1.0)
     )
     assert little < much
     with pytest.raises(UserError, match="memory_gib of at least"):

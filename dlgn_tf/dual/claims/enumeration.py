@@ -96,12 +96,19 @@ def measure_outputs(rng):
 
 
 def count(enumerated):
-    """Numbers of paths and of bundles, if all bundles have one size."""
+    """Numbers of paths and of bundles.
+
+    Raises:
+        ValueError: if bundles have several sizes, or paths of one start at the
+            same node.
+    """
     sizes = np.bincount(enumerated.bundle)
-    if np.any(sizes != sizes[0]):
+    places = set(zip(enumerated.bundle, enumerated.start, strict=True))
+    if np.any(sizes != sizes[0]) or len(places) < len(enumerated.start):
         raise ValueError(
-            "Expected bundles of one size. Received: paths in bundles of "
-            f"{sorted(set(sizes))}"
+            "Expected bundles of one size, whose paths start at different "
+            f"nodes. Received: sizes {sorted(set(sizes))}, {len(places)} "
+            f"different starts of {len(enumerated.start)} paths"
         )
     return len(enumerated.start), len(sizes)
 
