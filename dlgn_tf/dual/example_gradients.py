@@ -1,11 +1,9 @@
-"""Gradients of one logit in every weight, for each image of a batch.
+"""Gradients of one logit in every weight, image by image.
 
-One forward and one backward pass serve a whole batch, since images do not mix
-in evaluation mode: they give what enters each layer and the derivative of the
-logit in what leaves it, and a weight's gradient for an image is the product of
-the two, summed over the places that share the weight. Two gradients' scalar
-product then needs no gradient at all where there are few places: for a dense
-layer it is that of the inputs times that of the derivatives.
+Each image goes forward and back alone, through one graph, at the speed of a
+training step. The scalar product of two images' gradients then needs no
+gradient at all where a kernel is applied in few places: for a dense layer it is
+that of the inputs times that of the derivatives in the outputs.
 """
 
 import dataclasses
@@ -16,57 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 
-LAYERS = (
-    keras.layers.Conv2D,
-    keras.layers.Dense,
-    keras.layers.BatchNormalization,
-)
 # TensorFlow holds a layer's output and the derivative in it, and while it
 # computes copies of both.
 _TENSORS_HELD = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Kernel:
-    """Gradients in the kernel of a dense layer or a convolution.
-
-    Attributes:
-        places: Integer. Where the kernel is applied: 1 for a dense layer.
-        inputs: Integer, what it sees at each place.
-        outputs: Integer, units or filters.
-    """
-
-    places: int
-    inputs: int
-    outputs: int
-
-    @property
-    def summed(self):
-        """Whether gradients are summed over places, or kept in two factors.
-
-        Two images' scalar product takes `inputs * outputs` multiplications of
-        summed gradients, `places^2 (inputs + outputs)` of factors.
-        """
-        apart = self.places**2 * (self.inputs + self.outputs)
-        return apart > self.inputs * self.outputs
-
-    @property
-    def size(self):
-        """Numbers an image."""
-        if self.summed:
-            return self.inputs * self.outputs
-        return self.places * (self.inputs + self.outputs)
-
-    def factors(self, patches, deltas):
-        """From `(batch, places, ...)` to a `Factors`."""
-        if self.summed:
-            gradients = tf.matmul(patches, deltas, transpose_a=True)
-            return Factors(_flat(gradients))
-        return Factors(_float64(patches), _float64(deltas))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +27,9 @@ class Factors:
     """What the scalar products of gradients in one weight follow from.
 
     Attributes:
-        left: float64 array `(batch, size)`, the gradients; or `(batch, places,
-            inputs)`.
-        right: None; or float64 array `(batch, places, outputs)`: gradients are
+        left: float64 array `(images, size)`, the gradients; or `(images,
+            places, inputs)`.
+        right: None; or float64 array `(images, places, outputs)`: gradients are
             the products of both, summed over places.
     """
 
@@ -106,17 +59,8 @@ class Factors:
         return np.einsum("npq,npq->n", *products)
 
 
-def joined(parts):
-    """Factors of the images of several, one after the other."""
-    first = parts[0]
-    right = None
-    if first.right is not None:
-        right = np.concatenate([part.right for part in parts])
-    return Factors(np.concatenate([part.left for part in parts]), right)
-
-
 class ExampleGradients:
-    """The gradients of a model, batch by batch.
+    """The gradients of a model.
 
     Frozen networks count as constants. Batch normalisations use their moving
     statistics.
@@ -128,19 +72,16 @@ class ExampleGradients:
         networks: The networks' names: `"network"` of a ReLU network,
             `"gating"` and `"value"` of a gated one.
         size: Integer, float64 numbers an image that a call returns.
-        bytes_within: Integer, bytes an image that a call needs besides.
+        bytes_within: Integer, what a call needs besides.
         pairs: Integer, float64 numbers a pair of images that the largest
             `Factors.gram` needs.
 
     Raises:
-        UserError: if the model is of another kind, or has weights in a layer
-            that is none of `LAYERS`.
+        UserError: if the model is of another kind.
     """
 
     def __init__(self, model):
-        if isinstance(model, EnsembleNetwork) or not isinstance(
-            model, ReLUNetwork | GatedNetwork
-        ):
+        if not isinstance(model, ReLUNetwork | GatedNetwork):
             raise UserError(
                 "Expected a single network of the zoo: a ReLU network or a "
                 f"gated one. Received: {type(model).__name__} {model.name}"
@@ -153,14 +94,14 @@ class ExampleGradients:
                 "gating": model.gating_network,
                 "value": model.value_network,
             }
-        self._tapped = {name: _Tapped(n) for name, n in networks.items()}
         self.networks = tuple(networks)
-        kernels = [k for t in self._tapped.values() for k in t.kernels.values()]
-        self.size = sum(tapped.size for tapped in self._tapped.values())
-        self.bytes_within = sum(t.bytes_within for t in self._tapped.values())
-        self.pairs = max(
-            [2 * k.places**2 for k in kernels if not k.summed] + [1]
-        )
+        self._tapped = {name: _Tapped(n) for name, n in networks.items()}
+        tapped = self._tapped.values()
+        self.size = sum(t.size for t in tapped)
+        self.bytes_within = sum(map(_bytes_of_pass, networks.values()))
+        self.pairs = max(max(t.pairs for t in tapped), 1)
+        self._classes = networks[self.networks[-1]].output.shape[-1]
+        self._graph = tf.function(self._tensors)
 
     def __call__(self, images, logit):
         """Computes a batch.
@@ -172,39 +113,56 @@ class ExampleGradients:
         Returns:
             Dict from (network, layer, weight) to `Factors`.
         """
-        records = {}
-        with tf.GradientTape() as tape:
-            logits = self._forward(images, records)
-            total = tf.reduce_sum(
-                logits if logit == "sum" else logits[:, logit]
-            )
-        leaving = {name: record.leaving for name, record in records.items()}
-        # Nothing passes a hard gate.
-        deltas = tape.gradient(total, leaving, unconnected_gradients="zero")
+        chosen = np.ones(self._classes, "float32")
+        if logit != "sum":
+            chosen = np.eye(self._classes, dtype="float32")[logit]
+        of_images = [
+            self._graph(tf.convert_to_tensor(images[i : i + 1]), chosen)
+            for i in range(len(images))
+        ]
         return {
-            (name, *key): factors
-            for name, record in records.items()
-            for key, factors in self._tapped[name].factors(
-                record.entering, deltas[name]
-            )
+            key: _joined([tensors[key] for tensors in of_images])
+            for key in of_images[0]
         }
 
-    def _forward(self, images, records):
+    def _tensors(self, image, chosen):
+        """The tensors of each weight's `Factors`, of one image.
+
+        Args:
+            image: `(1, height, width, channels)`.
+            chosen: `(classes,)`, by which logits are multiplied and summed.
+        """
+        taps = {}
+        with tf.GradientTape() as tape:
+            logits = self._forward(image, taps)
+            total = tf.reduce_sum(logits * tf.cast(chosen, logits.dtype))
+        sources = {
+            name: (tapped.summed, taps[name].leaving)
+            for name, tapped in self._tapped.items()
+        }
+        found = tape.gradient(total, sources)
+        return {
+            (name, *key): tensors
+            for name, tapped in self._tapped.items()
+            for key, tensors in tapped.factors(*found[name], taps[name])
+        }
+
+    def _forward(self, image, taps):
         """The logits, keeping what every network made on the way."""
-        pixels = self._model.normalization(images)
+        pixels = self._model.normalization(image)
         if isinstance(self._model, ReLUNetwork):
-            last = records["network"] = self._tapped["network"](pixels)
+            last = taps["network"] = self._tapped["network"](pixels)
         else:
-            gating = records["gating"] = self._tapped["gating"](pixels)
-            last = records["value"] = self._tapped["value"](
+            gating = taps["gating"] = self._tapped["gating"](pixels)
+            last = taps["value"] = self._tapped["value"](
                 self._model.value_inputs(pixels, gating.outputs)
             )
         return last.outputs[0]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Record:
-    """A forward pass: outputs, and each weight layer's input and output."""
+class _Taps:
+    """A forward pass: outputs, and some layers' inputs and outputs."""
 
     outputs: list
     entering: list
@@ -212,141 +170,143 @@ class _Record:
 
 
 class _Tapped:
-    """A network that also returns what enters and leaves its layers."""
+    """A network that also returns what enters and leaves some layers.
+
+    Those are the layers in whose kernel gradients stay in two factors. In all
+    other weights they are gradients in full.
+    """
 
     def __init__(self, network):
-        self.layers = [x for x in network.layers if x.trainable_variables]
-        for layer in self.layers:
-            _check(layer)
-        self.kernels = {
-            layer.name: _kernel_of(layer)
-            for layer in self.layers
-            if not isinstance(layer, keras.layers.BatchNormalization)
+        self._factored = [x for x in network.layers if _factors_are_fewer(x)]
+        of_factors = {id(layer.kernel) for layer in self._factored}
+        self.summed = {
+            (layer.name, variable.name): variable
+            for layer in network.layers
+            for variable in layer.trainable_variables
+            if id(variable) not in of_factors
         }
+        in_full = sum(math.prod(v.shape) for v in self.summed.values())
+        counts = [_counts(layer) for layer in self._factored]
+        self.size = in_full + sum(p * (i + o) for p, i, o in counts)
+        self.pairs = max((2 * places**2 for places, _, _ in counts), default=0)
         self._outputs = len(network.outputs)
         self._model = keras.Model(
             network.inputs,
             [
                 *network.outputs,
-                *(layer.input for layer in self.layers),
-                *(layer.output for layer in self.layers),
+                *(layer.input for layer in self._factored),
+                *(layer.output for layer in self._factored),
             ],
         )
-        vectors = sum(
-            variable.shape[0]
-            for layer in self.layers
-            for variable in layer.trainable_variables
-            if len(variable.shape) == 1
-        )
-        self.size = vectors + sum(k.size for k in self.kernels.values())
-        self.bytes_within = _bytes_within(network, self.kernels.values())
 
     def __call__(self, inputs):
         tensors = self._model(inputs, training=False)
+        tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
         outputs, taps = tensors[: self._outputs], tensors[self._outputs :]
-        count = len(self.layers)
-        return _Record(list(outputs), taps[:count], taps[count:])
+        count = len(self._factored)
+        return _Taps(list(outputs), list(taps[:count]), list(taps[count:]))
 
-    def factors(self, entering, deltas):
-        """Yields `((layer, weight), Factors)` for every weight."""
-        layers = zip(self.layers, entering, deltas, strict=True)
-        for layer, before, delta in layers:
-            places = _places(delta)
-            bias = getattr(layer, "bias", None)
-            if layer.name not in self.kernels:
-                yield from _normalization_factors(layer, before, places)
-                continue
-            patches = _patches(layer, before)
-            kernel = self.kernels[layer.name]
-            yield (layer.name, "kernel"), kernel.factors(patches, places)
-            if bias is not None:
-                summed = tf.reduce_sum(places, axis=1)
-                yield (layer.name, "bias"), Factors(_float64(summed))
+    def factors(self, gradients, deltas, taps):
+        """Yields `((layer, weight), tensors)` for every weight.
 
-
-def _check(layer):
-    grouped = getattr(layer, "groups", 1) != 1
-    if not isinstance(layer, LAYERS) or grouped:
-        raise UserError(
-            "Expected weights in dense layers, convolutions without groups "
-            "and batch normalisations. Received: layer "
-            f"{layer.name!r}, a {type(layer).__name__}"
+        Args:
+            gradients: Dict of those in the weights of `summed`.
+            deltas: List of derivatives in what leaves the other layers.
+            taps: `_Taps` of the forward pass.
+        """
+        for key, gradient in gradients.items():
+            gradient = _or_zeros(gradient, self.summed[key])
+            yield key, (tf.reshape(gradient, (1, -1)),)
+        layers = zip(
+            self._factored, taps.entering, taps.leaving, deltas, strict=True
         )
+        for layer, entering, leaving, delta in layers:
+            delta = _or_zeros(delta, leaving)
+            tensors = _patches(layer, entering), _places(delta)
+            yield (layer.name, layer.kernel.name), tensors
 
 
-def _kernel_of(layer):
-    *window, inputs, outputs = layer.kernel.shape
+def _factors_are_fewer(layer):
+    """Whether scalar products cost less with a kernel's gradients in factors.
+
+    For two images they take `inputs * outputs` multiplications with gradients
+    in full, `places^2 (inputs + outputs)` with factors.
+    """
+    if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return False
+    if not layer.kernel.trainable or getattr(layer, "groups", 1) != 1:
+        return False
+    places, inputs, outputs = _counts(layer)
+    return places**2 * (inputs + outputs) <= inputs * outputs
+
+
+def _counts(layer):
+    """Places where a kernel is applied, and its inputs and outputs at each."""
+    *window, channels, outputs = layer.kernel.shape
     places = math.prod(layer.output.shape[1:-1])
-    return Kernel(places, math.prod(window) * inputs, outputs)
+    return places, math.prod(window) * channels, outputs
 
 
-def _bytes_within(network, kernels):
-    """What a forward and backward pass of one image needs, from above."""
-    numbers = 0
+def _bytes_of_pass(network):
+    """What an image's way forward and back needs, from above."""
+    numbers = sum(math.prod(v.shape) for v in network.trainable_variables)
     for layer in network.layers:
         for tensor in keras.tree.flatten(layer.output):
             numbers += _TENSORS_HELD * math.prod(tensor.shape[1:])
-    # The patches of one convolution at a time, and what they are made of.
-    numbers += 2 * max((k.places * k.inputs for k in kernels), default=0)
     return numbers * (8 if network.compute_dtype == "float64" else 4)
 
 
-def _normalization_factors(layer, before, deltas):
-    deviation = tf.sqrt(layer.moving_variance + layer.epsilon)
-    if layer.scale and layer.gamma.trainable:
-        normalized = (_places(before) - layer.moving_mean) / deviation
-        of_gamma = tf.reduce_sum(normalized * deltas, axis=1)
-        yield (layer.name, "gamma"), Factors(_float64(of_gamma))
-    if layer.center and layer.beta.trainable:
-        of_beta = tf.reduce_sum(deltas, axis=1)
-        yield (layer.name, "beta"), Factors(_float64(of_beta))
-
-
-def _patches(layer, before):
-    """What the layer's kernel sees, `(batch, places, inputs)`."""
+def _patches(layer, entering):
+    """What the layer's kernel sees, `(1, places, inputs)`."""
     if not isinstance(layer, keras.layers.Conv2D):
-        return _places(before)
-    sizes = before.shape[1:3]
-    spans = [
-        (k - 1) * d + 1
-        for k, d in zip(layer.kernel_size, layer.dilation_rate, strict=True)
-    ]
-    counts = layer.output.shape[1:3]
-    padding = [[0, 0], [0, 0], [0, 0], [0, 0]]
-    if layer.padding == "same":
-        steps = zip(counts, layer.strides, spans, sizes, strict=True)
-        missing = [max((c - 1) * s + k - n, 0) for c, s, k, n in steps]
-        padding[1:3] = [[m // 2, m - m // 2] for m in missing]
-    padded = tf.pad(before, padding)
+        return _places(entering)
+    steps = zip(
+        entering.shape[1:3],
+        layer.output.shape[1:3],
+        layer.kernel_size,
+        layer.strides,
+        layer.dilation_rate,
+        strict=True,
+    )
+    padding, slices = [], []
+    for size, count, window, stride, dilation in steps:
+        span = (window - 1) * dilation + 1
+        missing = max((count - 1) * stride + span - size, 0)
+        # None is missing without padding.
+        padding.append([missing // 2, missing - missing // 2])
+        slices.append(
+            [
+                slice(first, first + stride * (count - 1) + 1, stride)
+                for first in range(0, span, dilation)
+            ]
+        )
+    padded = tf.pad(entering, [[0, 0], *padding, [0, 0]])
     shifted = [
-        padded[:, rows, columns]
-        for rows in _slices(layer, 0, counts[0])
-        for columns in _slices(layer, 1, counts[1])
+        padded[:, rows, columns] for rows in slices[0] for columns in slices[1]
     ]
     return _places(tf.concat(shifted, axis=-1))
 
 
-def _slices(layer, axis, count):
-    """Where each row (column) of the window lies, for all places at once."""
-    stride, step = layer.strides[axis], layer.dilation_rate[axis]
-    starts = [step * i for i in range(layer.kernel_size[axis])]
-    return [slice(a, a + stride * (count - 1) + 1, stride) for a in starts]
+def _or_zeros(gradient, source):
+    """The gradient; zeros where none comes through, as behind hard gates."""
+    if gradient is None:
+        return tf.zeros(source.shape, source.dtype)
+    return tf.convert_to_tensor(gradient)
 
 
 def _places(tensor):
-    """`(batch, ..., channels)` -> `(batch, places, channels)`."""
-    if tensor.dtype in (tf.float16, tf.bfloat16):
-        tensor = tf.cast(tensor, tf.float32)
-    places = math.prod(tensor.shape[1:-1])
-    return tf.reshape(tensor, (-1, places, tensor.shape[-1]))
+    """`(1, ..., channels)` -> `(1, places, channels)`."""
+    return tf.reshape(tensor, (1, -1, tensor.shape[-1]))
 
 
-def _flat(tensor):
-    return _float64(tf.reshape(tensor, (tensor.shape[0], -1)))
-
-
-def _float64(tensor):
-    return np.asarray(tensor, "float64")
+def _joined(of_images):
+    """`Factors` of the tensors of single images."""
+    return Factors(
+        *(
+            np.concatenate(parts, dtype="float64")
+            for parts in zip(*of_images, strict=True)
+        )
+    )
 
 
 def _pairs(first, second):

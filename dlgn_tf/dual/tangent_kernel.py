@@ -137,7 +137,7 @@ def _kernel(gradients, blocks, logit, after_block):
     parts = {name: np.zeros(blocks.shape) for name in gradients.networks}
     squares = {}
     for rows in blocks.rows:
-        of_rows = _in_batches(gradients, blocks.images[rows], blocks, logit)
+        of_rows = gradients(blocks.images[rows], logit)
         for key, factors in of_rows.items():
             squares.setdefault(key, []).append(factors.squares())
         for columns in blocks.columns_of(rows):
@@ -153,16 +153,6 @@ def _kernel(gradients, blocks, logit, after_block):
     return TangentKernel(
         parts, {key: np.concatenate(found) for key, found in squares.items()}
     )
-
-
-def _in_batches(gradients, images, blocks, logit):
-    from dlgn_tf.dual.example_gradients import joined
-
-    batches = [
-        gradients(images[start : start + blocks.batch], logit)
-        for start in range(0, len(images), blocks.batch)
-    ]
-    return {key: joined([b.pop(key) for b in batches]) for key in [*batches[0]]}
 
 
 class _Blocks:
@@ -204,23 +194,22 @@ def _slices(start, stop, length):
 def _block_sizes(gradients, images, memory_gib):
     """Rows that are held, and images of a batch, within the memory.
 
-    Half of it is for the rows (twice their size while batches are joined), a
-    quarter for a batch, a quarter for the products of places.
+    Half of it is for the rows, a quarter for a batch, a quarter for the
+    products of places.
     """
-    memory = memory_gib * GIB
-    of_image = 8 * gradients.size
-    row, column = 2 * of_image, of_image + gradients.bytes_within
-    pair = 8 * gradients.pairs
-    least = max(2 * row, 4 * column, 4 * pair)
+    memory = memory_gib * GIB - gradients.bytes_within
+    # While they are joined, also as they came.
+    row, pair = 2 * 8 * gradients.size, 8 * gradients.pairs
+    least = max(4 * row, 4 * pair)
     if not least <= memory:
+        least = (least + gradients.bytes_within) / GIB
         raise UserError(
-            f"Expected memory_gib of at least {least / GIB:.3g} for the "
-            f"gradients of this network. Received: memory_gib={memory_gib}"
+            f"Expected memory_gib of at least {least:.3g} for the gradients of "
+            f"this network. Received: memory_gib={memory_gib}"
         )
     rows = min(images, int(memory / 2 / row))
-    batch = min(_MOST_IMAGES, int(memory / 4 / column))
     pairs = int(memory / 4 / pair)
-    batch = max(1, min(batch, pairs // rows))
+    batch = min(_MOST_IMAGES, int(memory / 4 / row), max(1, pairs // rows))
     return min(rows, pairs // batch), batch
 
 
