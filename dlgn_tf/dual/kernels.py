@@ -153,7 +153,7 @@ def convolutional(
     _check_sets(gates, inputs, other_gates, other_inputs)
     rotation_sum = RotationSum(
         _images(gates[:count], inputs, dimensions),
-        [(side, side if dimensions == 2 else 1) for side in sides],
+        [(side if dimensions == 2 else 1, side) for side in sides],
         _images(other_gates[:count], other_inputs, dimensions)
         if both
         else None,
@@ -207,7 +207,7 @@ def _images(gates, inputs, dimensions):
     for array in arrays:
         check_rank(array, dimensions + 2, "gates and inputs of a convolution")
     if dimensions == 1:
-        arrays = [array[:, :, np.newaxis] for array in arrays]
+        arrays = [array[:, np.newaxis] for array in arrays]
     return arrays
 
 

@@ -9,10 +9,13 @@ layers' inner products at each position,
     M_L[j] = 1,   M_{l-1}[j] = sum over f whose window holds j of s_l[f] M_l[f],
     H(x, x') = sum_r sum_j <x[j], x'[j + r]> M_0[j] / positions^2.
 
-Positions are the leading dimensions here and pairs of images the last two:
-s_l is then one matrix product a position, a rotation is another pairing of
-positions, which copies nothing, and the sum over a window adds whole matrices.
-Blocks of pairs are so small that the recursion stays in a processor's cache.
+Positions of the first image are the leading dimensions of all arrays, the
+first image, the rotation along the height and the second image the last ones.
+Then s_l is one matrix product a position, of all rotations along the height at
+once, and the sum over a window adds whole matrices. Rotations along the width
+come one after another; each pairs other positions and copies nothing. So few
+images are worked on at a time that a processor's cache holds what is made of
+them.
 
 The last sum over a window, of s_1 M_1, is moved to the inputs: the inner
 product with the sum is that of s_1 M_1 with inner products of patches.
@@ -34,8 +37,11 @@ from dlgn_tf.dual.gram import is_hard
 from dlgn_tf.dual.gram import total_bytes
 from dlgn_tf.errors import UserError
 
-# Positions times pairs that are worked on at a time: 2 MiB in float64.
-_NUMBERS = 2**18
+# Positions times rotations along the height times pairs that are worked on at
+# a time: 4 MiB in float64.
+_NUMBERS = 2**19
+# Fewer rows make slow matrix products.
+_ROWS = 16
 _SMALLEST_FLOAT32 = 2.0**-100
 
 
@@ -104,41 +110,69 @@ class RotationSum:
     @property
     def most(self):
         """Rows and columns of a block that a processor's cache holds."""
-        return max(1, math.isqrt(_NUMBERS // math.prod(self._space)))
+        pairs = self._pairs
+        return max(1, math.isqrt(pairs), min(_ROWS, pairs))
+
+    @property
+    def _pairs(self):
+        """Pairs of images that are worked on at a time."""
+        return _NUMBERS // (math.prod(self._space) * self._space[0])
+
+    def _columns(self, side):
+        """How many columns of a block are computed at a time."""
+        # On the diagonal the rows below them are left out: so, not all.
+        return max(1, min(-(-side // 4), self._pairs // side))
 
     def block_bytes(self, side):
         """Memory of a block of `side` rows and columns."""
+        positions, height = math.prod(self._space), self._space[0]
         units = sum(g.shape[-1] for g in self._left[:-1])
-        patch = self._left[-1].shape[-1] * math.prod(self._windows[0])
-        # Of both sides, and what turning the axes of one layer holds besides.
-        operands = 2 * side * (units + 2 * patch)
-        pairs = side * side * (_Work.SLOTS * 12 / 8)
-        positions = math.prod(self._space)
-        return int(8 * (positions * (operands + pairs) + 4 * side * side))
+        units += 2 * self._left[-1].shape[-1] * math.prod(self._windows[0])
+        columns = -(-side // 4)
+        operands = (side + 4 * columns) * units
+        pairs = min(side * columns, max(side, self._pairs)) * height
+        # Three arrays of each type.
+        numbers = positions * (operands + 3 * 1.5 * pairs) + 4 * side * side
+        return int(8 * numbers)
 
     def __call__(self, block):
         left = self._operands(self._left, block.rows)
-        right = self._operands(self._right, block.columns)
         for gates, scale in zip(left, self._scales, strict=False):
             gates *= gates.dtype.type(scale)
-        for index, operand in enumerate(right):
-            right[index] = np.swapaxes(operand, 2, 3).copy()
-        pairs = (left[0].shape[2], right[0].shape[3])
-        work = _Work((*self._space, *pairs))
-        total = np.zeros(pairs)
-        for rotation in itertools.product(*map(range, self._space)):
-            opposite = tuple(
-                -r % side for r, side in zip(rotation, self._space, strict=True)
-            )
-            if block.diagonal and rotation > opposite:
-                continue
-            part = self._of_rotation(left, right, rotation, work)
-            total += part
-            if block.diagonal and rotation != opposite:
-                # To rotate the one image back is to rotate the other.
-                total += part.T
+        rows = left[0].shape[2]
+        first, last = block.columns.start, block.columns.stop
+        step = self._columns(max(rows, last - first))
+        work = _Work(math.prod(self._space) * rows * self._space[0] * step)
+        total = np.empty((rows, last - first))
+        for start in range(0, last - first, step):
+            part = slice(start, min(start + step, last - first))
+            images = slice(first + part.start, first + part.stop)
+            right = self._operands(self._right, images)
+            right = list(map(_rotations, right))
+            # Of a symmetric block no more than down to the diagonal.
+            above = slice(0, part.stop if block.diagonal else rows)
+            of_rows = [operand[:, :, above] for operand in left]
+            total[above, part] = self._sum(of_rows, right, work)
+            if block.diagonal:
+                total[part, above] = total[above, part].T
         total *= self._rest
         return total
+
+    def _sum(self, left, right, work):
+        """`(rows, columns)`, the sum over all rotations.
+
+        Args:
+            left: List of arrays `(height, width, rows, units)`.
+            right: List of arrays that `_rotations` made.
+            work: `_Work`.
+        """
+        height, width, rows, _ = left[0].shape
+        columns = right[0].shape[-1] // height
+        work.shape = (height, width, rows, height * columns)
+        total = 0.0
+        for shift in range(width):
+            total = total + self._of_shift(left, right, shift, work)
+        return total.reshape(rows, height, columns).sum(axis=1)
 
     def _operands(self, arrays, images):
         """Gates from the last layer to the first, then patches of inputs.
@@ -150,37 +184,47 @@ class RotationSum:
         operands = [gate.astype(dtype, order="C") for gate, dtype in pairs]
         return [*operands, _patches(inputs, self._windows[0])]
 
-    def _of_rotation(self, left, right, rotation, work):
-        """`(rows, columns)`, the terms of one rotation."""
+    def _of_shift(self, left, right, shift, work):
+        """`(rows, height * columns)`: the terms of rotations along the height.
+
+        Args:
+            shift: Integer, the rotation along the width.
+        """
         terms, sums = None, 1
         for layer, dtype in enumerate(self._of_sums):
             if terms is not None:
                 # Of the layer after this one: the recursion runs backwards.
                 sums = _window_sums(terms, self._windows[-layer], work)
             grams = work.array("terms", left[layer].dtype)
-            _grams(left[layer], right[layer], rotation, grams)
+            _grams(left[layer], right[layer], shift, grams)
             terms = work.array("terms", dtype)
             np.multiply(grams, sums, out=terms, dtype=dtype)
         of_patches = work.array("between", "float64")
-        _grams(left[-1], right[-1], rotation, of_patches)
+        _grams(left[-1], right[-1], shift, of_patches)
         of_patches *= terms
         return of_patches.reshape(-1, *of_patches.shape[2:]).sum(axis=0)
 
 
 class _Work:
-    """Arrays that are written again and again, by name and type."""
+    """Arrays that are written again and again, by name and type.
 
-    SLOTS = 3
+    Args:
+        size: Integer, how many numbers each has at most.
 
-    def __init__(self, shape):
-        self._shape = shape
+    Attributes:
+        shape: Tuple, the shape in which they are handed out.
+    """
+
+    def __init__(self, size):
+        self._size = size
         self._arrays = {}
+        self.shape = (size,)
 
     def array(self, name, dtype):
         key = name, np.dtype(dtype)
         if key not in self._arrays:
-            self._arrays[key] = np.empty(self._shape, dtype)
-        return self._arrays[key]
+            self._arrays[key] = np.empty(self._size, dtype)
+        return self._arrays[key][: math.prod(self.shape)].reshape(self.shape)
 
 
 def _check_resolution(arrays):
@@ -213,27 +257,42 @@ def _patches(inputs, window):
     return np.concatenate(shifted, axis=-1)
 
 
-def _grams(left, right, rotation, out):
-    """left[f] @ right[f + rotation] for every position f.
+def _rotations(operand):
+    """The columns of all rotations along the height, side by side.
+
+    Args:
+        operand: Array `(height, width, columns, units)`.
+
+    Returns:
+        Array `(height, width, units, height * columns)` that repeats what it
+        holds: at [y] are rows y, y + 1, ... of each image, then from row 0 on.
+    """
+    height, width, columns, units = operand.shape
+    # In this order in memory too, or matrix products take twice as long.
+    twice = np.empty((width, units, 2 * height, columns), operand.dtype)
+    twice[:, :, :height] = np.transpose(operand, (1, 3, 0, 2))
+    twice[:, :, height:] = twice[:, :, :height]
+    twice = twice.reshape(width, units, 2 * height * columns)
+    along_width, along_units, along_rows = twice.strides
+    return np.lib.stride_tricks.as_strided(
+        twice,
+        (height, width, units, height * columns),
+        (columns * along_rows, along_width, along_units, along_rows),
+        writeable=False,
+    )
+
+
+def _grams(left, right, shift, out):
+    """left[y, x] @ right[y, x + shift] for every position (y, x).
 
     Args:
         left: Array `(height, width, rows, units)`.
-        right: Array `(height, width, units, columns)`.
-        rotation: Tuple of two integers.
-        out: Array `(height, width, rows, columns)`.
+        right: Array `(height, width, units, height * columns)`.
+        shift: Integer.
+        out: Array `(height, width, rows, height * columns)`.
     """
-    parts = (
-        _wrapped(side, shift)
-        for side, shift in zip(left.shape, rotation, strict=False)
-    )
-    for (rows, other_rows), (columns, other_columns) in itertools.product(
-        *parts
-    ):
-        np.matmul(
-            left[rows, columns],
-            right[other_rows, other_columns],
-            out=out[rows, columns],
-        )
+    for here, there in _wrapped(left.shape[1], shift):
+        np.matmul(left[:, here], right[:, there], out=out[:, here])
 
 
 def _window_sums(terms, window, work):

@@ -70,7 +70,7 @@ CASES = {
     ),
     "fcresnet": (
         "residual",
-        {"width": 2, "depth": 8},
+        {"width": 3, "depth": 8},
         [
             ["block0_dense1", "block0_dense2"],
             ["block1_dense1", "block1_dense2"],
@@ -116,29 +116,24 @@ def test_fc_by_products_of_grams(rng, value_input):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_gate_permutation_changes_convolutions_alone(rng):
-    images = images_of(rng)
-    plain, permuted = (
-        [
-            dual.neural_path_kernel(
-                create_model(
-                    f"{name}_dlgn",
-                    SHAPE,
-                    seed=1,
-                    gate_permutation=permutation,
-                    **options,
-                ),
-                images,
-            )
-            for name, options in (
-                ("fc", {"depth": 4}),
-                ("c4gap", {"depth": 3, "padding": "circular", "width": 4}),
-            )
-        ]
-        for permutation in (None, (2, 0, 1))
-    )
-    np.testing.assert_allclose(permuted[0], plain[0], rtol=1e-12)
-    assert np.abs(permuted[1] / plain[1] - 1).max() > 1e-4
+def test_gate_permutation(rng):
+    """Changes the kernel of convolutions alone, by windows in another order."""
+    shape = (5, 6, 1)
+    images = images_of(rng, shape=shape)
+
+    def kernel(name, permutation, **options):
+        model = create_model(
+            name, shape, seed=1, gate_permutation=permutation, **options
+        )
+        return dual.neural_path_kernel(model, images)
+
+    for name, options, least, most in (
+        ("fc_dlgn", {"depth": 4}, 0, 1e-12),
+        ("c4gap_dlgn", {"depth": 3, "padding": "circular"}, 1e-6, 1),
+    ):
+        plain = kernel(name, None, **options)
+        permuted = kernel(name, (2, 0, 1), **options)
+        assert least <= np.abs(permuted / plain - 1).max() <= most
 
 
 def test_two_sets_and_several_batches(rng, monkeypatch):
@@ -157,13 +152,21 @@ def rotations(shape):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", ["c4gap", "gconv"])
-@pytest.mark.parametrize("family", ["dnn", "dgn", "dlgn", "dlgn_sf"])
-def test_rotation_invariance(name, family, rng):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "c4gap_dnn",
+        "c4gap_dgn",
+        "c4gap_dlgn",
+        "c4gap_dlgn_sf",
+        "gconv_dnn",
+        # Not gconv_dlgn_sf: the gates of its dense layers see positions.
+        "gconv_dlgn",
+    ],
+)
+def test_rotation_invariance(name, rng):
     """Of output and kernel, each image by a rotation of its own."""
-    model = create(
-        f"{name}_{family}", rng, (4, 3, 1), width=2, padding="circular"
-    )
+    model = create(name, rng, (4, 3, 1), width=2, padding="circular")
     images = images_of(rng, 2, (4, 3, 1)).astype("float64")
     expected = dual.neural_path_kernel(model, images)
     logits = np.asarray(model(images))
