@@ -6,6 +6,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
+from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
 from dlgn_tf.training import permutations
@@ -42,7 +43,7 @@ def main():
             config.dataset, config.data_dir, config.download
         )
 
-    cli.import_keras()
+    startup.import_keras()
     from dlgn_tf.training import loop
 
     try:

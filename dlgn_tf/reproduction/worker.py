@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 
-from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
 from dlgn_tf.training import files
@@ -43,7 +43,7 @@ def serve(connection, cores, shared_device):
     threading.Thread(
         target=_receive, args=(connection, configs), daemon=True
     ).start()
-    cli.import_keras()
+    startup.import_keras()
     while True:
         outcome = train(configs.get())
         with contextlib.suppress(BrokenPipeError):
