@@ -7,8 +7,8 @@
 Each cell of a table is a flagfile flags/TABLE/CELL.flags, trained --seeds times
 with seeds 0, 1, ...; seed k of a permuted cell takes the k-th of a fixed list
 of permutations. Tables and scales are described in flags/TABLE/table.toml:
-full is as published, accelerator for one GPU in less than half an hour,
-minutes for two cores, smoke only shows that everything runs.
+full is as published, accelerator is meant for one GPU, minutes for two cores
+and minutes a run, smoke only shows that everything runs.
 
 The same command goes on after Ctrl-C or a kill: finished runs are not run
 again, one that was broken off continues from its newest checkpoint. Results

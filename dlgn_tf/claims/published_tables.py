@@ -1,7 +1,7 @@
 """Claims 15 and 17 to 21 of the DLGN paper: what its tables show.
 
-They are read from the results of tools/reproduce.py, which takes minutes on two
-cores or hours on a GPU; the numbers are those of gated_networks.
+They are read from the results of tools/reproduce.py, which is for two cores or
+a GPU; the numbers are those of gated_networks.
 """
 
 from dlgn_tf.claims.registry import claim

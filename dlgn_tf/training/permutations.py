@@ -13,6 +13,20 @@ from dlgn_tf.training.run_directory import RunDirectory
 _COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
 
 
+def orders(config):
+    """All orders of a network's gates but the identity.
+
+    Args:
+        config: `Config`.
+
+    Returns:
+        List of tuples such as `(2, 0, 3, 1)`.
+    """
+    architecture, _ = registry.parse(config.model)
+    sites = range(architecture.site_count(config.architecture_options()))
+    return list(itertools.permutations(sites))[1:]
+
+
 def single_runs(config):
     """The runs that `--gate_permutation=all` stands for.
 
@@ -23,10 +37,8 @@ def single_runs(config):
         Dict from the permutation's digits, such as `"2031"`, to the `Config` of
         its run, the identity left out.
     """
-    architecture, _ = registry.parse(config.model)
-    sites = range(architecture.site_count(config.architecture_options()))
     found = {}
-    for permutation in list(itertools.permutations(sites))[1:]:
+    for permutation in orders(config):
         digits = "".join(map(str, permutation))
         found[digits] = dataclasses.replace(
             config,
