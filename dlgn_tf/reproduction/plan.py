@@ -125,9 +125,7 @@ def shuffled_orders(config):
     """
     # `random` alone is promised to draw the same for ever.
     drawn = random.Random(0)
-    shuffled = sorted(
-        permutations.orders(config), key=lambda _: drawn.random()
-    )
+    shuffled = sorted(permutations.orders(config), key=lambda _: drawn.random())
     return [",".join(map(str, order)) for order in shuffled]
 
 
