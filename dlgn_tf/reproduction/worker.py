@@ -10,6 +10,7 @@ import traceback
 
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import results
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
@@ -79,6 +80,7 @@ def train(config):
         with _log(directory) as log:
             began = time.monotonic()
             try:
+                origin.note(directory, origin.here())
                 loop.train(config)
             except (UserError, loop.Stopped) as error:
                 print(error)
