@@ -111,6 +111,11 @@ def _config(values):
             raise UserError(
                 "Expected --which=best or --init_from. Received: both"
             )
+        if not directory.best.exists():
+            raise UserError(
+                "Expected a run with best.keras for --which=best. Received: "
+                f"{directory.path}, which has none"
+            )
         source = str(directory.best)
     if source is not None:
         with trained.named("init_from", source):

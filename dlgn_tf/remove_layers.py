@@ -84,6 +84,12 @@ def _config(path):
     """The `Config` of a run of a network that has removable blocks."""
     config = RunDirectory(path).read_config()
     _blocks(config.model, config.architecture_options())
+    if config.gate_permutation:
+        raise UserError(
+            "Expected a run whose gates are in order: without a block the "
+            f"permutation has no meaning. Received: {path}, trained with "
+            f"--gate_permutation={','.join(map(str, config.gate_permutation))}"
+        )
     return config
 
 

@@ -24,7 +24,7 @@ Flags after --flagfile win over those in it."""
 
 def check():
     if not flags.FLAGS.list_models:
-        config_lib.resolve(flags.FLAGS)
+        config_lib.check_environment(config_lib.resolve(flags.FLAGS))
 
 
 def main():
@@ -33,10 +33,10 @@ def main():
         list_models()
         return 0
     config = config_lib.resolve(flags.FLAGS)
+    config_lib.check_environment(config)
     all_permutations = config.gate_permutation == "all"
-    RunDirectory(config.run_dir).check(config)
     singles = permutations.single_runs(config) if all_permutations else {}
-    for single in singles.values() or [config]:
+    for single in [config, *singles.values()]:
         check_run_directory(single)
     if not config.npz:
         catalog.check_available(
@@ -68,13 +68,15 @@ def main():
 
 def check_run_directory(config):
     """Raises a `UserError` unless a run can start or go on there."""
+    # Of several processes only the chief reads and writes there; it looks
+    # when it knows that it is the chief.
+    if config.strategy == "multi_worker":
+        return
     directory = RunDirectory(config.run_dir)
     directory.check(config)
-    # Of several processes only the chief reads and writes there.
-    if config.strategy != "multi_worker":
-        directory.check_unlocked()
-        if directory.is_new():
-            trained.check_sources(config)
+    directory.check_unlocked()
+    if directory.is_new():
+        trained.check_sources(config)
 
 
 def list_models():

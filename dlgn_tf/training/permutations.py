@@ -6,6 +6,7 @@ import io
 import itertools
 import statistics
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
@@ -64,6 +65,8 @@ def train_all(config):
 
     directory, rows = RunDirectory(config.run_dir), []
     singles = single_runs(config)
+    for single in singles.values():
+        _check_flags(single)
     _check_shapes(config, singles)
     with directory.locked():
         directory.write_flags(config)
@@ -97,6 +100,16 @@ def _check_shapes(config, singles):
     runs.create_configured_model(
         dataclasses.replace(config, gate_permutation=cycle)
     )
+
+
+def _check_flags(config):
+    """Raises a `UserError` if a run was begun with other flags."""
+    directory = RunDirectory(config.run_dir)
+    if changes := directory.check(config):
+        raise UserError(
+            f"{directory.path} was begun with other flags. Expected the same, "
+            f"or another --run_dir. Received: another {changes[0]}"
+        )
 
 
 def _finished(config):
