@@ -1,0 +1,154 @@
+"""Matrices over pairs of images, block by block within a memory bound."""
+
+import concurrent.futures
+import dataclasses
+import os
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.progress import Progress
+
+GIB = 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A part of the matrix.
+
+    Attributes:
+        rows: Slice of the images.
+        columns: Slice of the others.
+        diagonal: Boolean. Whether both are the same images, so that the block
+            is symmetric.
+    """
+
+    rows: slice
+    columns: slice
+    diagonal: bool
+
+
+def fill_within(
+    function,
+    shape,
+    symmetric,
+    block_bytes,
+    memory_gib=1.0,
+    progress=False,
+    held=0,
+    most=2048,
+    workers=1,
+):
+    """Computes a matrix in the largest blocks that a memory bound allows.
+
+    Args:
+        function: Function `Block -> (rows, columns)` array.
+        shape: Tuple `(n, m)`.
+        symmetric: Boolean. Whether the matrix is, so that blocks below the
+            diagonal are those above it.
+        block_bytes: Function from the side of a block to the memory that
+            computing it takes.
+        memory_gib: Float > 0. Bound on what is held, all blocks at work and the
+            result.
+        progress: Boolean. Whether to show it.
+        held: Integer, bytes of what the function works on.
+        most: Integer. Rows and columns of a block beyond which nothing is
+            gained.
+        workers: Integer, how many threads compute blocks.
+
+    Returns:
+        float64 array `(n, m)`.
+
+    Raises:
+        UserError: if the memory does not suffice.
+    """
+    held += 8 * shape[0] * shape[1]
+
+    def needed(side):
+        return held + workers * block_bytes(side)
+
+    check_memory(needed(1), shape, memory_gib)
+    side = _largest(
+        lambda side: needed(side) <= memory_gib * GIB,
+        max(1, min(most, max(shape))),
+    )
+    return _fill(function, shape, side, symmetric, workers, progress)
+
+
+def check_memory(needed, shape, memory_gib):
+    """Raises a `UserError` if so many bytes do not fit.
+
+    Args:
+        needed: Integer, the fewest bytes with which a kernel is computed.
+        shape: Tuple `(n, m)`, or `(n,)` for a symmetric one.
+        memory_gib: Float, the bound.
+    """
+    if needed <= memory_gib * GIB:
+        return
+    # Rounded up to three digits.
+    least = np.ceil(needed / GIB * 1000) / 1000
+    raise UserError(
+        f"A kernel of {shape[0]} x {shape[-1]} images does not fit. Expected "
+        f"memory_gib of at least {least:g}. Received: memory_gib={memory_gib}"
+    )
+
+
+def _largest(fits, most):
+    """The largest number in [1, most] that fits, 1 being known to."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def processors():
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _fill(function, shape, side, symmetric, workers, progress):
+    matrix = np.empty(shape)
+
+    def compute(block):
+        part = function(block)
+        if block.diagonal:
+            # Symmetric to the last bit, as the rest is.
+            part = (part + part.T) / 2
+        matrix[block.rows, block.columns] = part
+        if symmetric:
+            matrix[block.columns, block.rows] = part.T
+
+    blocks = _blocks(shape, side, symmetric)
+    show = Progress("kernel", 0, len(blocks), "block", silent=not progress)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(compute, block) for block in blocks]
+        try:
+            done = concurrent.futures.as_completed(jobs)
+            for count, job in enumerate(done, start=1):
+                job.result()
+                show.update(count, line=count == len(blocks))
+        finally:
+            # After an error or an interruption no further block is begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+    return matrix
+
+
+def _blocks(shape, side, symmetric):
+    rows, columns = (_slices(count, side) for count in shape)
+    return [
+        Block(row, column, symmetric and row == column)
+        for row in rows
+        for column in columns
+        if not symmetric or row.start <= column.start
+    ]
+
+
+def _slices(count, side):
+    """Parts of almost equal length, none longer than `side`."""
+    parts = -(-count // side)
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
