@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from dlgn_tf.training import progress
-from dlgn_tf.training.progress import Progress
+from dlgn_tf import progress
+from dlgn_tf.progress import Progress
 
 
 class Terminal(io.StringIO):

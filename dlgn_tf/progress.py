@@ -1,9 +1,10 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere."""
+"""Progress for people: a bar on a terminal, plain lines elsewhere.
+
+Imports Keras only to draw a bar.
+"""
 
 import sys
 import time
-
-import keras
 
 # Without a terminal a line comes at least this often, in seconds.
 _LONGEST_SILENCE = 30
@@ -27,6 +28,8 @@ class Progress:
         self._began = self._last_line = time.perf_counter()
         self._bar = None
         if sys.stdout.isatty() and not silent:
+            import keras
+
             self._print(f"{title}, {unit} {start} to {stop}")
             self._bar = keras.utils.Progbar(
                 stop - start, unit_name=unit, interval=0.2

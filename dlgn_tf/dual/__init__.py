@@ -1,0 +1,22 @@
+"""The dual view: paths, their features and values, and their kernels.
+
+Importing it imports nothing heavy; a function's module is imported when the
+function is asked for.
+"""
+
+import importlib
+
+_MODULES = {
+    "convolutional": "kernels",
+    "fully_connected": "kernels",
+    "residual": "kernels",
+    "neural_path_kernel": "network_kernel",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    return getattr(module, name)

@@ -1,0 +1,142 @@
+"""Matrices over pairs of images, block by block within a memory bound."""
+
+import concurrent.futures
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.progress import Progress
+
+GIB = 2**30
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A part of the matrix.
+
+    Attributes:
+        rows: Slice of the images.
+        columns: Slice of the others.
+        diagonal: Boolean. Whether both are the same images, so that the block
+            is symmetric.
+    """
+
+    rows: slice
+    columns: slice
+    diagonal: bool
+
+
+def fill_within(
+    function,
+    shape,
+    symmetric,
+    block_bytes,
+    memory_gib=1.0,
+    progress=False,
+    most=2048,
+    workers=1,
+):
+    """Computes a matrix in the largest blocks that a memory bound allows.
+
+    Args:
+        function: Function `Block -> (rows, columns)` array.
+        shape: Tuple `(n, m)`.
+        symmetric: Boolean. Whether the matrix is, so that blocks below the
+            diagonal are those above it.
+        block_bytes: Function from the side of a block to the memory that
+            computing it takes.
+        memory_gib: Float > 0. Bound on all blocks at work and the result.
+        progress: Boolean. Whether to show it.
+        most: Integer. Rows and columns of a block beyond which nothing is
+            gained.
+        workers: Integer, how many threads compute blocks.
+
+    Returns:
+        float64 array `(n, m)`.
+
+    Raises:
+        UserError: if the memory does not suffice.
+    """
+    result = 8 * shape[0] * shape[1]
+    side = side_within(
+        lambda side: result + workers * block_bytes(side),
+        shape,
+        memory_gib,
+        most,
+    )
+    return _fill(function, shape, side, symmetric, workers, progress)
+
+
+def _fill(function, shape, side, symmetric, workers, progress):
+    matrix = np.empty(shape)
+
+    def compute(block):
+        matrix[block.rows, block.columns] = part = function(block)
+        if symmetric and not block.diagonal:
+            matrix[block.columns, block.rows] = part.T
+
+    blocks = _blocks(shape, side, symmetric)
+    show = Progress("kernel", 0, len(blocks), "block", silent=not progress)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(compute, block) for block in blocks]
+        try:
+            done = concurrent.futures.as_completed(jobs)
+            for count, job in enumerate(done, start=1):
+                job.result()
+                show.update(count, line=count == len(blocks))
+        finally:
+            # After an error or an interruption no further block is begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+    return matrix
+
+
+def _blocks(shape, side, symmetric):
+    rows, columns = (_slices(count, side) for count in shape)
+    return [
+        Block(row, column, symmetric and row == column)
+        for row in rows
+        for column in columns
+        if not symmetric or row.start <= column.start
+    ]
+
+
+def _slices(count, side):
+    """Parts of almost equal length, none longer than `side`."""
+    parts = -(-count // side)
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def side_within(bytes_of_side, shape, memory_gib, most):
+    """The largest side of a block for which memory suffices.
+
+    Args:
+        bytes_of_side: Non-decreasing function from a side to all bytes needed,
+            those of the result included.
+        shape: Tuple `(n, m)`.
+        memory_gib: Float > 0, the bound.
+        most: Integer, no side is larger.
+
+    Raises:
+        UserError: if not even blocks of a single pair fit.
+    """
+    bound = memory_gib * GIB
+    least = bytes_of_side(1)
+    if not least <= bound:
+        raise UserError(
+            f"A kernel matrix of {shape[0]} x {shape[1]} images does not fit. "
+            f"Expected memory_gib of at least {_rounded_up(least)}. "
+            f"Received: memory_gib={memory_gib}"
+        )
+    low, high = 1, max(1, min(most, max(shape)))
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = bytes_of_side(middle) <= bound
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low
+
+
+def _rounded_up(count):
+    """GiB with three digits, never too few."""
+    return f"{np.ceil(count / GIB * 1000) / 1000:g}"

@@ -1,0 +1,140 @@
+"""Inner products of gates and of inputs, for blocks of pairs of images."""
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+# Whole numbers up to here are float32 numbers.
+EXACT_IN_FLOAT32 = 2**24
+
+
+class GateProduct:
+    """prod_l <G_l(x), G_l(x')> / w_l over some fully connected layers.
+
+    Inner products of hard gates are whole numbers, so they are computed in
+    float32, which is twice as fast and exact; those of soft gates in float64.
+
+    Args:
+        gates: Sequence of arrays `(n, w_l)`, one a layer; may be empty.
+        others: The same of m other images, or None: the same images.
+
+    Call arguments:
+        block: `dlgn_tf.dual.blocks.Block`.
+
+    Returns:
+        float64 array `(rows, columns)`; the number 1.0 of no layers.
+
+    Raises:
+        UserError: if the two sets have other layers.
+    """
+
+    def __init__(self, gates, others=None):
+        self._left = [np.asarray(g) for g in gates]
+        self._right = self._left
+        if others is not None:
+            self._right = [np.asarray(g) for g in others]
+            check_same_layers(self._left, self._right)
+        for g in self._left:
+            check_rank(g, 2, "gates of a fully connected layer")
+        self._dtypes = [
+            exact_dtype((a, b), a.shape[1])
+            for a, b in zip(self._left, self._right, strict=True)
+        ]
+
+    @property
+    def widths(self):
+        return [g.shape[1] for g in self._left]
+
+    def block_bytes(self, side):
+        """Memory of a block of `side` rows and columns."""
+        return 8 * (2 * side * side + 2 * side * max(self.widths, default=0))
+
+    def __call__(self, block):
+        product = 1.0
+        layers = zip(self._left, self._right, self._dtypes, strict=True)
+        for left, right, dtype in layers:
+            gram = _gram(left, right, block, dtype)
+            product = np.multiply(product, gram, dtype="float64")
+            product /= left.shape[1]
+        return product
+
+
+class InputProduct:
+    """<x, x'>, as `GateProduct` for inputs `(n, d_in)`."""
+
+    def __init__(self, inputs, others=None):
+        self._left = np.asarray(inputs)
+        self._right = self._left if others is None else np.asarray(others)
+        for array in (self._left, self._right):
+            check_rank(array, 2, "inputs of a fully connected layer")
+        check_same_layers([self._left], [self._right])
+
+    @property
+    def shape(self):
+        return len(self._left), len(self._right)
+
+    def block_bytes(self, side):
+        return 8 * (side * side + 2 * side * self._left.shape[1])
+
+    def __call__(self, block):
+        return _gram(self._left, self._right, block, "float64")
+
+
+def exact_dtype(arrays, largest):
+    """The narrowest type in which products of gates are exact.
+
+    Args:
+        arrays: Gates.
+        largest: Integer, bound on the sums of products of hard gates.
+
+    Returns:
+        `"float32"` for hard gates with sums that it can hold, or `"float64"`,
+        in which soft ones are as exact as can be.
+    """
+    hard = largest <= EXACT_IN_FLOAT32 and all(map(is_hard, arrays))
+    return "float32" if hard else "float64"
+
+
+def is_hard(gates):
+    """Whether all gates are 0 or 1."""
+    gates = np.asarray(gates)
+    if gates.dtype == bool:
+        return True
+    # Image by image, for there may be many.
+    return all(np.all((g == 0) | (g == 1)) for g in gates)
+
+
+def _gram(left, right, block, dtype):
+    rows = left[block.rows].astype(dtype, copy=False)
+    if block.diagonal:
+        # NumPy sees the same array twice and computes one half only.
+        return rows @ rows.T
+    return rows @ right[block.columns].astype(dtype, copy=False).T
+
+
+def check_rank(array, rank, what):
+    if array.ndim != rank:
+        raise UserError(
+            f"Expected {what} as arrays of {rank} dimensions, the first of "
+            f"them images. Received: shape {array.shape}"
+        )
+
+
+def check_same_layers(left, right):
+    """Raises a `UserError` unless all shapes but for the images are equal."""
+    shapes, others = ([a.shape[1:] for a in side] for side in (left, right))
+    if shapes != others:
+        raise UserError(
+            f"Expected both sets of images with layers of shapes {shapes}. "
+            f"Received: {others}"
+        )
+
+
+def check_same_images(gates, inputs):
+    """Raises a `UserError` unless there are as many gates as inputs."""
+    for array in gates:
+        if len(array) != len(inputs):
+            raise UserError(
+                f"Expected gates of {len(inputs)} images, as there are inputs. "
+                f"Received: gates of {len(array)}"
+            )
