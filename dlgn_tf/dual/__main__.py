@@ -9,6 +9,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -87,7 +88,7 @@ def define_flags():
     flags.DEFINE_float(
         "memory_gib",
         1.0,
-        "Bound of the memory that computing a kernel takes besides itself.",
+        "Bound of the memory that computing a kernel takes.",
     )
     flags.DEFINE_string(
         "data_dir",
@@ -106,6 +107,8 @@ def main():
     directory = RunDirectory(values.run_dir)
     config = directory.read_config()
     part = _part(values)
+    if part == "ntk_trace":
+        _check_gated(config)
     steps = [] if part == "kernel" else _snapshots(directory)
     counts = _image_counts(values, config, part)
     _check_memory(values, *counts)
@@ -163,6 +166,15 @@ def _part(values):
                 f"Received: --{name}={values[name].value}"
             )
     return part
+
+
+def _check_gated(config):
+    if registry.parse(config.model)[1] == "dnn":
+        raise UserError(
+            "Expected a run of a gated network (dgn, dlgn, dlgn_sf) for "
+            f"--ntk_trace. Received: one of {config.model}, whose gates and "
+            "values have the same weights"
+        )
 
 
 def _snapshots(directory):

@@ -12,10 +12,10 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.output import Output
+from dlgn_tf.progress import Progress
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
-from dlgn_tf.training.progress import Progress
 from dlgn_tf.training.run_directory import RunDirectory
 
 _EVAL_BATCH = 500

@@ -1,5 +1,7 @@
 """Kernels measured against labels: once, and along the steps of a training."""
 
+import numpy as np
+
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.tangent_kernel import empirical_ntk
@@ -80,3 +82,34 @@ def path_kernels(
             "effective_rank": rank,
             "distance_from_last": kernel_learning.kernel_distance(kernel, last),
         }
+
+
+def tangent_kernels(steps, load, train, **options):
+    """How the two parts of a gated network's tangent kernel change.
+
+    Source: the neural path kernel paper (arXiv 2006.10529), whose code measures
+    trace and norm of both parts while a DGN is trained. That the kernel is the
+    sum of those of all logits, and the norm is Frobenius', is assumed.
+
+    Args:
+        steps: Integers in order, each one of a `GatedNetwork`.
+        load: Function from a step to that model.
+        train: `ImageSet`.
+        **options: Of `empirical_ntk`.
+
+    Yields:
+        Dict for each step: step, and for value, gating and total their _trace
+        and _norm.
+    """
+    for step in steps:
+        found = empirical_ntk(load(step), train.images, logit="each", **options)
+        row = {"step": step}
+        for part in ("value", "gating", "total"):
+            matrix = getattr(found, part)
+            # The weights of a frozen gating network are no variables.
+            frozen = matrix is None
+            row[f"{part}_trace"] = 0.0 if frozen else float(np.trace(matrix))
+            row[f"{part}_norm"] = (
+                0.0 if frozen else float(np.linalg.norm(matrix))
+            )
+        yield row

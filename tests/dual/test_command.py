@@ -50,7 +50,8 @@ def runs(tmp_path_factory):
     train(folder / "dlgn", "fc_dlgn", "--gate=soft", *kept)
     train(folder / "frozen", "fc_dgn", "--gate_regime=frozen_random", *kept)
     train(folder / "plain", "fc_dlgn", "--depth=2", "--train_examples=100")
-    train(folder / "vgg", "vgg11_dlgn", "--width=2", "--train_steps=1")
+    few = ("--width=2", "--depth=8", "--train_steps=1")
+    train(folder / "resnet", "resnet20_dlgn", *few)
     return folder
 
 
@@ -92,10 +93,9 @@ def path_kernel(model, some, others):
     """Input Gram times the gate Gram of each layer, of trace n."""
 
     def features(x):
-        pixels = np.asarray(model.normalization(x), np.float64)
-        gates = model.gates(x).values()
-        flat = pixels.reshape(len(x), -1)
-        return [flat, *(np.asarray(g, np.float64) for g in gates)]
+        tensors = [model.normalization(x), *model.gates(x).values()]
+        arrays = [tensor.numpy().astype(np.float64) for tensor in tensors]
+        return [array.reshape(len(x), -1) for array in arrays]
 
     ours, theirs = features(some), features(others)
     pairs = zip(ours, theirs, strict=True)
@@ -134,7 +134,7 @@ def test_kernel(runs, tmp_path, command, capsys):
     learned, random = read(folder / "kernels.csv")
     assert (learned["gates"], random["gates"]) == ("trained", "random")
     assert (learned["step"], random["step"]) == ("120", "0")
-    right = np.asarray(model(test.images)).argmax(1) == test.labels
+    right = model(test.images).numpy().argmax(1) == test.labels
     assert float(learned["network_accuracy"]) == pytest.approx(right.mean())
     assert random["network_accuracy"] == ""
     untrained = load_model(runs / "dlgn" / "snapshots" / "step-00000000.keras")
@@ -221,7 +221,7 @@ def test_over_training(runs, tmp_path, command, capsys):
     kernels = [path_kernel(n, train.images, train.images) for n in networks]
     for row, network, kernel in zip(rows, networks, kernels, strict=True):
         check_figures(row, network, train, test)
-        right = np.asarray(network(test.images)).argmax(1) == test.labels
+        right = network(test.images).numpy().argmax(1) == test.labels
         assert float(row["network_accuracy"]) == pytest.approx(right.mean())
         flat, last = kernel.ravel(), kernels[-1].ravel()
         cosine = flat @ last / np.sqrt((flat @ flat) * (last @ last))
@@ -255,7 +255,7 @@ def test_frozen_gates_have_one_kernel(runs, tmp_path, command):
 
 def test_an_architecture_that_is_not_covered(runs, tmp_path, command):
     with pytest.raises(UserError, match="Received"):
-        command(f"--run_dir={runs / 'vgg'}", f"--output_dir={tmp_path / 'o'}")
+        command(f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}")
     assert not (tmp_path / "o").exists()
 
 
