@@ -30,6 +30,9 @@ ARCHITECTURE_FLAGS = (
     "pooling",
     "block",
     "shortcut",
+    "padding",
+    "biases",
+    "block_depth",
     "members",
     "ensemble_rule",
 )
@@ -86,6 +89,9 @@ class Config:
     pooling: str | None
     block: str | None
     shortcut: str | None
+    padding: str | None
+    biases: bool | None
+    block_depth: int | None
     members: int | None
     ensemble_rule: str | None
     gate_regime: str | None
@@ -197,6 +203,7 @@ def _define_model_flags(values):
         ("depth", "Weight layers; convolutions for c1gap to vconv."),
         ("kernel_size", "Side of the filters of c1gap and c4gap."),
         ("head_width", "Units of the hidden dense layers of gconv, vconv."),
+        ("block_depth", "Weight layers of a block of fcresnet."),
         (
             "members",
             "Networks of an ensemble (c1gap_dnn only), trained at once on the "
@@ -215,6 +222,12 @@ def _define_model_flags(values):
         ),
         ("shortcut", ["A", "B"], "Shortcut of the ResNets."),
         (
+            "padding",
+            ["same", "circular"],
+            "What c1gap, c4gap and gconv see beyond the edge of an image: "
+            "zeros, or the image continued from its other edge.",
+        ),
+        (
             "ensemble_rule",
             list(registry.ENSEMBLE_RULES),
             "What of its members an ensemble takes the mean of (assumed).",
@@ -223,6 +236,13 @@ def _define_model_flags(values):
         flags.DEFINE_enum(
             name, None, choices, f"{meaning} {recipe}", flag_values=values
         )
+    flags.DEFINE_bool(
+        "biases",
+        None,
+        "Whether layers of fc, fcresnet, c1gap, c4gap and gconv have biases. "
+        "Default: as published; fcresnet has none.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "init_from",
         None,
@@ -572,10 +592,10 @@ def resolve(values):
     architecture, family = registry.parse(values.model)
     dataset = catalog.get(values.dataset)
     recipe = recipe_for(architecture.recipe, values.optimizer)
-    architecture.check_image_shape(dataset.image_shape)
     batch_size = values.batch_size or recipe.batch_size
     train_examples = _train_examples(values, dataset)
     options = _architecture(values, architecture, family)
+    architecture.check_image_shape(dataset.image_shape, options)
     return Config(
         model=values.model,
         dataset=values.dataset,

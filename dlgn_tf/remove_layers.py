@@ -209,8 +209,8 @@ def measure(networks, data, batch_size, output_dir):
     """
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import layer_removal
-    from dlgn_tf.training import engine as engines
     from dlgn_tf.progress import Progress
+    from dlgn_tf.training import engine as engines
 
     _, test_images = sources.load(**data)
     stop = sum(1 + len(network.blocks) for network in networks)

@@ -596,6 +596,8 @@ def test_architecture_options():
         "width": 8,
         "depth": 4,
         "kernel_size": 3,
+        "padding": "same",
+        "biases": True,
     }
 
 
@@ -606,6 +608,8 @@ def test_ensemble():
         "width": 128,
         "depth": 1,
         "kernel_size": 3,
+        "padding": "same",
+        "biases": True,
         "members": 16,
         "ensemble_rule": "mean_softmax",
     }

@@ -1,13 +1,9 @@
 """The neural path kernel of a model, from the gates that it uses."""
 
 import numpy as np
-from keras import layers
 from keras import ops
 
 from dlgn_tf.dual import kernels
-from dlgn_tf.errors import UserError
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
 
 # Images whose gates are asked of the model at a time.
 _BATCH = 100

@@ -89,7 +89,7 @@ def create_model(
     architecture, family = registry.parse(name)
     architecture.check_ensemble(family, options)
     options = architecture.resolve(options)
-    architecture.check_image_shape(image_shape)
+    architecture.check_image_shape(image_shape, options)
     members = options.pop("members", 1)
     rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
@@ -219,7 +219,10 @@ def _two_networks(apply, family):
         }
         batch_norm = any(isinstance(x, BatchNorm) for x in value_network.layers)
         gating_network = shallow_gating_network(
-            apply.image_shape, shapes, batch_norm
+            apply.image_shape,
+            shapes,
+            batch_norm,
+            apply.options.get("padding", "same"),
         )
     else:
         gating_network = apply(_GATING_SITES[family](), "gating_network")

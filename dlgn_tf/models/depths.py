@@ -60,6 +60,35 @@ def resnet_removable(depth, block, widen=1):
     ]
 
 
+def fcresnet_block(index):
+    """Name of a block of a fully connected residual network, from 0."""
+    return f"block{index}"
+
+
+def fcresnet_removable(depth, block_depth):
+    """Names of its blocks that have a skip, from input to output."""
+    count = fcresnet_blocks(depth, block_depth)
+    return [fcresnet_block(index) for index in range(1, count + 1)]
+
+
+def fcresnet_blocks(depth, block_depth):
+    """Blocks with a skip of a fully connected residual network.
+
+    Besides them there are two blocks without, the first and the last.
+
+    Raises:
+        UserError: if no whole number of blocks, at least one, gives this depth.
+    """
+    blocks, rest = divmod(depth, block_depth)
+    if rest or blocks < 3:
+        raise UserError(
+            "Invalid depth of a fully connected residual network with "
+            f"block_depth={block_depth}. Expected {block_depth}n with n >= 3. "
+            f"Received: depth={depth}"
+        )
+    return blocks - 2
+
+
 def resnet_blocks(depth, block, widen=1):
     """Blocks in each of the three groups of a residual network.
 

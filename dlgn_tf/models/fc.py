@@ -5,7 +5,7 @@ from keras import layers
 from dlgn_tf.models.head import logits
 
 
-def fc(x, site, classes, depth=6, width=128):
+def fc(x, site, classes, depth=6, width=128, biases=True):
     """Flattened image -> (depth - 1) dense layers with gates -> logits.
 
     Source: the FC network of the neural path kernel paper (arXiv 2006.10529).
@@ -16,6 +16,7 @@ def fc(x, site, classes, depth=6, width=128):
         classes: Integer. Number of logits.
         depth: Integer >= 2. Weight layers, the last one included.
         width: Integer. Units of a hidden layer.
+        biases: Boolean. Whether layers have biases.
 
     Returns:
         Keras tensor `(batch, classes)`.
@@ -23,5 +24,5 @@ def fc(x, site, classes, depth=6, width=128):
     h = layers.Flatten(name="flatten")(x)
     for index in range(1, depth):
         name = f"dense{index}"
-        h = site(layers.Dense(width, name=name)(h), name)
-    return logits(h, classes)
+        h = site(layers.Dense(width, use_bias=biases, name=name)(h), name)
+    return logits(h, classes, biases)

@@ -3,7 +3,7 @@
 import keras
 
 
-def logits(h, classes):
+def logits(h, classes, biases=True):
     """A dense layer `(batch, features) -> (batch, classes)`.
 
     Under a mixed policy it computes in float32: a softmax over 16-bit logits
@@ -11,5 +11,8 @@ def logits(h, classes):
     """
     half = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return keras.layers.Dense(
-        classes, name="logits", dtype="float32" if half else None
+        classes,
+        use_bias=biases,
+        name="logits",
+        dtype="float32" if half else None,
     )(h)

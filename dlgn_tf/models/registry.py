@@ -28,6 +28,8 @@ _CHOICES = {
     "pooling": ("average", "max"),
     "block": ("original", "preactivated", "bottleneck"),
     "shortcut": ("A", "B"),
+    "padding": ("same", "circular"),
+    "biases": (True, False),
 }
 
 
@@ -175,17 +177,28 @@ class Architecture:
                     "Expected an ensemble_rule for an ensemble alone. "
                     f"Received: members=1, ensemble_rule={rule}"
                 )
-        elif arguments["depth"] != 1:
-            raise UserError(
-                "Expected members of a single convolution: depth=1. "
-                f"Received: members={members}, depth={arguments['depth']}"
-            )
+            return
+        for option, only, what in _OF_MEMBERS:
+            if arguments[option] != only:
+                raise UserError(
+                    f"Expected members {what}: {option}={only}. Received: "
+                    f"members={members}, {option}={arguments[option]}"
+                )
 
-    def check_image_shape(self, image_shape):
-        """Raises a `UserError` if images of this shape are too small."""
+    def check_image_shape(self, image_shape, options=None):
+        """Raises a `UserError` if images of this shape are too small.
+
+        Args:
+            image_shape: Tuple `(height, width, channels)`.
+            options: Dict of options, as `resolve` returns it, or None: the
+                published ones.
+        """
         height, width = image_shape[:2]
-        if min(height, width) < self.minimum_side:
-            side = self.minimum_side
+        side = self.minimum_side
+        if (options or {}).get("padding") == "circular":
+            # The margin is cut from the other edge of the same image.
+            side = max(side, options.get("kernel_size", 3) // 2)
+        if min(height, width) < side:
             raise UserError(
                 f"Images are too small for {self.name}. Expected at least "
                 f"{side}x{side} pixels. Received: {height}x{width}"
@@ -199,6 +212,13 @@ def _shortened(names):
     return ", ".join(names) or "it has none"
 
 
+# What the vectorised ensemble can compute.
+_OF_MEMBERS = (
+    ("depth", 1, "of a single convolution"),
+    ("padding", "same", "with zeros around the image"),
+    ("biases", True, "with biases"),
+)
+
 # The soft gate of the neural path kernel paper: 1.1 sigmoid(4 q).
 _NPK_GATE = {"gate_beta": 4.0, "gate_epsilon": 0.1}
 
@@ -210,6 +230,16 @@ def _check_vgg_depth(arguments):
 def _check_resnet_depth(arguments):
     depths.resnet_blocks(
         arguments["depth"], arguments["block"], arguments.get("widen", 1)
+    )
+
+
+def _check_fcresnet_depth(arguments):
+    depths.fcresnet_blocks(arguments["depth"], arguments["block_depth"])
+
+
+def _fcresnet_removable(arguments):
+    return depths.fcresnet_removable(
+        arguments["depth"], arguments["block_depth"]
     )
 
 
@@ -296,6 +326,9 @@ def _wrn(depth, widen, gate_sites, parameters):
     )
 
 
+# Options of the convolutional networks that the theory can cover.
+_CIRCULAR = {"padding": "same", "biases": True}
+
 ARCHITECTURES = {
     entry.name: entry
     for entry in (
@@ -303,11 +336,28 @@ ARCHITECTURES = {
             name="fc",
             description="fully connected, 5 hidden layers of 128",
             builder="dlgn_tf.models.fc:fc",
-            options={"depth": 6, "width": 128},
+            options={"depth": 6, "width": 128, "biases": True},
             recipe="fc",
             **_NPK_GATE,
             gate_sites=5,
             parameters=(460_682, 920_074, 2_427_402),
+        ),
+        Architecture(
+            name="fcresnet",
+            description="fully connected, 3 blocks of 2 layers with skips",
+            builder="dlgn_tf.models.fcresnet:fcresnet",
+            options={
+                "depth": 10,
+                "width": 128,
+                "block_depth": 2,
+                "biases": False,
+            },
+            recipe="fc",
+            **_NPK_GATE,
+            check_depth=_check_fcresnet_depth,
+            removable=_fcresnet_removable,
+            gate_sites=9,
+            parameters=(525_568, 1_049_856, 4_065_664),
         ),
         _conv(
             "c1gap",
@@ -318,6 +368,7 @@ ARCHITECTURES = {
             depth=1,
             width=128,
             kernel_size=3,
+            **_CIRCULAR,
             members=1,
             ensemble_rule="mean_softmax",
         ),
@@ -330,6 +381,7 @@ ARCHITECTURES = {
             depth=4,
             width=128,
             kernel_size=3,
+            **_CIRCULAR,
         ),
         _conv(
             "gconv",
@@ -340,6 +392,7 @@ ARCHITECTURES = {
             depth=4,
             width=64,
             head_width=256,
+            **_CIRCULAR,
         ),
         _conv(
             "vconv",

@@ -5,9 +5,10 @@ from keras import layers
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models.convolution import convolution
 
 
-def shallow_gating_network(image_shape, sites, batch_norm):
+def shallow_gating_network(image_shape, sites, batch_norm, padding="same"):
     """The gating network of a DLGN-SF.
 
     A site of shape (height, width, filters) gets its pre-activation from
@@ -22,6 +23,7 @@ def shallow_gating_network(image_shape, sites, batch_norm):
         image_shape: Tuple `(height, width, channels)`.
         sites: Dict from site name to shape without the batch dimension.
         batch_norm: Boolean.
+        padding: `"same"` or `"circular"`, of the convolutions.
 
     Returns:
         Functional `keras.Model`, image -> list of pre-activations.
@@ -39,7 +41,7 @@ def shallow_gating_network(image_shape, sites, batch_norm):
             pooled = image
             if tuple(shape[:2]) != tuple(image.shape[1:3]):
                 pooled = _pool_to(image, shape[:2], name)
-            q = layers.Conv2D(shape[2], 3, padding="same", name=name)(pooled)
+            q = convolution(pooled, shape[2], 3, name, padding)
             if batch_norm:
                 q = BatchNorm(name=f"{name}_bn")(q)
         preactivations.append(q)

@@ -144,6 +144,7 @@ def test_gates_and_sites_of_one_shape(name, shape, options, permutation, text):
 
 SMALL_DEPTHS = {
     "fc": (2, 5),
+    "fcresnet": (6, 12),
     "c1gap": (1, 3),
     "c4gap": (1, 4),
     "gconv": (2, 3),

@@ -24,16 +24,16 @@ class Count:
     def conv(self, size, inputs, filters, bias=True):
         self.trainable += size * size * inputs * filters + bias * filters
 
-    def dense(self, inputs, units):
-        self.trainable += (inputs + 1) * units
+    def dense(self, inputs, units, bias=True):
+        self.trainable += (inputs + bias) * units
 
     def batch_norm(self, channels):
         self.has_batch_norm = True
         self.trainable += 2 * channels
         self.moving += 2 * channels
 
-    def logits(self, inputs, classes=10):
-        self.head = (inputs + 1) * classes
+    def logits(self, inputs, classes=10, bias=True):
+        self.head = (inputs + bias) * classes
         return self
 
     @property
@@ -65,6 +65,16 @@ def fc(count, hidden=5, width=128):
         count.sites.append((width,))
         inputs = width
     return count.logits(inputs)
+
+
+def fcresnet(count, blocks=3, block_depth=2, width=128):
+    """Without biases; a first and a last block besides those with skips."""
+    inputs = int(np.prod(count.image))
+    for _ in range((blocks + 2) * block_depth - 1):
+        count.dense(inputs, width, bias=False)
+        count.sites.append((width,))
+        inputs = width
+    return count.logits(inputs, bias=False)
 
 
 def convnet(count, filters, dense=(), flatten=False):
@@ -160,6 +170,7 @@ def bottleneck(count, blocks):
 
 COUNTS = {
     "fc": fc(Count()),
+    "fcresnet": fcresnet(Count()),
     "c1gap": convnet(Count(), [128]),
     "c4gap": convnet(Count(), [128] * 4),
     "gconv": convnet(Count(), [64, 64, 128, 128], dense=(256, 256)),
@@ -277,7 +288,7 @@ def check_built(name, **options):
         assert gates == count.sites
 
 
-SMALL = ("fc", "c1gap", "c4gap", "gconv", "resnet20", "resnet32")
+SMALL = ("fc", "fcresnet", "c1gap", "c4gap", "gconv", "resnet20", "resnet32")
 MIDDLE = ("vconv", "vgg11", "vgg13", "vgg16", "vgg19", "resnet44", "resnet56")
 LARGE = ("resnet164", "resnet1001", "wrn16_4", "wrn40_4", "wrn16_8", "wrn28_10")
 

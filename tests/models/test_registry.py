@@ -10,8 +10,9 @@ from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
 NAMES = """
-fc c1gap c4gap gconv vconv vgg11 vgg13 vgg16 vgg19 resnet20 resnet32 resnet44
-resnet56 resnet110 resnet164 resnet1001 wrn16_4 wrn40_4 wrn16_8 wrn28_10
+fc fcresnet c1gap c4gap gconv vconv vgg11 vgg13 vgg16 vgg19 resnet20 resnet32
+resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4 wrn40_4 wrn16_8
+wrn28_10
 """.split()
 FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
 
@@ -85,13 +86,24 @@ def test_every_recipe_has_an_architecture():
 @pytest.mark.parametrize(
     "name,options",
     [
-        ("c4gap", {"depth": 4, "width": 128, "kernel_size": 3}),
+        (
+            "c4gap",
+            {
+                "depth": 4,
+                "width": 128,
+                "kernel_size": 3,
+                "padding": "same",
+                "biases": True,
+            },
+        ),
         (
             "c1gap",
             {
                 "depth": 1,
                 "width": 128,
                 "kernel_size": 3,
+                "padding": "same",
+                "biases": True,
                 "members": 1,
                 "ensemble_rule": "mean_softmax",
             },
@@ -163,6 +175,12 @@ def test_given_options_win_and_change_nothing_else():
         ("wrn16_4", {"block": "original"}, "block has no effect on wrn16_4"),
         ("vgg16", {"depth": 17}, "Invalid depth of a VGG network"),
         ("resnet20", {"depth": 21}, r"Expected 6n \+ 2 .*depth=21"),
+        ("fcresnet", {"depth": 9}, "Expected 2n with n >= 3.*depth=9"),
+        ("fcresnet", {"depth": 4}, "Expected 2n with n >= 3.*depth=4"),
+        ("fcresnet", {"block_depth": 4}, "Expected 4n with n >= 3.*depth=10"),
+        ("c4gap", {"padding": "valid"}, r"one of \('same', 'circular'\)"),
+        ("vconv", {"padding": "circular"}, "no effect on vconv"),
+        ("fc", {"biases": "no"}, r"one of \(True, False\)"),
         ("wrn16_4", {"depth": 20}, r"Expected 6n \+ 4 .*depth=20"),
         ("resnet164", {"depth": 163}, r"Expected 9n \+ 2 .*depth=163"),
         ("resnet32", {"block": "bottleneck"}, r"Expected 9n \+ 2"),
