@@ -113,7 +113,12 @@ def tangent_kernels(rows, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    parts = ("value", "gating", "total")
+    # Parts that are 0 throughout have no place on a logarithmic axis.
+    parts = [
+        part
+        for part in ("value", "gating", "total")
+        if any(row[f"{part}_trace"] > 0 for row in rows)
+    ]
     return _curves(
         rows,
         title,
@@ -121,16 +126,18 @@ def tangent_kernels(rows, title):
             ("trace", [f"{part}_trace" for part in parts]),
             ("Frobenius norm", [f"{part}_norm" for part in parts]),
         ],
+        scale="log",
     )
 
 
-def _curves(rows, title, panels):
+def _curves(rows, title, panels, scale="linear"):
     """Panels of curves against the step.
 
     Args:
         rows: List of dicts.
         title: String.
         panels: List of `(label, names)`.
+        scale: String, of the vertical axes.
     """
     height = -(-len(panels) // 2)
     figure = _figure((10, 4 * height))
@@ -142,6 +149,7 @@ def _curves(rows, title, panels):
             curve = name.replace("_", " ")
             panel.plot(steps, values, marker="o", markersize=3, label=curve)
         panel.set_ylabel(label)
+        panel.set_yscale(scale)
         panel.grid(alpha=0.3)
         if len(names) > 1:
             panel.legend()

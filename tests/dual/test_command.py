@@ -50,6 +50,7 @@ def runs(tmp_path_factory):
     train(folder / "dlgn", "fc_dlgn", "--gate=soft", *kept)
     train(folder / "frozen", "fc_dgn", "--gate_regime=frozen_random", *kept)
     train(folder / "plain", "fc_dlgn", "--depth=2", "--train_examples=100")
+    train(folder / "relu", "fc_dnn", "--train_steps=1", *kept)
     few = ("--width=2", "--depth=8", "--train_steps=1")
     train(folder / "resnet", "resnet20_dlgn", *few)
     return folder
@@ -87,6 +88,10 @@ def images():
         "digits", train_examples=IMAGES, test_examples=TEST_IMAGES
     )
     return train, test
+
+
+def snapshot(run, step):
+    return load_model(run / "snapshots" / f"step-{step:08d}.keras")
 
 
 def path_kernel(model, some, others):
@@ -137,7 +142,7 @@ def test_kernel(runs, tmp_path, command, capsys):
     right = model(test.images).numpy().argmax(1) == test.labels
     assert float(learned["network_accuracy"]) == pytest.approx(right.mean())
     assert random["network_accuracy"] == ""
-    untrained = load_model(runs / "dlgn" / "snapshots" / "step-00000000.keras")
+    untrained = snapshot(runs / "dlgn", 0)
     for row, network in ((learned, model), (random, untrained)):
         check_figures(row, network, train, test)
 
@@ -214,10 +219,7 @@ def test_over_training(runs, tmp_path, command, capsys):
     rows = read(tmp_path / "over_training.csv")
     assert [row["step"] for row in rows] == ["0", "60", "120"]
     train, test = images()
-    networks = [
-        load_model(runs / "dlgn" / "snapshots" / f"step-{step:08d}.keras")
-        for step in (0, 60, 120)
-    ]
+    networks = [snapshot(runs / "dlgn", step) for step in (0, 60, 120)]
     kernels = [path_kernel(n, train.images, train.images) for n in networks]
     for row, network, kernel in zip(rows, networks, kernels, strict=True):
         check_figures(row, network, train, test)
@@ -253,9 +255,69 @@ def test_frozen_gates_have_one_kernel(runs, tmp_path, command):
     assert len({row["label_alignment"] for row in rows}) == 1
 
 
+def test_ntk_trace(runs, tmp_path, command):
+    command(
+        f"--run_dir={runs / 'dlgn'}",
+        "--ntk_trace",
+        "--images=12",
+        f"--output_dir={tmp_path}",
+    )
+    rows = read(tmp_path / "ntk_trace.csv")
+    assert [row["step"] for row in rows] == ["0", "60", "120"]
+    some = images()[0].images[:12]
+    for row in rows:
+        path = (
+            runs / "dlgn" / "snapshots" / f"step-{int(row['step']):08d}.keras"
+        )
+        parts = tangent_kernels(load_model(path), some)
+        for name, matrix in {**parts, "total": sum(parts.values())}.items():
+            assert float(row[f"{name}_trace"]) == pytest.approx(
+                np.trace(matrix), rel=1e-4
+            )
+            assert float(row[f"{name}_norm"]) == pytest.approx(
+                np.sqrt((matrix**2).sum()), rel=1e-4
+            )
+    assert (tmp_path / "ntk_trace.png").read_bytes().startswith(PNG)
+    events = event_file.read_events(tmp_path / "ntk_trace")
+    steps = [s for s, tag, _ in events if tag == "dual/gating_trace"]
+    assert steps == [0, 60, 120]
+
+
+def tangent_kernels(model, some):
+    """Both parts of the NTK, of all logits, from TensorFlow's Jacobians."""
+    import tensorflow as tf
+
+    parts = {"value": model.value_network, "gating": model.gating_network}
+    with tf.GradientTape(persistent=True) as tape:
+        logits = model(some)
+    kernels = {}
+    for name, network in parts.items():
+        found = tape.jacobian(
+            logits, [weight.value for weight in network.trainable_variables]
+        )
+        flat = [j.numpy().reshape(*logits.shape, -1) for j in found]
+        jacobian = np.concatenate(flat, -1).astype(np.float64)
+        kernels[name] = np.einsum("icp,jcp->ij", jacobian, jacobian)
+    return kernels
+
+
+def test_frozen_gates_have_no_gating_part(runs, tmp_path, command):
+    command(
+        f"--run_dir={runs / 'frozen'}",
+        "--ntk_trace",
+        "--images=10",
+        f"--output_dir={tmp_path}",
+    )
+    for row in read(tmp_path / "ntk_trace.csv"):
+        assert float(row["gating_trace"]) == float(row["gating_norm"]) == 0
+        assert float(row["value_trace"]) == float(row["total_trace"]) > 0
+
+
 def test_an_architecture_that_is_not_covered(runs, tmp_path, command):
     with pytest.raises(UserError, match="Received"):
-        command(f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}")
+        command(
+            f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}"
+        )
     assert not (tmp_path / "o").exists()
 
 
@@ -270,6 +332,7 @@ REFUSALS = {
     "--run_dir=dlgn --ntk_trace --over_training": "Received: both",
     "--run_dir=dlgn --over_training --which=best": "which has no effect",
     "--run_dir=dlgn --ntk_trace --test_images=9": "no effect with --ntk_trace",
+    "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
     "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
     "--run_dir=dlgn --memory_gib=nan": "memory_gib.*> 0",
     "--run_dir=dlgn --output_dir=file": "output_dir.*file is a file",
@@ -279,7 +342,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("arguments", REFUSALS)
 def test_refusals(runs, tmp_path, command, monkeypatch, arguments):
-    for name in ("dlgn", "plain"):
+    for name in ("dlgn", "plain", "relu"):
         (tmp_path / name).symlink_to(runs / name)
     (tmp_path / "nobest").mkdir()
     for name in ("flags.txt", "checkpoints"):
