@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import os
 
 import numpy as np
 
@@ -66,6 +67,14 @@ def fill_within(
         most,
     )
     return _fill(function, shape, side, symmetric, workers, progress)
+
+
+def processors():
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def _fill(function, shape, side, symmetric, workers, progress):

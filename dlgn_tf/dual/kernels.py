@@ -25,12 +25,19 @@ Source: the DLGN paper (arXiv 2110.03403), section 2, Lemma 2.1 and Theorems
 2.1, 3.1 (fully connected), 3.2 (convolution) and 3.3 (residual).
 """
 
+import itertools
+
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual.gram import GateProduct
 from dlgn_tf.dual.gram import InputProduct
+from dlgn_tf.dual.gram import check_rank
 from dlgn_tf.dual.gram import check_same_images
+from dlgn_tf.dual.rotation_sum import RotationSum
+from dlgn_tf.dual.variances import per_layer
+from dlgn_tf.dual.variances import tangent_factor
 from dlgn_tf.errors import UserError
 
 
@@ -89,41 +96,291 @@ def fully_connected(
     )
 
 
-def tangent_factor(variances, divisors):
-    """E[K^v] over the normalised kernel, where every path has all layers.
+def convolutional(
+    gates,
+    inputs,
+    windows,
+    other_gates=None,
+    other_inputs=None,
+    *,
+    variances=None,
+    memory_gib=1.0,
+    progress=False,
+):
+    """The kernel of circular convolutions with global average pooling.
 
-    It is sum_l prod_{j != l} variance_j, times all that the normalised kernel
-    was divided by. With d layers, one width w and variance c^2 / w it is
-    d c^{2(d-1)}.
+        H(x, x') = 1 / positions^2 sum_r <x, rot(x', r)> weighted by the paths
+        that are active for x and rot(x', r),
+
+    r running over all rotations of the image. Source: Lemma A.1; with
+    `variances`, Theorem A.1 (3.2). What it costs for n images, in floating
+    point operations, is 2 positions^2 (sum of w_l + window * channels) for each
+    of n (n + 1) / 2 pairs, and some additions for the windows.
 
     Args:
-        variances: Floats > 0, one a weight layer.
-        divisors: Numbers of units of the gated layers, and sizes of windows.
+        gates: Sequence of arrays, one a layer: `(n, height, width, w_l)` or, in
+            one dimension, `(n, length, w_l)` for convolutions; then
+            `(n, w_l)` for hidden dense layers after the pooling, if any.
+        inputs: Array `(n, height, width, channels)` or `(n, length, channels)`,
+            what the value network sees; ones for constant input.
+        windows: Integer or sequence of integers >= 1, the side of each
+            convolution's window. An even one is centred as 'same' padding
+            centres it: it reaches further to higher positions.
+        other_gates: The same of m other images. Defaults to `None`: of the
+            same images, and the kernel is symmetric.
+        other_inputs: Array, given where `other_gates` is.
+        variances: As for `fully_connected`.
+        memory_gib: As for `fully_connected`.
+        progress: As for `fully_connected`.
 
     Returns:
-        Float.
-    """
-    # By logarithms, for the product alone may be too large or too small.
-    logs = np.log(np.asarray(variances, "float64"))
-    common = logs.sum() + np.log(np.asarray(divisors, "float64")).sum()
-    return float(np.exp(common - logs).sum())
-
-
-def per_layer(variances, layers):
-    """One variance a weight layer, from one for all or from as many.
+        float64 array `(n, m)`.
 
     Raises:
-        UserError: if there are not as many, or one is not a number > 0.
+        UserError: as `fully_connected`; also without convolution.
     """
-    found = np.asarray(variances, "float64")
-    if found.ndim == 0:
-        found = np.full(layers, float(found))
-    if found.shape != (layers,) or not np.all((found > 0) & np.isfinite(found)):
-        raise UserError(
-            f"Expected one variance > 0, or one for each of the {layers} weight "
-            f"layers. Received: variances={variances}"
+    positions = [np.ndim(g) for g in gates if np.ndim(g) > 2]
+    count, dimensions = len(positions), max(positions, default=2) - 2
+    sides = _window_sides(windows, count)
+    both = other_gates is not None
+    head = GateProduct(gates[count:], other_gates[count:] if both else None)
+    _check_sets(gates, inputs, other_gates, other_inputs)
+    rotation_sum = RotationSum(
+        _images(gates[:count], inputs, dimensions),
+        [(side, side if dimensions == 2 else 1) for side in sides],
+        _images(other_gates[:count], other_inputs, dimensions)
+        if both
+        else None,
+    )
+    factor = 1.0
+    if variances is not None:
+        each = per_layer(variances, len(gates) + 1)
+        widths = [np.shape(g)[-1] for g in gates]
+        areas = [side**dimensions for side in sides]
+        factor = tangent_factor(each, [*widths, *areas])
+
+    def block_kernel(block):
+        return factor * rotation_sum(block) * head(block)
+
+    def block_bytes(side):
+        return rotation_sum.block_bytes(side) + head.block_bytes(side)
+
+    # Blocks are small, and so are their matrix products: one thread a block.
+    with threadpool_limits(1, user_api="blas"):
+        return blocks.fill_within(
+            block_kernel,
+            rotation_sum.shape,
+            not both,
+            block_bytes,
+            memory_gib,
+            progress,
+            most=rotation_sum.most,
+            workers=blocks.processors(),
         )
-    return found
+
+
+def _window_sides(windows, count):
+    sides = (
+        np.broadcast_to(windows, count) if np.ndim(windows) == 0 else windows
+    )
+    sides = list(sides)
+    whole = all(side == int(side) and side >= 1 for side in sides)
+    if not count or len(sides) != count or not whole:
+        raise UserError(
+            "Expected gates of at least one convolution, and the side of the "
+            "window of each, an integer >= 1. Received: gates of "
+            f"{count} convolutions and windows={windows}"
+        )
+    return [int(side) for side in sides]
+
+
+def _images(gates, inputs, dimensions):
+    """Gates and inputs with two dimensions of positions, as one list."""
+    arrays = [*map(np.asarray, gates), np.asarray(inputs)]
+    for array in arrays:
+        check_rank(array, dimensions + 2, "gates and inputs of a convolution")
+    if dimensions == 1:
+        arrays = [array[:, :, np.newaxis] for array in arrays]
+    return arrays
+
+
+def residual(
+    gates,
+    inputs,
+    other_gates=None,
+    other_inputs=None,
+    *,
+    size=None,
+    variances=None,
+    memory_gib=1.0,
+    progress=False,
+):
+    """The kernel of fully connected blocks with skips, over all sub-networks.
+
+    Blocks 0 and b + 1 have no skip. Each set J of the b blocks between them is
+    a fully connected network, in which the others are bypassed, and
+
+        H(x, x') = sum over J of H_J(x, x')
+                 = <x, x'> P_0 P_{b+1} prod_{k = 1..b} (1 + P_k),
+
+    P_k being the product of the kernels of block k's gates: 2^b sub-networks
+    for b products. Source: Lemma B.1. The expected tangent kernel sums
+    beta_J H_J, where beta_J has a term for each layer of J (Theorem B.1, or
+    3.3): the derivative of such a product, which is carried along with it.
+
+    As all kernels here H_J is normalised: it is divided by the numbers of units
+    of the layers in J.
+
+    Args:
+        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one a block, with
+            one array for each of its gated layers: all but the very last layer
+            of the last block.
+        inputs: Array `(n, d_in)`, what the value network sees; ones for
+            constant input.
+        other_gates: The same of m other images. Defaults to `None`: of the
+            same images, and the kernel is symmetric.
+        other_inputs: Array `(m, d_in)`, given where `other_gates` is.
+        size: Integer in [0, b]. The sum over those J alone that have so many
+            blocks, an elementary symmetric polynomial of P_1 to P_b. Defaults
+            to `None`: over all.
+        variances: As for `fully_connected`, of the layers of all blocks.
+        memory_gib: As for `fully_connected`.
+        progress: As for `fully_connected`.
+
+    Returns:
+        float64 array `(n, m)`.
+
+    Raises:
+        UserError: as `fully_connected`; also if no sub-network has the size.
+    """
+    both = other_gates is not None
+    if both and len(other_gates) != len(gates):
+        raise UserError(
+            f"Expected other gates of {len(gates)} blocks. Received: of "
+            f"{len(other_gates)}"
+        )
+    others = other_gates if both else [None] * len(gates)
+    products = [
+        GateProduct(*of_block) for of_block in zip(gates, others, strict=True)
+    ]
+    skips = len(products) - 2
+    if skips < 0 or size not in (None, *range(skips + 1)):
+        raise UserError(
+            "Expected gates of two blocks without skips at least, and size as "
+            f"a number of blocks with skips. Received: {len(gates)} blocks and "
+            f"size={size}"
+        )
+    input_product = InputProduct(inputs, other_inputs)
+    chains = _chain(gates), _chain(other_gates) if both else None
+    _check_sets(chains[0], inputs, chains[1], other_inputs)
+    weights = _block_weights(products, variances)
+
+    def block_kernel(block):
+        base = input_product(block)[np.newaxis]
+        if variances is not None:
+            base = np.concatenate([base, np.zeros_like(base)])
+        for end in (0, -1):
+            base = _through(base, products[end](block), weights[end])
+        # By the number of blocks; all in one where it does not matter.
+        sums = [base] + [np.zeros_like(base) for _ in range(size or 0)]
+        for product, weight in zip(products[1:-1], weights[1:-1], strict=True):
+            gram = product(block)
+            if size is None:
+                sums[0] += _through(sums[0], gram, weight)
+            for m in range(size or 0, 0, -1):
+                sums[m] += _through(sums[m - 1], gram, weight)
+        # The kernel, or its derivative.
+        return sums[-1][-1]
+
+    def block_bytes(side):
+        each = max(product.block_bytes(side) for product in products)
+        arrays = 2 * ((size or 0) + 4)
+        return input_product.block_bytes(side) + each + arrays * 8 * side * side
+
+    return blocks.fill_within(
+        block_kernel,
+        input_product.shape,
+        not both,
+        block_bytes,
+        memory_gib,
+        progress,
+    )
+
+
+def sub_network(
+    gates, inputs, kept, other_gates=None, other_inputs=None, **options
+):
+    """H_J, the kernel of one of the sub-networks that `residual` sums.
+
+    Args:
+        gates: As for `residual`.
+        inputs: As for `residual`.
+        kept: Sequence of integers in [1, b], the set J.
+        other_gates: As for `residual`.
+        other_inputs: As for `residual`.
+        **options: Of `fully_connected`; `variances` are those of the layers
+            that are kept.
+
+    Returns:
+        float64 array `(n, m)`.
+
+    Raises:
+        UserError: as `fully_connected`; also if `kept` names no such block.
+    """
+    skips = range(1, len(gates) - 1)
+    if not set(kept) <= set(skips):
+        raise UserError(
+            f"Expected numbers of blocks with skips, of 1 to {len(skips)}. "
+            f"Received: kept={kept}"
+        )
+    ends = (0, len(gates) - 1)
+
+    def chain(blocks_of):
+        blocks_of = enumerate(blocks_of)
+        return _chain(b for k, b in blocks_of if k in ends or k in kept)
+
+    others = None if other_gates is None else chain(other_gates)
+    return fully_connected(
+        chain(gates), inputs, others, other_inputs, **options
+    )
+
+
+def _chain(gates):
+    return list(itertools.chain.from_iterable(gates))
+
+
+def _block_weights(products, variances):
+    """Of each block: prod_l (variance_l w_l) and sum_l 1 / variance_l."""
+    if variances is None:
+        return [(1.0, 0.0)] * len(products)
+    depths = [len(product.widths) for product in products]
+    depths[-1] += 1
+    parts = np.split(per_layer(variances, sum(depths)), np.cumsum(depths)[:-1])
+    return [
+        (
+            float(np.prod(part) * np.prod(product.widths)),
+            float(np.sum(1 / part)),
+        )
+        for part, product in zip(parts, products, strict=True)
+    ]
+
+
+def _through(sums, gram, weight):
+    """What a block makes of a kernel, and of its derivative where it is there.
+
+    The derivative of a product of variances, by each of them and summed, is
+    the product times the sum of their inverses.
+
+    Args:
+        sums: Array `(1, rows, columns)` or `(2, rows, columns)`.
+        gram: Array `(rows, columns)`.
+        weight: Pair of floats, see `_block_weights`.
+    """
+    factor, inverses = weight
+    made = sums * (factor * gram)
+    if len(sums) == 2:
+        made[1] += inverses * made[0]
+    return made
 
 
 def _check_sets(gates, inputs, other_gates, other_inputs):
