@@ -12,7 +12,11 @@ _MODULES = {
     "convolutional": "kernels",
     "fully_connected": "kernels",
     "residual": "kernels",
+    "sub_network": "kernels",
     "neural_path_kernel": "network_kernel",
+    "convolutional_paths": "paths",
+    "fully_connected_paths": "paths",
+    "residual_paths": "paths",
 }
 __all__ = list(_MODULES)
 

@@ -35,6 +35,7 @@ def fill_within(
     block_bytes,
     memory_gib=1.0,
     progress=False,
+    held=0,
     most=2048,
     workers=1,
 ):
@@ -47,8 +48,10 @@ def fill_within(
             diagonal are those above it.
         block_bytes: Function from the side of a block to the memory that
             computing it takes.
-        memory_gib: Float > 0. Bound on all blocks at work and the result.
+        memory_gib: Float > 0. Bound on what is held, all blocks at work and the
+            result.
         progress: Boolean. Whether to show it.
+        held: Integer, bytes of what the function works on.
         most: Integer. Rows and columns of a block beyond which nothing is
             gained.
         workers: Integer, how many threads compute blocks.
@@ -59,14 +62,44 @@ def fill_within(
     Raises:
         UserError: if the memory does not suffice.
     """
-    result = 8 * shape[0] * shape[1]
-    side = side_within(
-        lambda side: result + workers * block_bytes(side),
-        shape,
-        memory_gib,
-        most,
+    held += 8 * shape[0] * shape[1]
+
+    def needed(side):
+        return held + workers * block_bytes(side)
+
+    check_memory(needed(1), shape, memory_gib)
+    side = _largest(
+        lambda side: needed(side) <= memory_gib * GIB,
+        max(1, min(most, max(shape))),
     )
     return _fill(function, shape, side, symmetric, workers, progress)
+
+
+def check_memory(needed, shape, memory_gib):
+    """Raises a `UserError` if so many bytes do not fit.
+
+    Args:
+        needed: Integer, the fewest bytes with which a kernel is computed.
+        shape: Tuple `(n, m)`, or `(n,)` for a symmetric one.
+        memory_gib: Float, the bound.
+    """
+    if needed <= memory_gib * GIB:
+        return
+    # Rounded up to three digits.
+    least = np.ceil(needed / GIB * 1000) / 1000
+    raise UserError(
+        f"A kernel of {shape[0]} x {shape[-1]} images does not fit. Expected "
+        f"memory_gib of at least {least:g}. Received: memory_gib={memory_gib}"
+    )
+
+
+def _largest(fits, most):
+    """The largest number in [1, most] that fits, 1 being known to."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def processors():
@@ -115,37 +148,3 @@ def _slices(count, side):
     parts = -(-count // side)
     edges = [count * part // parts for part in range(parts + 1)]
     return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
-
-
-def side_within(bytes_of_side, shape, memory_gib, most):
-    """The largest side of a block for which memory suffices.
-
-    Args:
-        bytes_of_side: Non-decreasing function from a side to all bytes needed,
-            those of the result included.
-        shape: Tuple `(n, m)`.
-        memory_gib: Float > 0, the bound.
-        most: Integer, no side is larger.
-
-    Raises:
-        UserError: if not even blocks of a single pair fit.
-    """
-    bound = memory_gib * GIB
-    least = bytes_of_side(1)
-    if not least <= bound:
-        raise UserError(
-            f"A kernel matrix of {shape[0]} x {shape[1]} images does not fit. "
-            f"Expected memory_gib of at least {_rounded_up(least)}. "
-            f"Received: memory_gib={memory_gib}"
-        )
-    low, high = 1, max(1, min(most, max(shape)))
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = bytes_of_side(middle) <= bound
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return low
-
-
-def _rounded_up(count):
-    """GiB with three digits, never too few."""
-    return f"{np.ceil(count / GIB * 1000) / 1000:g}"

@@ -45,6 +45,11 @@ class GateProduct:
     def widths(self):
         return [g.shape[1] for g in self._left]
 
+    @property
+    def nbytes(self):
+        """Memory of the gates."""
+        return total_bytes(self._left, self._right)
+
     def block_bytes(self, side):
         """Memory of a block of `side` rows and columns."""
         return 8 * (2 * side * side + 2 * side * max(self.widths, default=0))
@@ -72,6 +77,10 @@ class InputProduct:
     @property
     def shape(self):
         return len(self._left), len(self._right)
+
+    @property
+    def nbytes(self):
+        return total_bytes([self._left], [self._right])
 
     def block_bytes(self, side):
         return 8 * (side * side + 2 * side * self._left.shape[1])
@@ -110,6 +119,12 @@ def _gram(left, right, block, dtype):
         # NumPy sees the same array twice and computes one half only.
         return rows @ rows.T
     return rows @ right[block.columns].astype(dtype, copy=False).T
+
+
+def total_bytes(left, right):
+    """Memory of two lists of arrays, which may be the same ones."""
+    arrays = {id(array): array for array in (*left, *right)}
+    return sum(array.nbytes for array in arrays.values())
 
 
 def check_rank(array, rank, what):

@@ -64,8 +64,8 @@ def fully_connected(
         other_inputs: Array `(m, d_in)`, given where `other_gates` is.
         variances: Float or sequence of floats > 0, one a weight layer, input to
             output. Defaults to `None`.
-        memory_gib: Float > 0. Bound on the memory used beside the arguments,
-            the result included.
+        memory_gib: Float > 0. Bound on the memory of gates, inputs, blocks at
+            work and the result.
         progress: Boolean. Whether to show it.
 
     Returns:
@@ -87,12 +87,18 @@ def fully_connected(
         return factor * input_product(block) * gate_product(block)
 
     def block_bytes(side):
-        parts = gate_product.block_bytes(side) + input_product.block_bytes(side)
-        return parts + 8 * side * side
+        both = (gate_product, input_product)
+        return sum(p.block_bytes(side) for p in both) + 8 * side * side
 
     shape, symmetric = input_product.shape, other_inputs is None
     return blocks.fill_within(
-        block_kernel, shape, symmetric, block_bytes, memory_gib, progress
+        block_kernel,
+        shape,
+        symmetric,
+        block_bytes,
+        memory_gib,
+        progress,
+        held=gate_product.nbytes + input_product.nbytes,
     )
 
 
@@ -174,6 +180,7 @@ def convolutional(
             block_bytes,
             memory_gib,
             progress,
+            held=rotation_sum.nbytes + head.nbytes,
             most=rotation_sum.most,
             workers=blocks.processors(),
         )
@@ -304,6 +311,7 @@ def residual(
         block_bytes,
         memory_gib,
         progress,
+        held=input_product.nbytes + sum(p.nbytes for p in products),
     )
 
 

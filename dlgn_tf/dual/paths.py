@@ -1,11 +1,15 @@
 """Paths of tiny networks, one by one: the definitions, as they are written.
 
-What is computed elsewhere by recursions is enumerated here, in float64 NumPy:
-paths, the activity, feature and value of each, and the overlap of two images.
-There are as many as the formulas below say, so this is for networks of a few
-units, for looking at them and for testing the rest.
+What `dlgn_tf.dual.kernels` computes by products and recursions is enumerated
+here, in float64 NumPy: the paths, the activity, feature and value of each, and
+the overlap of two images. It is for networks of a few units, to look at them
+and to test everything else against.
 
-Source: the DLGN paper (arXiv 2110.03403), section 2, appendices A and B.
+Networks are given as arrays: weights from input to output, the last one a
+vector, for there is one output; gates, one array for every layer but the last.
+There are no biases.
+
+Source: the DLGN paper (arXiv 2110.03403), section 2 and appendices A and B.
 """
 
 import dataclasses
@@ -16,65 +20,286 @@ import numpy as np
 
 from dlgn_tf.errors import UserError
 
-MOST_PATHS = 2_000_000
+MOST_PATHS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Paths:
-    """The paths of a network and what n images make of them.
+    """The paths of a network, and what they are for each of n images.
 
-    Paths that share all their weights (of a convolution, starting at different
-    positions) are a bundle; elsewhere each path is a bundle of its own.
+    Paths that share all weights are a bundle: in a convolutional network those
+    that differ in their position alone. Elsewhere each is a bundle of its own.
 
     Attributes:
+        inputs: float64 `(n, nodes)`, what the network sees.
         start: Integers `(paths,)`, the input node where each begins.
-        bundle: Integers `(paths,)`, from 0.
-        activity: float64 `(n, paths)`, the product of the gates on each path
-            and, for convolutions, of the pooling's 1 / positions.
+        bundle: Integers `(paths,)`, counted from 0.
+        activity: float64 `(n, paths)`, the product of the gates on each.
         weight: float64 `(paths,)`, the product of the weights on each.
-        inputs: float64 `(n, nodes)`, what the value network sees.
+        pooling: Float, what global average pooling multiplies every path by.
     """
 
+    inputs: np.ndarray
     start: np.ndarray
     bundle: np.ndarray
     activity: np.ndarray
     weight: np.ndarray
-    inputs: np.ndarray
+    pooling: float = 1.0
+
+    def __len__(self):
+        return len(self.start)
+
+    @property
+    def bundles(self):
+        """How many there are."""
+        return int(self.bundle.max()) + 1
 
     @property
     def features(self):
-        """Neural path features phi `(n, bundles)`."""
-        terms = self.inputs[:, self.start] * self.activity
-        features = np.zeros((self.bundle.max() + 1, len(terms)))
+        """Neural path features phi, float64 `(n, bundles)`."""
+        terms = self.pooling * self.inputs[:, self.start] * self.activity
+        features = np.zeros((self.bundles, len(terms)))
         np.add.at(features, self.bundle, terms.T)
         return features.T
 
     @property
     def values(self):
-        """Neural path values v `(bundles,)`: the products of the weights."""
-        values = np.empty(self.bundle.max() + 1)
+        """Neural path values v, float64 `(bundles,)`."""
+        values = np.empty(self.bundles)
         values[self.bundle] = self.weight
         return values
 
     def output(self):
-        """<phi_x, v> `(n,)`: what the network computes, without biases."""
+        """What the network computes: <phi, v>, float64 `(n,)`."""
         return self.features @ self.values
 
     def kernel(self):
-        """The neural path kernel H `(n, n)`, not normalised."""
+        """The neural path kernel <phi, phi'>, float64 `(n, n)`.
+
+        It is not normalised.
+        """
         return self.features @ self.features.T
 
-    def overlap(self, node, first, second):
-        """How many paths from an input node are active for both images.
+    def overlap(self, node):
+        """How many paths from an input node are active for both of two images.
 
-        Of soft gates: the sum of the products of both activities. The pooling
-        is left out.
+        With soft gates, the sum of the products of their activities.
 
         Args:
-            node: Integer, the input node.
-            first: Integer, number of an image.
-            second: Integer, number of another.
+            node: Integer, counted from 0.
+
+        Returns:
+            float64 array `(n, n)`.
         """
-        both = self.activity[first] * self.activity[second]
-        scale = np.max(self.activity, initial=0)
-        ...
+        here = self.activity[:, self.start == node]
+        return here @ here.T
+
+
+def fully_connected_count(nodes, widths):
+    """Number of paths: nodes times the product of the widths.
+
+    Args:
+        nodes: Integer, of the input.
+        widths: Integers, units of each hidden layer.
+    """
+    return nodes * math.prod(widths)
+
+
+def convolutional_count(nodes, widths, windows, head_widths=()):
+    """Number of paths, of which as many as positions make a bundle.
+
+    Args:
+        nodes: Integer, positions times channels of the input.
+        widths: Integers, filters of each convolution.
+        windows: Integers, positions in the window of each.
+        head_widths: Integers, units of each hidden dense layer.
+    """
+    return nodes * math.prod((*widths, *windows, *head_widths))
+
+
+def residual_count(nodes, width, skips, block_depth):
+    """Number of paths: nodes sum_i C(skips, i) width^((i + 2) block_depth - 1).
+
+    Args:
+        nodes: Integer, of the input.
+        width: Integer, units of every hidden layer.
+        skips: Integer, blocks that have one.
+        block_depth: Integer, weight layers of every block.
+    """
+    return nodes * sum(
+        math.comb(skips, kept) * width ** ((kept + 2) * block_depth - 1)
+        for kept in range(skips + 1)
+    )
+
+
+def fully_connected_paths(inputs, gates, weights, limit=MOST_PATHS):
+    """Paths of a fully connected network.
+
+    Args:
+        inputs: Array `(n, nodes)`.
+        gates: Sequence of arrays `(n, w_l)`.
+        weights: Sequence of arrays `(nodes, w_1)`, `(w_1, w_2)`, ..., `(w_d,)`.
+        limit: Integer. With more paths there is an error.
+
+    Returns:
+        `Paths`.
+
+    Raises:
+        UserError: if there are too many.
+    """
+    inputs = np.asarray(inputs, "float64")
+    sizes = (inputs.shape[1], *(np.shape(g)[1] for g in gates))
+    _check_count(math.prod(sizes), limit)
+    start, *units = _grid(sizes)
+    return Paths(
+        inputs=inputs,
+        start=start,
+        bundle=np.arange(len(start)),
+        activity=_activity(gates, units, inputs),
+        weight=_weight(weights, [start, *units]),
+    )
+
+
+def convolutional_paths(inputs, gates, weights, limit=MOST_PATHS):
+    """Paths of circular convolutions, global average pooling, dense layers.
+
+    Args:
+        inputs: Array `(n, height, width, channels)` or, in one dimension,
+            `(n, length, channels)`.
+        gates: Sequence of arrays `(n, height, width, w_l)` or `(n, length,
+            w_l)` of the convolutions, then `(n, w_l)` of hidden dense layers.
+        weights: Sequence of arrays `(side, side, w_{l-1}, w_l)` or
+            `(side, w_{l-1}, w_l)` of the convolutions, `(w_{l-1}, w_l)` of
+            hidden dense layers, and last `(w,)`.
+        limit: As for `fully_connected_paths`.
+
+    Returns:
+        `Paths`.
+
+    Raises:
+        UserError: if there are too many.
+    """
+    inputs = np.asarray(inputs, "float64")
+    space = inputs.shape[1:-1]
+    count = sum(np.ndim(g) > 2 for g in gates)
+    windows = [np.shape(w)[: len(space)] for w in weights[:count]]
+    sizes = [
+        *space,
+        *itertools.chain.from_iterable(windows),
+        inputs.shape[-1],
+        *(np.shape(g)[-1] for g in gates),
+    ]
+    _check_count(math.prod(sizes), limit)
+    grid = iter(_grid(sizes))
+    position = list(itertools.islice(grid, len(space)))
+    offsets = [list(itertools.islice(grid, len(space))) for _ in windows]
+    channels = list(grid)
+    # From the pooling back to the input, position by position.
+    activity, weight = 1.0, 1.0
+    for layer in reversed(range(count)):
+        activity = activity * _at(gates[layer], position, channels[layer + 1])
+        kernel = np.asarray(weights[layer], "float64")
+        link = channels[layer : layer + 2]
+        weight = weight * kernel[(*offsets[layer], *link)]
+        position = [
+            (p + c - (side - 1) // 2) % length
+            for p, c, side, length in zip(
+                position, offsets[layer], windows[layer], space, strict=True
+            )
+        ]
+    dense = channels[count:]
+    start = np.ravel_multi_index((*position, channels[0]), inputs.shape[1:])
+    positions = math.prod(space)
+    return Paths(
+        inputs=inputs.reshape(len(inputs), -1),
+        start=start,
+        # The position where a path ends varies slowest.
+        bundle=np.arange(len(start)) % (len(start) // positions),
+        activity=activity * _activity(gates[count:], dense[1:], inputs),
+        weight=weight * _weight(weights[count:], dense),
+        pooling=1 / positions,
+    )
+
+
+def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
+    """Paths of fully connected blocks, those between the ends with skips.
+
+    Args:
+        inputs: Array `(n, nodes)`.
+        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one a block; the
+            last has one array less than weights.
+        weights: Sequence of b + 2 sequences of arrays; the very last one is
+            `(w,)`.
+        limit: As for `fully_connected_paths`.
+
+    Returns:
+        `Paths`, those of each sub-network in turn.
+
+    Raises:
+        UserError: if there are too many.
+    """
+    skips = range(1, len(gates) - 1)
+    chains = []
+    for size in range(len(skips) + 1):
+        for kept in itertools.combinations(skips, size):
+            blocks = (0, *kept, len(gates) - 1)
+            chains.append(
+                [
+                    list(itertools.chain.from_iterable(of[k] for k in blocks))
+                    for of in (gates, weights)
+                ]
+            )
+    nodes = np.shape(inputs)[1]
+    counts = [
+        fully_connected_count(nodes, [np.shape(g)[1] for g in chain])
+        for chain, _ in chains
+    ]
+    _check_count(sum(counts), limit)
+    parts = [fully_connected_paths(inputs, *chain, limit) for chain in chains]
+    return Paths(
+        inputs=parts[0].inputs,
+        start=np.concatenate([part.start for part in parts]),
+        bundle=np.arange(sum(counts)),
+        activity=np.concatenate([part.activity for part in parts], axis=1),
+        weight=np.concatenate([part.weight for part in parts]),
+    )
+
+
+def _check_count(count, limit):
+    if count > limit:
+        raise UserError(
+            f"Too many paths to enumerate. Expected at most {limit:,}. "
+            f"Received: a network with {count:,}"
+        )
+
+
+def _grid(sizes):
+    """All combinations of indices: one flat array a dimension."""
+    return list(np.indices(sizes).reshape(len(sizes), -1))
+
+
+def _at(gates, position, units):
+    """Gates `(n, paths)` of a convolution along paths."""
+    return np.asarray(gates, "float64")[(slice(None), *position, units)]
+
+
+def _activity(gates, units, inputs):
+    """Product `(n, paths)` of the gates of dense layers along paths."""
+    activity = np.ones((len(inputs), 1))
+    for gate, index in zip(gates, units, strict=True):
+        activity = activity * np.asarray(gate, "float64")[:, index]
+    return activity
+
+
+def _weight(weights, units):
+    """Product `(paths,)` of the weights of dense layers along paths.
+
+    Args:
+        weights: Sequence of matrices, and last a vector.
+        units: Sequence of integers `(paths,)`, the unit before each of them.
+    """
+    *matrices, last = (np.asarray(w, "float64") for w in weights)
+    weight = last[units[-1]]
+    for matrix, source, target in zip(matrices, units, units[1:], strict=True):
+        weight = weight * matrix[source, target]
+    return weight

@@ -31,6 +31,7 @@ import numpy as np
 from dlgn_tf.dual.gram import EXACT_IN_FLOAT32
 from dlgn_tf.dual.gram import check_same_layers
 from dlgn_tf.dual.gram import is_hard
+from dlgn_tf.dual.gram import total_bytes
 from dlgn_tf.errors import UserError
 
 # Positions times pairs that are worked on at a time: 2 MiB in float64.
@@ -95,6 +96,10 @@ class RotationSum:
     @property
     def shape(self):
         return len(self._left[-1]), len(self._right[-1])
+
+    @property
+    def nbytes(self):
+        return total_bytes(self._left, self._right)
 
     @property
     def most(self):
