@@ -10,6 +10,7 @@ Source: the DLGN paper (arXiv 2110.03403), Theorems 2.1, 3.1, 3.2 (A.1) and 3.3
 """
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -29,8 +30,9 @@ class FullyConnected:
         inputs: Integer, their number.
         images: Integer, how many.
         constant: Boolean. Whether the value network sees ones.
-        beta: None for hard gates of a gating network with ReLUs, or the
-            steepness of soft gates of a linear one.
+        linear: Boolean. Whether the gating network is linear, as in a DLGN; it
+            has ReLUs otherwise.
+        beta: Steepness of soft gates, or None: gates are hard.
         order: Tuple, a permutation of the gate layers, or None. The theorem's
             side keeps the order in which the gating network made them.
     """
@@ -39,6 +41,7 @@ class FullyConnected:
     inputs: int = 8
     images: int = 6
     constant: bool = False
+    linear: bool = False
     beta: float | None = None
     order: tuple | None = None
 
@@ -54,7 +57,7 @@ class FullyConnected:
             tangent kernel and its limit, arrays `(images, images)`.
         """
         x = unit_vectors(rng, self.images, self.inputs)
-        gates = self._gates(rng, x, width)
+        gates = self.gates(rng, x, width)
         entering = np.ones_like(x) if self.constant else x
         used = gates if self.order is None else [gates[k] for k in self.order]
         variance = VARIANCE_TIMES_WIDTH / width
@@ -70,17 +73,14 @@ class FullyConnected:
     def _shapes(self, width):
         return _dense_shapes(self.inputs, width, self.depth)
 
-    def _gates(self, rng, x, width):
+    def gates(self, rng, x, width):
+        """Gates of a gating network of Gaussian weights, `(images, width)`."""
         gates, h = [], x
         for shape in self._shapes(width)[:-1]:
             q = h @ gaussian(rng, shape)
-            if self.beta is None:
-                h = np.maximum(q, 0)
-                gates.append(q > 0)
-            else:
-                h = q
-                gates.append(1 / (1 + np.exp(-self.beta * q)))
-        return [np.asarray(gate, "float64") for gate in gates]
+            h = q if self.linear else np.maximum(q, 0)
+            gates.append(hard(q) if self.beta is None else soft(q, self.beta))
+        return gates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class PlainReLU(FullyConnected):
             gates, h = [], x
             for matrix in weights[:-1]:
                 q = h @ matrix
-                gates.append(np.asarray(q > 0, "float64"))
+                gates.append(hard(q))
                 h = q * gates[-1]
             return (
                 value_gradients.fully_connected(weights, x, gates),
@@ -136,7 +136,13 @@ class Convolutional:
         entering = np.ones_like(x) if self.constant else x
         variance = VARIANCE_TIMES_WIDTH / width
         of_filters = variance / self.window
-        limit = self._limit(gates, dense_gates, entering, of_filters, variance)
+        limit = kernels.convolutional(
+            [*gates, *dense_gates],
+            entering,
+            self.window,
+            variances=[of_filters] * self.convolutions
+            + [variance] * self.dense,
+        )
         shapes = self._filter_shapes(width), self._dense_shapes(width)
 
         def sample(rng):
@@ -149,16 +155,6 @@ class Convolutional:
 
         return sample
 
-    def _limit(self, gates, dense_gates, entering, of_filters, variance):
-        of_layers = [of_filters] * self.convolutions + [variance] * self.dense
-        return kernels.convolutional(
-            gates,
-            entering,
-            window=self.window,
-            dense_gates=dense_gates,
-            variances=of_layers,
-        )
-
     def _filter_shapes(self, width):
         channels = [1] + [width] * (self.convolutions - 1)
         return [(self.window, count, width) for count in channels]
@@ -170,12 +166,12 @@ class Convolutional:
         gates, dense_gates, h = [], [], x
         for shape in self._filter_shapes(width):
             q = value_gradients.circular_convolution(h, gaussian(rng, shape))
-            gates.append(np.asarray(q > 0, "float64"))
+            gates.append(hard(q))
             h = q * gates[-1]
         h = h.mean(axis=1)
         for shape in self._dense_shapes(width)[:-1]:
             q = h @ gaussian(rng, shape)
-            dense_gates.append(np.asarray(q > 0, "float64"))
+            dense_gates.append(hard(q))
             h = q * dense_gates[-1]
         return gates, dense_gates
 
@@ -224,9 +220,11 @@ class Residual:
     def _limit(self, gates, entering, variance):
         if self.removed is None:
             return kernels.residual(gates, entering, variances=variance)
-        found = kernels.sub_networks(gates, entering, variances=variance)
+        others = [k for k in range(1, self.skips + 1) if k != self.removed]
         return sum(
-            h for blocks, h in found.items() if self.removed not in blocks
+            kernels.sub_network(gates, entering, kept, variances=variance)
+            for count in range(self.skips)
+            for kept in itertools.combinations(others, count)
         )
 
     def _shapes(self, width):
@@ -241,7 +239,7 @@ class Residual:
             of_block, out = [], h
             for shape in shapes[:-1] if last else shapes:
                 q = out @ gaussian(rng, shape)
-                of_block.append(np.asarray(q > 0, "float64"))
+                of_block.append(hard(q))
                 out = q * of_block[-1]
             h = out if index == 0 else h + out if not last else h
             gates.append(of_block)
@@ -252,6 +250,16 @@ def unit_vectors(rng, count, size):
     """Independent directions, `(count, size)`."""
     x = rng.normal(size=(count, size))
     return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def hard(q):
+    """Gates that are 1 where the pre-activation is positive, 0 elsewhere."""
+    return np.asarray(q > 0, "float64")
+
+
+def soft(q, beta):
+    """Gates between 0 and 1."""
+    return 1 / (1 + np.exp(-beta * q))
 
 
 def gaussian(rng, shape):

@@ -62,7 +62,7 @@ SETTINGS = (
     Setting("fc", "2.1", FullyConnected()),
     Setting("fc, layers permuted", "2.1", FullyConnected(order=(2, 0, 1))),
     Setting("fc, constant input", "2.1", FullyConnected(constant=True)),
-    Setting("fc, soft gates", "2.1", FullyConnected(beta=10.0)),
+    Setting("fc, soft gates", "2.1", FullyConnected(linear=True, beta=10.0)),
     Setting("plain ReLU (control)", "2.1", PlainReLU(), holds=False),
     Setting("cnn", "A.1", Convolutional()),
     Setting("cnn, constant input", "A.1", Convolutional(constant=True)),

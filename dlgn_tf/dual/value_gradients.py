@@ -59,9 +59,10 @@ def convolutional(filters, weights, inputs, gates, dense_gates):
     layers = zip(filters, patches, gates, strict=True)
     for kernel, patch, gate in reversed(list(layers)):
         delta = delta * gate
-        # One gradient an image: summed over places, as they share the filter.
-        gradients = np.einsum("nfp,nfo->npo", patch, delta, optimize=True)
-        total = total + _gram(gradients.reshape(count, -1))
+        # Places share the filter: a sum over all pairs of them.
+        pairs = _gram(_places(patch)) * _gram(_places(delta))
+        by_place = pairs.reshape(count, length, count, length)
+        total = total + by_place.sum(axis=(1, 3))
         delta = _circular_transpose(delta, kernel)
     return total
 
@@ -105,17 +106,27 @@ def circular_convolution(h, kernel):
 
 
 def circular_patches(h, window):
-    """What a filter sees at each place, `(n, length, window * channels)`."""
-    shifted = [np.roll(h, -offset, axis=1) for offset in range(window)]
-    return np.concatenate(shifted, axis=2)
+    """What a filter sees at each place, `(n, length, window * channels)`.
+
+    The window is centred as 'same' padding centres it.
+    """
+    return np.concatenate(
+        [np.roll(h, -shift, axis=1) for shift in _shifts(window)], axis=2
+    )
 
 
 def _circular_transpose(delta, kernel):
     """What `circular_convolution` does, transposed."""
+    shifts = _shifts(len(kernel))
     return sum(
-        np.roll(delta @ of_offset.T, offset, axis=1)
-        for offset, of_offset in enumerate(kernel)
+        np.roll(delta @ of_shift.T, shift, axis=1)
+        for shift, of_shift in zip(shifts, kernel, strict=True)
     )
+
+
+def _shifts(window):
+    before = (window - 1) // 2
+    return range(-before, window - before)
 
 
 def _dense_forward(weights, h, gates):
@@ -136,6 +147,11 @@ def _dense_backward(weights, entering, gates, delta):
         kernel = kernel + _gram(before) * _gram(delta)
         delta = delta @ matrix.T
     return kernel, delta
+
+
+def _places(tensor):
+    """`(n, length, channels)` -> `(n * length, channels)`."""
+    return tensor.reshape(-1, tensor.shape[-1])
 
 
 def _gram(vectors):
