@@ -67,9 +67,10 @@ def kernel(task, which):
         which: `"newest"` or `"best"`.
     """
     model, step = _trained(task, which)
-    accuracy = task.network_accuracy(model)
     output = Output(task.output_dir, "kernel")
+    # First of all, so that a model the theory does not cover is told at once.
     matrix, test_matrix = _kernels(task, model)
+    accuracy = task.network_accuracy(model)
     output.arrays(
         "kernel",
         kernel=matrix,
@@ -98,7 +99,7 @@ def kernel(task, which):
     ]
     output.table("kernels", rows)
     output.events(
-        [(step, {"network_accuracy": accuracy, **learned})],
+        [(step, {"network_accuracy": accuracy, **_numbers(learned)})],
         {"heat_map": (step, heat_map), "spectrum": (step, spectrum)},
     )
     _tell(task, step, accuracy, {"trained": learned, "random": random})
@@ -124,6 +125,15 @@ def _kernels(task, model):
 
 def _described(task, matrix, test_matrix):
     """Figures of a kernel as a dict, and its `Spectrum`."""
+    described = kernels_over_training.describe(
+        matrix,
+        test_matrix,
+        task.train,
+        task.test,
+        task.classes,
+        task.alignment_ridge,
+        task.seed,
+    )
     spectrum = kernel_learning.spectrum(matrix)
     machine = kernel_learning.support_vectors(
         matrix,
@@ -132,24 +142,16 @@ def _described(task, matrix, test_matrix):
         task.test.labels,
         seed=task.seed,
     )
-    described = {
+    figures_of_kernel = {
         "images": len(task.train),
         "test_images": len(task.test),
-        **kernels_over_training.describe(
-            matrix,
-            test_matrix,
-            task.train,
-            task.test,
-            task.classes,
-            task.alignment_ridge,
-            task.seed,
-        ),
+        **described,
         "svm_accuracy": machine.accuracy,
         "svm_cost": machine.parameter,
         "effective_rank": spectrum.effective_rank,
         "participation_ratio": spectrum.participation_ratio,
     }
-    return described, spectrum
+    return figures_of_kernel, spectrum
 
 
 def _block_rows(task, matrix):

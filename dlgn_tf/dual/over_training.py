@@ -5,6 +5,7 @@ import numpy as np
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.tangent_kernel import empirical_ntk
+from dlgn_tf.errors import UserError
 
 
 def describe(kernel, test_kernel, train, test, classes, ridge, seed=0):
@@ -21,10 +22,24 @@ def describe(kernel, test_kernel, train, test, classes, ridge, seed=0):
 
     Returns:
         Dict of floats; label_alignment is the mean over the classes.
+
+    Raises:
+        UserError: if the kernel is 0, or singular and `ridge` is 0.
     """
-    alignments = kernel_learning.label_alignment(
-        kernel, train.labels, classes, ridge
-    )
+    if not np.trace(kernel) > 0:
+        raise UserError(
+            "Expected a kernel that is not 0. Received: one of gates that are "
+            "shut on every path, for every image"
+        )
+    try:
+        alignments = kernel_learning.label_alignment(
+            kernel, train.labels, classes, ridge
+        )
+    except np.linalg.LinAlgError as error:
+        raise UserError(
+            "Expected an alignment ridge > 0 for a kernel that is singular. "
+            f"Received: {ridge}"
+        ) from error
     fit = kernel_learning.ridge_regression(
         kernel, train.labels, test_kernel, test.labels, classes, seed=seed
     )
@@ -71,7 +86,6 @@ def path_kernels(
     for step in steps:
         model = load(step)
         kernel = last if step == steps[-1] else kernel_of(model)
-        rank = kernel_learning.spectrum(kernel).effective_rank
         test_kernel = neural_path_kernel(
             model, test.images, train.images, **options
         )
@@ -79,7 +93,7 @@ def path_kernels(
             "step": step,
             "network_accuracy": evaluate(model),
             **describe(kernel, test_kernel, train, test, classes, ridge, seed),
-            "effective_rank": rank,
+            "effective_rank": kernel_learning.spectrum(kernel).effective_rank,
             "distance_from_last": kernel_learning.kernel_distance(kernel, last),
         }
 

@@ -1,6 +1,7 @@
 """The command on runs of small networks, against kernels made in NumPy."""
 
 import csv
+import io
 import os
 import pathlib
 import subprocess
@@ -9,11 +10,14 @@ import sys
 import numpy as np
 import pytest
 from absl import flags
+from PIL import Image
 
 import dlgn_tf
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import sources
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import __main__ as entry
+from dlgn_tf.dual import over_training
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import event_file
@@ -202,6 +206,12 @@ def test_events_are_replaced_by_those_of_the_next_call(runs, tmp_path, command):
             if tag == "dual/label_alignment"
         )
         assert shown == pytest.approx(float(learned["label_alignment"]))
+        (drawn,) = (t for _, tag, t in events if tag == "dual/heat_map")
+        width, height, png = drawn.string_val
+        with Image.open(io.BytesIO(png)) as picture:
+            assert picture.size == (int(width), int(height))
+            colors = picture.getcolors(maxcolors=1 << 24)
+        assert len(colors) > 100
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["kernel", "kernel.npz", "kernels.csv"]
         + [f"{n}.{e}" for n in ("heat_map", "spectrum") for e in ("csv", "png")]
@@ -364,6 +374,16 @@ def test_a_kernel_that_no_memory_holds(runs, tmp_path, command, monkeypatch):
     monkeypatch.setattr(entry.os, "sysconf", lambda name: 100)
     with pytest.raises(UserError, match="fit into memory.*--images=50"):
         command(f"--run_dir={runs / 'dlgn'}", "--images=50")
+
+
+def test_kernels_that_cannot_be_described():
+    labels = np.array([0, 1, 1, 0])
+    some = ImageSet(np.zeros((4, 2, 2, 1), np.uint8), labels)
+    flat = np.ones((4, 4))
+    with pytest.raises(UserError, match="singular. Received: 0"):
+        over_training.describe(flat, flat, some, some, 2, ridge=0.0)
+    with pytest.raises(UserError, match="not 0. Received: .*shut"):
+        over_training.describe(0 * flat, flat, some, some, 2, ridge=0.0)
 
 
 def test_a_damaged_snapshot(runs, tmp_path, command):
