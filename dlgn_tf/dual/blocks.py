@@ -114,8 +114,12 @@ def _fill(function, shape, side, symmetric, workers, progress):
     matrix = np.empty(shape)
 
     def compute(block):
-        matrix[block.rows, block.columns] = part = function(block)
-        if symmetric and not block.diagonal:
+        part = function(block)
+        if block.diagonal:
+            # Symmetric to the last bit, as the rest is.
+            part = (part + part.T) / 2
+        matrix[block.rows, block.columns] = part
+        if symmetric:
             matrix[block.columns, block.rows] = part.T
 
     blocks = _blocks(shape, side, symmetric)

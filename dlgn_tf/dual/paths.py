@@ -300,6 +300,7 @@ def _weight(weights, units):
     """
     *matrices, last = (np.asarray(w, "float64") for w in weights)
     weight = last[units[-1]]
-    for matrix, source, target in zip(matrices, units, units[1:], strict=True):
+    pairs = zip(matrices, itertools.pairwise(units), strict=True)
+    for matrix, (source, target) in pairs:
         weight = weight * matrix[source, target]
     return weight

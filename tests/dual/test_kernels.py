@@ -1,0 +1,376 @@
+"""Kernels without enumeration: against it, and against all signs of weights."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dlgn_tf.dual import kernels
+from dlgn_tf.errors import UserError
+
+TOLERANCE = {"rtol": 1e-10, "atol": 1e-14}
+
+
+def test_equals_enumeration(tiny):
+    expected = tiny.enumerated(normalized=True).kernel()
+    np.testing.assert_allclose(tiny.kernel(), expected, **TOLERANCE)
+    # Most pairs of images do share active paths.
+    assert np.count_nonzero(expected) > expected.size / 2
+
+
+def test_constant_input(tiny):
+    """Ones: the kernel of gates alone, from every node."""
+    tiny.inputs = np.ones_like(tiny.inputs)
+    expected = tiny.enumerated(normalized=True).kernel()
+    np.testing.assert_allclose(tiny.kernel(), expected, **TOLERANCE)
+
+
+def test_two_sets_of_images(tiny):
+    expected = tiny.kernel()[:, [3, 1]]
+    found = tiny.kernel(**tiny.subset([3, 1]))
+    assert found.shape == (4, 2)
+    np.testing.assert_allclose(found, expected, **TOLERANCE)
+
+
+def test_symmetric_to_the_bit(tiny):
+    kernel = tiny.kernel()
+    np.testing.assert_array_equal(kernel, kernel.T)
+
+
+def test_other_types_of_gates(tiny):
+    expected = tiny.kernel()
+    for dtype in ("bool", "uint8") if is_hard(tiny) else ("float64",):
+        tiny.gates = tiny.map_gates(lambda g, _, t=dtype: g.astype(t))
+        np.testing.assert_allclose(tiny.kernel(), expected, **TOLERANCE)
+
+
+def is_hard(tiny):
+    flat = tiny.gates[0][0] if tiny.kind == "residual" else tiny.gates[0]
+    return np.asarray(flat).dtype == "float32"
+
+
+@pytest.fixture
+def least(tiny):
+    """A bound into which only small blocks fit, in GiB."""
+    with pytest.raises(UserError, match="at least") as caught:
+        tiny.kernel(memory_gib=1e-9)
+    assert "\n" not in str(caught.value)
+    low, high = 1e-9, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        try:
+            tiny.kernel(memory_gib=middle)
+            high = middle
+        except UserError:
+            low = middle
+    return high
+
+
+def test_small_blocks(tiny, least):
+    np.testing.assert_allclose(
+        tiny.kernel(memory_gib=least), tiny.kernel(), **TOLERANCE
+    )
+    found = tiny.kernel(memory_gib=2 * least, **tiny.subset([0, 2, 1]))
+    expected = tiny.kernel()[:, [0, 2, 1]]
+    np.testing.assert_allclose(found, expected, **TOLERANCE)
+
+
+# Expected tangent kernels.
+
+
+def expected_tangent_kernel(tiny, variances):
+    """The mean over all signs of the weights, which are +-sigma.
+
+    The output is affine in each weight, so a difference is the derivative.
+    """
+    flat = tiny.weights
+    if tiny.kind == "residual":
+        flat = list(itertools.chain.from_iterable(tiny.weights))
+    sizes = [np.size(w) for w in flat]
+    sigmas = np.repeat(np.sqrt(variances), sizes)
+
+    def forward(values):
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        arrays = [
+            part.reshape(np.shape(w))
+            for part, w in zip(parts, flat, strict=True)
+        ]
+        if tiny.kind == "residual":
+            arrays = iter(arrays)
+            arrays = [[next(arrays) for _ in block] for block in tiny.weights]
+        return tiny.forward(arrays)
+
+    total, count = 0.0, 0
+    for signs in itertools.product((-1, 1), repeat=len(sigmas)):
+        values = sigmas * signs
+        output = forward(values)
+        gradients = [
+            forward(values + unit) - output for unit in np.eye(len(values))
+        ]
+        total = total + np.transpose(gradients) @ gradients
+        count += 1
+    return total / count
+
+
+def smallest(kind, rng):
+    """At most ten weights, and layers of several widths."""
+    from_shape = rng.normal
+
+    def gates(*shape):
+        return rng.random((3, *shape))
+
+    if kind == "residual":
+        return (
+            from_shape(size=(3, 1)),
+            [[gates(2)], [gates(2)], []],
+            [[np.ones((1, 2))], [np.ones((2, 2))], [np.ones(2)]],
+            (),
+        )
+    if kind == "fully_connected":
+        return (
+            from_shape(size=(3, 2)),
+            [gates(1), gates(2)],
+            [np.ones((2, 1)), np.ones((1, 2)), np.ones(2)],
+            (),
+        )
+    if kind == "plane":
+        return (
+            from_shape(size=(3, 2, 2, 1)),
+            [gates(2, 2, 1), gates(2)],
+            [np.ones((2, 2, 1, 1)), np.ones((1, 2)), np.ones(2)],
+            (2,),
+        )
+    return (
+        from_shape(size=(3, 3, 1)),
+        [gates(3, 2), gates(3, 1), gates(1)],
+        [np.ones((2, 1, 2)), np.ones((2, 2, 1)), np.ones((1, 1)), np.ones(1)],
+        (2, 2),
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["fully_connected", "line", "plane", "residual"]
+)
+def test_expected_tangent_kernel(kind, rng, tiny_class):
+    inputs, gates, weights, windows = smallest(kind, rng)
+    name = {"line": "convolutional", "plane": "convolutional"}.get(kind, kind)
+    tiny = tiny_class(name, inputs, gates, weights, windows)
+    layers = sum(map(len, weights)) if kind == "residual" else len(weights)
+    variances = rng.uniform(0.2, 1.5, layers)
+    expected = expected_tangent_kernel(tiny, variances)
+    found = tiny.kernel(variances=variances)
+    np.testing.assert_allclose(found, expected, **TOLERANCE)
+    # One number stands for all layers.
+    found = tiny.kernel(variances=0.7)
+    expected = tiny.kernel(variances=[0.7] * layers)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_constants_of_the_theorems(rng):
+    """d c^{2(d-1)}, and that of convolutions, for variances c^2 / fan."""
+    width, depth, c = 6, 5, 1.3
+    gates = [rng.random((3, width)) for _ in range(depth - 1)]
+    inputs = rng.normal(size=(3, 4))
+    found = kernels.fully_connected(gates, inputs, variances=c**2 / width)
+    expected = (
+        depth
+        * c ** (2 * (depth - 1))
+        * np.array(kernels.fully_connected(gates, inputs))
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    d_cv, d_fc, window, length = 3, 2, 3, 7
+    gates = [rng.random((3, length, width)) for _ in range(d_cv)]
+    gates += [rng.random((3, width)) for _ in range(d_fc - 1)]
+    inputs = rng.normal(size=(3, length, 2))
+    cv, fc = c**2 / (width * window), c**2 / width
+    found = kernels.convolutional(
+        gates, inputs, window, variances=[cv] * d_cv + [fc] * d_fc
+    )
+    beta = d_cv * cv ** (d_cv - 1) * fc**d_fc
+    beta += d_fc * cv**d_cv * fc ** (d_fc - 1)
+    divisor = width ** len(gates) * window**d_cv
+    expected = beta * divisor * kernels.convolutional(gates, inputs, window)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+# Properties.
+
+
+def test_order_of_layers_does_not_matter(rng):
+    gates = [np.round(rng.random((4, 6))) for _ in range(4)]
+    inputs = rng.normal(size=(4, 3))
+    expected = kernels.fully_connected(gates, inputs)
+    for order in itertools.permutations(range(4)):
+        found = kernels.fully_connected([gates[k] for k in order], inputs)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_order_of_convolutions_does(rng):
+    """Windows see neighbours, so the product is none of layers alone."""
+    gates = [np.round(rng.random((4, 6, 3))) for _ in range(2)]
+    inputs = rng.normal(size=(4, 6, 1))
+    found = [kernels.convolutional(g, inputs, 3) for g in (gates, gates[::-1])]
+    assert np.abs(found[0] - found[1]).max() > 1e-3 * np.abs(found[0]).max()
+
+
+def test_a_layer_without_open_gates_kills_the_kernel(rng):
+    gates = [np.round(rng.random((4, 6))) for _ in range(3)]
+    inputs = rng.normal(size=(4, 3))
+    assert kernels.fully_connected(gates, inputs).any()
+    gates[1][:] = 0
+    assert not kernels.fully_connected(gates, inputs).any()
+
+
+def blocks_of(rng, skips, width=5, depth=2):
+    gates = [
+        [rng.random((4, width)) for _ in range(depth)] for _ in range(skips + 1)
+    ]
+    return [*gates, [rng.random((4, width)) for _ in range(depth - 1)]]
+
+
+@pytest.mark.parametrize("variances", [None, 0.3])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_residual_kernel_is_the_sum_over_sub_networks(rng, variances, depth):
+    gates, inputs = blocks_of(rng, 4, depth=depth), rng.normal(size=(4, 3))
+    by_size = [
+        sum(
+            kernels.sub_network(gates, inputs, kept, variances=variances)
+            for kept in itertools.combinations(range(1, 5), size)
+        )
+        for size in range(5)
+    ]
+    found = kernels.residual(gates, inputs, variances=variances)
+    np.testing.assert_allclose(found, sum(by_size), rtol=1e-12)
+    for size, expected in enumerate(by_size):
+        found = kernels.residual(gates, inputs, size=size, variances=variances)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_removing_a_block_removes_the_sub_networks_that_have_it(rng):
+    gates, inputs = blocks_of(rng, 4), rng.normal(size=(4, 3))
+    without = kernels.residual(gates[:2] + gates[3:], inputs)
+    expected = sum(
+        kernels.sub_network(gates, inputs, kept)
+        for size in range(4)
+        for kept in itertools.combinations((1, 3, 4), size)
+    )
+    np.testing.assert_allclose(without, expected, rtol=1e-12)
+    # A network that is a single chain dies with its layer; this one does not.
+    assert np.all(
+        np.diag(without) > 0.1 * np.diag(kernels.residual(gates, inputs))
+    )
+
+
+def test_many_blocks():
+    """2^500 sub-networks: (1 + P)^b, with P that of half of the units."""
+    skips, gates = 500, np.array([[1.0, 0.0]])
+    blocks = [[gates]] * (skips + 1) + [[]]
+    found = kernels.residual(blocks, np.ones((1, 1)))
+    np.testing.assert_allclose(found, 0.5 * 1.5**skips, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "uint8"])
+def test_deep_and_wide_networks_do_not_overflow(dtype):
+    """All gates open: the normalised kernel is <x, x'> however deep."""
+    inputs = np.array([[1.0, 2.0], [3.0, -1.0]])
+    expected = inputs @ inputs.T
+    gates = [np.ones((2, 3000), dtype)] * 200
+    np.testing.assert_allclose(
+        kernels.fully_connected(gates, inputs), expected, rtol=1e-10
+    )
+    images = np.repeat(inputs[:, np.newaxis], 4, axis=1)
+    gates = [np.ones((2, 4, 500), dtype)] * 150
+    np.testing.assert_allclose(
+        kernels.convolutional(gates, images, 3), expected, rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("width", [20, 3000])
+def test_hard_gates_are_as_exact_as_soft_ones(rng, width):
+    """By way of whole numbers, however many there are."""
+    gates = [np.round(rng.random((3, 4, 4, width))) for _ in range(4)]
+    inputs = rng.normal(size=(3, 4, 4, 2))
+    found = kernels.convolutional(gates, inputs, 3)
+    half = kernels.convolutional([g / 2 for g in gates], inputs, 3)
+    # By float64, as halves are no hard gates.
+    np.testing.assert_allclose(found, half * 4.0**4, rtol=1e-12)
+
+
+def test_almost_no_gate_open(rng):
+    gates = [np.zeros((2, 4, 4, 3000), "uint8") for _ in range(9)]
+    for gate in gates:
+        gate[..., 7] = 1
+    inputs = rng.normal(size=(2, 4, 4, 1))
+    flat = inputs.sum(axis=(1, 2, 3))
+    # One path of units, open everywhere: a mean over positions and windows.
+    expected = np.outer(flat, flat) / 16**2 / 3000.0**9
+    np.testing.assert_allclose(
+        kernels.convolutional(gates, inputs, 3), expected, rtol=1e-10
+    )
+
+
+# Mistakes.
+
+
+def fc(n=3, width=4, **changes):
+    arguments = {
+        "gates": [np.ones((n, width))] * 2,
+        "inputs": np.ones((n, 5)),
+        **changes,
+    }
+    return kernels.fully_connected(**arguments)
+
+
+@pytest.mark.parametrize(
+    "changes,message",
+    [
+        ({"inputs": np.ones((2, 5))}, "gates of 2 images.*of 3"),
+        ({"inputs": np.ones((3, 2, 2))}, r"2 dimensions.*\(3, 2, 2\)"),
+        ({"gates": [np.ones((3, 2, 2))]}, r"2 dimensions.*\(3, 2, 2\)"),
+        ({"other_inputs": np.ones((3, 5))}, "both gates and inputs"),
+        (
+            {
+                "other_gates": [np.ones((2, 4)), np.ones((2, 3))],
+                "other_inputs": np.ones((2, 5)),
+            },
+            r"both sets.*\(4,\), \(4,\).*\(4,\), \(3,\)",
+        ),
+        ({"variances": [1.0, 2.0]}, "each of the 3 weight layers.*1.0, 2.0"),
+        ({"variances": 0.0}, "one variance > 0.*variances=0.0"),
+        ({"variances": np.inf}, "one variance > 0"),
+        ({"memory_gib": 0}, "at least 0.001. Received: memory_gib=0"),
+    ],
+)
+def test_mistakes(changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        fc(**changes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "gates,windows,message",
+    [
+        ([(3, 4, 2)], (3, 3), "1 convolutions and windows=.3, 3."),
+        ([(3, 4, 2)], 0, "integer >= 1"),
+        ([(3, 2)], 3, "at least one convolution"),
+        ([(3, 4, 2), (3, 5, 2)], 3, "one resolution"),
+    ],
+)
+def test_mistakes_of_convolutions(gates, windows, message):
+    with pytest.raises(UserError, match=message):
+        kernels.convolutional(
+            [np.ones(shape) for shape in gates], np.ones((3, 4, 1)), windows
+        )
+
+
+@pytest.mark.parametrize("size", [-1, 3, 1.5])
+def test_no_sub_network_of_this_size(rng, size):
+    with pytest.raises(UserError, match=f"size={size}"):
+        kernels.residual(blocks_of(rng, 2), np.ones((4, 3)), size=size)
+
+
+@pytest.mark.parametrize("kept", [[0], [3], [1, 7]])
+def test_no_such_block(rng, kept):
+    with pytest.raises(UserError, match="of 1 to 2. Received"):
+        kernels.sub_network(blocks_of(rng, 2), np.ones((4, 3)), kept)
