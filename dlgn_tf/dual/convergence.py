@@ -8,6 +8,7 @@ square by a constant over the width, so its mean falls as width^(-1/2).
 import dataclasses
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Bias:
         return self.of_mean * self.draws**0.5 / self.of_draw
 
 
+# Matrices are so small that a second thread costs more than it brings.
+_one_thread = threadpool_limits.wrap(1, user_api="blas")
+
+
+@_one_thread
 def errors(network, widths, draws, rng):
     """Errors of independent draws of inputs, gates and weights.
 
@@ -64,6 +70,7 @@ def slope(widths, errors):
     return float(np.polyfit(np.log(widths), logs, 1)[0])
 
 
+@_one_thread
 def bias(network, width, draws, rng):
     """Draws weights anew while inputs and gates stay, as far as they can.
 

@@ -81,8 +81,8 @@ def _measured(rng, names, check):
 
 def measure_gate_kernels(rng, width=GATE_WIDTH):
     network = {
-        "dlgn": FullyConnected(images=8, linear=True),
-        "dgn": FullyConnected(images=8),
+        "dlgn": FullyConnected(linear=True),
+        "dgn": FullyConnected(),
     }
     own, other = {}, {}
     for family, crossed in (("dlgn", "dgn"), ("dgn", "dlgn")):

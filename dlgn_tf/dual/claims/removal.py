@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+from keras import ops
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import SmallNetwork
@@ -111,8 +112,7 @@ def sub_networks(gates, inputs):
     for count in range(last):
         for kept in itertools.combinations(range(1, last), count):
             used = [grams[k] for k in (0, *kept, last)]
-            factors = itertools.chain.from_iterable(used)
-            yield kept, math.prod(factors, start=inputs @ inputs.T)
+            yield kept, math.prod(_chained(used), start=inputs @ inputs.T)
 
 
 def kernel_without_a_layer(rng):
@@ -129,6 +129,10 @@ def _closed(gates, block):
     ]
 
 
+def _chained(blocks):
+    return itertools.chain.from_iterable(blocks)
+
+
 def _output_difference(whole, block, images, closed, remaining):
     without = create(
         np.random.default_rng(0), removed=(fcresnet_block(block),)
@@ -136,7 +140,7 @@ def _output_difference(whole, block, images, closed, remaining):
     copy_weights(whole.value_network, without)
     pixels = whole.normalization(images)
     outputs, expected = (
-        network([pixels, *itertools.chain.from_iterable(gates)])
+        network([pixels, *map(ops.convert_to_tensor, _chained(gates))])
         for network, gates in (
             (without, remaining),
             (whole.value_network, closed),
