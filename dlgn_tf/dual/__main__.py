@@ -7,6 +7,7 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -121,7 +122,7 @@ def main():
     output_dir = values.output_dir or str(directory.path / "dual")
     files.check_writable(output_dir, "output_dir")
 
-    cli.import_keras()
+    startup.import_keras()
     from dlgn_tf.data import sources
     from dlgn_tf.dual import command
 
