@@ -32,10 +32,10 @@ class Bias:
 
 
 # Matrices are so small that a second thread costs more than it brings.
-_one_thread = threadpool_limits.wrap(1, user_api="blas")
+one_thread = threadpool_limits.wrap(1, user_api="blas")
 
 
-@_one_thread
+@one_thread
 def errors(network, widths, draws, rng):
     """Errors of independent draws of inputs, gates and weights.
 
@@ -70,7 +70,7 @@ def slope(widths, errors):
     return float(np.polyfit(np.log(widths), logs, 1)[0])
 
 
-@_one_thread
+@one_thread
 def bias(network, width, draws, rng):
     """Draws weights anew while inputs and gates stay, as far as they can.
 

@@ -5,6 +5,7 @@ import numpy as np
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.dual import closed_forms
 from dlgn_tf.dual import theorems
+from dlgn_tf.dual.convergence import one_thread
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import unit_vectors
 
@@ -79,6 +80,7 @@ def _measured(rng, names, check):
     )
 
 
+@one_thread
 def measure_gate_kernels(rng, width=GATE_WIDTH):
     network = {
         "dlgn": FullyConnected(linear=True),
