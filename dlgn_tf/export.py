@@ -42,6 +42,12 @@ def main():
     RunDirectory(values.run_dir).read_config()
     check_export_dir(values.export_dir)
 
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(
+            "Expected KERAS_BACKEND=tensorflow for a SavedModel. Received: "
+            f"KERAS_BACKEND={backend}"
+        )
     startup.import_keras()
     from dlgn_tf.training import runs
 

@@ -114,7 +114,8 @@ def of_run(run):
 
 
 def _check_flags(run, directory):
-    if not directory.flags.exists():
+    # A run without a checkpoint begins anew, whatever it left.
+    if not directory.flags.exists() or not directory.has_checkpoints():
         return
     before = dataclasses.asdict(directory.read_config())
     now = dataclasses.asdict(run.config)
