@@ -45,6 +45,7 @@ class Comparison:
     unit: str
     amount: float
     seconds: list
+    note: str = ""
 
     def row(self):
         ratios = sorted(other / ours for ours, other in self.seconds)
@@ -63,6 +64,7 @@ class Comparison:
             "ratio_median": statistics.median(ratios),
             "ratio_max": ratios[-1],
             "rounds": len(ratios),
+            "note": self.note,
         }
 
 
@@ -413,6 +415,205 @@ def first_step(options):
     )
 
 
+@benchmark
+def npk(options):
+    """Neural path kernels against the next best way to the same numbers.
+
+    Hard gates of random networks. For fc and c4gap the other way is to draw
+    weights, +-sigma, and to take the tangent kernel from gradients of each
+    image: its mean over draws is the kernel, and the error of one draw, which
+    is measured, says how many lead to 1 %. It is measured on fewer images and
+    counted as proportional to them, and to the draws.
+    """
+    yield _npk_of_fc(options.rounds)
+    # Minutes each.
+    yield _npk_of_c4gap(1)
+    yield _npk_of_blocks(options.rounds)
+
+
+def _npk_of_fc(rounds):
+    import numpy as np
+
+    from dlgn_tf.data import sources
+
+    width, depth, count = 1024, 5, 2000
+    digits = np.concatenate([s.images for s in sources.load("digits")])
+    return _npk_against_gradients(
+        f"fc, {depth - 1} x {width}, {count} digits",
+        ("fc_dgn", (8, 8, 1), {"depth": depth, "width": width}),
+        # There are 1,797; some come twice.
+        np.resize(digits, (count, 8, 8, 1)),
+        products=(depth - 1) * width + 64,
+        bound=0.5,
+        rounds=rounds,
+    )
+
+
+def _npk_of_c4gap(rounds):
+    count, width = 200, 32
+    return _npk_against_gradients(
+        f"c4gap, width {width}, {count} images 32x32",
+        ("c4gap_dgn", (32, 32, 3), {"width": width, "padding": "circular"}),
+        random_images(count).images,
+        products=1024**2 * (4 * width + 27),
+        bound=1.0,
+        rounds=rounds,
+    )
+
+
+def _npk_against_gradients(name, network, images, products, bound, rounds):
+    """Kernel of all images, and draws of the tangent kernel of some.
+
+    Args:
+        network: Tuple of the model's name, image shape and options.
+        products: Integer, multiplications of numbers for a pair of images.
+        bound: Float, GiB that are granted.
+    """
+    import numpy as np
+
+    from dlgn_tf.dual import neural_path_kernel
+    from dlgn_tf.models.build import create_model
+
+    model_name, shape, options = network
+    model = create_model(
+        model_name, shape, 1, gate="hard", biases=False, seed=0, **options
+    )
+    some = images[:20]
+    variances, draw = _tangent_kernels(model, some)
+    limit = neural_path_kernel(model, some, variances=variances)
+    errors = [
+        np.linalg.norm(draw() - limit) / np.linalg.norm(limit) for _ in range(8)
+    ]
+    error = float(np.sqrt(np.mean(np.square(errors))))
+    draws = max(1.0, (error / 0.01) ** 2)
+
+    def ours():
+        return neural_path_kernel(model, images, memory_gib=bound)
+
+    forget_peak()
+    before = resident_gib()
+    seconds, rates = [], []
+    for _ in range(rounds):
+        rates.append(matrix_product_rate())
+        own = timed(ours)
+        seconds.append((own, timed(draw) * draws * len(images) / len(some)))
+    peak = peak_gib() - before
+    pairs = len(images) * (len(images) + 1) / 2
+    achieved = 2 * products * pairs / min(own for own, _ in seconds)
+    return Comparison(
+        "npk",
+        name,
+        f"{draws:.0f} draws of gradients",
+        "pairs/s",
+        pairs,
+        seconds,
+        f"{statistics.median(own for own, _ in seconds):.3g} s; "
+        f"{achieved / 1e9:.0f} GFLOP/s of {max(rates) / 1e9:.0f} that a "
+        f"float64 matrix product reaches ({achieved / max(rates):.0%}; hard "
+        f"gates are multiplied in float32); {peak:.2f} GiB of {bound} granted; "
+        f"one draw of gradients is {error:.0%} off",
+    )
+
+
+def _npk_of_blocks(rounds):
+    """A residual network of 18 blocks: 2^18 sub-networks."""
+    import numpy as np
+
+    from dlgn_tf.dual import residual
+
+    skips, fewer, count, width = 18, 8, 500, 128
+    rng = np.random.default_rng(0)
+    gates = [
+        [(rng.random((count, width)) > 0.5).astype("uint8")]
+        for _ in range(skips + 1)
+    ]
+    inputs = rng.normal(size=(count, 64))
+
+    def by_subsets(product, rest):
+        """Each sub-network costs a single elementwise product."""
+        if not rest:
+            return product
+        return by_subsets(product, rest[1:]) + by_subsets(
+            product * rest[0], rest[1:]
+        )
+
+    def other():
+        grams = [
+            g.astype("float64") @ g.T.astype("float64") / width
+            for (g,) in gates
+        ]
+        return by_subsets(inputs @ inputs.T * grams[0], grams[1 : fewer + 1])
+
+    def ours(blocks=skips):
+        return residual([*gates[: blocks + 1], []], inputs)
+
+    np.testing.assert_allclose(ours(fewer), other(), rtol=1e-10)
+    seconds = [
+        (ours_all / 2**skips, other_fewer / 2**fewer)
+        for ours_all, other_fewer in by_turns(ours, other, rounds)
+    ]
+    total = statistics.median(each for each, _ in seconds) * 2**skips
+    return Comparison(
+        "npk",
+        f"fcresnet, {skips} blocks of {width}, {count} images",
+        f"sum over subsets of {fewer} blocks",
+        "sub-networks/s",
+        1,
+        seconds,
+        f"{total:.3g} s for all 2^{skips}; the sum over subsets takes as long "
+        "for each with more blocks",
+    )
+
+
+def _tangent_kernels(model, images):
+    """Variances of the weights, and a function that draws a tangent kernel."""
+    import numpy as np
+    import tensorflow as tf
+
+    gates = [tf.constant(g) for g in model.gates(images).values()]
+    pixels = model.normalization(images)
+    weights = model.value_network.trainable_variables
+    # 2 by the number of units that a unit sees.
+    variances = [2 / np.prod(w.shape[:-1]) for w in weights]
+    rng = np.random.default_rng(0)
+
+    @tf.function
+    def gradients(inputs):
+        with tf.GradientTape() as tape:
+            output = model.value_network([x[tf.newaxis] for x in inputs])
+        found = tape.gradient(output, weights)
+        return tf.concat([tf.reshape(g, [-1]) for g in found], 0)
+
+    def draw():
+        for weight, variance in zip(weights, variances, strict=True):
+            signs = rng.choice([-1.0, 1.0], weight.shape)
+            weight.assign(signs * variance**0.5)
+        rows = tf.stack(
+            [gradients(x) for x in zip(pixels, *gates, strict=True)]
+        )
+        return tf.matmul(rows, rows, transpose_b=True).numpy()
+
+    return variances, draw
+
+
+def matrix_product_rate(side=2000):
+    """Floating point operations a second of a float64 product, best of 3."""
+    import numpy as np
+
+    a = np.random.default_rng(0).random((side, side))
+    b = a.copy()
+    return 2 * side**3 / min(timed(lambda: a @ b) for _ in range(3))
+
+
+def resident_gib():
+    """Memory of this process now, in GiB; 0 where it cannot be known."""
+    try:
+        status = pathlib.Path("/proc/self/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 2**20
+    except (OSError, TypeError):
+        return 0.0
+
+
 def machine():
     """What it was measured on."""
     import keras
@@ -476,7 +677,8 @@ def markdown(rows, where):
             f"{row['ratio_median']:.2f} / {row['ratio_max']:.2f} "
             f"| {row['rounds']} | {row['peak_gib']:.2f} GiB |"
         )
-    return "\n".join(lines) + "\n"
+    notes = [f"{row['ours']}: {row['note']}" for row in rows if row["note"]]
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)]) + "\n"
 
 
 def main():

@@ -36,7 +36,7 @@ def fill_within(
     memory_gib=1.0,
     progress=False,
     held=0,
-    most=2048,
+    most=1024,
     workers=1,
 ):
     """Computes a matrix in the largest blocks that a memory bound allows.
@@ -149,6 +149,6 @@ def _blocks(shape, side, symmetric):
 
 def _slices(count, side):
     """Parts of almost equal length, none longer than `side`."""
-    parts = -(-count // side)
+    parts = max(1, -(-count // side))
     edges = [count * part // parts for part in range(parts + 1)]
     return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]

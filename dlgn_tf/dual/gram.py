@@ -1,5 +1,7 @@
 """Inner products of gates and of inputs, for blocks of pairs of images."""
 
+import math
+
 import numpy as np
 
 from dlgn_tf.errors import UserError
@@ -55,12 +57,22 @@ class GateProduct:
         return 8 * (2 * side * side + 2 * side * max(self.widths, default=0))
 
     def __call__(self, block):
-        product = 1.0
+        product, rest = None, 1.0
         layers = zip(self._left, self._right, self._dtypes, strict=True)
         for left, right, dtype in layers:
-            gram = _gram(left, right, block, dtype)
-            product = np.multiply(product, gram, dtype="float64")
-            product /= left.shape[1]
+            width = left.shape[1]
+            # A power of two scales without rounding, and what is left to be
+            # divided by is about 1.
+            scale = 2.0 ** -round(math.log2(width) / 2)
+            rest /= width * scale**2
+            gram = _gram(left, right, block, dtype, scale)
+            if product is None:
+                product = gram.astype("float64", copy=False)
+            else:
+                product *= gram
+        if product is None:
+            return 1.0
+        product *= rest
         return product
 
 
@@ -113,12 +125,20 @@ def is_hard(gates):
     return all(np.all((g == 0) | (g == 1)) for g in gates)
 
 
-def _gram(left, right, block, dtype):
-    rows = left[block.rows].astype(dtype, copy=False)
+def _gram(left, right, block, dtype, scale=1.0):
+    """Inner products of both sides, each multiplied by `scale` before."""
+
+    def scaled(array):
+        array = array.astype(dtype, copy=scale != 1.0)
+        if scale != 1.0:
+            array *= array.dtype.type(scale)
+        return array
+
+    rows = scaled(left[block.rows])
     if block.diagonal:
         # NumPy sees the same array twice and computes one half only.
         return rows @ rows.T
-    return rows @ right[block.columns].astype(dtype, copy=False).T
+    return rows @ scaled(right[block.columns]).T
 
 
 def total_bytes(left, right):

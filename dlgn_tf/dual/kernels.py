@@ -84,7 +84,9 @@ def fully_connected(
         factor = tangent_factor(each, gate_product.widths)
 
     def block_kernel(block):
-        return factor * input_product(block) * gate_product(block)
+        kernel = input_product(block)
+        kernel *= factor * gate_product(block)
+        return kernel
 
     def block_bytes(side):
         both = (gate_product, input_product)

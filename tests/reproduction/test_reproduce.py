@@ -6,6 +6,7 @@ import types
 import pytest
 
 from dlgn_tf.reproduction import plan
+from dlgn_tf.reproduction import results
 from dlgn_tf.reproduction import tables
 from dlgn_tf.reproduction import worker
 
@@ -69,3 +70,14 @@ def test_a_finished_run_without_its_result_has_failed(
     assert words in line
     written = (tmp_path / "out" / "results.md").read_text()
     assert "- cifar10_dnn/seed-0: Expected" in written
+
+
+def test_a_run_without_a_checkpoint_hinders_nothing(root, tmp_path):
+    """What a kill leaves between flags.txt and the first checkpoint."""
+    table = tables.load(root, "dlgn.1")
+    places = plan.Places(root, tmp_path / "runs")
+    (run,) = plan.make(table, "smoke", places, patterns="cifar10_dnn")
+    folder = tmp_path / "runs" / "cifar10_dnn" / "seed-0"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "flags.txt").write_text(run.config.to_flags())
+    assert results.of_run(run) is None
