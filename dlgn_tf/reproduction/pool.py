@@ -150,7 +150,7 @@ class _Worker:
         self.run = None
         try:
             status, text = self.connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             self.process.join()
             code = self.process.exitcode
             status, text = worker.FAILED, f"its process ended with {code}"

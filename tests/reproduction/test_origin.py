@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction.origin import Origin
@@ -23,7 +24,7 @@ def directory(tmp_path):
 
 def test_what_is_here():
     found = origin.here()
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(dlgn_tf.__file__).parents[1]
     head = subprocess.run(
         ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True
     ).stdout.strip()

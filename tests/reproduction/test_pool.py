@@ -36,6 +36,8 @@ def test_a_signal_during_the_last_steps_ends_the_table(
     tmp_path, monkeypatch, number
 ):
     monkeypatch.setattr(worker, "serve", serve)
+    # For the process that is started, which reads this file again.
+    monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[2])
     run = types.SimpleNamespace(
         name="some/seed-0",
         gates_run=None,
