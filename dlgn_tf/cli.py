@@ -1,10 +1,8 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
-import importlib
 import os
 import signal
 import sys
-import tempfile
 
 from absl import app
 from absl import flags
@@ -59,27 +57,6 @@ def run(main, name, usage, check=None):
             sys.exit(128 + signal.SIGINT)
 
     app.run(lambda _: guarded(main), flags_parser=parse)
-
-
-def import_keras():
-    """Imports Keras and its backend without what they print at start-up.
-
-    TensorFlow's native code writes a handful of lines before its log level
-    counts; they would stand before every message. They are shown if the import
-    fails.
-    """
-    standard_error = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            importlib.import_module("keras")
-        except BaseException:
-            held.seek(0)
-            os.write(standard_error, held.read())
-            raise
-        finally:
-            os.dup2(standard_error, 2)
-            os.close(standard_error)
 
 
 def fail(name, error):

@@ -834,8 +834,6 @@ def _devices(values):
                 f"--{name} cannot work with {why}. Expected one of the two. "
                 "Received: both"
             )
-    if values.strategy == "multi_worker":
-        _check_tf_config(os.environ.get("TF_CONFIG", ""))
     return {
         "strategy": values.strategy,
         "batch_norm": values.batch_norm,
@@ -844,7 +842,15 @@ def _devices(values):
     }
 
 
-def _check_tf_config(text):
+def check_environment(config):
+    """Raises a `UserError` if training lacks what it needs around it.
+
+    Args:
+        config: `Config`.
+    """
+    if config.strategy != "multi_worker":
+        return
+    text = os.environ.get("TF_CONFIG", "")
     try:
         parsed = json.loads(text)
         task = parsed["task"]

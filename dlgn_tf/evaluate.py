@@ -9,6 +9,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
+from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
@@ -67,7 +68,7 @@ def main():
     if values.output:
         _check_output(values.output)
 
-    cli.import_keras()
+    startup.import_keras()
     if config.init_from is None:
         result = evaluate(
             values.run_dir, config.data_dir, values.eval_batch_size
@@ -109,6 +110,11 @@ def _config(values):
         if source is not None:
             raise UserError(
                 "Expected --which=best or --init_from. Received: both"
+            )
+        if not directory.best.exists():
+            raise UserError(
+                "Expected a run with best.keras for --which=best. Received: "
+                f"{directory.path}, which has none"
             )
         source = str(directory.best)
     if source is not None:

@@ -6,6 +6,7 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
@@ -41,7 +42,13 @@ def main():
     RunDirectory(values.run_dir).read_config()
     check_export_dir(values.export_dir)
 
-    cli.import_keras()
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(
+            "Expected KERAS_BACKEND=tensorflow for a SavedModel. Received: "
+            f"KERAS_BACKEND={backend}"
+        )
+    startup.import_keras()
     from dlgn_tf.training import runs
 
     model, config, step = runs.load_run(values.run_dir)

@@ -7,6 +7,7 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -71,7 +72,7 @@ def main():
     data = _data(values, configs)
     files.check_writable(values.output_dir, "output_dir")
 
-    cli.import_keras()
+    startup.import_keras()
     networks = [
         *(_of_run(*item, configs) for item in configs.items()),
         *([_of_checkpoint(values, data, configs)] if values.init_from else []),
@@ -83,6 +84,12 @@ def _config(path):
     """The `Config` of a run of a network that has removable blocks."""
     config = RunDirectory(path).read_config()
     _blocks(config.model, config.architecture_options())
+    if config.gate_permutation:
+        raise UserError(
+            "Expected a run whose gates are in order: without a block the "
+            f"permutation has no meaning. Received: {path}, trained with "
+            f"--gate_permutation={','.join(map(str, config.gate_permutation))}"
+        )
     return config
 
 

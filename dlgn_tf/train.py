@@ -6,6 +6,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
+from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
 from dlgn_tf.training import permutations
@@ -23,7 +24,7 @@ Flags after --flagfile win over those in it."""
 
 def check():
     if not flags.FLAGS.list_models:
-        config_lib.resolve(flags.FLAGS)
+        config_lib.check_environment(config_lib.resolve(flags.FLAGS))
 
 
 def main():
@@ -32,17 +33,17 @@ def main():
         list_models()
         return 0
     config = config_lib.resolve(flags.FLAGS)
+    config_lib.check_environment(config)
     all_permutations = config.gate_permutation == "all"
-    RunDirectory(config.run_dir).check(config)
     singles = permutations.single_runs(config) if all_permutations else {}
-    for single in singles.values() or [config]:
+    for single in [config, *singles.values()]:
         check_run_directory(single)
     if not config.npz:
         catalog.check_available(
             config.dataset, config.data_dir, config.download
         )
 
-    cli.import_keras()
+    startup.import_keras()
     from dlgn_tf.training import loop
 
     try:
@@ -67,13 +68,15 @@ def main():
 
 def check_run_directory(config):
     """Raises a `UserError` unless a run can start or go on there."""
+    # Of several processes only the chief reads and writes there; it looks
+    # when it knows that it is the chief.
+    if config.strategy == "multi_worker":
+        return
     directory = RunDirectory(config.run_dir)
     directory.check(config)
-    # Of several processes only the chief reads and writes there.
-    if config.strategy != "multi_worker":
-        directory.check_unlocked()
-        if directory.is_new():
-            trained.check_sources(config)
+    directory.check_unlocked()
+    if directory.is_new():
+        trained.check_sources(config)
 
 
 def list_models():

@@ -96,7 +96,7 @@ TRAIN = {
     "--model=resnet101_dlgn": "nearest .*resnet110_dlgn",
     "--model=alexnet": "--list_models .*alexnet",
     "--model=": "--list_models",
-    "--dataset=mnist": "digits, cifar10, cifar100.*mnist",
+    "--dataset=imagenet": "digits, mnist, cifar10, cifar100.*imagenet",
     "--dataset=cifar": "nearest .*cifar10",
     "--dataset=cifar10": "--data_dir=DIR.*--download.*--dataset=digits",
     "--dataset=cifar10 --data_dir=nowhere": "--download.*digits.*nowhere",

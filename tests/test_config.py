@@ -464,7 +464,6 @@ SMALL = ("--dataset=digits",)
         ("--seed=18446744073709551616",),
         ("--xla", "--strategy=mirrored"),
         ("--xla", "--deterministic"),
-        ("--strategy=multi_worker",),
         ("--checkpoint_every=",),
         ("--checkpoint_every=0",),
         ("--checkpoint_every=-5",),
@@ -477,13 +476,24 @@ SMALL = ("--dataset=digits",)
     ],
     ids=" ".join,
 )
-def test_what_cannot_work(arguments, monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
+def test_what_cannot_work(arguments):
     with pytest.raises(UserError) as error:
         resolve(*arguments)
     text = str(error.value)
     assert "Expected" in text and "Received" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"task": 1}'])
+def test_several_machines_need_their_names(text, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    # To read what such a run was is no matter of machines.
+    config = resolve("--strategy=multi_worker")
+    with pytest.raises(UserError, match="TF_CONFIG.*Expected.*Received"):
+        config_lib.check_environment(config)
+    config_lib.check_environment(resolve())
 
 
 @pytest.mark.parametrize(

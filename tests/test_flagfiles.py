@@ -119,9 +119,11 @@ def test_what_it_includes_exists(file):
 @each_file
 def test_no_place_of_a_machine_is_published(file):
     places = re.findall(
-        r"^--(run_dir|data_dir|download)", file.read_text(), re.M
+        r"^--((?:run_dir|data_dir|download).*)", file.read_text(), re.M
     )
-    assert places == []
+    cell = file.relative_to(ROOT / "flags").with_suffix("").as_posix()
+    # Cells of a table differ in flags that the default folder does not name.
+    assert places == ([f"run_dir=runs/{cell}"] if "/" in cell else [])
 
 
 NAMED = [file for file in FILES if file.stem in registry.names()]

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import json
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -45,3 +47,23 @@ def test_version_is_that_of_the_metadata():
     import dlgn_tf
 
     assert dlgn_tf.__version__ == version
+
+
+def test_only_entry_points_import_how_these_start():
+    package = pathlib.Path(__file__).parents[1] / "dlgn_tf"
+    entries = {
+        path
+        for path in package.rglob("*.py")
+        if re.search(r'^if __name__ == "__main__":$', path.read_text(), re.M)
+    }
+    importers = {
+        path
+        for path in package.rglob("*.py")
+        if re.search(
+            r"^\s*(from dlgn_tf import cli$|(from|import) dlgn_tf\.cli\b)",
+            path.read_text(),
+            re.M,
+        )
+    }
+    assert package / "train.py" in importers
+    assert importers <= entries

@@ -186,7 +186,7 @@ def test_refusals(runs, tmp_path, command, monkeypatch, arguments):
     def refuse():
         raise AssertionError("Keras was about to be imported")
 
-    monkeypatch.setattr(remove_layers.cli, "import_keras", refuse)
+    monkeypatch.setattr(remove_layers.startup, "import_keras", refuse)
     with pytest.raises(UserError, match=REFUSALS[arguments]) as caught:
         command(*arguments.split())
     assert "Received" in str(caught.value) and "\n" not in str(caught.value)

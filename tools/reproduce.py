@@ -7,8 +7,8 @@
 Each cell of a table is a flagfile flags/TABLE/CELL.flags, trained --seeds times
 with seeds 0, 1, ...; seed k of a permuted cell takes the k-th of a fixed list
 of permutations. Tables and scales are described in flags/TABLE/table.toml:
-full is as published, accelerator for one GPU in less than half an hour,
-minutes for two cores, smoke only shows that everything runs.
+full is as published, accelerator is meant for one GPU, minutes for two cores
+and minutes a run, smoke only shows that everything runs.
 
 The same command goes on after Ctrl-C or a kill: finished runs are not run
 again, one that was broken off continues from its newest checkpoint. Results
@@ -72,6 +72,11 @@ def define_flags():
         None,
         "Where runs are written. Default: runs/TABLE-SCALE.",
     )
+    flags.DEFINE_string(
+        "remark",
+        None,
+        "Words for results.md, such as what is special about the data.",
+    )
     flags.DEFINE_integer(
         "jobs",
         1,
@@ -109,7 +114,6 @@ class Reproduction:
     def __init__(self, table, scale, runs, output_dir):
         self._table, self._scale, self._runs = table, scale, runs
         self._output_dir = output_dir
-        self._about = report.about(ROOT)
         self._found, self._failures = self._of_others(), {}
         self._outlook = Outlook(runs)
 
@@ -165,14 +169,28 @@ class Reproduction:
     def _end(self, run, status, text):
         self._outlook.ended(run)
         if status == worker.FINISHED:
-            self._note(run)
-            result = self._found[run.name]
-            text = f"test accuracy {result.last_accuracy:.2f} %"
+            status, text = self._take(run)
+        if status == worker.FINISHED:
             self._write()
         elif status == worker.FAILED:
             self._failures[run.name] = text
             self._outlook.failed(run)
         self._say(f"{run.name} {status}: {text}")
+
+    def _take(self, run):
+        """What became of a run that was trained to its end."""
+        try:
+            self._note(run)
+        except UserError as error:
+            return worker.FAILED, " ".join(str(error).split())
+        if run.name not in self._found:
+            config = run.config
+            return worker.FAILED, (
+                f"Expected model.keras and a line of step {config.train_steps} "
+                f"in metrics.jsonl. Received: none in {config.run_dir}"
+            )
+        result = self._found[run.name]
+        return worker.FINISHED, f"test accuracy {result.last_accuracy:.2f} %"
 
     def _tick(self):
         if self._outlook.is_due():
@@ -192,7 +210,8 @@ class Reproduction:
             self._runs,
             found,
             self._failures,
-            {**self._about, "written": time.strftime("%Y-%m-%d %H:%M")},
+            time.strftime("%Y-%m-%d %H:%M"),
+            FLAGS.remark,
         )
         with files.write_errors(self._output_dir):
             files.write_atomically(

@@ -15,6 +15,7 @@ from dlgn_tf.claims import runner
 CLAIM_MODULES = (
     "dlgn_tf.claims.gated_networks",
     "dlgn_tf.claims.published_tables",
+    "dlgn_tf.dual.claims",
 )
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.

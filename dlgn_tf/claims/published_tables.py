@@ -1,7 +1,7 @@
 """Claims 15 and 17 to 21 of the DLGN paper: what its tables show.
 
-They are read from the results of tools/reproduce.py, which takes minutes on two
-cores or hours on a GPU; the numbers are those of gated_networks.
+They are read from the results of tools/reproduce.py, which is for two cores or
+a GPU; the numbers are those of gated_networks.
 """
 
 from dlgn_tf.claims.registry import claim
@@ -113,7 +113,8 @@ def linear_gates_keep_most_of_the_accuracy(rng, results_dir):
     expected=(
         "tables dlgn.1 to dlgn.3 at scale full or accelerator: CIFAR-10 "
         "|C4GAP-DLGN-SF - C4GAP-DLGN| <= 1; each data set that was run: "
-        "C1GAP-16-ENS < C4GAP-DLGN-SF < VGG-16-DLGN-SF < VGG-16-DLGN"
+        "C1GAP-16-ENS < C4GAP-DLGN-SF < VGG-16-DLGN-SF < VGG-16-DLGN; cells "
+        "of two tables after as many steps"
     ),
 )
 def shallow_features_suffice_for_c4gap(rng, results_dir):

@@ -12,10 +12,11 @@ from dlgn_tf.claims.table_results import compare
 from dlgn_tf.claims.table_results import measurement
 from dlgn_tf.claims.table_results import within
 
-# The first at which there are results counts.
+# See `table_results.load`.
 ON_CPU = ("full", "accelerator", "minutes")
 ON_GPU = ("full", "accelerator")
 
+DATA_SETS = ("cifar10", "cifar100")
 OPTIMIZERS = ("sgd", "adam")
 # A clear margin: so many standard errors of the difference.
 CLEAR = 2
@@ -24,7 +25,12 @@ CNTK_GAP = 77.43
 
 def frozen_learned_on_fc(results_dir):
     """dlgn.15."""
-    (table,) = table_results.load(results_dir, ["npk.1"], ON_CPU)
+    wanted = _cells(
+        "npk.1",
+        [f"fc_{optimizer}" for optimizer in OPTIMIZERS],
+        ("frnpf_ii", "frnpf_di", "flnpf", "relu"),
+    )
+    (table,) = table_results.load(results_dir, [wanted], ON_CPU, runs=3)
     _check_runs(table, 3)
     checks = []
     for optimizer in OPTIMIZERS:
@@ -48,12 +54,17 @@ def frozen_learned_on_fc(results_dir):
 
 def joint_beats_frozen_random(results_dir):
     """dlgn.17."""
-    (table,) = table_results.load(results_dir, ["npk.1"], ON_CPU)
-    _check_runs(table, 3)
-    checks = [
-        _clearly_below(table, f"{net}_{optimizer}", random, "dnpfl")
+    rows = [
+        f"{net}_{optimizer}"
         for net in ("fc", "vconv", "gconv")
         for optimizer in OPTIMIZERS
+    ]
+    wanted = _cells("npk.1", rows, ("frnpf_ii", "frnpf_di", "dnpfl"))
+    (table,) = table_results.load(results_dir, [wanted], ON_CPU, runs=3)
+    _check_runs(table, 3)
+    checks = [
+        _clearly_below(table, row, random, "dnpfl")
+        for row in rows
         for random in ("frnpf_ii", "frnpf_di")
     ]
     return measurement([table], checks)
@@ -71,9 +82,9 @@ def _clearly_below(table, row, low, high):
 
 def gates_are_learned_in_stages(results_dir):
     """dlgn.18."""
-    table, stages = table_results.load(
-        results_dir, ["npk.1", "npk.stages"], ON_GPU
-    )
+    wanted = _cells("npk.1", ["gconv_adam"], ("frnpf_ii", "flnpf", "relu"))
+    wanted += [("npk.stages", f"stage{stage}") for stage in range(7)]
+    table, stages = table_results.load(results_dir, [wanted], ON_GPU)
     fr, fl, relu = (f"gconv_adam_{c}" for c in ("frnpf_ii", "flnpf", "relu"))
     checks = [
         compare("FR < FL", table, (fr, fl), below),
@@ -94,7 +105,12 @@ def gates_are_learned_in_stages(results_dir):
 
 def input_and_order_do_not_matter(results_dir):
     """dlgn.19."""
-    (table,) = table_results.load(results_dir, ["dlgn.1"], ON_CPU)
+    kinds = ("xx", "x1", "xx_permuted", "x1_permuted")
+    wanted = [
+        _cells("dlgn.1", (f"{data}_dgn", f"{data}_dlgn"), kinds)
+        for data in DATA_SETS
+    ]
+    (table,) = table_results.load(results_dir, wanted, ON_CPU)
     checks = []
     for data in _data_sets(table):
         for family in ("dgn", "dlgn"):
@@ -116,13 +132,15 @@ def input_and_order_do_not_matter(results_dir):
 
 def linear_gates_keep_most_of_the_accuracy(results_dir):
     """dlgn.20."""
-    (table,) = table_results.load(results_dir, ["dlgn.2"], ON_GPU)
+    rows = [
+        f"{data}_{net}" for data in DATA_SETS for net in ("vgg16", "resnet110")
+    ]
+    columns = ("dnn", "dgn_xx", "dgn_x1", "dlgn_xx", "dlgn_x1")
+    wanted = [_cells("dlgn.2", [row], columns) for row in rows]
+    (table,) = table_results.load(results_dir, wanted, ON_GPU)
     checks = []
-    for data in _data_sets(table):
-        for net in ("vgg16", "resnet110"):
-            row = f"{data}_{net}"
-            if not table.has(f"{row}_dnn"):
-                continue
+    for row in rows:
+        if table.has(f"{row}_dnn"):
             checks += _network_checks(table, row)
     return measurement([table], checks)
 
@@ -149,9 +167,19 @@ def _network_checks(table, row):
 
 def shallow_features_suffice_for_c4gap(results_dir):
     """dlgn.21."""
-    names = ["dlgn.1", "dlgn.2", "dlgn.3"]
-    tables = table_results.load(results_dir, names, ON_GPU)
-    c4gap, deep, shallow = tables
+    wanted = [
+        [
+            ("dlgn.3", f"{data}_c4gap_dlgn_sf"),
+            ("dlgn.3", f"{data}_vgg16_dlgn_sf"),
+            ("dlgn.3", f"{data}_c1gap_ens_200"),
+            ("dlgn.2", f"{data}_vgg16_dlgn_x1"),
+        ]
+        for data in DATA_SETS
+    ]
+    wanted[0].append(("dlgn.1", "cifar10_dlgn_x1"))
+    longer = [("dlgn.3", f"{data}_c1gap_ens_2000") for data in DATA_SETS]
+    tables = table_results.load(results_dir, wanted, ON_GPU, also=longer)
+    shallow, deep, c4gap = tables
     c4_sf, vgg_sf = "cifar10_c4gap_dlgn_sf", "cifar10_vgg16_dlgn_sf"
     checks = [
         compare(
@@ -179,6 +207,11 @@ def shallow_features_suffice_for_c4gap(results_dir):
         vgg = f"{data}_vgg16_dlgn_x1"
         checks.append(compare(label, shallow, (vgg_sf, vgg), below, deep))
     return measurement(tables, checks)
+
+
+def _cells(table, rows, columns):
+    """`(table, cell)` of each column of each row."""
+    return [(table, f"{row}_{column}") for row in rows for column in columns]
 
 
 def _data_sets(table):

@@ -1,5 +1,6 @@
 """Claims on the papers' tables, checked on what tools/reproduce.py measured."""
 
+import collections
 import dataclasses
 import math
 import pathlib
@@ -7,6 +8,7 @@ import statistics
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.registry import NotMeasured
+from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
 
 
@@ -25,10 +27,11 @@ class MeasuredTable:
 
     def __init__(self, name, scale, found):
         self.name, self.scale = name, scale
-        self._by_cell = {}
+        self._by_cell, self._steps = {}, collections.defaultdict(set)
         for result in found:
             of_cell = self._by_cell.setdefault(result.cell, [])
             of_cell.append(result.best_accuracy)
+            self._steps[result.cell].add(result.steps)
 
     def has(self, *cells):
         return all(cell in self._by_cell for cell in cells)
@@ -43,9 +46,13 @@ class MeasuredTable:
             return math.nan
         return statistics.stdev(values) / math.sqrt(len(values))
 
+    def steps(self, cell):
+        """The numbers of training steps of a cell's runs, a set."""
+        return self._steps[cell]
+
     def fewest(self):
-        """The least number of runs of a cell."""
-        return min(map(len, self._by_cell.values()))
+        """The least number of runs of a cell; 0 without any."""
+        return min(map(len, self._by_cell.values()), default=0)
 
     def means(self):
         return {cell: self.mean(cell) for cell in self._by_cell}
@@ -64,36 +71,83 @@ class Check:
     holds: bool | None
 
 
-def load(results_dir, names, scales):
-    """Reads tables that were measured at one scale.
+def load(results_dir, groups, scales, runs=1, also=()):
+    """Reads what a claim needs, at one scale.
+
+    A group counts at a scale at which its first cell was run. The first scale
+    is taken at which there are groups and all that count are complete: what
+    was begun at a higher one hides no complete results. Without such a scale,
+    it is the one that has most of the cells.
 
     Args:
         results_dir: Path-like; holds TABLE-SCALE/results.csv.
-        names: Names of tables.
-        scales: Names of scales; the first counts at which all are there.
+        groups: List of lists of `(table, cell)`: cells that the claim compares
+            with one another.
+        scales: Names of scales, the best first.
+        runs: Integer, the runs that a cell needs.
+        also: List of `(table, cell)` that are read where they are.
 
     Returns:
-        List of `MeasuredTable`.
+        List of `MeasuredTable` of these cells, in the order in which the
+        groups name their tables.
 
     Raises:
-        NotMeasured: if there is no such scale.
-        UserError: if a file is damaged.
+        NotMeasured: if there is no such scale, or a file is damaged.
     """
+    names = list(dict.fromkeys(name for group in groups for name, _ in group))
+    begun = []
     for scale in scales:
-        files = [
-            pathlib.Path(results_dir) / f"{name}-{scale}" / "results.csv"
-            for name in names
-        ]
-        if all(file.is_file() for file in files):
-            return [
-                MeasuredTable(name, scale, results.from_csv(file))
-                for name, file in zip(names, files, strict=True)
-            ]
+        found = _read(results_dir, names, scale)
+        if found is None:
+            continue
+        counting = [group for group in groups if found[group[0]]]
+        cells = [cell for group in counting for cell in group]
+        enough = sum(len(found[cell]) >= runs for cell in cells)
+        tables = _measured(names, scale, found, [*cells, *also])
+        if cells and enough == len(cells):
+            return tables
+        begun.append((enough, tables))
+    # Of equals the first.
+    most, tables = max(begun, key=lambda one: one[0], default=(0, None))
+    if most or (tables and any(table.means() for table in tables)):
+        return tables
     commands = ", ".join(
         f"tools/reproduce.py --table={name} --scale={scales[-1]}"
         for name in names
     )
     raise NotMeasured(f"no results in {results_dir}; {commands} makes them")
+
+
+def _read(results_dir, names, scale):
+    """Dict from `(table, cell)` to `Result`s; None if a table is not there."""
+    found = collections.defaultdict(list)
+    for name in names:
+        file = pathlib.Path(results_dir) / f"{name}-{scale}" / "results.csv"
+        if not file.is_file():
+            return None
+        try:
+            read = results.from_csv(file)
+        except UserError as error:
+            raise NotMeasured(str(error)) from error
+        for result in read:
+            found[name, result.cell].append(result)
+    return found
+
+
+def _measured(names, scale, found, cells):
+    return [
+        MeasuredTable(
+            name,
+            scale,
+            [
+                r
+                for cell in dict.fromkeys(cells)
+                if cell[0] == name
+                for r in found[cell]
+            ],
+        )
+        for name in names
+    ]
 
 
 def measurement(tables, checks):
@@ -124,6 +178,9 @@ def measurement(tables, checks):
 def compare(label, table, cells, holds, other=None):
     """A `Check` of means.
 
+    Cells of two tables are compared only if they were trained for as many
+    steps: the tables' scales may shorten them differently.
+
     Args:
         label: String.
         table: `MeasuredTable` of the first cell.
@@ -135,6 +192,12 @@ def compare(label, table, cells, holds, other=None):
     first, second = cells
     if not (table.has(first) and other.has(second)):
         return Check(f"{label} missing", None)
+    if table is not other and table.steps(first) != other.steps(second):
+        counts = (
+            "/".join(f"{n:,}" for n in sorted(steps))
+            for steps in (table.steps(first), other.steps(second))
+        )
+        return Check(f"{label} trained for {' and '.join(counts)} steps", None)
     a, b = table.mean(first), other.mean(second)
     return Check(f"{label} {a:.2f}, {b:.2f}", holds(a, b))
 

@@ -6,6 +6,7 @@ copy is reported at once.
 
 import dataclasses
 import difflib
+import importlib.util
 import os
 
 from dlgn_tf.errors import UserError
@@ -148,10 +149,18 @@ def check_available(name, data_dir=None, download=False):
 
     Raises:
         UserError: if the data set is unknown, or neither prepared nor to be
-            downloaded.
+            downloaded, or TFDS is not installed.
     """
     info = get(name)
-    if info.tfds_name is None or download or prepared_folder(info, data_dir):
+    if info.tfds_name is None:
+        return
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        raise UserError(
+            f"Data set {name} is one of TFDS, which is not installed. Expected "
+            "--npz=FILE that tools/prepare_data.py wrote elsewhere, or "
+            "--dataset=digits. Received: neither"
+        )
+    if download or prepared_folder(info, data_dir):
         return
     root = data_root(data_dir)
     if not os.path.isdir(root):

@@ -7,6 +7,8 @@ function is asked for.
 import importlib
 
 _MODULES = {
+    "empirical_ntk": "tangent_kernel",
+    "gate_kernels": "closed_forms",
     "convolutional": "kernels",
     "fully_connected": "kernels",
     "residual": "kernels",

@@ -94,14 +94,26 @@ class GatedNetwork(ImageClassifier):
 
     def member_logits(self, images, training=None):
         pixels = self.normalization(images)
-        outputs = self.gating_network(pixels, training=training)
-        gates = self.gates_of(self.routed(self._named(outputs)))
+        preactivations = self.gating_network(pixels, training=training)
+        return self.value_network(
+            self.value_inputs(pixels, preactivations), training=training
+        )
+
+    def value_inputs(self, pixels, preactivations):
+        """What enters the value network: image or ones, then the gates.
+
+        Args:
+            pixels: Normalised images.
+            preactivations: What the gating network makes of them.
+
+        Returns:
+            List of tensors, one more than there are gate sites.
+        """
+        gates = self.gates_of(self.routed(self._named(preactivations)))
         entering = (
             pixels if self.value_input == "image" else ops.ones_like(pixels)
         )
-        return self.value_network(
-            [entering, *gates.values()], training=training
-        )
+        return [entering, *gates.values()]
 
     def preactivations(self, images):
         pixels = self.normalization(images)

@@ -85,6 +85,7 @@ def check_same_gates(source, target):
     """
     if not isinstance(target, GatedNetwork):
         return
+    _check_name(source, [target.name])
     for what in ("kind", "beta", "epsilon"):
         _check_equal(
             f"gate {what}",

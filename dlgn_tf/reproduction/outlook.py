@@ -25,7 +25,7 @@ class Outlook:
         self._left = {run.name: run for run in runs}
         self._total = len(runs)
         self._seconds = {}
-        self._under_way = {}
+        self._under_way, self._log_sizes = {}, {}
         self.begin(1)
 
     def begin(self, jobs):
@@ -34,7 +34,10 @@ class Outlook:
         self._began = self._last_line = time.monotonic()
 
     def started(self, run):
+        """Notes that a run is under way from now on."""
         self._under_way[run.name] = time.monotonic()
+        # A run that goes on adds to its log: what is there is out of date.
+        self._log_sizes[run.name] = len(_log(run))
 
     def finished(self, run, seconds):
         """Notes what a run took."""
@@ -57,11 +60,17 @@ class Outlook:
         now = time.monotonic()
         left = 0.0
         for name, run in self._left.items():
-            told = _told(run) if name in self._under_way else None
+            told = self._told(run) if name in self._under_way else None
             gone = now - self._under_way.get(name, now)
             expected = max(0.0, self._expected(run) - gone)
             left += expected if told is None else told
         return left / self._jobs
+
+    def _told(self, run):
+        """Seconds left as the run's log has them, or None."""
+        text = _log(run)[self._log_sizes[run.name] :].decode(errors="replace")
+        told = re.findall(r"^training: .* (\d+) s left$", text, re.MULTILINE)
+        return int(told[-1]) if told else None
 
     def _expected(self, run):
         known = self._seconds.values()
@@ -93,14 +102,12 @@ class Outlook:
         return f"[{done}/{self._total} runs, {gone}{left}]"
 
 
-def _told(run):
-    """Seconds left as the run's log has them, or None."""
+def _log(run):
+    """The bytes of a run's log, none if there is none."""
     try:
-        text = (pathlib.Path(run.config.run_dir) / LOG).read_text()
+        return (pathlib.Path(run.config.run_dir) / LOG).read_bytes()
     except OSError:
-        return None
-    told = re.findall(r"^training: .* (\d+) s left$", text, re.MULTILINE)
-    return int(told[-1]) if told else None
+        return b""
 
 
 def _minutes(seconds):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
 import pathlib
 import random
 import shlex
@@ -10,8 +9,8 @@ import shlex
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.reproduction.tables import Cell
+from dlgn_tf.training import permutations
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -106,7 +105,7 @@ def make(table, scale, places, seeds=None, patterns=None):
     cells = table.select(chosen, patterns)
     counts = {cell.name: chosen.seeds_of(cell, seeds) for cell in cells}
     runs = [
-        _run(table, chosen, cell, seed, places)
+        _run(table, scale, cell, seed, places)
         for seed in range(max(counts.values()))
         for cell in sorted(cells, key=lambda cell: cell.gates_from is not None)
         if seed < counts[cell.name]
@@ -115,41 +114,45 @@ def make(table, scale, places, seeds=None, patterns=None):
     return runs
 
 
-def permutations(sites):
-    """All orders of some gates but the identity, shuffled once and for all.
+def shuffled_orders(config):
+    """All orders of a network's gates, shuffled once and for all.
 
     Args:
-        sites: Integer, the number of gates.
+        config: `Config`.
 
     Returns:
-        List of strings such as `"2,0,3,1"`.
+        List of strings such as `"2,0,3,1"`, the identity left out.
     """
-    orders = list(itertools.permutations(range(sites)))[1:]
     # `random` alone is promised to draw the same for ever.
     drawn = random.Random(0)
-    shuffled = sorted(orders, key=lambda _: drawn.random())
+    shuffled = sorted(permutations.orders(config), key=lambda _: drawn.random())
     return [",".join(map(str, order)) for order in shuffled]
 
 
-def _run(table, scale, cell, seed, places):
+def _run(table, name, cell, seed, places):
+    scale = table.scales[name]
     flagfile = table.flagfile(cell)
     given = [*scale.flags_of(cell), f"--seed={seed}"]
     published = _read(places.root, flagfile, given)
     permutation = None
     if published.gate_permutation == "all":
-        sites = registry.parse(published.model)[0].gate_sites
-        every = permutations(sites)
+        every = shuffled_orders(published)
         permutation = every[seed % len(every)]
         given.append(f"--gate_permutation={permutation}")
+    if published.members:
+        # Member i starts from weights_seed + i: no two runs share one.
+        given.append(f"--weights_seed={published.members * seed}")
     here = [
         *places.flags(published.dataset),
         f"--run_dir={places.run_dir(f'{cell.name}/seed-{seed}')}",
     ]
-    shown = []
+    # As by default, whatever this machine's folder is.
+    runs = pathlib.Path("runs") / f"{table.name}-{name}"
+    shown = [f"--run_dir={runs / cell.name / f'seed-{seed}'}"]
     if cell.gates_from:
         source = _gates_file(table, scale, cell, seed, places)
         here.append(f"--gates_from={places.run_dir(source)}")
-        shown.append(f"--gates_from={pathlib.Path(places.runs_dir) / source}")
+        shown.append(f"--gates_from={runs / source}")
     return Run(
         cell=cell,
         seed=seed,

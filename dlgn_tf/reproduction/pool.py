@@ -109,10 +109,16 @@ class Pool:
         self._stopping = True
         for one in self._workers:
             one.process.terminate()
-        for one in self._busy():
-            self._end(one)
-        for one in self._workers:
-            one.process.join()
+        try:
+            for one in self._busy():
+                self._end(one)
+        finally:
+            # A run that was about to end takes the signal and ends all the
+            # same; its worker then waits for another.
+            for one in self._workers:
+                one.connection.close()
+            for one in self._workers:
+                one.process.join()
 
 
 class _Worker:

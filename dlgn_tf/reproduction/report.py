@@ -1,17 +1,12 @@
 """A measured table beside the published one: Markdown and a plot."""
 
-import importlib.metadata
-import os
-import pathlib
-import platform
-import subprocess
+import collections
+import dataclasses
 
 from dlgn_tf.reproduction import results as results_lib
 
-_PACKAGES = ("tensorflow", "jax", "keras", "numpy")
 
-
-def markdown(table, scale, runs, found, failures, about):
+def markdown(table, scale, runs, found, failures, written, remark=None):
     """The table as Markdown.
 
     Args:
@@ -20,7 +15,8 @@ def markdown(table, scale, runs, found, failures, about):
         runs: List of `Run`, those that were asked for.
         found: List of `Result` of those that are finished, and of others.
         failures: Dict from a run's name to what went wrong.
-        about: Dict of strings: what it was measured with.
+        written: String, when.
+        remark: String for people, such as what is special about the data.
 
     Returns:
         String.
@@ -31,6 +27,7 @@ def markdown(table, scale, runs, found, failures, about):
         f"# {table.name}: {table.title}",
         f"Published: {table.source}.",
         f"Scale `{scale}`: {table.scales[scale].words}.",
+        *([f"Remark: {remark}."] if remark else ()),
         f"{len(found)} of {_count(runs, found)} runs are finished.",
         "Test accuracy in percent, mean ± standard deviation over n runs "
         "(population: divides by n). *best* takes each run's highest accuracy "
@@ -55,7 +52,8 @@ def markdown(table, scale, runs, found, failures, about):
         "Commands, from the root of the repository; another run has another "
         "seed, and another permutation where there is one:",
         "\n".join(_command_lines(cells, [*found, *runs])),
-        "\n".join(f"- {key}: {value}" for key, value in about.items()),
+        "\n".join(_origin_lines(found)),
+        f"Written {written}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -150,69 +148,15 @@ def _command_lines(cells, runs):
         yield f"- {cell.name}: `{first.command}`"
 
 
-def about(root):
-    """What it is measured with: commit, versions, machine.
-
-    Args:
-        root: Path-like, of the repository, if it is one.
-
-    Returns:
-        Dict of strings.
-    """
-    versions = [f"python {platform.python_version()}"]
-    for package in _PACKAGES:
-        try:
-            version = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        versions.append(f"{package} {version}")
-    return {
-        "commit": _commit(root),
-        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "versions": ", ".join(versions),
-        "machine": ", ".join([_processor(), *_gpus()]),
-    }
-
-
-def _commit(root):
-    commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
-    if not commit:
-        return "unknown"
-    changed = _output(
-        "git",
-        "-C",
-        str(root),
-        "status",
-        "--porcelain",
-        "--",
-        "dlgn_tf",
-        "flags",
-    )
-    return commit + (", with changes" if changed else "")
-
-
-def _gpus():
-    query = ("--query-gpu=name", "--format=csv,noheader")
-    return (_output("nvidia-smi", *query) or "").splitlines()
-
-
-def _output(*command):
-    """What a command prints, or None if it cannot be run."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [x.split(":")[1].strip() for x in lines if "model name" in x]
-    name = names[0] if names else platform.processor()
-    return f"{name}, {os.cpu_count()} cores"
+def _origin_lines(found):
+    """What the runs were made with, those together that have it in common."""
+    counts = collections.Counter(result.origin for result in found)
+    if counts:
+        yield "Measured with:\n"
+    for origin, count in counts.items():
+        fields = dataclasses.asdict(origin).items()
+        shown = "; ".join(f"{name} {value}" for name, value in fields)
+        yield f"- {count} {'run' if count == 1 else 'runs'}: {shown}"
 
 
 def plot(path, table, scale, runs, found):

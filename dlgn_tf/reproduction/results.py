@@ -6,6 +6,8 @@ import io
 import statistics
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin as origin_lib
+from dlgn_tf.reproduction.origin import Origin
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -29,6 +31,7 @@ class Result:
         seconds: Time of training and evaluation; what a kill cut short is
             missing.
         command: See `Run`.
+        origin: `Origin`, columns of their own in results.csv.
     """
 
     cell: str
@@ -41,6 +44,15 @@ class Result:
     steps: int
     seconds: float
     command: str
+    origin: Origin = Origin()
+
+
+_KINDS = {
+    field.name: field.type
+    for field in dataclasses.fields(Result)
+    if field.type is not Origin
+}
+_ORIGIN = tuple(field.name for field in dataclasses.fields(Origin))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +109,13 @@ def of_run(run):
         steps=last["step"],
         seconds=seconds_so_far(directory),
         command=run.command,
+        origin=origin_lib.of_run(directory),
     )
 
 
 def _check_flags(run, directory):
-    if not directory.flags.exists():
+    # A run without a checkpoint begins anew, whatever it left.
+    if not directory.flags.exists() or not directory.has_checkpoints():
         return
     before = dataclasses.asdict(directory.read_config())
     now = dataclasses.asdict(run.config)
@@ -139,11 +153,11 @@ def _seconds_file(directory):
 def to_csv(results):
     """`Result`s as the text of a CSV file with a header."""
     text = io.StringIO()
-    names = [field.name for field in dataclasses.fields(Result)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.DictWriter(text, [*_KINDS, *_ORIGIN], lineterminator="\n")
     writer.writeheader()
     for result in results:
         row = dataclasses.asdict(result)
+        row |= row.pop("origin")
         row["seconds"] = f"{result.seconds:.1f}"
         for name in ("best_accuracy", "last_accuracy"):
             row[name] = f"{row[name]:.4f}"
@@ -163,15 +177,22 @@ def from_csv(path):
     Raises:
         UserError: if the file cannot be read.
     """
-    kinds = {field.name: field.type for field in dataclasses.fields(Result)}
     try:
         with open(path, newline="") as file:
-            return [
-                Result(**{name: kinds[name](row[name]) for name in kinds})
-                for row in csv.DictReader(file)
-            ]
+            return [_result(row) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(
             f"Expected a results.csv of tools/reproduce.py. Received: {path}, "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _result(row):
+    # Files from before origins were noted lack their columns.
+    noted = {name: row[name] for name in _ORIGIN if name in row}
+    if None in noted.values():
+        raise ValueError("a line is cut short")
+    return Result(
+        **{name: kind(row[name]) for name, kind in _KINDS.items()},
+        origin=Origin(**noted),
+    )

@@ -8,8 +8,9 @@ import threading
 import time
 import traceback
 
-from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import results
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
@@ -43,7 +44,7 @@ def serve(connection, cores, shared_device):
     threading.Thread(
         target=_receive, args=(connection, configs), daemon=True
     ).start()
-    cli.import_keras()
+    startup.import_keras()
     while True:
         outcome = train(configs.get())
         with contextlib.suppress(BrokenPipeError):
@@ -79,6 +80,7 @@ def train(config):
         with _log(directory) as log:
             began = time.monotonic()
             try:
+                origin.note(directory, origin.here())
                 loop.train(config)
             except (UserError, loop.Stopped) as error:
                 print(error)

@@ -9,6 +9,9 @@ import time
 from tensorboard.backend.event_processing import event_file_loader
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.summary.writer.record_writer import masked_crc32c
+
+from dlgn_tf.training import files
 
 _COUNTER = itertools.count()
 
@@ -71,7 +74,7 @@ def drop_events_after(directory, step):
         ]
         if _is_damaged(path, _size(records)):
             aside = path.with_name(path.name.replace("tfevents", "damaged"))
-            os.link(path, aside)
+            files.write_atomically(aside, path.read_bytes())
             print(
                 f"{path} is damaged after {len(records)} events: kept as "
                 f"{aside.name}, later ones are not shown"
@@ -90,10 +93,12 @@ def _is_damaged(path, whole):
     with path.open("rb") as file:
         file.seek(whole)
         rest = file.read()
-    if len(rest) < _FRAME:
+    length, checksum = rest[:8], rest[8:12]
+    if len(checksum) < 4:
         return False
-    length = int.from_bytes(rest[:8], "little")
-    return len(rest) >= length + _FRAME
+    if int.from_bytes(checksum, "little") != masked_crc32c(length):
+        return True
+    return len(rest) >= int.from_bytes(length, "little") + _FRAME
 
 
 def _rewrite(path, records):

@@ -9,13 +9,13 @@ import pathlib
 from dlgn_tf.errors import UserError
 
 
-def write_atomically(path, text):
-    """Writes `text` to `path`, or leaves what was there untouched."""
+def write_atomically(path, content):
+    """Writes text or bytes to `path`, or leaves what was there untouched."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w") as file:
-        file.write(text)
+    with temporary.open("wb" if isinstance(content, bytes) else "w") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -59,6 +59,7 @@ def train(config):
     with directory.locked():
         for change in directory.check(config):
             print(f"continuing with another {change}")
+        config = directory.with_first_weights(config)
         records = Records(config, directory, engine)
         if not records.restore():
             set_initial_weights(engine.model, config)
@@ -97,7 +98,8 @@ class _Run:
             with Interruption() as interruption:
                 self._train(interruption)
         # All processes evaluate together, also where only one lacks the result.
-        if self.engine.any(bool(self.records) and self.records.last is None):
+        missing = bool(self.records) and self.records.result_is_missing()
+        if self.engine.any(missing):
             if self.records:
                 self._begin_records()
             self._evaluate()

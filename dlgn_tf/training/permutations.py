@@ -6,11 +6,26 @@ import io
 import itertools
 import statistics
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 _COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
+
+
+def orders(config):
+    """All orders of a network's gates but the identity.
+
+    Args:
+        config: `Config`.
+
+    Returns:
+        List of tuples such as `(2, 0, 3, 1)`.
+    """
+    architecture, _ = registry.parse(config.model)
+    sites = range(architecture.site_count(config.architecture_options()))
+    return list(itertools.permutations(sites))[1:]
 
 
 def single_runs(config):
@@ -23,10 +38,8 @@ def single_runs(config):
         Dict from the permutation's digits, such as `"2031"`, to the `Config` of
         its run, the identity left out.
     """
-    architecture, _ = registry.parse(config.model)
-    sites = range(architecture.site_count(config.architecture_options()))
     found = {}
-    for permutation in list(itertools.permutations(sites))[1:]:
+    for permutation in orders(config):
         digits = "".join(map(str, permutation))
         found[digits] = dataclasses.replace(
             config,
@@ -52,6 +65,8 @@ def train_all(config):
 
     directory, rows = RunDirectory(config.run_dir), []
     singles = single_runs(config)
+    for single in singles.values():
+        _check_flags(single)
     _check_shapes(config, singles)
     with directory.locked():
         directory.write_flags(config)
@@ -85,6 +100,16 @@ def _check_shapes(config, singles):
     runs.create_configured_model(
         dataclasses.replace(config, gate_permutation=cycle)
     )
+
+
+def _check_flags(config):
+    """Raises a `UserError` if a run was begun with other flags."""
+    directory = RunDirectory(config.run_dir)
+    if changes := directory.check(config):
+        raise UserError(
+            f"{directory.path} was begun with other flags. Expected the same, "
+            f"or another --run_dir. Received: another {changes[0]}"
+        )
 
 
 def _finished(config):

@@ -69,12 +69,18 @@ class Records:
         found = trained.step_of(self._directory.best)
         if found == self.best_step:
             return
+        best = self._directory.best
         if self.best_step == self._saved_step:
-            self._save_keras(self._directory.best)
-        elif self._directory.best.exists():
-            print("best.keras is of no evaluation of this run: deleted")
-            with files.write_errors(self._directory.best):
-                self._directory.best.unlink()
+            self._save_keras(best)
+        elif found is None and best.exists():
+            aside = best.with_name("best.damaged")
+            print(f"{best} cannot be read: kept as {aside.name}")
+            with files.write_errors(best):
+                best.replace(aside)
+        elif best.exists():
+            print(f"{best} is of a step that is forgotten: deleted")
+            with files.write_errors(best):
+                best.unlink()
 
     def begin(self, sample_images):
         """Starts writing: what lies beyond the checkpoint is forgotten."""
@@ -157,8 +163,14 @@ class Records:
             self._directory.checkpoints, step, self._config.keep_checkpoints
         )
 
+    def result_is_missing(self):
+        """Whether metrics.jsonl lacks the evaluation of the run's step."""
+        last = self.last
+        return last is None or last["step"] < self._engine.step
+
     def model_is_saved(self):
-        return self._directory.model.exists()
+        """Whether model.keras is there and of the run's step."""
+        return trained.step_of(self._directory.model) == self._engine.step
 
     def save_model(self):
         """Writes model.keras."""

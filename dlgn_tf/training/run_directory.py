@@ -96,6 +96,13 @@ class RunDirectory:
             if before[flag] != now[flag] and flag not in passing
         ]
 
+    def with_first_weights(self, config):
+        """The `Config` with the seed that a run here drew its weights from."""
+        if self.is_new():
+            return config
+        seed = self.read_config().weights_seed
+        return dataclasses.replace(config, weights_seed=seed)
+
     def is_new(self):
         """Whether a run here would start and not go on."""
         return Checkpoints(self.checkpoints).never_finished()
@@ -151,6 +158,9 @@ class RunDirectory:
         """Adds a line to metrics.jsonl."""
         with files.write_errors(self.metrics), self.metrics.open("a") as lines:
             lines.write(json.dumps(record) + "\n")
+            lines.flush()
+            # The checkpoint that follows says that this line is there.
+            os.fsync(lines.fileno())
 
     def read_metrics(self):
         """Lines of metrics.jsonl as a list of dicts.
@@ -175,7 +185,8 @@ class RunDirectory:
         """Forgets models that lie beyond the checkpoint gone back to.
 
         Args:
-            step: Integer; below 0, best.keras of an earlier run goes as well.
+            step: Integer; below 0, best.keras and model.keras of an earlier
+                run go as well.
         """
         with files.write_errors(self.path):
             for path in self.snapshots.glob("step-*.keras"):
@@ -183,6 +194,7 @@ class RunDirectory:
                     path.unlink()
             if step < 0:
                 self.best.unlink(missing_ok=True)
+                self.model.unlink(missing_ok=True)
 
     def drop_metrics_after(self, step):
         """Forgets evaluations that lie beyond the checkpoint gone back to."""

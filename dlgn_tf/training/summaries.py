@@ -48,7 +48,7 @@ class Summaries:
         # An indented block is shown as it stands.
         text = "".join(f"    {x}\n" for x in config.to_flags().splitlines())
         self._train.add(text_pb("flags", text), step)
-        self._train.add(_images_pb("train/images", images), step)
+        self._train.add(images_pb("train/images", images), step)
         self._test.add(hparams_pb(_hyper_parameters(config)), step)
 
     def training(self, totals, learning_rate, images_per_second, step):
@@ -124,7 +124,7 @@ def gate_sample_stride(shape, samples=20_000):
     return stride
 
 
-def _images_pb(tag, images):
+def images_pb(tag, images):
     """A Summary proto of images, as TensorBoard's image plug-in reads it."""
     from PIL import Image
 

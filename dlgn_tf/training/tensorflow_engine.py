@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from dlgn_tf.data import batches
+from dlgn_tf.errors import UserError
 from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs
@@ -231,6 +232,11 @@ def evaluate_model(model, image_set, batch_size):
 
 def _restore(checkpoint, prefix):
     """Restores all that `checkpoint` names; what else is there may stay."""
+    if not pathlib.Path(f"{prefix}.index").exists():
+        raise UserError(
+            "Expected a checkpoint of KERAS_BACKEND=tensorflow. Received: "
+            f"{prefix}, written on another backend"
+        )
     with engine.misfits(prefix):
         status = checkpoint.restore(str(prefix))
         # Otherwise TensorFlow lists at exit what was not asked for.

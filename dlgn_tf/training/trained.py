@@ -88,9 +88,11 @@ def locate(path):
 
 
 def _of_run(directory):
-    for file in (directory.best, directory.model):
-        if file.exists():
-            return file
+    if directory.best.exists():
+        return directory.best
+    if directory.model.exists():
+        print(f"{directory.path} has no best.keras: taking model.keras")
+        return directory.model
     raise UserError(
         "Expected a run directory with best.keras or model.keras. Received: "
         f"{directory.path}, which has neither"

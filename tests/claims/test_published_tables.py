@@ -170,5 +170,109 @@ def test_damaged_results_are_no_result(tmp_path):
     (folder / "results.csv").write_text("cell,seed\nx,0\n")
     (claim,) = registry.select(only=["dlgn.19"], scale="minutes")
     found = runner.measure(claim, results_dir=tmp_path).measurement
-    assert found.holds is False
+    # Nothing was measured: what was is lost.
+    assert found.holds is None
     assert "results.csv" in found.measured
+
+
+def published(name, patterns="*"):
+    """Dict from cell to published mean."""
+    cells = tables.load(ROOT, name).cells.values()
+    return {
+        cell.name: cell.mean
+        for cell in cells
+        if cell.mean is not None and tables.matches(cell.name, patterns)
+    }
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes results of a table at a scale."""
+
+    def write(name, scale, means, seeds=3, steps=10):
+        found = [
+            results.Result(
+                cell, seed, "", mean + add, 1.0, 2, 360, steps, 1.0, "do"
+            )
+            for cell, mean in means.items()
+            for seed, add in zip(range(seeds), SPREAD, strict=False)
+        ]
+        folder = tmp_path / f"{name}-{scale}"
+        folder.mkdir(exist_ok=True)
+        (folder / "results.csv").write_text(results.to_csv(found))
+
+    return write
+
+
+def judge(claim_id, folder):
+    (claim,) = registry.select(only=[claim_id], scale="accelerator")
+    return runner.measure(claim, results_dir=folder).measurement
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "name", "partial", "seeds"),
+    [
+        # One row, one seed: what scale accelerator makes.
+        ("dlgn.15", "npk.1", "gconv_adam_*", 1),
+        ("dlgn.17", "npk.1", "gconv_adam_*", 1),
+        # All cells, but too few runs.
+        ("dlgn.15", "npk.1", "*", 2),
+        # None of the claim's own cells, then some.
+        ("dlgn.19", "dlgn.1", "cifar10_dnn", 3),
+        ("dlgn.19", "dlgn.1", "cifar10_dgn_*", 3),
+        # A whole data set and a part of another.
+        ("dlgn.19", "dlgn.1", "cifar10_*,cifar100_dgn_xx", 3),
+    ],
+)
+def test_a_part_of_a_higher_scale_hides_no_complete_one(
+    write, tmp_path, claim_id, name, partial, seeds
+):
+    wrong = dict.fromkeys(published(name, partial), 1.0)
+    write(name, "full", wrong, seeds)
+    write(name, "accelerator", wrong, seeds)
+    write(name, "minutes", published(name))
+    found = judge(claim_id, tmp_path)
+    assert found.holds is True, found.measured
+    assert f"{name} at scale minutes (n >= 3)" in found.measured
+
+
+def test_cells_of_no_claim_need_no_runs(write, tmp_path):
+    """At full the claim's cells are there; another of them has one run."""
+    write("npk.1", "full", published("npk.1", "fc_*"))
+    path = tmp_path / "npk.1-full" / "results.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [x for x in lines if not x.startswith("fc_sgd_dnpfl,")]
+    path.write_text("".join(kept) + next(x for x in lines if x not in kept))
+    write("npk.1", "minutes", dict.fromkeys(published("npk.1"), 1.0))
+    found = judge("dlgn.15", tmp_path)
+    assert found.holds is True, found.measured
+    assert "at scale full (n >= 3)" in found.measured
+
+
+def test_the_highest_complete_scale_counts(write, tmp_path):
+    write("dlgn.1", "accelerator", published("dlgn.1", "cifar10_*"), seeds=1)
+    write("dlgn.1", "minutes", dict.fromkeys(published("dlgn.1"), 1.0))
+    found = judge("dlgn.19", tmp_path)
+    assert found.holds is True
+    assert "at scale accelerator (n >= 1)" in found.measured
+
+
+def test_unequal_budgets_are_not_compared(write, tmp_path):
+    for name, steps in (("dlgn.1", 10), ("dlgn.2", 8_000), ("dlgn.3", 10)):
+        write(name, "accelerator", published(name), 1, steps)
+    found = judge("dlgn.21", tmp_path)
+    assert found.holds is None
+    assert "VGG-16-DLGN trained for 10 and 8,000 steps" in found.measured
+    write("dlgn.2", "accelerator", published("dlgn.2"), 1, 10)
+    assert judge("dlgn.21", tmp_path).holds is True
+
+
+def test_a_cell_for_another_claim_begins_no_network(write, tmp_path):
+    """Scale accelerator trains one VGG-16, for claim 21."""
+    write(
+        "dlgn.2",
+        "accelerator",
+        published("dlgn.2", "cifar10_resnet110_*,cifar10_vgg16_dlgn_x1"),
+        1,
+    )
+    assert judge("dlgn.20", tmp_path).holds is True

@@ -312,7 +312,7 @@ def test_tool_writes_digits(tmp_path, prepare):
         ((), "Expected --output=FILE.npz"),
         (("--output=data.txt",), "data.txt"),
         (("--output=x.npz", "--data_dir=/nonexistent"), "/nonexistent"),
-        (("--output=x.npz", "--dataset=mnist"), "mnist"),
+        (("--output=x.npz", "--dataset=imagenet"), "imagenet"),
         (("--output=/proc/x.npz", "--dataset=digits"), "/proc"),
     ],
 )

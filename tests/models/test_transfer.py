@@ -186,6 +186,11 @@ def test_models_that_use_gates_otherwise(options):
         )
 
 
+def test_gates_of_a_network_that_has_none():
+    with pytest.raises(UserError, match="Expected a c4gap_dgn. .*c4gap_dnn"):
+        check_same_gates(create("c4gap", "dnn"), create("c4gap", "dgn"))
+
+
 def test_other_number_of_classes(rng):
     source = create_model("c4gap_dnn", SHAPE, 4, **SMALL["c4gap"])
     target = create("c4gap", "dnn")

@@ -66,6 +66,25 @@ def test_a_run_under_way_knows_better(runs, clock, tmp_path):
     assert one.seconds_left() == pytest.approx(100 + 10)
 
 
+def test_what_a_log_said_before_a_start_is_out_of_date(runs, clock, tmp_path):
+    log = tmp_path / "a/seed-1/log.txt"
+    log.write_text(
+        "training: step 10/100  loss 2.3  30 s, 5000 s left\n"
+        "stopped by SIGINT\n"
+    )
+    one = Outlook(runs[::2])
+    one.finished(runs[0], 60.0)
+    one.started(runs[2])
+    # As long as the other seed took.
+    assert one.seconds_left() == pytest.approx(60)
+    with log.open("a") as file:
+        file.write("continuing at step 90\n")
+    assert one.seconds_left() == pytest.approx(60)
+    with log.open("a") as file:
+        file.write("training: step 95/100  loss 1.1  3 s, 4 s left\n")
+    assert one.seconds_left() == pytest.approx(4)
+
+
 def test_text(runs, clock):
     one = Outlook(runs)
     one.finished(runs[0], 600.0)

@@ -1,4 +1,6 @@
+import dataclasses
 import itertools
+import re
 import shlex
 
 import pytest
@@ -81,20 +83,50 @@ def test_commands_give_the_same_training(make, root, monkeypatch):
         for field in vars(found):
             if field not in places:
                 assert getattr(found, field) == getattr(run.config, field)
+        assert found.run_dir == f"runs/dlgn.1-minutes/{run.name}"
 
 
-def test_permutations_are_all_but_the_identity_in_a_fixed_order():
-    found = plan.permutations(4)
+def test_commands_of_dependent_runs_meet(make):
+    """Gates are taken from where the printed command of their run puts them."""
+
+    def flag(run, name):
+        (value,) = (
+            word.partition("=")[2]
+            for word in shlex.split(run.command)
+            if word.startswith(f"--{name}=")
+        )
+        return value
+
+    runs = {run.name: run for run in make("npk.1", "smoke", seeds=2)}
+    places = [flag(run, "run_dir") for run in runs.values()]
+    assert len(set(places)) == len(places)
+    for run in runs.values():
+        if run.gates_run:
+            source = runs[run.gates_run]
+            assert flag(run, "gates_from") == flag(source, "run_dir")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_flagfiles_alone_do_not_collide(root, name, monkeypatch):
+    monkeypatch.chdir(root)
+    for cell in tables.load(root, name).cells:
+        config = config_lib.read_flags(f"flags/{name}/{cell}.flags")
+        assert config.run_dir == f"runs/{name}/{cell}"
+
+
+def test_permutations_are_all_but_the_identity_in_a_fixed_order(make):
+    config = make("dlgn.1", patterns="cifar10_dgn_x1_permuted")[0].config
+    found = plan.shuffled_orders(config)
     every = {",".join(map(str, p)) for p in itertools.permutations(range(4))}
     assert set(found) == every - {"0,1,2,3"}
     assert len(found) == 23
-    assert found == plan.permutations(4) != sorted(found)
+    assert found == plan.shuffled_orders(config) != sorted(found)
     assert found[:3] == ["2,3,0,1", "0,3,1,2", "2,0,3,1"]
 
 
 def test_seed_k_takes_the_kth_permutation(make):
-    runs = make("dlgn.1", seeds=25, patterns="cifar10_d*_x1*")
-    every = plan.permutations(4)
+    runs = make("dlgn.1", "minutes", seeds=25, patterns="cifar10_d*_x1*")
+    every = plan.shuffled_orders(runs[0].config)
     permuted = 0
     for run in runs:
         if run.cell.name.endswith("_permuted"):
@@ -105,6 +137,82 @@ def test_seed_k_takes_the_kth_permutation(make):
         else:
             assert run.permutation is run.config.gate_permutation is None
     assert permuted == 50
+
+
+@pytest.mark.parametrize(("seeds", "count"), [(None, 23), (3, 3), (40, 23)])
+def test_full_takes_every_permutation_once(make, seeds, count):
+    """As published: one run each."""
+    by_cell = {}
+    for run in make("dlgn.1", seeds=seeds):
+        by_cell.setdefault(run.cell.name, []).append(run.permutation)
+    for cell, orders in by_cell.items():
+        if cell.endswith("_permuted"):
+            assert len(orders) == len(set(orders)) == count
+        else:
+            assert orders == [None] * (seeds or 5)
+    assert len(by_cell) == 18
+
+
+def test_a_shallower_network_has_fewer_permutations(root, npz_dir, tmp_path):
+    table = tables.load(root, "dlgn.1")
+    scale = tables.Scale(seeds=5, flags=("--depth=3",))
+    table = dataclasses.replace(table, scales={"minutes": scale})
+    places = plan.Places(root, tmp_path, npz_dir=npz_dir)
+    runs = plan.make(table, "minutes", places, patterns="*dgn_xx_permuted")
+    expected = {
+        ",".join(p) for p in itertools.permutations("012") if p != tuple("012")
+    }
+    assert {run.permutation for run in runs} == expected
+
+
+@pytest.mark.parametrize("scale", ["full", "smoke"])
+def test_no_two_ensembles_share_initial_weights(make, scale):
+    """Member i starts from weights_seed + i."""
+    started = {}
+    for run in make("dlgn.3", scale, patterns="*_ens_*", seeds=3):
+        config = run.config
+        for member in range(config.members):
+            start = run.cell.name, config.weights_seed + member
+            assert started.setdefault(start, run.seed) == run.seed
+    # Of full there is one ensemble a cell.
+    assert len(started) == 4 * 16 * (1 if scale == "full" else 3)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_fewer_evaluations_are_told(make, root, name):
+    """Best is chosen among them."""
+
+    def evaluations(scale):
+        return {
+            run.cell.name: -(-run.config.train_steps // run.config.eval_every)
+            for run in make(name, scale, seeds=1)
+        }
+
+    published = evaluations("full")
+    for scale in ("accelerator", "minutes"):
+        found = evaluations(scale)
+        words = tables.load(root, name).scales[scale].words
+        if any(found[cell] < published[cell] for cell in found):
+            assert "evaluations" in words
+        if scale == "accelerator":
+            numbers = set(re.findall(r"\d+", words))
+            for cell, number in found.items():
+                assert {str(number), str(published[cell])} <= numbers
+
+
+@pytest.mark.parametrize("scale", ["full", "accelerator"])
+def test_claim_21_compares_equal_budgets(make, scale):
+    """Of cells that stand in different tables."""
+    for table, cell, shallow in (
+        ("dlgn.1", "cifar10_dlgn_x1", "cifar10_c4gap_dlgn_sf"),
+        ("dlgn.2", "cifar10_vgg16_dlgn_x1", "cifar10_vgg16_dlgn_sf"),
+    ):
+        (one,) = make(table, scale, patterns=cell, seeds=1)
+        (other,) = make("dlgn.3", scale, patterns=shallow, seeds=1)
+        assert one.cell in [run.cell for run in make(table, scale, seeds=1)]
+        assert one.config.train_steps == other.config.train_steps
+        assert one.config.boundaries == other.config.boundaries
+        assert one.config.eval_every == other.config.eval_every
 
 
 def test_gates_come_from_the_run_of_the_same_seed(make):

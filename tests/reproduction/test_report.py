@@ -4,6 +4,7 @@ import types
 import pytest
 
 from dlgn_tf.reproduction import report
+from dlgn_tf.reproduction.origin import Origin
 from dlgn_tf.reproduction.results import Result
 from dlgn_tf.reproduction.tables import Cell
 from dlgn_tf.reproduction.tables import Scale
@@ -40,9 +41,9 @@ FOUND = [
 ]
 
 
-def lines(found=FOUND, failures=None):
+def lines(found=FOUND, failures=None, remark=None):
     text = report.markdown(
-        TABLE, "minutes", RUNS, found, failures or {}, {"commit": "abc"}
+        TABLE, "minutes", RUNS, found, failures or {}, "today", remark
     )
     return text.splitlines()
 
@@ -70,7 +71,7 @@ def test_the_rest_says_what_it_is():
         "3 of 6 runs are finished.",
         "- alone/seed-0: no disk",
         "- other: `do other`",
-        "- commit: abc",
+        "Written today.",
         "only full is comparable",
     ):
         assert part in text
@@ -91,12 +92,29 @@ def test_points_of_the_plot_are_the_figures():
 
 def test_a_table_without_baseline_has_no_share():
     table = dataclasses.replace(TABLE, baseline=None)
-    text = report.markdown(table, "minutes", RUNS, FOUND, {}, {})
+    text = report.markdown(table, "minutes", RUNS, FOUND, {}, "today")
     assert "of DNN" not in text
 
 
-def test_where_it_was_measured(tmp_path):
-    about = report.about(tmp_path)
-    assert about["commit"] == "unknown"
-    assert "numpy" in about["versions"]
-    assert "cores" in about["machine"]
+def test_what_runs_were_made_with_is_theirs():
+    """And not what this process would make them with."""
+    first = Origin("abc", "tensorflow", "keras 1", "two cores")
+    second = dataclasses.replace(first, commit="def", machine="a GPU")
+    found = [
+        dataclasses.replace(one, origin=origin)
+        for one, origin in zip(FOUND, [first, second, first], strict=True)
+    ]
+    text = lines(found)
+    at = text.index("Measured with:")
+    assert text[at + 2 : at + 4] == [
+        "- 2 runs: commit abc; backend tensorflow; versions keras 1; machine "
+        "two cores",
+        "- 1 run: commit def; backend tensorflow; versions keras 1; machine "
+        "a GPU",
+    ]
+    assert text[at + 4] == ""
+
+
+def test_a_remark_is_shown():
+    assert "Remark: made-up images." in lines(remark="made-up images")
+    assert "Remark" not in "\n".join(lines())

@@ -1,11 +1,16 @@
+import csv
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
+from dlgn_tf.reproduction.origin import Origin
 from dlgn_tf.training.run_directory import RunDirectory
+
+ORIGIN = ("commit", "backend", "versions", "machine")
 
 
 @pytest.fixture
@@ -44,6 +49,38 @@ def test_csv_is_read_again(result, tmp_path):
     path = tmp_path / "results.csv"
     path.write_text(results.to_csv([result, other]))
     assert results.from_csv(path) == [result, other]
+
+
+def test_origins_are_columns(result, tmp_path):
+    origin = Origin("abc, with changes", "jax", "python 3, keras 1", 'a "GPU"')
+    noted = dataclasses.replace(result, origin=origin)
+    path = tmp_path / "results.csv"
+    path.write_text(results.to_csv([noted, result]))
+    with path.open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert [first[name] for name in ORIGIN] == list(dataclasses.astuple(origin))
+    assert [second[name] for name in ORIGIN] == ["unknown"] * 4
+    assert results.from_csv(path) == [noted, result]
+
+
+def test_a_file_without_origins_is_read(result, tmp_path):
+    """As they were written before."""
+    path = tmp_path / "results.csv"
+    lines = list(csv.reader(results.to_csv([result]).splitlines()))
+    assert tuple(lines[0][-4:]) == ORIGIN
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(line[:-4] for line in lines)
+    assert results.from_csv(path) == [result]
+
+
+def test_committed_results_are_read():
+    root = pathlib.Path(__file__).parents[2]
+    found = results.from_csv(root / "results/dlgn.1-minutes/results.csv")
+    assert len(found) == 27
+    assert {result.origin.commit for result in found} == {
+        "599f5008a3adab4110d07b4c4133f0b02967a62c"
+    }
+    assert {result.origin.machine for result in found} == {"AMD EPYC, 2 cores"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import results
 from dlgn_tf.reproduction import tables
@@ -100,3 +101,4 @@ def test_two_steps(trained, table, cell):
     assert result.last_accuracy in [100 * k / 8 for k in range(9)]
     assert result.best_accuracy == result.last_accuracy
     assert 0 < result.seconds < math.inf
+    assert result.origin == origin.here()

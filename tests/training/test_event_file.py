@@ -52,10 +52,23 @@ def test_half_a_record_goes_silently(path, cut, capsys):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_damaged_file_is_kept_aside(path, capsys):
-    # Within the data of the record of step 3, the last but one.
-    record = (len(path.read_bytes()) - 40) // 5
-    damaged = flip(path, len(path.read_bytes()) - record - 10)
+def begins(path):
+    """Where each record begins, from their lengths."""
+    content, found = path.read_bytes(), [0]
+    while found[-1] < len(content):
+        at = found[-1]
+        length = int.from_bytes(content[at : at + 8], "little")
+        found.append(at + length + 16)
+    return found[:-1]
+
+
+# In the length of the record of step 3, its checksum, and its data.
+@pytest.mark.parametrize("offset", [0, 1, 7, 9, 14])
+def test_damaged_file_is_kept_aside(path, offset, capsys):
+    damaged = flip(path, begins(path)[3] + offset)
+    # What a kill left of an earlier attempt is no hindrance.
+    aside = path.with_name(path.name.replace("tfevents", "damaged"))
+    aside.write_bytes(b"half")
     event_file.drop_events_after(path.parent, 4)
     assert steps(path.parent) == [1, 2]
     (aside,) = path.parent.glob("*damaged*")

@@ -156,7 +156,34 @@ def test_best_of_a_forgotten_part(
         start(f"--train_steps={damaged - 3}")
         assert weights(path / "model.keras") == found
     else:
-        assert "best.keras is of no evaluation of this run" in printed
+        assert "best.keras is of a step that is forgotten" in printed
+
+
+def test_damaged_best_is_kept_aside(start):
+    path = start("--train_steps=8").path
+    # The best is of an earlier step than the newest checkpoint.
+    start("--train_steps=10", "--learning_rates=1000", "--boundaries=")
+    best = path / "best.keras"
+    damaged = best.read_bytes()[:-100]
+    best.write_bytes(damaged)
+    printed = start("--train_steps=10").printed
+    assert "best.keras cannot be read: kept as best.damaged" in printed
+    assert (path / "best.damaged").read_bytes() == damaged
+    assert not best.exists()
+
+
+def test_model_of_a_longer_run_that_was_killed(start, monkeypatch):
+    path = start("--train_steps=3").path
+    with monkeypatch.context() as context:
+        kill(context, "save_model", 1)
+        with pytest.raises(_Killed):
+            start("--train_steps=6")
+    assert trained.step_of(path / "model.keras") == 3
+    start("--train_steps=6")
+    assert trained.step_of(path / "model.keras") == 6
+    assert accuracy_of(path / "model.keras") == pytest.approx(
+        metrics(path)[-1]["test_accuracy"], abs=1e-9
+    )
 
 
 def test_snapshots_equal_the_plain_loop(start, expected_run):
@@ -194,6 +221,7 @@ def test_run_that_starts_anew_keeps_nothing(start):
     for file in (path / "checkpoints").iterdir():
         file.unlink()
     start("--train_steps=2", "--snapshot_every=2", "--seed=8")
+    assert trained.step_of(path / "model.keras") == 2
     names = sorted(p.name for p in (path / "snapshots").iterdir())
     assert names == ["step-00000000.keras", "step-00000002.keras"]
     assert_best_is_right(path)

@@ -213,6 +213,31 @@ def test_finished_run_without_metrics(tmp_path, resolve, train, run_flags):
     assert train(config).last["step"] == 2
 
 
+def test_lost_line_is_measured_again(tmp_path, resolve, train, run_flags):
+    config = resolve(*run_flags, "--train_steps=6", f"--run_dir={tmp_path}")
+    expected = train(config).last
+    metrics = tmp_path / "metrics.jsonl"
+    *before, _ = metrics.read_text().splitlines(keepends=True)
+    assert before
+    metrics.write_text("".join(before))
+    found = train(config).last
+    assert found["step"] == 6
+    assert found["test_accuracy"] == expected["test_accuracy"]
+    assert len(read_metrics(tmp_path)) == len(before) + 1
+
+
+def test_seed_of_the_weights_is_that_of_the_start(
+    tmp_path, resolve, train, run_flags
+):
+    run_dir = f"--run_dir={tmp_path}"
+    first = ("--train_steps=2", "--weights_seed=5")
+    train(resolve(*run_flags, *first, run_dir))
+    train(resolve(*run_flags, "--train_steps=3", "--weights_seed=7", run_dir))
+    text = (tmp_path / "flags.txt").read_text()
+    assert "--weights_seed=5\n" in text
+    assert "--train_steps=3\n" in text
+
+
 def test_changes_are_told(tmp_path, resolve, train, run_flags):
     first = resolve(
         *run_flags,

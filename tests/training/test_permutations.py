@@ -1,7 +1,9 @@
 """--gate_permutation=all: one run a permutation, then a summary."""
 
 import csv
+import dataclasses
 import itertools
+import pathlib
 import signal
 import statistics
 
@@ -87,6 +89,23 @@ def test_stopped_and_continued(config, tmp_path, monkeypatch, capsys):
     finished = [x for x in printed if x.startswith("permutation ")]
     assert len(finished) == 2 + 5
     assert (path / "flags.txt").read_text() == config.to_flags()
+
+
+def test_runs_of_other_flags_are_not_taken(config, monkeypatch):
+    monkeypatch.setattr(
+        permutations, "single_runs", lambda config: first_of(config)
+    )
+    permutations.train_all(config)
+    flags = f"{config.run_dir}/flags.txt"
+    before = pathlib.Path(flags).read_text()
+    other = dataclasses.replace(config, learning_rates=(0.5,))
+    with pytest.raises(UserError, match=r"permutation-021.*Expected.*0\.5"):
+        permutations.train_all(other)
+    assert pathlib.Path(flags).read_text() == before
+
+
+def first_of(config, real=permutations.single_runs):
+    return dict([next(iter(real(config).items()))])
 
 
 def test_sites_of_other_shapes(resolve, tmp_path):

@@ -1,0 +1,234 @@
+"""Kernels of a run: python -m dlgn_tf.dual --run_dir=RUN_DIR --images=N."""
+
+import math
+import os
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf import startup
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.training import files
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Computes the neural path kernel of a trained network and learns from it alone:
+how well do the gates by themselves tell the classes apart?
+
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=1000
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
+
+writes to RUN_DIR/dual
+  kernels.csv       accuracy of regression and SVM, alignments, effective rank:
+                    of the trained gates, and of random ones (an untrained copy)
+  kernel.npz        the kernels of the trained network, and labels
+  heat_map.png      the kernel ordered by class; .csv: means by class
+  spectrum.png      eigenvalues; .csv: the same
+  over_training.png the kernel at each of RUN_DIR/snapshots; .csv: the same
+  ntk_trace.png     trace and norm of the value and gating parts of the neural
+                    tangent kernel at each of them; .csv: the same
+and what TensorBoard shows of it."""
+
+# Images of each, unless told otherwise or there are fewer.
+_DEFAULT_IMAGES = {"kernel": 1000, "over_training": 500, "ntk_trace": 200}
+# Copies of the kernel that regression, spectrum and drawing hold at once.
+_COPIES = 5
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "Directory of the run.")
+    flags.DEFINE_integer(
+        "images",
+        None,
+        "The kernel is that of the first so many training images of the run. "
+        "Default: 1000; 500 with --over_training, 200 with --ntk_trace.",
+        lower_bound=10,
+    )
+    flags.DEFINE_integer(
+        "test_images",
+        None,
+        "Test on the first so many test images. Default: all.",
+        lower_bound=1,
+    )
+    flags.DEFINE_enum(
+        "which",
+        "newest",
+        ["newest", "best"],
+        "Of the run: the newest checkpoint, or best.keras.",
+    )
+    flags.DEFINE_bool(
+        "over_training",
+        False,
+        "The kernel at each of the models that --snapshot_every of training "
+        "kept, and its distance from the last one.",
+    )
+    flags.DEFINE_bool(
+        "ntk_trace",
+        False,
+        "At each of these models trace and norm of the neural tangent kernel, "
+        "of its value part and of its gating part.",
+    )
+    flags.DEFINE_float(
+        "alignment_ridge",
+        1e-6,
+        "Added to the kernel in y^T (H / tr H)^-1 y, in units of its mean "
+        "eigenvalue (assumed).",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Draws the fifth of the images on which ridge and cost are chosen.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float(
+        "memory_gib",
+        1.0,
+        "Bound of the memory that computing a kernel takes.",
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets. Default: that of the run.",
+    )
+    flags.DEFINE_string(
+        "output_dir", None, "Where results are written. Default: RUN_DIR/dual."
+    )
+
+
+def main():
+    values = flags.FLAGS
+    if not values.run_dir:
+        raise UserError("Expected --run_dir=RUN_DIR. Received: no --run_dir")
+    directory = RunDirectory(values.run_dir)
+    config = directory.read_config()
+    part = _part(values)
+    if part == "ntk_trace":
+        _check_gated(config)
+    steps = [] if part == "kernel" else _snapshots(directory)
+    counts = _image_counts(values, config, part)
+    _check_memory(values, *counts)
+    data_dir = values.data_dir or config.data_dir
+    if not config.npz:
+        catalog.check_available(config.dataset, data_dir)
+    if values.which == "best":
+        with trained.named("which", "best"):
+            trained.locate(directory.best)
+    output_dir = values.output_dir or str(directory.path / "dual")
+    files.check_writable(output_dir, "output_dir")
+
+    startup.import_keras()
+    from dlgn_tf.data import sources
+    from dlgn_tf.dual import command
+
+    images = sources.load(
+        config.dataset, data_dir, False, *counts, npz_file=config.npz
+    )
+    task = command.Task(
+        directory=directory,
+        config=config,
+        train=images[0],
+        test=images[1],
+        output_dir=output_dir,
+        alignment_ridge=values.alignment_ridge,
+        seed=values.seed,
+        memory_gib=values.memory_gib,
+    )
+    if part == "kernel":
+        command.kernel(task, values.which)
+    elif part == "over_training":
+        command.over_training(task, steps)
+    else:
+        command.ntk_trace(task, steps)
+
+
+def _part(values):
+    """What is asked for; refuses flags that have no effect on it."""
+    if values.over_training and values.ntk_trace:
+        raise UserError(
+            "Expected --over_training or --ntk_trace. Received: both"
+        )
+    if values.over_training:
+        part, useless = "over_training", ["which"]
+    elif values.ntk_trace:
+        useless = ["which", "test_images", "alignment_ridge", "seed"]
+        part = "ntk_trace"
+    else:
+        part, useless = "kernel", []
+    for name in useless:
+        if values[name].present:
+            raise UserError(
+                f"--{name} has no effect with --{part}. Expected no such flag. "
+                f"Received: --{name}={values[name].value}"
+            )
+    return part
+
+
+def _check_gated(config):
+    if registry.parse(config.model)[1] == "dnn":
+        raise UserError(
+            "Expected a run of a gated network (dgn, dlgn, dlgn_sf) for "
+            f"--ntk_trace. Received: one of {config.model}, whose gates and "
+            "values have the same weights"
+        )
+
+
+def _snapshots(directory):
+    """Steps of the models that are kept, in order."""
+    names = [path.stem for path in directory.snapshots.glob("step-*.keras")]
+    steps = sorted(int(name.removeprefix("step-")) for name in names)
+    if not steps:
+        raise UserError(
+            "Expected a run with snapshots, as dlgn_tf.train "
+            "--snapshot_every=STEPS leaves them. Received: "
+            f"{directory.path}, which has none"
+        )
+    return steps
+
+
+def _image_counts(values, config, part):
+    """How many training and test images are used.
+
+    No more training images than the network has seen, so that the kernel has
+    no advantage.
+    """
+    test = catalog.get(config.dataset).test_examples
+    for name, most, what in (
+        ("images", config.train_examples, "training images of the run"),
+        ("test_images", test, f"test images of {config.dataset}"),
+    ):
+        if (values[name].value or 1) > most:
+            raise UserError(
+                f"Invalid --{name}. Expected at most {most}, the {what}. "
+                f"Received: {values[name].value}"
+            )
+    default = min(_DEFAULT_IMAGES[part], config.train_examples)
+    if part == "ntk_trace":
+        return values.images or default, 1
+    return values.images or default, values.test_images or test
+
+
+def _check_memory(values, count, test_count):
+    if not 0 < values.memory_gib < math.inf:
+        raise UserError(
+            "Invalid --memory_gib. Expected a number > 0. "
+            f"Received: {values.memory_gib}"
+        )
+    needed = 8 * count * (count + test_count) * _COPIES / 2**30
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if needed > there:
+        raise UserError(
+            "Expected kernels that fit into memory. Received: --images="
+            f"{count} and {test_count} test images, which take "
+            f"{needed:.1f} GiB of {there:.1f} GiB"
+        )
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.dual", USAGE))

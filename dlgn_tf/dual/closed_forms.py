@@ -1,0 +1,78 @@
+"""Gate kernels of gating networks with random Gaussian weights, in closed form.
+
+As a fully connected network without biases grows wide, the share of units that
+are on for both of two inputs converges to a function of the angle between what
+enters the layer for the one and for the other: (pi - angle) / (2 pi).
+
+Source: the DLGN paper (arXiv 2110.03403), section 3, and the arc-cosine kernels
+of Cho and Saul (NeurIPS 2009).
+"""
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+FAMILIES = ("dgn", "dlgn")
+
+
+def gate_kernels(inputs, others=None, *, depth, family):
+    """lim <G_l(x), G_l(x')> / width of every gate layer l, with hard gates.
+
+    Args:
+        inputs: Array `(n, ...)`, what enters the gating network: normalised
+            images, none of them 0.
+        others: Array `(m, ...)` of the same shape but for m. Defaults to
+            `inputs`.
+        depth: Integer >= 2. Weight layers of the network, `depth - 1` of them
+            with gates.
+        family: `"dlgn"`: the gating network is linear and every layer has
+            the same kernel. `"dgn"`: it has ReLUs, which bring the inputs
+            closer to each other layer by layer.
+
+    Returns:
+        float64 array `(depth - 1, n, m)`.
+
+    Raises:
+        UserError: if there is no such family or depth, or an input is 0.
+    """
+    if family not in FAMILIES:
+        raise UserError(
+            f"Expected a family of {', '.join(FAMILIES)}. Received: {family}"
+        )
+    if depth < 2:
+        raise UserError(f"Expected a depth >= 2. Received: {depth}")
+    cosines = _cosines(inputs, others)
+    kernels = []
+    for _ in range(depth - 1):
+        angles = np.arccos(cosines)
+        kernels.append((np.pi - angles) / (2 * np.pi))
+        if family == "dgn":
+            cosines = _cosines_after_relu(cosines, angles)
+    return np.stack(kernels)
+
+
+def _cosines(inputs, others):
+    first = _directions(inputs)
+    second = first if others is None else _directions(others)
+    cosines = np.clip(first @ second.T, -1, 1)
+    if others is None:
+        # Rounding would turn the angle of 0 into 1e-8.
+        np.fill_diagonal(cosines, 1)
+    return cosines
+
+
+def _directions(inputs):
+    flat = np.asarray(inputs, "float64").reshape(len(inputs), -1)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    if not np.all(norms > 0):
+        raise UserError(
+            "Expected inputs with an angle between them. Received: one that "
+            "is 0"
+        )
+    return flat / norms
+
+
+def _cosines_after_relu(cosines, angles):
+    """The cosines of ReLU layers of Gaussian weights, from those before."""
+    after = (np.sin(angles) + (np.pi - angles) * cosines) / np.pi
+    return np.clip(after, -1, 1)

@@ -1,0 +1,272 @@
+"""The three parts of `python -m dlgn_tf.dual`: measure, write, tell."""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.config import Config
+from dlgn_tf.data import catalog
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.dual import figures
+from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import over_training as kernels_over_training
+from dlgn_tf.dual.network_kernel import neural_path_kernel
+from dlgn_tf.dual.output import Output
+from dlgn_tf.progress import Progress
+from dlgn_tf.training import engine as engines
+from dlgn_tf.training import runs
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+_EVAL_BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is measured, and on which images.
+
+    Attributes:
+        directory: `RunDirectory`.
+        config: `Config` of the run.
+        train: `ImageSet` that kernels are of.
+        test: `ImageSet` that is predicted.
+        output_dir: Path-like.
+        alignment_ridge: Float, see `kernel_learning.label_alignment`.
+        seed: Integer, see `kernel_learning.ridge_regression`.
+        memory_gib: Float, see `neural_path_kernel`.
+    """
+
+    directory: RunDirectory
+    config: Config
+    train: ImageSet
+    test: ImageSet
+    output_dir: str
+    alignment_ridge: float
+    seed: int
+    memory_gib: float
+
+    @property
+    def classes(self):
+        return catalog.get(self.config.dataset).classes
+
+    def snapshot(self, step):
+        """The model that was kept of a step."""
+        path = self.directory.snapshot(step)
+        return trained.load_trained(path, like=self.config)
+
+    def network_accuracy(self, model):
+        """Of the network itself, on the test images."""
+        return engines.evaluate_model(model, self.test, _EVAL_BATCH).accuracy
+
+
+def kernel(task, which):
+    """The kernel of a trained network beside that of random gates.
+
+    Args:
+        task: `Task`.
+        which: `"newest"` or `"best"`.
+    """
+    model, step = _trained(task, which)
+    output = Output(task.output_dir, "kernel")
+    # First of all, so that a model the theory does not cover is told at once.
+    matrix, test_matrix = _kernels(task, model)
+    accuracy = task.network_accuracy(model)
+    output.arrays(
+        "kernel",
+        kernel=matrix,
+        test_kernel=test_matrix,
+        labels=task.train.labels,
+        test_labels=task.test.labels,
+        step=step,
+    )
+    learned, spectrum = _described(task, matrix, test_matrix)
+    title = f"{task.config.model} on {task.config.dataset}, step {step}"
+    heat_map = figures.heat_map(matrix, task.train.labels, task.classes, title)
+    output.table("heat_map", _block_rows(task, matrix))
+    output.picture("heat_map", heat_map)
+
+    # The same architecture, gates as drawn.
+    untrained = runs.create_configured_model(task.config)
+    random, random_spectrum = _described(task, *_kernels(task, untrained))
+    spectra = {"trained": spectrum, "random": random_spectrum}
+    spectrum = figures.spectrum(spectra)
+    output.table("spectrum", _spectrum_rows(spectra))
+    output.picture("spectrum", spectrum)
+    rows = [
+        {"gates": "trained", "step": step, "network_accuracy": accuracy}
+        | learned,
+        {"gates": "random", "step": 0, "network_accuracy": ""} | random,
+    ]
+    output.table("kernels", rows)
+    output.events(
+        [(step, {"network_accuracy": accuracy, **_numbers(learned)})],
+        {"heat_map": (step, heat_map), "spectrum": (step, spectrum)},
+    )
+    _tell(task, step, accuracy, {"trained": learned, "random": random})
+
+
+def _trained(task, which):
+    if which == "newest":
+        model, _, step = runs.load_run(task.directory.path)
+        return model, step
+    model = trained.load_trained(task.directory.best, like=task.config)
+    return model, trained.step_of(task.directory.best) or 0
+
+
+def _kernels(task, model):
+    """Kernels of the training images, and of the test images by them."""
+    options = {"memory_gib": task.memory_gib, "progress": True}
+    images = task.train.images
+    return (
+        neural_path_kernel(model, images, **options),
+        neural_path_kernel(model, task.test.images, images, **options),
+    )
+
+
+def _described(task, matrix, test_matrix):
+    """Figures of a kernel as a dict, and its `Spectrum`."""
+    described = kernels_over_training.describe(
+        matrix,
+        test_matrix,
+        task.train,
+        task.test,
+        task.classes,
+        task.alignment_ridge,
+        task.seed,
+    )
+    spectrum = kernel_learning.spectrum(matrix)
+    machine = kernel_learning.support_vectors(
+        matrix,
+        task.train.labels,
+        test_matrix,
+        task.test.labels,
+        seed=task.seed,
+    )
+    figures_of_kernel = {
+        "images": len(task.train),
+        "test_images": len(task.test),
+        **described,
+        "svm_accuracy": machine.accuracy,
+        "svm_cost": machine.parameter,
+        "effective_rank": spectrum.effective_rank,
+        "participation_ratio": spectrum.participation_ratio,
+    }
+    return figures_of_kernel, spectrum
+
+
+def _block_rows(task, matrix):
+    means = kernel_learning.class_block_means(
+        kernel_learning.normalized(matrix), task.train.labels, task.classes
+    )
+    return [
+        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
+        for i, row in enumerate(means)
+    ]
+
+
+def _spectrum_rows(spectra):
+    columns = {gates: each.eigenvalues for gates, each in spectra.items()}
+    return [
+        {"index": index + 1, **{name: v[index] for name, v in columns.items()}}
+        for index in range(len(spectra["trained"].eigenvalues))
+    ]
+
+
+def _tell(task, step, accuracy, described):
+    print(
+        f"{task.config.model} at step {step}: {accuracy:.2%} of "
+        f"{len(task.test):,} test images of {task.config.dataset}; its neural "
+        f"path kernel, of {len(task.train):,} training images:"
+    )
+    for gates, row in described.items():
+        print(
+            f"  {gates} gates: regression "
+            f"{row['regression_accuracy']:.2%} (ridge {row['ridge']:g}), SVM "
+            f"{row['svm_accuracy']:.2%} (C {row['svm_cost']:g}), "
+            f"y^T (H / tr H)^-1 y {row['label_alignment']:.4g}, centred "
+            f"kernel-target alignment {row['centered_target_alignment']:.3f}, "
+            f"effective rank {row['effective_rank']:.1f}"
+        )
+    print(f"kernels.csv, kernel.npz and pictures are in {task.output_dir}")
+
+
+def over_training(task, steps):
+    """The kernel at each snapshot: how neural path features are learned.
+
+    Args:
+        task: `Task`.
+        steps: List of integers, in order.
+    """
+    rows = kernels_over_training.path_kernels(
+        steps,
+        task.snapshot,
+        task.network_accuracy,
+        task.train,
+        task.test,
+        task.classes,
+        task.alignment_ridge,
+        seed=task.seed,
+        memory_gib=task.memory_gib,
+    )
+    shown = ("network_accuracy", "regression_accuracy", "label_alignment")
+    rows = _collect(task, "over_training", rows, len(steps), shown)
+    first, last = rows[0], rows[-1]
+    for name in shown:
+        print(f"{name}: {first[name]:.4g} -> {last[name]:.4g}")
+
+
+def ntk_trace(task, steps):
+    """Value part and gating part of the NTK at each snapshot.
+
+    Args:
+        task: `Task`.
+        steps: List of integers, in order.
+    """
+    rows = kernels_over_training.tangent_kernels(
+        steps, task.snapshot, task.train, memory_gib=task.memory_gib
+    )
+    shown = ("value_trace", "gating_trace")
+    rows = _collect(task, "ntk_trace", rows, len(steps), shown)
+    for name in shown:
+        print(f"{name}: {rows[0][name]:.4g} -> {rows[-1][name]:.4g}")
+
+
+_DRAW = {
+    "over_training": figures.path_kernels,
+    "ntk_trace": figures.tangent_kernels,
+}
+
+
+def _collect(task, part, rows, count, shown):
+    """Writes rows as they come, and draws them at the end.
+
+    Returns:
+        The rows as a list.
+    """
+    output = Output(task.output_dir, part)
+    progress = Progress(part.replace("_", " "), 0, count, "snapshot")
+    found = []
+    for row in rows:
+        found.append(row)
+        output.table(part, found)
+        progress.update(
+            len(found), {name: row[name] for name in shown}, line=True
+        )
+    config = task.config
+    title = f"{config.model} on {config.dataset}, {len(task.train)} images"
+    figure = _DRAW[part](found, title)
+    output.picture(part, figure)
+    output.events(
+        [(row["step"], _numbers(row)) for row in found],
+        {part: (found[-1]["step"], figure)},
+    )
+    print(f"{part}.csv and {part}.png are in {task.output_dir}")
+    return found
+
+
+def _numbers(row):
+    return {
+        name: value
+        for name, value in row.items()
+        if name != "step" and np.isfinite(value)
+    }

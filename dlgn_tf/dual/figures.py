@@ -1,0 +1,165 @@
+"""Drawings of kernels. Matplotlib is imported when one is made."""
+
+import numpy as np
+
+from dlgn_tf.dual import kernel_learning
+
+# A picture shows no more images than this on a side.
+_MOST_DRAWN = 1000
+
+
+def heat_map(kernel, labels, classes, title):
+    """A kernel's cosines with images ordered by class, and their block means.
+
+    Args:
+        kernel: `(n, n)`. Of more than 1,000 images every k-th is drawn; the
+            means are of all.
+        labels: Integer array `(n,)`.
+        classes: Integer.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    cosines = kernel_learning.normalized(kernel)
+    means = kernel_learning.class_block_means(cosines, labels, classes)
+    order = np.argsort(labels, kind="stable")
+    order = order[:: -(-len(order) // _MOST_DRAWN)]
+    ordered = np.asarray(labels)[order]
+
+    figure = _figure((11, 5))
+    left, right = figure.subplots(1, 2)
+    drawn = cosines[np.ix_(order, order)]
+    off_diagonal = drawn[~np.eye(len(drawn), dtype=bool)]
+    # Else the 1s of the diagonal take half of the colours.
+    picture = left.imshow(drawn, vmax=np.quantile(off_diagonal, 0.995))
+    figure.colorbar(picture, ax=left, shrink=0.7)
+    starts = np.searchsorted(ordered, np.arange(classes + 1))
+    for border in starts[1:-1]:
+        for line in (left.axhline, left.axvline):
+            line(border - 0.5, color="white", linewidth=0.4)
+    # The names of many classes would cover each other.
+    shown = range(0, classes, -(-classes // 20))
+    middles = [(starts[c] + starts[c + 1] - 1) / 2 for c in shown]
+    for set_ticks in (left.set_xticks, left.set_yticks):
+        set_ticks(middles, shown)
+    left.set_title("images ordered by class")
+    picture = right.imshow(means)
+    figure.colorbar(picture, ax=right, shrink=0.7)
+    right.set_title("means over pairs of two classes")
+    for set_ticks in (right.set_xticks, right.set_yticks):
+        set_ticks(shown)
+    figure.suptitle(f"{title}: cosines of neural path features")
+    return figure
+
+
+def spectrum(spectra):
+    """Eigenvalues against their index, both logarithmic.
+
+    Args:
+        spectra: Dict from a label to a `Spectrum`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((7, 5))
+    axes = figure.subplots()
+    for label, each in spectra.items():
+        shown = each.eigenvalues[each.eigenvalues > 0]
+        axes.loglog(
+            np.arange(1, len(shown) + 1),
+            shown,
+            label=f"{label}, effective rank {each.effective_rank:.1f}",
+        )
+    axes.set_xlabel("index")
+    axes.set_ylabel("eigenvalue / trace")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def path_kernels(rows, title):
+    """How the neural path kernel learns: `over_training.path_kernels`, drawn.
+
+    Args:
+        rows: List of dicts.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    return _curves(
+        rows,
+        title,
+        [
+            ("test accuracy", ["network_accuracy", "regression_accuracy"]),
+            ("$y^T (H / tr H)^{-1} y$", ["label_alignment"]),
+            (
+                "kernel-target alignment",
+                ["target_alignment", "centered_target_alignment"],
+            ),
+            ("distance from the last kernel", ["distance_from_last"]),
+        ],
+    )
+
+
+def tangent_kernels(rows, title):
+    """The parts of the NTK: `over_training.tangent_kernels`, drawn.
+
+    Args:
+        rows: List of dicts.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    # Parts that are 0 throughout have no place on a logarithmic axis.
+    parts = [
+        part
+        for part in ("value", "gating", "total")
+        if any(row[f"{part}_trace"] > 0 for row in rows)
+    ]
+    return _curves(
+        rows,
+        title,
+        [
+            ("trace", [f"{part}_trace" for part in parts]),
+            ("Frobenius norm", [f"{part}_norm" for part in parts]),
+        ],
+        scale="log",
+    )
+
+
+def _curves(rows, title, panels, scale="linear"):
+    """Panels of curves against the step.
+
+    Args:
+        rows: List of dicts.
+        title: String.
+        panels: List of `(label, names)`.
+        scale: String, of the vertical axes.
+    """
+    height = -(-len(panels) // 2)
+    figure = _figure((10, 4 * height))
+    axes = figure.subplots(height, 2, squeeze=False, sharex=True)
+    steps = [row["step"] for row in rows]
+    for panel, (label, names) in zip(axes.flat, panels, strict=True):
+        for name in names:
+            values = [row[name] for row in rows]
+            curve = name.replace("_", " ")
+            panel.plot(steps, values, marker="o", markersize=3, label=curve)
+        panel.set_ylabel(label)
+        panel.set_yscale(scale)
+        panel.grid(alpha=0.3)
+        if len(names) > 1:
+            panel.legend()
+    for panel in axes[-1]:
+        panel.set_xlabel("step")
+    figure.suptitle(title)
+    return figure
+
+
+def _figure(size):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")

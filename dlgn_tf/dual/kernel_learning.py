@@ -1,0 +1,309 @@
+"""What a kernel matrix knows about labels, and its spectrum.
+
+All functions take kernel matrices that were computed elsewhere, `(n, n)` of the
+training images and `(m, n)` of test images by training images, and labels as
+integers. None of them depends on the scale of the kernel.
+"""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+# What a parameter is chosen from. The ridge counts in mean eigenvalues of the
+# kernel, trace / n.
+RIDGES = tuple(10.0**k for k in range(-7, 2))
+SVM_COSTS = tuple(10.0**k for k in range(-2, 6))
+
+_VALIDATION_SHARE = 0.2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """What a kernel method learned.
+
+    Attributes:
+        predictions: Integer array `(m,)`, the labels that it gives the test
+            images.
+        accuracy: Float in [0, 1], on them.
+        parameter: Float, the ridge or the cost that was chosen.
+        validation_accuracy: Float in [0, 1], for which it was chosen; None
+            where there was no choice.
+    """
+
+    predictions: np.ndarray
+    accuracy: float
+    parameter: float
+    validation_accuracy: float | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenvalues of a kernel matrix.
+
+    Attributes:
+        eigenvalues: Array `(n,)` from the largest on, divided by their sum;
+            those below 0 by rounding are 0.
+        effective_rank: Float, exp of the entropy of the eigenvalues. Source:
+            Roy and Vetterli, "The effective rank", EUSIPCO 2007.
+        participation_ratio: Float, 1 / sum of their squares.
+    """
+
+    eigenvalues: np.ndarray
+    effective_rank: float
+    participation_ratio: float
+
+
+def class_targets(labels, classes):
+    """Targets of one-vs-rest regression: one-hot less its mean, 1 / classes.
+
+    With two classes the columns are +-1/2.
+
+    Args:
+        labels: Integer array `(n,)`.
+        classes: Integer.
+
+    Returns:
+        float64 array `(n, classes)`, rows of sum 0.
+    """
+    return np.eye(classes)[np.asarray(labels)] - 1.0 / classes
+
+
+def ridge_regression(
+    kernel, labels, test_kernel, test_labels, classes, ridges=RIDGES, seed=0
+):
+    """Kernel ridge regression, one-vs-rest.
+
+    Args:
+        kernel: `(n, n)`, of training images.
+        labels: Integer array `(n,)`.
+        test_kernel: `(m, n)`.
+        test_labels: Integer array `(m,)`.
+        classes: Integer.
+        ridges: Floats > 0, in units of the mean eigenvalue trace / n. Of
+            several the one is taken that does best on a fifth of the training
+            images when fitted to the others; the larger of equals.
+        seed: Integer, draws that fifth.
+
+    Returns:
+        `Fit`.
+    """
+    from sklearn.kernel_ridge import KernelRidge
+
+    targets = class_targets(labels, classes)
+
+    def predict(ridge, train, fitted, asked):
+        model = KernelRidge(alpha=ridge, kernel="precomputed")
+        with warnings.catch_warnings():
+            # A ridge so small that rounding shows loses the choice.
+            warnings.simplefilter("ignore")
+            model.fit(fitted, targets[train])
+        return model.predict(asked).argmax(-1)
+
+    return _fit(predict, ridges, kernel, labels, test_kernel, test_labels, seed)
+
+
+def support_vectors(
+    kernel, labels, test_kernel, test_labels, costs=SVM_COSTS, seed=0
+):
+    """A support vector machine, one class against one other.
+
+    Args:
+        kernel: `(n, n)`, of training images.
+        labels: Integer array `(n,)` of at least two classes.
+        test_kernel: `(m, n)`.
+        test_labels: Integer array `(m,)`.
+        costs: Floats > 0, the C of the soft margin for a kernel of mean
+            diagonal 1. Of several one is chosen as in `ridge_regression`, the
+            smaller of equals.
+        seed: Integer, draws the fifth.
+
+    Returns:
+        `Fit`.
+    """
+    from sklearn.svm import SVC
+
+    labels = np.asarray(labels)
+
+    def predict(cost, train, fitted, asked):
+        if len(set(labels[train])) == 1:
+            return np.full(len(asked), labels[train][0])
+        model = SVC(C=cost, kernel="precomputed")
+        return model.fit(fitted, labels[train]).predict(asked)
+
+    return _fit(
+        predict,
+        sorted(costs, reverse=True),
+        kernel,
+        labels,
+        test_kernel,
+        test_labels,
+        seed,
+    )
+
+
+def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
+    """Chooses a parameter on a split of the training images, then uses it.
+
+    Args:
+        predict: Function of a parameter, the indices of the images to fit, and
+            the kernels of them by themselves and of others by them, that
+            returns labels of those others.
+        parameters: Numbers; the last one of equals is taken.
+    """
+    labels, test_labels = np.asarray(labels), np.asarray(test_labels)
+    scale = np.trace(kernel) / len(kernel)
+    kernel, test_kernel = kernel / scale, test_kernel / scale
+    chosen, score = parameters[0], None
+    if len(parameters) > 1:
+        order = np.random.default_rng(seed).permutation(len(labels))
+        count = max(round(_VALIDATION_SHARE * len(order)), 1)
+        held, used = order[:count], order[count:]
+        fitted, asked = kernel[np.ix_(used, used)], kernel[np.ix_(held, used)]
+        for parameter in parameters:
+            right = predict(parameter, used, fitted, asked) == labels[held]
+            if score is None or right.mean() >= score:
+                chosen, score = parameter, float(right.mean())
+    everything = np.arange(len(labels))
+    predictions = predict(chosen, everything, kernel, test_kernel)
+    accuracy = float(np.mean(predictions == test_labels))
+    return Fit(predictions, accuracy, float(chosen), score)
+
+
+def label_alignment(kernel, labels, classes, ridge=0.0):
+    """How hard a kernel finds the labels: `y^T (H / tr H)^{-1} y`.
+
+    Small where the labels lie in directions of large eigenvalues; n^2 for the
+    identity. Source: the neural path kernel paper (arXiv 2006.10529), which
+    has two classes, y = +-1.
+
+    Args:
+        kernel: `(n, n)`, symmetric, positive semidefinite.
+        labels: Integer array `(n,)`.
+        classes: Integer. One column y is a class against the rest.
+        ridge: Float >= 0 in units of the mean eigenvalue, 1 / n after the
+            division by the trace: `(H / tr H + ridge / n I)^{-1}`.
+
+    Returns:
+        Array `(classes,)`; with two classes both are the same.
+
+    Raises:
+        numpy.linalg.LinAlgError: if the matrix is singular.
+    """
+    n = len(kernel)
+    signs = 2.0 * np.eye(classes)[np.asarray(labels)] - 1.0
+    scaled = kernel / np.trace(kernel) + np.eye(n) * (ridge / n)
+    return np.sum(signs * np.linalg.solve(scaled, signs), axis=0)
+
+
+def kernel_target_alignment(kernel, labels, classes, centered=True):
+    """Cosine between a kernel and the labels' own kernel `Y Y^T`.
+
+    Source: Cristianini et al., NIPS 2001, whose `y y^T`, y = +-1, this is for
+    two classes; centred: Cortes, Mohri and Rostamizadeh, JMLR 13, 2012.
+
+    Args:
+        kernel: `(n, n)`.
+        labels: Integer array `(n,)`.
+        classes: Integer. Y is `class_targets(labels, classes)`.
+        centered: Boolean, whether both kernels are centred before.
+
+    Returns:
+        Float in [-1, 1]; nan where one of them is 0.
+    """
+    targets = class_targets(labels, classes)
+    ideal = targets @ targets.T
+    if centered:
+        kernel, ideal = center(kernel), center(ideal)
+    return _cosine(kernel, ideal)
+
+
+def kernel_distance(kernel, other):
+    """`1 - <K, K'> / (|K| |K'|)`: 0 for kernels that differ by a factor only.
+
+    Source: Fort et al., "Deep learning versus kernel learning", 2020.
+
+    Args:
+        kernel: `(n, n)`.
+        other: `(n, n)`, of the same images.
+
+    Returns:
+        Float in [0, 2].
+    """
+    return 1.0 - _cosine(kernel, other)
+
+
+def center(kernel):
+    """The kernel of the features less their mean: `C K C`, C = I - 1/n.
+
+    Args:
+        kernel: `(n, n)`.
+    """
+    rows = kernel.mean(axis=0, keepdims=True)
+    columns = kernel.mean(axis=1, keepdims=True)
+    return kernel - rows - columns + kernel.mean()
+
+
+def _cosine(a, b):
+    largest = np.abs(a).max(), np.abs(b).max()
+    if 0.0 in largest:
+        return float("nan")
+    # A kernel of many layers may be so small that its squares are 0.
+    a, b = a / largest[0], b / largest[1]
+    return float(np.vdot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def spectrum(kernel):
+    """Eigenvalues of a symmetric kernel and how many of them count.
+
+    Args:
+        kernel: `(n, n)`.
+
+    Returns:
+        `Spectrum`.
+    """
+    eigenvalues = np.linalg.eigvalsh(kernel)[::-1].clip(min=0.0)
+    shares = eigenvalues / eigenvalues.sum()
+    positive = shares[shares > 0]
+    entropy = -np.sum(positive * np.log(positive))
+    return Spectrum(
+        shares, float(np.exp(entropy)), float(1.0 / np.sum(shares**2))
+    )
+
+
+def normalized(kernel):
+    """Cosines of the angles between features: `K_ij / sqrt(K_ii K_jj)`.
+
+    Args:
+        kernel: `(n, n)`.
+
+    Returns:
+        `(n, n)`; 0 where an image has no features.
+    """
+    lengths = np.sqrt(np.diag(kernel).clip(min=0.0))
+    inverse = np.divide(
+        1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0
+    )
+    return kernel * inverse[:, None] * inverse[None, :]
+
+
+def class_block_means(kernel, labels, classes):
+    """Mean of a kernel over all pairs of images of two classes.
+
+    Args:
+        kernel: `(n, n)`.
+        labels: Integer array `(n,)`.
+        classes: Integer.
+
+    Returns:
+        `(classes, classes)`. An image's pair with itself is left out. nan
+        where there is no pair.
+    """
+    members = np.eye(classes)[np.asarray(labels)]
+    sums = members.T @ kernel @ members
+    sums -= np.diag(members.T @ np.diag(kernel))
+    counts = members.sum(0)
+    pairs = np.outer(counts, counts) - np.diag(counts)
+    return np.divide(
+        sums, pairs, out=np.full_like(sums, np.nan), where=pairs > 0
+    )

@@ -1,0 +1,260 @@
+"""Measures how networks converge to the theorems' kernels, and draws it.
+
+  python -m dlgn_tf.dual.theorems --output_dir=theorems
+
+writes a picture for each theorem, error against width, with the line of slope
+-1/2; errors.csv, an error a draw; and summary.csv. Takes a minute.
+"""
+
+import csv
+import dataclasses
+import io
+import os
+import sys
+
+import numpy as np
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.dual import convergence
+from dlgn_tf.dual.random_networks import Convolutional
+from dlgn_tf.dual.random_networks import FullyConnected
+from dlgn_tf.dual.random_networks import PlainReLU
+from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.progress import Progress
+from dlgn_tf.training import files
+
+USAGE = """Measures how networks converge to the kernels of the DLGN paper's
+theorems as they grow wide.
+
+  python -m dlgn_tf.dual.theorems --output_dir=theorems
+
+Writes theorem-2.1.png, theorem-A.1.png and theorem-B.1.png, error against width
+with the line of slope -1/2; errors.csv, an error a draw; summary.csv."""
+
+FLAGS = flags.FLAGS
+WIDTHS = (32, 64, 128, 256, 512)
+DRAWS = 24
+BIAS_WIDTH = 32
+BIAS_DRAWS = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A network whose convergence is measured.
+
+    Attributes:
+        name: String.
+        theorem: String, the theorem it belongs to.
+        network: One of `dlgn_tf.dual.random_networks`.
+        holds: Boolean. Whether the theorem speaks of it; if not it is a
+            control, which must not converge.
+    """
+
+    name: str
+    theorem: str
+    network: object
+    holds: bool = True
+
+
+# Those of the theorems, in three architectures.
+SETTINGS = (
+    Setting("fc", "2.1", FullyConnected()),
+    Setting("fc, layers permuted", "2.1", FullyConnected(order=(2, 0, 1))),
+    Setting("fc, constant input", "2.1", FullyConnected(constant=True)),
+    Setting("fc, soft gates", "2.1", FullyConnected(linear=True, beta=10.0)),
+    Setting("plain ReLU (control)", "2.1", PlainReLU(), holds=False),
+    Setting("cnn", "A.1", Convolutional()),
+    Setting("cnn, constant input", "A.1", Convolutional(constant=True)),
+    Setting("resnet", "B.1", Residual()),
+    Setting("resnet, constant input", "B.1", Residual(constant=True)),
+    Setting("resnet, block 2 removed", "B.1", Residual(removed=2)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was measured of a setting.
+
+    Attributes:
+        setting: `Setting`.
+        widths: Tuple of integers.
+        errors: Array `(len(widths), draws)`, see `dlgn_tf.dual.convergence`.
+        bias: `dlgn_tf.dual.convergence.Bias` at width `BIAS_WIDTH`.
+    """
+
+    setting: Setting
+    widths: tuple
+    errors: np.ndarray
+    bias: convergence.Bias
+
+    @property
+    def means(self):
+        """Mean error at each width."""
+        return self.errors.mean(axis=1)
+
+    @property
+    def slope(self):
+        return convergence.slope(self.widths, self.errors)
+
+
+def measure(setting, rng, draws=DRAWS, widths=WIDTHS, bias_draws=BIAS_DRAWS):
+    """Measures a setting.
+
+    Args:
+        setting: `Setting`.
+        rng: `numpy.random.Generator`.
+        draws: Integer, for each width.
+        widths: Tuple of at least two integers.
+        bias_draws: Integer.
+
+    Returns:
+        `Result`.
+    """
+    network = setting.network
+    return Result(
+        setting,
+        tuple(widths),
+        convergence.errors(network, widths, draws, rng),
+        convergence.bias(network, BIAS_WIDTH, bias_draws, rng),
+    )
+
+
+def figure(results):
+    """Error against width, both axes logarithmic.
+
+    Args:
+        results: List of `Result` of one theorem.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
+
+    drawn = Figure(figsize=(7, 5), layout="constrained")
+    axes = drawn.subplots()
+    for result in results:
+        name, widths = result.setting.name, result.widths
+        spread = result.errors.std(axis=1, ddof=1)
+        axes.errorbar(
+            widths,
+            result.means,
+            spread / np.sqrt(result.errors.shape[1]),
+            marker="o",
+            linestyle="-" if result.setting.holds else ":",
+            label=f"{name}, slope {result.slope:.2f}",
+        )
+    widths, first = np.array(results[0].widths), results[0].means[0]
+    line = first * np.sqrt(widths[0] / widths)
+    axes.plot(widths, line, "k--", label="slope -1/2")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("width")
+    axes.set_ylabel("|| K - limit || / || limit ||")
+    draws = results[0].errors.shape[1]
+    axes.set_title(
+        f"Theorem {results[0].setting.theorem}: mean of {draws} draws, "
+        "standard error"
+    )
+    axes.legend()
+    return drawn
+
+
+def error_table(results):
+    """All errors, a line a draw, as CSV."""
+    lines = [
+        (r.setting.theorem, r.setting.name, width, draw, f"{error:.6g}")
+        for r in results
+        for width, errors in zip(r.widths, r.errors, strict=True)
+        for draw, error in enumerate(errors)
+    ]
+    header = ("theorem", "setting", "width", "draw", "error")
+    return _csv([header, *lines])
+
+
+def summary_table(results):
+    """A line a setting, as CSV."""
+    header = (
+        "theorem",
+        "setting",
+        "slope",
+        "error_at_least_width",
+        "error_at_largest_width",
+        "bias_of_mean_over_standard_error",
+    )
+    lines = [
+        (
+            r.setting.theorem,
+            r.setting.name,
+            f"{r.slope:.4f}",
+            f"{r.means[0]:.4f}",
+            f"{r.means[-1]:.4f}",
+            f"{r.bias.ratio:.2f}",
+        )
+        for r in results
+    ]
+    return _csv([header, *lines])
+
+
+def _csv(lines):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def write(results, output_dir):
+    """Writes the tables and a picture for each theorem; returns their names."""
+    texts = {
+        "errors.csv": error_table(results),
+        "summary.csv": summary_table(results),
+    }
+    for name, text in texts.items():
+        path = os.path.join(output_dir, name)
+        with files.write_errors(path):
+            files.write_atomically(path, text)
+    names = list(texts)
+    for theorem in dict.fromkeys(r.setting.theorem for r in results):
+        names.append(f"theorem-{theorem}.png")
+        path = os.path.join(output_dir, names[-1])
+        of_theorem = [r for r in results if r.setting.theorem == theorem]
+        with files.write_errors(path):
+            figure(of_theorem).savefig(path, dpi=150)
+    return names
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "output_dir", None, "Folder for tables and pictures. Required."
+    )
+    flags.DEFINE_integer(
+        "draws", DRAWS, "Draws of gates and weights for each width.", 2
+    )
+    flags.DEFINE_integer("seed", 0, "From which all draws follow.", 0)
+    flags.mark_flag_as_required("output_dir")
+
+
+def check():
+    """Raises a `UserError` if the results could not be written."""
+    files.check_writable(FLAGS.output_dir, "output_dir")
+
+
+def main():
+    """Measures all settings; returns the exit status."""
+    progress = Progress("theorems", 0, len(SETTINGS), "setting")
+    results = []
+    for index, setting in enumerate(SETTINGS):
+        rng = np.random.default_rng([FLAGS.seed, index])
+        results.append(measure(setting, rng, FLAGS.draws))
+        progress.update(index + 1, {"slope": results[-1].slope})
+    names = write(results, FLAGS.output_dir)
+    print(summary_table(results), end="")
+    print(f"{', '.join(names)} are in {FLAGS.output_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.dual.theorems", USAGE, check))

@@ -1,0 +1,99 @@
+"""Initial weights under which the theory of the dual view is exact."""
+
+import math
+
+import keras
+from keras import ops
+
+SQRT_2 = math.sqrt(2)
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class Bernoulli(keras.initializers.RandomUniform):
+    """Weights that are +sigma or -sigma, each with probability 1/2.
+
+    `sigma = scale / sqrt(window * width)`, where `window` is the number of
+    places a convolution's filter covers, and 1 for a dense layer.
+
+    Source: Assumption 2.1 of the DLGN paper (arXiv 2110.03403); sigma^2 =
+    2 / width is that of its predecessor's code (arXiv 2006.10529).
+
+    Example:
+
+    >>> sorted(set(Bernoulli(width=8, seed=0)((8, 8)).numpy().ravel()))
+    [-0.5, 0.5]
+
+    Args:
+        scale: Float > 0. Defaults to the square root of 2, with which ReLU
+            layers keep the size of what passes.
+        width: Integer >= 1. Units or filters of a hidden layer; the theorems
+            want that number in every layer. Defaults to the number of inputs
+            of each unit (a filter: input channels), which is the same number
+            in all layers but the first.
+        seed: Integer or `keras.random.SeedGenerator`, as Keras' random
+            initialisers take it: with an integer, each call returns the same
+            weights.
+
+    Call arguments:
+        shape: Tuple `(..., inputs, outputs)`; what stands before the last two
+            is the window.
+        dtype: String. Defaults to Keras' floatx.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, scale=SQRT_2, width=None, seed=None):
+        super().__init__(-1.0, 1.0, seed=seed)
+        if not 0 < scale < float("inf"):
+            raise ValueError(
+                "Invalid value for argument `scale`. "
+                f"Expected a number > 0. Received: scale={scale}"
+            )
+        if width is not None and width < 1:
+            raise ValueError(
+                "Invalid value for argument `width`. "
+                f"Expected an integer >= 1. Received: width={width}"
+            )
+        self.scale = float(scale)
+        self.width = width
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) < 2:
+            raise ValueError(
+                "Expected a kernel of shape (..., inputs, outputs). "
+                f"Received: shape={shape}"
+            )
+        *window, inputs, _ = shape
+        sigma = self.scale / math.sqrt(
+            math.prod(window) * (self.width or inputs)
+        )
+        uniform = super().__call__(shape, dtype)
+        return ops.where(uniform < 0, -sigma, sigma)
+
+    def get_config(self):
+        seed = super().get_config()["seed"]
+        return {"scale": self.scale, "width": self.width, "seed": seed}
+
+
+def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
+    """Gives every kernel of a network independent Bernoulli weights.
+
+    Biases become 0, as the theory has none.
+
+    Args:
+        network: Functional `keras.Model`, such as the value network of a
+            `GatedNetwork`. It is changed.
+        width: See `Bernoulli`.
+        scale: See `Bernoulli`.
+        seed: Integer from which all weights follow.
+    """
+    generator = keras.random.SeedGenerator(seed)
+    initializer = Bernoulli(scale, width, generator)
+    for layer in network.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is None:
+            continue
+        kernel.assign(initializer(kernel.shape, kernel.dtype))
+        if layer.bias is not None:
+            layer.bias.assign(ops.zeros_like(layer.bias))

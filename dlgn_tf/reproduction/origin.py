@@ -1,0 +1,137 @@
+"""What a run was made with: commit, backend, versions, machine."""
+
+import dataclasses
+import functools
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
+
+_PACKAGES = ("tensorflow", "jax", "keras", "numpy")
+_UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a run was made with; several values are joined by " / ".
+
+    Attributes:
+        commit: Of the repository, and whether files differ from it.
+        backend: Of Keras.
+        versions: Of Python and the packages that compute.
+        machine: Processor, cores, GPUs.
+    """
+
+    commit: str = _UNKNOWN
+    backend: str = _UNKNOWN
+    versions: str = _UNKNOWN
+    machine: str = _UNKNOWN
+
+
+@functools.cache
+def here():
+    """The `Origin` of what this process makes; looked up once."""
+    versions = [f"python {platform.python_version()}"]
+    for package in _PACKAGES:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        versions.append(f"{package} {version}")
+    return Origin(
+        commit=_commit(),
+        backend=os.environ.get("KERAS_BACKEND", "tensorflow"),
+        versions=", ".join(versions),
+        machine=", ".join([_processor(), *_gpus()]),
+    )
+
+
+def note(directory, origin):
+    """Adds to a `RunDirectory` what it is trained with, if that is new."""
+    file = _file(directory)
+    known = _noted(file)
+    if origin not in known:
+        fields = [dataclasses.asdict(one) for one in [*known, origin]]
+        with files.write_errors(directory.path):
+            files.write_atomically(file, json.dumps(fields, indent=1) + "\n")
+
+
+def of_run(directory):
+    """What a `RunDirectory` was made with, an `Origin`.
+
+    Raises:
+        UserError: if its file is damaged.
+    """
+    noted = _noted(_file(directory))
+    if not noted:
+        return Origin()
+    by_field = {
+        field.name: dict.fromkeys(getattr(one, field.name) for one in noted)
+        for field in dataclasses.fields(Origin)
+    }
+    return Origin(
+        **{key: " / ".join(values) for key, values in by_field.items()}
+    )
+
+
+def _noted(file):
+    if not file.exists():
+        return []
+    try:
+        return [Origin(**one) for one in json.loads(file.read_text())]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"Expected a list of commits and machines. Received: {file}, "
+            f"{type(error).__name__}: {error}; mend or delete it"
+        ) from error
+
+
+def _file(directory):
+    return directory.path / "origin.json"
+
+
+def _commit():
+    root = pathlib.Path(__file__).parents[2]
+    commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
+    if not commit:
+        return _UNKNOWN
+    changed = _output(
+        "git",
+        "-C",
+        str(root),
+        "status",
+        "--porcelain",
+        "--",
+        "dlgn_tf",
+        "flags",
+    )
+    return commit + (", with changes" if changed else "")
+
+
+def _gpus():
+    query = ("--query-gpu=name", "--format=csv,noheader")
+    return (_output("nvidia-smi", *query) or "").splitlines()
+
+
+def _output(*command):
+    """What a command prints, or None if it cannot be run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [x.split(":")[1].strip() for x in lines if "model name" in x]
+    name = names[0] if names else platform.processor()
+    return f"{name}, {os.cpu_count()} cores"

@@ -1,0 +1,52 @@
+"""What every process does that trains or evaluates. Imports nothing heavy."""
+
+import importlib
+import importlib.util
+import os
+import tempfile
+
+from dlgn_tf.errors import UserError
+
+_BACKENDS = ("tensorflow", "jax")
+
+
+def import_keras():
+    """Imports Keras and its backend without what they print at start-up.
+
+    TensorFlow's native code writes a handful of lines before its log level
+    counts; they would stand before every message. They are shown if the import
+    fails.
+
+    Raises:
+        UserError: if the backend is not one of those that train here, or not
+            installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend not in _BACKENDS:
+        raise UserError(
+            f"Expected KERAS_BACKEND={' or '.join(_BACKENDS)}. Received: "
+            f"KERAS_BACKEND={backend}"
+        )
+    _check_installed("keras", backend, "tensorboard")
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except BaseException:
+            held.seek(0)
+            os.write(standard_error, held.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def _check_installed(*packages):
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow (default)")
+            raise UserError(
+                f"Expected {package} to be installed, which KERAS_BACKEND="
+                f"{backend} needs (see BUILD.md). Received: no such package"
+            )

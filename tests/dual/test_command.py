@@ -1,0 +1,422 @@
+"""The command on runs of small networks, against kernels made in NumPy."""
+
+import csv
+import io
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+from PIL import Image
+
+import dlgn_tf
+from dlgn_tf import config as config_lib
+from dlgn_tf.data import sources
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.dual import __main__ as entry
+from dlgn_tf.dual import over_training
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import load_model
+from dlgn_tf.training import event_file
+from dlgn_tf.training import loop
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+PNG = b"\x89PNG\r\n\x1a\n"
+IMAGES, TEST_IMAGES = 120, 60
+
+
+def train(path, model, *arguments):
+    values = flags.FlagValues()
+    config_lib.define_flags(values)
+    values(
+        [
+            "test",
+            "--dataset=digits",
+            f"--run_dir={path}",
+            f"--model={model}",
+            "--width=24",
+            "--train_steps=120",
+            "--optimizer=adam",
+            "--learning_rates=0.003",
+            *arguments,
+        ]
+    )
+    loop.train(config_lib.resolve(values))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    kept = ("--snapshot_every=60", "--depth=3")
+    train(folder / "dlgn", "fc_dlgn", "--gate=soft", *kept)
+    train(folder / "frozen", "fc_dgn", "--gate_regime=frozen_random", *kept)
+    train(folder / "plain", "fc_dlgn", "--depth=2", "--train_examples=100")
+    train(folder / "relu", "fc_dnn", "--train_steps=1", *kept)
+    few = ("--width=2", "--depth=8", "--train_steps=1")
+    train(folder / "resnet", "resnet20_dlgn", *few)
+    return folder
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """A function of arguments that runs the command in this process."""
+
+    def run(*arguments):
+        values = flags.FlagValues()
+        with monkeypatch.context() as patch:
+            for name in ("bool", "enum", "float", "integer", "string"):
+                define = getattr(flags, f"DEFINE_{name}")
+
+                def into(*given, define=define, **named):
+                    return define(*given, flag_values=values, **named)
+
+                patch.setattr(entry.flags, f"DEFINE_{name}", into)
+            entry.define_flags()
+        monkeypatch.setattr(entry.flags, "FLAGS", values)
+        values(["test", *map(str, arguments)])
+        entry.main()
+
+    return run
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def images():
+    train, test = sources.load(
+        "digits", train_examples=IMAGES, test_examples=TEST_IMAGES
+    )
+    return train, test
+
+
+def snapshot(run, step):
+    return load_model(run / "snapshots" / f"step-{step:08d}.keras")
+
+
+def path_kernel(model, some, others):
+    """Input Gram times the gate Gram of each layer, of trace n."""
+
+    def features(x):
+        tensors = [model.normalization(x), *model.gates(x).values()]
+        arrays = [tensor.numpy().astype(np.float64) for tensor in tensors]
+        return [array.reshape(len(x), -1) for array in arrays]
+
+    ours, theirs = features(some), features(others)
+    pairs = zip(ours, theirs, strict=True)
+    scale = np.prod([(b**2).sum(1) for b in theirs], axis=0).mean()
+    return np.prod([a @ b.T for a, b in pairs], axis=0) / scale
+
+
+def of_trace_n(matrix, train_matrix):
+    return matrix / (np.trace(train_matrix) / len(train_matrix))
+
+
+def test_kernel(runs, tmp_path, command, capsys):
+    command(
+        f"--run_dir={runs / 'dlgn'}",
+        f"--images={IMAGES}",
+        f"--test_images={TEST_IMAGES}",
+        f"--output_dir={tmp_path / 'new' / 'place'}",
+    )
+    folder = tmp_path / "new" / "place"
+    train, test = images()
+    model = load_model(runs / "dlgn" / "model.keras")
+    expected = path_kernel(model, train.images, train.images)
+    across = path_kernel(model, test.images, train.images)
+
+    with np.load(folder / "kernel.npz") as kept:
+        kernel, test_kernel = kept["kernel"], kept["test_kernel"]
+        np.testing.assert_array_equal(kept["labels"], train.labels)
+        np.testing.assert_array_equal(kept["test_labels"], test.labels)
+        assert kept["step"] == 120
+    assert kernel.dtype == np.float64
+    np.testing.assert_allclose(of_trace_n(kernel, kernel), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        of_trace_n(test_kernel, kernel), across, rtol=1e-5
+    )
+
+    learned, random = read(folder / "kernels.csv")
+    assert (learned["gates"], random["gates"]) == ("trained", "random")
+    assert (learned["step"], random["step"]) == ("120", "0")
+    right = model(test.images).numpy().argmax(1) == test.labels
+    assert float(learned["network_accuracy"]) == pytest.approx(right.mean())
+    assert random["network_accuracy"] == ""
+    untrained = snapshot(runs / "dlgn", 0)
+    for row, network in ((learned, model), (random, untrained)):
+        check_figures(row, network, train, test)
+
+    rows = read(folder / "spectrum.csv")
+    values = np.linalg.eigvalsh(expected)[::-1]
+    np.testing.assert_allclose(
+        [float(row["trained"]) for row in rows],
+        values / values.sum(),
+        atol=1e-7,
+    )
+    blocks = read(folder / "heat_map.csv")
+    lengths = np.sqrt(np.diag(expected))
+    cosines = expected / lengths[:, None] / lengths
+    pair = np.ix_(train.labels == 3, train.labels == 5)
+    assert float(blocks[3]["class_5"]) == pytest.approx(cosines[pair].mean())
+    for name in ("heat_map.png", "spectrum.png"):
+        assert (folder / name).read_bytes().startswith(PNG)
+    printed = capsys.readouterr().out
+    assert f"fc_dlgn at step 120: {right.mean():.2%} of 60 test" in printed
+    assert f"{float(learned['regression_accuracy']):.2%}" in printed
+
+
+def check_figures(row, network, train, test):
+    """A line of kernels.csv against formulas."""
+    kernel = path_kernel(network, train.images, train.images)
+    across = path_kernel(network, test.images, train.images)
+    one_hot = np.eye(10)[train.labels]
+    shifted = kernel + float(row["ridge"]) * np.eye(IMAGES)
+    predicted = (across @ np.linalg.solve(shifted, one_hot - 0.1)).argmax(1)
+    assert float(row["regression_accuracy"]) == pytest.approx(
+        np.mean(predicted == test.labels), abs=1.01 / TEST_IMAGES
+    )
+    signs = 2 * one_hot - 1
+    inverse = np.linalg.inv(kernel / IMAGES + 1e-6 / IMAGES * np.eye(IMAGES))
+    assert float(row["label_alignment"]) == pytest.approx(
+        np.trace(signs.T @ inverse @ signs) / 10, rel=0.02
+    )
+
+
+def test_events_are_replaced_by_those_of_the_next_call(runs, tmp_path, command):
+    for _ in range(2):
+        command(
+            f"--run_dir={runs / 'dlgn'}",
+            "--which=best",
+            "--images=30",
+            "--test_images=20",
+            f"--output_dir={tmp_path}",
+        )
+        events = event_file.read_events(tmp_path / "kernel")
+        tags = [tag for _, tag, _ in events]
+        assert len(tags) == len(set(tags))
+        assert {"dual/heat_map", "dual/spectrum"} < set(tags)
+        (learned, _) = read(tmp_path / "kernels.csv")
+        (shown,) = (
+            tensor.float_val[0]
+            for _, tag, tensor in events
+            if tag == "dual/label_alignment"
+        )
+        assert shown == pytest.approx(float(learned["label_alignment"]))
+        (drawn,) = (t for _, tag, t in events if tag == "dual/heat_map")
+        width, height, png = drawn.string_val
+        with Image.open(io.BytesIO(png)) as picture:
+            assert picture.size == (int(width), int(height))
+            colors = picture.getcolors(maxcolors=1 << 24)
+        assert len(colors) > 100
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["kernel", "kernel.npz", "kernels.csv"]
+        + [f"{n}.{e}" for n in ("heat_map", "spectrum") for e in ("csv", "png")]
+    )
+
+
+def test_over_training(runs, tmp_path, command, capsys):
+    command(
+        f"--run_dir={runs / 'dlgn'}",
+        "--over_training",
+        f"--images={IMAGES}",
+        f"--test_images={TEST_IMAGES}",
+        f"--output_dir={tmp_path}",
+    )
+    rows = read(tmp_path / "over_training.csv")
+    assert [row["step"] for row in rows] == ["0", "60", "120"]
+    train, test = images()
+    networks = [snapshot(runs / "dlgn", step) for step in (0, 60, 120)]
+    kernels = [path_kernel(n, train.images, train.images) for n in networks]
+    for row, network, kernel in zip(rows, networks, kernels, strict=True):
+        check_figures(row, network, train, test)
+        right = network(test.images).numpy().argmax(1) == test.labels
+        assert float(row["network_accuracy"]) == pytest.approx(right.mean())
+        flat, last = kernel.ravel(), kernels[-1].ravel()
+        cosine = flat @ last / np.sqrt((flat @ flat) * (last @ last))
+        assert float(row["distance_from_last"]) == pytest.approx(
+            1 - cosine, abs=1e-6
+        )
+    # Gates learned something, and the network did.
+    assert float(rows[0]["distance_from_last"]) > 0.01
+    assert float(rows[2]["network_accuracy"]) > 0.7
+    assert (tmp_path / "over_training.png").read_bytes().startswith(PNG)
+    events = event_file.read_events(tmp_path / "over_training")
+    steps = [s for s, tag, _ in events if tag == "dual/regression_accuracy"]
+    assert steps == [0, 60, 120]
+    assert "over training: snapshot 3/3" in capsys.readouterr().out
+
+
+def test_frozen_gates_have_one_kernel(runs, tmp_path, command):
+    command(
+        f"--run_dir={runs / 'frozen'}",
+        "--over_training",
+        "--images=40",
+        "--test_images=20",
+        f"--output_dir={tmp_path}",
+    )
+    rows = read(tmp_path / "over_training.csv")
+    assert len(rows) == 3
+    for row in rows:
+        assert float(row["distance_from_last"]) == pytest.approx(0, abs=1e-12)
+    assert len({row["label_alignment"] for row in rows}) == 1
+
+
+def test_ntk_trace(runs, tmp_path, command):
+    command(
+        f"--run_dir={runs / 'dlgn'}",
+        "--ntk_trace",
+        "--images=12",
+        f"--output_dir={tmp_path}",
+    )
+    rows = read(tmp_path / "ntk_trace.csv")
+    assert [row["step"] for row in rows] == ["0", "60", "120"]
+    some = images()[0].images[:12]
+    for row in rows:
+        path = (
+            runs / "dlgn" / "snapshots" / f"step-{int(row['step']):08d}.keras"
+        )
+        parts = tangent_kernels(load_model(path), some)
+        for name, matrix in {**parts, "total": sum(parts.values())}.items():
+            assert float(row[f"{name}_trace"]) == pytest.approx(
+                np.trace(matrix), rel=1e-4
+            )
+            assert float(row[f"{name}_norm"]) == pytest.approx(
+                np.sqrt((matrix**2).sum()), rel=1e-4
+            )
+    assert (tmp_path / "ntk_trace.png").read_bytes().startswith(PNG)
+    events = event_file.read_events(tmp_path / "ntk_trace")
+    steps = [s for s, tag, _ in events if tag == "dual/gating_trace"]
+    assert steps == [0, 60, 120]
+
+
+def tangent_kernels(model, some):
+    """Both parts of the NTK, of all logits, from TensorFlow's Jacobians."""
+    import tensorflow as tf
+
+    parts = {"value": model.value_network, "gating": model.gating_network}
+    with tf.GradientTape(persistent=True) as tape:
+        logits = model(some)
+    kernels = {}
+    for name, network in parts.items():
+        found = tape.jacobian(
+            logits, [weight.value for weight in network.trainable_variables]
+        )
+        flat = [j.numpy().reshape(*logits.shape, -1) for j in found]
+        jacobian = np.concatenate(flat, -1).astype(np.float64)
+        kernels[name] = np.einsum("icp,jcp->ij", jacobian, jacobian)
+    return kernels
+
+
+def test_frozen_gates_have_no_gating_part(runs, tmp_path, command):
+    command(
+        f"--run_dir={runs / 'frozen'}",
+        "--ntk_trace",
+        "--images=10",
+        f"--output_dir={tmp_path}",
+    )
+    for row in read(tmp_path / "ntk_trace.csv"):
+        assert float(row["gating_trace"]) == float(row["gating_norm"]) == 0
+        assert float(row["value_trace"]) == float(row["total_trace"]) > 0
+
+
+def test_an_architecture_that_is_not_covered(runs, tmp_path, command):
+    with pytest.raises(UserError, match="Received"):
+        command(
+            f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}"
+        )
+    assert not (tmp_path / "o").exists()
+
+
+# Missing, contradicting or impossible: answered before TensorFlow is there.
+REFUSALS = {
+    "": "Expected --run_dir",
+    "--run_dir=nowhere": "nowhere.*no flags.txt",
+    "--run_dir=plain --images=101": "at most 100.*101",
+    "--run_dir=plain --test_images=361": "at most 360.*361",
+    "--run_dir=plain --over_training": "--snapshot_every=STEPS.*plain",
+    "--run_dir=plain --ntk_trace": "--snapshot_every=STEPS.*plain",
+    "--run_dir=dlgn --ntk_trace --over_training": "Received: both",
+    "--run_dir=dlgn --over_training --which=best": "which has no effect",
+    "--run_dir=dlgn --ntk_trace --test_images=9": "no effect with --ntk_trace",
+    "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
+    "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
+    "--run_dir=dlgn --memory_gib=nan": "memory_gib.*> 0",
+    "--run_dir=dlgn --output_dir=file": "output_dir.*file is a file",
+    "--run_dir=nobest --which=best": "which=best.*best.keras",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSALS)
+def test_refusals(runs, tmp_path, command, monkeypatch, arguments):
+    for name in ("dlgn", "plain", "relu"):
+        (tmp_path / name).symlink_to(runs / name)
+    (tmp_path / "nobest").mkdir()
+    for name in ("flags.txt", "checkpoints"):
+        (tmp_path / "nobest" / name).symlink_to(runs / "plain" / name)
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    def refuse():
+        raise AssertionError("Keras was about to be imported")
+
+    monkeypatch.setattr(entry.startup, "import_keras", refuse)
+    with pytest.raises(UserError, match=REFUSALS[arguments]) as caught:
+        command(*arguments.split())
+    assert "Received" in str(caught.value) and "\n" not in str(caught.value)
+    assert not (runs / "dlgn" / "dual").exists()
+
+
+def test_a_kernel_that_no_memory_holds(runs, tmp_path, command, monkeypatch):
+    monkeypatch.setattr(entry.os, "sysconf", lambda name: 100)
+    with pytest.raises(UserError, match="fit into memory.*--images=50"):
+        command(f"--run_dir={runs / 'dlgn'}", "--images=50")
+
+
+def test_kernels_that_cannot_be_described():
+    labels = np.array([0, 1, 1, 0])
+    some = ImageSet(np.zeros((4, 2, 2, 1), np.uint8), labels)
+    flat = np.ones((4, 4))
+    with pytest.raises(UserError, match="singular. Received: 0"):
+        over_training.describe(flat, flat, some, some, 2, ridge=0.0)
+    with pytest.raises(UserError, match="not 0. Received: .*shut"):
+        over_training.describe(0 * flat, flat, some, some, 2, ridge=0.0)
+
+
+def test_a_damaged_snapshot(runs, tmp_path, command):
+    run = tmp_path / "run"
+    run.mkdir()
+    for path in (runs / "frozen").iterdir():
+        (run / path.name).symlink_to(path)
+    (run / "snapshots").unlink()
+    (run / "snapshots").mkdir()
+    source = runs / "frozen" / "snapshots" / "step-00000120.keras"
+    whole = source.read_bytes()
+    (run / "snapshots" / source.name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="step-00000120.keras"):
+        command(f"--run_dir={run}", "--over_training", "--images=20")
+
+
+def test_as_a_command(tmp_path):
+    """One line on standard error, and no TensorFlow for it."""
+    path = os.pathsep.join(
+        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.dual"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    said = [x for x in lines if not x.startswith("import time:")]
+    assert said == [
+        "dlgn_tf.dual: Expected --run_dir=RUN_DIR. Received: no --run_dir"
+    ]
+    assert not any(x.endswith(("tensorflow", "keras")) for x in lines)

@@ -1,0 +1,58 @@
+"""A run keeps what it was made with."""
+
+import dataclasses
+import importlib.metadata
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
+from dlgn_tf.reproduction.origin import Origin
+from dlgn_tf.training.run_directory import RunDirectory
+
+FIRST = Origin("abc", "tensorflow", "keras 1", "two cores")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDirectory(tmp_path)
+
+
+def test_what_is_here():
+    found = origin.here()
+    root = pathlib.Path(__file__).parents[2]
+    head = subprocess.run(
+        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    assert found.commit.removesuffix(", with changes") == (head or "unknown")
+    assert f"numpy {importlib.metadata.version('numpy')}" in found.versions
+    assert f"{os.cpu_count()} cores" in found.machine
+
+
+def test_a_run_from_before_is_unknown(directory):
+    assert origin.of_run(directory) == Origin(*["unknown"] * 4)
+
+
+def test_it_stays_that_of_the_run(directory):
+    origin.note(directory, FIRST)
+    origin.note(directory, FIRST)
+    assert origin.of_run(directory) == FIRST
+
+
+def test_a_run_that_goes_on_elsewhere_has_both(directory):
+    other = dataclasses.replace(FIRST, commit="def", machine="a GPU")
+    for one in (FIRST, other, FIRST):
+        origin.note(directory, one)
+    assert origin.of_run(directory) == Origin(
+        "abc / def", "tensorflow", "keras 1", "two cores / a GPU"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '[{"commit": "a", "b": "c"}]'])
+def test_a_damaged_file_is_refused(directory, text):
+    (directory.path / "origin.json").write_text(text)
+    with pytest.raises(UserError, match="origin.json"):
+        origin.of_run(directory)
