@@ -122,29 +122,44 @@ def _fill(function, shape, side, symmetric, workers, progress):
         if symmetric:
             matrix[block.columns, block.rows] = part.T
 
-    blocks = _blocks(shape, side, symmetric)
-    show = Progress("kernel", 0, len(blocks), "block", silent=not progress)
+    count = _block_count(shape, side, symmetric)
+    show = Progress("kernel", 0, count, "block", silent=not progress)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(compute, block) for block in blocks]
-        try:
-            done = concurrent.futures.as_completed(jobs)
-            for count, job in enumerate(done, start=1):
-                job.result()
-                show.update(count, line=count == len(blocks))
-        finally:
-            # After an error or an interruption no further block is begun.
-            pool.shutdown(wait=False, cancel_futures=True)
+        # One more than can be worked on: of many blocks not all wait in line.
+        waiting, done = set(), 0
+        for block in _blocks(shape, side, symmetric):
+            waiting.add(pool.submit(compute, block))
+            if len(waiting) > workers:
+                done += _finished(waiting)
+                show.update(done)
+        while waiting:
+            done += _finished(waiting)
+            show.update(done, line=done == count)
     return matrix
 
 
+def _finished(jobs):
+    """Waits for some of the jobs, takes them out and counts them."""
+    finished, _ = concurrent.futures.wait(
+        jobs, return_when=concurrent.futures.FIRST_COMPLETED
+    )
+    jobs -= finished
+    for job in finished:
+        job.result()
+    return len(finished)
+
+
+def _block_count(shape, side, symmetric):
+    rows, columns = (len(_slices(count, side)) for count in shape)
+    return rows * (rows + 1) // 2 if symmetric else rows * columns
+
+
 def _blocks(shape, side, symmetric):
+    """Blocks one by one; of a symmetric matrix those above the diagonal."""
     rows, columns = (_slices(count, side) for count in shape)
-    return [
-        Block(row, column, symmetric and row == column)
-        for row in rows
-        for column in columns
-        if not symmetric or row.start <= column.start
-    ]
+    for index, row in enumerate(rows):
+        for column in columns[index if symmetric else 0 :]:
+            yield Block(row, column, symmetric and row == column)
 
 
 def _slices(count, side):

@@ -38,10 +38,10 @@ from dlgn_tf.dual.gram import total_bytes
 from dlgn_tf.errors import UserError
 
 # Positions times rotations along the height times pairs that are worked on at
-# a time: 4 MiB in float64.
-_NUMBERS = 2**19
+# a time: 2 MiB in float64.
+_NUMBERS = 2**18
 # Fewer rows make slow matrix products.
-_ROWS = 16
+_ROWS = 8
 _SMALLEST_FLOAT32 = 2.0**-100
 
 

@@ -1,6 +1,7 @@
 """Kernels without enumeration: against it, and against all signs of weights."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -374,3 +375,46 @@ def test_no_sub_network_of_this_size(rng, size):
 def test_no_such_block(rng, kept):
     with pytest.raises(UserError, match="of 1 to 2. Received"):
         kernels.sub_network(blocks_of(rng, 2), np.ones((4, 3)), kept)
+
+
+def larger(kind, rng):
+    """A kernel of enough images that the bound decides on the blocks."""
+    count = 150
+
+    def gates(*shape):
+        return (rng.random((count, *shape)) > 0.5).astype("uint8")
+
+    if kind == "convolutional":
+        arrays = [gates(6, 5, 16), gates(6, 5, 8), gates(30)]
+        return arrays, rng.normal(size=(count, 6, 5, 3)), {"windows": 3}
+    inputs = rng.normal(size=(count, 40))
+    if kind == "residual":
+        return [[gates(64)] for _ in range(6)] + [[]], inputs, {}
+    return [gates(64) for _ in range(3)], inputs, {}
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["fully_connected", "convolutional", "residual"]
+)
+def test_memory_stays_within_the_bound(kind, soft, rng):
+    gates, inputs, options = larger(kind, rng)
+    if soft:
+        gates = [
+            [g / 2 for g in part] if kind == "residual" else part / 2
+            for part in gates
+        ]
+    function = getattr(kernels, kind)
+    with pytest.raises(UserError) as caught:
+        function(gates, inputs, memory_gib=1e-9, **options)
+    least = float(str(caught.value).split("at least ")[1].split(". ")[0])
+    flat = itertools.chain.from_iterable(gates) if kind == "residual" else gates
+    held = inputs.nbytes + sum(g.nbytes for g in flat)
+    expected = function(gates, inputs, **options)
+    for bound in (least, 1.5 * least):
+        tracemalloc.start()
+        found = function(gates, inputs, memory_gib=bound, **options)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak + held < bound * 2**30 + 100_000
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
