@@ -111,12 +111,7 @@ def _config(values):
             raise UserError(
                 "Expected --which=best or --init_from. Received: both"
             )
-        if not directory.best.exists():
-            raise UserError(
-                "Expected a run with best.keras for --which=best. Received: "
-                f"{directory.path}, which has none"
-            )
-        source = str(directory.best)
+        source = str(trained.locate_best(directory))
     if source is not None:
         with trained.named("init_from", source):
             trained.locate(source)

@@ -33,7 +33,6 @@ def main():
         list_models()
         return 0
     config = config_lib.resolve(flags.FLAGS)
-    config_lib.check_environment(config)
     all_permutations = config.gate_permutation == "all"
     singles = permutations.single_runs(config) if all_permutations else {}
     for single in [config, *singles.values()]:

@@ -28,6 +28,48 @@ def pytest_collection_modifyitems(items):
         )
 
 
+@pytest.fixture(scope="session")
+def train_run():
+    """A function that trains a small network on digits with Adam."""
+    from absl import flags
+
+    from dlgn_tf import config
+    from dlgn_tf.training import loop
+
+    def train(path, model, *arguments):
+        values = flags.FlagValues()
+        config.define_flags(values)
+        fixed = ("--dataset=digits", "--optimizer=adam")
+        given = (f"--run_dir={path}", f"--model={model}", *arguments)
+        values(["test", *fixed, *given])
+        loop.train(config.resolve(values))
+
+    return train
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """A function that runs an entry point's module with arguments."""
+    from absl import flags
+
+    def run(entry, *arguments):
+        values = flags.FlagValues()
+        with monkeypatch.context() as patch:
+            for kind in ("bool", "enum", "float", "integer", "list", "string"):
+                define = getattr(flags, f"DEFINE_{kind}")
+
+                def into(*given, define=define, **named):
+                    return define(*given, flag_values=values, **named)
+
+                patch.setattr(entry.flags, f"DEFINE_{kind}", into)
+            entry.define_flags()
+        monkeypatch.setattr(entry.flags, "FLAGS", values)
+        values(["test", *map(str, arguments)])
+        entry.main()
+
+    return run
+
+
 @pytest.fixture
 def two_replicas():
     """A `MirroredStrategy` over two logical CPU devices.

@@ -1,6 +1,7 @@
 """The command that leaves layers out: on runs, a checkpoint, refusals."""
 
 import csv
+import functools
 import os
 import pathlib
 import subprocess
@@ -9,14 +10,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-from absl import flags
 
 import dlgn_tf
-from dlgn_tf import config as config_lib
 from dlgn_tf import remove_layers
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import loop
 
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 SHARED = PACKAGE_PARENT.parent / "shared" / "data"
@@ -25,55 +23,25 @@ CIFAR_DIR = pathlib.Path(os.environ.get("DLGN_TF_DATA_DIR", SHARED / "tfds"))
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def train(path, model, *arguments):
-    values = flags.FlagValues()
-    config_lib.define_flags(values)
-    values(
-        [
-            "test",
-            "--dataset=digits",
-            f"--run_dir={path}",
-            f"--model={model}",
-            "--width=4",
-            "--batch_size=64",
-            "--optimizer=adam",
-            "--learning_rates=0.01",
-            *arguments,
-        ]
-    )
-    loop.train(config_lib.resolve(values))
-
-
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, train_run):
     """Runs of two ResNets and of a network that has no blocks."""
     folder = tmp_path_factory.mktemp("runs")
-    train(folder / "v1", "resnet20_dnn", "--depth=8", "--train_steps=200")
-    train(folder / "v2", "resnet110_dlgn", "--depth=8", "--train_steps=200")
-    train(folder / "plain", "c4gap_dnn", "--train_steps=1")
+    fixed = ("--width=4", "--batch_size=64", "--learning_rates=0.01")
+
+    def train(name, model, *arguments):
+        train_run(folder / name, model, *fixed, *arguments)
+
+    train("v1", "resnet20_dnn", "--depth=8", "--train_steps=200")
+    train("v2", "resnet110_dlgn", "--depth=8", "--train_steps=200")
+    train("plain", "c4gap_dnn", "--train_steps=1")
     return folder
 
 
 @pytest.fixture
-def command(monkeypatch):
+def command(in_this_process):
     """A function of arguments that runs the command in this process."""
-
-    def run(*arguments):
-        values = flags.FlagValues()
-        with monkeypatch.context() as patch:
-            for name in ("list", "enum", "string", "integer"):
-                define = getattr(flags, f"DEFINE_{name}")
-
-                def into(*given, define=define, **named):
-                    return define(*given, flag_values=values, **named)
-
-                patch.setattr(remove_layers.flags, f"DEFINE_{name}", into)
-            remove_layers.define_flags()
-        monkeypatch.setattr(remove_layers.flags, "FLAGS", values)
-        values(["test", *map(str, arguments)])
-        remove_layers.main()
-
-    return run
+    return functools.partial(in_this_process, remove_layers)
 
 
 def read(folder):

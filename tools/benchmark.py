@@ -607,11 +607,7 @@ def matrix_product_rate(side=2000):
 
 def resident_gib():
     """Memory of this process now, in GiB; 0 where it cannot be known."""
-    try:
-        status = pathlib.Path("/proc/self/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 2**20
-    except (OSError, TypeError):
-        return 0.0
+    return _of_status("VmRSS") or 0.0
 
 
 def machine():
@@ -619,8 +615,10 @@ def machine():
     import keras
     import tensorflow as tf
 
+    from dlgn_tf.reproduction import origin
+
     return {
-        "processor": _processor(),
+        "processor": origin.processor(),
         "cores": os.cpu_count(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
         "python": platform.python_version(),
@@ -641,20 +639,17 @@ def peak_gib():
 
     Both sides of a comparison count together, as they run in one process.
     """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return _of_status("VmHWM") or own
+
+
+def _of_status(name):
+    """A figure that Linux keeps of this process, in GiB, or None."""
     try:
         status = pathlib.Path("/proc/self/status").read_text()
-        own = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+        return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) / 2**20
     except (OSError, TypeError):
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return own / 2**20
-
-
-def _processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(x.split(":")[1].strip() for x in lines if "model name" in x)
-    except (OSError, StopIteration):
-        return platform.processor()
+        return None
 
 
 def markdown(rows, where):

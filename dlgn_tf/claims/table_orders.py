@@ -180,12 +180,11 @@ def shallow_features_suffice_for_c4gap(results_dir):
     longer = [("dlgn.3", f"{data}_c1gap_ens_2000") for data in DATA_SETS]
     tables = table_results.load(results_dir, wanted, ON_GPU, also=longer)
     shallow, deep, c4gap = tables
-    c4_sf, vgg_sf = "cifar10_c4gap_dlgn_sf", "cifar10_vgg16_dlgn_sf"
     checks = [
         compare(
             "C4GAP-DLGN-SF ~ C4GAP-DLGN",
             shallow,
-            (c4_sf, "cifar10_dlgn_x1"),
+            ("cifar10_c4gap_dlgn_sf", "cifar10_dlgn_x1"),
             within(1),
             c4gap,
         )

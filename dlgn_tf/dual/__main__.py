@@ -117,8 +117,7 @@ def main():
     if not config.npz:
         catalog.check_available(config.dataset, data_dir)
     if values.which == "best":
-        with trained.named("which", "best"):
-            trained.locate(directory.best)
+        trained.locate_best(directory)
     output_dir = values.output_dir or str(directory.path / "dual")
     files.check_writable(output_dir, "output_dir")
 

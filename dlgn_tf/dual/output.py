@@ -1,7 +1,5 @@
 """What the command leaves: tables, pictures, a matrix, events."""
 
-import csv
-import io
 import pathlib
 
 import numpy as np
@@ -31,13 +29,11 @@ class Output:
             name: String, without ending.
             rows: List of dicts of the same keys.
         """
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        columns = list(rows[0])
+        lines = ([row[column] for column in columns] for row in rows)
         path = self.directory / f"{name}.csv"
         with files.write_errors(path):
-            files.write_atomically(path, text.getvalue())
+            files.write_atomically(path, files.csv_text(columns, lines))
 
     def arrays(self, name, **arrays):
         """Writes an .npz file."""

@@ -120,10 +120,6 @@ def tangent_kernels(steps, load, train, **options):
         row = {"step": step}
         for part in ("value", "gating", "total"):
             matrix = getattr(found, part)
-            # The weights of a frozen gating network are no variables.
-            frozen = matrix is None
-            row[f"{part}_trace"] = 0.0 if frozen else float(np.trace(matrix))
-            row[f"{part}_norm"] = (
-                0.0 if frozen else float(np.linalg.norm(matrix))
-            )
+            row[f"{part}_trace"] = float(np.trace(matrix))
+            row[f"{part}_norm"] = float(np.linalg.norm(matrix))
         yield row

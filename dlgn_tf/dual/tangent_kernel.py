@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 
+from dlgn_tf.dual.blocks import GIB
 from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
 
-GIB = 2**30
 # A longer batch makes no product faster.
 _MOST_IMAGES = 64
 

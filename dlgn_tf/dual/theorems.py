@@ -6,9 +6,7 @@ writes a picture for each theorem, error against width, with the line of slope
 -1/2; errors.csv, an error a draw; and summary.csv. Takes a minute.
 """
 
-import csv
 import dataclasses
-import io
 import os
 import sys
 
@@ -172,7 +170,7 @@ def error_table(results):
         for draw, error in enumerate(errors)
     ]
     header = ("theorem", "setting", "width", "draw", "error")
-    return _csv([header, *lines])
+    return files.csv_text(header, lines)
 
 
 def summary_table(results):
@@ -196,13 +194,7 @@ def summary_table(results):
         )
         for r in results
     ]
-    return _csv([header, *lines])
-
-
-def _csv(lines):
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()
+    return files.csv_text(header, lines)
 
 
 def write(results, output_dir):

@@ -8,12 +8,11 @@ Source: Veit et al. (arXiv 1605.06431), section 4.1, to which the DLGN paper
 (arXiv 2110.03403) comes back in section 3.1.3.
 """
 
-import csv
 import dataclasses
-import io
 from collections.abc import Callable
 
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.training import files
 
 _PARTS = ("network", "gating_network", "value_network")
 
@@ -89,12 +88,8 @@ def removals(trained, evaluate):
 
 def table(lines):
     """A list of `Removal` as the text of a CSV file with a header."""
-    text = io.StringIO()
     names = [field.name for field in dataclasses.fields(Removal)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(dataclasses.asdict(line) for line in lines)
-    return text.getvalue()
+    return files.csv_text(names, map(dataclasses.astuple, lines))
 
 
 def figure(lines):

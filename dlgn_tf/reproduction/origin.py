@@ -47,7 +47,7 @@ def here():
         commit=_commit(),
         backend=os.environ.get("KERAS_BACKEND", "tensorflow"),
         versions=", ".join(versions),
-        machine=", ".join([_processor(), *_gpus()]),
+        machine=", ".join([processor(), f"{os.cpu_count()} cores", *_gpus()]),
     )
 
 
@@ -127,11 +127,11 @@ def _output(*command):
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _processor():
+def processor():
+    """The processor's name, as the machine has it."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = [x.split(":")[1].strip() for x in lines if "model name" in x]
-    name = names[0] if names else platform.processor()
-    return f"{name}, {os.cpu_count()} cores"
+    return names[0] if names else platform.processor()

@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import io
 import statistics
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import origin as origin_lib
 from dlgn_tf.reproduction.origin import Origin
 from dlgn_tf.training import files
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 # Where a run and not its outcome is described.
@@ -93,9 +93,10 @@ def of_run(run):
     """
     directory = RunDirectory(run.config.run_dir)
     _check_flags(run, directory)
-    evaluations = directory.read_metrics()
-    ended = evaluations and evaluations[-1]["step"] >= run.config.train_steps
-    if not ended or not directory.model.exists():
+    evaluations = trained.finished_evaluations(
+        directory, run.config.train_steps
+    )
+    if not evaluations:
         return None
     last = evaluations[-1]
     return Result(
@@ -117,12 +118,10 @@ def _check_flags(run, directory):
     # A run without a checkpoint begins anew, whatever it left.
     if not directory.flags.exists() or not directory.has_checkpoints():
         return
-    before = dataclasses.asdict(directory.read_config())
-    now = dataclasses.asdict(run.config)
     changed = [
-        f"--{flag}={before[flag]}"
-        for flag in now
-        if flag not in _PLACES and before[flag] != now[flag]
+        f"--{flag}={before}"
+        for flag, (before, _) in directory.changes(run.config).items()
+        if flag not in _PLACES
     ]
     if changed:
         raise UserError(
@@ -152,17 +151,20 @@ def _seconds_file(directory):
 
 def to_csv(results):
     """`Result`s as the text of a CSV file with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*_KINDS, *_ORIGIN], lineterminator="\n")
-    writer.writeheader()
-    for result in results:
-        row = dataclasses.asdict(result)
-        row |= row.pop("origin")
-        row["seconds"] = f"{result.seconds:.1f}"
-        for name in ("best_accuracy", "last_accuracy"):
-            row[name] = f"{row[name]:.4f}"
-        writer.writerow(row)
-    return text.getvalue()
+    columns = (*_KINDS, *_ORIGIN)
+    rows = map(_row, results)
+    return files.csv_text(
+        columns, ([row[name] for name in columns] for row in rows)
+    )
+
+
+def _row(result):
+    row = dataclasses.asdict(result)
+    row |= row.pop("origin")
+    row["seconds"] = f"{result.seconds:.1f}"
+    for name in ("best_accuracy", "last_accuracy"):
+        row[name] = f"{row[name]:.4f}"
+    return row
 
 
 def from_csv(path):

@@ -1,7 +1,9 @@
 """Writing files so that a kill at any moment leaves the old or the new one."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -19,6 +21,18 @@ def write_atomically(path, content):
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def csv_text(columns, lines):
+    """A CSV file as text.
+
+    Args:
+        columns: Names, the first line.
+        lines: Iterable of sequences of as many fields.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *lines])
+    return text.getvalue()
 
 
 def replace_synced(temporary, path):

@@ -1,14 +1,13 @@
 """One run for each way to permute the gates. Imports nothing heavy itself."""
 
-import csv
 import dataclasses
-import io
 import itertools
 import statistics
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.training import files
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 _COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
@@ -114,10 +113,10 @@ def _check_flags(config):
 
 def _finished(config):
     """The last evaluation of a run that has nothing left to do, or None."""
-    directory = RunDirectory(config.run_dir)
-    lines = directory.read_metrics()
-    done = lines and lines[-1]["step"] >= config.train_steps
-    return lines[-1] if done and directory.model.exists() else None
+    evaluations = trained.finished_evaluations(
+        RunDirectory(config.run_dir), config.train_steps
+    )
+    return evaluations and evaluations[-1]
 
 
 def _train(config):
@@ -131,14 +130,9 @@ def _train(config):
 
 
 def _write(path, rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, _COLUMNS, extrasaction="ignore", lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
+    lines = ([row[name] for name in _COLUMNS] for row in rows)
     with files.write_errors(path):
-        files.write_atomically(path, text.getvalue())
+        files.write_atomically(path, files.csv_text(_COLUMNS, lines))
 
 
 def _summary(rows):

@@ -73,14 +73,14 @@ class RunDirectory:
         files.check_writable(self.path, "run_dir")
         if not self.has_checkpoints():
             return []
-        before = dataclasses.asdict(self.read_config())
-        now = dataclasses.asdict(config)
+        changes = self.changes(config)
         for flag in config_lib.MODEL_FLAGS:
-            if before[flag] != now[flag]:
+            if flag in changes:
+                before, now = changes[flag]
                 raise UserError(
                     f"--run_dir={self.path} holds a run with "
-                    f"--{flag}={before[flag]}. Expected the same, or another "
-                    f"--run_dir. Received: --{flag}={now[flag]}"
+                    f"--{flag}={before}. Expected the same, or another "
+                    f"--run_dir. Received: --{flag}={now}"
                 )
         # The seed of the initial weights has had its effect.
         passing = (
@@ -91,10 +91,23 @@ class RunDirectory:
             "weights_seed",
         )
         return [
-            f"{flag}: {before[flag]} -> {now[flag]}"
-            for flag in now
-            if before[flag] != now[flag] and flag not in passing
+            f"{flag}: {before} -> {now}"
+            for flag, (before, now) in changes.items()
+            if flag not in passing
         ]
+
+    def changes(self, config):
+        """Dict from a flag to its value in the run here and in a `Config`.
+
+        Only of flags in which they differ.
+        """
+        before = dataclasses.asdict(self.read_config())
+        now = dataclasses.asdict(config)
+        return {
+            flag: (before[flag], now[flag])
+            for flag in now
+            if before[flag] != now[flag]
+        }
 
     def with_first_weights(self, config):
         """The `Config` with the seed that a run here drew its weights from."""

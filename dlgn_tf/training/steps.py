@@ -8,10 +8,10 @@ from dlgn_tf.training.totals import Totals
 class TrainingSteps:
     """Runs many training steps between two returns to the host.
 
-    The loss is the mean cross-entropy over the global batch (for an ensemble:
-    the sum of its members'), plus `l2` times
-    the sum of squared trainable kernels (biases and batch normalisation are
-    left out), plus whatever losses the model's layers add.
+    The loss is the mean cross-entropy over the global batch (for an ensemble
+    the sum of its members'), plus `l2` times the sum of squared trainable
+    kernels (biases and batch normalisation are left out), plus whatever losses
+    the model's layers add.
 
     Args:
         model: `ImageClassifier`.

@@ -88,11 +88,9 @@ def locate(path):
 
 
 def _of_run(directory):
-    if directory.best.exists():
-        return directory.best
-    if directory.model.exists():
-        print(f"{directory.path} has no best.keras: taking model.keras")
-        return directory.model
+    for file in (directory.best, directory.model):
+        if file.exists():
+            return file
     raise UserError(
         "Expected a run directory with best.keras or model.keras. Received: "
         f"{directory.path}, which has neither"
@@ -121,6 +119,34 @@ def _check_whole(path):
         )
 
 
+def locate_best(directory):
+    """As `locate`, of best.keras of a `RunDirectory` and nothing else."""
+    if not directory.best.exists():
+        raise UserError(
+            "Expected for --which=best a run with best.keras. Received: "
+            f"{directory.path}, which has none"
+        )
+    return locate(directory.best)
+
+
+def finished_evaluations(directory, train_steps):
+    """The evaluations of a run that has nothing left to do.
+
+    Args:
+        directory: `RunDirectory`.
+        train_steps: Integer, to which it was to be trained.
+
+    Returns:
+        List of dicts, the lines of metrics.jsonl; None if the run is not
+        finished, its last evaluation is lost, or model.keras is not of its
+        step.
+    """
+    lines = directory.read_metrics()
+    if not lines or lines[-1]["step"] < train_steps:
+        return None
+    return lines if step_of(directory.model) == lines[-1]["step"] else None
+
+
 def load_trained(path, like):
     """Reads a trained network.
 
@@ -138,8 +164,12 @@ def load_trained(path, like):
         UserError: if there is nothing, or nothing of the zoo, or the
             checkpoint is of another network.
     """
-    path = locate(path)
-    return _load_keras(path) if path.is_file() else _load_lineage(path, like)
+    found = locate(path)
+    if not found.is_file():
+        return _load_lineage(found, like)
+    if pathlib.Path(path).is_dir() and found == RunDirectory(path).model:
+        print(f"{path} has no best.keras: taking model.keras")
+    return _load_keras(found)
 
 
 def _load_keras(path):

@@ -1,6 +1,7 @@
 """The command on runs of small networks, against kernels made in NumPy."""
 
 import csv
+import functools
 import io
 import os
 import pathlib
@@ -9,11 +10,9 @@ import sys
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 import dlgn_tf
-from dlgn_tf import config as config_lib
 from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import __main__ as entry
@@ -21,65 +20,34 @@ from dlgn_tf.dual import over_training
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import event_file
-from dlgn_tf.training import loop
 
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES, TEST_IMAGES = 120, 60
 
 
-def train(path, model, *arguments):
-    values = flags.FlagValues()
-    config_lib.define_flags(values)
-    values(
-        [
-            "test",
-            "--dataset=digits",
-            f"--run_dir={path}",
-            f"--model={model}",
-            "--width=24",
-            "--train_steps=120",
-            "--optimizer=adam",
-            "--learning_rates=0.003",
-            *arguments,
-        ]
-    )
-    loop.train(config_lib.resolve(values))
-
-
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, train_run):
     folder = tmp_path_factory.mktemp("runs")
+    fixed = ("--width=24", "--train_steps=120", "--learning_rates=0.003")
+
+    def train(name, model, *arguments):
+        train_run(folder / name, model, *fixed, *arguments)
+
     kept = ("--snapshot_every=60", "--depth=3")
-    train(folder / "dlgn", "fc_dlgn", "--gate=soft", *kept)
-    train(folder / "frozen", "fc_dgn", "--gate_regime=frozen_random", *kept)
-    train(folder / "plain", "fc_dlgn", "--depth=2", "--train_examples=100")
-    train(folder / "relu", "fc_dnn", "--train_steps=1", *kept)
+    train("dlgn", "fc_dlgn", "--gate=soft", *kept)
+    train("frozen", "fc_dgn", "--gate_regime=frozen_random", *kept)
+    train("plain", "fc_dlgn", "--depth=2", "--train_examples=100")
+    train("relu", "fc_dnn", "--train_steps=1", *kept)
     few = ("--width=2", "--depth=8", "--train_steps=1")
-    train(folder / "resnet", "resnet20_dlgn", *few)
+    train("resnet", "resnet20_dlgn", *few)
     return folder
 
 
 @pytest.fixture
-def command(monkeypatch):
+def command(in_this_process):
     """A function of arguments that runs the command in this process."""
-
-    def run(*arguments):
-        values = flags.FlagValues()
-        with monkeypatch.context() as patch:
-            for name in ("bool", "enum", "float", "integer", "string"):
-                define = getattr(flags, f"DEFINE_{name}")
-
-                def into(*given, define=define, **named):
-                    return define(*given, flag_values=values, **named)
-
-                patch.setattr(entry.flags, f"DEFINE_{name}", into)
-            entry.define_flags()
-        monkeypatch.setattr(entry.flags, "FLAGS", values)
-        values(["test", *map(str, arguments)])
-        entry.main()
-
-    return run
+    return functools.partial(in_this_process, entry)
 
 
 def read(path):
