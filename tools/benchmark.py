@@ -30,6 +30,9 @@ flags.DEFINE_list("only", None, "Names of benchmarks. Default: all.")
 flags.DEFINE_integer("rounds", 5, "Rounds of each.", 1)
 flags.DEFINE_integer("batch_size", 128, "Images a step.", 1)
 flags.DEFINE_integer("steps", 10, "Training steps a round.", 1)
+flags.DEFINE_string(
+    "data_dir", None, "Prepared TFDS data sets: real CIFAR-10 for the kernels."
+)
 flags.DEFINE_string("output", None, "Folder for the table and the JSON.")
 
 BENCHMARKS = {}
@@ -427,7 +430,7 @@ def npk(options):
     """
     yield _npk_of_fc(options.rounds)
     # Minutes each.
-    yield _npk_of_c4gap(1)
+    yield _npk_of_c4gap(1, options.data_dir)
     yield _npk_of_blocks(options.rounds)
 
 
@@ -449,12 +452,19 @@ def _npk_of_fc(rounds):
     )
 
 
-def _npk_of_c4gap(rounds):
+def _npk_of_c4gap(rounds, data_dir):
+    from dlgn_tf.data import sources
+
     count, width = 200, 32
+    if data_dir:
+        name = "CIFAR-10 images"
+        images, _ = sources.load("cifar10", data_dir, train_examples=count)
+    else:
+        name, images = "random images 32x32", random_images(count)
     return _npk_against_gradients(
-        f"c4gap, width {width}, {count} images 32x32",
+        f"c4gap, width {width}, {count} {name}",
         ("c4gap_dgn", (32, 32, 3), {"width": width, "padding": "circular"}),
-        random_images(count).images,
+        images.images,
         products=1024**2 * (4 * width + 27),
         bound=1.0,
         rounds=rounds,
@@ -499,7 +509,7 @@ def _npk_against_gradients(name, network, images, products, bound, rounds):
         seconds.append((own, timed(draw) * draws * len(images) / len(some)))
     peak = peak_gib() - before
     pairs = len(images) * (len(images) + 1) / 2
-    achieved = 2 * products * pairs / min(own for own, _ in seconds)
+    share = _share_of_rate(2 * products * pairs, seconds, max(rates))
     return Comparison(
         "npk",
         name,
@@ -508,10 +518,18 @@ def _npk_against_gradients(name, network, images, products, bound, rounds):
         pairs,
         seconds,
         f"{statistics.median(own for own, _ in seconds):.3g} s; "
-        f"{achieved / 1e9:.0f} GFLOP/s of {max(rates) / 1e9:.0f} that a "
-        f"float64 matrix product reaches ({achieved / max(rates):.0%}; hard "
-        f"gates are multiplied in float32); {peak:.2f} GiB of {bound} granted; "
-        f"one draw of gradients is {error:.0%} off",
+        f"{share}; {peak:.2f} GiB of {bound} granted; one draw of gradients is "
+        f"{error:.0%} off",
+    )
+
+
+def _share_of_rate(operations, seconds, rate):
+    """Text: the rate of the fastest round beside that of a matrix product."""
+    achieved = operations / min(own for own, _ in seconds)
+    return (
+        f"{achieved / 1e9:.0f} GFLOP/s of {rate / 1e9:.0f} that a float64 "
+        f"matrix product reaches ({achieved / rate:.0%}; hard gates are "
+        "multiplied in float32)"
     )
 
 
@@ -521,7 +539,7 @@ def _npk_of_blocks(rounds):
 
     from dlgn_tf.dual import residual
 
-    skips, fewer, count, width = 18, 8, 500, 128
+    skips, fewer, count, width, bound = 18, 8, 2000, 128, 0.25
     rng = np.random.default_rng(0)
     gates = [
         [(rng.random((count, width)) > 0.5).astype("uint8")]
@@ -545,14 +563,20 @@ def _npk_of_blocks(rounds):
         return by_subsets(inputs @ inputs.T * grams[0], grams[1 : fewer + 1])
 
     def ours(blocks=skips):
-        return residual([*gates[: blocks + 1], []], inputs)
+        return residual([*gates[: blocks + 1], []], inputs, memory_gib=bound)
 
     np.testing.assert_allclose(ours(fewer), other(), rtol=1e-10)
+    forget_peak()
+    before = resident_gib()
+    whole = [timed(ours) for _ in range(rounds)]
+    peak, rate = peak_gib() - before, matrix_product_rate()
     seconds = [
-        (ours_all / 2**skips, other_fewer / 2**fewer)
-        for ours_all, other_fewer in by_turns(ours, other, rounds)
+        (ours_all / 2**skips, timed(other) / 2**fewer) for ours_all in whole
     ]
-    total = statistics.median(each for each, _ in seconds) * 2**skips
+    products = (skips + 1) * width + inputs.shape[1]
+    share = _share_of_rate(
+        products * count * (count + 1), [(each, None) for each in whole], rate
+    )
     return Comparison(
         "npk",
         f"fcresnet, {skips} blocks of {width}, {count} images",
@@ -560,8 +584,9 @@ def _npk_of_blocks(rounds):
         "sub-networks/s",
         1,
         seconds,
-        f"{total:.3g} s for all 2^{skips}; the sum over subsets takes as long "
-        "for each with more blocks",
+        f"{statistics.median(whole):.3g} s for all 2^{skips}; {share}; "
+        f"{peak:.2f} GiB of {bound} granted; the sum over subsets takes as "
+        "long for each with more blocks",
     )
 
 

@@ -2,9 +2,11 @@
 
 import concurrent.futures
 import dataclasses
+import itertools
 import os
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
@@ -36,10 +38,13 @@ def fill_within(
     memory_gib=1.0,
     progress=False,
     held=0,
-    most=1024,
-    workers=1,
+    most=512,
+    workers=None,
 ):
     """Computes a matrix in the largest blocks that a memory bound allows.
+
+    Each thread computes a block of its own, with a BLAS of one thread: so what
+    is done to each number keeps all processors busy as matrix products do.
 
     Args:
         function: Function `Block -> (rows, columns)` array.
@@ -54,7 +59,8 @@ def fill_within(
         held: Integer, bytes of what the function works on.
         most: Integer. Rows and columns of a block beyond which nothing is
             gained.
-        workers: Integer, how many threads compute blocks.
+        workers: Integer, how many threads compute blocks. Defaults to `None`:
+            one a processor.
 
     Returns:
         float64 array `(n, m)`.
@@ -63,6 +69,7 @@ def fill_within(
         UserError: if the memory does not suffice.
     """
     held += 8 * shape[0] * shape[1]
+    workers = workers or processors()
 
     def needed(side):
         return held + workers * block_bytes(side)
@@ -72,7 +79,8 @@ def fill_within(
         lambda side: needed(side) <= memory_gib * GIB,
         max(1, min(most, max(shape))),
     )
-    return _fill(function, shape, side, symmetric, workers, progress)
+    with threadpool_limits(1, user_api="blas"):
+        return _fill(function, shape, side, symmetric, workers, progress)
 
 
 def check_memory(needed, shape, memory_gib):
@@ -124,17 +132,16 @@ def _fill(function, shape, side, symmetric, workers, progress):
 
     count = _block_count(shape, side, symmetric)
     show = Progress("kernel", 0, count, "block", silent=not progress)
+    blocks = _blocks(shape, side, symmetric)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         # One more than can be worked on: of many blocks not all wait in line.
-        waiting, done = set(), 0
-        for block in _blocks(shape, side, symmetric):
-            waiting.add(pool.submit(compute, block))
-            if len(waiting) > workers:
-                done += _finished(waiting)
-                show.update(done)
+        first = itertools.islice(blocks, workers + 1)
+        waiting, done = {pool.submit(compute, block) for block in first}, 0
         while waiting:
             done += _finished(waiting)
             show.update(done, line=done == count)
+            following = itertools.islice(blocks, workers + 1 - len(waiting))
+            waiting |= {pool.submit(compute, block) for block in following}
     return matrix
 
 

@@ -9,6 +9,9 @@ from dlgn_tf.errors import UserError
 # Whole numbers up to here are float32 numbers.
 EXACT_IN_FLOAT32 = 2**24
 
+# Gates that are looked at together.
+_LOOKED_AT = 2**18
+
 
 class GateProduct:
     """prod_l <G_l(x), G_l(x')> / w_l over some fully connected layers.
@@ -121,8 +124,10 @@ def is_hard(gates):
     gates = np.asarray(gates)
     if gates.dtype == bool:
         return True
-    # Image by image, for there may be many.
-    return all(np.all((g == 0) | (g == 1)) for g in gates)
+    # Some images at a time: a comparison of all is as large as their gates.
+    step = max(1, _LOOKED_AT * len(gates) // max(gates.size, 1))
+    parts = (gates[k : k + step] for k in range(0, len(gates), step))
+    return all(np.all((part == 0) | (part == 1)) for part in parts)
 
 
 def _gram(left, right, block, dtype, scale=1.0):

@@ -28,7 +28,6 @@ Source: the DLGN paper (arXiv 2110.03403), section 2, Lemma 2.1 and Theorems
 import itertools
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual.gram import GateProduct
@@ -173,19 +172,16 @@ def convolutional(
     def block_bytes(side):
         return rotation_sum.block_bytes(side) + head.block_bytes(side)
 
-    # Blocks are small, and so are their matrix products: one thread a block.
-    with threadpool_limits(1, user_api="blas"):
-        return blocks.fill_within(
-            block_kernel,
-            rotation_sum.shape,
-            not both,
-            block_bytes,
-            memory_gib,
-            progress,
-            held=rotation_sum.nbytes + head.nbytes,
-            most=rotation_sum.most,
-            workers=blocks.processors(),
-        )
+    return blocks.fill_within(
+        block_kernel,
+        rotation_sum.shape,
+        not both,
+        block_bytes,
+        memory_gib,
+        progress,
+        held=rotation_sum.nbytes + head.nbytes,
+        most=rotation_sum.most,
+    )
 
 
 def _window_sides(windows, count):

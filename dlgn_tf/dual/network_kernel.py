@@ -10,8 +10,8 @@ from dlgn_tf.dual import kernels
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.models.relu import ReLUNetwork
 
-# Images whose gates are asked of the model at a time.
-_BATCH = 100
+# Gates that are asked of the model at a time: many images of a small network.
+_GATES = 2**23
 
 
 def neural_path_kernel(
@@ -106,8 +106,9 @@ def _gates_and_inputs(model, images):
         for name, shape in model.site_shapes.items()
     }
     inputs = np.ones((count, *model.image_shape), "float32")
-    for first in range(0, count, _BATCH):
-        part = slice(first, first + _BATCH)
+    step = max(1, _GATES // sum(map(math.prod, model.site_shapes.values())))
+    for first in range(0, count, step):
+        part = slice(first, first + step)
         for name, gate in model.gates(images[part]).items():
             gates[name][part] = ops.convert_to_numpy(gate)
         if getattr(model, "value_input", "image") == "image":

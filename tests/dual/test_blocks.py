@@ -64,9 +64,13 @@ def test_the_largest_side_that_fits():
 
     # 8 bytes for each of 12 x 12 numbers, 5 x 1000 for the block.
     bound = (8 * 144 + 5_500) / blocks.GIB
-    blocks.fill_within(note, (12, 12), False, needed, bound)
+    blocks.fill_within(note, (12, 12), False, needed, bound, workers=1)
     # Three parts: none longer than 5.
     assert set(sides) == {4}
+    sides.clear()
+    blocks.fill_within(note, (12, 12), False, needed, bound, workers=2)
+    # Both at work have to fit: six parts, none longer than 2.
+    assert set(sides) == {2}
     with pytest.raises(UserError, match="12 x 12 .*at least 0.001.*1e-06"):
         blocks.fill_within(note, (12, 12), False, needed, 1e-6)
 

@@ -1,6 +1,7 @@
 """Kernels of models: against NumPy, enumeration, and what they must not see."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -142,7 +143,8 @@ def test_two_sets_and_several_batches(rng, monkeypatch):
     model = create("gconv_dgn", rng, padding="circular", width=2, head_width=3)
     images = images_of(rng, 7)
     whole = dual.neural_path_kernel(model, images)
-    monkeypatch.setattr(network_kernel, "_BATCH", 2)
+    gates_of_one = sum(map(math.prod, model.site_shapes.values()))
+    monkeypatch.setattr(network_kernel, "_GATES", 2 * gates_of_one)
     found = dual.neural_path_kernel(model, images[:3], images[3:])
     np.testing.assert_allclose(found, whole[:3, 3:], rtol=1e-6)
 
