@@ -53,7 +53,7 @@ def run(main, name, usage, check=None):
         except UserError as error:
             fail(name, error)
         except KeyboardInterrupt:
-            print(f"{name}: interrupted, nothing to save", file=sys.stderr)
+            print(f"{name}: interrupted", file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
 
     app.run(lambda _: guarded(main), flags_parser=parse)

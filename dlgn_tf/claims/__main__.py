@@ -7,6 +7,7 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import startup
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
@@ -73,6 +74,7 @@ def main():
         print(report.listing(claims))
         return 0
     claims = registry.select(FLAGS.paper, FLAGS.only, FLAGS.scale)
+    startup.import_keras()
     with contextlib.ExitStack() as stack:
         output = None
         if FLAGS.output:

@@ -8,6 +8,8 @@ Source: the DLGN paper (arXiv 2110.03403), section 3, and the arc-cosine kernels
 of Cho and Saul (NeurIPS 2009).
 """
 
+import math
+
 import numpy as np
 
 from dlgn_tf.errors import UserError
@@ -19,8 +21,8 @@ def gate_kernels(inputs, others=None, *, depth, family):
     """lim <G_l(x), G_l(x')> / width of every gate layer l, with hard gates.
 
     Args:
-        inputs: Array `(n, ...)`, what enters the gating network: normalised
-            images, none of them 0.
+        inputs: Array `(n, ...)`, what enters the gating network: images as
+            `model.normalization(images)` makes them, none of them 0.
         others: Array `(m, ...)` of the same shape but for m. Defaults to
             `inputs`.
         depth: Integer >= 2. Weight layers of the network, `depth - 1` of them
@@ -33,17 +35,18 @@ def gate_kernels(inputs, others=None, *, depth, family):
         float64 array `(depth - 1, n, m)`.
 
     Raises:
-        UserError: if there is no such family or depth, or an input is 0.
+        UserError: if there is no such family or depth, an input is 0 or not
+            finite, or the others have another shape.
     """
     if family not in FAMILIES:
         raise UserError(
             f"Expected a family of {', '.join(FAMILIES)}. Received: {family}"
         )
-    if depth < 2:
-        raise UserError(f"Expected a depth >= 2. Received: {depth}")
+    if depth != int(depth) or depth < 2:
+        raise UserError(f"Expected an integer depth >= 2. Received: {depth}")
     cosines = _cosines(inputs, others)
     kernels = []
-    for _ in range(depth - 1):
+    for _ in range(int(depth) - 1):
         angles = np.arccos(cosines)
         kernels.append((np.pi - angles) / (2 * np.pi))
         if family == "dgn":
@@ -54,6 +57,11 @@ def gate_kernels(inputs, others=None, *, depth, family):
 def _cosines(inputs, others):
     first = _directions(inputs)
     second = first if others is None else _directions(others)
+    if first.shape[1] != second.shape[1]:
+        raise UserError(
+            f"Expected others of {first.shape[1]} numbers each, as the inputs "
+            f"have. Received: {second.shape[1]}"
+        )
     cosines = np.clip(first @ second.T, -1, 1)
     if others is None:
         # Rounding would turn the angle of 0 into 1e-8.
@@ -62,12 +70,13 @@ def _cosines(inputs, others):
 
 
 def _directions(inputs):
-    flat = np.asarray(inputs, "float64").reshape(len(inputs), -1)
+    flat = np.asarray(inputs, "float64")
+    flat = flat.reshape(len(flat), math.prod(flat.shape[1:]))
     norms = np.linalg.norm(flat, axis=1, keepdims=True)
-    if not np.all(norms > 0):
+    if not np.all((norms > 0) & np.isfinite(norms)):
         raise UserError(
             "Expected inputs with an angle between them. Received: one that "
-            "is 0"
+            "is 0 or not finite"
         )
     return flat / norms
 

@@ -12,6 +12,7 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.output import Output
+from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training import runs
@@ -19,6 +20,9 @@ from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 _EVAL_BATCH = 500
+
+# What of a row is no curve.
+_COUNTS = ("step", "images", "test_images")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +56,13 @@ class Task:
     def snapshot(self, step):
         """The model that was kept of a step."""
         path = self.directory.snapshot(step)
-        return trained.load_trained(path, like=self.config)
+        model = trained.load_trained(path, like=self.config)
+        if model.name != self.config.model:
+            raise UserError(
+                f"Expected snapshots of {self.config.model}, as the run is. "
+                f"Received: {path}, a {model.name}"
+            )
+        return model
 
     def network_accuracy(self, model):
         """Of the network itself, on the test images."""
@@ -89,7 +99,7 @@ def kernel(task, which):
     untrained = runs.create_configured_model(task.config)
     random, random_spectrum = _described(task, *_kernels(task, untrained))
     spectra = {"trained": spectrum, "random": random_spectrum}
-    spectrum = figures.spectrum(spectra)
+    spectrum = figures.spectrum(spectra, f"{title}, {len(matrix)} images")
     output.table("spectrum", _spectrum_rows(spectra))
     output.picture("spectrum", spectrum)
     rows = [
@@ -240,6 +250,9 @@ _DRAW = {
 def _collect(task, part, rows, count, shown):
     """Writes rows as they come, and draws them at the end.
 
+    Until then they lie apart, so that a call that is stopped takes nothing from
+    what an earlier one left.
+
     Returns:
         The rows as a list.
     """
@@ -248,13 +261,15 @@ def _collect(task, part, rows, count, shown):
     found = []
     for row in rows:
         found.append(row)
-        output.table(part, found)
+        output.table(f"{part}.partial", found)
         progress.update(
             len(found), {name: row[name] for name in shown}, line=True
         )
     config = task.config
     title = f"{config.model} on {config.dataset}, {len(task.train)} images"
     figure = _DRAW[part](found, title)
+    output.table(part, found)
+    output.remove_table(f"{part}.partial")
     output.picture(part, figure)
     output.events(
         [(row["step"], _numbers(row)) for row in found],
@@ -268,5 +283,5 @@ def _numbers(row):
     return {
         name: value
         for name, value in row.items()
-        if name != "step" and np.isfinite(value)
+        if name not in _COUNTS and np.isfinite(value)
     }

@@ -95,7 +95,8 @@ def value_network(model):
 
 
 def _refuse(model, why):
-    raise UserError(f"{_EXPECTED} Received: {model.name}, which {why}")
+    name = getattr(model, "name", type(model).__name__)
+    raise UserError(f"{_EXPECTED} Received: {name}, which {why}")
 
 
 def _strange_layers(network):

@@ -33,7 +33,7 @@ def heat_map(kernel, labels, classes, title):
     off_diagonal = drawn[~np.eye(len(drawn), dtype=bool)]
     # Else the 1s of the diagonal take half of the colours.
     picture = left.imshow(drawn, vmax=np.quantile(off_diagonal, 0.995))
-    figure.colorbar(picture, ax=left, shrink=0.7)
+    figure.colorbar(picture, ax=left, shrink=0.7, extend="max")
     starts = np.searchsorted(ordered, np.arange(classes + 1))
     for border in starts[1:-1]:
         for line in (left.axhline, left.axvline):
@@ -53,11 +53,12 @@ def heat_map(kernel, labels, classes, title):
     return figure
 
 
-def spectrum(spectra):
+def spectrum(spectra, title):
     """Eigenvalues against their index, both logarithmic.
 
     Args:
         spectra: Dict from a label to a `Spectrum`.
+        title: String.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -73,6 +74,7 @@ def spectrum(spectra):
         )
     axes.set_xlabel("index")
     axes.set_ylabel("eigenvalue / trace")
+    axes.set_title(f"{title}: neural path kernel")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
@@ -93,7 +95,7 @@ def path_kernels(rows, title):
         title,
         [
             ("test accuracy", ["network_accuracy", "regression_accuracy"]),
-            ("$y^T (H / tr H)^{-1} y$", ["label_alignment"]),
+            (r"$y^T (H / \mathrm{tr}\,H)^{-1} y$", ["label_alignment"]),
             (
                 "kernel-target alignment",
                 ["target_alignment", "centered_target_alignment"],

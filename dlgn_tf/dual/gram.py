@@ -10,11 +10,11 @@ from dlgn_tf.errors import UserError
 EXACT_IN_FLOAT32 = 2**24
 
 # Gates that are looked at together.
-_LOOKED_AT = 2**18
+_LOOKED_AT = 2**16
 
 
 class GateProduct:
-    """prod_l <G_l(x), G_l(x')> / w_l over some fully connected layers.
+    """prod_l factor_l <G_l(x), G_l(x')> over some fully connected layers.
 
     Inner products of hard gates are whole numbers, so they are computed in
     float32, which is twice as fast and exact; those of soft gates in float64.
@@ -22,6 +22,7 @@ class GateProduct:
     Args:
         gates: Sequence of arrays `(n, w_l)`, one a layer; may be empty.
         others: The same of m other images, or None: the same images.
+        factors: Floats > 0, one a layer. Defaults to 1 / w_l.
 
     Call arguments:
         block: `dlgn_tf.dual.blocks.Block`.
@@ -33,7 +34,7 @@ class GateProduct:
         UserError: if the two sets have other layers.
     """
 
-    def __init__(self, gates, others=None):
+    def __init__(self, gates, others=None, factors=None):
         self._left = [np.asarray(g) for g in gates]
         self._right = self._left
         if others is not None:
@@ -45,6 +46,9 @@ class GateProduct:
             exact_dtype((a, b), a.shape[1])
             for a, b in zip(self._left, self._right, strict=True)
         ]
+        if factors is None:
+            factors = [1.0 / width for width in self.widths]
+        self._scales, self._rest = power_scales(factors, power=2)
 
     @property
     def widths(self):
@@ -60,14 +64,11 @@ class GateProduct:
         return 8 * (2 * side * side + 2 * side * max(self.widths, default=0))
 
     def __call__(self, block):
-        product, rest = None, 1.0
-        layers = zip(self._left, self._right, self._dtypes, strict=True)
-        for left, right, dtype in layers:
-            width = left.shape[1]
-            # A power of two scales without rounding, and what is left to be
-            # divided by is about 1.
-            scale = 2.0 ** -round(math.log2(width) / 2)
-            rest /= width * scale**2
+        product = None
+        layers = zip(
+            self._left, self._right, self._dtypes, self._scales, strict=True
+        )
+        for left, right, dtype, scale in layers:
             gram = _gram(left, right, block, dtype, scale)
             if product is None:
                 product = gram.astype("float64", copy=False)
@@ -75,7 +76,7 @@ class GateProduct:
                 product *= gram
         if product is None:
             return 1.0
-        product *= rest
+        product *= self._rest
         return product
 
 
@@ -117,6 +118,28 @@ def exact_dtype(arrays, largest):
     """
     hard = largest <= EXACT_IN_FLOAT32 and all(map(is_hard, arrays))
     return "float32" if hard else "float64"
+
+
+def power_scales(factors, power=1):
+    """Powers of two that stand for factors, and what they leave over.
+
+    Such a number scales without rounding. What is left over is made up for by
+    the next one, so that it stays about 1 however many there are, and no
+    product on the way is larger or smaller than it has to be.
+
+    Args:
+        factors: Floats > 0.
+        power: Integer, how often each of the numbers is multiplied by.
+
+    Returns:
+        List of floats, and the float by which the product of their powers is
+        to be multiplied for that of the factors.
+    """
+    scales, rest = [], 1.0
+    for factor in factors:
+        scales.append(2.0 ** round(math.log2(rest * factor) / power))
+        rest *= factor / scales[-1] ** power
+    return scales, rest
 
 
 def is_hard(gates):

@@ -10,6 +10,8 @@ import warnings
 
 import numpy as np
 
+from dlgn_tf.errors import UserError
+
 # What a parameter is chosen from. The ridge counts in mean eigenvalues of the
 # kernel, trace / n.
 RIDGES = tuple(10.0**k for k in range(-7, 2))
@@ -87,9 +89,14 @@ def ridge_regression(
 
     Returns:
         `Fit`.
+
+    Raises:
+        UserError: if the shapes or labels do not fit one another.
     """
     from sklearn.kernel_ridge import KernelRidge
 
+    _check_sets(kernel, labels, test_kernel, test_labels)
+    _check_labels(labels, classes)
     targets = class_targets(labels, classes)
 
     def predict(ridge, train, fitted, asked):
@@ -110,7 +117,7 @@ def support_vectors(
 
     Args:
         kernel: `(n, n)`, of training images.
-        labels: Integer array `(n,)` of at least two classes.
+        labels: Integer array `(n,)`. Of a single class, all are said to be it.
         test_kernel: `(m, n)`.
         test_labels: Integer array `(m,)`.
         costs: Floats > 0, the C of the soft margin for a kernel of mean
@@ -120,9 +127,13 @@ def support_vectors(
 
     Returns:
         `Fit`.
+
+    Raises:
+        UserError: if the shapes do not fit one another.
     """
     from sklearn.svm import SVC
 
+    _check_sets(kernel, labels, test_kernel, test_labels)
     labels = np.asarray(labels)
 
     def predict(cost, train, fitted, asked):
@@ -140,6 +151,35 @@ def support_vectors(
         test_labels,
         seed,
     )
+
+
+def _check_sets(kernel, labels, test_kernel, test_labels):
+    """Raises a `UserError` unless kernels and labels are of the same images."""
+    n, m = len(labels), len(test_labels)
+    found = np.shape(kernel), np.shape(test_kernel)
+    if found != ((n, n), (m, n)):
+        raise UserError(
+            f"Expected kernels of shapes {(n, n)} and {(m, n)}, as there are "
+            f"{n} labels and {m} test labels. Received: {found[0]} and "
+            f"{found[1]}"
+        )
+
+
+def _check_labels(labels, classes):
+    labels = np.asarray(labels)
+    if not np.all((labels >= 0) & (labels < classes)):
+        raise UserError(
+            f"Expected labels from 0 to {classes - 1}. Received: labels from "
+            f"{labels.min()} to {labels.max()}"
+        )
+
+
+def _check_square(kernel):
+    if np.ndim(kernel) != 2 or len(set(np.shape(kernel))) != 1:
+        raise UserError(
+            "Expected a kernel of shape (n, n). Received: shape "
+            f"{np.shape(kernel)}"
+        )
 
 
 def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
@@ -188,11 +228,13 @@ def label_alignment(kernel, labels, classes, ridge=0.0):
         Array `(classes,)`; with two classes both are the same.
 
     Raises:
-        numpy.linalg.LinAlgError: if the matrix is singular.
+        numpy.linalg.LinAlgError: if the matrix is singular, to rounding.
     """
     n = len(kernel)
     signs = 2.0 * np.eye(classes)[np.asarray(labels)] - 1.0
     scaled = kernel / np.trace(kernel) + np.eye(n) * (ridge / n)
+    if np.linalg.matrix_rank(scaled, hermitian=True) < n:
+        raise np.linalg.LinAlgError("Singular matrix")
     return np.sum(signs * np.linalg.solve(scaled, signs), axis=0)
 
 
@@ -238,7 +280,11 @@ def center(kernel):
 
     Args:
         kernel: `(n, n)`.
+
+    Raises:
+        UserError: if it is not square.
     """
+    _check_square(kernel)
     rows = kernel.mean(axis=0, keepdims=True)
     columns = kernel.mean(axis=1, keepdims=True)
     return kernel - rows - columns + kernel.mean()

@@ -36,7 +36,7 @@ from dlgn_tf.dual.gram import check_rank
 from dlgn_tf.dual.gram import check_same_images
 from dlgn_tf.dual.rotation_sum import RotationSum
 from dlgn_tf.dual.variances import per_layer
-from dlgn_tf.dual.variances import tangent_factor
+from dlgn_tf.dual.variances import tangent_factors
 from dlgn_tf.errors import UserError
 
 
@@ -74,13 +74,12 @@ def fully_connected(
         UserError: if shapes do not fit one another, or the memory does not
             suffice.
     """
-    gate_product = GateProduct(gates, other_gates)
+    factors, factor = None, 1.0
+    if variances is not None:
+        factors, factor = tangent_factors(variances, len(gates) + 1)
+    gate_product = GateProduct(gates, other_gates, factors)
     input_product = InputProduct(inputs, other_inputs)
     _check_sets(gates, inputs, other_gates, other_inputs)
-    factor = 1.0
-    if variances is not None:
-        each = per_layer(variances, len(gates) + 1)
-        factor = tangent_factor(each, gate_product.widths)
 
     def block_kernel(block):
         kernel = input_product(block)
@@ -150,7 +149,13 @@ def convolutional(
     count, dimensions = len(positions), max(positions, default=2) - 2
     sides = _window_sides(windows, count)
     both = other_gates is not None
-    head = GateProduct(gates[count:], other_gates[count:] if both else None)
+    factors, head_factors, factor = None, None, 1.0
+    if variances is not None:
+        factors, factor = tangent_factors(variances, len(gates) + 1)
+        factors, head_factors = factors[:count], factors[count:]
+    head = GateProduct(
+        gates[count:], other_gates[count:] if both else None, head_factors
+    )
     _check_sets(gates, inputs, other_gates, other_inputs)
     rotation_sum = RotationSum(
         _images(gates[:count], inputs, dimensions),
@@ -158,13 +163,8 @@ def convolutional(
         _images(other_gates[:count], other_inputs, dimensions)
         if both
         else None,
+        factors,
     )
-    factor = 1.0
-    if variances is not None:
-        each = per_layer(variances, len(gates) + 1)
-        widths = [np.shape(g)[-1] for g in gates]
-        areas = [side**dimensions for side in sides]
-        factor = tangent_factor(each, [*widths, *areas])
 
     def block_kernel(block):
         return factor * rotation_sum(block) * head(block)
@@ -185,12 +185,11 @@ def convolutional(
 
 
 def _window_sides(windows, count):
-    sides = (
-        np.broadcast_to(windows, count) if np.ndim(windows) == 0 else windows
-    )
-    sides = list(sides)
-    whole = all(side == int(side) and side >= 1 for side in sides)
-    if not count or len(sides) != count or not whole:
+    sides = np.asarray(windows)
+    if sides.ndim == 0:
+        sides = np.full(count, sides)
+    numbers = sides.dtype.kind in "iuf" and sides.shape == (count,)
+    if not count or not numbers or not np.all((sides >= 1) & (sides % 1 == 0)):
         raise UserError(
             "Expected gates of at least one convolution, and the side of the "
             "window of each, an integer >= 1. Received: gates of "

@@ -8,10 +8,12 @@ from keras import ops
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual.coverage import structure_of
+from dlgn_tf.models.classifier import check_images
+from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.relu import ReLUNetwork
 
-# Gates that are asked of the model at a time: many images of a small network.
-_GATES = 2**23
+# Bytes of images on their way: more at a time is no faster.
+_MOST_PASSING = 2**26
 
 
 def neural_path_kernel(
@@ -60,14 +62,19 @@ def neural_path_kernel(
         float64 array `(n, m)`.
 
     Raises:
-        UserError: if the theory does not cover the model, or the memory does
-            not suffice.
+        UserError: if the theory does not cover the model, it does not take such
+            images, or the memory does not suffice.
     """
     structure = structure_of(model)
-    sets = [images] if others is None else [images, others]
-    _check_memory(model, sets, memory_gib)
+    sets = [np.asarray(images)]
+    if others is not None:
+        sets.append(np.asarray(others))
+    for each in sets:
+        check_images(model, each)
+    step = _images_at_a_time(model, sets, memory_gib)
     arguments = [
-        _in_order(structure, *_gates_and_inputs(model, each)) for each in sets
+        _in_order(structure, *_gates_and_inputs(model, each, step))
+        for each in sets
     ]
     (gates, inputs), (other_gates, other_inputs) = (*arguments, (None, None))[
         :2
@@ -94,19 +101,18 @@ def _in_order(structure, gates, inputs):
     return list(gates.values()), inputs
 
 
-def _gates_and_inputs(model, images):
+def _gates_and_inputs(model, images, step):
     """Gates by site, and what enters the value network.
 
     Hard gates are kept as bytes.
     """
-    dtype = "uint8" if _is_hard(model) else "float32"
+    dtype = _dtype(model)
     count = len(images)
     gates = {
-        name: np.empty((count, *shape), dtype)
+        name: np.empty((count, *shape), "uint8" if _is_hard(model) else dtype)
         for name, shape in model.site_shapes.items()
     }
-    inputs = np.ones((count, *model.image_shape), "float32")
-    step = max(1, _GATES // sum(map(math.prod, model.site_shapes.values())))
+    inputs = np.ones((count, *model.image_shape), dtype)
     for first in range(0, count, step):
         part = slice(first, first + step)
         for name, gate in model.gates(images[part]).items():
@@ -121,11 +127,33 @@ def _is_hard(model):
     return isinstance(model, ReLUNetwork) or model.gate.kind == "hard"
 
 
-def _check_memory(model, sets, memory_gib):
-    """Refuses before the gates are there what cannot fit with them."""
+def _dtype(model):
+    return "float64" if model.compute_dtype == "float64" else "float32"
+
+
+def _images_at_a_time(model, sets, memory_gib):
+    """How many images go through the gating network together.
+
+    Raises:
+        UserError: if gates, inputs, the kernel and what a single image takes on
+            its way do not fit.
+    """
+    size = np.dtype(_dtype(model)).itemsize
     gates = sum(map(math.prod, model.site_shapes.values()))
-    gates *= 1 if _is_hard(model) else 4
-    pixels = 4 * math.prod(model.image_shape)
+    pixels = math.prod(model.image_shape)
+    kept = gates * (1 if _is_hard(model) else size) + size * pixels
     counts = [len(images) for images in sets]
-    held = sum(counts) * (gates + pixels)
-    blocks.check_memory(held + 8 * counts[0] * counts[-1], counts, memory_gib)
+    held = sum(counts) * kept + 8 * counts[0] * counts[-1]
+    passing = size * _numbers_of_pass(model)
+    blocks.check_memory(held + passing, counts, memory_gib)
+    free = memory_gib * blocks.GIB - held
+    return max(1, int(min(free, _MOST_PASSING) // passing))
+
+
+def _numbers_of_pass(model):
+    """Numbers that making the gates of an image takes, all of them counted."""
+    network = getattr(model, "gating_network", None) or model.network
+    outputs = [layer.output for layer in network.layers]
+    made = sum(math.prod(t.shape[1:]) for o in outputs for t in listed(o))
+    gates = sum(map(math.prod, model.site_shapes.values()))
+    return made + gates + 2 * math.prod(model.image_shape)

@@ -35,6 +35,10 @@ class Output:
         with files.write_errors(path):
             files.write_atomically(path, files.csv_text(columns, lines))
 
+    def remove_table(self, name):
+        """Removes a table that was written."""
+        (self.directory / f"{name}.csv").unlink()
+
     def arrays(self, name, **arrays):
         """Writes an .npz file."""
         self._write(

@@ -75,8 +75,9 @@ def path_kernels(
         **options: Of `neural_path_kernel`.
 
     Yields:
-        Dict for each step: step, network_accuracy, what `describe` finds,
-        effective_rank, and the `kernel_distance` from the last step's kernel.
+        Dict for each step: step, the numbers of images and test_images,
+        network_accuracy, what `describe` finds, effective_rank, and the
+        `kernel_distance` from the last step's kernel.
     """
 
     def kernel_of(model):
@@ -91,6 +92,8 @@ def path_kernels(
         )
         yield {
             "step": step,
+            "images": len(train),
+            "test_images": len(test),
             "network_accuracy": evaluate(model),
             **describe(kernel, test_kernel, train, test, classes, ridge, seed),
             "effective_rank": kernel_learning.spectrum(kernel).effective_rank,
@@ -112,12 +115,12 @@ def tangent_kernels(steps, load, train, **options):
         **options: Of `empirical_ntk`.
 
     Yields:
-        Dict for each step: step, and for value, gating and total their _trace
-        and _norm.
+        Dict for each step: step, the number of images, and for value, gating
+        and total their _trace and _norm.
     """
     for step in steps:
         found = empirical_ntk(load(step), train.images, logit="each", **options)
-        row = {"step": step}
+        row = {"step": step, "images": len(train)}
         for part in ("value", "gating", "total"):
             matrix = getattr(found, part)
             row[f"{part}_trace"] = float(np.trace(matrix))

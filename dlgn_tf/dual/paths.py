@@ -18,9 +18,12 @@ import math
 
 import numpy as np
 
+from dlgn_tf.dual.gram import check_same_images
 from dlgn_tf.errors import UserError
 
 MOST_PATHS = 1_000_000
+# Of all images together: 0.8 GB, which is held two or three times.
+_MOST_ACTIVITIES = 100_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,11 +148,18 @@ def fully_connected_paths(inputs, gates, weights, limit=MOST_PATHS):
         `Paths`.
 
     Raises:
-        UserError: if there are too many.
+        UserError: if there are too many, or weights do not fit the gates.
     """
     inputs = np.asarray(inputs, "float64")
     sizes = (inputs.shape[1], *(np.shape(g)[1] for g in gates))
-    _check_count(math.prod(sizes), limit)
+    check_same_images(gates, inputs)
+    _check_count(math.prod(sizes), len(inputs), limit)
+    expected = [*itertools.pairwise(sizes), sizes[-1:]]
+    if [np.shape(w) for w in weights] != expected:
+        raise UserError(
+            f"Expected weights of shapes {expected}. Received: "
+            f"{[np.shape(w) for w in weights]}"
+        )
     start, *units = _grid(sizes)
     return Paths(
         inputs=inputs,
@@ -177,7 +187,7 @@ def convolutional_paths(inputs, gates, weights, limit=MOST_PATHS):
         `Paths`.
 
     Raises:
-        UserError: if there are too many.
+        UserError: if there are too many, or gates are of other images.
     """
     inputs = np.asarray(inputs, "float64")
     space = inputs.shape[1:-1]
@@ -189,7 +199,8 @@ def convolutional_paths(inputs, gates, weights, limit=MOST_PATHS):
         inputs.shape[-1],
         *(np.shape(g)[-1] for g in gates),
     ]
-    _check_count(math.prod(sizes), limit)
+    check_same_images(gates, inputs)
+    _check_count(math.prod(sizes), len(inputs), limit)
     grid = iter(_grid(sizes))
     position = list(itertools.islice(grid, len(space)))
     offsets = [list(itertools.islice(grid, len(space))) for _ in windows]
@@ -236,7 +247,7 @@ def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
         `Paths`, those of each sub-network in turn.
 
     Raises:
-        UserError: if there are too many.
+        UserError: if there are too many, or gates are of other images.
     """
     skips = range(1, len(gates) - 1)
     chains = []
@@ -254,7 +265,7 @@ def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
         fully_connected_count(nodes, [np.shape(g)[1] for g in chain])
         for chain, _ in chains
     ]
-    _check_count(sum(counts), limit)
+    _check_count(sum(counts), len(inputs), limit)
     parts = [fully_connected_paths(inputs, *chain, limit) for chain in chains]
     return Paths(
         inputs=parts[0].inputs,
@@ -265,11 +276,16 @@ def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
     )
 
 
-def _check_count(count, limit):
+def _check_count(count, images, limit):
     if count > limit:
         raise UserError(
             f"Too many paths to enumerate. Expected at most {limit:,}. "
             f"Received: a network with {count:,}"
+        )
+    if count * images > _MOST_ACTIVITIES:
+        raise UserError(
+            f"Too many images for {count:,} paths. Expected at most "
+            f"{_MOST_ACTIVITIES // count:,}. Received: {images:,}"
         )
 
 

@@ -34,6 +34,7 @@ import numpy as np
 from dlgn_tf.dual.gram import EXACT_IN_FLOAT32
 from dlgn_tf.dual.gram import check_same_layers
 from dlgn_tf.dual.gram import is_hard
+from dlgn_tf.dual.gram import power_scales
 from dlgn_tf.dual.gram import total_bytes
 from dlgn_tf.errors import UserError
 
@@ -54,6 +55,8 @@ class RotationSum:
         windows: Sequence of pairs of integers, height and width of each
             convolution's window.
         others: The same of m other images, or None: the same images.
+        factors: Floats > 0, one a convolution, that its sums over units and
+            window are multiplied by. Defaults to 1 / (w_l * window).
 
     Call arguments:
         block: `dlgn_tf.dual.blocks.Block`.
@@ -65,7 +68,7 @@ class RotationSum:
         UserError: if shapes do not fit one another.
     """
 
-    def __init__(self, images, windows, others=None):
+    def __init__(self, images, windows, others=None, factors=None):
         self._left = self._right = images
         _check_resolution(images)
         if others is not None:
@@ -74,27 +77,33 @@ class RotationSum:
             check_same_layers(images, others)
         self._windows = windows
         self._space = images[-1].shape[1:3]
-        self._plan()
+        if factors is None:
+            factors = [
+                1.0 / (gates.shape[-1] * math.prod(window))
+                for gates, window in zip(images[:-1], windows, strict=True)
+            ]
+        self._plan(factors)
 
-    def _plan(self):
+    def _plan(self, factors):
         """Types and scales of every layer, from the last to the first."""
         sides = (self._left,)
         if self._right is not self._left:
             sides += (self._right,)
-        self._of_grams, self._of_sums, self._scales = [], [], []
-        self._rest, largest, scale = 1.0, 1.0, 1.0
-        for layer in reversed(range(len(self._windows))):
+        self._of_grams, self._of_sums = [], []
+        self._scales, self._rest = power_scales(reversed(factors))
+        largest, scale = 1.0, 1.0
+        for layer, power in zip(
+            reversed(range(len(self._windows))), self._scales, strict=True
+        ):
             of_both = [side[layer] for side in sides]
-            divisor = of_both[0].shape[-1] * math.prod(self._windows[layer])
-            # A power of two scales without rounding.
-            power = 2.0 ** -round(math.log2(divisor))
-            self._rest /= divisor * power
             scale *= power
             hard = all(map(is_hard, of_both))
             most = min(map(_most_open, of_both)) if hard else math.inf
             largest *= most * math.prod(self._windows[layer])
-            exact = largest <= EXACT_IN_FLOAT32 and scale > _SMALLEST_FLOAT32
-            self._scales.append(power)
+            # Whatever is summed is such a number times a whole one.
+            exact = largest <= EXACT_IN_FLOAT32 and (
+                _SMALLEST_FLOAT32 < scale < 1 / _SMALLEST_FLOAT32
+            )
             self._of_grams.append("float32" if hard else "float64")
             self._of_sums.append("float32" if exact else "float64")
         self._rest /= math.prod(self._space) ** 2
@@ -121,7 +130,7 @@ class RotationSum:
     def _columns(self, side):
         """How many columns of a block are computed at a time."""
         # On the diagonal the rows below them are left out: so, not all.
-        return max(1, min(-(-side // 4), self._pairs // side))
+        return max(1, min(-(-side // 4), self._pairs // max(1, side)))
 
     def block_bytes(self, side):
         """Memory of a block of `side` rows and columns."""

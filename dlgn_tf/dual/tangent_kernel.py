@@ -17,6 +17,9 @@ _MOST_IMAGES = 64
 class TangentKernel:
     """Scalar products of the gradients of a logit, in groups of weights.
 
+    `total`, `value` and `gating` are the kernel and its two parts, `trace`,
+    `traces()` and `layer_shares()` say where it comes from.
+
     Attributes:
         parts: Dict from network to float64 array `(n, m)`: `"value"` and
             `"gating"` of a gated network, `"network"` of a ReLU network.
@@ -96,8 +99,8 @@ def empirical_ntk(
         `TangentKernel`.
 
     Raises:
-        UserError: if the model is none of these kinds, there is no such logit,
-            or the memory is too small.
+        UserError: if the model is none of these kinds, does not take such
+            images, there is no such logit, or the memory is too small.
     """
     import keras
 
@@ -107,8 +110,11 @@ def empirical_ntk(
             f"{keras.backend.backend()}"
         )
     from dlgn_tf.dual.example_gradients import ExampleGradients
+    from dlgn_tf.models.classifier import check_images
 
     gradients = ExampleGradients(model)
+    for each in [images] if others is None else [images, others]:
+        check_images(model, each)
     classes = _classes(model)
     _check_logit(logit, classes)
     rows, batch = _block_sizes(gradients, len(images), memory_gib)

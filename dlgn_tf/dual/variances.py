@@ -3,29 +3,32 @@
 Source: the DLGN paper (arXiv 2110.03403), Theorems 2.1, 3.1 and A.1.
 """
 
+import math
+
 import numpy as np
 
 from dlgn_tf.errors import UserError
 
 
-def tangent_factor(variances, divisors):
-    """E[K^v] over the normalised kernel, where every path has all layers.
+def tangent_factors(variances, layers):
+    """What takes the place of 1 / width in E[K^v] where no layer is bypassed.
 
-    It is sum_l prod_{j != l} variance_j, times all that the normalised kernel
-    was divided by. With d layers, one width w and variance c^2 / w it is
-    d c^{2(d-1)}.
+    E[K^v] is the kernel, not normalised, times sum_l prod_{j != l} variance_j,
+    which is the product of all variances times the sum of their inverses.
 
     Args:
-        variances: Floats > 0, one a weight layer.
-        divisors: Numbers of units of the gated layers, and sizes of windows.
+        variances: See `per_layer`.
+        layers: Integer, how many weight layers there are.
 
     Returns:
-        Float.
+        Array of a factor for each layer but the last, and a float for the
+        product of all.
+
+    Raises:
+        UserError: as `per_layer`.
     """
-    # By logarithms, for the product alone may be too large or too small.
-    logs = np.log(np.asarray(variances, "float64"))
-    common = logs.sum() + np.log(np.asarray(divisors, "float64")).sum()
-    return float(np.exp(common - logs).sum())
+    each = per_layer(variances, layers)
+    return each[:-1], float(each[-1] * np.sum(1.0 / each))
 
 
 def per_layer(variances, layers):
@@ -34,7 +37,10 @@ def per_layer(variances, layers):
     Raises:
         UserError: if there are not as many, or one is not a number > 0.
     """
-    found = np.asarray(variances, "float64")
+    try:
+        found = np.asarray(variances, "float64")
+    except (TypeError, ValueError):
+        found = np.asarray(math.nan)
     if found.ndim == 0:
         found = np.full(layers, float(found))
     positive = np.all((found > 0) & np.isfinite(found))

@@ -3,6 +3,9 @@
 import copy
 
 import keras
+import numpy as np
+
+from dlgn_tf.errors import UserError
 
 
 class ImageClassifier(keras.Model):
@@ -122,6 +125,27 @@ class ImageClassifier(keras.Model):
             for name, value in config.items()
         }
         return cls(**objects)
+
+
+def check_images(model, images):
+    """Raises a `UserError` unless there are images that a model takes.
+
+    Args:
+        model: `ImageClassifier`.
+        images: What is said to be an array `(n, height, width, channels)`,
+            n >= 1, of finite numbers.
+    """
+    shape = np.shape(images)
+    if not shape or shape[0] < 1 or shape[1:] != tuple(model.image_shape):
+        raise UserError(
+            f"Expected images of shape (n, {str(model.image_shape)[1:]}, n >= "
+            f"1, as {model.name} takes them. Received: shape {shape}"
+        )
+    whole = np.issubdtype(np.asarray(images).dtype, np.integer)
+    if not whole and not np.all(np.isfinite(images)):
+        raise UserError(
+            "Expected images of finite numbers. Received: some that are not"
+        )
 
 
 def listed(outputs):

@@ -69,7 +69,9 @@ class Bernoulli(keras.initializers.RandomUniform):
             math.prod(window) * (self.width or inputs)
         )
         uniform = super().__call__(shape, dtype)
-        return ops.where(uniform < 0, -sigma, sigma)
+        return sigma * ops.where(
+            uniform < 0, -ops.ones_like(uniform), ops.ones_like(uniform)
+        )
 
     def get_config(self):
         seed = super().get_config()["seed"]

@@ -57,6 +57,11 @@ class RunDirectory:
                 "Expected a --run_dir that dlgn_tf.train has written. "
                 f"Received: {self.path}, which has no {lacking}"
             )
+        if "--model=" not in self.flags.read_text(errors="replace"):
+            raise UserError(
+                "Expected flags as dlgn_tf.train writes them. Received: "
+                f"{self.flags}, which names no model"
+            )
         return config_lib.read_flags(self.flags)
 
     def check(self, config):

@@ -108,7 +108,7 @@ class TestConvergence:
 
         asked = []
         monkeypatch.setattr(
-            convergence, "_measured", lambda rng, names, _: asked.extend(names)
+            convergence, "_measured", lambda rng, names, *_: asked.extend(names)
         )
         convergence.measure_theorems(rng)
         convergence.measure_variants(rng)

@@ -56,7 +56,14 @@ def test_wide_random_networks_come_close(rng, family):
     [
         (np.eye(2), {"depth": 3, "family": "dnn"}, "Received: dnn"),
         (np.eye(2), {"depth": 1, "family": "dgn"}, "Received: 1"),
+        (np.eye(2), {"depth": 2.5, "family": "dgn"}, "Received: 2.5"),
         (np.zeros((1, 2)), {"depth": 3, "family": "dgn"}, "is 0"),
+        (np.eye(2) * np.nan, {"depth": 3, "family": "dgn"}, "not finite"),
+        (
+            np.eye(2),
+            {"others": np.eye(3), "depth": 3, "family": "dgn"},
+            "of 2 numbers each.*Received: 3",
+        ),
     ],
 )
 def test_mistakes(inputs, options, text):

@@ -18,6 +18,7 @@ from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import __main__ as entry
 from dlgn_tf.dual import over_training
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import event_file
 
@@ -195,6 +196,7 @@ def test_over_training(runs, tmp_path, command, capsys):
         f"--output_dir={tmp_path}",
     )
     rows = read(tmp_path / "over_training.csv")
+    assert not list(tmp_path.glob("*partial*"))
     assert [row["step"] for row in rows] == ["0", "60", "120"]
     train, test = images()
     networks = [snapshot(runs / "dlgn", step) for step in (0, 60, 120)]
@@ -354,17 +356,51 @@ def test_kernels_that_cannot_be_described():
         over_training.describe(0 * flat, flat, some, some, 2, ridge=0.0)
 
 
-def test_a_damaged_snapshot(runs, tmp_path, command):
+@pytest.fixture
+def other_snapshot(runs, tmp_path):
+    """A run in which the snapshot of a step can be replaced."""
     run = tmp_path / "run"
     run.mkdir()
     for path in (runs / "frozen").iterdir():
         (run / path.name).symlink_to(path)
-    (run / "snapshots").unlink()
-    (run / "snapshots").mkdir()
-    source = runs / "frozen" / "snapshots" / "step-00000120.keras"
+    kept = run / "snapshots"
+    sources = list((runs / "frozen" / "snapshots").iterdir())
+    kept.unlink()
+    kept.mkdir()
+    for source in sources:
+        (kept / source.name).symlink_to(source)
+
+    def replace(step, content):
+        path = kept / f"step-{step:08}.keras"
+        path.unlink()
+        path.write_bytes(content)
+        return run
+
+    return replace
+
+
+def test_a_damaged_snapshot(runs, other_snapshot, command):
+    source = runs / "frozen" / "snapshots" / "step-00000060.keras"
     whole = source.read_bytes()
-    (run / "snapshots" / source.name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="step-00000120.keras"):
+    run = other_snapshot(60, whole[: len(whole) // 2])
+    (run / "dual").mkdir()
+    (run / "dual" / "over_training.csv").write_text("of an earlier call")
+    arguments = ("--over_training", "--images=20", "--test_images=10")
+    with pytest.raises(UserError, match="step-00000060.keras"):
+        command(f"--run_dir={run}", *arguments)
+    # What was there stays; what was measured before is there as well.
+    earlier = (run / "dual" / "over_training.csv").read_text()
+    assert earlier == "of an earlier call"
+    rows = read(run / "dual" / "over_training.partial.csv")
+    assert [row["step"] for row in rows] == ["0"]
+    assert (rows[0]["images"], rows[0]["test_images"]) == ("20", "10")
+
+
+def test_a_snapshot_of_another_network(other_snapshot, command, tmp_path):
+    path = tmp_path / "other.keras"
+    create_model("fcresnet_dlgn", (8, 8, 1), width=2, seed=0).save(path)
+    run = other_snapshot(60, path.read_bytes())
+    with pytest.raises(UserError, match="fc_dgn.*step-00000060.*fcresnet"):
         command(f"--run_dir={run}", "--over_training", "--images=20")
 
 

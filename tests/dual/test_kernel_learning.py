@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.dual import kernel_learning
+from dlgn_tf.errors import UserError
 
 
 def features(rng, n=40, classes=3, spread=0.3):
@@ -114,6 +115,37 @@ def test_svm_of_a_single_class_says_it():
     )
     assert fit.predictions.tolist() == [2, 2, 2]
     assert fit.accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [
+        lambda *sets: kernel_learning.ridge_regression(*sets, 2),
+        kernel_learning.support_vectors,
+    ],
+)
+def test_sets_that_do_not_fit(rng, learn):
+    x = rng.normal(size=(12, 3))
+    kernel, labels = x @ x.T, np.arange(12) % 2
+    asked, expected = kernel[:4], labels[:4]
+    learn(kernel, labels, asked, expected)
+    wrong = [
+        (kernel, labels, asked.T, expected),
+        (kernel, labels[:5], asked, expected),
+        (kernel[:5], labels, asked, expected),
+    ]
+    for sets in wrong:
+        with pytest.raises(UserError, match="Expected kernels of shapes"):
+            learn(*sets)
+
+
+def test_labels_that_do_not_fit(rng):
+    x = rng.normal(size=(12, 3))
+    sets = x @ x.T, np.arange(12) % 3, (x @ x.T)[:4], np.arange(4) % 3
+    with pytest.raises(UserError, match="0 to 1. Received: .*0 to 2"):
+        kernel_learning.ridge_regression(*sets, 2)
+    with pytest.raises(UserError, match=r"\(n, n\). Received: shape \(4, 12\)"):
+        kernel_learning.center(sets[2])
 
 
 def test_label_alignment_of_known_eigenvectors(rng):

@@ -263,12 +263,50 @@ def test_removing_a_block_removes_the_sub_networks_that_have_it(rng):
     )
 
 
+def test_no_images():
+    images = np.zeros((0, 4, 4, 1))
+    found = kernels.convolutional([np.ones((0, 4, 4, 2))], images, 3)
+    assert found.shape == (0, 0)
+
+
 def test_many_blocks():
     """2^500 sub-networks: (1 + P)^b, with P that of half of the units."""
     skips, gates = 500, np.array([[1.0, 0.0]])
     blocks = [[gates]] * (skips + 1) + [[]]
     found = kernels.residual(blocks, np.ones((1, 1)))
     np.testing.assert_allclose(found, 0.5 * 1.5**skips, rtol=1e-10)
+
+
+@pytest.mark.parametrize("width,depth", [(128, 900), (8, 900), (100, 3000)])
+@pytest.mark.parametrize("spatial", [False, True])
+def test_deep_networks_in_logarithms(rng, width, depth, spatial):
+    """Half of the gates open: a product of numbers about 1/4 to 1/2."""
+    if spatial:
+        # One position: the window sees the same pixel.
+        gates = [rng.random((2, 1, 1, width)) > 0.5]
+        inputs = np.ones((2, 1, 1, 3))
+    else:
+        gates = [rng.random((2, width)) > 0.5]
+        inputs = np.ones((2, 3))
+    shared = (gates[0].reshape(2, width).astype(int)) @ gates[0].reshape(
+        2, width
+    ).T.astype(int)
+    arguments = [gates * depth, inputs] + ([1] if spatial else [])
+    function = kernels.convolutional if spatial else kernels.fully_connected
+    # With such variances the limit is about 1, each by each; d layers of them.
+    variance = 1 / np.sqrt(shared[0, 0] * shared[1, 1])
+    found = function(*arguments, variances=variance)
+    logs = depth * np.log(shared * variance) + np.log(3 * (depth + 1))
+    kept = np.abs(logs) < 650
+    assert kept.any()
+    np.testing.assert_allclose(np.log(found[kept]), logs[kept], rtol=1e-9)
+    plain = function(*arguments)
+    logs = depth * np.log(shared / width) + np.log(3)
+    with np.errstate(divide="ignore"):
+        found = np.log(plain)
+    # What no float64 can hold is 0, never nan or inf.
+    assert np.all((np.abs(found - logs) < 1e-6) | (logs < -700))
+    assert np.all(np.isfinite(plain))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "uint8"])
@@ -340,6 +378,7 @@ def fc(n=3, width=4, **changes):
         ({"variances": [1.0, 2.0]}, "each of the 3 weight layers.*1.0, 2.0"),
         ({"variances": 0.0}, "one variance > 0.*variances=0.0"),
         ({"variances": np.inf}, "one variance > 0"),
+        ({"variances": "large"}, "one variance > 0"),
         ({"memory_gib": 0}, "at least 0.001. Received: memory_gib=0"),
     ],
 )
@@ -354,6 +393,10 @@ def test_mistakes(changes, message):
     [
         ([(3, 4, 2)], (3, 3), "1 convolutions and windows=.3, 3."),
         ([(3, 4, 2)], 0, "integer >= 1"),
+        ([(3, 4, 2)], 1.5, "integer >= 1"),
+        ([(3, 4, 2)], float("nan"), "integer >= 1"),
+        ([(3, 4, 2)], "three", "integer >= 1"),
+        ([(3, 4, 2)], [(3, 3)], "integer >= 1"),
         ([(3, 2)], 3, "at least one convolution"),
         ([(3, 4, 2), (3, 5, 2)], 3, "one resolution"),
     ],

@@ -1,7 +1,6 @@
 """Kernels of models: against NumPy, enumeration, and what they must not see."""
 
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -97,9 +96,7 @@ def test_equals_enumeration(name, family, hard, rng):
     # The paths are those of this very network.
     np.testing.assert_allclose(model(images)[:, 0], output, rtol=1e-8)
     found = dual.neural_path_kernel(model, images)
-    # Soft gates and pixels are handed on in float32.
-    tolerance = 1e-10 if hard and family == "dlgn_sf" else 1e-6
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
     assert np.any(expected)
 
 
@@ -143,10 +140,40 @@ def test_two_sets_and_several_batches(rng, monkeypatch):
     model = create("gconv_dgn", rng, padding="circular", width=2, head_width=3)
     images = images_of(rng, 7)
     whole = dual.neural_path_kernel(model, images)
-    gates_of_one = sum(map(math.prod, model.site_shapes.values()))
-    monkeypatch.setattr(network_kernel, "_GATES", 2 * gates_of_one)
+    sizes = []
+    asked = type(model).gates
+
+    def gates(self, images):
+        sizes.append(len(images))
+        return asked(self, images)
+
+    monkeypatch.setattr(type(model), "gates", gates)
+    # Of four bytes a number; see `network_kernel._numbers_of_pass`.
+    of_two = 2 * 4 * network_kernel._numbers_of_pass(model)
+    monkeypatch.setattr(network_kernel, "_MOST_PASSING", of_two)
     found = dual.neural_path_kernel(model, images[:3], images[3:])
     np.testing.assert_allclose(found, whole[:3, 3:], rtol=1e-6)
+    assert sizes == [2, 1, 2, 2]
+
+
+def test_few_images_at_a_time_where_memory_is_short(rng, monkeypatch):
+    """The bound counts what images take on their way through the network."""
+    model = create("fc_dgn", rng, width=512)
+    images = images_of(rng, 100)
+    sizes = []
+    asked = type(model).gates
+
+    def gates(self, images):
+        sizes.append(len(images))
+        return asked(self, images)
+
+    monkeypatch.setattr(type(model), "gates", gates)
+    kernels = [
+        dual.neural_path_kernel(model, images, memory_gib=bound)
+        for bound in (1.0, 0.0012)
+    ]
+    np.testing.assert_allclose(*kernels, rtol=1e-6)
+    assert sizes[0] == 100 and max(sizes[1:]) < 50
 
 
 def rotations(shape):
@@ -266,6 +293,25 @@ def test_not_covered(name, options, reason):
     text = str(caught.value)
     assert "padding=circular" in text and f"Received: {name}" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "kernel", [dual.neural_path_kernel, dual.empirical_ntk]
+)
+@pytest.mark.parametrize(
+    "images,text",
+    [
+        (np.zeros((0, *SHAPE)), r"n >= 1.*Received: shape \(0"),
+        (np.zeros((3, *SHAPE[:2])), r"\(n, .*Received: shape \(3"),
+        (np.zeros((3, 32, 32, 3)), r"Received: shape \(3, 32"),
+        (np.full((3, *SHAPE), np.nan), "finite"),
+    ],
+)
+def test_images_that_no_model_takes(rng, kernel, images, text):
+    model = create("fc_dgn", rng)
+    for arguments in ([images], [images_of(rng), images]):
+        with pytest.raises(UserError, match=text):
+            kernel(model, *arguments)
 
 
 @pytest.mark.parametrize("options", [{"kernel_size": 1}, {"depth": 1}])

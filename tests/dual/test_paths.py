@@ -110,6 +110,29 @@ def test_kernel_is_a_sum_over_rotations(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
+def test_weights_that_do_not_fit():
+    weights = [np.ones((3, 2)), np.ones((2, 2)), np.ones(2)]
+    inputs, gates = np.ones((1, 3)), ones((2,), (2,))
+    assert len(paths.fully_connected_paths(inputs, gates, weights)) == 12
+    with pytest.raises(UserError, match=r"\(3, 2\), \(2, 2\), \(2,\)"):
+        paths.fully_connected_paths(inputs, gates, weights[1:])
+
+
+def test_gates_of_other_images():
+    weights = [np.ones((3, 2)), np.ones(2)]
+    with pytest.raises(UserError, match="gates of 2 images.*gates of 1"):
+        paths.fully_connected_paths(np.ones((2, 3)), ones((2,)), weights)
+
+
+def test_too_many_images():
+    count = 1000
+    weights = [np.ones((count, count)), np.ones(count)]
+    with pytest.raises(UserError, match="1,000,000 paths.*most 100.*: 101"):
+        paths.fully_connected_paths(
+            np.ones((101, count)), [np.ones((101, count))], weights
+        )
+
+
 def test_too_many_paths():
     gates, weights = ones((100,), (100,)), [np.ones((200, 100))]
     weights += [np.ones((100, 100)), np.ones(100)]

@@ -36,6 +36,20 @@ def test_signs_are_fair_and_independent():
     assert abs(neighbours.mean()) < 5 / np.sqrt(neighbours.size)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_values_of_the_asked_type(dtype):
+    drawn = Bernoulli(seed=0)((50, 4), dtype=dtype)
+    assert drawn.dtype.name == dtype
+    np.testing.assert_array_equal(
+        np.unique(np.abs(drawn)), np.sqrt(2 / 50).astype(dtype)
+    )
+    layer = keras.layers.Dense(
+        3, dtype=dtype, kernel_initializer=Bernoulli(width=3)
+    )
+    layer.build((None, 3))
+    assert layer.kernel.dtype == dtype
+
+
 def test_the_seed_decides():
     first, again, other = (
         np.asarray(Bernoulli(width=2, seed=seed)((20, 20)))
