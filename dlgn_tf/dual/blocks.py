@@ -55,7 +55,7 @@ def fill_within(
             computing it takes.
         memory_gib: Float > 0. Bound on what is held, all blocks at work and the
             result.
-        progress: Boolean. Whether to show it.
+        progress: Boolean. Whether to show it, and the estimate of the memory.
         held: Integer, bytes of what the function works on.
         most: Integer. Rows and columns of a block beyond which nothing is
             gained.
@@ -79,8 +79,11 @@ def fill_within(
         lambda side: needed(side) <= memory_gib * GIB,
         max(1, min(most, max(shape))),
     )
+    title = f"kernel, {needed(side) / GIB:.2g} of {memory_gib:g} GiB"
+    count = _block_count(shape, side, symmetric)
+    show = Progress(title, 0, count, "block", silent=not progress)
     with threadpool_limits(1, user_api="blas"):
-        return _fill(function, shape, side, symmetric, workers, progress)
+        return _fill(function, shape, side, symmetric, workers, show)
 
 
 def check_memory(needed, shape, memory_gib):
@@ -118,7 +121,7 @@ def processors():
         return os.cpu_count() or 1
 
 
-def _fill(function, shape, side, symmetric, workers, progress):
+def _fill(function, shape, side, symmetric, workers, show):
     matrix = np.empty(shape)
 
     def compute(block):
@@ -131,7 +134,6 @@ def _fill(function, shape, side, symmetric, workers, progress):
             matrix[block.columns, block.rows] = part.T
 
     count = _block_count(shape, side, symmetric)
-    show = Progress("kernel", 0, count, "block", silent=not progress)
     blocks = _blocks(shape, side, symmetric)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         # One more than can be worked on: of many blocks not all wait in line.

@@ -100,4 +100,4 @@ def test_progress(capsys):
         most=1,
         progress=True,
     )
-    assert "kernel: block 6/6" in capsys.readouterr().out
+    assert "of 1 GiB: block 6/6" in capsys.readouterr().out
