@@ -83,6 +83,7 @@ class _Run:
             config.batch_size,
             config.seed,
             config.augmentation,
+            config.balanced_batches,
         )
 
     def to_the_end(self):

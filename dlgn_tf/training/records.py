@@ -3,6 +3,7 @@
 import time
 
 from dlgn_tf.training import files
+from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.summaries import Summaries
@@ -105,6 +106,8 @@ class Records:
                 images_per_second,
                 self._engine.step,
             )
+            betas = runs.learned_betas(self._engine.model)
+            self._summaries.betas(betas, self._engine.step)
         self.totals = Totals()
 
     def evaluation(self, totals, probe_images):

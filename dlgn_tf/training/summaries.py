@@ -70,6 +70,20 @@ class Summaries:
         for name, value in values.items():
             self._train.add(scalar_pb(f"train/{name}", value), step)
 
+    def betas(self, betas, step):
+        """A point of each layer's beta; one a channel: mean and histogram.
+
+        Args:
+            betas: Dict from layer name to array `()` or `(channels,)`.
+            step: Integer.
+        """
+        for layer, values in betas.items():
+            mean = float(np.mean(values))
+            self._train.add(scalar_pb(f"beta/{layer}", mean), step)
+            if np.ndim(values):
+                histogram = histogram_pb(f"betas/{layer}", np.float64(values))
+                self._train.add(histogram, step)
+
     def evaluation(self, totals, step):
         """A point of the test curves."""
         values = {
