@@ -6,7 +6,6 @@ any flag that is given wins over it.
 
 import dataclasses
 
-
 # What pixels become: standardised with the data set's mean and standard
 # deviation; divided by 255; put on a scale of their own image.
 NORMALIZATIONS = ("dataset", "unit", "per_image")

@@ -29,8 +29,8 @@ def apodization_window(size, stride=1):
     """
     if not 1 <= stride <= size:
         raise ValueError(
-            "Expected strides of at most the window's side: others leave pixels "
-            f"out. Received: size={size}, stride={stride}"
+            "Expected strides of at most the window's side: others leave out "
+            f"pixels. Received: size={size}, stride={stride}"
         )
     side = np.hamming(size)
     period = np.array([side[first::stride].sum() for first in range(stride)])

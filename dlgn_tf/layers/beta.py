@@ -1,4 +1,4 @@
-"""The beta of beta-VQ layers: fixed or learned, one a layer or one a channel."""
+"""The beta of beta-VQ layers: fixed or learned, by layer or by channel."""
 
 import math
 
@@ -99,7 +99,7 @@ class BetaLayer(keras.layers.Layer):
         return min(max(odds, -self._bound()), self._bound())
 
     def _eta(self):
-        """Eta between its limits: a tensor `()` or `(channels,)`, or a float."""
+        """Eta within its bounds: a tensor like that of `beta`, or a float."""
         if self.beta_mode == "fixed":
             return math.exp(self._initial_u())
         u = ops.convert_to_tensor(self.u)

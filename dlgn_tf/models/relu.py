@@ -4,9 +4,9 @@ import functools
 
 import keras
 
+from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
-from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.sites import activation_layer
 from dlgn_tf.models.sites import gate_of
 
@@ -16,8 +16,9 @@ class ReLUNetwork(ImageClassifier):
     """A plain network (DNN) whose own ReLUs say which units are on.
 
     Other nonlinearities may stand in place of the ReLUs, see
-    `dlgn_tf.models.activations`. They too are `f(q) = q g(q)`, and the gates are
-    then g(q): with its gates held fixed the network is linear, whatever f is.
+    `dlgn_tf.models.activations`. They too are `f(q) = q g(q)`, and the gates
+    are then g(q): with its gates held fixed the network is linear, whatever f
+    is.
 
     Args:
         network: Functional `keras.Model`, normalised image -> logits, whose

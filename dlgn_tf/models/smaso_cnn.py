@@ -51,8 +51,8 @@ def largecnn(
             of the others.
         padding: `"valid"`, as published: the seventh convolution has none; or
             `"same"`: it has, as the others.
-        batch_normalized: Boolean. Whether convolutions are batch-normalised; they
-            then have no biases.
+        batch_normalized: Boolean. Whether convolutions are batch-normalised;
+            they then have no biases.
         apodized: Boolean. Whether filters are windowed, see `Apodized`.
 
     Returns:

@@ -10,8 +10,9 @@ from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
 NAMES = """
-fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn vgg11 vgg13 vgg16 vgg19 resnet20 resnet32
-resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4 wrn40_4 wrn16_8
+fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn vgg11 vgg13 vgg16 vgg19
+resnet20 resnet32 resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4
+wrn40_4 wrn16_8
 wrn28_10
 """.split()
 FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")

@@ -1,15 +1,15 @@
-"""largecnn and smallcnn against NumPy and against what they say of themselves."""
+"""largecnn and smallcnn against NumPy, their options in every family."""
 
 import numpy as np
 import pytest
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.layers import ApodizedConv2D
 from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models import transfer
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
-from dlgn_tf.errors import UserError
 
 SHAPE = (12, 10, 3)
 STRIDES = (1, 1, 2, 1, 1, 2, 1, 1)
