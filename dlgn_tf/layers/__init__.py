@@ -3,6 +3,9 @@
 from dlgn_tf.layers.batch_norm import BatchNorm
 from dlgn_tf.layers.circular_padding import CircularPadding
 from dlgn_tf.layers.gate import Gate
+from dlgn_tf.layers.orthogonal import OrthogonalConv2D
+from dlgn_tf.layers.orthogonal import OrthogonalDense
+from dlgn_tf.layers.orthogonal import OrthogonalKernel
 from dlgn_tf.layers.pixel_normalization import PixelNormalization
 from dlgn_tf.layers.pooled_relu_convolution import PooledReLUConvolution
 from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
@@ -11,6 +14,9 @@ __all__ = [
     "BatchNorm",
     "CircularPadding",
     "Gate",
+    "OrthogonalConv2D",
+    "OrthogonalDense",
+    "OrthogonalKernel",
     "PixelNormalization",
     "PooledReLUConvolution",
     "SubsampleAndPad",

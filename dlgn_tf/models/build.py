@@ -15,6 +15,7 @@ from dlgn_tf.models import sites
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import shallow_gating_network
 
@@ -37,6 +38,7 @@ def create_model(
     value_input=None,
     gate_regime=None,
     gate_permutation=None,
+    orthogonal=None,
     seed=None,
     **options,
 ):
@@ -72,6 +74,9 @@ def create_model(
             path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF (DI),
             FLNPF and DNPFL.
         gate_permutation: Sequence of integers or None, see `GatedNetwork`.
+        orthogonal: `dlgn_tf.models.orthogonal_options.OrthogonalFilters`, or
+            None for plain kernels. Raw kernels start as the plain ones of this
+            seed.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
@@ -91,6 +96,8 @@ def create_model(
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape, options)
     members = options.pop("members", 1)
+    if orthogonal:
+        orthogonal.check_model(family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
     normalization = PixelNormalization(mean, std, name="normalization")
@@ -110,13 +117,17 @@ def create_model(
             )
             _refuse_gates(name, {**of_gates, **steepness})
             if members == 1:
-                return _relu_network(apply, normalization, name)
+                return _relu_network(apply, normalization, name, orthogonal)
             networks = _independent_networks(
                 members, seed, apply, normalization
             )
             return EnsembleNetwork.of(networks, rule, name)
         regime, gate = registry.resolve_gates(family, gate_regime, gate)
         gating_network, value_network, names = _two_networks(apply, family)
+        if orthogonal and orthogonal.networks in ("both", "gating"):
+            gating_network = with_orthogonal_filters(gating_network, orthogonal)
+        if orthogonal and orthogonal.networks in ("both", "value"):
+            value_network = with_orthogonal_filters(value_network, orthogonal)
         gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
         if regime == "frozen_dependent":
             copy_weights(value_network, gating_network)
@@ -133,9 +144,11 @@ def create_model(
         )
 
 
-def _relu_network(apply, normalization, name=None):
+def _relu_network(apply, normalization, name=None, orthogonal=None):
     site = sites.Activate()
     network = apply(site, "network")
+    if orthogonal:
+        network = with_orthogonal_filters(network, orthogonal)
     return ReLUNetwork(network, normalization, site.names, name=name)
 
 
