@@ -1,4 +1,4 @@
-"""Dense layers and convolutions whose filters are orthogonal by construction."""
+"""Dense layers and convolutions with filters orthogonal by construction."""
 
 import math
 

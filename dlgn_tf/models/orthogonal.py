@@ -133,7 +133,9 @@ def folded(model):
         A model of the same class and name; `model` itself where it has no
         orthogonal filters.
     """
-    if not any(isinstance(x, OrthogonalKernel) for x in model._flatten_layers()):
+    if not any(
+        isinstance(x, OrthogonalKernel) for x in model._flatten_layers()
+    ):
         return model
     return model.with_networks(_folded_network)
 

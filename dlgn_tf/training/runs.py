@@ -33,6 +33,7 @@ def create_configured_model(config, removed=()):
         mean=dataset.mean if standardized else 0.0,
         std=dataset.std if standardized else 1.0,
         seed=config.weights_seed,
+        orthogonal=config.orthogonal_filters(),
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
         removed=removed,
