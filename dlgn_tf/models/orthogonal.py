@@ -161,6 +161,8 @@ def _folded_network(network):
 def _copy_named_weights(source, target):
     """Copies every weight that a layer and its twin both have."""
     for twin in target.layers:
+        if not twin.weights:
+            continue
         layer = source.get_layer(twin.name)
         available = {variable.name: variable for variable in layer.weights}
         for variable in twin.weights:
