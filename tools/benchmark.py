@@ -455,8 +455,7 @@ def _orthogonalizations(filters, inputs, rounds):
     upstream = rng.normal(size=kernel.shape).astype("float32")
 
     def ours(matrix):
-        columns = orthogonalization.gram_schmidt(matrix)
-        return orthogonalization.residuals(matrix, columns)
+        return orthogonalization.gram_schmidt(matrix, "residual")
 
     def qr(matrix):
         q, r = tf.linalg.qr(matrix)
@@ -464,13 +463,13 @@ def _orthogonalizations(filters, inputs, rounds):
 
     def there_and_back(function):
         @tf.function
-        def run():
+        def run(matrix):
             with tf.GradientTape() as tape:
-                tape.watch(kernel)
-                value = function(kernel)
-            return tape.gradient(value, kernel, upstream)
+                tape.watch(matrix)
+                value = function(matrix)
+            return tape.gradient(value, matrix, upstream)
 
-        return lambda: run().numpy()
+        return lambda: run(kernel).numpy()
 
     found = orthogonalization.gram_schmidt(kernel).numpy().astype("float64")
     error = np.abs(found.T @ found - np.eye(filters)).max()

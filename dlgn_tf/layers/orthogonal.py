@@ -137,22 +137,27 @@ class OrthogonalKernel:
         inputs, filters = matrix.shape
         if filters > inputs and self.overcomplete == "skip":
             return matrix
-        function = _MAPS[self.reparametrization]
         if filters <= inputs:
-            return self._scaled(matrix, function(matrix))
-        if self.overcomplete == "groups":
-            return self._scaled(matrix, *map(function, _groups(matrix)))
-        rows = ops.transpose(function(ops.transpose(matrix)))
-        frame = rows * (filters / inputs) ** 0.5
+            made = self._mapped(matrix)
+        elif self.overcomplete == "groups":
+            groups = map(self._mapped, _groups(matrix))
+            made = ops.concatenate(list(groups), axis=1)
+        else:
+            made = self._tight_frame(matrix)
+        return made if self.gain is None else made * self.gain
+
+    def _mapped(self, matrix):
+        if self.scale == "residual":
+            return orthogonalization.gram_schmidt(matrix, "residual")
+        return _MAPS[self.reparametrization](matrix)
+
+    def _tight_frame(self, matrix):
+        inputs, filters = matrix.shape
+        columns = _MAPS[self.reparametrization](ops.transpose(matrix))
+        frame = ops.transpose(columns) * (filters / inputs) ** 0.5
         if self.scale == "residual":
             return frame * ops.sqrt(ops.sum(matrix**2) / filters)
-        return frame if self.gain is None else frame * self.gain
-
-    def _scaled(self, matrix, *orthonormal):
-        columns = ops.concatenate(orthonormal, axis=1)
-        if self.scale == "residual":
-            return orthogonalization.residuals(matrix, columns)
-        return columns if self.gain is None else columns * self.gain
+        return frame
 
     # Keras' own would write `kernel`, which is no weight, and leave out the
     # gain.

@@ -18,6 +18,7 @@ Gram-Schmidt process and finds it slow.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 # Divided by it, everything vanishes.
@@ -29,24 +30,28 @@ def filters_as_columns(kernel):
     return ops.reshape(kernel, (-1, kernel.shape[-1]))
 
 
-def gram_schmidt(matrix):
-    """The orthonormal columns that the Gram-Schmidt process leads to.
+def gram_schmidt(matrix, scale="unit"):
+    """What the Gram-Schmidt process makes of the columns of a matrix.
 
-    Equal to normalising what `gram_schmidt_loop` returns, up to rounding, in
-    value and gradient. Computed by a Cholesky factor of W'W = R'R as Q = W
-    R^(-1): a few products of matrices instead of a step a column. It loses
-    accuracy with the square of the condition number, so on TensorFlow float32
-    is computed in float64, which also keeps graphics cards from rounding to
-    TF32; without wider numbers (float64, or JAX, which has none by default) it
-    is done twice over (CholeskyQR2, Fukaya et al. 2014). Where a bound says
-    that this does not suffice, `householder` takes over.
+    Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
+    Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
+    of matrices instead of a step a column. It loses accuracy with the square of
+    the condition number, so on TensorFlow float32 is computed in float64,
+    which also keeps graphics cards from rounding to TF32; without wider
+    numbers (float64, or JAX, which has none by default) it is done twice over
+    (CholeskyQR2, Fukaya et al. 2014). Where a bound says that this does not
+    suffice, Householder reflections take over, as in `householder`.
 
-    A column that depends on those before it gets an arbitrary direction that
-    is orthogonal to all others, never NaN; no gradient passes through it.
+    A column that depends on those before it, up to rounding, becomes a
+    direction orthogonal to all others, or 0 if lengths are those of residuals;
+    it is never NaN, and passes no gradient. Gradients are first derivatives;
+    there are no second ones.
 
     Args:
         matrix: float32 or float64 tensor `(inputs, filters)` of known shape,
             `filters <= inputs`.
+        scale: `"unit"` for columns of length 1, `"residual"` for the lengths
+            that the process leaves. Defaults to `"unit"`.
 
     Returns:
         Tensor of the same shape and dtype.
@@ -54,12 +59,12 @@ def gram_schmidt(matrix):
     Raises:
         ValueError: if there are more columns than rows.
     """
-    return _gram_schmidt(_checked(matrix), _by_cholesky)
+    return _gram_schmidt(matrix, scale, _by_cholesky)
 
 
-def householder(matrix):
+def householder(matrix, scale="unit"):
     """As `gram_schmidt`, by Householder reflections alone: the reference."""
-    return _gram_schmidt(_checked(matrix), _by_householder)
+    return _gram_schmidt(matrix, scale, _by_householder)
 
 
 def gram_schmidt_loop(matrix):
@@ -73,8 +78,8 @@ def gram_schmidt_loop(matrix):
         matrix: Tensor `(inputs, filters)`.
 
     Returns:
-        Tensor of the same shape, `residuals(matrix, gram_schmidt(matrix))` up
-        to rounding.
+        Tensor of the same shape, `gram_schmidt(matrix, "residual")` up to
+        rounding.
     """
     rows = ops.transpose(matrix)
     found = []
@@ -88,17 +93,6 @@ def gram_schmidt_loop(matrix):
     return ops.transpose(ops.stack(found))
 
 
-def residuals(matrix, orthonormal):
-    """What the Gram-Schmidt process leaves of each column, at its length.
-
-    Args:
-        matrix: Tensor `(inputs, filters)`.
-        orthonormal: `gram_schmidt(matrix)`.
-    """
-    lengths = ops.sum(matrix * orthonormal, axis=0)
-    return orthonormal * lengths
-
-
 def _checked(matrix):
     inputs, filters = matrix.shape
     if filters > inputs:
@@ -109,50 +103,65 @@ def _checked(matrix):
     return ops.convert_to_tensor(matrix)
 
 
-def _gram_schmidt(matrix, factorize):
-    """Q of W = QR with the gradient of a QR decomposition.
+def _gram_schmidt(matrix, scale, factorize):
+    """V = Q diag(c) of W = QR, with c = 1 or c = diag R, and its gradient.
 
-    With q the gradient in Q, M = -q'Q and S the symmetric matrix of M's lower
-    triangle, that in W is (q + QS) R^(-T) (Walter and Lehmann, 2010).
+    With v the gradient in V, M = -diag(c) v'Q and S the symmetric matrix that
+    has M's lower triangle, that in W is (v diag(c) + Q S) (R^(-1))' (Walter and
+    Lehmann, 2010). With c = diag R what comes through R cancels M's diagonal.
     """
+    residual = scale == "residual"
 
     def forward(matrix):
-        q, inverse = factorize(matrix)
+        v, inverse, lengths = factorize(matrix, residual)
+        # V is 0 where its length is.
+        divisors = ops.where(lengths > 0, lengths, ops.ones_like(lengths))
 
         def gradient(*upstream):
             (upstream,) = upstream
-            m = -ops.matmul(ops.transpose(upstream), q)
-            symmetric = ops.tril(m) + ops.transpose(ops.tril(m, -1))
-            inner = upstream + ops.matmul(q, symmetric)
-            return ops.matmul(inner, ops.transpose(inverse))
+            m = ops.matmul(ops.transpose(upstream), v)
+            m = m * lengths[:, None] / divisors * _lower_half(m, not residual)
+            s = (m + ops.transpose(m)) / divisors[:, None]
+            of_upstream = ops.transpose(inverse * lengths)
+            of_v = ops.matmul(s, ops.transpose(inverse))
+            return ops.matmul(upstream, of_upstream) - ops.matmul(v, of_v)
 
-        return q, gradient
+        return v, gradient
 
-    return ops.custom_gradient(forward)(matrix)
+    return ops.custom_gradient(forward)(_checked(matrix))
 
 
-def _by_cholesky(matrix):
-    """Q and R^(-1) of a matrix, both of its dtype."""
-    dtype = keras.backend.standardize_dtype(matrix.dtype)
+def _lower_half(matrix, diagonal):
+    """1 below the diagonal, 1/2 on it if wanted, 0 elsewhere."""
+    size = matrix.shape[0]
+    half = np.tril(np.ones((size, size)), -1) + np.eye(size) * diagonal / 2
+    return ops.convert_to_tensor(half, dtype=matrix.dtype)
+
+
+def _by_cholesky(matrix, residual):
+    """V, R^(-1) and c, all of the matrix' dtype."""
     wide = _widened(matrix)
     wider = wide.dtype != matrix.dtype
-    inverse, error = _inverse_factor(wide, shifted=True)
+    first, error = _inverse_factor(wide, shifted=True)
 
-    def once():
-        return ops.matmul(wide, inverse), inverse
+    def finished(columns, factor, inverse):
+        lengths = 1 / ops.diagonal(inverse)
+        if not residual:
+            return ops.matmul(columns, factor), inverse, ops.ones_like(lengths)
+        return ops.matmul(columns, factor * lengths), inverse, lengths
 
     def twice():
-        q, first = once()
-        second, _ = _inverse_factor(q, shifted=False)
-        return ops.matmul(q, second), ops.matmul(first, second)
+        columns = ops.matmul(wide, first)
+        second, _ = _inverse_factor(columns, shifted=False)
+        return finished(columns, second, ops.matmul(first, second))
 
-    # An error that a second time removes may be larger.
     found = ops.cond(
-        error < (1e-7 if wider else 0.1),
-        once if wider else twice,
-        lambda: _by_householder(wide),
+        # An error that a second time removes may be larger.
+        error < (3e-7 if wider else 0.1),
+        (lambda: finished(wide, first, first)) if wider else twice,
+        lambda: _by_householder(wide, residual),
     )
-    return tuple(ops.cast(tensor, dtype) for tensor in found)
+    return tuple(ops.cast(tensor, matrix.dtype) for tensor in found)
 
 
 def _inverse_factor(matrix, shifted):
@@ -160,36 +169,53 @@ def _inverse_factor(matrix, shifted):
 
     A little is added to the diagonal, relative to each column's length, so
     that the factor exists even where columns are dependent: I - Q'Q is then
-    that little times R^(-T) R^(-1).
+    that little times (R^(-1))' R^(-1).
     """
     filters = matrix.shape[1]
     gram = ops.matmul(ops.transpose(matrix), matrix)
-    lengths = ops.sqrt(ops.diagonal(gram))
-    lengths = ops.where(lengths > 0, lengths, ops.ones_like(lengths))
-    identity = ops.eye(filters, dtype=matrix.dtype)
-    shift = 4 * filters * _rounding_unit(matrix) if shifted else 0.0
-    scaled = gram / lengths / lengths[:, None] + shift * identity
-    factor = ops.cholesky(scaled)
-    inverse = ops.solve_triangular(factor, identity, lower=True)
-    error = shift * ops.sum(inverse**2)
-    return ops.transpose(inverse / lengths), error
+    identity = np.eye(filters)
+    if not shifted:
+        inverse = _inverse_of_cholesky(gram, identity)
+        return ops.transpose(inverse), None
+    squares = ops.diagonal(gram)
+    scales = ops.rsqrt(ops.where(squares > 0, squares, ops.ones_like(squares)))
+    shift = filters * _rounding_unit(matrix)
+    gram = gram * scales * scales[:, None] + shift * identity
+    inverse = _inverse_of_cholesky(gram, identity)
+    error = shift * ops.sum(inverse * inverse)
+    return ops.transpose(inverse * scales), error
 
 
-def _by_householder(matrix):
+def _inverse_of_cholesky(gram, identity):
+    identity = ops.convert_to_tensor(identity, dtype=gram.dtype)
+    return ops.solve_triangular(ops.cholesky(gram), identity, lower=True)
+
+
+def _by_householder(matrix, residual):
     """As `_by_cholesky`."""
     q, r = ops.qr(matrix)
     diagonal = ops.diagonal(r)
+    ones = ops.ones_like(diagonal)
     # Not the sign: that of 0 would be 0.
-    signs = ops.where(diagonal < 0, -ops.ones_like(diagonal), 1.0)
-    q, r = q * signs, r * signs[:, None]
-    lengths = ops.sqrt(ops.sum(r**2, axis=0))
-    dependent = ops.abs(diagonal) <= 100 * _rounding_unit(matrix) * lengths
-    kept = ops.where(dependent, ops.ones_like(diagonal) * _HUGE, 0.0)
-    identity = ops.eye(r.shape[0], dtype=r.dtype)
+    signs = ops.where(diagonal < 0, -ones, ones)
+    q, r, diagonal = q * signs, r * signs[:, None], diagonal * signs
+    norms = ops.sqrt(ops.sum(r * r, axis=0))
+    dependent = diagonal <= 100 * _rounding_unit(matrix) * norms
+    huge = ops.where(dependent, ones * _HUGE, ops.zeros_like(ones))
+    identity = ops.convert_to_tensor(np.eye(r.shape[0]), dtype=r.dtype)
     inverse = ops.solve_triangular(
-        ops.transpose(r + kept * identity), identity, lower=True
+        ops.transpose(r + huge * identity), identity, lower=True
     )
-    return q, ops.transpose(inverse)
+    lengths = ops.where(dependent, ops.zeros_like(ones), diagonal)
+    lengths = lengths if residual else ones
+    return q * lengths, ops.transpose(inverse), lengths
+
+
+def _widened(matrix):
+    """In float64, where a float32 matrix can be on this backend."""
+    dtype = keras.backend.standardize_dtype(matrix.dtype)
+    wider = dtype == "float32" and keras.backend.backend() == "tensorflow"
+    return ops.cast(matrix, "float64") if wider else matrix
 
 
 def _rounding_unit(tensor):
@@ -226,12 +252,6 @@ def newton_schulz(matrix, iterations=60):
         return ops.cast(q, dtype), gradient
 
     return ops.custom_gradient(forward)(_checked(matrix))
-
-
-def _widened(matrix):
-    dtype = keras.backend.standardize_dtype(matrix.dtype)
-    wider = dtype == "float32" and keras.backend.backend() == "tensorflow"
-    return ops.cast(matrix, "float64") if wider else matrix
 
 
 def _iterated(matrix, iterations):
