@@ -13,10 +13,12 @@ import re
 
 from absl import flags
 
+from dlgn_tf import orthogonal_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import activations
 from dlgn_tf.models import registry
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.recipes import NORMALIZATIONS
 from dlgn_tf.recipes import recipe_for
 
@@ -59,6 +61,7 @@ MODEL_FLAGS = (
     *ARCHITECTURE_FLAGS,
     *GATE_FLAGS,
     *activations.OPTIONS,
+    *orthogonal_flags.MODEL_FLAGS,
     "init_from",
     "normalization",
 )
@@ -121,6 +124,13 @@ class Config:
     momentum: float | None
     nesterov: bool | None
     l2: float
+    orthogonality_penalty: float
+    orthogonality_reduction: str | None
+    orthogonality_slopes: tuple[float, ...] | None
+    orthogonal_reparametrization: str
+    orthogonal_scale: str | None
+    orthogonal_overcomplete: str | None
+    orthogonal_networks: str | None
     batch_size: int
     train_steps: int
     seed: int
@@ -146,6 +156,17 @@ class Config:
     def activation_options(self):
         """Options of the nonlinearity as a dict."""
         return {name: getattr(self, name) for name in activations.OPTIONS}
+
+    def orthogonal_filters(self):
+        """`OrthogonalFilters`, or None where kernels are plain."""
+        if self.orthogonal_reparametrization == "none":
+            return None
+        return OrthogonalFilters(
+            self.orthogonal_reparametrization,
+            self.orthogonal_scale,
+            self.orthogonal_overcomplete,
+            self.orthogonal_networks,
+        )
 
     def recipe(self):
         """The recipe whose values the defaults are."""
@@ -183,6 +204,7 @@ def define_flags(flag_values=flags.FLAGS):
     define_network_flags(flag_values)
     _define_data_flags(flag_values)
     _define_training_flags(flag_values)
+    orthogonal_flags.define_training_flags(flag_values)
     _define_loop_flags(flag_values)
 
 
@@ -195,6 +217,7 @@ def define_network_flags(flag_values=flags.FLAGS):
     _define_model_flags(flag_values)
     _define_gate_flags(flag_values)
     _define_activation_flags(flag_values)
+    orthogonal_flags.define_model_flags(flag_values)
     _define_dataset_flags(flag_values)
 
 
@@ -672,6 +695,7 @@ def resolve(values):
     train_examples = _train_examples(values, dataset)
     options = _architecture(values, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
+    gate = _gate(values, architecture, family, options)
     return Config(
         model=values.model,
         dataset=values.dataset,
@@ -681,7 +705,7 @@ def resolve(values):
         npz=values.npz,
         train_examples=train_examples,
         **options,
-        **_gate(values, architecture, family, options),
+        **gate,
         **activations.resolve(
             family,
             {name: values[name].value for name in activations.OPTIONS},
@@ -696,6 +720,9 @@ def resolve(values):
         else values.balanced_batches,
         **_optimizer(values, recipe),
         l2=recipe.l2 if values.l2 is None else values.l2,
+        **orthogonal_flags.resolve(
+            values, family, gate["gate_regime"], options["members"]
+        ),
         batch_size=batch_size,
         train_steps=_train_steps(values, recipe, train_examples, batch_size),
         **_seeds(values),

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf.layers.orthogonal import OrthogonalConv2D
+
 
 def apodization_window(size, stride=1):
     """A Hamming window whose overlapping copies sum to 1 at every pixel.
@@ -66,3 +68,13 @@ class Apodized:
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class ApodizedConv2D(Apodized, keras.layers.Conv2D):
     """`keras.layers.Conv2D` with square, windowed filters: see `Apodized`."""
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class ApodizedOrthogonalConv2D(Apodized, OrthogonalConv2D):
+    """`OrthogonalConv2D` with square, windowed filters: see `Apodized`.
+
+    It is the filters without window that are orthogonal, as the means of the
+    model of windowed patches are. Source: "From Hard to Soft" (arXiv
+    1810.09274), Appendix B; the code of its authors has the other order.
+    """

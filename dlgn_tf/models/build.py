@@ -18,6 +18,7 @@ from dlgn_tf.models import sites
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import shallow_gating_network
 
@@ -40,6 +41,7 @@ def create_model(
     activation_beta=None,
     activation_beta_mode=None,
     activation_slope=None,
+    orthogonal=None,
     seed=None,
     **options,
 ):
@@ -82,6 +84,9 @@ def create_model(
         activation_beta: Float in [0, 1], see `BetaVQ`. Defaults to `0.5`.
         activation_beta_mode: See `BetaVQ`. Defaults to `"per_layer"`.
         activation_slope: Float, see `BetaVQ`. Defaults to `0.01`.
+        orthogonal: `dlgn_tf.models.orthogonal_options.OrthogonalFilters`, or
+            None for plain kernels. Raw kernels start as the plain ones of this
+            seed.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
@@ -103,6 +108,8 @@ def create_model(
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape, options)
     members = options.pop("members", 1)
+    if orthogonal:
+        orthogonal.check_model(family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
     activation = activations.resolve(
@@ -131,7 +138,9 @@ def create_model(
             )
             _refuse_gates(name, {**of_gates, **steepness})
             if members == 1:
-                return _relu_network(apply, normalization, activation, name)
+                return _relu_network(
+                    apply, normalization, activation, name, orthogonal
+                )
             networks = _independent_networks(
                 members, seed, apply, normalization
             )
@@ -140,6 +149,10 @@ def create_model(
         gating_network, value_network, names = _two_networks(
             apply, family, activation
         )
+        if orthogonal and orthogonal.networks in ("both", "gating"):
+            gating_network = with_orthogonal_filters(gating_network, orthogonal)
+        if orthogonal and orthogonal.networks in ("both", "value"):
+            value_network = with_orthogonal_filters(value_network, orthogonal)
         gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
         if regime == "frozen_dependent":
             # Betas of nonlinearities, which it lacks, stay as they start.
@@ -173,9 +186,13 @@ def _normalization(mean, std, per_image, image_shape):
     return normalization
 
 
-def _relu_network(apply, normalization, activation=None, name=None):
+def _relu_network(
+    apply, normalization, activation=None, name=None, orthogonal=None
+):
     site = sites.Activate(activation)
     network = apply(site, "network")
+    if orthogonal:
+        network = with_orthogonal_filters(network, orthogonal)
     return ReLUNetwork(network, normalization, site.names, name=name)
 
 

@@ -3,6 +3,7 @@
 import time
 
 from dlgn_tf.training import files
+from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
@@ -120,6 +121,11 @@ class Records:
             self._summaries.evaluation(totals, step)
             statistics = self._engine.gate_statistics(probe_images)
             self._summaries.gates(statistics, step)
+            if orthogonality.looked_at(self._config):
+                self._summaries.orthogonality(
+                    orthogonality.measured(self._engine.model, self._config),
+                    step,
+                )
             self._summaries.flush()
         record = {
             "step": step,

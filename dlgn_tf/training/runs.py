@@ -37,6 +37,7 @@ def create_configured_model(config, removed=()):
         std=dataset.std if standardized else 1.0,
         per_image=config.normalization == "per_image",
         seed=config.weights_seed,
+        orthogonal=config.orthogonal_filters(),
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
         **config.activation_options(),

@@ -67,6 +67,8 @@ class Summaries:
             "learning_rate": learning_rate,
             "images_per_second": images_per_second,
         }
+        if totals.orthogonality_loss:
+            values["orthogonality_loss"] = totals.mean_orthogonality_loss
         for name, value in values.items():
             self._train.add(scalar_pb(f"train/{name}", value), step)
 
@@ -97,6 +99,17 @@ class Summaries:
             values["member_error_rate_max"] = max(rates)
         for name, value in values.items():
             self._test.add(scalar_pb(f"test/{name}", value), step)
+
+    def orthogonality(self, values, step):
+        """How far filters are from orthogonal.
+
+        Args:
+            values: Dict from name to float, see
+                `dlgn_tf.training.orthogonality.measured`.
+            step: Integer.
+        """
+        for name, value in values.items():
+            self._test.add(scalar_pb(f"orthogonality/{name}", value), step)
 
     def gates(self, statistics, step):
         """Fraction of open gates and a histogram of gates at each site.

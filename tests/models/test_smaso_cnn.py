@@ -5,11 +5,14 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models import transfer
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
+from dlgn_tf.models.orthogonal import folded
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 
 SHAPE = (12, 10, 3)
 STRIDES = (1, 1, 2, 1, 1, 2, 1, 1)
@@ -53,6 +56,29 @@ def test_largecnn_computes_what_is_listed(images, apodized):
     # A 1x1 convolution, then the mean over its positions.
     logits = (h @ kernel + bias).mean(axis=(1, 2))
     np.testing.assert_allclose(model(images), logits, rtol=1e-4, atol=1e-6)
+
+
+def test_it_is_the_filters_without_window_that_are_orthogonal(images):
+    """And folded to plain filters the network computes the same."""
+    model = create_model(
+        "largecnn_dnn",
+        SHAPE,
+        width=4,
+        apodized=True,
+        orthogonal=OrthogonalFilters("gram_schmidt"),
+    )
+    layer = model.network.get_layer("conv5")
+    assert isinstance(layer, ApodizedOrthogonalConv2D)
+    filters = np.reshape(layer.kernel, (-1, 8))
+    gram = filters.T @ filters
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-6)
+    x = np.float32(images)[..., :1].repeat(8, axis=-1)
+    window = apodization_window(3)[:, :, None, None]
+    expected = convolve(x, np.asarray(layer.kernel) * window, layer.bias, 1, 1)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-2)
+    plain = folded(model)
+    assert isinstance(plain.network.get_layer("conv5"), ApodizedConv2D)
+    np.testing.assert_allclose(plain(images), model(images), atol=1e-5)
 
 
 def test_smallcnn_computes_what_is_listed(images):
