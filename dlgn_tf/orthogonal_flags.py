@@ -111,7 +111,7 @@ def resolve(values, family, gate_regime, members):
     if not penalty and reparametrization == "none":
         return found
     networks = values.orthogonal_networks
-    if family == "dnn" and networks:
+    if family == "dnn" and networks in ("gating", "value"):
         raise UserError(
             "--orthogonal_networks has no effect on a ReLU network (family "
             "dnn), which is a single one. Expected no such flag. Received: "

@@ -29,6 +29,13 @@ MODELS = {
     "c4gap_dlgn_sf": ("--width=8",),
     "resnet20_dnn": ("--width=4", "--depth=8"),
     "resnet20_dgn": ("--width=4", "--depth=8"),
+    "largecnn_dgn": (
+        "--width=4",
+        "--padding=same",
+        "--apodized",
+        "--activation=abs_beta_vq",
+        "--activation_beta_mode=per_channel",
+    ),
 }
 
 # Writes to the file of the first argument what the backend computes.
@@ -121,6 +128,15 @@ def check_layers():
         check_layer(
             f"pixels_{name}", layers.PixelNormalization(mean, std), inputs
         )
+    for kind in ("relu", "leaky", "abs"):
+        for mode in ("fixed", "per_layer", "per_channel"):
+            layer = layers.BetaVQ(kind, 0.3, mode)
+            check_layer(f"beta_vq_{kind}_{mode}", layer, images)
+    for padding in ("valid", "same"):
+        layer = layers.BetaVQPooling(3, 2, padding, 0.3, "per_channel")
+        check_layer(f"beta_vq_pooling_{padding}", layer, images)
+    check_layer("apodized", layers.ApodizedConv2D(4, 3, strides=2), images)
+    check_layer("per_image", layers.PerImageStandardization(), pixels)
     check_layer("shortcut", layers.SubsampleAndPad(7, 2), images)
 
 
