@@ -39,8 +39,8 @@ class ReLUNetwork(ImageClassifier):
     @property
     def site_shapes(self):
         return {
-            name: tuple(layer.input.shape[1:])
-            for name, layer in self._at_sites.items()
+            name: tuple(self.layer_at(name).input.shape[1:])
+            for name in self.site_names
         }
 
     @functools.cached_property
@@ -56,15 +56,13 @@ class ReLUNetwork(ImageClassifier):
             f"Received: sites {self.site_names}"
         )
 
-    @property
-    def _at_sites(self):
-        """Dict from gate site to the layer there."""
-        return {
-            site: self.network.get_layer(
-                activation_layer(site, self.activation)
-            )
-            for site in self.site_names
-        }
+    def layer_at(self, site):
+        """The layer of the nonlinearity at a gate site.
+
+        Args:
+            site: String, one of `site_names`.
+        """
+        return self.network.get_layer(activation_layer(site, self.activation))
 
     def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
@@ -74,16 +72,15 @@ class ReLUNetwork(ImageClassifier):
         return self._named(outputs)
 
     def gates_of(self, preactivations):
-        at_sites = self._at_sites
         return {
-            name: gate_of(at_sites[name])(q)
+            name: gate_of(self.layer_at(name))(q)
             for name, q in preactivations.items()
         }
 
     @functools.cached_property
     def _gating_part(self):
         """The same layers, ending in what enters the nonlinearities."""
-        entering = [layer.input for layer in self._at_sites.values()]
+        entering = [self.layer_at(name).input for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):

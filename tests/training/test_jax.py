@@ -278,6 +278,10 @@ def assert_equal(both, prefix, least=1, scale=1.0):
         )
 
 
+KINDS = ("relu", "leaky", "abs")
+MODES = ("fixed", "per_layer", "per_channel")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -290,12 +294,18 @@ def assert_equal(both, prefix, least=1, scale=1.0):
         "pixels_uint8",
         "pixels_float32",
         "shortcut",
+        *(f"beta_vq_{kind}_{mode}" for kind in KINDS for mode in MODES),
+        "beta_vq_pooling_valid",
+        "beta_vq_pooling_same",
+        "apodized",
+        "per_image",
     ],
 )
 def test_layers_equal(name, both):
     assert_equal(both, f"{name}/outputs")
     assert_equal(both, f"{name}/weights", 4 if "batch_norm" in name else 0)
-    gradients = 0 if name in ("hard_gate", "pixels_uint8") else 1
+    of_bytes = ("pixels_uint8", "per_image")
+    gradients = 0 if name in ("hard_gate", *of_bytes) else 1
     if name != "hard_gate":
         assert_equal(both, f"{name}/gradients", gradients)
 
