@@ -130,7 +130,7 @@ def test_filters_that_are_too_many_are_known():
         OrthogonalFilters("cayley", scale="unit", networks="value"),
     ],
 )
-def test_folded_saved_and_reloaded(rng, tmp_path, options):
+def test_folded_and_reloaded(rng, tmp_path, options):
     model = build("c4gap_dlgn", options, width=29)
     for variable in model.trainable_variables:
         noise = 0.1 * rng.normal(size=variable.shape)
@@ -155,6 +155,11 @@ def test_folded_saved_and_reloaded(rng, tmp_path, options):
         np.concatenate([np.ravel(w) for w in model.get_weights()]),
     )
 
+
+def test_a_saved_model_has_plain_kernels(rng, tmp_path):
+    model = build("c4gap_dlgn", OrthogonalFilters(), depth=2)
+    images = images_of(rng)
+    plain = folded(model)
     export.export(model, tmp_path / "saved")
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_array_equal(
