@@ -42,10 +42,11 @@ def gram_schmidt(matrix, scale="unit"):
     (CholeskyQR2, Fukaya et al. 2014). Where a bound says that this does not
     suffice, Householder reflections take over, as in `householder`.
 
-    A column that depends on those before it, up to rounding, becomes a
-    direction orthogonal to all others, or 0 if lengths are those of residuals;
-    it is never NaN, and passes no gradient. Gradients are first derivatives;
-    there are no second ones.
+    A column that depends on those before it, up to rounding, becomes some
+    direction orthogonal to all others (to which later columns are made
+    orthogonal), or 0 if lengths are those of residuals; it is never NaN, and
+    passes no gradient. Gradients are first derivatives; there are no second
+    ones.
 
     Args:
         matrix: float32 or float64 tensor `(inputs, filters)` of known shape,
