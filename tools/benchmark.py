@@ -495,17 +495,13 @@ def _largecnn_job(batch_size, steps, orthogonal):
     import tensorflow as tf
 
     from dlgn_tf.data import batches
-    from dlgn_tf.layers import PixelNormalization
-    from dlgn_tf.models.orthogonal import with_orthogonal_filters
+    from dlgn_tf.models.build import create_model
     from dlgn_tf.models.orthogonal_options import OrthogonalFilters
-    from dlgn_tf.models.relu import ReLUNetwork
     from dlgn_tf.training.steps import TrainingSteps
 
-    network = _largecnn()
-    if orthogonal:
-        network = with_orthogonal_filters(network, OrthogonalFilters())
+    filters = OrthogonalFilters() if orthogonal else None
     train = TrainingSteps(
-        ReLUNetwork(network, PixelNormalization(), ()),
+        create_model("largecnn_dnn", seed=0, orthogonal=filters),
         keras.optimizers.Adam(5e-4),
         tf.distribute.get_strategy(),
         batch_size,
@@ -514,28 +510,6 @@ def _largecnn_job(batch_size, steps, orthogonal):
     sampler = batches.BatchSampler(random_images(2_000), batch_size, 0, "none")
     iterator = iter(batches.train_dataset(sampler, 0, 10**6))
     return lambda: train(iterator, steps)
-
-
-def _largecnn():
-    """Nine convolutions: filters, side, padding, stride."""
-    import keras
-
-    h = image = keras.Input((32, 32, 3))
-    for filters, side, padding, stride in (
-        (96, 3, "same", 1),
-        (96, 3, "same", 1),
-        (96, 3, "same", 2),
-        (192, 3, "same", 1),
-        (192, 3, "same", 1),
-        (192, 3, "same", 2),
-        (192, 3, "valid", 1),
-        (192, 1, "valid", 1),
-    ):
-        h = keras.layers.Conv2D(
-            filters, side, stride, padding, activation="relu"
-        )(h)
-    h = keras.layers.Conv2D(10, 1)(h)
-    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(h))
 
 
 @benchmark
