@@ -124,7 +124,9 @@ def _gates_and_inputs(model, images, step):
 
 
 def _is_hard(model):
-    return isinstance(model, ReLUNetwork) or model.gate.kind == "hard"
+    if isinstance(model, ReLUNetwork):
+        return model.activation == "relu"
+    return model.gate.kind == "hard"
 
 
 def _dtype(model):
