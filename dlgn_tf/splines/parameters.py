@@ -80,9 +80,7 @@ def activated(affine, slopes):
         `MASO` with a region for each slope.
     """
     slopes = np.asarray(slopes, "float64")
-    return MASO(
-        slopes[:, None] * affine.slopes, slopes * affine.offsets
-    )
+    return MASO(slopes[:, None] * affine.slopes, slopes * affine.offsets)
 
 
 def max_pool(image_shape, window=(2, 2), strides=None, padding="valid"):

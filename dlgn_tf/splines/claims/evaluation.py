@@ -22,10 +22,15 @@ LEAKY_SLOPE = 0.125
 def chains():
     """Unbuilt layers by name, with the shape that enters them."""
     conv = layers.Conv2D(3, 3, padding="same")
+    leaky = layers.LeakyReLU(LEAKY_SLOPE)
+    pool = layers.MaxPooling2D(2)
     return {
         "dense": ([layers.Dense(7)], (10,)),
         "dense, ReLU": ([layers.Dense(7, activation="relu")], (10,)),
-        "dense, leaky ReLU": ([layers.Dense(7), layers.LeakyReLU(LEAKY_SLOPE)], (10,)),
+        "dense, leaky ReLU": (
+            [layers.Dense(7), leaky],
+            (10,),
+        ),
         "dense, abs": ([layers.Dense(7, activation=keras.ops.abs)], (10,)),
         "conv": ([conv], IMAGE),
         "conv, BN, ReLU": (
@@ -39,7 +44,10 @@ def chains():
         "max-pool": ([layers.MaxPooling2D(2)], IMAGE),
         "max-pool 3/2 same": ([layers.MaxPooling2D(3, 2, "same")], IMAGE),
         "average pool": ([layers.AveragePooling2D(2)], IMAGE),
-        "conv, max-pool": ([layers.Conv2D(3, 2), layers.MaxPooling2D(2)], IMAGE),
+        "conv, max-pool": (
+            [layers.Conv2D(3, 2), pool],
+            IMAGE,
+        ),
     }
 
 

@@ -118,9 +118,7 @@ def measure_limits(rng):
         "beta 1/2": _half_is_soft(rng),
         "beta 1": hard_limit(rng),
     }
-    gaps = {
-        kind: {beta: gap(kind, beta) for beta in BETAS} for kind in GAPS
-    }
+    gaps = {kind: {beta: gap(kind, beta) for beta in BETAS} for kind in GAPS}
     errors = [
         abs(found / GAPS[kind] - 1)
         for kind, of_betas in gaps.items()
