@@ -1,7 +1,7 @@
 """smaso.17: what orthogonal filters cost, beside the loop of the paper.
 
-Each method has a process of its own, so that the memory it takes at its peak
-can be told.
+All methods are graphs. They are timed by turns, so that what else the machine
+does slows all of them; memory is told of a process for each.
 """
 
 import multiprocessing
@@ -18,31 +18,28 @@ from dlgn_tf.claims.registry import Measurement
 SHAPES = ((192, 192), (96, 864), (192, 1728))
 METHODS = ("ours", "tf.linalg.qr", "loop")
 FASTER = 10
-_REPEATS = 5
+_REPEATS = 7
 
 
 def measure(rng, shapes=SHAPES, repeats=_REPEATS):
-    seed = int(rng.integers(2**31))
-    context = multiprocessing.get_context("spawn")
-    found = {}
-    for method in METHODS:
-        with context.Pool(1) as pool:
-            found[method] = pool.apply(timings, (method, shapes, repeats, seed))
-    factors = [
-        loop / ours
-        for shape, seconds in found["loop"]["seconds"].items()
-        for loop, ours in zip(
-            seconds, found["ours"]["seconds"][shape], strict=True
-        )
-    ]
+    seconds = {_label(shape): timings(shape, repeats, rng) for shape in shapes}
+    peaks = {method: peak_memory(method, shapes[-1]) for method in METHODS}
+    factors = {
+        f"{shape} {direction}": of_methods["loop"] / of_methods["ours"]
+        for shape, directions in seconds.items()
+        for direction, of_methods in directions.items()
+    }
+    shown = ", ".join(f"{name} {x:.1f}" for name, x in factors.items())
+    times = "; ".join(_times(*item) for item in seconds.items())
+    memory = ", ".join(f"{method} {mb:.0f}" for method, mb in peaks.items())
     return Measurement(
-        holds=verdict(factors),
+        holds=verdict(factors.values()),
         measured=(
-            f"loop / ours >= {min(factors):.0f}; forward / with gradient in "
-            f"ms, peak MB at {_label(shapes[-1])}: {_shown(found)}; "
+            f"loop / ours: {shown}; ms of {' / '.join(METHODS)}: {times}; "
+            f"peak MB with gradient at {_label(shapes[-1])}: {memory}; "
             f"{hardware()}"
         ),
-        values={"found": found, "factors": factors},
+        values={"seconds": seconds, "peak_mb": peaks, "factors": factors},
     )
 
 
@@ -51,15 +48,13 @@ def verdict(factors):
     return all(factor >= FASTER for factor in factors)
 
 
-def _shown(found):
-    parts = []
-    for method, figures in found.items():
-        times = ", ".join(
-            f"{shape} {forward * 1e3:.3g} / {both * 1e3:.3g}"
-            for shape, (forward, both) in figures["seconds"].items()
-        )
-        parts.append(f"{method} {times}, {figures['peak_mb']:.0f} MB")
-    return "; ".join(parts)
+def _times(shape, directions):
+    parts = (
+        f"{direction} "
+        + " / ".join(f"{of_methods[m] * 1e3:.3g}" for m in METHODS)
+        for direction, of_methods in directions.items()
+    )
+    return f"{shape} {', '.join(parts)}"
 
 
 def _label(shape):
@@ -75,60 +70,92 @@ def hardware():
     return f"{device}, {platform.machine()}, TensorFlow {tf.__version__}"
 
 
-def timings(method, shapes, repeats, seed):
-    """Seconds of a method, and the memory it added to this process.
+def timings(shape, repeats, rng):
+    """Seconds of each method, the shortest of several.
 
     Args:
-        method: One of `METHODS`.
-        shapes: Tuples of filters and inputs.
-        repeats: Integer; the shortest of so many is taken.
-        seed: Integer, of the weights.
+        shape: Filters and inputs.
+        repeats: Integer.
+        rng: `numpy.random.Generator`, of the kernel.
 
     Returns:
-        Dict: seconds, from a shape's label to forward and with gradient, and
-        peak_mb.
+        Dict from `"forward"` and `"with gradient"` to a dict from method.
     """
+    graphs = {method: _graphs(method) for method in METHODS}
+    arguments = _draw(shape, rng)
+    found = {}
+    for index, direction in enumerate(("forward", "with gradient")):
+        rounds = [
+            {
+                method: _timed(of_method[index], arguments)
+                for method, of_method in graphs.items()
+            }
+            # The first one traces.
+            for _ in range(repeats + 1)
+        ][1:]
+        found[direction] = {
+            method: min(one[method] for one in rounds) for method in METHODS
+        }
+    return found
+
+
+def _draw(shape, rng):
+    """A kernel and a gradient in what is made of it."""
+    import tensorflow as tf
+
+    filters, inputs = shape
+    drawn = rng.uniform(-1, 1, size=(2, inputs, filters)).astype("float32")
+    return tuple(map(tf.constant, drawn))
+
+
+def _graphs(method):
+    """A method as a graph, and another with its gradient."""
     import tensorflow as tf
 
     from dlgn_tf.layers import orthogonalization
 
-    functions = {
+    function = {
         "ours": orthogonalization.gram_schmidt,
         "tf.linalg.qr": lambda matrix: tf.linalg.qr(matrix)[0],
         "loop": orthogonalization.gram_schmidt_loop,
-    }
-    function = functions[method]
-    rng = np.random.default_rng(seed)
-    seconds, before = {}, _peak()
-    for filters, inputs in shapes:
-        draw = rng.uniform(-1, 1, size=(2, inputs, filters)).astype("float32")
-        matrix, weights = map(tf.constant, draw)
-        forward = tf.function(function)
+    }[method]
 
-        @tf.function
-        def both(matrix, weights):
-            with tf.GradientTape() as tape:
-                tape.watch(matrix)
-                total = tf.reduce_sum(function(matrix) * weights)
-            return tape.gradient(total, matrix)
+    @tf.function
+    def forward(matrix, upstream):
+        del upstream
+        return function(matrix)
 
-        seconds[_label((filters, inputs))] = (
-            _shortest(lambda: forward(matrix), repeats),  # noqa: B023
-            _shortest(lambda: both(matrix, weights), repeats),  # noqa: B023
-        )
-    return {"seconds": seconds, "peak_mb": _peak() - before}
+    @tf.function
+    def with_gradient(matrix, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(matrix)
+            found = function(matrix)
+        return tape.gradient(found, matrix, upstream)
+
+    return forward, with_gradient
+
+
+def _timed(graph, arguments):
+    began = time.perf_counter()
+    graph(*arguments).numpy()
+    return time.perf_counter() - began
+
+
+def peak_memory(method, shape):
+    """MB that a process of its own takes for a method with its gradient."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_grown, (method, shape))
+
+
+def _grown(method, shape):
+    arguments = _draw(shape, np.random.default_rng(0))
+    _, with_gradient = _graphs(method)
+    before = _peak()
+    with_gradient(*arguments)
+    return _peak() - before
 
 
 def _peak():
     """The most memory that this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _shortest(function, repeats):
-    function()  # Traces.
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        function().numpy()
-        times.append(time.perf_counter() - began)
-    return min(times)

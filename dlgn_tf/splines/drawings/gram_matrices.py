@@ -43,6 +43,9 @@ def draw(networks, title):
             panel.set_xticks([])
             panel.set_yticks([])
             panel.set_title(f"{name}, {label}", fontsize=9)
+            if panel is row[0]:
+                filters, inputs = layers[name].shape
+                panel.set_ylabel(f"{filters} filters of {inputs} inputs")
             values = np.maximum(gram.off_diagonal(matrix), _LEAST)
             row[-1].hist(
                 values,

@@ -24,7 +24,9 @@ def draw(name, seed):
     x, labels = plane_network.points(name, seed)
     grid = plane.Grid(plane_network.EXTENT)
     figure, rows = new_figure(13.5, 10), []
-    axes = figure.subplots(len(plane_network.ACTIVATIONS), 2 + len(BETAS))
+    axes = figure.subplots(
+        len(plane_network.ACTIVATIONS), 2 + len(BETAS), squeeze=False
+    )
     for row, activation in zip(axes, plane_network.ACTIVATIONS, strict=True):
         network = plane_network.fit(x, labels, activation, seed)
         masos = plane_network.hidden_layers(network)

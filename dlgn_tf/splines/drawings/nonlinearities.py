@@ -23,7 +23,7 @@ def draw():
     Returns:
         `Picture`.
     """
-    x = np.linspace(-_RANGE, _RANGE, 241)
+    x = np.linspace(-_RANGE, _RANGE, 241).round(6)
     colors = colormaps["coolwarm_r"](np.linspace(0, 1, len(BETAS)))
     figure = new_figure(12, 4)
     rows = []
@@ -41,7 +41,7 @@ def draw():
         rows += [
             {"kind": kind, "beta": round(float(beta), 6), "z": z, "output": y}
             for beta, curve in sorted(curves.items())
-            for z, y in zip(x.round(6), curve, strict=True)
+            for z, y in zip(x, curve, strict=True)
         ]
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=8)
