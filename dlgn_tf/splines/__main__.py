@@ -49,7 +49,8 @@ def define_flags():
         "network",
         None,
         ["gating", "value"],
-        "Of a gated network of --run_dir: which of the two. Default: gating.",
+        "Of a gated network of --run_dir: which of the two. Default: gating. "
+        "Priors are those of ReLU layers with its filters.",
     )
     flags.DEFINE_integer(
         "seed", 0, "Draws points, centroids and weights.", lower_bound=0

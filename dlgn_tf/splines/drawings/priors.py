@@ -19,45 +19,34 @@ def draw(networks, title):
         `Picture`; a bar is a mean over filters, its line their 5 % to 95 %.
     """
     found = {
-        label: network_prior.network_priors(network)
+        label: {
+            name: prior[:, 1]
+            for name, prior in network_prior.network_priors(network).items()
+        }
         for label, network in networks.items()
     }
     names = list(next(iter(found.values())))
-    figure = new_figure(max(6, 1 + 0.9 * len(names)), 4.5)
-    axes, rows = figure.subplots(), []
+    figure = new_figure(max(7.5, 2.5 + 0.9 * len(names)), 4.5)
+    axes = figure.subplots()
     width = 0.8 / len(found)
-    for index, (label, priors) in enumerate(found.items()):
-        active = [priors[name][:, 1] for name in names]
-        rows += [_row(label, *item) for item in zip(names, active, strict=True)]
-        means = np.array([layer.mean() for layer in active])
-        spread = [np.quantile(layer, (0.05, 0.95)) for layer in active]
-        # The mean of a skewed layer may lie outside.
-        low_high = np.abs(
-            np.clip(
-                [
-                    means - [s[0] for s in spread],
-                    [s[1] for s in spread] - means,
-                ],
-                0,
-                None,
-            )
-        )
+    for index, (label, active) in enumerate(found.items()):
         at = np.arange(len(names)) + (index - (len(found) - 1) / 2) * width
         axes.bar(
-            at,
-            means,
-            width,
-            yerr=low_high,
-            label=label,
-            capsize=2,
-            error_kw={"elinewidth": 0.8},
+            at, [active[name].mean() for name in names], width, label=label
         )
+        ends = [np.quantile(active[name], (0.05, 0.95)) for name in names]
+        axes.vlines(at, *np.transpose(ends), color="black", linewidth=0.8)
     axes.axhline(0.5, color="black", linewidth=0.8)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_ylim(0, 1)
     axes.set_ylabel("prior of the active region")
-    axes.legend(loc="lower right", fontsize=8)
     axes.set_title(title)
+    figure.legend(loc="outside right center", fontsize=8)
+    rows = [
+        _row(label, name, active[name])
+        for label, active in found.items()
+        for name in names
+    ]
     return Picture("region_prior", figure, rows)
 
 
