@@ -37,24 +37,7 @@ def draw(networks, title):
     figure = new_figure(3 * columns + 1.5, 2.9 * len(drawn) + 0.5)
     axes = figure.subplots(len(drawn), columns, squeeze=False)
     for row, name in zip(axes, drawn, strict=True):
-        for panel, (label, layers) in zip(row, networks.items(), strict=False):
-            matrix = gram.cosines(layers[name])
-            panel.imshow(matrix, vmin=0, vmax=1, cmap="magma")
-            panel.set_xticks([])
-            panel.set_yticks([])
-            panel.set_title(f"{name}, {label}", fontsize=9)
-            if panel is row[0]:
-                filters, inputs = layers[name].shape
-                panel.set_ylabel(f"{filters} filters of {inputs} inputs")
-            values = np.maximum(gram.off_diagonal(matrix), _LEAST)
-            row[-1].hist(
-                values,
-                bins=np.geomspace(_LEAST, 1, 50),
-                histtype="step",
-                label=label,
-            )
-        row[-1].set_xscale("log")
-        row[-1].set_title("|cosines| off the diagonal", fontsize=9)
+        _draw_layer(row, name, {k: v[name] for k, v in networks.items()})
     axes[0, -1].legend(fontsize=7, loc="upper left")
     figure.colorbar(axes[0, 0].images[0], ax=axes[:, :-1], shrink=0.5)
     figure.suptitle(title)
@@ -64,6 +47,27 @@ def draw(networks, title):
         for name in names
     ]
     return Picture("gram", figure, rows)
+
+
+def _draw_layer(axes, name, by_network):
+    """A heat map for each network, and all their cosines in the last axes."""
+    *maps, histogram = axes
+    filters, inputs = next(iter(by_network.values())).shape
+    maps[0].set_ylabel(f"{filters} filters of {inputs} inputs")
+    for panel, (label, rows) in zip(maps, by_network.items(), strict=True):
+        matrix = gram.cosines(rows)
+        panel.imshow(matrix, vmin=0, vmax=1, cmap="magma")
+        panel.set_xticks([])
+        panel.set_yticks([])
+        panel.set_title(f"{name}, {label}", fontsize=9)
+        histogram.hist(
+            np.maximum(gram.off_diagonal(matrix), _LEAST),
+            bins=np.geomspace(_LEAST, 1, 50),
+            histtype="step",
+            label=label,
+        )
+    histogram.set_xscale("log")
+    histogram.set_title("|cosines| off the diagonal", fontsize=9)
 
 
 def filters_of(network):
