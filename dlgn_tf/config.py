@@ -13,12 +13,15 @@ import re
 
 from absl import flags
 
+from dlgn_tf import orthogonal_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import activations
 from dlgn_tf.models import registry
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
+from dlgn_tf.recipes import NORMALIZATIONS
 from dlgn_tf.recipes import recipe_for
 
-NORMALIZATIONS = ("dataset", "unit")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
@@ -33,6 +36,8 @@ ARCHITECTURE_FLAGS = (
     "padding",
     "biases",
     "block_depth",
+    "batch_normalized",
+    "apodized",
     "members",
     "ensemble_rule",
 )
@@ -55,6 +60,8 @@ MODEL_FLAGS = (
     "dataset",
     *ARCHITECTURE_FLAGS,
     *GATE_FLAGS,
+    *activations.OPTIONS,
+    *orthogonal_flags.MODEL_FLAGS,
     "init_from",
     "normalization",
 )
@@ -92,6 +99,8 @@ class Config:
     padding: str | None
     biases: bool | None
     block_depth: int | None
+    batch_normalized: bool | None
+    apodized: bool | None
     members: int | None
     ensemble_rule: str | None
     gate_regime: str | None
@@ -101,15 +110,27 @@ class Config:
     gate_epsilon: float | None
     gate_permutation: tuple[int, ...] | str | None
     value_input: str | None
+    activation: str | None
+    activation_beta: float | None
+    activation_beta_mode: str | None
+    activation_slope: float | None
     init_from: str | None
     normalization: str
     augmentation: str
+    balanced_batches: bool
     optimizer: str
     learning_rates: tuple[float, ...]
     boundaries: tuple[int, ...]
     momentum: float | None
     nesterov: bool | None
     l2: float
+    orthogonality_penalty: float
+    orthogonality_reduction: str | None
+    orthogonality_slopes: tuple[float, ...] | None
+    orthogonal_reparametrization: str
+    orthogonal_scale: str | None
+    orthogonal_overcomplete: str | None
+    orthogonal_networks: str | None
     batch_size: int
     train_steps: int
     seed: int
@@ -131,6 +152,21 @@ class Config:
         """Options of the architecture as a dict."""
         given = {name: getattr(self, name) for name in ARCHITECTURE_FLAGS}
         return {k: v for k, v in given.items() if v is not None}
+
+    def activation_options(self):
+        """Options of the nonlinearity as a dict."""
+        return {name: getattr(self, name) for name in activations.OPTIONS}
+
+    def orthogonal_filters(self):
+        """`OrthogonalFilters`, or None where kernels are plain."""
+        if self.orthogonal_reparametrization == "none":
+            return None
+        return OrthogonalFilters(
+            self.orthogonal_reparametrization,
+            self.orthogonal_scale,
+            self.orthogonal_overcomplete,
+            self.orthogonal_networks,
+        )
 
     def recipe(self):
         """The recipe whose values the defaults are."""
@@ -168,6 +204,7 @@ def define_flags(flag_values=flags.FLAGS):
     define_network_flags(flag_values)
     _define_data_flags(flag_values)
     _define_training_flags(flag_values)
+    orthogonal_flags.define_training_flags(flag_values)
     _define_loop_flags(flag_values)
 
 
@@ -179,6 +216,8 @@ def define_network_flags(flag_values=flags.FLAGS):
     """
     _define_model_flags(flag_values)
     _define_gate_flags(flag_values)
+    _define_activation_flags(flag_values)
+    orthogonal_flags.define_model_flags(flag_values)
     _define_dataset_flags(flag_values)
 
 
@@ -214,7 +253,11 @@ def _define_model_flags(values):
             name, None, f"{meaning} {recipe}", 1, flag_values=values
         )
     for name, choices, meaning in (
-        ("pooling", ["average", "max"], "Pooling of the VGGs."),
+        (
+            "pooling",
+            ["average", "max"],
+            "Pooling of the VGGs and of smallcnn.",
+        ),
         (
             "block",
             ["original", "preactivated", "bottleneck"],
@@ -223,9 +266,12 @@ def _define_model_flags(values):
         ("shortcut", ["A", "B"], "Shortcut of the ResNets."),
         (
             "padding",
-            ["same", "circular"],
+            ["same", "circular", "valid"],
             "What c1gap, c4gap and gconv see beyond the edge of an image: "
-            "zeros, or the image continued from its other edge.",
+            "zeros (same), or the image continued from its other edge "
+            "(circular). largecnn and smallcnn have it published with "
+            "convolutions that see nothing there (valid); with same, smaller "
+            "images will do.",
         ),
         (
             "ensemble_rule",
@@ -243,6 +289,17 @@ def _define_model_flags(values):
         "Default: as published; fcresnet has none.",
         flag_values=values,
     )
+    for name, meaning in (
+        ("batch_normalized", "are followed by batch normalisation"),
+        ("apodized", "have filters that fade towards their edge"),
+    ):
+        flags.DEFINE_bool(
+            name,
+            None,
+            f"Whether convolutions of largecnn and smallcnn {meaning}. "
+            "Default: no (assumed).",
+            flag_values=values,
+        )
     flags.DEFINE_string(
         "init_from",
         None,
@@ -320,6 +377,40 @@ def _define_gate_flags(values):
     )
 
 
+def _define_activation_flags(values):
+    flags.DEFINE_enum(
+        "activation",
+        None,
+        list(activations.ACTIVATIONS),
+        "Nonlinearity of a dnn, or of the gating network of a dgn. beta_vq: "
+        "q sigmoid(eta q), eta = beta / (1 - beta), from q / 2 through swish "
+        "to the ReLU; leaky_beta_vq and abs_beta_vq: the same of a leaky ReLU "
+        "and of the absolute value. Default: relu.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "activation_beta",
+        None,
+        "Beta of beta_vq, from 0 (linear) to 1 (hard), where it starts if it "
+        "is learned. Default: 0.5, which is swish (assumed).",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "activation_beta_mode",
+        None,
+        list(activations.BETA_MODES),
+        "Whether beta is fixed, or learned with one value a layer or one a "
+        "channel. Default: per_layer (assumed).",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "activation_slope",
+        None,
+        "Smaller slope of leaky_beta_vq. Default: 0.01 (assumed).",
+        flag_values=values,
+    )
+
+
 def _define_dataset_flags(values):
     flags.DEFINE_string(
         "dataset",
@@ -351,7 +442,8 @@ def _define_dataset_flags(values):
         None,
         list(NORMALIZATIONS),
         "dataset: (x/255 - mean)/std with the data set's constants; unit: "
-        "x/255. Default: as published for the architecture.",
+        "x/255; per_image: minus the image's mean, divided by its largest "
+        "absolute value. Default: as published for the architecture.",
         flag_values=values,
     )
 
@@ -371,6 +463,13 @@ def _define_data_flags(values):
         "Of training images: crop pads by 4 and crops at random, flip_crop "
         "mirrors half of them before. Default: as published for the "
         "architecture and fit for the data set.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "balanced_batches",
+        None,
+        "Draw as many images of each class (give or take one) for every batch. "
+        "Default: as in the architecture's recipe.",
         flag_values=values,
     )
 
@@ -596,6 +695,7 @@ def resolve(values):
     train_examples = _train_examples(values, dataset)
     options = _architecture(values, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
+    gate = _gate(values, architecture, family, options)
     return Config(
         model=values.model,
         dataset=values.dataset,
@@ -605,14 +705,24 @@ def resolve(values):
         npz=values.npz,
         train_examples=train_examples,
         **options,
-        **_gate(values, architecture, family, options),
+        **gate,
+        **activations.resolve(
+            family,
+            {name: values[name].value for name in activations.OPTIONS},
+            options["members"] or 1,
+        ),
         init_from=values.init_from,
-        normalization=values.normalization
-        or ("dataset" if recipe.normalize else "unit"),
+        normalization=values.normalization or recipe.normalization,
         augmentation=values.augmentation
         or (dataset.augmentation if recipe.augment else "none"),
+        balanced_batches=recipe.balanced
+        if values.balanced_batches is None
+        else values.balanced_batches,
         **_optimizer(values, recipe),
         l2=recipe.l2 if values.l2 is None else values.l2,
+        **orthogonal_flags.resolve(
+            values, family, gate["gate_regime"], options["members"]
+        ),
         batch_size=batch_size,
         train_steps=_train_steps(values, recipe, train_examples, batch_size),
         **_seeds(values),
@@ -630,7 +740,15 @@ def resolve(values):
 
 
 def _check_finite(values):
-    for name in ("gate_beta", "gate_epsilon", "momentum", "l2", "epochs"):
+    for name in (
+        "gate_beta",
+        "gate_epsilon",
+        "activation_beta",
+        "activation_slope",
+        "momentum",
+        "l2",
+        "epochs",
+    ):
         value = values[name].value
         if value is not None and not math.isfinite(value):
             raise UserError(

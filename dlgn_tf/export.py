@@ -71,6 +71,8 @@ def check_export_dir(path):
 def export(model, path):
     """Writes a model of the zoo as a SavedModel.
 
+    Orthogonal filters are written as the plain kernels that they come to.
+
     Args:
         model: `ImageClassifier`.
         path: String, a new or empty directory. What is loaded from it has the
@@ -80,6 +82,9 @@ def export(model, path):
     """
     import tensorflow as tf
 
+    from dlgn_tf.models.orthogonal import folded
+
+    model = folded(model)
     module = tf.Module()
     # The variables alone: tracking the model would store a second copy of it.
     module.model_variables = [variable.value for variable in model.variables]

@@ -6,6 +6,10 @@ any flag that is given wins over it.
 
 import dataclasses
 
+# What pixels become: standardised with the data set's mean and standard
+# deviation; divided by 255; put on a scale of their own image.
+NORMALIZATIONS = ("dataset", "unit", "per_image")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -22,9 +26,9 @@ class Recipe:
         epochs: Passes over the training images, or None.
         momentum: Of SGD.
         nesterov: Whether that momentum is Nesterov's.
-        normalize: Whether pixels are standardised with the data set's mean
-            and standard deviation, or only divided by 255.
+        normalization: One of `NORMALIZATIONS`.
         augment: Whether the data set's default augmentation is used.
+        balanced: Whether all classes have the same share of a batch.
     """
 
     source: str
@@ -37,8 +41,9 @@ class Recipe:
     epochs: int | None = None
     momentum: float = 0.9
     nesterov: bool = False
-    normalize: bool = False
+    normalization: str = "unit"
     augment: bool = False
+    balanced: bool = False
 
 
 def _lineage(source, l2):
@@ -50,7 +55,7 @@ def _lineage(source, l2):
         batch_size=128,
         l2=l2,
         train_steps=64_000,
-        normalize=True,
+        normalization="dataset",
         augment=True,
     )
 
@@ -92,6 +97,19 @@ RECIPES = {
     "fc": _constant("NPK paper, FC with Adam", "adam", 1e-4, epochs=100),
     "gconv": _constant("NPK paper, GCONV with Adam", "adam", 3e-4, epochs=200),
     "vconv": _constant("NPK paper, VCONV with Adam", "adam", 3e-4, epochs=80),
+    # Batches are of 100 for CIFAR-100.
+    "largecnn": dataclasses.replace(
+        _constant(
+            "SMASO paper, Table 2 (optimiser, epochs, batches, scale of the "
+            "images as in its authors' code; assumed)",
+            "adam",
+            1e-3,
+            epochs=120,
+        ),
+        batch_size=50,
+        normalization="per_image",
+        balanced=True,
+    ),
 }
 
 # What was published with the other optimiser, by recipe.

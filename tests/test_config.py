@@ -595,7 +595,13 @@ def test_flags_are_all_there(tmp_path):
     expected = {
         name for name, v in dataclasses.asdict(config).items() if v is not None
     }
-    booleans = {"deterministic", "download", "nesterov", "xla"}
+    booleans = {
+        "balanced_batches",
+        "deterministic",
+        "download",
+        "nesterov",
+        "xla",
+    }
     assert given - {f"no{name}" for name in booleans} == expected - booleans
     assert {f"no{name}" for name in booleans} <= given
 
@@ -703,3 +709,73 @@ def test_importing_brings_nothing_heavy(module, tmp_path):
         timeout=60,
     )
     assert done.stdout.strip() == "[]"
+
+
+LARGECNN = {
+    "optimizer": "adam",
+    "learning_rates": (0.001,),
+    "batch_size": 50,
+    # 120 epochs of 50,000 images.
+    "train_steps": 120_000,
+    "l2": 0.0,
+    "normalization": "per_image",
+    "augmentation": "none",
+    "balanced_batches": True,
+}
+
+
+@pytest.mark.parametrize("model", ["largecnn_dnn", "smallcnn_dgn"])
+def test_networks_of_the_smaso_paper(model):
+    config = resolve(f"--model={model}")
+    assert_holds(config, **LARGECNN, batch_normalized=False, apodized=False)
+    config = resolve(f"--model={model}", "--batch_normalized", "--apodized")
+    assert_holds(config, batch_normalized=True, apodized=True)
+    again = resolve(*config.to_flags().split())
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--model=c4gap_dnn"], ("relu", None, None, None)),
+        (["--model=c4gap_dgn", "--activation=swish"], ("swish",) + 3 * (None,)),
+        (["--model=c4gap_dlgn"], 4 * (None,)),
+        (
+            ["--model=resnet20_dgn", "--activation=beta_vq"],
+            ("beta_vq", 0.5, "per_layer", None),
+        ),
+        (
+            [
+                "--model=fc_dnn",
+                "--activation=leaky_beta_vq",
+                "--activation_beta=1",
+                "--activation_beta_mode=fixed",
+            ],
+            ("leaky_beta_vq", 1.0, "fixed", 0.01),
+        ),
+    ],
+)
+def test_activations(arguments, expected):
+    config = resolve(*arguments)
+    assert tuple(config.activation_options().values()) == expected
+    assert resolve(*config.to_flags().split()) == config
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model=c4gap_dlgn", "--activation=swish"],
+        ["--model=c4gap_dlgn_sf", "--activation=relu"],
+        ["--model=c4gap_dnn", "--activation_beta=0.5"],
+        ["--model=c4gap_dnn", "--activation=beta_vq", "--activation_beta=2"],
+        ["--model=c4gap_dnn", "--activation=beta_vq", "--activation_beta=nan"],
+        ["--model=c1gap_dnn", "--members=2", "--activation=swish"],
+        ["--model=largecnn_dnn", "--padding=circular"],
+        ["--model=largecnn_dnn", "--dataset=digits"],
+        ["--model=c4gap_dnn", "--apodized"],
+    ],
+)
+def test_activations_and_options_that_cannot_be(arguments):
+    with pytest.raises(UserError, match="Expected .*Received: ") as caught:
+        resolve(*arguments)
+    assert "\n" not in str(caught.value)

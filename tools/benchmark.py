@@ -416,6 +416,129 @@ def first_step(options):
 
 
 @benchmark
+def orthogonal(options):
+    """Orthogonal filters, forward and back, and what they add to a step.
+
+    Against the Gram-Schmidt process as published, column by column, and
+    against `tf.linalg.qr`, all as graphs on float32 kernels as Glorot's
+    initialisation makes them. The step is that of largecnn, batch 50 and Adam,
+    whatever --batch_size says.
+    """
+    for filters, inputs in ((192, 1728), (96, 864), (192, 192)):
+        yield from _orthogonalizations(filters, inputs, options.rounds)
+    batch_size = 50
+    orthogonal, plain = (
+        _largecnn_job(batch_size, options.steps, filters)
+        for filters in (True, False)
+    )
+    yield Comparison(
+        "orthogonal",
+        "largecnn, Gram-Schmidt",
+        "largecnn, plain kernels",
+        "images/s",
+        options.steps * batch_size,
+        by_turns(orthogonal, plain, options.rounds),
+    )
+
+
+def _orthogonalizations(filters, inputs, rounds):
+    """Ours against the loop and against a QR decomposition."""
+    import numpy as np
+    import tensorflow as tf
+
+    from dlgn_tf.layers import orthogonalization
+
+    rng = np.random.default_rng(0)
+    limit = (6 / (inputs + filters)) ** 0.5
+    kernel = rng.uniform(-limit, limit, (inputs, filters)).astype("float32")
+    kernel = tf.constant(kernel)
+    upstream = rng.normal(size=kernel.shape).astype("float32")
+
+    def ours(matrix):
+        return orthogonalization.gram_schmidt(matrix, "residual")
+
+    def qr(matrix):
+        q, r = tf.linalg.qr(matrix)
+        return q * tf.linalg.diag_part(r)
+
+    def there_and_back(function):
+        @tf.function
+        def run(matrix):
+            with tf.GradientTape() as tape:
+                tape.watch(matrix)
+                value = function(matrix)
+            return tape.gradient(value, matrix, upstream)
+
+        return lambda: run(kernel).numpy()
+
+    found = orthogonalization.gram_schmidt(kernel).numpy().astype("float64")
+    error = np.abs(found.T @ found - np.eye(filters)).max()
+    for name, other in (
+        ("the loop as published", orthogonalization.gram_schmidt_loop),
+        ("tf.linalg.qr", qr),
+    ):
+        seconds = by_turns(there_and_back(ours), there_and_back(other), rounds)
+        yield Comparison(
+            "orthogonal",
+            f"Gram-Schmidt, {filters} filters of {inputs}",
+            name,
+            "forward and back/s",
+            1,
+            seconds,
+            f"largest |Q'Q - I| {error:.1e}",
+        )
+
+
+def _largecnn_job(batch_size, steps, orthogonal):
+    """A function that trains largecnn (SMASO paper, appendix D)."""
+    import keras
+    import tensorflow as tf
+
+    from dlgn_tf.data import batches
+    from dlgn_tf.layers import PixelNormalization
+    from dlgn_tf.models.orthogonal import with_orthogonal_filters
+    from dlgn_tf.models.orthogonal_options import OrthogonalFilters
+    from dlgn_tf.models.relu import ReLUNetwork
+    from dlgn_tf.training.steps import TrainingSteps
+
+    network = _largecnn()
+    if orthogonal:
+        network = with_orthogonal_filters(network, OrthogonalFilters())
+    train = TrainingSteps(
+        ReLUNetwork(network, PixelNormalization(), ()),
+        keras.optimizers.Adam(5e-4),
+        tf.distribute.get_strategy(),
+        batch_size,
+        0.0,
+    )
+    sampler = batches.BatchSampler(random_images(2_000), batch_size, 0, "none")
+    iterator = iter(batches.train_dataset(sampler, 0, 10**6))
+    return lambda: train(iterator, steps)
+
+
+def _largecnn():
+    """Nine convolutions: filters, side, padding, stride."""
+    import keras
+
+    h = image = keras.Input((32, 32, 3))
+    for filters, side, padding, stride in (
+        (96, 3, "same", 1),
+        (96, 3, "same", 1),
+        (96, 3, "same", 2),
+        (192, 3, "same", 1),
+        (192, 3, "same", 1),
+        (192, 3, "same", 2),
+        (192, 3, "valid", 1),
+        (192, 1, "valid", 1),
+    ):
+        h = keras.layers.Conv2D(
+            filters, side, stride, padding, activation="relu"
+        )(h)
+    h = keras.layers.Conv2D(10, 1)(h)
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(h))
+
+
+@benchmark
 def npk(options):
     """Neural path kernels against the next best way to the same numbers.
 

@@ -17,6 +17,8 @@ from dlgn_tf.errors import UserError
 # What random numbers are drawn for; no two purposes share a stream.
 _ORDER_STREAM = 0
 _AUGMENTATION_STREAM = 1
+_CLASS_ORDER_STREAM = 2
+_SHUFFLING_STREAM = 3
 
 # A step reads one epoch or two; threads may be some steps apart.
 _CACHED_ORDERS = 4
@@ -30,18 +32,30 @@ class BatchSampler:
     the rest from the next. Nothing is carried from step to step, so training
     resumes at step `t` by asking for step `t`, and threads may share a sampler.
 
+    Balanced batches hold as many images of each class, give or take one. The
+    classes take turns, and every class goes through its own images as above:
+    images of small classes come more often.
+
     Args:
         image_set: `ImageSet` of at least one image.
         batch_size: Integer >= 1; may exceed the number of images.
         seed: Integer in `[0, 2**64)`.
         augmentation: One of `dlgn_tf.data.augmentation.POLICIES`. Defaults to
             `"none"`.
+        balanced: Boolean. Whether batches are balanced. Defaults to `False`.
 
     Raises:
         UserError: if an argument is out of its range.
     """
 
-    def __init__(self, image_set, batch_size, seed, augmentation="none"):
+    def __init__(
+        self,
+        image_set,
+        batch_size,
+        seed,
+        augmentation="none",
+        balanced=False,
+    ):
         _check(len(image_set) >= 1, "examples", ">= 1", len(image_set))
         _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
         _check(0 <= seed < 2**64, "seed", "in [0, 2**64)", seed)
@@ -54,6 +68,7 @@ class BatchSampler:
         self._order = functools.lru_cache(_CACHED_ORDERS)(
             functools.partial(_draw_order, seed, len(image_set))
         )
+        self._classes = _Classes(image_set.labels, seed) if balanced else None
 
     def batch_at(self, step):
         """The batch of a step.
@@ -70,7 +85,10 @@ class BatchSampler:
         """
         step = int(step)
         _check(step >= 0, "step", ">= 0", step)
-        indices = self._indices_at(step)
+        if self._classes:
+            indices = self._classes.indices_at(step, self.batch_size)
+        else:
+            indices = self._indices_at(step)
         images = self._augmented.draw(
             indices, _generator(self.seed, _AUGMENTATION_STREAM, step)
         )
@@ -87,6 +105,47 @@ class BatchSampler:
             epoch, end = epoch + 1, end - examples
             parts.append(self._order(epoch)[:end])
         return np.concatenate(parts)
+
+
+class _Classes:
+    """Draws the images of balanced batches.
+
+    In the sequence of all images of all batches the classes take turns; the
+    n-th turn of a class is the n-th image of its own endless sequence of
+    permutations. Within a batch the order is shuffled, as replicas each take
+    a part of it.
+    """
+
+    def __init__(self, labels, seed):
+        self._seed = seed
+        # Those classes that there are.
+        self._members = [
+            np.flatnonzero(labels == label) for label in np.unique(labels)
+        ]
+        self._order = functools.lru_cache(_CACHED_ORDERS * len(self._members))(
+            self._draw_order
+        )
+
+    def indices_at(self, step, batch_size):
+        """Which images a step takes, as an integer array."""
+        count = len(self._members)
+        turns = np.arange(step * batch_size, (step + 1) * batch_size)
+        indices = np.empty(batch_size, np.int64)
+        for label in np.unique(turns % count):
+            places = turns % count == label
+            indices[places] = self._of_class(label, turns[places] // count)
+        return _generator(self._seed, _SHUFFLING_STREAM, step).permutation(
+            indices
+        )
+
+    def _of_class(self, label, turns):
+        size = len(self._members[label])
+        return [self._order(turn // size, label)[turn % size] for turn in turns]
+
+    def _draw_order(self, pass_, label):
+        stream = pass_ * len(self._members) + label
+        generator = _generator(self._seed, _CLASS_ORDER_STREAM, stream)
+        return generator.permutation(self._members[label])
 
 
 def _check(holds, argument, expected, received):

@@ -6,6 +6,7 @@ import itertools
 from keras import layers
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import CircularPadding
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
@@ -20,6 +21,7 @@ _COVERED = (
     layers.Multiply,
     layers.Add,
     layers.Activation,
+    BetaVQ,
 )
 _IN_WORDS = {
     "BatchNorm": "batch normalisation",

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 
@@ -233,6 +234,9 @@ def _factors_are_fewer(layer):
     in full, `places^2 (inputs + outputs)` with factors.
     """
     if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return False
+    # Its weight is not the kernel that its inputs are multiplied by.
+    if isinstance(layer, OrthogonalKernel):
         return False
     if not layer.kernel.trainable or getattr(layer, "groups", 1) != 1:
         return False

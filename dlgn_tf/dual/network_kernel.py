@@ -117,7 +117,9 @@ def _gates_and_inputs(model, images):
 
 
 def _is_hard(model):
-    return isinstance(model, ReLUNetwork) or model.gate.kind == "hard"
+    if isinstance(model, ReLUNetwork):
+        return model.activation == "relu"
+    return model.gate.kind == "hard"
 
 
 def _check_memory(model, sets, memory_gib):

@@ -11,10 +11,9 @@ Source: Veit et al. (arXiv 1605.06431), section 4.1, to which the DLGN paper
 import dataclasses
 from collections.abc import Callable
 
+from dlgn_tf.models.classifier import NETWORKS
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.training import files
-
-_PARTS = ("network", "gating_network", "value_network")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,7 @@ class TrainedNetwork:
     def without(self, block):
         """The network without a block, the other weights as they are."""
         remaining = self.build((block,))
-        for part in _PARTS:
+        for part in NETWORKS:
             if hasattr(remaining, part):
                 copy_weights(
                     getattr(self.model, part), getattr(remaining, part)

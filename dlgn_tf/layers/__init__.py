@@ -1,16 +1,32 @@
 """Keras layers of gated networks, one a file."""
 
+from dlgn_tf.layers.apodized_convolution import ApodizedConv2D
+from dlgn_tf.layers.apodized_convolution import ApodizedOrthogonalConv2D
 from dlgn_tf.layers.batch_norm import BatchNorm
+from dlgn_tf.layers.beta_vq import BetaVQ
+from dlgn_tf.layers.beta_vq_pooling import BetaVQPooling
 from dlgn_tf.layers.circular_padding import CircularPadding
 from dlgn_tf.layers.gate import Gate
+from dlgn_tf.layers.orthogonal import OrthogonalConv2D
+from dlgn_tf.layers.orthogonal import OrthogonalDense
+from dlgn_tf.layers.orthogonal import OrthogonalKernel
+from dlgn_tf.layers.per_image_standardization import PerImageStandardization
 from dlgn_tf.layers.pixel_normalization import PixelNormalization
 from dlgn_tf.layers.pooled_relu_convolution import PooledReLUConvolution
 from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
 
 __all__ = [
+    "ApodizedConv2D",
+    "ApodizedOrthogonalConv2D",
     "BatchNorm",
+    "BetaVQ",
+    "BetaVQPooling",
     "CircularPadding",
     "Gate",
+    "OrthogonalConv2D",
+    "OrthogonalDense",
+    "OrthogonalKernel",
+    "PerImageStandardization",
     "PixelNormalization",
     "PooledReLUConvolution",
     "SubsampleAndPad",

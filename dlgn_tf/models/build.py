@@ -8,20 +8,19 @@ import keras
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import Gate
+from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.models import activations
 from dlgn_tf.models import registry
 from dlgn_tf.models import sites
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import shallow_gating_network
-
-_GATING_SITES = {
-    "dgn": sites.RecordAndActivate,
-    "dlgn": sites.RecordAndPass,
-}
 
 
 def create_model(
@@ -31,12 +30,18 @@ def create_model(
     *,
     mean=0.0,
     std=1.0,
+    per_image=False,
     gate=None,
     beta=None,
     epsilon=None,
     value_input=None,
     gate_regime=None,
     gate_permutation=None,
+    activation=None,
+    activation_beta=None,
+    activation_beta_mode=None,
+    activation_slope=None,
+    orthogonal=None,
     seed=None,
     **options,
 ):
@@ -55,6 +60,8 @@ def create_model(
         classes: Integer >= 1. Number of logits.
         mean: Float or sequence, see `PixelNormalization`.
         std: Float or sequence, see `PixelNormalization`.
+        per_image: Boolean, whether every image is put on a scale of its own
+            instead, see `PerImageStandardization`.
         gate: `"soft"` or `"hard"`, see `Gate`. Defaults to `"soft"` where
             gates are learned jointly, to `"hard"` where they are frozen.
         beta: Float, see `Gate`. Defaults to the architecture's.
@@ -72,6 +79,14 @@ def create_model(
             path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF (DI),
             FLNPF and DNPFL.
         gate_permutation: Sequence of integers or None, see `GatedNetwork`.
+        activation: Name of the nonlinearity, of `dlgn_tf.models.activations`,
+            in a dnn or the gating network of a dgn. Defaults to `"relu"`.
+        activation_beta: Float in [0, 1], see `BetaVQ`. Defaults to `0.5`.
+        activation_beta_mode: See `BetaVQ`. Defaults to `"per_layer"`.
+        activation_slope: Float, see `BetaVQ`. Defaults to `0.01`.
+        orthogonal: `dlgn_tf.models.orthogonal_options.OrthogonalFilters`, or
+            None for plain kernels. Raw kernels start as the plain ones of this
+            seed.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
@@ -83,18 +98,31 @@ def create_model(
 
     Raises:
         UserError: if there is no such model or option, the images are too
-            small for it, or gates cannot be learned or permuted so.
-        ValueError: if `mean` or `std` do not fit the channels.
+            small for it, or gates cannot be learned or permuted so, or it has
+            no such nonlinearity.
+        ValueError: if `mean` or `std` do not fit the channels, or are given
+            with `per_image`.
     """
     architecture, family = registry.parse(name)
     architecture.check_ensemble(family, options)
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape, options)
     members = options.pop("members", 1)
+    if orthogonal:
+        orthogonal.check_model(family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
-    normalization = PixelNormalization(mean, std, name="normalization")
-    normalization.build((None, *image_shape))
+    activation = activations.resolve(
+        family,
+        {
+            "activation": activation,
+            "activation_beta": activation_beta,
+            "activation_beta_mode": activation_beta_mode,
+            "activation_slope": activation_slope,
+        },
+        members,
+    )
+    normalization = _normalization(mean, std, per_image, image_shape)
     published = {
         "beta": architecture.gate_beta,
         "epsilon": architecture.gate_epsilon,
@@ -110,16 +138,28 @@ def create_model(
             )
             _refuse_gates(name, {**of_gates, **steepness})
             if members == 1:
-                return _relu_network(apply, normalization, name)
+                return _relu_network(
+                    apply, normalization, activation, name, orthogonal
+                )
             networks = _independent_networks(
                 members, seed, apply, normalization
             )
             return EnsembleNetwork.of(networks, rule, name)
         regime, gate = registry.resolve_gates(family, gate_regime, gate)
-        gating_network, value_network, names = _two_networks(apply, family)
+        gating_network, value_network, names = _two_networks(
+            apply, family, activation
+        )
+        if orthogonal and orthogonal.networks in ("both", "gating"):
+            gating_network = with_orthogonal_filters(gating_network, orthogonal)
+        if orthogonal and orthogonal.networks in ("both", "value"):
+            value_network = with_orthogonal_filters(value_network, orthogonal)
         gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
         if regime == "frozen_dependent":
-            copy_weights(value_network, gating_network)
+            # Betas of nonlinearities, which it lacks, stay as they start.
+            own = [
+                x.name for x in gating_network.layers if isinstance(x, BetaVQ)
+            ]
+            copy_weights(value_network, gating_network, except_for=own)
         gating_network.trainable = regime == "joint"
         return GatedNetwork(
             gating_network,
@@ -133,9 +173,26 @@ def create_model(
         )
 
 
-def _relu_network(apply, normalization, name=None):
-    site = sites.Activate()
+def _normalization(mean, std, per_image, image_shape):
+    if per_image:
+        if (mean, std) != (0.0, 1.0):
+            raise ValueError(
+                "Expected no mean and std with per_image: every image has its "
+                f"own. Received: mean={mean}, std={std}"
+            )
+        return PerImageStandardization(name="normalization")
+    normalization = PixelNormalization(mean, std, name="normalization")
+    normalization.build((None, *image_shape))
+    return normalization
+
+
+def _relu_network(
+    apply, normalization, activation=None, name=None, orthogonal=None
+):
+    site = sites.Activate(activation)
     network = apply(site, "network")
+    if orthogonal:
+        network = with_orthogonal_filters(network, orthogonal)
     return ReLUNetwork(network, normalization, site.names, name=name)
 
 
@@ -206,7 +263,7 @@ class _Applied:
         return keras.Model(image, site.preactivations, name=name)
 
 
-def _two_networks(apply, family):
+def _two_networks(apply, family, activation):
     """Gating network, value network and the names of their sites."""
     value_sites = sites.MultiplyByGate()
     if family == "dlgn_sf":
@@ -222,10 +279,17 @@ def _two_networks(apply, family):
             apply.image_shape,
             shapes,
             batch_norm,
-            apply.options.get("padding", "same"),
+            "circular"
+            if apply.options.get("padding") == "circular"
+            else "same",
         )
     else:
-        gating_network = apply(_GATING_SITES[family](), "gating_network")
+        gating_sites = (
+            sites.RecordAndPass()
+            if family == "dlgn"
+            else sites.RecordAndActivate(activation)
+        )
+        gating_network = apply(gating_sites, "gating_network")
         value_network = apply(value_sites, "value_network")
     return gating_network, value_network, value_sites.names
 

@@ -4,6 +4,9 @@ import copy
 
 import keras
 
+# Attributes, and arguments, that hold the networks of a model.
+NETWORKS = ("network", "gating_network", "value_network")
+
 
 class ImageClassifier(keras.Model):
     """Stored images -> logits, with gates that can be asked for.
@@ -111,17 +114,38 @@ class ImageClassifier(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        # Keras empties what it deserialises a functional model from.
-        config = copy.deepcopy(config)
-        objects = {
-            name: keras.saving.deserialize_keras_object(
-                value, custom_objects=custom_objects
-            )
-            if isinstance(value, dict)
-            else value
-            for name, value in config.items()
+        return cls(**_deserialized(config, custom_objects))
+
+    def with_networks(self, function):
+        """The same model of other networks.
+
+        Args:
+            function: Of each functional `keras.Model` inside; what it returns
+                takes its place.
+
+        Returns:
+            A new model of this class.
+        """
+        config = self.get_config()
+        networks = {
+            name: function(getattr(self, name))
+            for name in NETWORKS
+            if name in config
         }
-        return cls(**objects)
+        others = {k: v for k, v in config.items() if k not in networks}
+        return type(self)(**_deserialized(others), **networks)
+
+
+def _deserialized(config, custom_objects=None):
+    # Keras empties what it deserialises a functional model from.
+    return {
+        name: keras.saving.deserialize_keras_object(
+            value, custom_objects=custom_objects
+        )
+        if isinstance(value, dict)
+        else value
+        for name, value in copy.deepcopy(config).items()
+    }
 
 
 def listed(outputs):

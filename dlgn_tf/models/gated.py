@@ -170,7 +170,7 @@ def _check_permutation(permutation, shapes):
             )
 
 
-def copy_weights(source, target):
+def copy_weights(source, target, except_for=()):
     """Copies every layer's weights to the layer of the same name.
 
     Layers of `source` that `target` lacks are passed over: a gating network has
@@ -181,6 +181,7 @@ def copy_weights(source, target):
     Args:
         source: `keras.Model`.
         target: `keras.Model`.
+        except_for: Names of layers of `target` that stay as they are.
 
     Raises:
         ValueError: if `target` has a layer with weights that `source` lacks,
@@ -190,7 +191,7 @@ def copy_weights(source, target):
     pairs = [
         (layer, available.get(layer.name))
         for layer in target.layers
-        if layer.weights
+        if layer.weights and layer.name not in except_for
     ]
     # All are looked at first, so that a refusal leaves the target as it was.
     for layer, twin in pairs:

@@ -5,6 +5,9 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers import OrthogonalKernel
+
 SQRT_2 = math.sqrt(2)
 
 
@@ -83,11 +86,20 @@ def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
 
     Args:
         network: Functional `keras.Model`, such as the value network of a
-            `GatedNetwork`. It is changed.
+            `GatedNetwork`. It is changed; its kernels are weights, and not
+            orthogonal functions of weights.
         width: See `Bernoulli`.
         scale: See `Bernoulli`.
         seed: Integer from which all weights follow.
+
+    Raises:
+        UserError: if the network has orthogonal filters by construction.
     """
+    if any(isinstance(x, OrthogonalKernel) for x in network.layers):
+        raise UserError(
+            "Expected a network with plain kernels, which can be given any "
+            f"weights. Received: {network.name} with orthogonal filters"
+        )
     generator = keras.random.SeedGenerator(seed)
     initializer = Bernoulli(scale, width, generator)
     for layer in network.layers:

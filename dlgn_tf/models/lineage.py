@@ -98,6 +98,11 @@ def load(path, network):
             "Expected a ReLU network (family dnn) for a checkpoint of "
             f"resnets-in-tensorflow2. Received: {network.name}"
         )
+    if network.activation != "relu":
+        raise UserError(
+            "Expected activation=relu, which all networks of "
+            f"resnets-in-tensorflow2 have. Received: {network.activation}"
+        )
     _check_pooling(network)
     wanted = _layers_of(network.network)
     found = _read(os.fspath(path))

@@ -30,6 +30,8 @@ _CHOICES = {
     "shortcut": ("A", "B"),
     "padding": ("same", "circular"),
     "biases": (True, False),
+    "batch_normalized": (True, False),
+    "apodized": (True, False),
 }
 
 
@@ -48,6 +50,10 @@ class Architecture:
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf).
         minimum_side: Smallest height and width of an image.
+        minimum_side_padded: The same for option padding="same", where the
+            published one is "valid".
+        choices: Values of options, where they are others than in the rest of
+            the zoo.
         check_depth: Function of the builder's arguments that raises a
             `UserError` if no such depth exists.
         removable: Function of the builder's arguments that lists the names of
@@ -66,6 +72,8 @@ class Architecture:
     parameters: tuple[int, int, int]
     fixed: dict = dataclasses.field(default_factory=dict)
     minimum_side: int = 1
+    minimum_side_padded: int | None = None
+    choices: dict = dataclasses.field(default_factory=dict)
     check_depth: Callable = lambda arguments: None
     removable: Callable | None = None
     # Assumed for all but the networks of the neural path kernel paper.
@@ -83,6 +91,8 @@ class Architecture:
         Args:
             options: Dict of options, as `resolve` returns it.
         """
+        if "depth" not in self.options:
+            return self.gate_sites
         return self.gate_sites + options["depth"] - self.options["depth"]
 
     def resolve(self, given):
@@ -140,7 +150,7 @@ class Architecture:
                 f"Option {option} has no effect on {self.name}. Expected one "
                 f"of {sorted(self.options)}. Received: {option}={value}"
             )
-        choices = _CHOICES.get(option)
+        choices = self.choices.get(option, _CHOICES.get(option))
         if choices and value not in choices:
             raise UserError(
                 f"Invalid value for option {option} of {self.name}. Expected "
@@ -195,7 +205,10 @@ class Architecture:
         """
         height, width = image_shape[:2]
         side = self.minimum_side
-        if (options or {}).get("padding") == "circular":
+        padding = (options or {}).get("padding")
+        if padding == "same" and self.minimum_side_padded:
+            side = self.minimum_side_padded
+        if padding == "circular":
             # The margin is cut from the other edge of the same image.
             side = max(side, options.get("kernel_size", 3) // 2)
         if min(height, width) < side:
@@ -326,6 +339,26 @@ def _wrn(depth, widen, gate_sites, parameters):
     )
 
 
+def _smaso(name, description, gate_sites, parameters, sides, **options):
+    return Architecture(
+        name=name,
+        description=description,
+        builder=f"dlgn_tf.models.smaso_cnn:{name}",
+        options={
+            **options,
+            "padding": "valid",
+            "batch_normalized": False,
+            "apodized": False,
+        },
+        recipe="largecnn",
+        gate_sites=gate_sites,
+        parameters=parameters,
+        minimum_side=sides[0],
+        minimum_side_padded=sides[1],
+        choices={"padding": ("valid", "same")},
+    )
+
+
 # Options of the convolutional networks that the theory can cover.
 _CIRCULAR = {"padding": "same", "biases": True}
 
@@ -403,6 +436,23 @@ ARCHITECTURES = {
             depth=4,
             width=64,
             head_width=256,
+        ),
+        _smaso(
+            "largecnn",
+            "eight conv 96/192, stride 2 twice, conv 1x1 to the logits, GAP",
+            8,
+            (1_369_738, 2_737_546, 1_404_682),
+            (9, 1),
+            width=96,
+        ),
+        _smaso(
+            "smallcnn",
+            "conv 3x3 32 and 64, each max-pooled, conv 1x1 128, GAP, dense",
+            3,
+            (29_002, 56_714, 35_274),
+            (10, 4),
+            width=32,
+            pooling="max",
         ),
         _vgg(11, 8, (9_236_618, 18_468_106, 9_324_682)),
         _vgg(13, 10, (9_421_898, 18_838_666, 9_516_106)),

@@ -4,19 +4,26 @@ import functools
 
 import keras
 
-from dlgn_tf.layers import Gate
+from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
-from dlgn_tf.models.sites import relu_layer
+from dlgn_tf.models.sites import activation_layer
+from dlgn_tf.models.sites import gate_of
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class ReLUNetwork(ImageClassifier):
     """A plain network (DNN) whose own ReLUs say which units are on.
 
+    Other nonlinearities may stand in place of the ReLUs, see
+    `dlgn_tf.models.activations`. They too are `f(q) = q g(q)`, and the gates
+    are then g(q): with its gates held fixed the network is linear, whatever f
+    is.
+
     Args:
         network: Functional `keras.Model`, normalised image -> logits, whose
-            gate sites are activation layers (see `models.sites.Activate`).
+            gate sites are layers of one nonlinearity (see
+            `models.sites.Activate`).
         normalization: `PixelNormalization`.
         site_names: List of strings.
     """
@@ -32,13 +39,30 @@ class ReLUNetwork(ImageClassifier):
     @property
     def site_shapes(self):
         return {
-            name: tuple(self._entering(name).shape[1:])
+            name: tuple(self.layer_at(name).input.shape[1:])
             for name in self.site_names
         }
 
-    def _entering(self, name):
-        """What enters the ReLU of a site, as a Keras tensor."""
-        return self.network.get_layer(relu_layer(name)).input
+    @functools.cached_property
+    def activation(self):
+        """Name of the nonlinearity, of `dlgn_tf.models.activations`."""
+        layers = {layer.name for layer in self.network.layers}
+        for activation in ACTIVATIONS:
+            wanted = {activation_layer(s, activation) for s in self.site_names}
+            if wanted <= layers:
+                return activation
+        raise ValueError(
+            "Expected the layer of one nonlinearity at each gate site. "
+            f"Received: sites {self.site_names}"
+        )
+
+    def layer_at(self, site):
+        """The layer of the nonlinearity at a gate site.
+
+        Args:
+            site: String, one of `site_names`.
+        """
+        return self.network.get_layer(activation_layer(site, self.activation))
 
     def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
@@ -48,13 +72,15 @@ class ReLUNetwork(ImageClassifier):
         return self._named(outputs)
 
     def gates_of(self, preactivations):
-        hard = Gate("hard")
-        return {name: hard(q) for name, q in preactivations.items()}
+        return {
+            name: gate_of(self.layer_at(name))(q)
+            for name, q in preactivations.items()
+        }
 
     @functools.cached_property
     def _gating_part(self):
-        """The same layers, ending in what enters the ReLUs."""
-        entering = [self._entering(name) for name in self.site_names]
+        """The same layers, ending in what enters the nonlinearities."""
+        entering = [self.layer_at(name).input for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):

@@ -3,7 +3,6 @@
 import keras
 from keras import layers
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models.convolution import convolution
 
@@ -27,9 +26,6 @@ def shallow_gating_network(image_shape, sites, batch_norm, padding="same"):
 
     Returns:
         Functional `keras.Model`, image -> list of pre-activations.
-
-    Raises:
-        UserError: if a site's resolution is no whole fraction of the image's.
     """
     image = keras.Input(image_shape, name="image")
     preactivations = []
@@ -52,7 +48,8 @@ def _pool_to(image, size, name):
     """Average pooling by the power of two that leads to this resolution.
 
     A network that halves with 'same' padding rounds up ('valid': down), and so
-    does pooling once by the power of two.
+    does pooling once by the power of two. To sizes that halving does not lead
+    to, pooling is adaptive: over windows that may overlap by a pixel.
     """
     sides = tuple(image.shape[1:3])
     factor = 1
@@ -63,7 +60,6 @@ def _pool_to(image, size, name):
                     factor, padding=padding, name=f"{name}_pool"
                 )(image)
         factor *= 2
-    raise UserError(
-        f"Expected an image whose size pools to {size[0]}x{size[1]} for gate "
-        f"site {name!r}. Received: {sides[0]}x{sides[1]}"
+    return layers.AdaptiveAveragePooling2D(tuple(size), name=f"{name}_pool")(
+        image
     )

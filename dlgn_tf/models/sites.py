@@ -7,16 +7,22 @@ the difference between the families:
 
 | network | site | what it returns |
 |---|---|---|
-| ReLU network (DNN) | `Activate` | relu(q) |
-| gating network of a DGN | `RecordAndActivate` | relu(q), keeping q |
+| ReLU network (DNN) | `Activate` | f(q) |
+| gating network of a DGN | `RecordAndActivate` | f(q), keeping q |
 | gating network of a DLGN | `RecordAndPass` | q, keeping q |
 | value network | `MultiplyByGate` | q * gate, the gate being an input |
+
+f is the ReLU, or another of `dlgn_tf.models.activations`.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3; a site's pre-activation
 is what would enter the ReLU, so it comes after batch normalisation.
 """
 
 import keras
+
+from dlgn_tf.layers import BetaVQ
+from dlgn_tf.layers import Gate
+from dlgn_tf.models.activations import ACTIVATIONS
 
 
 class _Sites:
@@ -35,13 +41,20 @@ class _Sites:
 
 
 class Activate(_Sites):
-    """Applies the ReLU: `(...) -> (...)`."""
+    """Applies the nonlinearity: `(...) -> (...)`.
+
+    Args:
+        activation: Options as `dlgn_tf.models.activations.resolve` returns
+            them, or None: the ReLU.
+    """
+
+    def __init__(self, activation=None):
+        super().__init__()
+        self._activation = activation
 
     def __call__(self, preactivation, name):
         self._add(name)
-        return keras.layers.Activation("relu", name=relu_layer(name))(
-            preactivation
-        )
+        return _activation_layer(name, self._activation)(preactivation)
 
 
 class RecordAndPass(_Sites):
@@ -58,11 +71,19 @@ class RecordAndPass(_Sites):
 
 
 class RecordAndActivate(RecordAndPass):
-    """Keeps the pre-activation and applies the ReLU."""
+    """Keeps the pre-activation and applies the nonlinearity.
+
+    Args:
+        activation: See `Activate`.
+    """
+
+    def __init__(self, activation=None):
+        super().__init__()
+        self._activation = activation
 
     def __call__(self, preactivation, name):
         kept = super().__call__(preactivation, name)
-        return keras.layers.Activation("relu", name=relu_layer(name))(kept)
+        return _activation_layer(name, self._activation)(kept)
 
 
 class MultiplyByGate(_Sites):
@@ -86,6 +107,38 @@ class MultiplyByGate(_Sites):
         return keras.layers.Multiply(name=f"{name}_galu")([preactivation, gate])
 
 
-def relu_layer(site_name):
-    """Name of the activation layer at a site of a ReLU network."""
-    return f"{site_name}_relu"
+def activation_layer(site_name, activation="relu"):
+    """Name of the layer of a nonlinearity at a site."""
+    return f"{site_name}_{activation}"
+
+
+def _activation_layer(site_name, options):
+    options = options or {"activation": "relu"}
+    activation = options["activation"]
+    name = activation_layer(site_name, activation)
+    kind = ACTIVATIONS[activation]
+    if kind is None:
+        function = {"relu": "relu", "swish": "silu"}[activation]
+        return keras.layers.Activation(function, name=name)
+    return BetaVQ(
+        kind,
+        options["activation_beta"],
+        options["activation_beta_mode"],
+        options["activation_slope"],
+        name=name,
+    )
+
+
+def gate_of(layer):
+    """What the layer of a nonlinearity multiplies pre-activations by.
+
+    Args:
+        layer: What stands at a site of a DNN.
+
+    Returns:
+        Function from pre-activations to gates of the same shape.
+    """
+    if isinstance(layer, BetaVQ):
+        return layer.gate
+    relu = layer.activation is keras.activations.relu
+    return Gate("hard") if relu else Gate("soft", beta=1.0)

@@ -121,11 +121,15 @@ def _check_name(source, expected):
 
 def _check_inputs(source, target):
     _check_equal("image shape", source.image_shape, target.image_shape)
+    received, expected = source.normalization, target.normalization
+    _check_equal(
+        "input normalisation", type(received).__name__, type(expected).__name__
+    )
     for what in ("mean", "std"):
         _check_equal(
             f"input normalisation {what}",
-            getattr(source.normalization, what),
-            getattr(target.normalization, what),
+            getattr(received, what, None),
+            getattr(expected, what, None),
         )
 
 

@@ -14,6 +14,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs
+from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.summaries import gate_sample_stride
 from dlgn_tf.training.totals import Totals
 
@@ -42,6 +43,7 @@ class JaxEngine:
         self.optimizer = optimizers.create_optimizer(config)
         self.optimizer.build(self.model.trainable_variables)
         self._l2 = config.l2
+        self._penalty = PenaltyTerm(self.model, config)
         self._train_step = jax.jit(self._step_function, donate_argnums=0)
         self._evaluation = _Evaluation(self.model)
         self._gates = jax.jit(self._gates_function)
@@ -108,10 +110,14 @@ class JaxEngine:
             )
             cross_entropies, _ = losses_and_errors(logits, labels)
             regularization = sum(losses) + self._l2_penalty(trainable)
-            loss = cross_entropies.sum() / len(labels) + regularization
+            penalty = self._penalty(trainable)
+            loss = cross_entropies.sum() / len(labels)
+            loss += regularization + penalty
             predicted = self.model.prediction(logits)
             cross_entropies, errors = losses_and_errors(predicted, labels)
-            sums = jnp.stack([cross_entropies.sum(), regularization, errors])
+            sums = jnp.stack(
+                [cross_entropies.sum(), regularization, errors, penalty]
+            )
             scaled = self._scaled(loss, optimizer_variables)
             return scaled, (updated, sums)
 

@@ -17,6 +17,7 @@ from dlgn_tf.progress import Progress
 from dlgn_tf.training.engine import create_engine
 from dlgn_tf.training.initial_weights import set_initial_weights
 from dlgn_tf.training.interruption import Interruption
+from dlgn_tf.training.orthogonality import overcomplete
 from dlgn_tf.training.records import Records
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.totals import Totals
@@ -83,6 +84,7 @@ class _Run:
             config.batch_size,
             config.seed,
             config.augmentation,
+            config.balanced_batches,
         )
 
     def to_the_end(self):
@@ -124,6 +126,11 @@ class _Run:
             f"defaults as in: {config.recipe().source}\n"
             f"run directory {config.run_dir}"
         )
+        if too_many := overcomplete(model, config):
+            print(
+                "more filters than inputs, which cannot all be orthogonal: "
+                f"{', '.join(too_many)}"
+            )
         if self.step >= config.train_steps:
             print(
                 f"already at step {self.step}, --train_steps is "

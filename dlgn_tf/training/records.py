@@ -3,6 +3,8 @@
 import time
 
 from dlgn_tf.training import files
+from dlgn_tf.training import orthogonality
+from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.summaries import Summaries
@@ -105,6 +107,8 @@ class Records:
                 images_per_second,
                 self._engine.step,
             )
+            betas = runs.learned_betas(self._engine.model)
+            self._summaries.betas(betas, self._engine.step)
         self.totals = Totals()
 
     def evaluation(self, totals, probe_images):
@@ -117,6 +121,11 @@ class Records:
             self._summaries.evaluation(totals, step)
             statistics = self._engine.gate_statistics(probe_images)
             self._summaries.gates(statistics, step)
+            if orthogonality.looked_at(self._config):
+                self._summaries.orthogonality(
+                    orthogonality.measured(self._engine.model, self._config),
+                    step,
+                )
             self._summaries.flush()
         record = {
             "step": step,

@@ -1,7 +1,10 @@
 """Models for configurations: new ones, and those of finished runs."""
 
+from keras import ops
+
 from dlgn_tf.data import catalog
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers.beta import BetaLayer
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints
@@ -32,9 +35,12 @@ def create_configured_model(config, removed=()):
         dataset.classes,
         mean=dataset.mean if standardized else 0.0,
         std=dataset.std if standardized else 1.0,
+        per_image=config.normalization == "per_image",
         seed=config.weights_seed,
+        orthogonal=config.orthogonal_filters(),
         **{name: value for name, value in gate.items() if value is not None},
         **config.architecture_options(),
+        **config.activation_options(),
         removed=removed,
     )
     for layer in _batch_norms(model):
@@ -51,11 +57,26 @@ def moving_statistics(model):
     ]
 
 
+def learned_betas(model):
+    """The betas that a model learns, as they are now.
+
+    Returns:
+        Dict from layer name to float array `()` or `(channels,)`.
+    """
+    return {
+        layer.name: ops.convert_to_numpy(layer.beta)
+        for layer in _layers(model, BetaLayer)
+        if layer.u is not None
+    }
+
+
 def _batch_norms(model):
+    return _layers(model, BatchNorm)
+
+
+def _layers(model, kind):
     return [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, BatchNorm)
+        layer for layer in model._flatten_layers() if isinstance(layer, kind)
     ]
 
 

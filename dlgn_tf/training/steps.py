@@ -11,7 +11,8 @@ class TrainingSteps:
     The loss is the mean cross-entropy over the global batch (for an ensemble
     the sum of its members'), plus `l2` times the sum of squared trainable
     kernels (biases and batch normalisation are left out), plus whatever losses
-    the model's layers add.
+    the model's layers add, plus the orthogonality penalty, which is counted
+    apart.
 
     Args:
         model: `ImageClassifier`.
@@ -20,14 +21,26 @@ class TrainingSteps:
         batch_size: Integer, over all replicas.
         l2: Float.
         xla: Boolean. Whether XLA compiles the step.
+        penalty: `PenaltyTerm`, or another function of the values of the
+            trainable variables; None for none.
     """
 
-    def __init__(self, model, optimizer, strategy, batch_size, l2, xla=False):
+    def __init__(
+        self,
+        model,
+        optimizer,
+        strategy,
+        batch_size,
+        l2,
+        xla=False,
+        penalty=None,
+    ):
         self._model = model
         self._optimizer = optimizer
         self._strategy = strategy
         self._batch_size = batch_size
         self._l2 = l2
+        self._penalty = penalty or (lambda values: tf.zeros([]))
         # Not a tf.function otherwise: several replicas cannot meet in one.
         self._compiled_step = (
             tf.function(self._step, jit_compile=True) if xla else self._step
@@ -84,7 +97,9 @@ class TrainingSteps:
             losses, _ = losses_and_errors(logits, labels)
             # Gradients are summed over replicas, so each takes its share.
             regularization = self._regularization() / replicas
-            loss = tf.reduce_sum(losses) / self._batch_size + regularization
+            penalty = self._penalty([v.value for v in variables]) / replicas
+            loss = tf.reduce_sum(losses) / self._batch_size
+            loss += regularization + penalty
             # Does nothing but with float16, whose gradients need it.
             loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
@@ -96,6 +111,7 @@ class TrainingSteps:
                 tf.reduce_sum(tf.cast(losses, tf.float64)),
                 tf.cast(regularization, tf.float64),
                 tf.cast(errors, tf.float64),
+                tf.cast(penalty, tf.float64),
             ]
         )
 

@@ -67,8 +67,24 @@ class Summaries:
             "learning_rate": learning_rate,
             "images_per_second": images_per_second,
         }
+        if totals.orthogonality_loss:
+            values["orthogonality_loss"] = totals.mean_orthogonality_loss
         for name, value in values.items():
             self._train.add(scalar_pb(f"train/{name}", value), step)
+
+    def betas(self, betas, step):
+        """A point of each layer's beta; one a channel: mean and histogram.
+
+        Args:
+            betas: Dict from layer name to array `()` or `(channels,)`.
+            step: Integer.
+        """
+        for layer, values in betas.items():
+            mean = float(np.mean(values))
+            self._train.add(scalar_pb(f"beta/{layer}", mean), step)
+            if np.ndim(values):
+                histogram = histogram_pb(f"betas/{layer}", np.float64(values))
+                self._train.add(histogram, step)
 
     def evaluation(self, totals, step):
         """A point of the test curves."""
@@ -83,6 +99,17 @@ class Summaries:
             values["member_error_rate_max"] = max(rates)
         for name, value in values.items():
             self._test.add(scalar_pb(f"test/{name}", value), step)
+
+    def orthogonality(self, values, step):
+        """How far filters are from orthogonal.
+
+        Args:
+            values: Dict from name to float, see
+                `dlgn_tf.training.orthogonality.measured`.
+            step: Integer.
+        """
+        for name, value in values.items():
+            self._test.add(scalar_pb(f"orthogonality/{name}", value), step)
 
     def gates(self, statistics, step):
         """Fraction of open gates and a histogram of gates at each site.

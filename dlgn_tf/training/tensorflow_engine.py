@@ -12,6 +12,7 @@ from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs
 from dlgn_tf.training import strategies
+from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.steps import Evaluation
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.summaries import gate_sample_stride
@@ -48,6 +49,7 @@ class TensorFlowEngine:
                 config.batch_size,
                 config.l2,
                 config.xla,
+                PenaltyTerm(self.model, config),
             )
         self._evaluation = Evaluation(self.model, self.strategy)
         self._local_statistics = config.batch_norm == "local"

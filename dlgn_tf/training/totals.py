@@ -13,6 +13,8 @@ class Totals:
         classification_loss: Sum of the cross-entropies, in nats.
         regularization_loss: Sum over steps.
         errors: Number of images classified wrongly.
+        orthogonality_loss: The orthogonality penalty's term, summed over
+            steps.
         finite: Whether all losses were finite; training stops at one that is
             not, and counts it.
         member_errors: `errors` of each member of an ensemble, in an
@@ -24,15 +26,17 @@ class Totals:
     classification_loss: float = 0.0
     regularization_loss: float = 0.0
     errors: float = 0.0
+    orthogonality_loss: float = 0.0
     finite: bool = True
     member_errors: tuple[float, ...] = ()
 
     def sums(self):
-        """The three sums that steps add to, as a list."""
+        """The sums that steps add to, as a list."""
         return [
             self.classification_loss,
             self.regularization_loss,
             self.errors,
+            self.orthogonality_loss,
         ]
 
     def as_dict(self):
@@ -60,3 +64,7 @@ class Totals:
     @property
     def mean_regularization_loss(self):
         return self.regularization_loss / max(self.steps, 1)
+
+    @property
+    def mean_orthogonality_loss(self):
+        return self.orthogonality_loss / max(self.steps, 1)

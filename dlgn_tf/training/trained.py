@@ -209,6 +209,7 @@ def _load_lineage(prefix, like):
             like,
             model=f"{architecture.name}_dnn",
             normalization="dataset",
+            orthogonal_reparametrization="none",
             **dict.fromkeys(GATE_FLAGS),
         )
     )

@@ -110,6 +110,75 @@ def test_seed_is_not_a_shift_of_the_epochs():
     assert not {tuple(x) for x in one} & {tuple(x) for x in other}
 
 
+def classes_of(counts):
+    """Images numbered in their first pixels, class c of counts[c] images."""
+    total = sum(counts)
+    numbers = np.random.default_rng(5).permutation(total).astype(np.uint8)
+    of_class = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return ImageSet(numbers[:, None, None, None], of_class)
+
+
+def balanced(counts, batch_size, seed=0):
+    return batches.BatchSampler(
+        classes_of(counts), batch_size, seed, balanced=True
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 8, 10, 40])
+def test_balanced_batches_hold_each_class_as_often(batch_size):
+    one = balanced((9, 4, 30, 7), batch_size)
+    total = np.zeros(4)
+    for step in range(30):
+        images, drawn = one.batch_at(step)
+        counts = np.bincount(drawn, minlength=4)
+        assert counts.max() - counts.min() <= 1
+        total += counts
+    assert total.max() - total.min() <= 1
+
+
+def test_balanced_batches_go_through_every_class():
+    """Each class's own images come equally often, and with its label."""
+    counts = (2, 6, 3)
+    data, one = classes_of(counts), balanced(counts, 9)
+    numbers = dict(zip(data.images.ravel(), data.labels, strict=True))
+    # 18 turns a class: whole passes of all three.
+    seen = np.concatenate([one.batch_at(step)[0].ravel() for step in range(6)])
+    drawn = np.concatenate([one.batch_at(step)[1] for step in range(6)])
+    assert [numbers[image] for image in seen] == list(drawn)
+    for image, label in numbers.items():
+        assert np.sum(seen == image) == 18 // counts[label]
+
+
+def test_balanced_batches_are_a_pure_function_of_the_step():
+    one = balanced((9, 4, 30, 7), 8, seed=3)
+    in_order = [one.batch_at(step) for step in range(60)]
+    steps = list(range(60))
+    random.Random(0).shuffle(steps)
+    again = balanced((9, 4, 30, 7), 8, seed=3)
+    for step in steps:
+        assert_same_batch(again.batch_at(step), in_order[step])
+    other = balanced((9, 4, 30, 7), 8, seed=4)
+    assert not all(
+        np.array_equal(other.batch_at(step)[0], in_order[step][0])
+        for step in range(3)
+    )
+
+
+def test_balanced_batches_are_shuffled_within():
+    """Halves of a batch, as two replicas take them, are of all classes."""
+    one = balanced((50, 50), 64)
+    firsts = [np.mean(one.batch_at(step)[1][:32]) for step in range(20)]
+    assert 0.4 < np.mean(firsts) < 0.6 and np.std(firsts) > 0
+
+
+def test_balanced_batches_of_the_classes_that_there_are():
+    data = ImageSet(
+        np.zeros((6, 1, 1, 1), np.uint8), np.int32([5] * 4 + [7] * 2)
+    )
+    drawn = batches.BatchSampler(data, 4, 0, balanced=True).batch_at(3)[1]
+    assert sorted(drawn) == [5, 5, 7, 7]
+
+
 def test_augmentation_leaves_the_order_alone():
     np.testing.assert_array_equal(
         labels(sampler(augmentation="flip_crop"), 20), labels(sampler(), 20)

@@ -102,6 +102,22 @@ def test_equals_enumeration(name, family, hard, rng):
     assert np.any(expected)
 
 
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("activation", ["swish", "abs_beta_vq"])
+@pytest.mark.parametrize("name", ["fc", "c4gap"])
+def test_networks_without_relus_equal_enumeration(name, activation, rng):
+    """Their gates are what they multiply by, no longer 0 and 1."""
+    kind, options, _ = CASES[name]
+    model = create(
+        f"{name}_dnn", rng, biases=False, activation=activation, **options
+    )
+    images = images_of(rng)
+    expected, output = enumerated(model, images, kind)
+    np.testing.assert_allclose(model(images)[:, 0], output, rtol=1e-8)
+    found = dual.neural_path_kernel(model, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+
+
 @pytest.mark.parametrize("value_input", ["image", "ones"])
 def test_fc_by_products_of_grams(rng, value_input):
     model = create("fc_dgn", rng, gate="hard", value_input=value_input, depth=3)

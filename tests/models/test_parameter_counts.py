@@ -91,6 +91,35 @@ def convnet(count, filters, dense=(), flatten=False):
     return count.logits(inputs)
 
 
+def largecnn(count):
+    """As the SMASO spec lists it: filters, side, output."""
+    inputs = count.image[-1]
+    for filters, size, side in (
+        (96, 3, 32),
+        (96, 3, 32),
+        (96, 3, 16),
+        (192, 3, 16),
+        (192, 3, 16),
+        (192, 3, 8),
+        (192, 3, 6),
+        (192, 1, 6),
+    ):
+        count.conv(size, inputs, filters)
+        count.sites.append((side, side, filters))
+        inputs = filters
+    return count.logits(inputs)
+
+
+def smallcnn(count):
+    """Convolutions without padding, two of them pooled by 2."""
+    inputs = count.image[-1]
+    for filters, size, side in ((32, 3, 30), (64, 3, 13), (128, 1, 6)):
+        count.conv(size, inputs, filters)
+        count.sites.append((side, side, filters))
+        inputs = filters
+    return count.logits(inputs)
+
+
 def vgg(count, *groups):
     inputs, side = count.image[-1], count.image[0]
     for convolutions, filters in zip(
@@ -175,6 +204,8 @@ COUNTS = {
     "c4gap": convnet(Count(), [128] * 4),
     "gconv": convnet(Count(), [64, 64, 128, 128], dense=(256, 256)),
     "vconv": convnet(Count(), [64, 64, 128, 128], (256, 256), flatten=True),
+    "largecnn": largecnn(Count()),
+    "smallcnn": smallcnn(Count()),
     "vgg11": vgg(Count(), 1, 1, 2, 2, 2),
     "vgg13": vgg(Count(), 2, 2, 2, 2, 2),
     "vgg16": vgg(Count(), 2, 2, 3, 3, 3),
@@ -220,6 +251,8 @@ PUBLISHED = {
     "c4gap_dlgn": 893_962,
     "c4gap_dlgn_sf": 461_962,
     "c1gap_dnn": 4_874,
+    # Section 6.1 of the SMASO spec: weights and biases.
+    "largecnn_dnn": 1_368_480 + 1_258,
 }
 
 
@@ -288,7 +321,8 @@ def check_built(name, **options):
         assert gates == count.sites
 
 
-SMALL = ("fc", "fcresnet", "c1gap", "c4gap", "gconv", "resnet20", "resnet32")
+SMALL = ("fc", "fcresnet", "c1gap", "c4gap", "gconv", "smallcnn")
+SMALL += ("largecnn", "resnet20", "resnet32")
 MIDDLE = ("vconv", "vgg11", "vgg13", "vgg16", "vgg19", "resnet44", "resnet56")
 LARGE = ("resnet164", "resnet1001", "wrn16_4", "wrn40_4", "wrn16_8", "wrn28_10")
 

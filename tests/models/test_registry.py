@@ -10,8 +10,9 @@ from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
 NAMES = """
-fc fcresnet c1gap c4gap gconv vconv vgg11 vgg13 vgg16 vgg19 resnet20 resnet32
-resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4 wrn40_4 wrn16_8
+fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn vgg11 vgg13 vgg16 vgg19
+resnet20 resnet32 resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4
+wrn40_4 wrn16_8
 wrn28_10
 """.split()
 FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
@@ -108,6 +109,25 @@ def test_every_recipe_has_an_architecture():
                 "ensemble_rule": "mean_softmax",
             },
         ),
+        (
+            "largecnn",
+            {
+                "width": 96,
+                "padding": "valid",
+                "batch_normalized": False,
+                "apodized": False,
+            },
+        ),
+        (
+            "smallcnn",
+            {
+                "width": 32,
+                "padding": "valid",
+                "pooling": "max",
+                "batch_normalized": False,
+                "apodized": False,
+            },
+        ),
         ("vgg16", {"depth": 16, "width": 64, "pooling": "average"}),
         (
             "resnet20",
@@ -180,6 +200,9 @@ def test_given_options_win_and_change_nothing_else():
         ("fcresnet", {"block_depth": 4}, "Expected 4n with n >= 3.*depth=10"),
         ("c4gap", {"padding": "valid"}, r"one of \('same', 'circular'\)"),
         ("vconv", {"padding": "circular"}, "no effect on vconv"),
+        ("largecnn", {"padding": "circular"}, r"one of \('valid', 'same'\)"),
+        ("largecnn", {"depth": 9}, "depth has no effect on largecnn"),
+        ("c4gap", {"apodized": True}, "apodized has no effect on c4gap"),
         ("fc", {"biases": "no"}, r"one of \(True, False\)"),
         ("wrn16_4", {"depth": 20}, r"Expected 6n \+ 4 .*depth=20"),
         ("resnet164", {"depth": 163}, r"Expected 9n \+ 2 .*depth=163"),
@@ -233,6 +256,24 @@ def test_images_too_small(name, shape, least):
 )
 def test_images_just_large_enough(name, side):
     registry.ARCHITECTURES[name].check_image_shape((side, side, 3))
+
+
+@pytest.mark.parametrize(
+    "name,padding,side",
+    [
+        ("largecnn", "valid", 9),
+        ("largecnn", "same", 1),
+        ("smallcnn", "valid", 10),
+        ("smallcnn", "same", 4),
+    ],
+)
+def test_padding_says_how_small_images_may_be(name, padding, side):
+    architecture = registry.ARCHITECTURES[name]
+    options = architecture.resolve({"padding": padding})
+    architecture.check_image_shape((side, side, 3), options)
+    if side > 1:
+        with pytest.raises(UserError, match=f"at least {side}x{side}"):
+            architecture.check_image_shape((side - 1, side, 3), options)
 
 
 def test_default_value_input():

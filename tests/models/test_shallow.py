@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.shallow import shallow_gating_network
 
@@ -113,8 +112,14 @@ def test_sides_may_differ(shape):
     assert model(np.zeros((1, *shape), "uint8")).shape == (1, 10)
 
 
-def test_resolution_does_not_fit():
-    with pytest.raises(
-        UserError, match="pools to 5x5 for gate site 'third'. Received: 12x12"
-    ):
-        shallow_gating_network((12, 12, 2), {"third": (5, 5, 2)}, False)
+def test_resolution_to_which_halving_does_not_lead(rng):
+    """Windows from floor(i 12 / 5) to ceil((i + 1) 12 / 5)."""
+    network = shallow_gating_network((12, 12, 2), {"third": (5, 5, 2)}, False)
+    images = rng.normal(size=(2, 12, 12, 2)).astype("float32")
+    mean = np.zeros((5, 12), "float32")
+    for row in range(5):
+        first, last = row * 12 // 5, -(-(row + 1) * 12 // 5)
+        mean[row, first:last] = 1 / (last - first)
+    pooled = np.einsum("ih,nhwc,jw->nijc", mean, images, mean)
+    q = convolve(pooled, *network.get_layer("third").get_weights())
+    np.testing.assert_allclose(network(images), q, rtol=1e-4, atol=1e-5)

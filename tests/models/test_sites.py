@@ -24,7 +24,7 @@ def test_activate(q):
     leaving = site(entering, "first")
     model = keras.Model(entering, leaving)
     np.testing.assert_array_equal(model(q), np.maximum(q, 0))
-    assert model.get_layer(sites.relu_layer("first")).output is leaving
+    assert model.get_layer(sites.activation_layer("first")).output is leaving
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ PUBLISHED = {
         67.36+-0.56 66.86+-0.44 74.57+-0.43 78.52+-0.39 78.90+-0.37
         67.09+-0.58 67.08+-0.27 77.12+-0.19 79.68+-0.32 80.32+-0.35
     """,
+    "smaso.2": """
+        94.3+-0.1 94.6+-0.2 94.4+-0.1 95.0+-0.2 93.4+-0.0 93.8+-0.1
+        80.3+-0.4 84.0+-0.3 80.2+-0.2 82.3+-0.1 76.2+-0.3 79.1+-0.2
+        43.6+-0.2 46.1+-0.2 - 44.1+-0.4 46.3+-0.2 37.5+-0.5 42.1+-0.3
+        - 61.2 - - - -
+    """,
     "npk.stages": "- 67.09 72.29 74.42 77.1 78.5 78.7 79.43",
 }
 COLUMNS = {
@@ -190,6 +196,45 @@ def test_cells_of_the_stages(config_of):
         assert config.gate_regime == "frozen_learned"
         step = stage * relu.snapshot_every
         assert config.gates_from.endswith(f"/snapshots/step-{step:08d}.keras")
+
+
+SMASO = {"svhn": "svhn_cropped", "cifar10": "cifar10", "cifar100": "cifar100"}
+
+
+def check_orthogonal_cell(config, dataset, rate, penalty=0.0, by="none"):
+    images, batch = 73_257 if dataset == "svhn_cropped" else 50_000, 50
+    if dataset == "cifar100":
+        batch = 100
+    assert (config.model, config.dataset) == ("largecnn_dnn", dataset)
+    assert (config.optimizer, config.learning_rates) == ("adam", (rate,))
+    assert config.batch_size == batch
+    assert config.train_steps == -(-120 * images // batch)
+    assert (config.normalization, config.augmentation) == ("per_image", "none")
+    assert (config.l2, config.balanced_batches) == (0.0, True)
+    assert config.orthogonality_penalty == penalty
+    assert config.orthogonal_reparametrization == by
+
+
+@pytest.mark.parametrize("rate", ["1e-3", "5e-4", "1e-4"])
+@pytest.mark.parametrize("dataset", SMASO)
+def test_cells_of_orthogonal_filters(config_of, dataset, rate):
+    for column, penalty in (("baseline", 0.0), ("penalty", 1.0)):
+        config = config_of(f"smaso.2/{dataset}_lr{rate}_{column}")
+        check_orthogonal_cell(config, SMASO[dataset], float(rate), penalty)
+        assert (config.activation, config.batch_normalized) == ("relu", False)
+
+
+@pytest.mark.parametrize("batch_normalized", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "swish"])
+def test_cells_of_gram_schmidt(config_of, activation, batch_normalized):
+    for column, by in (("baseline", "none"), ("gs", "gram_schmidt")):
+        row = activation + "_bn" * batch_normalized
+        if row == "relu":
+            row = "lr1e-3"
+        config = config_of(f"smaso.2/cifar100_{row}_{column}")
+        check_orthogonal_cell(config, "cifar100", 0.001, by=by)
+        assert config.activation == activation
+        assert config.batch_normalized == batch_normalized
 
 
 def test_an_unknown_table_is_named_with_the_nearest(root):

@@ -27,6 +27,8 @@ SMALL_DEPTH = {"resnet110": 8, "vgg16": 11}
 # differ from two others in what these differ in.
 SLOW = (
     "cifar100_*",
+    "svhn_*",
+    "*_lr[15]e-4_*",
     "*_sgd_*",
     "vconv_*",
     "stage[0-5]",

@@ -29,6 +29,13 @@ MODELS = {
     "c4gap_dlgn_sf": ("--width=8",),
     "resnet20_dnn": ("--width=4", "--depth=8"),
     "resnet20_dgn": ("--width=4", "--depth=8"),
+    "smallcnn_dgn": (
+        "--width=4",
+        "--padding=same",
+        "--apodized",
+        "--activation=abs_beta_vq",
+        "--activation_beta_mode=per_channel",
+    ),
 }
 
 # Writes to the file of the first argument what the backend computes.
@@ -121,6 +128,15 @@ def check_layers():
         check_layer(
             f"pixels_{name}", layers.PixelNormalization(mean, std), inputs
         )
+    for kind, mode in (
+        ("relu", "per_channel"), ("leaky", "fixed"), ("abs", "per_layer")
+    ):
+        layer = layers.BetaVQ(kind, 0.3, mode)
+        check_layer(f"beta_vq_{kind}", layer, images)
+    layer = layers.BetaVQPooling(3, 2, "same", 0.3, "per_channel")
+    check_layer("beta_vq_pooling", layer, images)
+    check_layer("apodized", layers.ApodizedConv2D(4, 3, strides=2), images)
+    check_layer("per_image", layers.PerImageStandardization(), pixels)
     check_layer("shortcut", layers.SubsampleAndPad(7, 2), images)
 
 
@@ -274,12 +290,19 @@ def assert_equal(both, prefix, least=1, scale=1.0):
         "pixels_uint8",
         "pixels_float32",
         "shortcut",
+        "beta_vq_relu",
+        "beta_vq_leaky",
+        "beta_vq_abs",
+        "beta_vq_pooling",
+        "apodized",
+        "per_image",
     ],
 )
 def test_layers_equal(name, both):
     assert_equal(both, f"{name}/outputs")
     assert_equal(both, f"{name}/weights", 4 if "batch_norm" in name else 0)
-    gradients = 0 if name in ("hard_gate", "pixels_uint8") else 1
+    of_bytes = ("pixels_uint8", "per_image")
+    gradients = 0 if name in ("hard_gate", *of_bytes) else 1
     if name != "hard_gate":
         assert_equal(both, f"{name}/gradients", gradients)
 

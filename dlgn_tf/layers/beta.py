@@ -1,0 +1,115 @@
+"""The beta of beta-VQ layers: fixed or learned, by layer or by channel."""
+
+import math
+
+import keras
+from keras import ops
+
+BETA_MODES = ("fixed", "per_layer", "per_channel")
+
+# Of u = log(beta / (1 - beta)), beyond which exp(u) leaves the range in which
+# it can be multiplied: in float16, and otherwise.
+_LARGEST_HALF = 8.0
+_LARGEST = 20.0
+
+
+class BetaLayer(keras.layers.Layer):
+    """A layer that chooses between regions with softmax(eta v).
+
+    `eta = beta / (1 - beta)` makes the choice hard for beta = 1, soft for 1/2
+    and a plain mean for 0. A learned beta is kept as `u = log(eta)`, so that
+    `beta = sigmoid(u)` and `eta = exp(u)` with no quotient: 1 - beta cannot be
+    told from 0 in float32 long before eta is large. Where layers compute in
+    16 bits, these compute in float32, since the derivative with respect to u
+    is as large as the square of what enters.
+
+    Weight decay has no place on u, whose 0 is no more natural than any other
+    beta: `dlgn_tf.train` leaves it out, and an optimiser of Keras does after
+    `optimizer.exclude_from_weight_decay(var_names=["u"])`.
+
+    Source: "From Hard to Soft" (arXiv 1810.09274), Theorem 3. How beta is
+    learned is not printed there; initial value and the bounds of u (8 in
+    float16, 20 otherwise) are assumed.
+
+    Args:
+        beta: Float in [0, 1]; with which it starts, if it is learned.
+        beta_mode: `"fixed"`, or what has a learned beta of its own:
+            `"per_layer"`, `"per_channel"` (the last axis).
+
+    Raises:
+        ValueError: if an argument lies outside its range, or a learned beta is
+            to start at 0 or 1, where no gradient moves it.
+    """
+
+    def __init__(self, beta=0.5, beta_mode="fixed", **kwargs):
+        super().__init__(**kwargs)
+        if beta_mode not in BETA_MODES:
+            raise ValueError(
+                "Invalid value for argument `beta_mode`. "
+                f"Expected one of {BETA_MODES}. Received: {beta_mode!r}"
+            )
+        if not 0 <= beta <= 1:
+            raise ValueError(
+                "Invalid value for argument `beta`. "
+                f"Expected a number in [0, 1]. Received: beta={beta}"
+            )
+        if beta in (0, 1) and beta_mode != "fixed":
+            raise ValueError(
+                "Invalid value for argument `beta`. Expected a number between "
+                f"0 and 1 for beta_mode={beta_mode!r}: a learned beta cannot "
+                f"leave its bounds. Received: beta={beta}"
+            )
+        self.initial_beta = float(beta)
+        self.beta_mode = beta_mode
+        self.u = None
+
+    @property
+    def hard(self):
+        return self.initial_beta == 1
+
+    @property
+    def linear(self):
+        return self.initial_beta == 0
+
+    @property
+    def beta(self):
+        """Beta as it is now: a tensor `()` or `(channels,)`, or a float."""
+        if self.beta_mode == "fixed":
+            return self.initial_beta
+        return ops.sigmoid(ops.convert_to_tensor(self.u))
+
+    def build(self, input_shape):
+        if self.beta_mode == "fixed":
+            return
+        one_each = self.beta_mode == "per_channel"
+        self.u = self.add_weight(
+            shape=(input_shape[-1],) if one_each else (),
+            initializer=keras.initializers.Constant(self._initial_u()),
+            name="u",
+            # In 16 bits exp(u) would lose its digits.
+            autocast=False,
+        )
+
+    def _bound(self):
+        half = self.compute_dtype == "float16"
+        return _LARGEST_HALF if half else _LARGEST
+
+    def _initial_u(self):
+        odds = math.log(self.initial_beta) - math.log1p(-self.initial_beta)
+        return min(max(odds, -self._bound()), self._bound())
+
+    def _eta(self):
+        """Eta within its bounds: a tensor like that of `beta`, or a float."""
+        if self.beta_mode == "fixed":
+            return math.exp(self._initial_u())
+        u = ops.convert_to_tensor(self.u)
+        return ops.exp(ops.clip(u, -self._bound(), self._bound()))
+
+    def _widened(self, inputs):
+        """The inputs in at least 32 bits."""
+        wide = "float64" if self.compute_dtype == "float64" else "float32"
+        return ops.cast(inputs, wide)
+
+    def get_config(self):
+        config = {"beta": self.initial_beta, "beta_mode": self.beta_mode}
+        return {**super().get_config(), **config}

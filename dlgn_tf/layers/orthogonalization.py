@@ -1,0 +1,326 @@
+"""Matrices with orthogonal columns, as differentiable functions of any matrix.
+
+A matrix `(inputs, filters)` holds one filter a column, as a kernel does once
+it is reshaped to `(-1, filters)`. With at most as many filters as inputs,
+three maps make its columns orthonormal:
+
+| function | map | which matrix it finds |
+|---|---|---|
+| `gram_schmidt` | Q of W = QR, diag R > 0 | that of the Gram-Schmidt process |
+| `newton_schulz` | polar factor W (W'W)^(-1/2) | the nearest to W |
+| `cayley` | Cayley transform of W's entries | another coordinate system |
+
+They are different functions: what holds for networks trained through one need
+not hold for another.
+
+Source: the SMASO paper (arXiv 1810.09274), section 5, which trains through the
+Gram-Schmidt process and finds it slow.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+# Divided by it, everything vanishes.
+_HUGE = 1e30
+
+
+def filters_as_columns(kernel):
+    """A kernel `(..., filters)` as a matrix `(inputs, filters)`."""
+    return ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+
+def gram_schmidt(matrix, scale="unit"):
+    """What the Gram-Schmidt process makes of the columns of a matrix.
+
+    Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
+    Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
+    of matrices instead of a step a column. It loses accuracy with the square of
+    the condition number, so on TensorFlow float32 is computed in float64,
+    which also keeps graphics cards from rounding to TF32; without wider
+    numbers (float64, or JAX, which has none by default) it is done twice over
+    (CholeskyQR2, Fukaya et al. 2014). Where a bound says that this does not
+    suffice, Householder reflections take over, as in `householder`.
+
+    A column that depends on those before it, up to rounding, becomes some
+    direction orthogonal to all others (to which later columns are made
+    orthogonal), or 0 if lengths are those of residuals; it is never NaN, and
+    passes no gradient. Gradients are first derivatives; there are no second
+    ones.
+
+    Args:
+        matrix: float32 or float64 tensor `(inputs, filters)` of known shape,
+            `filters <= inputs`.
+        scale: `"unit"` for columns of length 1, `"residual"` for the lengths
+            that the process leaves. Defaults to `"unit"`.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: if there are more columns than rows.
+    """
+    return _gram_schmidt(matrix, scale, _by_cholesky)
+
+
+def householder(matrix, scale="unit"):
+    """As `gram_schmidt`, by Householder reflections alone: the reference."""
+    return _gram_schmidt(matrix, scale, _by_householder)
+
+
+def gram_schmidt_loop(matrix):
+    """The classical Gram-Schmidt process, column by column, as published.
+
+    Columns keep the length of their residuals: they are orthogonal, not
+    orthonormal. Slow, and without guard against dependent columns; it defines
+    what `gram_schmidt` has to find.
+
+    Args:
+        matrix: Tensor `(inputs, filters)`.
+
+    Returns:
+        Tensor of the same shape, `gram_schmidt(matrix, "residual")` up to
+        rounding.
+    """
+    rows = ops.transpose(matrix)
+    found = []
+    for index in range(rows.shape[0]):
+        row = rows[index]
+        if found:
+            before = ops.stack(found)
+            shares = ops.matmul(before, row) / ops.sum(before**2, axis=1)
+            row = row - ops.matmul(shares, before)
+        found.append(row)
+    return ops.transpose(ops.stack(found))
+
+
+def _checked(matrix):
+    inputs, filters = matrix.shape
+    if filters > inputs:
+        raise ValueError(
+            "Expected at most as many columns as rows: no more can be "
+            f"orthogonal. Received: a matrix of shape {tuple(matrix.shape)}"
+        )
+    return ops.convert_to_tensor(matrix)
+
+
+def _gram_schmidt(matrix, scale, factorize):
+    """V = Q diag(c) of W = QR, with c = 1 or c = diag R, and its gradient.
+
+    With v the gradient in V, M = -diag(c) v'Q and S the symmetric matrix that
+    has M's lower triangle, that in W is (v diag(c) + Q S) (R^(-1))' (Walter and
+    Lehmann, 2010). With c = diag R what comes through R cancels M's diagonal.
+    """
+    residual = scale == "residual"
+
+    def forward(matrix):
+        v, inverse, lengths = factorize(matrix, residual)
+        # V is 0 where its length is.
+        divisors = ops.where(lengths > 0, lengths, ops.ones_like(lengths))
+
+        def gradient(*upstream):
+            (upstream,) = upstream
+            m = ops.matmul(ops.transpose(upstream), v)
+            m = m * lengths[:, None] / divisors * _lower_half(m, not residual)
+            s = (m + ops.transpose(m)) / divisors[:, None]
+            of_upstream = ops.transpose(inverse * lengths)
+            of_v = ops.matmul(s, ops.transpose(inverse))
+            return ops.matmul(upstream, of_upstream) - ops.matmul(v, of_v)
+
+        return v, gradient
+
+    return ops.custom_gradient(forward)(_checked(matrix))
+
+
+def _lower_half(matrix, diagonal):
+    """1 below the diagonal, 1/2 on it if wanted, 0 elsewhere."""
+    size = matrix.shape[0]
+    half = np.tril(np.ones((size, size)), -1) + np.eye(size) * diagonal / 2
+    return ops.convert_to_tensor(half, dtype=matrix.dtype)
+
+
+def _by_cholesky(matrix, residual):
+    """V, R^(-1) and c, all of the matrix' dtype."""
+    wide = _widened(matrix)
+    wider = wide.dtype != matrix.dtype
+    first, error = _inverse_factor(wide, shifted=True)
+
+    def finished(columns, factor, inverse):
+        lengths = 1 / ops.diagonal(inverse)
+        if not residual:
+            return ops.matmul(columns, factor), inverse, ops.ones_like(lengths)
+        return ops.matmul(columns, factor * lengths), inverse, lengths
+
+    def twice():
+        columns = ops.matmul(wide, first)
+        second, _ = _inverse_factor(columns, shifted=False)
+        return finished(columns, second, ops.matmul(first, second))
+
+    found = ops.cond(
+        # An error that a second time removes may be larger.
+        error < (3e-7 if wider else 0.1),
+        (lambda: finished(wide, first, first)) if wider else twice,
+        lambda: _by_householder(wide, residual),
+    )
+    return tuple(ops.cast(tensor, matrix.dtype) for tensor in found)
+
+
+def _inverse_factor(matrix, shifted):
+    """R^(-1) of W'W = R'R, and a bound on how far W R^(-1) is from orthonormal.
+
+    A little is added to the diagonal, relative to each column's length, so
+    that the factor exists even where columns are dependent: I - Q'Q is then
+    that little times (R^(-1))' R^(-1).
+    """
+    filters = matrix.shape[1]
+    gram = ops.matmul(ops.transpose(matrix), matrix)
+    identity = np.eye(filters)
+    if not shifted:
+        inverse = _inverse_of_cholesky(gram, identity)
+        return ops.transpose(inverse), None
+    squares = ops.diagonal(gram)
+    scales = ops.rsqrt(ops.where(squares > 0, squares, ops.ones_like(squares)))
+    shift = filters * _rounding_unit(matrix)
+    gram = gram * scales * scales[:, None] + shift * identity
+    inverse = _inverse_of_cholesky(gram, identity)
+    error = shift * ops.sum(inverse * inverse)
+    return ops.transpose(inverse * scales), error
+
+
+def _inverse_of_cholesky(gram, identity):
+    identity = ops.convert_to_tensor(identity, dtype=gram.dtype)
+    return ops.solve_triangular(ops.cholesky(gram), identity, lower=True)
+
+
+def _by_householder(matrix, residual):
+    """As `_by_cholesky`."""
+    q, r = ops.qr(matrix)
+    diagonal = ops.diagonal(r)
+    ones = ops.ones_like(diagonal)
+    # Not the sign: that of 0 would be 0.
+    signs = ops.where(diagonal < 0, -ones, ones)
+    q, r, diagonal = q * signs, r * signs[:, None], diagonal * signs
+    norms = ops.sqrt(ops.sum(r * r, axis=0))
+    dependent = diagonal <= 100 * _rounding_unit(matrix) * norms
+    huge = ops.where(dependent, ones * _HUGE, ops.zeros_like(ones))
+    identity = ops.convert_to_tensor(np.eye(r.shape[0]), dtype=r.dtype)
+    inverse = ops.solve_triangular(
+        ops.transpose(r + huge * identity), identity, lower=True
+    )
+    lengths = ops.where(dependent, ops.zeros_like(ones), diagonal)
+    lengths = lengths if residual else ones
+    return q * lengths, ops.transpose(inverse), lengths
+
+
+def _widened(matrix):
+    """In float64, where a float32 matrix can be on this backend."""
+    dtype = keras.backend.standardize_dtype(matrix.dtype)
+    wider = dtype == "float32" and keras.backend.backend() == "tensorflow"
+    return ops.cast(matrix, "float64") if wider else matrix
+
+
+def _rounding_unit(tensor):
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return 2.0**-52 if dtype == "float64" else 2.0**-23
+
+
+def newton_schulz(matrix, iterations=60):
+    """The polar factor W (W'W)^(-1/2): the nearest matrix of its kind to W.
+
+    Newton-Schulz iterations X <- (3 X - X X'X) / 2 (Bjorck and Bowie, 1971)
+    until X'X is the identity up to rounding. Unlike `gram_schmidt` it treats
+    all columns alike. Dependent columns stay so; none is NaN.
+
+    Args:
+        matrix: As for `gram_schmidt`.
+        iterations: Integer, after which it stops in any case. Those that a
+            singular value s below the largest 1 takes grow with log(1 / s).
+
+    Returns:
+        Tensor of the same shape and dtype.
+    """
+
+    def forward(matrix):
+        dtype = keras.backend.standardize_dtype(matrix.dtype)
+        wide = _widened(matrix)
+        q = _iterated(wide, iterations)
+
+        def gradient(*upstream):
+            (upstream,) = upstream
+            found = _polar_gradient(ops.cast(upstream, wide.dtype), wide, q)
+            return ops.cast(found, dtype)
+
+        return ops.cast(q, dtype), gradient
+
+    return ops.custom_gradient(forward)(_checked(matrix))
+
+
+def _iterated(matrix, iterations):
+    gram = ops.matmul(ops.transpose(matrix), matrix)
+    # At least the square of the largest singular value.
+    bound = ops.max(ops.sum(ops.abs(gram), axis=0))
+    tolerance = 8 * matrix.shape[1] ** 0.5 * _rounding_unit(matrix)
+    identity = ops.eye(matrix.shape[1], dtype=matrix.dtype)
+
+    def gap(x):
+        return identity - ops.matmul(ops.transpose(x), x)
+
+    start = matrix / ops.sqrt(ops.where(bound > 0, bound, 1.0))
+    found, _ = ops.while_loop(
+        lambda x, e: ops.max(ops.abs(e)) > tolerance,
+        lambda x, e: (next_x := x + ops.matmul(x, e) / 2, gap(next_x)),
+        (start, gap(start)),
+        maximum_iterations=iterations,
+    )
+    return found
+
+
+def _polar_gradient(upstream, matrix, q):
+    """With W = Q P, P symmetric, and N = Q' upstream.
+
+    Q'dQ solves P X + X P = Q'dW - dW'Q; the rest of dQ is orthogonal to Q's
+    columns and equals that of dW P^(-1).
+    """
+    stretch = ops.matmul(ops.transpose(q), matrix)
+    values, vectors = ops.eigh((stretch + ops.transpose(stretch)) / 2)
+    least = _rounding_unit(matrix) * 100 * ops.max(ops.abs(values))
+    values = ops.where(values > least, values, _HUGE)
+    within = ops.matmul(ops.transpose(q), upstream)
+    turning = ops.matmul(
+        ops.transpose(vectors),
+        ops.matmul(within - ops.transpose(within), vectors),
+    )
+    turning = turning / (values + values[:, None])
+    turning = ops.matmul(vectors, ops.matmul(turning, ops.transpose(vectors)))
+    outside = upstream - ops.matmul(q, within)
+    shrunk = ops.matmul(outside, vectors) / values
+    shrunk = ops.matmul(shrunk, ops.transpose(vectors))
+    return ops.matmul(q, turning) + shrunk
+
+
+def cayley(matrix):
+    """The Cayley transform (I - A)(I + A)^(-1) for tall matrices.
+
+    With W's square upper part U and lower part V, A = U - U' + V'V; the result
+    is (I - A)(I + A)^(-1) above -2 V (I + A)^(-1). I + A is never singular. W
+    is a coordinate and no matrix near the result, which for small W is the
+    identity above zeros. Source: Trockman and Kolter (arXiv 2104.07167),
+    appendix, for rectangular matrices.
+
+    Args:
+        matrix: As for `gram_schmidt`.
+
+    Returns:
+        Tensor of the same shape and dtype, with orthonormal columns.
+    """
+    matrix = _checked(matrix)
+    dtype = keras.backend.standardize_dtype(matrix.dtype)
+    wide = _widened(matrix)
+    filters = wide.shape[1]
+    upper, lower = wide[:filters], wide[filters:]
+    a = upper - ops.transpose(upper) + ops.matmul(ops.transpose(lower), lower)
+    identity = ops.eye(filters, dtype=wide.dtype)
+    inverse = ops.solve(identity + a, identity)
+    # (I - A)(I + A)^(-1) = 2 (I + A)^(-1) - I.
+    parts = [2 * inverse - identity, -2 * ops.matmul(lower, inverse)]
+    return ops.cast(ops.concatenate(parts, axis=0), dtype)

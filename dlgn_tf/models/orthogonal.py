@@ -1,0 +1,175 @@
+"""Models with orthogonal filters: made, looked at, and folded again."""
+
+import dataclasses
+import math
+
+import keras
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
+from dlgn_tf.layers import OrthogonalConv2D
+from dlgn_tf.layers import OrthogonalDense
+from dlgn_tf.layers import OrthogonalKernel
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.relu import ReLUNetwork
+
+_ORTHOGONAL = {
+    keras.layers.Dense: OrthogonalDense,
+    keras.layers.Conv2D: OrthogonalConv2D,
+    ApodizedConv2D: ApodizedOrthogonalConv2D,
+}
+_PLAIN = {ours: plain for plain, ours in _ORTHOGONAL.items()}
+_OPTIONS = ("reparametrization", "scale", "overcomplete")
+
+
+@dataclasses.dataclass(frozen=True)
+class Filters:
+    """The filters of a dense layer or a convolution.
+
+    Attributes:
+        label: String, `"network/layer"`.
+        layer: Keras layer.
+    """
+
+    label: str
+    layer: keras.layers.Layer
+
+    @property
+    def variable(self):
+        """The weight that they are, or are a function of."""
+        if isinstance(self.layer, OrthogonalKernel):
+            return self.layer.raw_kernel
+        return self.layer.kernel
+
+    @property
+    def count(self):
+        return self.variable.shape[-1]
+
+    @property
+    def inputs(self):
+        return math.prod(self.variable.shape[:-1])
+
+    @property
+    def too_many(self):
+        """Whether they are more than their inputs: not all are orthogonal."""
+        return self.count > self.inputs
+
+    def __str__(self):
+        return f"{self.label} ({self.count} of {self.inputs} inputs)"
+
+
+def filters_of(model, networks="both"):
+    """All filters of a model, its last layer's included, from input to output.
+
+    Args:
+        model: `ReLUNetwork` or `GatedNetwork`.
+        networks: `"both"`, `"gating"` or `"value"`, of a gated one.
+
+    Returns:
+        List of `Filters`.
+    """
+    return [
+        Filters(f"{name}/{layer.name}", layer)
+        for name, network in _networks(model).items()
+        if networks in ("both", name)
+        for layer in network.layers
+        if isinstance(layer, tuple(_ORTHOGONAL))
+    ]
+
+
+def _networks(model):
+    if isinstance(model, GatedNetwork):
+        return {"gating": model.gating_network, "value": model.value_network}
+    if isinstance(model, ReLUNetwork):
+        return {"network": model.network}
+    raise UserError(
+        "Expected a ReLU network or a gated network for orthogonal filters. "
+        f"Received: {model.name}"
+    )
+
+
+def with_orthogonal_filters(network, options):
+    """A network whose dense layers and convolutions are orthogonal.
+
+    Its raw kernels, and all other weights, are those of the network given.
+
+    Args:
+        network: Functional `keras.Model`.
+        options: `OrthogonalFilters`.
+
+    Returns:
+        Functional `keras.Model` of the same names, inputs and outputs.
+
+    Raises:
+        UserError: if there are more filters than inputs somewhere, and the
+            options call that an error.
+    """
+    given = {name: getattr(options, name) for name in _OPTIONS}
+
+    def replaced(layer):
+        if type(layer) not in _ORTHOGONAL:
+            return type(layer).from_config(layer.get_config())
+        config = {**layer.get_config(), **given}
+        return _ORTHOGONAL[type(layer)].from_config(config)
+
+    try:
+        made = keras.models.clone_model(network, clone_function=replaced)
+    except ValueError as error:
+        if options.overcomplete != "error":
+            raise
+        raise UserError(str(error).splitlines()[0]) from error
+    _copy_named_weights(network, made)
+    return made
+
+
+def folded(model):
+    """The same function without orthogonalisation: plain kernels instead.
+
+    What it computes is equal up to rounding, and costs what a plain model
+    costs.
+
+    Args:
+        model: `ImageClassifier`.
+
+    Returns:
+        A model of the same class and name; `model` itself where it has no
+        orthogonal filters.
+    """
+    if not any(
+        isinstance(x, OrthogonalKernel) for x in model._flatten_layers()
+    ):
+        return model
+    return model.with_networks(_folded_network)
+
+
+def _folded_network(network):
+    def replaced(layer):
+        config = layer.get_config()
+        if not isinstance(layer, OrthogonalKernel):
+            return type(layer).from_config(config)
+        for name in _OPTIONS:
+            del config[name]
+        return _PLAIN[type(layer)].from_config(config)
+
+    made = keras.models.clone_model(network, clone_function=replaced)
+    _copy_named_weights(network, made)
+    for layer in network.layers:
+        if isinstance(layer, OrthogonalKernel):
+            made.get_layer(layer.name).kernel.assign(layer.full_kernel)
+    made.trainable = network.trainable
+    return made
+
+
+def _copy_named_weights(source, target):
+    """Copies every weight that a layer and its twin both have."""
+    for twin in target.layers:
+        if not twin.weights:
+            continue
+        layer = source.get_layer(twin.name)
+        available = {variable.name: variable for variable in layer.weights}
+        for variable in twin.weights:
+            if variable.name in available:
+                variable.assign(available[variable.name])
+        if isinstance(twin, OrthogonalKernel):
+            twin.reset_gain()

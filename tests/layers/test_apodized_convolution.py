@@ -1,0 +1,78 @@
+"""Windowed filters: windows, and equality with windowed patches."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers.apodized_convolution import apodization_window
+
+
+def test_hamming_window_of_three():
+    """The values that the spec lists."""
+    window = apodization_window(3)
+    corner, edge, centre = window[0, 0], window[0, 1], window[1, 1]
+    np.testing.assert_allclose(
+        [corner, edge, centre], [0.00476, 0.05945, 0.74316], atol=5e-6
+    )
+    np.testing.assert_array_equal(window, window.T[::-1])
+
+
+@pytest.mark.parametrize(
+    "size,stride", [(1, 1), (3, 1), (5, 1), (3, 2), (4, 2), (5, 3), (3, 3)]
+)
+def test_overlapping_windows_sum_to_one(size, stride):
+    window = apodization_window(size, stride)
+    length = 6 * size
+    # All that covers the middle, far from both ends.
+    covered = np.zeros((length, length))
+    for row in range(0, length - size + 1, stride):
+        for column in range(0, length - size + 1, stride):
+            covered[row : row + size, column : column + size] += window
+    middle = covered[2 * size : 4 * size, 2 * size : 4 * size]
+    np.testing.assert_allclose(middle, 1, rtol=1e-12)
+
+
+def test_strides_beyond_the_window():
+    with pytest.raises(ValueError, match="size=3, stride=4"):
+        apodization_window(3, 4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_is_the_inner_product_with_windowed_patches(float64, rng, stride):
+    images = rng.normal(size=(2, 7, 6, 3))
+    layer = ApodizedConv2D(4, 3, strides=stride)
+    layer.build(images.shape)
+    window = apodization_window(3, stride)[..., None]
+    found = np.asarray(layer(images))
+    for i in range(found.shape[1]):
+        for j in range(found.shape[2]):
+            row, column = i * stride, j * stride
+            patch = window * images[:, row : row + 3, column : column + 3]
+            np.testing.assert_allclose(
+                found[:, i, j],
+                patch.reshape(2, -1) @ np.reshape(layer.kernel, (27, 4)),
+                rtol=1e-10,
+                atol=1e-12,
+            )
+
+
+def test_round_trip_keeps_the_filters_without_window(tmp_path, rng):
+    layer = ApodizedConv2D(4, 3, padding="same", name="conv")
+    model = keras.Sequential([keras.Input((5, 5, 2)), layer])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.layers[0].kernel, layer.kernel)
+    images = rng.normal(size=(2, 5, 5, 2)).astype("float32")
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_16_bits(rng):
+    images = rng.normal(size=(2, 5, 5, 2)).astype("float32")
+    layer = ApodizedConv2D(4, 3, dtype="mixed_bfloat16")
+    assert layer(images).dtype == "bfloat16"
+
+
+def test_refuses_filters_that_are_not_square():
+    with pytest.raises(ValueError, match="square filters"):
+        ApodizedConv2D(4, (3, 1))(np.zeros((1, 5, 5, 2), "float32"))

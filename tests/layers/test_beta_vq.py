@@ -1,0 +1,217 @@
+"""beta-VQ nonlinearities against NumPy, finite differences and their limits."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import BetaVQ
+from dlgn_tf.models import activations
+
+KINDS = {"relu": 0.0, "leaky": 0.1, "abs": -1.0}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def layer(kind, beta=0.5, mode="fixed", **kwargs):
+    slope = 0.1 if kind == "leaky" else None
+    return BetaVQ(kind, beta, mode, slope, **kwargs)
+
+
+def softmax_of_two_regions(z, kind, eta):
+    """The definition: two affine regions, softmax of their eta-fold values."""
+    values = np.stack([KINDS[kind] * z, z])
+    scores = eta * (values - values.max(axis=0))
+    chosen = np.exp(scores) / np.exp(scores).sum(axis=0)
+    return (chosen * values).sum(axis=0)
+
+
+@each_kind
+@pytest.mark.parametrize("beta", [0.05, 0.5, 0.9])
+def test_is_the_soft_choice_of_a_region(float64, rng, kind, beta):
+    z = 3 * rng.normal(size=(4, 5, 6))
+    expected = softmax_of_two_regions(z, kind, beta / (1 - beta))
+    found = layer(kind, beta)(z)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_one_half_is_siglu(float64, rng):
+    """Proposition 3: z sigmoid(z)."""
+    z = 4 * rng.normal(size=1000)
+    expected = z / (1 + np.exp(-z))
+    np.testing.assert_allclose(BetaVQ()(z), expected, rtol=1e-12)
+
+
+def test_is_swish_with_the_odds_of_beta(float64, rng):
+    """Proposition 7: z sigmoid(eta z)."""
+    z = 4 * rng.normal(size=1000)
+    for beta in (0.1, 0.3, 0.8):
+        eta = beta / (1 - beta)
+        np.testing.assert_allclose(
+            BetaVQ("relu", beta)(z), z / (1 + np.exp(-eta * z)), rtol=1e-12
+        )
+
+
+@each_kind
+def test_limits_are_exact(rng, kind):
+    z = np.float32([*rng.normal(size=100), 0.0, -0.0, 1e4, -1e4])
+    hard = {
+        "relu": np.maximum(z, 0),
+        "leaky": np.where(z > 0, z, np.float32(0.1) * z),
+        "abs": np.abs(z),
+    }
+    np.testing.assert_array_equal(layer(kind, 1.0)(z), hard[kind])
+    mean = np.float32((KINDS[kind] + 1) / 2) * z
+    np.testing.assert_array_equal(layer(kind, 0.0)(z), mean)
+
+
+@each_kind
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.99])
+def test_largest_gap_to_the_hard_function(float64, kind, beta):
+    eta = beta / (1 - beta)
+    # The gap of a leaky ReLU with slope s lies 1 / (1 - s) further out.
+    z = np.linspace(-4, 4, 400_001) / eta
+    gap = np.abs(layer(kind, beta)(z) - layer(kind, 1.0)(z))
+    np.testing.assert_allclose(gap.max(), 0.278465 / eta, rtol=1e-3)
+
+
+BETAS = (0.0, 1e-9, 0.5, 0.999, 1 - 1e-9, 1.0)
+FAR = np.array([-1e4, -1.0, -1e-4, 0.0, 1e-4, 1.0, 1e4])
+
+
+@each_kind
+@pytest.mark.parametrize("mode", ["fixed", "per_layer", "per_channel"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]
+)
+def test_everything_stays_finite(kind, mode, dtype):
+    for beta in BETAS:
+        if mode != "fixed" and beta in (0, 1):
+            continue
+        made = layer(kind, beta, mode, dtype=dtype)
+        z = tf.constant(np.tile(FAR[:, None], (1, 3)), made.compute_dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            outputs = made(z)
+            total = tf.reduce_sum(tf.cast(outputs, "float32"))
+        assert outputs.dtype == made.compute_dtype
+        variables = [v.value for v in made.trainable_variables]
+        for tensor in (outputs, *tape.gradient(total, [z, *variables])):
+            assert np.isfinite(np.asarray(tensor, "float64")).all()
+
+
+def test_beta_next_to_one_is_the_hard_function_for_all_but_tiny_inputs():
+    z = np.float32([-1e4, -1e-6, 0, 1e-6, 1e4])
+    nearly = BetaVQ("relu", 1 - 1e-9, "per_layer")(z)
+    np.testing.assert_allclose(nearly, np.maximum(z, 0), atol=1e-9)
+
+
+@each_kind
+def test_gradients_against_central_differences(float64, rng, kind):
+    made = layer(kind, 0.7, "per_channel")
+    z = rng.normal(size=(6, 4))
+    weights = rng.normal(size=(6, 4))
+    made.build(z.shape)
+    made.u.assign(rng.normal(size=4))
+
+    def total():
+        return float(np.sum(weights * made(z)))
+
+    with tf.GradientTape() as tape:
+        entering = tf.constant(z)
+        tape.watch(entering)
+        value = tf.reduce_sum(weights * made(entering))
+    by_z, by_u = tape.gradient(value, [entering, made.u.value])
+    step = 1e-5
+    for index in range(4):
+        start = keras.ops.convert_to_numpy(made.u)
+        moved = []
+        for sign in (1, -1):
+            made.u.assign(start + sign * step * np.eye(4)[index])
+            moved.append(total())
+        made.u.assign(start)
+        difference = (moved[0] - moved[1]) / (2 * step)
+        np.testing.assert_allclose(by_u[index], difference, rtol=1e-6)
+    shifted = [weights * made(z + sign * step) for sign in (1, -1)]
+    differences = (shifted[0] - shifted[1]) / (2 * step)
+    np.testing.assert_allclose(by_z, differences, rtol=1e-6, atol=1e-9)
+
+
+@each_kind
+@pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
+def test_multiplies_by_its_gate(rng, kind, beta):
+    z = rng.normal(size=(5, 3)).astype("float32")
+    made = layer(kind, beta)
+    gates = made.gate(z)
+    np.testing.assert_allclose(made(z), z * gates, rtol=1e-6)
+    lowest = min(KINDS[kind], 0)
+    assert np.min(gates) >= lowest and np.max(gates) <= 1
+
+
+def test_hard_gate_of_zero_is_that_of_the_smaller_slope():
+    for kind, smaller in KINDS.items():
+        gates = layer(kind, 1.0).gate(np.float32([0.0, 1e-30]))
+        np.testing.assert_array_equal(gates, np.float32([smaller, 1]))
+
+
+def test_one_beta_a_layer_or_a_channel(rng):
+    z = rng.normal(size=(2, 3, 4)).astype("float32")
+    for mode, shape in (("per_layer", ()), ("per_channel", (4,))):
+        made = BetaVQ("relu", 0.3, mode)
+        made(z)
+        assert [v.name for v in made.weights] == ["u"]
+        np.testing.assert_allclose(made.beta, np.full(shape, 0.3), rtol=1e-6)
+    made.u.assign([-2.0, 0.0, 1.0, 30.0])
+    eta = np.exp([-2.0, 0.0, 1.0, 20.0])
+    expected = z / (1 + np.exp(-np.clip(eta * z, -700, 700)))
+    np.testing.assert_allclose(made(z), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_learns_the_beta_of_another(rng):
+    """Fitted to swish with eta = 3, it finds beta = 3/4."""
+    z = rng.normal(size=(512, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((1,)), BetaVQ(beta_mode="per_layer")])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.fit(z, z / (1 + np.exp(-3 * z)), 512, 300, verbose=0)
+    np.testing.assert_allclose(model.layers[0].beta, 0.75, atol=0.01)
+
+
+def test_weight_decay_can_leave_beta_out():
+    model = keras.Sequential([keras.Input((1,)), BetaVQ(beta_mode="per_layer")])
+    u = model.layers[0].u
+    u.assign(3.0)
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["u"])
+    optimizer.apply([tf.zeros(())], [u])
+    np.testing.assert_array_equal(u, 3.0)
+
+
+@pytest.mark.parametrize("mode", activations.BETA_MODES)
+def test_round_trips(tmp_path, rng, mode):
+    made = layer("leaky", 0.2, mode, name="soft")
+    again = BetaVQ.from_config(made.get_config())
+    assert again.get_config() == made.get_config()
+    z = rng.normal(size=(3, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), made])
+    for u in made.weights:
+        u.assign(u + 0.7)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(z), model(z))
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ({"kind": "gelu"}, "kind='gelu'"),
+        ({"beta": 1.5}, "beta=1.5"),
+        ({"beta": -0.1}, "beta=-0.1"),
+        ({"beta": float("nan")}, "beta=nan"),
+        ({"beta": 1, "beta_mode": "per_layer"}, "cannot leave its bounds"),
+        ({"beta_mode": "global"}, "'global'"),
+        ({"slope": 0.1}, "slope=0.1, kind='relu'"),
+        ({"kind": "leaky", "slope": 1.0}, "slope=1.0"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BetaVQ(**arguments)

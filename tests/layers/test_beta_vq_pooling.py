@@ -1,0 +1,141 @@
+"""beta-VQ pooling against NumPy, between maximum and average."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import BetaVQPooling
+
+
+def softmax_pooling(images, size, step, eta):
+    """Window by window, without padding."""
+    batch, height, width, channels = images.shape
+    rows = range(0, height - size[0] + 1, step[0])
+    columns = range(0, width - size[1] + 1, step[1])
+    pooled = np.empty((batch, len(rows), len(columns), channels))
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            window = images[:, row : row + size[0], column : column + size[1]]
+            window = window.reshape(batch, -1, channels)
+            scores = np.exp(eta * (window - window.max(axis=1, keepdims=True)))
+            scores /= scores.sum(axis=1, keepdims=True)
+            pooled[:, i, j] = (scores * window).sum(axis=1)
+    return pooled
+
+
+@pytest.mark.parametrize(
+    "size,step", [((2, 2), None), ((3, 2), (1, 2)), ((3, 3), (2, 2))]
+)
+@pytest.mark.parametrize("beta", [0.5, 0.8])
+def test_is_softmax_pooling(float64, rng, size, step, beta):
+    """Proposition 4, and with eta for beta in place of 1/2."""
+    images = rng.normal(size=(2, 7, 8, 3))
+    layer = BetaVQPooling(size, step, beta=beta)
+    pooled = layer(images)
+    assert pooled.shape == layer.compute_output_shape(images.shape)
+    np.testing.assert_allclose(
+        pooled,
+        softmax_pooling(images, size, step or size, beta / (1 - beta)),
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("size,step", [(2, 2), (3, 2), (3, 1)])
+def test_limits_are_max_and_average_pooling(rng, padding, size, step):
+    images = rng.normal(size=(2, 7, 6, 3)).astype("float32")
+    # All below 0: what lies beyond the edge must not win.
+    images -= 10
+    place = (size, step, padding)
+    for beta, kind in (
+        (1.0, keras.layers.MaxPooling2D),
+        (0.0, keras.layers.AveragePooling2D),
+    ):
+        expected = kind(*place)(images)
+        np.testing.assert_array_equal(
+            BetaVQPooling(*place, beta=beta)(images), expected
+        )
+        nearly = BetaVQPooling(*place, beta=min(max(beta, 1e-8), 1 - 1e-8))
+        np.testing.assert_allclose(nearly(images), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "size,constant", [(2, 0.603546), ((1, 2), 0.278465), (3, 1.040113)]
+)
+def test_largest_gap_to_the_maximum(float64, size, constant):
+    """All but one of a window w below that one."""
+    eta = 9.0
+    layer = BetaVQPooling(size, beta=0.9)
+    below = np.linspace(0, 6, 60_001) / eta
+    images = np.zeros((len(below), *layer.pool_size, 1)) - below.reshape(
+        -1, 1, 1, 1
+    )
+    images[:, 0, 0] = 0
+    gap = -np.asarray(layer(images)).min()
+    np.testing.assert_allclose(gap, constant / eta, rtol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "per_channel"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]
+)
+def test_everything_stays_finite(rng, mode, dtype):
+    images = rng.choice([-1e4, -1.0, 0.0, 1.0, 1e4], size=(4, 5, 5, 2))
+    for beta in (1e-9, 0.5, 1 - 1e-9):
+        layer = BetaVQPooling(2, 2, "same", beta, mode, dtype=dtype)
+        entering = tf.constant(images, layer.compute_dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(entering)
+            pooled = layer(entering)
+            total = tf.reduce_sum(tf.cast(pooled, "float32"))
+        variables = [v.value for v in layer.trainable_variables]
+        for tensor in (pooled, *tape.gradient(total, [entering, *variables])):
+            assert np.isfinite(np.asarray(tensor, "float64")).all()
+
+
+def test_gradient_of_beta_against_central_differences(float64, rng):
+    images = rng.normal(size=(3, 4, 4, 2))
+    layer = BetaVQPooling(2, beta=0.6, beta_mode="per_layer")
+    layer.build(images.shape)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(tf.square(layer(images)))
+    gradient = tape.gradient(total, layer.u.value)
+    start, step, moved = float(layer.u), 1e-5, []
+    for sign in (1, -1):
+        layer.u.assign(start + sign * step)
+        moved.append(float(np.sum(np.square(layer(images)))))
+    difference = (moved[0] - moved[1]) / (2 * step)
+    np.testing.assert_allclose(gradient, difference, rtol=1e-6)
+
+
+def test_round_trips(tmp_path, rng):
+    layer = BetaVQPooling(3, (2, 1), "same", 0.3, "per_channel", name="pool")
+    again = BetaVQPooling.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    model = keras.Sequential([keras.Input((6, 5, 2)), layer])
+    layer.u.assign([0.3, -1.0])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    images = rng.normal(size=(2, 6, 5, 2)).astype("float32")
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ({"pool_size": 0}, "pool_size=0"),
+        ({"pool_size": (2, 2, 2)}, r"pool_size=\(2, 2, 2\)"),
+        ({"strides": -1}, "strides=-1"),
+        ({"padding": "full"}, "'full'"),
+        ({"beta": 2}, "beta=2"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BetaVQPooling(**arguments)
+
+
+def test_image_smaller_than_a_window():
+    with pytest.raises(ValueError, match="at least the window's"):
+        BetaVQPooling(3)(np.zeros((1, 2, 5, 1), "float32"))

@@ -1,0 +1,234 @@
+"""Dense layers and convolutions with orthogonal filters."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import OrthogonalConv2D
+from dlgn_tf.layers import OrthogonalDense
+from dlgn_tf.layers import orthogonal
+from dlgn_tf.layers import orthogonalization
+from dlgn_tf.models import orthogonal_options
+
+MAPS = ("gram_schmidt", "newton_schulz", "cayley")
+
+
+def dense(units, inputs, **options):
+    layer = OrthogonalDense(units, **options)
+    layer.build((None, inputs))
+    return layer
+
+
+def kernel_of(layer):
+    kernel = np.asarray(layer.kernel, np.float64)
+    return kernel.reshape(-1, kernel.shape[-1])
+
+
+def gram(layer):
+    kernel = kernel_of(layer)
+    return kernel.T @ kernel
+
+
+def off_diagonal(matrix):
+    return np.abs(matrix - np.diag(np.diag(matrix))).max()
+
+
+def test_options_are_those_of_the_flags():
+    assert orthogonal.SCALES == orthogonal_options.SCALES
+    assert orthogonal.OVERCOMPLETE == orthogonal_options.OVERCOMPLETE
+    known = ("none", *orthogonal.REPARAMETRIZATIONS)
+    assert known == orthogonal_options.REPARAMETRIZATIONS
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_scales(name):
+    unit = dense(5, 9, reparametrization=name, scale="unit")
+    np.testing.assert_allclose(gram(unit), np.eye(5), atol=1e-6)
+    gain = dense(5, 9, reparametrization=name, scale="gain")
+    raw = np.asarray(gain.raw_kernel)
+    lengths = np.linalg.norm(raw, axis=0)
+    np.testing.assert_allclose(gain.gain, lengths, rtol=1e-6)
+    np.testing.assert_allclose(gram(gain), np.diag(lengths**2), atol=1e-6)
+    gain.gain.assign([0.0, -1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_allclose(np.diag(gram(gain)), [0, 1, 4, 9, 16], atol=1e-5)
+
+
+def test_the_default_is_what_the_process_leaves():
+    layer = dense(5, 9)
+    raw = tf.constant(np.asarray(layer.raw_kernel, np.float64))
+    expected = orthogonalization.gram_schmidt_loop(raw)
+    np.testing.assert_allclose(layer.kernel, expected, atol=1e-6)
+    assert off_diagonal(gram(layer)) < 1e-6
+    # The first filter is free; others lose length.
+    raw_lengths = np.linalg.norm(raw, axis=0)
+    lengths = np.linalg.norm(kernel_of(layer), axis=0)
+    assert lengths[0] == pytest.approx(raw_lengths[0], rel=1e-6)
+    assert np.all(lengths[1:] < raw_lengths[1:])
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_tight_frame_of_more_filters_than_inputs(name):
+    layer = dense(12, 5, reparametrization=name, scale="unit")
+    kernel = kernel_of(layer)
+    np.testing.assert_allclose(kernel @ kernel.T, 12 / 5 * np.eye(5), atol=2e-6)
+    assert np.mean(np.sum(kernel**2, axis=0)) == pytest.approx(1, rel=1e-6)
+
+
+def test_a_tight_frame_with_the_norm_of_the_raw_kernel():
+    layer = dense(12, 5)
+    kernel, raw = kernel_of(layer), np.asarray(layer.raw_kernel)
+    np.testing.assert_allclose(
+        kernel @ kernel.T, np.sum(raw**2) / 5 * np.eye(5), atol=2e-6
+    )
+
+
+def test_groups_are_orthogonal_inside():
+    layer = dense(96, 27, overcomplete="groups", scale="unit")
+    products = gram(layer)
+    for first in range(0, 96, 24):
+        block = products[first : first + 24, first : first + 24]
+        np.testing.assert_allclose(block, np.eye(24), atol=2e-6)
+    assert off_diagonal(products) > 0.1
+    # Sizes that cannot be equal: 4 and 3.
+    uneven = gram(dense(7, 5, overcomplete="groups", scale="unit"))
+    np.testing.assert_allclose(uneven[:4, :4], np.eye(4), atol=2e-6)
+    np.testing.assert_allclose(uneven[4:, 4:], np.eye(3), atol=2e-6)
+
+
+def test_skip_and_error():
+    layer = dense(7, 5, overcomplete="skip")
+    np.testing.assert_array_equal(layer.kernel, layer.raw_kernel)
+    # Only where there are more filters than inputs.
+    assert off_diagonal(gram(dense(5, 7, overcomplete="skip"))) < 1e-6
+    with pytest.raises(ValueError, match="7 filters of 5 inputs"):
+        dense(7, 5, overcomplete="error")
+    dense(5, 5, overcomplete="error")
+
+
+@pytest.mark.parametrize("padding, strides", [("same", 1), ("valid", 2)])
+def test_a_convolution_uses_the_orthogonal_kernel(rng, padding, strides):
+    layer = OrthogonalConv2D(6, 3, strides, padding)
+    images = rng.normal(size=(2, 7, 8, 4)).astype("float32")
+    found = layer(images)
+    plain = keras.layers.Conv2D(6, 3, strides, padding)
+    plain.build(images.shape)
+    plain.set_weights([layer.kernel, layer.bias])
+    np.testing.assert_allclose(found, plain(images), atol=1e-6)
+    assert off_diagonal(gram(layer)) < 1e-6
+    assert layer.compute_output_shape(images.shape) == found.shape
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_gradients_in_all_weights_are_finite_differences(rng, float64, name):
+    layer = OrthogonalConv2D(4, 2, reparametrization=name, scale="gain")
+    images = rng.normal(size=(2, 4, 4, 3))
+    layer.build(images.shape)
+    weights = rng.normal(size=(2, 3, 3, 4))
+
+    def total():
+        return tf.reduce_sum(tf.sin(layer(images)) * weights)
+
+    with tf.GradientTape() as tape:
+        value = total()
+    gradients = tape.gradient(value, [w.value for w in layer.trainable_weights])
+    assert [w.name for w in layer.trainable_weights] == [
+        "kernel",
+        "bias",
+        "gain",
+    ]
+    for variable, gradient in zip(
+        layer.trainable_weights, gradients, strict=True
+    ):
+        direction = rng.normal(size=variable.shape)
+        before, ends = variable.numpy(), []
+        for step in (1e-6, -1e-6):
+            variable.assign(before + step * direction)
+            ends.append(float(total()))
+        variable.assign(before)
+        expected = (ends[0] - ends[1]) / 2e-6
+        assert np.sum(gradient * direction) == pytest.approx(
+            expected, rel=1e-6, abs=1e-7
+        )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        OrthogonalDense(3, name="a", scale="gain", overcomplete="groups"),
+        OrthogonalDense(3, reparametrization="cayley"),
+        OrthogonalConv2D(3, 2, strides=2, use_bias=False, padding="same"),
+    ],
+)
+def test_configuration(layer):
+    twin = type(layer).from_config(layer.get_config())
+    assert twin.get_config() == layer.get_config()
+    for name in ("reparametrization", "scale", "overcomplete"):
+        assert getattr(twin, name) == getattr(layer, name)
+
+
+@pytest.mark.parametrize("scale", ["residual", "gain"])
+def test_a_keras_file_holds_the_raw_kernel(rng, tmp_path, scale):
+    image = keras.Input((4, 4, 3))
+    h = OrthogonalConv2D(5, 3, scale=scale)(image)
+    h = keras.layers.Flatten()(h)
+    model = keras.Model(image, OrthogonalDense(4, scale=scale)(h))
+    images = rng.normal(size=(2, 4, 4, 3)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for actual, wanted in zip(loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(actual, wanted)
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_sixteen_bits_are_for_the_product_alone(rng, policy):
+    layer = OrthogonalDense(8, dtype=policy)
+    inputs = rng.normal(size=(3, 20)).astype("float32")
+    outputs = layer(inputs)
+    dtype = policy.removeprefix("mixed_")
+    assert keras.backend.standardize_dtype(outputs.dtype) == dtype
+    assert keras.backend.standardize_dtype(layer.kernel.dtype) == dtype
+    assert layer.full_kernel.dtype == tf.float32
+    full = np.asarray(layer.full_kernel, np.float64)
+    assert off_diagonal(full.T @ full) < 1e-6
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(tf.cast(layer(inputs), tf.float32))
+    gradient = tape.gradient(value, layer.raw_kernel.value)
+    assert gradient.dtype == tf.float32
+    assert np.all(np.isfinite(gradient)) and np.any(gradient)
+
+
+def test_two_replicas_have_one_kernel(rng, two_replicas):
+    inputs = rng.normal(size=(4, 9)).astype("float32")
+    with two_replicas.scope():
+        layer = dense(5, 9)
+
+    @tf.function
+    def on_replica():
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(layer(inputs) ** 2)
+        return layer.kernel, tape.gradient(value, layer.raw_kernel.value)
+
+    kernels, gradients = two_replicas.run(on_replica)
+    for values in (kernels, gradients):
+        first, second = two_replicas.experimental_local_results(values)
+        np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(
+        two_replicas.experimental_local_results(kernels)[0],
+        layer.kernel,
+        atol=1e-7,
+    )
+
+
+def test_wrong_options():
+    for options, words in (
+        ({"reparametrization": "qr"}, "reparametrization"),
+        ({"scale": "long"}, "scale"),
+        ({"overcomplete": "no"}, "overcomplete"),
+        ({"reparametrization": "cayley", "scale": "residual"}, "residual"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            OrthogonalDense(3, **options)
+    with pytest.raises(ValueError, match="single group"):
+        OrthogonalConv2D(4, 3, groups=2)

@@ -1,0 +1,315 @@
+"""Orthogonalisation against loops, NumPy and finite differences."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import dlgn_tf
+from dlgn_tf.layers import orthogonalization
+
+# Filters and inputs of largecnn's convolutions, the first left out.
+LARGECNN = ((96, 864), (192, 864), (192, 1728), (192, 192), (10, 192))
+FAST = {
+    "cholesky": orthogonalization.gram_schmidt,
+    "householder": orthogonalization.householder,
+}
+
+
+def loop(matrix):
+    """The classical process of the spec, in NumPy, filter by filter."""
+    found = []
+    for column in matrix.T:
+        residual = column.copy()
+        for earlier in found:
+            share = (earlier @ column) / (earlier @ earlier)
+            residual -= share * earlier
+        found.append(residual)
+    return np.stack(found, axis=1)
+
+
+def value_and_gradient(function, matrix, weights):
+    """Of sum(weights * sin(function)), so that the upstream is no constant."""
+    matrix = tf.constant(matrix)
+    with tf.GradientTape() as tape:
+        tape.watch(matrix)
+        value = function(matrix)
+        total = tf.reduce_sum(tf.sin(value) * weights)
+    return value.numpy(), tape.gradient(total, matrix).numpy()
+
+
+def glorot(rng, filters, inputs):
+    limit = (6 / (filters + inputs)) ** 0.5
+    return rng.uniform(-limit, limit, (inputs, filters)).astype("float32")
+
+
+def orthogonality_error(columns):
+    columns = np.asarray(columns, np.float64)
+    return np.abs(columns.T @ columns - np.eye(columns.shape[1])).max()
+
+
+@pytest.mark.parametrize("scale", ["residual", "unit"])
+@pytest.mark.parametrize("name", FAST)
+def test_gram_schmidt_is_the_loop_and_the_qr(rng, name, scale):
+    """Value and gradient, in float64."""
+    matrix, weights = rng.normal(size=(2, 30, 12))
+
+    def by_loop(m):
+        columns = orthogonalization.gram_schmidt_loop(m)
+        lengths = 1.0 if scale == "residual" else tf.norm(columns, axis=0)
+        return columns / lengths
+
+    def by_qr(m):
+        q, r = tf.linalg.qr(m)
+        diagonal = tf.linalg.diag_part(r)
+        return q * (diagonal if scale == "residual" else tf.sign(diagonal))
+
+    expected = loop(matrix)
+    if scale == "unit":
+        expected = expected / np.linalg.norm(expected, axis=0)
+    value, gradient = value_and_gradient(
+        lambda m: FAST[name](m, scale), matrix, weights
+    )
+    np.testing.assert_allclose(value, expected, atol=1e-12)
+    for other in (by_loop, by_qr):
+        found = value_and_gradient(other, matrix, weights)
+        np.testing.assert_allclose(found[0], expected, atol=1e-12)
+        np.testing.assert_allclose(gradient, found[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("filters, inputs", [(1, 1), (1, 5), (7, 7), (5, 6)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        orthogonalization.gram_schmidt,
+        lambda m: orthogonalization.gram_schmidt(m, "residual"),
+        orthogonalization.householder,
+        orthogonalization.newton_schulz,
+        orthogonalization.cayley,
+    ],
+)
+def test_gradients_are_finite_differences(rng, function, filters, inputs):
+    matrix, weights, direction = rng.normal(size=(3, inputs, filters))
+
+    def total(step):
+        value = function(tf.constant(matrix + step * direction))
+        return np.sum(np.sin(value) * weights)
+
+    _, gradient = value_and_gradient(function, matrix, weights)
+    step = 1e-5
+    expected = (total(step) - total(-step)) / (2 * step)
+    assert np.sum(gradient * direction) == pytest.approx(
+        expected, rel=1e-6, abs=1e-7
+    )
+
+
+@pytest.mark.parametrize("filters, inputs", LARGECNN)
+def test_float32_is_orthogonal_at_the_sizes_of_largecnn(rng, filters, inputs):
+    kernel = glorot(rng, filters, inputs)
+    wide = kernel.astype("float64")
+    q, r = np.linalg.qr(wide)
+    expected = q * np.sign(np.diag(r))
+    scale = np.linalg.cond(wide)
+    for name, function in FAST.items():
+        found = np.asarray(function(tf.constant(kernel)))
+        assert found.dtype == np.float32
+        assert orthogonality_error(found) <= 2e-6
+        # Householder in float32 loses what the condition number takes.
+        limit = 2e-7 if name == "cholesky" else 1e-6 * scale
+        np.testing.assert_allclose(found, expected, atol=limit)
+    for function in (orthogonalization.newton_schulz, orthogonalization.cayley):
+        assert orthogonality_error(function(tf.constant(kernel))) <= 2e-6
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e4, 1e6, 1e8])
+def test_ill_conditioned_filters_are_orthogonal_too(rng, condition):
+    """There Householder reflections have to take over."""
+    u, _, v = np.linalg.svd(rng.normal(size=(60, 20)), full_matrices=False)
+    matrix = u * np.geomspace(1, 1 / condition, 20) @ v
+    # Lengths that differ are no bad condition.
+    matrix = matrix * np.geomspace(1e-3, 1e3, 20)
+    for dtype, limit in (("float32", 2e-6), ("float64", 1e-12)):
+        found = orthogonalization.gram_schmidt(tf.constant(matrix, dtype))
+        assert orthogonality_error(found) <= limit
+
+
+def test_the_fast_way_is_left_only_where_it_must_be(rng, monkeypatch):
+    asked = []
+    by_householder = orthogonalization._by_householder
+    monkeypatch.setattr(
+        orthogonalization,
+        "_by_householder",
+        lambda *given: asked.append(1) or by_householder(*given),
+    )
+    orthogonalization.gram_schmidt(tf.constant(glorot(rng, 96, 864)))
+    assert not asked
+    dependent = np.ones((5, 2), "float32")
+    orthogonalization.gram_schmidt(tf.constant(dependent))
+    assert asked
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dependent_filters(rng, dtype):
+    """Residual 0, an orthogonal direction, finite gradients."""
+    matrix = rng.normal(size=(9, 5)).astype(dtype)
+    matrix[:, 2] = 3 * matrix[:, 0] - matrix[:, 1]
+    matrix[:, 4] = 0
+    weights = rng.normal(size=matrix.shape).astype(dtype)
+    for function in FAST.values():
+        unit, gradient = value_and_gradient(function, matrix, weights)
+        assert orthogonality_error(unit) <= (
+            2e-6 if dtype == "float32" else 1e-12
+        )
+        assert np.all(np.isfinite(gradient))
+        left, gradient = value_and_gradient(
+            lambda m, f=function: f(m, "residual"), matrix, weights
+        )
+        assert np.all(np.isfinite(gradient))
+        tolerance = 1e-5 if dtype == "float32" else 1e-12
+        assert np.abs(left[:, [2, 4]]).max() <= tolerance
+        np.testing.assert_allclose(
+            left[:, :2], loop(matrix[:, :2]), atol=tolerance
+        )
+        # Orthogonal to the direction that stands for column 2, too.
+        np.testing.assert_allclose(
+            unit.T @ left, np.diag(np.diag(unit.T @ left)), atol=tolerance
+        )
+    for other in (orthogonalization.newton_schulz, orthogonalization.cayley):
+        for array in value_and_gradient(other, matrix, weights):
+            assert np.all(np.isfinite(array))
+
+
+def test_newton_schulz_is_the_polar_factor_and_not_gram_schmidt(rng):
+    for filters, inputs, scale in ((20, 45, 1e-3), (30, 30, 1e3)):
+        matrix = scale * rng.normal(size=(inputs, filters))
+        u, _, v = np.linalg.svd(matrix, full_matrices=False)
+        found = orthogonalization.newton_schulz(tf.constant(matrix))
+        np.testing.assert_allclose(found, u @ v, atol=1e-11)
+        found = orthogonalization.newton_schulz(tf.constant(matrix, "float32"))
+        np.testing.assert_allclose(found, u @ v, atol=1e-6)
+        other = orthogonalization.gram_schmidt(tf.constant(matrix, "float32"))
+        assert np.abs(found - other).max() > 1e-2
+
+
+def test_cayley_of_a_square_matrix_is_that_of_its_skew_part(rng):
+    matrix = rng.normal(size=(6, 6))
+    skew = matrix - matrix.T
+    identity = np.eye(6)
+    expected = (identity - skew) @ np.linalg.inv(identity + skew)
+    found = orthogonalization.cayley(tf.constant(matrix))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    tall = orthogonalization.cayley(tf.constant(rng.normal(size=(11, 4))))
+    assert orthogonality_error(tall) <= 1e-12
+    zero = orthogonalization.cayley(tf.zeros((5, 3), tf.float64))
+    np.testing.assert_array_equal(zero, np.eye(5, 3))
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_graph_and_xla_compute_the_same(rng, name):
+    kernel, weights = glorot(rng, 12, 40), glorot(rng, 12, 40)
+
+    def run(matrix):
+        return value_and_gradient_in_graph(FAST[name], matrix, weights)
+
+    expected = run(tf.constant(kernel))
+    for compiled in (False, True):
+        found = tf.function(run, jit_compile=compiled)(tf.constant(kernel))
+        for actual, wanted in zip(found, expected, strict=True):
+            np.testing.assert_allclose(actual, wanted, atol=1e-6)
+
+
+def value_and_gradient_in_graph(function, matrix, weights):
+    with tf.GradientTape() as tape:
+        tape.watch(matrix)
+        value = function(matrix, "residual")
+    return value, tape.gradient(value, matrix, weights)
+
+
+def test_more_filters_than_inputs_are_refused():
+    for function in (
+        *FAST.values(),
+        orthogonalization.newton_schulz,
+        orthogonalization.cayley,
+    ):
+        with pytest.raises(ValueError, match="at most as many columns"):
+            function(tf.zeros((3, 4)))
+
+
+def test_a_convolution_s_filters_are_its_columns(rng):
+    kernel = rng.normal(size=(3, 2, 4, 5))
+    matrix = np.asarray(
+        orthogonalization.filters_as_columns(ops.convert_to_tensor(kernel))
+    )
+    for index in range(5):
+        np.testing.assert_allclose(
+            matrix[:, index], kernel[..., index].ravel(), rtol=1e-6
+        )
+
+
+ON_JAX = """
+import sys
+import jax
+import numpy as np
+from dlgn_tf.layers import orthogonalization as o
+
+source, result = sys.argv[1:]
+given = np.load(source)
+kernel, weights = given["kernel"], given["weights"]
+functions = {
+    "residual": lambda m: o.gram_schmidt(m, "residual"),
+    "unit": o.gram_schmidt,
+    "newton_schulz": o.newton_schulz,
+    "cayley": o.cayley,
+}
+found = {}
+for name, f in functions.items():
+    def total(m):
+        return (jax.numpy.sin(f(m)) * weights).sum()
+    found[name] = f(kernel)
+    found[f"{name}_gradient"] = jax.jit(jax.grad(total))(kernel)
+dependent = np.ones((6, 3), "float32")
+found["dependent"] = jax.jit(o.gram_schmidt)(dependent)
+np.savez(result, **found)
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="jax is not installed"
+)
+def test_jax_computes_what_tensorflow_computes(rng, tmp_path):
+    """In float32 throughout: CholeskyQR2."""
+    kernel, weights = glorot(rng, 24, 90), glorot(rng, 24, 90)
+    source, result = tmp_path / "given.npz", tmp_path / "found.npz"
+    np.savez(source, kernel=kernel, weights=weights)
+    package = pathlib.Path(dlgn_tf.__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-c", ON_JAX, source, result],
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(package)},
+        check=True,
+        timeout=240,
+    )
+    found = np.load(result)
+    assert keras.backend.backend() == "tensorflow"
+    for name, function in (
+        ("residual", lambda m: orthogonalization.gram_schmidt(m, "residual")),
+        ("unit", orthogonalization.gram_schmidt),
+        ("newton_schulz", orthogonalization.newton_schulz),
+        ("cayley", orthogonalization.cayley),
+    ):
+        value, gradient = value_and_gradient(function, kernel, weights)
+        np.testing.assert_allclose(found[name], value, atol=2e-6)
+        np.testing.assert_allclose(
+            found[f"{name}_gradient"],
+            gradient,
+            atol=2e-5 * np.abs(gradient).max(),
+        )
+        if name != "residual":
+            assert orthogonality_error(found[name]) <= 2e-6
+    assert orthogonality_error(found["dependent"]) <= 2e-6

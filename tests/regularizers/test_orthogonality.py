@@ -1,0 +1,111 @@
+"""The orthogonality penalty against loops over pairs of filters."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.regularizers import Orthogonality
+from dlgn_tf.regularizers import largest_cosine
+from dlgn_tf.regularizers import least_penalty
+from dlgn_tf.regularizers import orthogonality_penalty
+
+
+def by_pairs(kernel, slopes=(0.0, 1.0)):
+    """Condition (11): all pairs of filters and of their regions."""
+    filters = [kernel[..., k].ravel() for k in range(kernel.shape[-1])]
+    total = 0.0
+    for k, other in itertools.permutations(range(len(filters)), 2):
+        for s, t in itertools.product(slopes, repeat=2):
+            total += (s * filters[k] @ (t * filters[other])) ** 2
+    return total
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7), (3, 2, 5, 4), (6, 1)])
+@pytest.mark.parametrize("slopes", [(0, 1), (0.2, 1), (-1, 1)])
+def test_it_is_the_double_loop(rng, shape, slopes):
+    kernel = rng.normal(size=shape)
+    expected = by_pairs(kernel, slopes)
+    found = orthogonality_penalty(tf.constant(kernel), "sum", slopes)
+    assert float(found) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+    mean = orthogonality_penalty(tf.constant(kernel), "mean_entries", slopes)
+    assert float(mean) == pytest.approx(
+        expected / shape[-1] ** 2, rel=1e-10, abs=1e-12
+    )
+
+
+def test_its_gradient(rng):
+    kernel = tf.constant(rng.normal(size=(3, 3, 2, 5)))
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        value = orthogonality_penalty(kernel)
+    w = kernel.numpy().reshape(-1, 5)
+    g = w.T @ w
+    expected = 4 * w @ (g - np.diag(np.diag(g)))
+    np.testing.assert_allclose(
+        np.reshape(tape.gradient(value, kernel), (-1, 5)), expected, rtol=1e-10
+    )
+
+
+def test_zero_if_and_only_if_orthogonal(rng):
+    q, _ = np.linalg.qr(rng.normal(size=(12, 5)))
+    kernel = q * [0.1, 1, 2, 3, 40]
+    assert float(orthogonality_penalty(tf.constant(kernel))) < 1e-20
+    assert float(largest_cosine(tf.constant(kernel))) < 1e-14
+    kernel[:, 3] += 1e-3 * kernel[:, 1]
+    assert float(orthogonality_penalty(tf.constant(kernel))) > 1e-7
+    assert float(largest_cosine(tf.constant(kernel))) > 1e-4
+
+
+def test_welch_bound(rng):
+    """96 unit filters of 27 inputs: at least 96^2 / 27 - 96."""
+    random = rng.normal(size=(27, 96))
+    random /= np.linalg.norm(random, axis=0)
+    bound = 96**2 / 27 - 96
+    found = least_penalty(tf.constant(random))
+    assert float(found) == pytest.approx(bound, rel=1e-12)
+    assert float(orthogonality_penalty(tf.constant(random))) > bound
+    # A frame that is tight and of equal lengths reaches it: a harmonic one.
+    angles = 2 * np.pi * np.outer(np.arange(5), np.arange(1, 3)) / 5
+    frame = np.concatenate([np.cos(angles), np.sin(angles)], axis=1).T / 2**0.5
+    found = float(orthogonality_penalty(tf.constant(frame)))
+    assert found == pytest.approx(5**2 / 4 - 5, rel=1e-12)
+    assert float(least_penalty(tf.constant(frame))) == pytest.approx(found)
+    assert float(least_penalty(tf.constant(random[:, :20]))) == 0
+
+
+def test_largest_cosine(rng):
+    kernel = rng.normal(size=(2, 2, 3, 4))
+    columns = kernel.reshape(-1, 4)
+    unit = columns / np.linalg.norm(columns, axis=0)
+    cosines = np.abs(unit.T @ unit)[np.triu_indices(4, 1)]
+    found = float(largest_cosine(tf.constant(kernel)))
+    assert found == pytest.approx(cosines.max(), rel=1e-12)
+    columns[:, 0] = 0
+    assert np.isfinite(float(largest_cosine(tf.constant(columns))))
+    assert float(largest_cosine(tf.constant(columns[:, :1]))) == 0
+
+
+def test_as_a_regularizer_of_keras_layers(rng, tmp_path):
+    regularizer = Orthogonality(0.5, "mean_entries", (-1, 1))
+    layer = keras.layers.Conv2D(4, 2, kernel_regularizer=regularizer)
+    image = keras.Input((5, 5, 3))
+    model = keras.Model(image, layer(image))
+    expected = 0.5 * by_pairs(np.asarray(layer.kernel), (-1, 1)) / 16
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert float(sum(loaded.losses)) == pytest.approx(expected, rel=1e-5)
+    config = regularizer.get_config()
+    assert Orthogonality.from_config(config).get_config() == config
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="reduction"):
+        orthogonality_penalty(tf.zeros((3, 2)), "mean")
+    with pytest.raises(ValueError, match="reduction"):
+        Orthogonality(reduction="max")
+    with pytest.raises(ValueError, match="factor"):
+        Orthogonality(-1.0)
