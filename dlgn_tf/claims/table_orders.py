@@ -4,10 +4,10 @@ Thresholds are those of the list of claims, the same at every scale.
 """
 
 from dlgn_tf.claims import table_results
-from dlgn_tf.claims.registry import NotMeasured
 from dlgn_tf.claims.table_results import Check
 from dlgn_tf.claims.table_results import at_most
 from dlgn_tf.claims.table_results import below
+from dlgn_tf.claims.table_results import check_runs
 from dlgn_tf.claims.table_results import compare
 from dlgn_tf.claims.table_results import measurement
 from dlgn_tf.claims.table_results import within
@@ -31,7 +31,7 @@ def frozen_learned_on_fc(results_dir):
         ("frnpf_ii", "frnpf_di", "flnpf", "relu"),
     )
     (table,) = table_results.load(results_dir, [wanted], ON_CPU, runs=3)
-    _check_runs(table, 3)
+    check_runs(table, 3)
     checks = []
     for optimizer in OPTIMIZERS:
         row = f"fc_{optimizer}"
@@ -61,7 +61,7 @@ def joint_beats_frozen_random(results_dir):
     ]
     wanted = _cells("npk.1", rows, ("frnpf_ii", "frnpf_di", "dnpfl"))
     (table,) = table_results.load(results_dir, [wanted], ON_CPU, runs=3)
-    _check_runs(table, 3)
+    check_runs(table, 3)
     checks = [
         _clearly_below(table, row, random, "dnpfl")
         for row in rows
@@ -217,11 +217,3 @@ def _data_sets(table):
     """CIFAR-10, and CIFAR-100 where anything of it was run."""
     hundred = any(cell.startswith("cifar100_") for cell in table.means())
     return ("cifar10", "cifar100") if hundred else ("cifar10",)
-
-
-def _check_runs(table, least):
-    if table.fewest() < least:
-        raise NotMeasured(
-            f"{table.name} at scale {table.scale} has cells of "
-            f"{table.fewest()} runs; {least} are needed"
-        )

@@ -150,6 +150,20 @@ def _measured(names, scale, found, cells):
     ]
 
 
+def check_runs(table, least):
+    """Raises `NotMeasured` if a cell of a table has too few runs.
+
+    Args:
+        table: `MeasuredTable`.
+        least: Integer.
+    """
+    if table.fewest() < least:
+        raise NotMeasured(
+            f"{table.name} at scale {table.scale} has cells of "
+            f"{table.fewest()} runs; {least} are needed"
+        )
+
+
 def measurement(tables, checks):
     """A `Measurement` of a claim's checks.
 

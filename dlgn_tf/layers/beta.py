@@ -102,7 +102,7 @@ class BetaLayer(keras.layers.Layer):
         """Eta within its bounds: a tensor like that of `beta`, or a float."""
         if self.beta_mode == "fixed":
             return math.exp(self._initial_u())
-        u = ops.convert_to_tensor(self.u)
+        u = self._widened(ops.convert_to_tensor(self.u))
         return ops.exp(ops.clip(u, -self._bound(), self._bound()))
 
     def _widened(self, inputs):

@@ -1,0 +1,38 @@
+"""Layers as max-affine spline operators: partitions, mixtures, soft choices.
+
+Source: "From Hard to Soft: Understanding Deep Network Nonlinearities via Vector
+Quantization and Statistical Inference" (arXiv 1810.09274). All of it is NumPy
+in float64; Keras is imported only to read layers of its own.
+
+Importing it imports nothing heavy; a function's module is imported when the
+function is asked for.
+"""
+
+import importlib
+
+_MODULES = {
+    "MASO": "maso",
+    "activated": "parameters",
+    "average_pool": "parameters",
+    "convolution": "parameters",
+    "dense": "parameters",
+    "max_pool": "parameters",
+    "maxout": "parameters",
+    "maso_of_layers": "keras_layers",
+    "beta_vq": "selection",
+    "hard_vq": "selection",
+    "soft_vq": "selection",
+    "RegionMixture": "mixture",
+    "region_prior": "mixture",
+    "PowerDiagram": "power_diagram",
+    "FactorialMixture": "factorial",
+    "network_priors": "network_prior",
+}
+__all__ = list(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    return getattr(module, name)

@@ -1,0 +1,187 @@
+"""smaso.7 and smaso.8: beta-VQ layers of any beta, dtype and input."""
+
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.layers import BetaVQ
+from dlgn_tf.layers import BetaVQPooling
+from dlgn_tf.splines import parameters
+
+BETAS = (0.0, 1e-9, 0.25, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6, 1 - 1e-9, 1.0)
+INPUTS = (-1e4, -30.0, -1.0, -1e-4, 0.0, 1e-4, 1.0, 30.0, 1e4)
+DTYPES = ("float32", "float16", "bfloat16")
+KINDS = ("relu", "leaky", "abs", "pooling")
+TOLERANCE = 1e-6
+WRONG = 1e-2
+_STEP = 1e-6
+
+
+def measure_stability(rng):
+    del rng  # The inputs are the extreme ones.
+    bad, count = [], 0
+    for kind, beta, dtype in itertools.product(KINDS, BETAS, DTYPES):
+        modes = ["fixed"] if beta in (0, 1) else ["fixed", "per_layer"]
+        for mode in modes:
+            count += 1
+            if not is_finite(create(kind, beta, mode, dtype)):
+                bad.append(f"{kind}, beta {beta}, {mode}, {dtype}")
+    naive = naive_value()
+    return Measurement(
+        holds=not bad and bool(np.isnan(naive)),
+        measured=(
+            f"{count} layers ({', '.join(KINDS)}; {', '.join(DTYPES)}): "
+            f"{'all finite' if not bad else 'not finite: ' + '; '.join(bad)}; "
+            f"beta / (1 - beta) of 1 - 1e-9 in float32, at z = 0: {naive}"
+        ),
+        values={"not_finite": bad, "layers": count, "naive": str(naive)},
+    )
+
+
+def create(kind, beta, mode, dtype):
+    if kind == "pooling":
+        return BetaVQPooling(beta=beta, beta_mode=mode, dtype=dtype)
+    return BetaVQ(kind, beta=beta, beta_mode=mode, dtype=dtype)
+
+
+def is_finite(layer):
+    """Whether value, derivative in the inputs and in u are, at `INPUTS`."""
+    x = np.array(INPUTS)
+    if isinstance(layer, BetaVQPooling):
+        # Every pair of extremes in a window with their opposites.
+        first, second = map(np.ravel, np.meshgrid(x, x))
+        x = np.stack([first, second, -first, -second], axis=-1)
+        x = x.reshape(-1, 2, 2, 1)
+    x = tf.cast(x, layer.compute_dtype)
+    layer.build(x.shape)
+    variables = [] if layer.u is None else [layer.u.value]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x)
+    found = [y, *tape.gradient(y, [x, *variables])]
+    return all(np.all(np.isfinite(np.float64(tensor))) for tensor in found)
+
+
+def naive_value():
+    """z sigmoid(eta z) at z = 0 where eta is a quotient in float32."""
+    beta = np.float32(1 - 1e-9)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = beta / (np.float32(1) - beta) * np.float32(0)
+    return np.float32(0) / (1 + np.exp(-scaled))
+
+
+def measure_gradients(rng):
+    differences = {}
+    for kind in ("relu", "leaky", "abs"):
+        for name, x in dense_differences(kind, rng).items():
+            differences[f"{kind} {name}"] = x
+    differences["pooling x"], differences["pooling u"] = _pooling(rng)
+    jacobian, constant = jacobian_differences(rng)
+    worst = max(differences.values())
+    return Measurement(
+        holds=gradients_agree([worst, jacobian], constant),
+        measured=(
+            f"{worst:.1g} over x, A, B, u of {', '.join(KINDS)}; closed form "
+            f"of the Jacobian {jacobian:.1g}; with constant gates "
+            f"{constant:.2g}"
+        ),
+        values={
+            "differences": differences,
+            "jacobian": jacobian,
+            "constant_gates": constant,
+        },
+    )
+
+
+def gradients_agree(differences, constant):
+    return all(x <= TOLERANCE for x in differences) and constant > WRONG
+
+
+def dense_differences(kind, rng):
+    """Of a dense layer with beta-VQ, a beta for each unit."""
+    dense = keras.layers.Dense(5, dtype="float64")
+    layer = BetaVQ(kind, beta=0.7, beta_mode="per_channel", dtype="float64")
+    x = tf.Variable(rng.normal(size=(6, 4)))
+    layer(dense(x))
+    for variable in (*dense.variables, layer.u):
+        variable.assign(rng.normal(size=variable.shape))
+    return _differences(
+        lambda: layer(dense(x)),
+        {
+            "z": x,
+            "A": dense.kernel.value,
+            "B": dense.bias.value,
+            "u": layer.u.value,
+        },
+        rng,
+    )
+
+
+def _pooling(rng):
+    layer = BetaVQPooling(
+        3,
+        strides=2,
+        padding="same",
+        beta=0.7,
+        beta_mode="per_channel",
+        dtype="float64",
+    )
+    x = tf.Variable(rng.normal(size=(2, 5, 4, 3)))
+    layer(x)
+    layer.u.assign(rng.normal(size=layer.u.shape))
+    variables = {"x": x, "u": layer.u.value}
+    return _differences(lambda: layer(x), variables, rng).values()
+
+
+def _differences(outputs, variables, rng):
+    """Relative difference of each gradient from central differences."""
+    weights = rng.normal(size=outputs().shape)
+
+    def total():
+        return tf.reduce_sum(outputs() * weights)
+
+    with tf.GradientTape() as tape:
+        value = total()
+    gradients = tape.gradient(value, variables)
+    return {
+        name: relative_difference(gradients[name], _central(total, variable))
+        for name, variable in variables.items()
+    }
+
+
+def _central(function, variable):
+    """Central differences of a scalar function in each entry."""
+    start = variable.numpy()
+    found = np.empty(start.shape)
+    for index in np.ndindex(start.shape):
+        values = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[index] += sign * _STEP
+            variable.assign(moved)
+            values.append(float(function()))
+        found[index] = (values[0] - values[1]) / (2 * _STEP)
+    variable.assign(start)
+    return found
+
+
+def jacobian_differences(rng):
+    """Of the closed form, and of gates that are taken as constants."""
+    affine = parameters.dense(rng.normal(size=(4, 6)), rng.normal(size=6))
+    maso = parameters.activated(affine, parameters.slopes_of("leaky"))
+    x = rng.normal(size=(5, 4))
+    expected = np.empty((5, 6, 4))
+    for index in range(4):
+        step = np.zeros(4)
+        step[index] = _STEP
+        up, down = maso(x + step, 0.7), maso(x - step, 0.7)
+        expected[..., index] = (up - down) / (2 * _STEP)
+    constant = np.einsum("nkr,krd->nkd", maso.select(x, 0.7), maso.slopes)
+    return (
+        relative_difference(maso.jacobian(x, 0.7), expected),
+        relative_difference(constant, expected),
+    )

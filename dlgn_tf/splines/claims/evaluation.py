@@ -1,0 +1,142 @@
+"""smaso.1: the largest of affine maps is what layers compute."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import floating_point
+from dlgn_tf.claims.small_networks import leave_initial_point
+from dlgn_tf.splines import parameters
+from dlgn_tf.splines.keras_layers import maso_of_layers
+from dlgn_tf.splines.maso import MASO
+
+TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
+WRONG = 1e-2
+POINTS = 64
+IMAGE = (6, 5, 2)
+# TensorFlow rounds the slope to float32 whatever the tensors are.
+LEAKY_SLOPE = 0.125
+
+
+def chains():
+    """Unbuilt layers by name, with the shape that enters them."""
+    conv = layers.Conv2D(3, 3, padding="same")
+    leaky = layers.LeakyReLU(LEAKY_SLOPE)
+    pool = layers.MaxPooling2D(2)
+    return {
+        "dense": ([layers.Dense(7)], (10,)),
+        "dense, ReLU": ([layers.Dense(7, activation="relu")], (10,)),
+        "dense, leaky ReLU": (
+            [layers.Dense(7), leaky],
+            (10,),
+        ),
+        "dense, abs": ([layers.Dense(7, activation=keras.ops.abs)], (10,)),
+        "conv": ([conv], IMAGE),
+        "conv, BN, ReLU": (
+            [
+                layers.Conv2D(3, 3, strides=2, padding="same"),
+                layers.BatchNormalization(),
+                layers.ReLU(),
+            ],
+            IMAGE,
+        ),
+        "max-pool": ([layers.MaxPooling2D(2)], IMAGE),
+        "max-pool 3/2 same": ([layers.MaxPooling2D(3, 2, "same")], IMAGE),
+        "average pool": ([layers.AveragePooling2D(2)], IMAGE),
+        "conv, max-pool": (
+            [layers.Conv2D(3, 2), pool],
+            IMAGE,
+        ),
+    }
+
+
+def measure(rng):
+    differences, controls = {}, {}
+    for dtype in TOLERANCES:
+        with floating_point(dtype):
+            found = {
+                name: layer_difference(*chain, rng)
+                for name, chain in chains().items()
+            }
+        differences[dtype] = {name: right for name, (right, _) in found.items()}
+        controls |= {n: w for n, (_, w) in found.items() if w is not None}
+    for name, difference in (
+        ("maxout", maxout_difference(rng)),
+        ("skip", skip_difference(rng)),
+    ):
+        differences["float64"][name] = difference
+    worst = {t: max(found.values()) for t, found in differences.items()}
+    shown = ", ".join(f"{dtype} {x:.1g}" for dtype, x in worst.items())
+    return Measurement(
+        holds=verdict(worst, controls.values()),
+        measured=(
+            f"{shown} over {', '.join(differences['float64'])}; without the "
+            f"bias >= {min(controls.values()):.1g}"
+        ),
+        values={"differences": differences, "without_bias": controls},
+    )
+
+
+def verdict(worst, controls):
+    """Whether the claim holds.
+
+    Args:
+        worst: Dict from dtype to the largest difference.
+        controls: Differences where a bias is left out.
+    """
+    right = all(x <= TOLERANCES[dtype] for dtype, x in worst.items())
+    return right and all(x > WRONG for x in controls)
+
+
+def layer_difference(chain, shape, rng):
+    """max |MASO - Keras|, and the same without the bias (None: has none)."""
+    inputs = keras.Input(shape)
+    outputs = inputs
+    for layer in chain:
+        outputs = layer(outputs)
+    network = keras.Model(inputs, outputs)
+    _put_biases(network, rng)
+    leave_initial_point(network, rng)
+    x = rng.normal(size=(POINTS, *shape)).astype(keras.config.floatx())
+    native = np.asarray(network(x, training=False)).reshape(POINTS, -1)
+    maso, flat = maso_of_layers(chain, shape), x.reshape(POINTS, -1)
+    right = float(np.abs(maso(flat) - native).max())
+    if not np.any(maso.offsets[np.isfinite(maso.offsets)]):
+        return right, None
+    bare = MASO(maso.slopes, np.zeros_like(maso.offsets))
+    return right, float(np.abs(bare(flat) - native).max())
+
+
+def _put_biases(network, rng):
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.moving_mean.assign(rng.normal(size=layer.moving_mean.shape))
+            layer.beta.assign(rng.normal(size=layer.beta.shape))
+
+
+def maxout_difference(rng):
+    """Of maxout, and of the largest of all logits (one unit)."""
+    x = rng.normal(size=(POINTS, 10))
+    worst = 0.0
+    for units in (5, 1):
+        kernels = rng.normal(size=(4, 10, units))
+        biases = rng.normal(size=(4, units))
+        native = (x @ kernels + biases[:, None]).max(axis=0)
+        found = parameters.maxout(kernels, biases)(x)
+        worst = max(worst, float(np.abs(found - native).max()))
+    return worst
+
+
+def skip_difference(rng):
+    """Of relu(W x + b) + V x, also written with its own selection, A[T]."""
+    x = rng.normal(size=(POINTS, 6))
+    weights, skip = rng.normal(size=(2, 6, 6))
+    bias = rng.normal(size=6)
+    slopes = parameters.slopes_of("relu")
+    layer = parameters.activated(parameters.dense(weights, bias), slopes)
+    maso = layer.plus(parameters.dense(skip))
+    native = np.maximum(x @ weights + bias, 0) + x @ skip
+    slope, offset = maso.affine_form(maso.select(x[:1])[0])
+    once = slope @ x[0] + offset - native[0]
+    return float(max(np.abs(maso(x) - native).max(), np.abs(once).max()))

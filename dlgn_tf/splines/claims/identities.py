@@ -1,0 +1,187 @@
+"""smaso.5 and smaso.6: known nonlinearities as soft choices, and limits."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import floating_point
+from dlgn_tf.splines import nonlinearities
+from dlgn_tf.splines import parameters
+from dlgn_tf.splines import selection
+
+TOLERANCE = 1e-12
+WRONG = 1e-2
+RELATIVE = 1e-3
+BETAS = (0.1, 0.5, 0.9)
+# Largest gap to the hard function, times eta.
+GAPS = {"relu": 0.278465, "leaky": 0.278465, "abs": 0.278465, "2x2": 0.603546}
+
+
+def measure_identities(rng):
+    with floating_point("float64"):
+        differences = {
+            "P3 SiGLU": _of_relu(rng, 0.5, keras.activations.silu),
+            "P4 softmax pooling": softmax_pooling(rng),
+            "P5 sigmoid": soft_relu(rng),
+            "P6 max and softmax": fully_connected_pooling(rng),
+            "tanh": tanh_as_sigmoid(rng),
+            "abs gives tanh": abs_gives_tanh(rng),
+            "P7 swish": max(swish(rng, beta) for beta in BETAS),
+        }
+        control = _of_relu(rng, 0.9, keras.activations.silu)
+    shown = ", ".join(f"{name} {x:.1g}" for name, x in differences.items())
+    return Measurement(
+        holds=exact(differences.values(), control),
+        measured=f"{shown}; swish of beta 0.9 from SiGLU {control:.2g}",
+        values={"differences": differences, "control": control},
+    )
+
+
+def exact(differences, control):
+    return all(x <= TOLERANCE for x in differences) and control > WRONG
+
+
+def _layer(rng, activation="relu"):
+    """A dense layer with its pre-activations at some points."""
+    kernel, bias = rng.normal(size=(6, 8)), rng.normal(size=8)
+    x = rng.normal(size=(200, 6))
+    affine = parameters.dense(kernel, bias)
+    maso = parameters.activated(affine, parameters.slopes_of(activation))
+    return maso, x, x @ kernel + bias
+
+
+def _of_relu(rng, beta, function):
+    maso, x, z = _layer(rng)
+    return _difference(maso(x, beta), function(ops.convert_to_tensor(z)))
+
+
+def swish(rng, beta):
+    """z sigmoid(eta z), where Keras computes the sigmoid."""
+    eta = beta / (1 - beta)
+    return _of_relu(rng, beta, lambda z: z * ops.sigmoid(eta * z))
+
+
+def soft_relu(rng):
+    maso, x, z = _layer(rng)
+    active = maso.select(x, 0.5)[..., 1]
+    return _difference(active, ops.sigmoid(z))
+
+
+def abs_gives_tanh(rng):
+    maso, x, z = _layer(rng, "abs")
+    left, right = np.moveaxis(maso.select(x, 0.5), -1, 0)
+    return max(
+        _difference(right - left, ops.tanh(z)),
+        _difference(maso(x, 0.5), z * np.asarray(ops.tanh(z))),
+    )
+
+
+def softmax_pooling(rng):
+    """Windows cut out by hand, weighted by Keras' softmax."""
+    images = rng.normal(size=(5, 4, 6, 2))
+    windows = images.reshape(5, 2, 2, 3, 2, 2).transpose(0, 1, 3, 5, 2, 4)
+    windows = windows.reshape(5, -1, 4)
+    weights = np.asarray(ops.softmax(windows))
+    maso = parameters.max_pool((4, 6, 2))
+    found = maso(images.reshape(5, -1), 0.5)
+    return _difference(found, (weights * windows).sum(axis=-1))
+
+
+def fully_connected_pooling(rng):
+    kernel, bias = rng.normal(size=(6, 9)), rng.normal(size=9)
+    x = rng.normal(size=(200, 6))
+    maso = parameters.maxout(kernel.T[..., None], bias[:, None])
+    logits = x @ kernel + bias
+    return max(
+        _difference(maso(x)[:, 0], logits.max(axis=1)),
+        _difference(maso.select(x, 0.5)[:, 0], ops.softmax(logits)),
+    )
+
+
+def tanh_as_sigmoid(rng):
+    """V tanh(W x + b) + c, as soft choices with other weights."""
+    kernel, bias = rng.normal(size=(6, 8)), rng.normal(size=8)
+    last, shift = rng.normal(size=(8, 3)), rng.normal(size=3)
+    x = rng.normal(size=(200, 6))
+    native = np.asarray(ops.tanh(x @ kernel + bias)) @ last + shift
+    relu = parameters.slopes_of("relu")
+    doubled = parameters.dense(2 * kernel, 2 * bias)
+    active = parameters.activated(doubled, relu).select(x, 0.5)[..., 1]
+    found = active @ (2 * last) + shift - last.sum(axis=0)
+    return _difference(found, native)
+
+
+def measure_limits(rng):
+    exact_limits = {
+        "beta 0": linear_limit(rng),
+        "beta 1/2": _half_is_soft(rng),
+        "beta 1": hard_limit(rng),
+    }
+    gaps = {kind: {beta: gap(kind, beta) for beta in BETAS} for kind in GAPS}
+    errors = [
+        abs(found / GAPS[kind] - 1)
+        for kind, of_betas in gaps.items()
+        for found in of_betas.values()
+    ]
+    shown = ", ".join(f"{kind} {of[0.5]:.6f}" for kind, of in gaps.items())
+    limits = ", ".join(f"{name} {x:.1g}" for name, x in exact_limits.items())
+    return Measurement(
+        holds=within_limits(exact_limits.values(), errors),
+        measured=(
+            f"{limits}; largest gap times eta: {shown}, rel. error "
+            f"{max(errors):.1g} over beta {', '.join(map(str, BETAS))}"
+        ),
+        values={"limits": exact_limits, "gaps_times_eta": gaps},
+    )
+
+
+def within_limits(limits, errors):
+    return all(x <= TOLERANCE for x in limits) and max(errors) <= RELATIVE
+
+
+def linear_limit(rng):
+    """Mean slope of dense layers; average pooling, also at the border."""
+    images = rng.normal(size=(7, 5 * 5 * 2))
+    place = ((5, 5, 2), (3, 3), (2, 2), "same")
+    pools = parameters.max_pool(*place), parameters.average_pool(*place)
+    worst = _difference(pools[0](images, 0.0), pools[1](images))
+    for activation in ("relu", "leaky", "abs"):
+        maso, x, z = _layer(rng, activation)
+        mean = np.mean(parameters.slopes_of(activation))
+        worst = max(worst, _difference(maso(x, 0.0), mean * z))
+    return worst
+
+
+def _half_is_soft(rng):
+    scores = rng.normal(size=(50, 4))
+    soft = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    return _difference(selection.beta_vq(scores, 0.5), soft)
+
+
+def hard_limit(rng):
+    maso, x, z = _layer(rng)
+    return max(
+        _difference(maso(x, 1.0), np.maximum(z, 0)),
+        _difference(maso(x, 1 - 1e-15), np.maximum(z, 0)),
+    )
+
+
+def gap(kind, beta):
+    """Largest gap to the hard function over a grid of inputs, times eta."""
+    eta = beta / (1 - beta)
+    if kind == "2x2":
+        # Three equal pixels below the largest one are the worst case.
+        below = -np.linspace(0, 20, 100_001) / eta
+        maso = parameters.max_pool((2, 2, 1))
+        pixels = np.stack([0 * below, below, below, below], axis=1)
+        return float((maso(pixels) - maso(pixels, beta)).max() * eta)
+    slopes = parameters.slopes_of(kind)
+    z = np.linspace(-20, 20, 200_001) / (eta * (slopes[1] - slopes[0]))
+    soft = nonlinearities.beta_vq_nonlinearity(z, slopes, beta)
+    hard = np.maximum(slopes[0] * z, slopes[1] * z)
+    return float((hard - soft).max() * eta)
+
+
+def _difference(found, expected):
+    return float(np.abs(np.asarray(found) - np.asarray(expected)).max())

@@ -1,0 +1,111 @@
+"""smaso.11: windowed patches add up to the image and bound its error."""
+
+import numpy as np
+from scipy import signal
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.splines import apodization
+
+TOLERANCE = 1e-12
+BROKEN = 0.1
+DRAWS = 200
+IMAGE = (12, 12, 2)
+# Sides of windows, by stride.
+SIZES = {1: (3, 5), 2: (4, 3)}
+
+
+def measure(rng):
+    reconstruction = {}
+    for stride, sizes in SIZES.items():
+        for size in sizes:
+            for name in apodization.WINDOWS:
+                label = f"{name} {size}/{stride}"
+                h = apodization.window(name, size)
+                h = apodization.partition_of_unity(h, stride)
+                reconstruction[label] = error(h, stride, rng)
+    broken = scaled_only(rng)
+    swap = filter_swap(rng)
+    ratios = [bound_ratio(rng) for _ in range(DRAWS)]
+    constant = constant_ratio()
+    return Measurement(
+        holds=verdict(reconstruction.values(), broken, swap, ratios),
+        measured=(
+            f"reconstruction {max(reconstruction.values()):.1g} over "
+            f"{len(reconstruction)} windows, sizes and strides; 3x3 Hamming "
+            f"scaled only, stride 2: {broken:.2g}; filter swap {swap:.1g}; "
+            f"bound with N = 9: ratio <= {max(ratios):.2g} in {DRAWS} draws, "
+            f"{constant:.2g} for constant residuals"
+        ),
+        values={
+            "reconstruction": reconstruction,
+            "scaled_only": broken,
+            "swap": swap,
+            "ratios": ratios,
+            "constant_ratio": constant,
+        },
+    )
+
+
+def verdict(reconstruction, broken, swap, ratios):
+    """Whether the claim holds; see `measure`."""
+    exact = all(x <= TOLERANCE for x in [*reconstruction, swap])
+    return exact and broken > BROKEN and max(ratios) <= 1
+
+
+def error(h, stride, rng):
+    """max |image - sum of its windowed patches|."""
+    image = rng.normal(size=IMAGE)
+    patches = apodization.Patches(IMAGE, len(h), stride)
+    parts = apodization.windowed(h, patches.of(image))
+    return float(np.abs(image - patches.sum(parts)).max())
+
+
+def scaled_only(rng):
+    """A 3x3 window at stride 2 whose sum is right and coverage is not."""
+    h = apodization.window("hamming", 3)
+    return error(4 * h / h.sum(), 2, rng)
+
+
+def filter_swap(rng):
+    """A convolution with h w against products with windowed patches."""
+    image = rng.normal(size=IMAGE)
+    kernel = rng.normal(size=(3, 3, IMAGE[2], 4))
+    h = apodization.partition_of_unity(apodization.window("hamming", 3))
+    patches = apodization.windowed(h, apodization.Patches(IMAGE, 3).of(image))
+    direct = np.einsum("ijuvc,uvcf->ijf", patches, kernel)
+    swapped = apodization.apodized_kernel(h, kernel)
+    found = np.stack(
+        [_correlate(image, swapped[..., f]) for f in range(4)], axis=-1
+    )
+    inside = direct[: IMAGE[0] - 2, : IMAGE[1] - 2]
+    return float(np.abs(found - inside).max())
+
+
+def _correlate(image, kernel):
+    return sum(
+        signal.correlate2d(image[..., c], kernel[..., c], mode="valid")
+        for c in range(image.shape[-1])
+    )
+
+
+def bound_ratio(rng):
+    """Left side over right side of equation 18, models at random."""
+    image = rng.normal(size=IMAGE)
+    patches = apodization.Patches(IMAGE, 3)
+    h = apodization.partition_of_unity(apodization.window("hamming", 3))
+    whole = apodization.windowed(h, patches.of(image))
+    # From independent residuals to ones that nearly add up.
+    common = rng.normal(size=IMAGE[2]) * rng.uniform(0, 3)
+    models = whole + rng.normal(size=whole.shape) + common
+    left, right = apodization.errors(patches, h, image, models)
+    return left / right
+
+
+def constant_ratio():
+    """The same where all residuals are 1: how tight the bound can be."""
+    image = np.ones(IMAGE)
+    patches = apodization.Patches(IMAGE, 3)
+    h = apodization.partition_of_unity(apodization.window("rectangular", 3))
+    models = apodization.windowed(h, patches.of(image)) + 1
+    left, right = apodization.errors(patches, h, image, models)
+    return left / right

@@ -1,0 +1,116 @@
+"""smaso.12: the orthogonality penalty against loops and bounds."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+from scipy import stats
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.regularizers import least_penalty
+from dlgn_tf.regularizers import orthogonality_penalty
+from dlgn_tf.splines import parameters
+
+TOLERANCE = 1e-10
+ZERO = 1e-20
+# K^2 / D - K of 96 filters of norm 1 and 27 inputs.
+WELCH = 96**2 / 27 - 96
+
+
+def measure(rng):
+    differences = {
+        f"{shape}, {activation}": loop_difference(shape, activation, rng)
+        for shape in ((3, 2, 2, 5), (7, 5))
+        for activation in ("relu", "leaky", "abs")
+    }
+    differences["gradient"] = gradient_difference(rng)
+    differences["Welch bound"] = frame_difference(rng)
+    orthogonal, others = zero_and_not(rng)
+    random = float(orthogonality_penalty(unit_filters(rng)))
+    return Measurement(
+        holds=verdict(differences.values(), orthogonal, others, random),
+        measured=(
+            f"max {max(differences.values()):.1g} over loops, gradient and "
+            f"tight frame; orthogonal filters {orthogonal:.1g}, others >= "
+            f"{others:.2g}; 96 random unit filters of 27 inputs {random:.1f} "
+            f">= {WELCH:.2f}"
+        ),
+        values={
+            "differences": differences,
+            "orthogonal": orthogonal,
+            "others": others,
+            "random": random,
+        },
+    )
+
+
+def verdict(differences, orthogonal, others, random):
+    """Whether the claim holds; see `measure`."""
+    return (
+        all(x <= TOLERANCE for x in differences)
+        and orthogonal <= ZERO
+        and others > 1e-3
+        and random >= WELCH
+    )
+
+
+def loop_difference(shape, activation, rng):
+    """The penalty against a loop over filters, regions and weights."""
+    kernel = rng.normal(size=shape)
+    slopes = parameters.slopes_of(activation)
+    filters = range(shape[-1])
+    total = 0.0
+    for k, other in itertools.product(filters, filters):
+        if k == other:
+            continue
+        inner = sum(
+            kernel[(*at, k)] * kernel[(*at, other)]
+            for at in np.ndindex(shape[:-1])
+        )
+        for first, second in itertools.product(slopes, slopes):
+            total += (first * second * inner) ** 2
+    return abs(float(orthogonality_penalty(kernel, "sum", slopes)) / total - 1)
+
+
+def gradient_difference(rng):
+    """Of automatic differentiation from 4 (G - diag G) W."""
+    kernel = tf.Variable(rng.normal(size=(2, 3, 2, 5)))
+    with tf.GradientTape() as tape:
+        penalty = orthogonality_penalty(kernel)
+    found = np.reshape(tape.gradient(penalty, kernel), (-1, 5)).T
+    rows = np.reshape(kernel, (-1, 5)).T
+    gram = rows @ rows.T
+    expected = 4 * (gram - np.diag(np.diag(gram))) @ rows
+    return relative_difference(found, expected)
+
+
+def zero_and_not(rng):
+    """Of orthogonal filters of several norms, and after turning one a bit."""
+    rows = stats.ortho_group.rvs(12, random_state=rng)[:5]
+    rows = rows * rng.uniform(0.5, 3, size=(5, 1))
+    orthogonal = float(orthogonality_penalty(rows.T))
+    turned = rows.copy()
+    turned[0] += 0.1 * turned[1]
+    return orthogonal, float(orthogonality_penalty(turned.T))
+
+
+def unit_filters(rng):
+    """96 filters of norm 1 and 27 inputs, `(27, 96)`."""
+    kernel = rng.normal(size=(27, 96))
+    return kernel / np.linalg.norm(kernel, axis=0)
+
+
+def frame_difference(rng):
+    """Of a tight frame of unit filters from the bound, which it reaches.
+
+    Columns of a harmonic frame: cosines and sines of all 96 angles at 13
+    frequencies, and a constant row.
+    """
+    del rng
+    angles = 2 * np.pi * np.arange(96) / 96
+    waves = [f(k * angles) for k in range(1, 14) for f in (np.cos, np.sin)]
+    frame = np.stack([np.full(96, np.sqrt(0.5)), *waves]) * np.sqrt(2 / 27)
+    reached = float(orthogonality_penalty(frame))
+    bound = float(least_penalty(frame))
+    return max(abs(reached / WELCH - 1), abs(bound / WELCH - 1))

@@ -1,0 +1,108 @@
+"""Each unit as a Gaussian mixture whose components are its regions.
+
+A unit has its own copy of the generative model: x = A_kr + noise with
+probability pi_kr. The region that a MASO selects is then the most likely one.
+
+Source: the SMASO paper (arXiv 1810.09274), equations 3 to 6 and Theorem 2.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy import special
+
+
+def region_prior(squared_norms, offsets, variance=1.0):
+    """pi_kr proportional to exp((B_kr + |A_kr|^2 / 2) / variance).
+
+    A ReLU layer without bias has pi_active = sigmoid(|w|^2 / 2) >= 1/2 by this
+    formula: the active region is the favoured one. Appendix C of the paper says
+    the opposite of Glorot's initial weights; its formula is what counts here.
+    The prior is one of the generative model, not how often a unit fires.
+
+    Args:
+        squared_norms: Array `(..., regions)`, |A_kr|^2.
+        offsets: Array of the same shape, B_kr.
+        variance: Float > 0, of the noise.
+
+    Returns:
+        Array of the same shape that sums to 1 over the last axis.
+    """
+    exponents = np.asarray(offsets) + np.asarray(squared_norms) / 2
+    return special.softmax(exponents / variance, axis=-1)
+
+
+def offsets_of_prior(means, prior, variance=1.0):
+    """B_kr = variance log pi_kr - |A_kr|^2 / 2, up to a constant of each unit.
+
+    Args:
+        means: Array `(units, regions, inputs)`, A.
+        prior: Array `(units, regions)`.
+        variance: Float > 0.
+
+    Returns:
+        Array `(units, regions)`.
+    """
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(prior)
+    return variance * logarithms - np.sum(np.square(means), axis=-1) / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class RegionMixture:
+    """A Gaussian mixture for each unit, of one isotropic noise.
+
+    Attributes:
+        means: Array `(units, regions, inputs)`.
+        prior: Array `(units, regions)`.
+        variance: Float > 0.
+    """
+
+    means: np.ndarray
+    prior: np.ndarray
+    variance: float = 1.0
+
+    @classmethod
+    def of(cls, maso, variance=1.0):
+        """The mixture whose most likely region is the one a MASO selects."""
+        norms = np.sum(maso.slopes**2, axis=-1)
+        prior = region_prior(norms, maso.offsets, variance)
+        return cls(maso.slopes, prior, variance)
+
+    def log_posterior(self, x):
+        """log p(region | x) of each unit, from Bayes' rule.
+
+        Args:
+            x: Array `(points, inputs)`.
+
+        Returns:
+            Array `(points, units, regions)`.
+        """
+        distances = _squared_distances(x, self.means)
+        with np.errstate(divide="ignore"):
+            logarithms = np.log(self.prior)
+        joint = logarithms - distances / (2 * self.variance)
+        return special.log_softmax(joint, axis=-1)
+
+    def most_likely(self, x):
+        """The MAP region of each unit, integers `(points, units)`."""
+        return np.argmax(self.log_posterior(x), axis=-1)
+
+    def sample(self, rng, unit, count):
+        """Points of a unit's mixture with their regions.
+
+        Returns:
+            Arrays `(count, inputs)` and `(count,)`.
+        """
+        prior = self.prior[unit]
+        regions = rng.choice(len(prior), size=count, p=prior)
+        means = self.means[unit, regions]
+        noise = rng.normal(size=means.shape) * np.sqrt(self.variance)
+        return means + noise, regions
+
+
+def _squared_distances(x, means):
+    """|x - A_kr|^2 as it stands, one unit at a time."""
+    x = np.asarray(x, "float64")
+    by_unit = [np.sum((x[:, None] - of_unit) ** 2, -1) for of_unit in means]
+    return np.stack(by_unit, axis=1)

@@ -1,0 +1,102 @@
+"""The region priors of a network's layers, filter by filter.
+
+Source: the SMASO paper (arXiv 1810.09274), appendix C.
+"""
+
+import keras
+import numpy as np
+
+from dlgn_tf.splines import parameters
+from dlgn_tf.splines.keras_layers import scale_and_shift
+from dlgn_tf.splines.mixture import region_prior
+
+
+def filters(layer):
+    """A layer's weights as one row a filter or unit.
+
+    Args:
+        layer: Built `keras.layers.Dense` or `keras.layers.Conv2D`.
+
+    Returns:
+        Float64 arrays `(filters, height * width * channels)` and `(filters,)`.
+    """
+    kernel = np.asarray(layer.kernel, "float64")
+    rows = kernel.reshape(-1, kernel.shape[-1]).T
+    if layer.bias is None:
+        return rows, np.zeros(len(rows))
+    return rows, np.asarray(layer.bias, "float64")
+
+
+def network_filters(network):
+    """Filters of every dense and convolutional layer of a network.
+
+    A batch normalisation that directly follows is part of its layer.
+
+    Args:
+        network: Functional `keras.Model`.
+
+    Returns:
+        Dict from layer name to arrays as those of `filters`.
+    """
+    followers = {
+        id(layer.input): layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    found = {}
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
+            rows, bias = filters(layer)
+            if id(layer.output) in followers:
+                scale, shift = scale_and_shift(followers[id(layer.output)])
+                rows, bias = rows * scale[:, None], bias * scale + shift
+            found[layer.name] = rows, bias
+    return found
+
+
+def prior_of_filters(rows, bias, activation="relu", variance=1.0):
+    """The region prior of each filter, away from an image's border.
+
+    Args:
+        rows: Array `(filters, inputs)`.
+        bias: Array `(filters,)`.
+        activation: See `parameters.slopes_of`.
+        variance: Float > 0.
+
+    Returns:
+        Array `(filters, 2)`: left of the kink, right of it (active).
+    """
+    slopes = np.asarray(parameters.slopes_of(activation))
+    norms = np.sum(rows**2, axis=1)[:, None]
+    return region_prior(slopes**2 * norms, slopes * bias[:, None], variance)
+
+
+def network_priors(network, activation="relu", without=("logits",)):
+    """The region prior of each filter of each layer.
+
+    Args:
+        network: Functional `keras.Model`.
+        activation: See `parameters.slopes_of`.
+        without: Names of layers that have no nonlinearity.
+
+    Returns:
+        Dict from layer name to array `(filters, 2)`, see `prior_of_filters`.
+    """
+    return {
+        name: prior_of_filters(*of_layer, activation)
+        for name, of_layer in network_filters(network).items()
+        if name not in without
+    }
+
+
+def expected_at_glorot(inputs, units):
+    """pi_active of a ReLU layer of Glorot-uniform weights and no bias.
+
+    E|w|^2 = 2 c / (c + K) for every window, so pi_active is about
+    sigmoid(c / (c + K)).
+
+    Args:
+        inputs: Integer c, channels.
+        units: Integer K, filters.
+    """
+    return float(1 / (1 + np.exp(-inputs / (inputs + units))))

@@ -1,0 +1,137 @@
+"""The MASO parameters (A, B) of layers, from their weights as Keras holds them.
+
+Images are flattened in the order (row, column, channel), and so are outputs.
+Unrolled convolutions are matrices of outputs x inputs: small images only.
+
+Source: the SMASO paper (arXiv 1810.09274), Theorem 1; Balestriero and Baraniuk,
+"A Spline Theory of Deep Learning" (2018), for the rows of each layer.
+"""
+
+import numpy as np
+
+from dlgn_tf.splines.maso import MASO
+from dlgn_tf.splines.windows import OUTSIDE
+from dlgn_tf.splines.windows import windows
+
+LEAKY_SLOPE = 0.01
+
+
+def slopes_of(activation, negative_slope=LEAKY_SLOPE):
+    """Slopes of a nonlinearity left and right of 0.
+
+    Args:
+        activation: `"relu"`, `"leaky"` or `"abs"`.
+        negative_slope: Float below 1, of `"leaky"`.
+    """
+    known = {"relu": (0.0, 1.0), "leaky": (negative_slope, 1.0)}
+    return {**known, "abs": (-1.0, 1.0)}[activation]
+
+
+def dense(kernel, bias=None):
+    """A dense layer without nonlinearity: one region.
+
+    Args:
+        kernel: Array `(inputs, units)`.
+        bias: Array `(units,)`. Defaults to zeros.
+
+    Returns:
+        `MASO`.
+    """
+    kernel = np.asarray(kernel, "float64")
+    bias = np.zeros(kernel.shape[1]) if bias is None else np.asarray(bias)
+    return MASO(kernel.T[:, None], bias[:, None])
+
+
+def convolution(kernel, bias, image_shape, strides=(1, 1), padding="valid"):
+    """A convolution without nonlinearity, unrolled: one region.
+
+    Args:
+        kernel: Array `(height, width, channels, filters)`.
+        bias: Array `(filters,)` or None.
+        image_shape: `(height, width, channels)`.
+        strides: `(vertical, horizontal)`.
+        padding: `"valid"` or `"same"`.
+
+    Returns:
+        `MASO`, a unit for each row, column and filter.
+    """
+    kernel = np.asarray(kernel, "float64")
+    *window, _, filters = kernel.shape
+    seen = windows(image_shape, window, strides, padding)
+    rows, columns = seen.shape[:2]
+    seen = seen.reshape(rows * columns, -1)
+    # A further column takes what lies on the padding.
+    matrix = np.zeros((len(seen), filters, np.prod(image_shape) + 1))
+    places = np.arange(len(seen))[:, None]
+    matrix[places, :, seen] = kernel.reshape(-1, filters)
+    matrix = matrix[..., :OUTSIDE].reshape(len(seen) * filters, -1)
+    bias = np.zeros(filters) if bias is None else np.asarray(bias)
+    return MASO(matrix[:, None], np.tile(bias, len(seen))[:, None])
+
+
+def activated(affine, slopes):
+    """An affine layer followed by a nonlinearity with a kink at 0.
+
+    Args:
+        affine: `MASO` of one region.
+        slopes: Floats in rising order, see `slopes_of`.
+
+    Returns:
+        `MASO` with a region for each slope.
+    """
+    slopes = np.asarray(slopes, "float64")
+    return MASO(slopes[:, None] * affine.slopes, slopes * affine.offsets)
+
+
+def max_pool(image_shape, window=(2, 2), strides=None, padding="valid"):
+    """Max-pooling: a region for each pixel of the window.
+
+    Args:
+        image_shape: `(height, width, channels)`.
+        window: `(height, width)`.
+        strides: `(vertical, horizontal)`. Defaults to the window.
+        padding: `"valid"` or `"same"`.
+
+    Returns:
+        `MASO`.
+    """
+    seen = _pooled(image_shape, window, strides, padding)
+    slopes = np.zeros((*seen.shape, np.prod(image_shape) + 1))
+    np.put_along_axis(slopes, seen[..., None], 1.0, axis=-1)
+    offsets = np.where(seen == OUTSIDE, -np.inf, 0.0)
+    return MASO(slopes[..., :OUTSIDE], offsets)
+
+
+def average_pool(image_shape, window=(2, 2), strides=None, padding="valid"):
+    """Average pooling over the pixels that are there: one region.
+
+    Arguments and result as of `max_pool`.
+    """
+    pool = max_pool(image_shape, window, strides, padding)
+    there = np.isfinite(pool.offsets)
+    total = pool.slopes.sum(axis=1) / there.sum(axis=1, keepdims=True)
+    return MASO(total[:, None], np.zeros((pool.units, 1)))
+
+
+def _pooled(image_shape, window, strides, padding):
+    """`(units, pixels of the window)`: indices that each unit looks at."""
+    seen = windows(image_shape, window, strides or window, padding)
+    channels = image_shape[2]
+    seen = seen.reshape(*seen.shape[:2], -1, channels)
+    return np.moveaxis(seen, -1, 2).reshape(-1, seen.shape[2])
+
+
+def maxout(kernels, biases):
+    """The largest of several dense layers, unit by unit.
+
+    With one unit, fully-connected-pooling: the largest of all logits.
+
+    Args:
+        kernels: Array `(pieces, inputs, units)`.
+        biases: Array `(pieces, units)`.
+
+    Returns:
+        `MASO` with a region for each piece.
+    """
+    kernels = np.asarray(kernels, "float64")
+    return MASO(kernels.transpose(2, 0, 1), np.asarray(biases).T)

@@ -1,0 +1,103 @@
+"""Which region of a unit an input falls into: hard, soft and in between.
+
+A selection is an array of weights >= 0 that sum to 1 over the regions, the last
+axis. Scores of -inf mark regions that a unit does not have; they get weight 0.
+
+Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9.
+"""
+
+import numpy as np
+from scipy import special
+
+
+def odds(beta):
+    """eta = beta / (1 - beta), with which beta-VQ scales the scores.
+
+    Args:
+        beta: Float in [0, 1].
+
+    Raises:
+        ValueError: if beta lies outside.
+    """
+    if not 0 <= beta <= 1:
+        raise ValueError(f"Expected beta in [0, 1]. Received: beta={beta}")
+    return np.inf if beta == 1 else beta / (1 - beta)
+
+
+def hard_vq(scores):
+    """HVQ: all weight on the highest score, of equals on the first.
+
+    Args:
+        scores: Array `(..., regions)`.
+
+    Returns:
+        Float array of the same shape.
+    """
+    best = np.argmax(scores, axis=-1)
+    return np.eye(np.shape(scores)[-1])[best]
+
+
+def soft_vq(scores, variance=1.0):
+    """SVQ: the posterior of the regions under noise of this variance.
+
+    Args:
+        scores: Array `(..., regions)`.
+        variance: Float > 0.
+
+    Returns:
+        Float array of the same shape.
+    """
+    return special.softmax(np.asarray(scores, "float64") / variance, axis=-1)
+
+
+def beta_vq(scores, beta):
+    """beta-VQ: what maximises `objective`, softmax(eta scores).
+
+    Args:
+        scores: Array `(..., regions)`.
+        beta: Float in [0, 1]: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all
+            regions of a unit the same weight.
+
+    Returns:
+        Float array of the same shape.
+    """
+    eta = odds(beta)
+    if beta == 1:
+        return hard_vq(scores)
+    scores = np.asarray(scores, "float64")
+    there = scores > -np.inf
+    scaled = np.where(there, eta * np.where(there, scores, 0), -np.inf)
+    return special.softmax(scaled, axis=-1)
+
+
+def combine(weights, scores):
+    """The output of a selection: sum over the regions of weight times score.
+
+    Args:
+        weights: Array `(..., regions)`.
+        scores: Array that broadcasts with it.
+
+    Returns:
+        Array without the last axis.
+    """
+    return np.sum(weights * np.where(np.isneginf(scores), 0, scores), axis=-1)
+
+
+def entropy(weights):
+    """Shannon's, in nats, over the last axis."""
+    return np.sum(special.entr(weights), axis=-1)
+
+
+def objective(weights, scores, beta):
+    """beta * combine(weights, scores) + (1 - beta) * entropy(weights).
+
+    Source: the SMASO paper, equation 8; equation 7 is half of it plus a half
+    at beta = 1/2.
+    """
+    return beta * combine(weights, scores) + (1 - beta) * entropy(weights)
+
+
+def optimum(scores, beta):
+    """The largest `objective`: (1 - beta) logsumexp(eta scores), beta < 1."""
+    eta = odds(beta)
+    return (1 - beta) * special.logsumexp(eta * np.asarray(scores), axis=-1)

@@ -1,0 +1,122 @@
+"""The command: pictures of a run, and mistakes."""
+
+import csv
+import functools
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import dlgn_tf
+from dlgn_tf.errors import UserError
+from dlgn_tf.splines import __main__ as entry
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, train_run):
+    folder = tmp_path_factory.mktemp("runs")
+    fixed = ("--width=6", "--train_steps=4", "--snapshot_every=2")
+    train_run(folder / "dgn", "c4gap_dgn", *fixed, "--depth=2")
+    train_run(folder / "dnn", "c4gap_dnn", *fixed, "--depth=2")
+    return folder
+
+
+@pytest.fixture
+def command(in_this_process):
+    return functools.partial(in_this_process, entry)
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_of_a_run(runs, command, tmp_path):
+    command(f"--run_dir={runs / 'dnn'}", f"--output={tmp_path}")
+    names = {path.name for path in tmp_path.iterdir()}
+    pictures = ("region_prior", "gram")
+    assert names == {f"{n}.{e}" for n in pictures for e in ("csv", "png")}
+    prior = read(tmp_path / "region_prior.csv")
+    states = [row["state"] for row in prior if row["layer"] == "conv1"]
+    assert states == ["step 0", "step 2", "step 4"]
+    cosines = read(tmp_path / "gram.csv")
+    assert {row["layer"] for row in cosines} == {"conv1", "conv2", "logits"}
+    assert {row["can_be_orthogonal"] for row in cosines} == {"True", "False"}
+
+
+def test_initial_prior_of_a_run(runs, command, tmp_path):
+    """Against the weights of the first snapshot's twin, by hand."""
+    from dlgn_tf.training import runs as training_runs
+
+    command(
+        f"--run_dir={runs / 'dgn'}",
+        "--figure=prior",
+        "--network=value",
+        f"--output={tmp_path}",
+    )
+    model, _, _ = training_runs.load_run(runs / "dgn")
+    layer = model.value_network.get_layer("conv2")
+    kernel, bias = (np.asarray(w, "float64") for w in layer.weights)
+    exponent = bias + (kernel**2).sum(axis=(0, 1, 2)) / 2
+    expected = np.mean(1 / (1 + np.exp(-exponent)))
+    (row,) = (
+        row
+        for row in read(tmp_path / "region_prior.csv")
+        if (row["state"], row["layer"]) == ("step 4", "conv2")
+    )
+    assert float(row["mean"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Expected --output"),
+        (["--output=o", "--figure=nonlinear"], "nonlinear"),
+        (["--output=o", "--figure="], "--figure"),
+        (["--output=o", "--run_dir=nowhere"], "nowhere"),
+        (["--output=o", "--network=value"], "--run_dir only"),
+        (["--output=o", "--run_dir=DNN", "--figure=unit"], "no effect|effect"),
+        (["--output=o", "--run_dir=DNN", "--network=value"], "gated networks"),
+        (["--output=FILE"], "is a file"),
+    ],
+)
+def test_mistakes(arguments, message, runs, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    replaced = {"DNN": str(runs / "dnn"), "FILE": "file"}
+    for old, new in replaced.items():
+        arguments = [argument.replace(old, new) for argument in arguments]
+    with pytest.raises(UserError, match=message):
+        command(*arguments)
+    assert not (tmp_path / "o").exists()
+
+
+def test_help_and_mistakes_import_nothing_heavy(tmp_path):
+    for arguments, status in ((["--help"], 0), (["--output=o", "x"], 2)):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-X",
+                "importtime",
+                "-m",
+                "dlgn_tf.splines",
+                *arguments,
+            ],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(PACKAGE_PARENT)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == status
+        imported = {
+            row.rpartition("|")[2].strip().partition(".")[0]
+            for row in done.stderr.splitlines()
+            if row.startswith("import time:")
+        }
+        heavy = {"tensorflow", "keras", "numpy", "scipy", "matplotlib"}
+        assert not imported & heavy

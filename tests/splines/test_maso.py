@@ -1,0 +1,117 @@
+"""The operator and its parameters, against loops in NumPy."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.splines import parameters
+from dlgn_tf.splines.maso import MASO
+from dlgn_tf.splines.windows import OUTSIDE
+from dlgn_tf.splines.windows import windows
+
+
+@pytest.fixture
+def layer(rng):
+    affine = parameters.dense(rng.normal(size=(4, 6)), rng.normal(size=6))
+    return parameters.activated(affine, (0.25, 1.0))
+
+
+def test_it_is_the_largest_score(layer, rng):
+    x = rng.normal(size=(7, 4))
+    expected = np.empty((7, 6))
+    for n, k in np.ndindex(7, 6):
+        expected[n, k] = max(
+            layer.slopes[k, r] @ x[n] + layer.offsets[k, r] for r in range(2)
+        )
+    np.testing.assert_allclose(layer(x), expected, atol=1e-14)
+
+
+def test_affine_form_gives_the_output(layer, rng):
+    x = rng.normal(size=(3, 4))
+    for beta in (0.0, 0.5, 1.0):
+        for point, weights, output in zip(
+            x, layer.select(x, beta), layer(x, beta), strict=True
+        ):
+            slope, offset = layer.affine_form(weights)
+            np.testing.assert_allclose(slope @ point + offset, output)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 1.0])
+def test_jacobian(layer, rng, beta):
+    x, step = rng.normal(size=(3, 4)), 1e-6
+    found = layer.jacobian(x, beta)
+    for index in range(4):
+        moved = step * np.eye(4)[index]
+        difference = layer(x + moved, beta) - layer(x - moved, beta)
+        np.testing.assert_allclose(
+            found[..., index], difference / (2 * step), atol=1e-8
+        )
+
+
+def test_shapes_are_checked(rng):
+    with pytest.raises(ValueError, match="units, regions"):
+        MASO(np.zeros((2, 3, 4)), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="units, regions"):
+        MASO(np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+def test_only_affine_operators_go_before(layer):
+    with pytest.raises(ValueError, match="one region"):
+        layer.after(layer)
+    with pytest.raises(ValueError, match="slopes"):
+        layer.plus(layer)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_windows(padding, stride):
+    """Against images that hold their own indices, cut pixel by pixel."""
+    height, width, channels, window = 5, 7, 2, 3
+    found = windows(
+        (height, width, channels), (window,) * 2, (stride,) * 2, padding
+    )
+    image = np.arange(height * width * channels).reshape(height, width, -1)
+
+    def before(size):
+        if padding == "valid":
+            return 0
+        count = (size + stride - 1) // stride
+        return max((count - 1) * stride + window - size, 0) // 2
+
+    for i, j, u, v in np.ndindex(found.shape[:4]):
+        row = i * stride + u - before(height)
+        column = j * stride + v - before(width)
+        inside = 0 <= row < height and 0 <= column < width
+        expected = image[row, column] if inside else [OUTSIDE] * channels
+        assert found[i, j, u, v].tolist() == list(expected)
+
+
+def test_windows_that_do_not_fit_are_refused():
+    with pytest.raises(UserError, match="at most 3"):
+        windows((3, 9, 1), (4, 4), (1, 1), "valid")
+    with pytest.raises(UserError, match="valid or same"):
+        windows((3, 9, 1), (2, 2), (1, 1), "full")
+
+
+def test_convolution_by_hand():
+    kernel = np.arange(4.0).reshape(2, 2, 1, 1)
+    image = np.arange(9.0).reshape(1, 9)
+    found = parameters.convolution(kernel, [10.0], (3, 3, 1))(image)
+    # 0*a + 1*b + 2*c + 3*d of the four windows.
+    assert found.tolist() == [[29, 35, 47, 53]]
+
+
+def test_pools_by_hand():
+    image = np.array([[1.0, 4.0, 2.0, 3.0, 0.0, -1.0, 5.0, 6.0, -7.0]])
+    place = ((3, 3, 1), (2, 2), (2, 2), "same")
+    assert parameters.max_pool(*place)(image).tolist() == [[4, 2, 6, -7]]
+    found = parameters.average_pool(*place)(image)
+    np.testing.assert_allclose(found, [[2, 0.5, 5.5, -7]])
+    assert parameters.max_pool((3, 3, 1), (3, 3))(image).tolist() == [[6]]
+
+
+def test_maxout_with_one_piece_is_dense(rng):
+    kernel, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
+    x = rng.normal(size=(5, 4))
+    found = parameters.maxout(kernel[None], bias[None])
+    np.testing.assert_allclose(found(x), x @ kernel + bias)

@@ -1,0 +1,82 @@
+"""Filters and priors of networks, batch normalisation included."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.models.build import create_model
+from dlgn_tf.splines import gram
+from dlgn_tf.splines import network_prior
+
+
+def test_filters_are_rows(rng):
+    layer = keras.layers.Conv2D(5, (2, 3))
+    layer.build((None, 8, 8, 4))
+    rows, _ = network_prior.filters(layer)
+    kernel = np.asarray(layer.kernel)
+    np.testing.assert_array_equal(rows[3], kernel[..., 3].ravel())
+
+
+def test_batch_norm_is_part_of_its_layer(rng):
+    model = create_model("resnet20_dnn", (8, 8, 3), depth=8, width=4, seed=0)
+    network = model.network
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            layer.moving_variance.assign(rng.uniform(0.5, 2, shape))
+            layer.moving_mean.assign(rng.normal(size=shape))
+            layer.gamma.assign(rng.uniform(0.5, 2, shape))
+            layer.beta.assign(rng.normal(size=shape))
+    found = network_prior.network_filters(network)
+    checked = 0
+    for bn in network.layers:
+        if not isinstance(bn, keras.layers.BatchNormalization):
+            continue
+        before = [x for x in network.layers if x.output is bn.input]
+        if not (before and hasattr(before[0], "kernel")):
+            continue
+        conv = before[0]
+        rows, bias = found[conv.name]
+        patch = rng.normal(size=(1, *conv.kernel.shape[:-1])).astype("float32")
+        valid = keras.ops.conv(patch, conv.kernel, padding="valid")
+        if conv.bias is not None:
+            valid = valid + conv.bias
+        expected = np.asarray(bn(valid, training=False)).ravel()
+        np.testing.assert_allclose(
+            rows @ patch.ravel() + bias, expected, rtol=1e-4, atol=1e-4
+        )
+        checked += 1
+    assert checked >= 3
+
+
+def test_priors_of_a_network():
+    network = create_model("c4gap_dnn", (8, 8, 1), width=6, seed=0).network
+    network.get_layer("conv2").kernel.assign(np.zeros((3, 3, 6, 6)))
+    network.get_layer("conv2").bias.assign([np.log(4)] * 6)
+    found = network_prior.network_priors(network)
+    assert list(found) == ["conv1", "conv2", "conv3", "conv4"]
+    np.testing.assert_allclose(found["conv2"], [[0.2, 0.8]] * 6, rtol=1e-6)
+
+
+def test_abs_without_bias_is_even(rng):
+    rows = rng.normal(size=(4, 9))
+    found = network_prior.prior_of_filters(rows, np.zeros(4), "abs")
+    np.testing.assert_array_equal(found, np.full((4, 2), 0.5))
+
+
+def test_expected_at_glorot():
+    assert network_prior.expected_at_glorot(96, 96) == pytest.approx(
+        0.6225, abs=1e-4
+    )
+    assert network_prior.expected_at_glorot(3, 96) == pytest.approx(
+        0.5076, abs=1e-4
+    )
+
+
+def test_cosines(rng):
+    rows = np.array([[3.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [0.0, 0.0]])
+    found = gram.cosines(rows)
+    half = np.sqrt(0.5)
+    expected = [[1, 0, half, 0], [0, 1, half, 0], [half, half, 1, 0]]
+    np.testing.assert_allclose(found, [*expected, [0, 0, 0, 1]], atol=1e-15)
+    assert gram.off_diagonal(found).size == 12

@@ -1,0 +1,76 @@
+"""Selections against closed forms and numerical maximisation."""
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from dlgn_tf.splines import selection
+
+
+def test_odds():
+    assert selection.odds(0) == 0
+    assert selection.odds(0.5) == 1
+    assert selection.odds(0.75) == pytest.approx(3)
+    assert selection.odds(1) == np.inf
+
+
+@pytest.mark.parametrize("beta", [-0.1, 1.1, np.nan])
+def test_beta_outside_is_refused(beta):
+    with pytest.raises(ValueError, match="beta in"):
+        selection.odds(beta)
+
+
+def test_hard_takes_the_first_of_equals():
+    scores = [[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]]
+    found = selection.hard_vq(scores)
+    assert found.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.8])
+def test_beta_vq_maximises(beta, rng):
+    """Against a numerical search over logits of the weights."""
+    scores = rng.normal(size=3)
+
+    def loss(logits):
+        weights = np.exp(logits - logits.max())
+        weights = weights / weights.sum()
+        entropy = -np.sum(weights * np.log(weights + 1e-300))
+        return -(beta * weights @ scores + (1 - beta) * entropy)
+
+    best = optimize.minimize(loss, np.zeros(3), tol=1e-12)
+    found = selection.beta_vq(scores, beta)
+    logits = best.x - best.x.max()
+    np.testing.assert_allclose(
+        found, np.exp(logits) / np.exp(logits).sum(), atol=1e-5
+    )
+    assert selection.optimum(scores, beta) == pytest.approx(-best.fun, abs=1e-9)
+    assert selection.objective(found, scores, beta) == pytest.approx(-best.fun)
+
+
+def test_variance_is_one_over_eta(rng):
+    scores = rng.normal(size=(5, 4))
+    np.testing.assert_allclose(
+        selection.soft_vq(scores, 0.25), selection.beta_vq(scores, 0.8)
+    )
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.9, 1.0])
+def test_missing_regions_get_nothing(beta):
+    scores = np.array([1.0, -np.inf, 2.0])
+    weights = selection.beta_vq(scores, beta)
+    assert weights[1] == 0
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(
+        weights[[0, 2]], selection.beta_vq(scores[[0, 2]], beta)
+    )
+    assert np.isfinite(selection.combine(weights, scores))
+
+
+def test_large_scores_stay_finite():
+    scores = np.array([1e6, -1e6, 0.0])
+    assert selection.beta_vq(scores, 1 - 1e-9).tolist() == [1, 0, 0]
+
+
+def test_entropy():
+    weights = np.array([[1.0, 0.0], [0.5, 0.5]])
+    np.testing.assert_allclose(selection.entropy(weights), [0, np.log(2)])
