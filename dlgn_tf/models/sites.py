@@ -83,9 +83,16 @@ class MultiplyByGate(_Sites):
             dtype=preactivation.dtype,
         )
         self.gates.append(gate)
-        return keras.layers.Multiply(name=f"{name}_galu")([preactivation, gate])
+        return keras.layers.Multiply(name=galu_layer(name))(
+            [preactivation, gate]
+        )
 
 
 def relu_layer(site_name):
     """Name of the activation layer at a site of a ReLU network."""
     return f"{site_name}_relu"
+
+
+def galu_layer(site_name):
+    """Name of the layer at a site of a value network: its GaLU."""
+    return f"{site_name}_galu"
