@@ -10,6 +10,7 @@ from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -100,7 +101,9 @@ def define_flags():
         lower_bound=2,
     )
     flags.DEFINE_float(
-        "memory_gib", 1.0, "Bound of the memory that templates or a kernel take."
+        "memory_gib",
+        1.0,
+        "Bound of the memory that templates or a kernel take.",
     )
     flags.DEFINE_bool(
         "tensorboard",
@@ -130,19 +133,21 @@ def main():
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import report
 
-    model, name, step = _load(values)
+    model, step = _load(values)
     _check_images(model, data["name"])
     sites = _sites(model, values.sites)
+    positions = _positions(values.positions)
+    _check_positions(model, positions)
     _, test = sources.load(**data)
     task = report.Task(
         model=model,
-        name=name,
+        family=registry.parse(model.name)[1],
         step=step,
         origin=values.run_dir or values.saved_model,
         dataset=catalog.get(data["name"]),
         images=test,
         sites=sites,
-        positions=_positions(values.positions),
+        positions=positions,
         channels=values.channels,
         examples=values.examples,
         kernel_images=values.kernel_images,
@@ -157,8 +162,7 @@ def _check_source(values):
     if bool(values.run_dir) == bool(values.saved_model):
         received = "both" if values.run_dir else "none of them"
         raise UserError(
-            "Expected --run_dir=DIR or --saved_model=DIR. Received: "
-            f"{received}"
+            f"Expected --run_dir=DIR or --saved_model=DIR. Received: {received}"
         )
     if values.run_dir and values.dataset:
         raise UserError(
@@ -216,6 +220,16 @@ def _positions(texts):
     return tuple(places)
 
 
+def _check_positions(model, places):
+    height, width, _ = model.image_shape
+    for row, column in places:
+        if row >= height or column >= width:
+            raise UserError(
+                f"Invalid --positions. Expected rows below {height} and "
+                f"columns below {width}. Received: {row}x{column}"
+            )
+
+
 def _check_saved_model(path):
     """Raises a `UserError` unless `dlgn_tf.export` wrote all of it."""
     if not (path / "saved_model.pb").is_file():
@@ -255,20 +269,18 @@ def _refuse_saved_model(path, why):
 
 
 def _load(values):
-    """The model, its name and its step, None where nobody noted it."""
+    """The model and its step, None where nobody noted it."""
     from dlgn_tf.training import runs
 
     if values.saved_model:
         path = pathlib.Path(values.saved_model) / trained.EXPORTED_MODEL
         model = trained.load_trained(path, like=None)
-        return model, model.name, trained.step_of(path)
+        return model, trained.step_of(path)
     if values.which == "newest":
-        model, config, step = runs.load_run(values.run_dir)
-        return model, config.model, step
-    directory = RunDirectory(values.run_dir)
-    config = directory.read_config()
-    model = trained.load_trained(directory.best, like=config)
-    return model, config.model, trained.step_of(directory.best)
+        model, _, step = runs.load_run(values.run_dir)
+        return model, step
+    best = RunDirectory(values.run_dir).best
+    return trained.load_trained(best, like=None), trained.step_of(best)
 
 
 def _check_images(model, dataset):

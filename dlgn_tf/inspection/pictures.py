@@ -95,7 +95,7 @@ def curves(series, x_label, y_label, log=False, height=3.2):
     for (label, (x, y)), shade in zip(series.items(), shades, strict=True):
         axes.plot(x, y, color=shade, linewidth=1.4, label=label)
     axes.set_yscale("log" if log else "linear")
-    _finish(axes, x_label, y_label)
+    finish(axes, x_label, y_label)
     if len(series) > 1:
         axes.legend(fontsize=8, frameon=False)
     return drawing
@@ -133,7 +133,7 @@ def draw_signed_bars(axes, labels, values, x_label):
             xytext=(3 if value >= 0 else -3, 0), fontsize=7, color=_SOFT,
             ha="left" if value >= 0 else "right", va="center",
         )  # fmt: skip
-    _finish(axes, x_label, "")
+    finish(axes, x_label, "")
     axes.grid(axis="y", visible=False)
 
 
@@ -175,7 +175,7 @@ def draw_matrix(axes, values, labels, title, colour_label, centre=None):
     axes.set_title(title, fontsize=9, color=_INK)
 
 
-def _finish(axes, x_label, y_label):
+def finish(axes, x_label, y_label):
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)
     axes.tick_params(labelsize=8)

@@ -1,4 +1,4 @@
-"""The page of a network: what goes into it, section by section."""
+"""The page of a network, section by section."""
 
 import dataclasses
 import functools
@@ -14,30 +14,32 @@ from dlgn_tf.inspection.sections import at_a_glance
 from dlgn_tf.inspection.sections import decisions
 from dlgn_tf.inspection.sections import gates
 from dlgn_tf.inspection.sections import kernel
+from dlgn_tf.inspection.sections import paths
 from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
-from dlgn_tf.progress import Progress
 from dlgn_tf.training.output import Output
 
 PAGE = "index.html"
+# In the order of the page.
 _SECTIONS = {
     "the network": at_a_glance,
     "templates": templates,
     "gate statistics": gates,
     "decisions": decisions,
+    "strongest paths": paths,
     "neural path kernel": kernel,
     "interventions": switched_gates,
 }
 _BATCH = 100
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Task:
     """What is looked at, and how closely.
 
     Attributes:
         model: `ImageClassifier`.
-        name: String, ARCHITECTURE_FAMILY.
+        family: String, such as `"dlgn"`.
         step: Integer of training, or None if nobody noted it.
         origin: String, where the model comes from.
         dataset: `DatasetInfo`.
@@ -52,7 +54,7 @@ class Task:
     """
 
     model: object
-    name: str
+    family: str
     step: int | None
     origin: str
     dataset: DatasetInfo
@@ -64,28 +66,135 @@ class Task:
     kernel_images: int = 300
     memory_gib: float = 1.0
 
-    @property
-    def family(self):
-        return self.name.rpartition("_")[2] if self.shallow else self._family
-
     @functools.cached_property
     def logits(self):
         """float64 array `(images, classes)`."""
         images = self.images.images
-        parts = [
-            ops.convert_to_numpy(
-                self.model(images[k : k + _BATCH], training=False)
-            )
-            for k in range(0, len(images), _BATCH)
+        batches = (
+            images[first : first + _BATCH]
+            for first in range(0, len(images), _BATCH)
+        )
+        found = [
+            ops.convert_to_numpy(self.model(batch, training=False))
+            for batch in batches
         ]
-        return np.concatenate(parts).astype("float64")
+        return np.concatenate(found).astype("float64")
+
+    @property
+    def predicted(self):
+        """Integer array `(images,)`."""
+        return self.logits.argmax(axis=-1)
+
+    @functools.cached_property
+    def shown(self):
+        """Integer array, which images' decisions are taken apart.
+
+        The surest mistakes, half of all where there are so many, then right
+        ones, the first of each class in turn.
+        """
+        labels, found = self.images.labels, self.predicted
+        top = self.logits.max(axis=-1) - self.logits.mean(axis=-1)
+        wrong = np.flatnonzero(found != labels)
+        wrong = wrong[np.argsort(-top[wrong], kind="stable")]
+        wrong = wrong[: self.examples // 2]
+        right = np.flatnonzero(found == labels)
+        seen = [
+            np.sum(labels[right[:k]] == labels[i]) for k, i in enumerate(right)
+        ]
+        right = right[np.lexsort((right, labels[right], seen))]
+        return np.concatenate([wrong, right[: self.examples - len(wrong)]])
 
     @functools.cached_property
     def statistics(self):
-        """`GateStatistics` of all sites."""
+        """`GateStatistics` of all sites over all images."""
         return gate_statistics.collect(
             self.model,
             self.images.images,
             self.images.labels,
             self.dataset.classes,
         )
+
+    @property
+    def linear_gates(self):
+        """Whether the family's gating network has no nonlinearity."""
+        return self.family in ("dlgn", "dlgn_sf")
+
+    def gate_source(self, site):
+        """Site of the gating network whose gate a value site uses."""
+        names = self.model.site_names
+        order = getattr(self.model, "gate_permutation", None)
+        return site if order is None else names[order[names.index(site)]]
+
+
+class Report:
+    """A page that is being written, and the files beside it.
+
+    Attributes:
+        task: `Task`.
+        page: `Page`.
+    """
+
+    def __init__(self, task, output):
+        step = "" if task.step is None else f" after {task.step:,} steps"
+        self.task = task
+        self.page = Page(
+            f"Inside {task.model.name}",
+            f"{task.dataset.description}. The network of {task.origin}{step}.",
+        )
+        self.figures = {}
+        self._output = output
+        self._names = []
+
+    def picture(self, name, figure, caption):
+        """Adds a figure to the page and writes it as NAME.png."""
+        self.figures[name] = figure
+        self._names.append(f"{name}.png")
+        self.page.picture(self._output.picture(name, figure, 110), caption)
+
+    def csv(self, name, rows):
+        """Writes a list of dicts as NAME.csv."""
+        self._names.append(f"{name}.csv")
+        self._output.table(name, rows)
+
+    def arrays(self, name, **arrays):
+        """Writes arrays as NAME.npz."""
+        self._names.append(f"{name}.npz")
+        self._output.arrays(name, **arrays)
+
+    def list_files(self):
+        """Ends the page with the names of what lies beside it."""
+        self.page.section("Files beside this page")
+        names = ", ".join(f"`{name}`" for name in sorted(self._names))
+        self.page.text(
+            "The numbers behind the pictures, for scripts and for papers: "
+            f"{names}."
+        )
+
+
+def write(task, output_dir, tensorboard=False, progress=print):
+    """Writes the page of a network and the files beside it.
+
+    The page replaces an earlier one at the very end, in one piece.
+
+    Args:
+        task: `Task`.
+        output_dir: Path-like.
+        tensorboard: Boolean. Whether the pictures are written as summaries
+            too, to OUTPUT_DIR/page.
+        progress: Function of a line that says what is done next.
+
+    Returns:
+        `pathlib.Path` of the page.
+    """
+    output = Output(output_dir, "page", "inspection")
+    report = Report(task, output)
+    for index, (what, section) in enumerate(_SECTIONS.items(), start=1):
+        progress(f"inspection: {what} ({index} of {len(_SECTIONS)})")
+        section.add(report)
+    report.list_files()
+    output.text(PAGE, report.page.html())
+    if tensorboard:
+        step = task.step or 0
+        shown = {name: (step, each) for name, each in report.figures.items()}
+        output.events([], shown)
+    return output.directory / PAGE

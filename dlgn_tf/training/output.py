@@ -79,7 +79,9 @@ class Output:
             file = EventFile(self._events)
             for step, values in scalars:
                 for name, value in values.items():
-                    file.add(scalar_pb(f"{self._tag}/{name}", float(value)), step)
+                    file.add(
+                        scalar_pb(f"{self._tag}/{name}", float(value)), step
+                    )
             for name, (step, figure) in pictures.items():
                 pixels = _pixels(figure)[None]
                 file.add(images_pb(f"{self._tag}/{name}", pixels), step)
