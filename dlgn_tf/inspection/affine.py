@@ -77,6 +77,7 @@ class AffineNetwork:
             normalisations, the part that does not depend on their input.
         not_linear: Tuple of names of the layers that are not linear, such as
             max pooling.
+        classes: Integer, how many logits.
         dtype: String.
 
     Raises:
@@ -92,6 +93,7 @@ class AffineNetwork:
             )
         network, site_layer = _value_network(model)
         self.dtype = dtype
+        self.classes = network.outputs[0].shape[-1]
         self._site_of = {site_layer(site): site for site in model.site_names}
         self._known = {id(network.inputs[0]): 0}
         self.steps, self.not_linear = (), ()
@@ -118,25 +120,22 @@ class AffineNetwork:
             Tensor `(batch, classes)` of `dtype`.
         """
         tensors = [entering]
-        column = iter(range(len(self.biases)))
+        factors = dict.fromkeys(self.biases, 1.0)
+        if biases is not None:
+            columns = enumerate(self.biases)
+            factors = {name: biases[:, k] for k, name in columns}
         for step in self.steps:
             taken = [tensors[source] for source in step.sources]
             if step.site is not None:
-                taken = [taken[0] * gate(step.site, taken[0])]
-            if step.linear is not None:
-                taken = [step.linear(taken if taken[1:] else taken[0])]
-            (result,) = taken
-            if step.scale is not None:
-                result = result * step.scale
+                result = taken[0] * gate(step.site, taken[0])
+            elif step.linear is not None:
+                result = step.linear(taken if taken[1:] else taken[0])
+            else:
+                result = taken[0] * step.scale
             if step.shift is not None:
-                added = step.shift
-                k = next(column)
-                if biases is not None:
-                    rank = len(step.shape)
-                    added = added * ops.reshape(
-                        biases[:, k], (-1,) + (1,) * rank
-                    )
-                result = result + added
+                result = result + step.shift * _column(
+                    factors[step.name], len(step.shape)
+                )
             tensors.append(result)
         return tensors[-1]
 
@@ -161,6 +160,13 @@ class AffineNetwork:
             self.not_linear += (layer.name,)
         linear, shift = _without_bias(layer, self.dtype)
         return dataclasses.replace(step, linear=linear, shift=shift)
+
+
+def _column(factor, rank):
+    """A number an image, so that it multiplies arrays of so many axes."""
+    if isinstance(factor, float):
+        return factor
+    return ops.reshape(factor, (-1,) + (1,) * rank)
 
 
 def _value_network(model):

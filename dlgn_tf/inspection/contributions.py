@@ -21,12 +21,16 @@ its gates.
 
 import dataclasses
 
+import keras
 import numpy as np
 from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.models.gated import GatedNetwork
+
+# Images that pass through the network at a time.
+_BATCH = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +164,24 @@ class DualView:
         Raises:
             UserError: if there is no such site or logit.
         """
-        return self._decomposed(images, site, None, logits)
+        self._check_site(site)
+        classes = self.network.classes
+        chosen = range(classes) if logits is None else list(logits)
+        check_logits(chosen, classes)
+        parts = [
+            self._toward(images, site, np.tile(along, (len(images), 1)))
+            for along in np.eye(classes)[list(chosen)]
+        ]
+        units, around, biases = (
+            np.stack(part, axis=-1) for part in zip(*parts, strict=True)
+        )
+        return Decomposition(
+            site,
+            units,
+            around,
+            self._named_biases(biases),
+            self.logits(images)[:, list(chosen)],
+        )
 
     def difference(self, images, site, right, wrong):
         """Decomposes the difference of two logits of each image.
@@ -179,4 +200,100 @@ class DualView:
         Raises:
             UserError: as `contributions`.
         """
-        ...
+        self._check_site(site)
+        one_hot = np.eye(self.network.classes)
+        of_images = np.zeros(len(images), int)
+        for given in (right, wrong):
+            check_logits(np.ravel(given), self.network.classes)
+        direction = one_hot[right + of_images] - one_hot[wrong + of_images]
+        units, around, biases = self._toward(images, site, direction)
+        difference = np.sum(self.logits(images) * direction, axis=-1)
+        return Decomposition(
+            site, units, around, self._named_biases(biases), difference
+        )
+
+    def _toward(self, images, site, direction):
+        """The parts of `<direction, logits>`: units, around and biases.
+
+        Logits are affine in the gates of a site. Where those are all 0 they are
+        linear in the input and the biases' factors, so the derivatives there,
+        each times what it is taken in, are the parts.
+
+        Args:
+            images: As for `contributions`.
+            site: Name of a gate site.
+            direction: Array `(n, classes)`.
+
+        Returns:
+            Arrays `(n, ...)`, `(n,)` and `(n, layers with biases)`.
+        """
+        parts = []
+        for first in range(0, len(images), _BATCH):
+            batch = slice(first, first + _BATCH)
+            entering, gates = self.entering(images[batch])
+            gate = gates[site]
+            closed = {**gates, site: ops.zeros_like(gate)}
+            along = ops.cast(direction[batch], self.network.dtype)
+            of_input, of_gates, of_biases = self._gradients(
+                entering, closed, along
+            )
+            around = ops.sum(entering * of_input, axis=(1, 2, 3))
+            found = (gate * of_gates[site], around, of_biases)
+            parts.append([ops.convert_to_numpy(part) for part in found])
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _named_biases(self, columns):
+        """Dict from layer to column of an array `(n, layers, ...)`."""
+        names = self.network.biases
+        return {name: columns[:, k] for k, name in enumerate(names)}
+
+    def _check_site(self, site):
+        if site not in self.site_shapes:
+            raise no_such_site(site, self.site_shapes)
+
+
+def no_such_site(site, sites):
+    """The `UserError` that lists the gate sites there are."""
+    return UserError(
+        f"Expected a gate site, one of {', '.join(sites)}. Received: {site!r}"
+    )
+
+
+def check_logits(logits, classes):
+    """Raises a `UserError` unless all are logits of so many classes."""
+    for logit in logits:
+        if logit != int(logit) or not 0 <= logit < classes:
+            raise UserError(
+                f"Expected logits from 0 to {classes - 1}. Received: {logit}"
+            )
+
+
+def _check_backend():
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "Expected the TensorFlow backend. Received: KERAS_BACKEND="
+            f"{keras.backend.backend()}"
+        )
+
+
+def _compiled(network):
+    """Derivatives in the input, the gates and the biases' factors."""
+    import tensorflow as tf
+
+    @tf.function(reduce_retracing=True)
+    def gradients(entering, gates, direction):
+        factors = tf.ones(
+            (tf.shape(entering)[0], len(network.biases)), network.dtype
+        )
+        variables = (entering, gates, factors)
+        with tf.GradientTape() as tape:
+            tape.watch(variables)
+            logits = network(entering, lambda site, _: gates[site], factors)
+            along = tf.reduce_sum(logits * direction)
+        return tape.gradient(
+            along,
+            variables,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+
+    return gradients

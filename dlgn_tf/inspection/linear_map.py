@@ -1,13 +1,22 @@
-"""The linear map of a whole gate site, image to pre-activations."""
+"""Singular values of the linear map of a whole gate site."""
+
+import math
+
+import numpy as np
+import scipy.linalg
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.derivative import GIB
+from dlgn_tf.inspection.derivative import derivative
+from dlgn_tf.inspection.templates import affine_site
+from dlgn_tf.inspection.units import Units
 
 
 def singular_values(model, site, memory_gib=1.0, progress=False):
     """Singular values of the map from normalised images to pre-activations.
 
-    Exact where the site is affine in the image; the matrix has a row for every
-    unit at every position and a column for every pixel and channel. A matrix
-    with more rows than columns is never held whole: its rows come in blocks and
-    go into a QR decomposition.
+    The matrix has a row for every unit at every position and a column for every
+    pixel and channel; all of it is held, in float64.
 
     Args:
         model: `ImageClassifier`.
@@ -16,10 +25,46 @@ def singular_values(model, site, memory_gib=1.0, progress=False):
         progress: Boolean. Whether to show it.
 
     Returns:
-        float64 array `(min(units, pixels),)`, descending.
+        float64 array `(min(units, numbers of an image),)`, descending.
 
     Raises:
         UserError: as `templates`; of too little memory it says how much is
-            needed.
+            needed, before anything is computed.
     """
-    raise NotImplementedError
+    site_map = affine_site(model, site)
+    sides = math.prod(site_map.shape), math.prod(site_map.image_shape)
+    small, large = sorted(sides)
+    # Beside the matrix: the small square one, a block to add to it, a copy.
+    working = 8 * small * 5 * small
+    needed = 8 * small * large + working
+    if needed > memory_gib * GIB:
+        least = np.ceil(needed / GIB * 1000) / 1000
+        raise UserError(
+            f"The linear map of {site} is a matrix of {sides[0]:,} x "
+            f"{sides[1]:,}, and its singular values take {needed:,} bytes. "
+            f"Expected memory_gib of at least {least:g}. Received: "
+            f"memory_gib={memory_gib}"
+        )
+    units = Units.of(site_map)
+    matrix = derivative(site_map, units, None, memory_gib, progress)
+    matrix = matrix.reshape(sides)
+    tall = matrix if sides[0] >= sides[1] else matrix.T
+    return scipy.linalg.svdvals(_triangle(tall))
+
+
+def _triangle(matrix):
+    """A square matrix of the same singular values as a tall one.
+
+    R of its QR decomposition, made block by block without a copy of the whole.
+    """
+    rows, columns = matrix.shape
+    if rows <= 2 * columns:
+        return matrix
+    held = matrix[:columns]
+    for first in range(columns, rows, columns):
+        block = matrix[first : first + columns]
+        (held,) = scipy.linalg.qr(
+            np.concatenate([held, block]), mode="r", overwrite_a=True
+        )[:1]
+        held = held[:columns]
+    return held

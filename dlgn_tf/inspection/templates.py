@@ -13,6 +13,12 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.derivative import derivative
+from dlgn_tf.inspection.site_map import SiteMap
+from dlgn_tf.inspection.site_map import first_nonlinear
+from dlgn_tf.inspection.units import Units
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Templates:
@@ -102,7 +108,10 @@ def templates(
             not affine in the image (then see `linearization`), or memory does
             not suffice.
     """
-    raise NotImplementedError
+    site_map = affine_site(model, site)
+    units = Units.of(site_map, positions, channels)
+    weights = derivative(site_map, units, None, memory_gib, progress)
+    return _assembled(site_map, units, weights)
 
 
 def linearization(
@@ -136,13 +145,61 @@ def linearization(
     Raises:
         UserError: as `templates`, and if the image does not fit the model.
     """
-    raise NotImplementedError
+    site_map = SiteMap(model, site)
+    units = Units.of(site_map, positions, channels)
+    image = np.array(image)
+    if image.shape != site_map.image_shape:
+        raise UserError(
+            f"Expected an image of shape {site_map.image_shape}. Received: "
+            f"shape {image.shape}"
+        )
+    at = site_map.normalized(image)
+    weights = derivative(site_map, units, at, memory_gib, progress)
+    return _assembled(site_map, units, weights, image)
 
 
 def is_affine(model, site):
     """Whether a site's pre-activations are affine in the image.
 
-    They are at all sites of a DLGN and DLGN-SF (with average pooling), and at
-    the first site of every family.
+    They are at all sites of a DLGN and a DLGN-SF (unless it has max pooling),
+    and at the first site of every family.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+
+    Raises:
+        UserError: if there is no such site.
     """
-    raise NotImplementedError
+    return first_nonlinear(model, site) is None
+
+
+def affine_site(model, site):
+    """The `SiteMap` of a site, or a `UserError` where it is not affine."""
+    site_map = SiteMap(model, site)
+    if site_map.nonlinear is not None:
+        raise UserError(
+            "Expected a gate site that is affine in the image, which those of "
+            f"a DLGN are; elsewhere linearization(model, site, image) gives the "
+            f"affine map near one image. Received: site={site} of {model.name}, "
+            f"behind {site_map.nonlinear}"
+        )
+    return site_map
+
+
+def _assembled(site_map, units, weights, image=None):
+    """Takes the normalisation into the map, in place, and fits the offsets."""
+    at = np.zeros(site_map.image_shape) if image is None else image
+    values = site_map.values(site_map.normalized(at)[None])
+    weights *= site_map.scale
+    reached = weights.reshape(len(weights), -1) @ at.astype("float64").ravel()
+    return Templates(
+        site=site_map.site,
+        weights=weights,
+        offsets=values.reshape(-1)[units.indices] - reached,
+        positions=units.positions,
+        channels=units.channels,
+        scale=site_map.scale,
+        shift=site_map.shift,
+        image=image,
+    )
