@@ -25,9 +25,9 @@ one HTML page that needs no network, with the tables and pictures beside it.
 --output_dir=OUT
 
 writes to RUN_DIR/inspection
-  index.html        the page: templates of the gates, gate statistics, right and
-                    wrong decisions taken apart, the neural path kernel by class,
-                    what happens when gates are switched
+  index.html        the page: templates of the gates, gate statistics, right
+                    and wrong decisions taken apart, the neural path kernel by
+                    class, what happens when gates are switched
   *.csv, *.png      its numbers and pictures
 and with --tensorboard the pictures as summaries. The SavedModel is one that
 python -m dlgn_tf.export wrote."""
@@ -286,7 +286,8 @@ def _load(values):
 def _check_images(model, dataset):
     """Raises a `UserError` if the data set is none of the model's."""
     info = catalog.get(dataset)
-    classes = model.compute_output_shape((None, *info.image_shape))[-1]
+    network = getattr(model, "value_network", None) or model.network
+    classes = network.outputs[0].shape[-1]
     if (model.image_shape, classes) != (info.image_shape, info.classes):
         raise UserError(
             f"Expected a data set of {'x'.join(map(str, model.image_shape))} "

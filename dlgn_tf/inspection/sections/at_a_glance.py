@@ -16,9 +16,9 @@ _FAMILIES = {
     "dlgn": "A deep linearly gated network: a gating network without any "
     "nonlinearity says which units are on, a value network computes with them. "
     "Every gate is a function of one linear map of the image.",
-    "dlgn_sf": "A deep linearly gated network with shallow features: every gate "
-    "comes from a single linear layer of its own on the image, and a value "
-    "network computes with the gates.",
+    "dlgn_sf": "A deep linearly gated network with shallow features: every "
+    "gate comes from a single linear layer of its own on the image, and a "
+    "value network computes with the gates.",
 }
 _EXACT = (
     "What is exact here: every pre-activation of the gating network is q = "

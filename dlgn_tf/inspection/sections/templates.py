@@ -16,10 +16,9 @@ _SMALLEST_WINDOW = 7
 _MEANING = (
     "A unit of the gating network is on where q = <T, x> + b is positive. T is "
     "drawn below as an image of its own: where it is {colours}. Each is drawn "
-    "to its own scale; a template that no image pixel outside of it can change "
-    "is cut to the part of the image that it sees."
+    "to its own scale, and cut to the part of the image that its site sees."
 )
-_GREY = "red, ink (a high pixel value) opens the gate; where it is blue, it closes it"
+_GREY = "red, a bright pixel opens the gate; where it is blue, it closes it"
 _COLOUR = (
     "brighter than grey, that colour in the image opens the gate; where it is "
     "darker, it closes it"
