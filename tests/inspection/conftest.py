@@ -15,9 +15,8 @@ def general_model(rng):
     from dlgn_tf.models.build import create_model
 
     def build(name, image_shape=(8, 8, 2), classes=4, **options):
-        model = create_model(
-            name, image_shape, classes, mean=0.5, std=0.25, seed=3, **options
-        )
+        options = {"mean": 0.5, "std": 0.25, "seed": 3, **options}
+        model = create_model(name, image_shape, classes, **options)
         for part in ("network", "gating_network", "value_network"):
             if hasattr(model, part):
                 leave_initial_point(getattr(model, part), rng)

@@ -76,7 +76,12 @@ def test_equal_the_enumeration(
     name, family, options, general_model, images_for, rng
 ):
     model = general_model(
-        f"{name}_{family}", SHAPE, biases=False, **COVERED[name], **options
+        f"{name}_{family}",
+        SHAPE,
+        biases=False,
+        mean=0.0,
+        **COVERED[name],
+        **options,
     )
     mostly_open(model, rng)
     images = images_for(model)
