@@ -101,6 +101,11 @@ class AffineNetwork:
             if not isinstance(layer, layers.InputLayer):
                 self.steps += (self._step(layer),)
                 self._known[id(layer.output)] = len(self.steps)
+        self._last_use = {
+            source: position
+            for position, step in enumerate(self.steps, start=1)
+            for source in step.sources
+        }
         self.biases = tuple(
             step.name for step in self.steps if step.shift is not None
         )
@@ -137,6 +142,10 @@ class AffineNetwork:
                     factors[step.name], len(step.shape)
                 )
             tensors.append(result)
+            # What no step takes any more need not be held.
+            for source in step.sources:
+                if self._last_use[source] == len(tensors) - 1:
+                    tensors[source] = None
         return tensors[-1]
 
     def _step(self, layer):
@@ -160,6 +169,35 @@ class AffineNetwork:
             self.not_linear += (layer.name,)
         linear, shift = _without_bias(layer, self.dtype)
         return dataclasses.replace(step, linear=linear, shift=shift)
+
+
+def value_inputs(model, images, dtype):
+    """What the value network of a model sees, and its gates.
+
+    Args:
+        model: `GatedNetwork` or `ReLUNetwork`.
+        images: Array `(n, height, width, channels)`, pixels in [0, 255].
+        dtype: String, what the model computed is cast to.
+
+    Returns:
+        Tensor `(n, height, width, channels)`, and dict from site to tensor
+        `(n, ...)` in the order of the sites.
+    """
+    gates = {
+        site: ops.cast(gate, dtype)
+        for site, gate in model.gates(images).items()
+    }
+    entering = ops.cast(model.normalization(images), dtype)
+    if getattr(model, "value_input", "image") == "ones":
+        entering = ops.ones_like(entering)
+    return entering, gates
+
+
+def no_such_site(site, sites):
+    """The `UserError` that lists the gate sites there are."""
+    return UserError(
+        f"Expected a gate site, one of {', '.join(sites)}. Received: {site!r}"
+    )
 
 
 def _column(factor, rank):

@@ -27,7 +27,8 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
-from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.inspection.affine import no_such_site
+from dlgn_tf.inspection.affine import value_inputs
 
 # Images that pass through the network at a time.
 _BATCH = 50
@@ -129,16 +130,7 @@ class DualView:
             Tensor `(n, height, width, channels)`, and dict from site to tensor
             `(n, ...)` in the order of the sites; of the view's dtype.
         """
-        dtype = self.network.dtype
-        gates = {
-            site: ops.cast(gate, dtype)
-            for site, gate in self.model.gates(images).items()
-        }
-        pixels = ops.cast(self.model.normalization(images), dtype)
-        if isinstance(self.model, GatedNetwork):
-            if self.model.value_input == "ones":
-                pixels = ops.ones_like(pixels)
-        return pixels, gates
+        return value_inputs(self.model, images, self.network.dtype)
 
     def logits(self, images):
         """Logits `(n, classes)` as the view computes them, with held gates."""
@@ -250,13 +242,6 @@ class DualView:
     def _check_site(self, site):
         if site not in self.site_shapes:
             raise no_such_site(site, self.site_shapes)
-
-
-def no_such_site(site, sites):
-    """The `UserError` that lists the gate sites there are."""
-    return UserError(
-        f"Expected a gate site, one of {', '.join(sites)}. Received: {site!r}"
-    )
 
 
 def check_logits(logits, classes):

@@ -1,0 +1,100 @@
+"""Whether two layers gate alike, over a stream of batches."""
+
+import collections
+
+import numpy as np
+
+# The estimator over pairs of images needs so many in a batch.
+_FEWEST = 4
+
+
+class LayerAgreement:
+    """Compares the hard gates of all pairs of layers.
+
+    Layers of one shape are compared unit for unit (in a residual network such
+    layers see the same sum). Layers of any shapes are compared by what they
+    make of images: the inner product of two images' gates is how many gates
+    both have on, a factor of the neural path kernel, and linear CKA (centered
+    kernel alignment) is the correlation of two layers' inner products over
+    pairs of images: 1 if they hold the same pairs alike.
+
+    CKA is estimated from the pairs within each batch, without bias in the
+    batch's size; a batch of fewer than 4 images has none.
+
+    Sources: Kornblith et al. (arXiv 1905.00414); the estimator of HSIC is that
+    of Song et al. (JMLR 13, 2012), averaged over batches as in Nguyen et al.
+    (arXiv 2010.15327).
+
+    Args:
+        shapes: List of the layers' shapes.
+    """
+
+    def __init__(self, shapes):
+        self._shapes = [tuple(shape) for shape in shapes]
+        self._groups = collections.defaultdict(list)
+        for index, shape in enumerate(self._shapes):
+            self._groups[shape].append(index)
+        count = len(shapes)
+        self._signs = np.zeros((count, count))
+        self._dependence = np.zeros((count, count))
+        self._images = 0
+
+    def add(self, gates):
+        """Adds a batch.
+
+        Args:
+            gates: List of boolean arrays `(images, units)`, one a layer.
+        """
+        images = len(gates[0])
+        self._images += images
+        for members in self._groups.values():
+            for image in range(images):
+                # One image at a time: its layers are all that is copied.
+                signs = np.stack([gates[k][image] for k in members])
+                signs = 2 * signs.astype("float32") - 1
+                self._signs[np.ix_(members, members)] += signs @ signs.T
+        if images >= _FEWEST:
+            kernels = np.stack([_common(of_layer) for of_layer in gates])
+            self._dependence += images * _unbiased_hsic(kernels)
+
+    def agreement(self):
+        """Share of equal gates `(layers, layers)`; NaN where shapes differ."""
+        result = np.full(self._signs.shape, np.nan)
+        for shape, members in self._groups.items():
+            block = np.ix_(members, members)
+            mean = self._signs[block] / (self._images * np.prod(shape))
+            result[block] = (1 + mean) / 2
+        return result
+
+    def similarity(self):
+        """Linear CKA `(layers, layers)`; about 0 for unrelated layers.
+
+        NaN for a layer whose gates do not depend on the image, and if no batch
+        had 4 images.
+        """
+        own = np.diagonal(self._dependence)
+        scale = np.sqrt(np.where(own > 0, own, np.nan))
+        return self._dependence / np.outer(scale, scale)
+
+
+def _common(gates):
+    """How many gates two images both have on, by the number of units."""
+    gates = gates.astype("float32")
+    return (gates @ gates.T).astype("float64") / gates.shape[1]
+
+
+def _unbiased_hsic(kernels):
+    """HSIC of all pairs of kernels `(layers, images, images)`.
+
+    The term of Song et al., equation 5, for each pair.
+    """
+    layers, n, _ = kernels.shape
+    kernels = kernels * (1 - np.eye(n))
+    flat = kernels.reshape(layers, -1)
+    rows = kernels.sum(axis=2)
+    totals = rows.sum(axis=1)
+    return (
+        flat @ flat.T
+        + np.outer(totals, totals) / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * rows @ rows.T
+    ) / (n * (n - 3))
