@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import sys
+import time
 
 import numpy as np
 from keras import ops
@@ -171,7 +173,7 @@ class Report:
         )
 
 
-def write(task, output_dir, tensorboard=False, progress=print):
+def write(task, output_dir, tensorboard=False):
     """Writes the page of a network and the files beside it.
 
     The page replaces an earlier one at the very end, in one piece.
@@ -181,15 +183,20 @@ def write(task, output_dir, tensorboard=False, progress=print):
         output_dir: Path-like.
         tensorboard: Boolean. Whether the pictures are written as summaries
             too, to OUTPUT_DIR/page.
-        progress: Function of a line that says what is done next.
 
     Returns:
         `pathlib.Path` of the page.
     """
     output = Output(output_dir, "page", "inspection")
     report = Report(task, output)
+    began = time.perf_counter()
     for index, (what, section) in enumerate(_SECTIONS.items(), start=1):
-        progress(f"inspection: {what} ({index} of {len(_SECTIONS)})")
+        print(
+            f"inspection: {what}, {index} of {len(_SECTIONS)}, after "
+            f"{time.perf_counter() - began:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
         section.add(report)
     report.list_files()
     output.text(PAGE, report.page.html())

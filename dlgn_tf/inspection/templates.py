@@ -158,6 +158,31 @@ def linearization(
     return _assembled(site_map, units, weights, image)
 
 
+def of_units(model, site, units, image=None, memory_gib=1.0):
+    """Templates, or a linearisation, of any units one by one.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+        units: Sequence of tuples `(row, column, channel)`, or `(unit,)` at a
+            dense site.
+        image: As for `linearization`. Defaults to `None`: templates, exactly.
+        memory_gib: As for `templates`.
+
+    Returns:
+        `Templates`, a row for each of `units` in their order.
+
+    Raises:
+        UserError: as `templates` and `linearization`.
+    """
+    of_site = affine_site if image is None else SiteMap
+    site_map = of_site(model, site)
+    units = Units.listed(site_map, units)
+    at = None if image is None else site_map.normalized(image)
+    weights = derivative(site_map, units, at, memory_gib)
+    return _assembled(site_map, units, weights, image)
+
+
 def is_affine(model, site):
     """Whether a site's pre-activations are affine in the image.
 

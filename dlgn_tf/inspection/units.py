@@ -48,6 +48,21 @@ class Units:
             (_flat(places, sides)[:, None] * count + units).reshape(-1),
         )
 
+    @classmethod
+    def listed(cls, site_map, units):
+        """Units that are named one by one.
+
+        Args:
+            site_map: Has a `site` and its `shape`.
+            units: Sequence of indices into the site, as tuples.
+
+        Raises:
+            UserError: if there is no such unit.
+        """
+        shape = site_map.shape
+        found = _within(f"units of {site_map.site}", units, shape, ())
+        return cls(found[:, :-1], found[:, -1], _flat(found, shape))
+
 
 def _places(site, sides, positions):
     """Integer array `(places, axes)`."""

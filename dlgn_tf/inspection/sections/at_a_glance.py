@@ -97,7 +97,7 @@ def _sites(report, affine):
     rows = [
         {
             "site": site,
-            "shape": "x".join(map(str, each.shape)),
+            "shape": "x".join(map(str, each.on_at.shape)),
             "affine_in_the_image": affine[task.gate_source(site)],
             "on": float(each.on.mean()),
             "dead_channels": len(each.dead),

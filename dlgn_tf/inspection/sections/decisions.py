@@ -11,7 +11,7 @@ from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import number
 
-_UNITS_DRAWN = 6
+_CHANNELS_DRAWN = 6
 _UNITS_LISTED = 20
 _SITES_DRAWN = 3
 
@@ -62,22 +62,25 @@ def add(report):
         for site in task.sites
     )
     page.text(
-        "Beside each image stand the units that count most at some sites, with "
-        + ("their templates" if exact else "their local linearisations")
-        + ", in place: what of the image opened them. The number is what the "
-        "unit adds to the lead (blue bars add, orange ones subtract), g is its "
-        "gate."
+        "Below each image stand the channels that count most at some sites, "
+        "added up over positions (blue ones add to the lead, orange ones "
+        "subtract), each with the "
+        + ("template" if exact else "template or local linearisation")
+        + " of its strongest unit, in its place: what of the image opens that "
+        "gate. Beside it what this one unit adds, and its gate g."
     )
     chosen = [decision_of(task, index) for index in task.shown]
     found = {site: _decompose(task, view, chosen, site) for site in task.sites}
     _write_csv(report, chosen, found)
-    drawn = _spread(task.sites, _SITES_DRAWN)
-    gates = _gates(task)
+    drawn = {
+        site: _strongest_channels(task, site, chosen, found[site])
+        for site in _spread(task.sites, _SITES_DRAWN)
+    }
     for kind, said in ((False, "Mistakes"), (True, "Right decisions")):
         of_kind = [k for k, each in enumerate(chosen) if each.right == kind]
         page.heading(said if of_kind else f"{said}: none among the images")
         for k in of_kind:
-            _draw(report, chosen[k], k, found, drawn, gates)
+            _draw(report, chosen[k], k, found, drawn)
 
 
 def decision_of(task, index):
@@ -105,11 +108,6 @@ def _decompose(task, view, chosen, site):
     )
 
 
-def _gates(task):
-    found = task.model.gates(task.images.images[task.shown])
-    return {site: ops.convert_to_numpy(found[site]) for site in task.sites}
-
-
 def _spread(items, count):
     """Some of a sequence, from its first to its last."""
     if len(items) <= count:
@@ -125,6 +123,69 @@ def _strongest(units, count):
     return [
         tuple(int(i) for i in np.unravel_index(k, units.shape)) for k in order
     ]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Channel:
+    """A channel of a site that counts, shown by its strongest unit."""
+
+    total: float
+    unit: tuple[int, ...]
+    contribution: float
+    gate: float
+    template: np.ndarray
+
+
+def _strongest_channels(task, site, chosen, parts):
+    """Of each decision a list of `_Channel`, those that count most."""
+    gates = task.model.gates(task.images.images[task.shown])[site]
+    gates = ops.convert_to_numpy(gates)
+    channels = [_strongest(each, _CHANNELS_DRAWN) for each in parts.channels]
+    units = [
+        [_strongest_unit(of_image, channel) for (channel,) in of_decision]
+        for of_image, of_decision in zip(parts.units, channels, strict=True)
+    ]
+    templates = _templates(task, site, chosen, units)
+    return [
+        [
+            _Channel(
+                float(parts.channels[k][unit[-1]]),
+                unit,
+                float(parts.units[k][unit]),
+                float(gates[k][unit]),
+                template,
+            )
+            for unit, template in zip(units[k], templates[k], strict=True)
+        ]
+        for k in range(len(chosen))
+    ]
+
+
+def _strongest_unit(units, channel):
+    ((*place,),) = _strongest(units[..., channel], 1)
+    return (*place, channel)
+
+
+def _templates(task, site, chosen, units):
+    """Templates of the units of each decision, as colours.
+
+    Exact ones come in one go; local ones are taken at each image.
+    """
+    source = task.gate_source(site)
+    if primal.is_affine(task.model, source):
+        asked = [sum(units, [])]
+        images = [None]
+    else:
+        asked = units
+        images = [task.images.images[each.index] for each in chosen]
+    found = [
+        primal.of_units(
+            task.model, source, some, image, memory_gib=task.memory_gib
+        ).normalized_weights
+        for some, image in zip(asked, images, strict=True)
+    ]
+    colours = pictures.as_colours(np.concatenate(found))
+    return np.split(colours, np.cumsum([len(some) for some in units])[:-1])
 
 
 def _write_csv(report, chosen, found):
@@ -159,7 +220,7 @@ def _write_csv(report, chosen, found):
     report.csv("strongest_units", units)
 
 
-def _draw(report, decision, k, found, drawn, gates):
+def _draw(report, decision, k, found, drawn):
     task = report.task
     drawing = pictures.figure(9, 1.45 * (len(drawn) + 1) + 0.4)
     top, bottom = drawing.subfigures(
@@ -176,22 +237,28 @@ def _draw(report, decision, k, found, drawn, gates):
     image_axes.set_title(f"test image {decision.index}", fontsize=9)
     _draw_logits(logit_axes, task.logits[decision.index], decision)
     _draw_parts(part_axes, found, k)
-    _draw_units(task, bottom, decision, k, found, drawn, gates)
+    panels = bottom.subplots(len(drawn), _CHANNELS_DRAWN, squeeze=False)
+    for row, (site, of_decisions) in zip(panels, drawn.items(), strict=True):
+        _draw_channels(row, site, of_decisions[k])
+    report.picture(
+        f"decision_{decision.index}", drawing, _caption(decision, found, k)
+    )
+
+
+def _caption(decision, found, k):
     verdict = "rightly" if decision.right else "wrongly"
-    parts = found[drawn[-1]]
+    site, parts = list(found.items())[-1]
     count, share = _half(parts.units[k])
     deviation = max(
         abs(float(each.total[k] - each.logits[k])) for each in found.values()
     )
-    report.picture(
-        f"decision_{decision.index}",
-        drawing,
+    return (
         f"Test image {decision.index}, a {decision.true}, {verdict} taken for "
         f"{decision.predicted} with {decision.probability:.0%}; ahead of "
-        f"{decision.rival} by {decision.margin:+.2f}. At {drawn[-1]} half of "
+        f"{decision.rival} by {decision.margin:+.2f}. At {site} half of "
         f"all that units add and subtract comes from {count:,} of "
         f"{parts.units[k].size:,} units ({share:.1%}). The sums differ from "
-        f"the lead by at most {number(deviation, 1)}.",
+        f"the lead by at most {number(deviation, 1)}."
     )
 
 
@@ -220,72 +287,59 @@ def _draw_logits(axes, logits, decision):
 
 def _draw_parts(axes, found, k):
     """The lead as a sum at each site, one stacked bar a site."""
+    parts = found.values()
     kinds = {
-        "units": ("of_units", "#1f5fa8"),
-        "around": ("around", "#4f9d69"),
-        "biases": ("of_biases", "#d9912b"),
+        "units that add": [_part(each.units[k], 1) for each in parts],
+        "units that subtract": [_part(each.units[k], -1) for each in parts],
+        "around the site": [float(each.around[k]) for each in parts],
+        "biases": [float(each.of_biases[k]) for each in parts],
     }
-    places = np.arange(len(found))
+    colours = ("#1f5fa8", "#d9912b", "#4f9d69", "#8a6fb0")
     above, below = np.zeros(len(found)), np.zeros(len(found))
-    for label, (name, colour) in kinds.items():
-        values = np.array(
-            [float(getattr(parts, name)[k]) for parts in found.values()]
-        )
+    for (label, values), colour in zip(kinds.items(), colours, strict=True):
+        values = np.array(values)
         if not values.any():
             continue
         start = np.where(values >= 0, above, below)
-        axes.bar(places, values, bottom=start, color=colour, label=label)
+        axes.bar(list(found), values, bottom=start, color=colour, label=label)
         above += np.maximum(values, 0)
         below += np.minimum(values, 0)
     lead = float(next(iter(found.values())).logits[k])
     axes.axhline(lead, color="#1d2430", linewidth=1, linestyle="--")
     axes.axhline(0, color="#1d2430", linewidth=0.8)
-    axes.set_xticks(places, found, rotation=30 if len(found) > 4 else 0)
     pictures.finish(axes, "", "")
-    axes.tick_params(axis="x", labelsize=7)
+    axes.tick_params(
+        axis="x", labelsize=7, labelrotation=30 if len(found) > 4 else 0
+    )
     axes.set_title("the lead (dashed) as a sum at each site", fontsize=9)
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(
+        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
+    )
 
 
-def _draw_units(task, drawing, decision, k, found, drawn, gates):
-    """Templates of the strongest units, one row a site."""
-    panels = drawing.subplots(len(drawn), _UNITS_DRAWN, squeeze=False)
-    for row, site in zip(panels, drawn, strict=True):
-        units = found[site].units[k]
-        for axes in row:
-            axes.set_axis_off()
-        strongest = _strongest(units, _UNITS_DRAWN)
-        shown = pictures.as_colours(_templates(task, site, strongest, decision))
-        for axes, unit, picture in zip(row, strongest, shown, strict=False):
-            axes.imshow(picture, interpolation="nearest")
-            place = "" if len(unit) == 1 else f" at {unit[0]}:{unit[1]}"
-            axes.set_title(
-                f"{unit[-1]}{place}\n{units[unit]:+.3g}, "
-                f"g {gates[site][k][unit]:.2f}",
-                fontsize=7,
-                color="#1f5fa8" if units[unit] >= 0 else "#a8600d",
-                pad=2,
+def _part(values, sign):
+    return float(values[sign * values > 0].sum())
+
+
+def _draw_channels(row, site, channels):
+    """Templates of the strongest channels of a site, side by side."""
+    for axes in row:
+        axes.set_axis_off()
+    for axes, each in zip(row, channels, strict=False):
+        axes.imshow(each.template, interpolation="nearest")
+        *place, channel = each.unit
+        first = f"{channel}: {each.total:+.3g}"
+        if place:
+            first += (
+                f"\nat {':'.join(map(str, place))} {each.contribution:+.2g}"
             )
-        row[0].text(
-            -0.1, 0.5, site, rotation=90, fontsize=8, ha="right", va="center",
-            transform=row[0].transAxes,
-        )  # fmt: skip
-
-
-def _templates(task, site, units, decision):
-    """Templates of units, local ones where there are no others."""
-    source = task.gate_source(site)
-    found = []
-    for unit in units:
-        arguments = {
-            "positions": [unit[:-1]] if unit[:-1] else None,
-            "channels": [unit[-1]],
-            "memory_gib": task.memory_gib,
-        }
-        if primal.is_affine(task.model, source):
-            each = primal.templates(task.model, source, **arguments)
-        else:
-            image = task.images.images[decision.index]
-            each = primal.linearization(task.model, source, image, **arguments)
-        found.append(each.normalized_weights[0])
-    return np.stack(found)
+        axes.set_title(
+            f"{first}, g {each.gate:.2f}",
+            fontsize=7,
+            color="#1f5fa8" if each.total >= 0 else "#a8600d",
+            pad=2,
+        )
+    row[0].text(
+        -0.1, 0.5, site, rotation=90, fontsize=8, ha="right", va="center",
+        transform=row[0].transAxes,
+    )  # fmt: skip

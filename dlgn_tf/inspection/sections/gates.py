@@ -87,22 +87,29 @@ def _agreement(report, statistics):
         return
     report.page.heading("Do layers agree?")
     report.page.text(
-        "Two sites agree if the images that open similar gates at the one open "
-        "similar gates at the other: 1 means that they group images in the "
-        "same way, 0 that they have nothing to do with each other."
+        "Two sites agree if pairs of images that share gates at the one share "
+        "gates at the other (linear CKA of the gates): 1 means that they group "
+        "images in the same way, 0 that they have nothing to do with each "
+        "other."
     )
-    report.csv(
-        "agreement",
-        [
-            {"site": name, **dict(zip(names, row.tolist(), strict=True))}
-            for name, row in zip(names, statistics.agreement, strict=True)
-        ],
-    )
+    for name in ("similarity", "agreement"):
+        values = getattr(statistics, name).tolist()
+        report.csv(
+            f"layer_{name}",
+            [
+                {"site": site, **dict(zip(names, row, strict=True))}
+                for site, row in zip(names, values, strict=True)
+            ],
+        )
     drawing = pictures.matrix(
-        statistics.agreement, names, "agreement between gate sites", ""
+        statistics.similarity, names, "similarity of gate sites", "linear CKA"
     )
     report.picture(
-        "agreement", drawing, "Agreement between sites (`agreement.csv`)."
+        "layer_similarity",
+        drawing,
+        "Similarity of sites (`layer_similarity.csv`). Where two sites have "
+        "one shape, `layer_agreement.csv` says how often their gates are the "
+        "same, unit for unit.",
     )
 
 
@@ -111,8 +118,8 @@ def _classes(report, statistics):
     report.page.heading("Do classes share gates?")
     report.page.text(
         "Of two images, one of each class, the share of gates that are on in "
-        "both. The diagonal is for two different images of one class: where it "
-        "stands out, the gates tell that class apart."
+        "both, relative to that of two different images of one class (1 on the "
+        "diagonal): where it is low, the gates tell the two classes apart."
     )
     labels = [str(label) for label in range(task.dataset.classes)]
     report.csv(
@@ -129,11 +136,12 @@ def _classes(report, statistics):
     for axes, site in zip(
         drawing.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):
-        overlap = statistics.sites[site].overlap
-        pictures.draw_matrix(axes, overlap, labels, site, "share on in both")
+        overlap = statistics.sites[site].relative_overlap
+        pictures.draw_matrix(axes, overlap, labels, site, "relative overlap")
     report.picture(
         "class_overlap",
         drawing,
         "Overlap of gates between classes, at the first and the last of the "
-        "sites looked at (`class_overlap.csv` has all).",
+        "sites looked at; `class_overlap.csv` has the share on in both, of all "
+        "sites.",
     )
