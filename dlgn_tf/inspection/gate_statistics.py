@@ -146,16 +146,14 @@ def collect(
     counts = {site: _Counts(shapes[site], classes) for site in sites}
     agreement = LayerAgreement([shapes[site] for site in sites])
     forward = compiled(_gates_of_sites(model, sites))
-    largest = 1 + _epsilon(model)
     show = Progress("gates", 0, len(labels), "image", silent=not progress)
     for first in range(0, len(labels), batch_size):
         part = slice(first, first + batch_size)
         made = forward(ops.convert_to_tensor(images[part]))
         hard = []
-        for site, (q, gates) in zip(sites, made, strict=True):
-            on = ops.convert_to_numpy(q) > 0
-            soft = np.asarray(ops.convert_to_numpy(gates), "float32") / largest
-            counts[site].add(on, soft, labels[part])
+        for site, of_site in zip(sites, made, strict=True):
+            on, *sure = (ops.convert_to_numpy(x) for x in of_site)
+            counts[site].add(on, *sure, labels[part])
             hard.append(on.reshape(len(on), -1))
         agreement.add(hard)
         done = min(first + batch_size, len(labels))
@@ -182,21 +180,23 @@ class _Counts:
         self._somewhere = np.zeros(shape[-1])
         self._sureness = self._entropy = 0.0
 
-    def add(self, on, soft, labels):
+    def add(self, on, sureness, entropy, labels):
         count = len(on)
         flat = on.reshape(count, -1)
-        members = (labels == np.arange(self._classes)[:, None]).astype("float32")
+        members = (labels == np.arange(self._classes)[:, None]).astype(
+            "float32"
+        )
         self._images += members.sum(axis=1).astype(int)
         self._on += members @ flat.astype("float32")
         self._own += members @ flat.sum(axis=1)
         self._somewhere += (
             on.reshape(count, -1, on.shape[-1]).any(axis=1).sum(axis=0)
         )
-        self._sureness += np.abs(2 * soft - 1).sum(dtype="float64")
-        self._entropy += _entropy_bits(soft).sum(dtype="float64")
+        self._sureness += sureness.sum(dtype="float64")
+        self._entropy += entropy.sum(dtype="float64")
 
     def statistics(self, site):
-        total, units = self._images.sum(), self._on.shape[1]
+        total = self._images.sum()
         channels = (self._classes, -1, self._shape[-1])
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = self._on.reshape(channels).mean(axis=1, dtype="float64")
@@ -208,8 +208,8 @@ class _Counts:
             images_on=self._somewhere / total,
             on_by_class=by_class,
             overlap=self._overlap(),
-            sureness=self._sureness / (total * units),
-            entropy=self._entropy / (total * units),
+            sureness=self._sureness / total,
+            entropy=self._entropy / total,
         )
 
     def _overlap(self):
@@ -220,34 +220,43 @@ class _Counts:
             return common / np.where(pairs > 0, pairs, np.nan) / sums.shape[1]
 
 
-def _entropy_bits(probability):
-    rest = 1 - probability
-    tiny = np.finfo("float32").tiny
-    return -(
-        probability * np.log2(np.maximum(probability, tiny))
-        + rest * np.log2(np.maximum(rest, tiny))
-    )
-
-
 def _gates_of_sites(model, sites):
+    """Images -> hard gates, and of each image how sure its gates are.
+
+    The latter two are means over positions and units.
+    """
+    largest = 1.0
+    if isinstance(model, GatedNetwork) and model.gate.kind == "soft":
+        largest = 1 + model.gate.epsilon
+
+    def of_site(preactivations, gates):
+        on = preactivations > 0
+        share = ops.cast(gates, "float32") / largest
+        axes = tuple(range(1, len(share.shape)))
+        sureness = ops.mean(ops.abs(2 * share - 1), axis=axes)
+        return on, sureness, ops.mean(_entropy_bits(share), axis=axes)
+
     def forward(images):
         preactivations = model.routed(model.preactivations(images))
         gates = model.gates_of(preactivations)
-        return [(preactivations[site], gates[site]) for site in sites]
+        return [of_site(preactivations[site], gates[site]) for site in sites]
 
     return forward
 
 
-def _epsilon(model):
-    return model.gate.epsilon if isinstance(model, GatedNetwork) else 0.0
+def _entropy_bits(probability):
+    rest = 1 - probability
+    tiny = float(np.finfo("float32").tiny)
+    nats = probability * ops.log(ops.maximum(probability, tiny)) + (
+        rest * ops.log(ops.maximum(rest, tiny))
+    )
+    return -nats / math.log(2)
 
 
 def _checked(model, images, labels, classes, batch_size):
     """The number of classes, where all arguments fit one another."""
     shape = tuple(model.image_shape)
-    if not (
-        len(labels) and np.shape(images) == (*labels.shape, *shape)
-    ):
+    if not (len(labels) and np.shape(images) == (*labels.shape, *shape)):
         raise UserError(
             f"Expected at least one image of shape {shape}, each with a label. "
             f"Received: images of shape {np.shape(images)} and labels of shape "

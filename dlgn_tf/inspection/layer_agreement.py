@@ -1,6 +1,7 @@
 """Whether two layers gate alike, over a stream of batches."""
 
 import collections
+import math
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class LayerAgreement:
         for index, shape in enumerate(self._shapes):
             self._groups[shape].append(index)
         count = len(shapes)
-        self._signs = np.zeros((count, count))
+        self._differing = np.zeros((count, count))
         self._dependence = np.zeros((count, count))
         self._images = 0
 
@@ -48,22 +49,21 @@ class LayerAgreement:
         images = len(gates[0])
         self._images += images
         for members in self._groups.values():
-            for image in range(images):
-                # One image at a time: its layers are all that is copied.
-                signs = np.stack([gates[k][image] for k in members])
-                signs = 2 * signs.astype("float32") - 1
-                self._signs[np.ix_(members, members)] += signs @ signs.T
+            bits = np.stack([_packed(gates[k]) for k in members])
+            for index, of_layer in zip(members, bits, strict=True):
+                differing = np.bitwise_count(bits ^ of_layer)
+                self._differing[index, members] += differing.sum(axis=1)
         if images >= _FEWEST:
             kernels = np.stack([_common(of_layer) for of_layer in gates])
             self._dependence += images * _unbiased_hsic(kernels)
 
     def agreement(self):
         """Share of equal gates `(layers, layers)`; NaN where shapes differ."""
-        result = np.full(self._signs.shape, np.nan)
+        result = np.full(self._differing.shape, np.nan)
         for shape, members in self._groups.items():
             block = np.ix_(members, members)
-            mean = self._signs[block] / (self._images * np.prod(shape))
-            result[block] = (1 + mean) / 2
+            gates = self._images * math.prod(shape)
+            result[block] = 1 - self._differing[block] / gates
         return result
 
     def similarity(self):
@@ -75,6 +75,12 @@ class LayerAgreement:
         own = np.diagonal(self._dependence)
         scale = np.sqrt(np.where(own > 0, own, np.nan))
         return self._dependence / np.outer(scale, scale)
+
+
+def _packed(gates):
+    """All gates of a layer as bits of 64-bit words, the rest zeros."""
+    packed = np.packbits(gates)
+    return np.pad(packed, (0, -len(packed) % 8)).view(np.uint64)
 
 
 def _common(gates):

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import scipy.linalg
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import GIB
@@ -49,7 +48,7 @@ def singular_values(model, site, memory_gib=1.0, progress=False):
     matrix = derivative(site_map, units, None, memory_gib, progress)
     matrix = matrix.reshape(sides)
     tall = matrix if sides[0] >= sides[1] else matrix.T
-    return scipy.linalg.svdvals(_triangle(tall))
+    return np.linalg.svd(_triangle(tall), compute_uv=False)
 
 
 def _triangle(matrix):
@@ -63,8 +62,5 @@ def _triangle(matrix):
     held = matrix[:columns]
     for first in range(columns, rows, columns):
         block = matrix[first : first + columns]
-        (held,) = scipy.linalg.qr(
-            np.concatenate([held, block]), mode="r", overwrite_a=True
-        )[:1]
-        held = held[:columns]
+        held = np.linalg.qr(np.concatenate([held, block]), mode="r")
     return held

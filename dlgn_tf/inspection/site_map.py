@@ -43,6 +43,9 @@ class SiteMap:
     Args:
         model: `ImageClassifier`.
         site: String, one of its `site_names`.
+        positive: Boolean. Whether all weights are replaced by positive ones,
+            and max pooling by average pooling, so that nothing that reaches a
+            unit is multiplied by 0 or cancels.
 
     Attributes:
         site: String.
@@ -59,7 +62,7 @@ class SiteMap:
         UserError: if there is no such site or the model is none of the zoo.
     """
 
-    def __init__(self, model, site):
+    def __init__(self, model, site, positive=False):
         network = _network_to(model, site)
         self.site = site
         self.image_shape = tuple(model.image_shape)
@@ -67,7 +70,7 @@ class SiteMap:
         self.nonlinear = _first_nonlinear(network)
         self.row_bytes = _row_bytes(network, self.nonlinear is None)
         with double_precision():
-            self._network = _float64_copy(network)
+            self._network = _float64_copy(network, positive)
             self.scale, self.shift = _normalization(model)
 
     def __call__(self, pixels):
@@ -146,14 +149,27 @@ def _row_bytes(network, affine):
     return 6 * max(sizes) if affine else 3 * sum(sizes)
 
 
-def _float64_copy(network):
+def _float64_copy(network, positive):
     def copied(layer):
         config = {**layer.get_config(), "dtype": "float64"}
-        return type(layer).from_config(config)
+        kind = type(layer)
+        if positive and kind is layers.MaxPooling2D:
+            kind = layers.AveragePooling2D
+        return kind.from_config(config)
 
     copy = keras.models.clone_model(network, clone_function=copied)
     copy.set_weights(network.get_weights())
+    if positive:
+        for variable in copy.weights:
+            variable.assign(np.full(variable.shape, _positive(variable)))
     return copy
+
+
+def _positive(variable):
+    """Means in place of weights, so that no depth leads out of range."""
+    if variable.name == "kernel":
+        return 1 / math.prod(variable.shape[:-1])
+    return 1.0 if variable.name in ("gamma", "moving_variance") else 0.0
 
 
 def _normalization(model):

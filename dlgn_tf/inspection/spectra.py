@@ -86,7 +86,9 @@ def effective_size(weights, share=0.9):
     energy = (_checked(weights) ** 2).sum(axis=3)
     # Some rounding is allowed, or a share of 1 would never be reached.
     wanted = share * energy.sum(axis=(1, 2)) * (1 - 1e-12)
-    sums = np.pad(energy.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
+    sums = np.pad(
+        energy.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0))
+    )
     longest = max(energy.shape[1:])
     sizes = np.full(len(energy), longest)
     for side in reversed(range(longest)):

@@ -91,9 +91,7 @@ def _within(what, chosen, sides, default):
     if whole and found.size and (found >= 0).all() and (found < sides).all():
         return found.astype(int)
     limits = " x ".join(f"0..{side - 1}" for side in sides)
-    raise UserError(
-        f"Expected {what} within {limits}. Received: {chosen}"
-    )
+    raise UserError(f"Expected {what} within {limits}. Received: {chosen}")
 
 
 def _flat(places, sides):
