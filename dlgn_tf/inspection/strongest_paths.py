@@ -66,17 +66,18 @@ class PathFinder:
         model: `GatedNetwork` or `ReLUNetwork`, see `contributions.DualView`.
         biases: Boolean. Whether paths start at biases too, so that all paths
             sum to the logit; without them they sum to the part without biases.
+        most_connections: Integer, of which networks are refused as too large.
 
     Raises:
         UserError: as `DualView`, or if the network is too large.
     """
 
-    def __init__(self, model, biases=True):
+    def __init__(self, model, biases=True, most_connections=MOST_CONNECTIONS):
         self._view = DualView(model, "float64")
         self._biases = biases
         self._steps = self._view.network.steps
         self._shapes = [model.image_shape, *(s.shape for s in self._steps)]
-        _check_size(model, self._steps, self._shapes)
+        _check_size(model, self._steps, self._shapes, most_connections)
         self._connections = [
             None
             if step.site is not None
@@ -277,14 +278,14 @@ def _largest(array, count):
     )
 
 
-def _check_size(model, steps, shapes):
+def _check_size(model, steps, shapes, most):
     """Raises a `UserError` before what cannot be held is made."""
     connections = sum(
         np.prod(step.shape, dtype=float) * _fan(step, shapes) for step in steps
     )
-    if connections > MOST_CONNECTIONS:
+    if connections > most:
         raise UserError(
-            f"Expected a network of at most {MOST_CONNECTIONS:,} connections "
+            f"Expected a network of at most {most:,} connections "
             f"between units. Received: {model.name} with {int(connections):,}"
         )
 

@@ -10,6 +10,7 @@ from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import number
+from dlgn_tf.inspection.page import percent
 
 _CHANNELS_DRAWN = 6
 _UNITS_LISTED = 20
@@ -254,10 +255,10 @@ def _caption(decision, found, k):
     )
     return (
         f"Test image {decision.index}, a {decision.true}, {verdict} taken for "
-        f"{decision.predicted} with {decision.probability:.0%}; ahead of "
+        f"{decision.predicted} with {percent(decision.probability, 0)}; ahead of "
         f"{decision.rival} by {decision.margin:+.2f}. At {site} half of "
         f"all that units add and subtract comes from {count:,} of "
-        f"{parts.units[k].size:,} units ({share:.1%}). The sums differ from "
+        f"{parts.units[k].size:,} units ({percent(share)}). The sums differ from "
         f"the lead by at most {number(deviation, 1)}."
     )
 

@@ -6,7 +6,9 @@ from dlgn_tf.inspection.sections.decisions import decision_of
 from dlgn_tf.inspection.strongest_paths import PathFinder
 from dlgn_tf.inspection.shared_paths import sharing
 
-_PATHS = 100
+_PATHS = 10
+# A few seconds an image.
+_MOST_CONNECTIONS = 3_000_000
 _PATHS_LISTED = 3
 _UNITS_LISTED = 5
 
@@ -22,7 +24,7 @@ def add(report):
     chosen = [decision_of(task, index) for index in task.shown]
     predicted = [each.predicted for each in chosen]
     try:
-        finder = PathFinder(task.model)
+        finder = PathFinder(task.model, most_connections=_MOST_CONNECTIONS)
         found = finder.strongest(
             task.images.images[task.shown], predicted, _PATHS
         )

@@ -7,6 +7,7 @@ from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import spectra
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
+from dlgn_tf.inspection.page import percent
 
 # The whole map of a site is decomposed where that takes seconds.
 _MOST_OPERATIONS = 5e10
@@ -152,7 +153,7 @@ def _draw(report, found, described):
         pictures.tiles(pictures.as_colours(cut), titles),
         f"{found.site}{place}: channel · share on. Drawn: {extent}. In the "
         f"median, a square of {side:.0f}x{side:.0f} pixels holds 90 % of a "
-        f"template's energy, and {low:.0%} of it lies at periods of 8 pixels "
+        f"template's energy, and {percent(low, 0)} of it lies at periods of 8 pixels "
         "and longer.",
     )
 
