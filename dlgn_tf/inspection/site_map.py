@@ -98,7 +98,7 @@ def check_site(model, site):
     if site in model.site_names:
         return
     near = difflib.get_close_matches(str(site), model.site_names, 3, 0.5)
-    names = near or [model.site_names[0], "...", model.site_names[-1]]
+    names = near or [model.site_names[0], model.site_names[-1]]
     raise UserError(
         f"Expected one of the {len(model.site_names)} gate sites of "
         f"{model.name}, such as {', '.join(names)}. Received: site={site}"
@@ -159,6 +159,8 @@ def _float64_copy(network, positive):
 
     copy = keras.models.clone_model(network, clone_function=copied)
     copy.set_weights(network.get_weights())
+    # Its layers are float64, but it would itself round its input to float32.
+    copy.autocast = False
     if positive:
         for variable in copy.weights:
             variable.assign(np.full(variable.shape, _positive(variable)))

@@ -204,10 +204,10 @@ def affine_site(model, site):
     site_map = SiteMap(model, site)
     if site_map.nonlinear is not None:
         raise UserError(
-            "Expected a gate site that is affine in the image, which those of "
-            f"a DLGN are; elsewhere linearization(model, site, image) gives the "
-            f"affine map near one image. Received: site={site} of {model.name}, "
-            f"behind {site_map.nonlinear}"
+            "Expected a gate site that is affine in the image, as those of a "
+            "DLGN are; elsewhere linearization(model, site, image) gives the "
+            f"affine map near one image. Received: site={site} of "
+            f"{model.name}, behind {site_map.nonlinear}"
         )
     return site_map
 
