@@ -62,6 +62,11 @@ class Step:
     site: str | None = None
     shape: tuple[int, ...] = ()
 
+    @property
+    def weighted(self):
+        """Whether what it multiplies by is trained, and not fixed or a gate."""
+        return self.scale is not None or isinstance(self.linear, _WEIGHTED)
+
 
 class AffineNetwork:
     """The value network of a model, layer by layer; a ReLU network is its own.

@@ -30,7 +30,7 @@ from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import no_such_site
 from dlgn_tf.inspection.affine import value_inputs
 
-# Images that pass through the network at a time.
+# Images times logits that pass through the network at a time.
 _BATCH = 50
 
 
@@ -158,21 +158,11 @@ class DualView:
         """
         self._check_site(site)
         classes = self.network.classes
-        chosen = range(classes) if logits is None else list(logits)
+        chosen = list(range(classes) if logits is None else logits)
         check_logits(chosen, classes)
-        parts = [
-            self._toward(images, site, np.tile(along, (len(images), 1)))
-            for along in np.eye(classes)[list(chosen)]
-        ]
-        units, around, biases = (
-            np.stack(part, axis=-1) for part in zip(*parts, strict=True)
-        )
-        return Decomposition(
-            site,
-            units,
-            around,
-            self._named_biases(biases),
-            self.logits(images)[:, list(chosen)],
+        directions = np.eye(classes)[chosen]
+        return self._along(
+            images, site, np.tile(directions, (len(images), 1, 1))
         )
 
     def difference(self, images, site, right, wrong):
@@ -193,51 +183,81 @@ class DualView:
             UserError: as `contributions`.
         """
         self._check_site(site)
-        one_hot = np.eye(self.network.classes)
-        of_images = np.zeros(len(images), int)
+        classes, of_images = self.network.classes, np.zeros(len(images), int)
         for given in (right, wrong):
-            check_logits(np.ravel(given), self.network.classes)
-        direction = one_hot[right + of_images] - one_hot[wrong + of_images]
-        units, around, biases = self._toward(images, site, direction)
-        difference = np.sum(self.logits(images) * direction, axis=-1)
+            check_logits(np.ravel(given), classes)
+        one_hot = np.eye(classes)
+        directions = one_hot[right + of_images] - one_hot[wrong + of_images]
+        found = self._along(images, site, directions[:, None])
         return Decomposition(
-            site, units, around, self._named_biases(biases), difference
+            site,
+            found.units[..., 0],
+            found.around[..., 0],
+            {name: each[..., 0] for name, each in found.biases.items()},
+            found.logits[..., 0],
         )
 
-    def _toward(self, images, site, direction):
-        """The parts of `<direction, logits>`: units, around and biases.
-
-        Logits are affine in the gates of a site. Where those are all 0 they are
-        linear in the input and the biases' factors, so the derivatives there,
-        each times what it is taken in, are the parts.
+    def _along(self, images, site, directions):
+        """Decomposes scalar products of the logits with given vectors.
 
         Args:
             images: As for `contributions`.
             site: Name of a gate site.
-            direction: Array `(n, classes)`.
+            directions: Array `(n, k, classes)`.
 
         Returns:
-            Arrays `(n, ...)`, `(n,)` and `(n, layers with biases)`.
+            `Decomposition`, its last axis the k products.
         """
-        parts = []
-        for first in range(0, len(images), _BATCH):
-            batch = slice(first, first + _BATCH)
-            entering, gates = self.entering(images[batch])
-            gate = gates[site]
-            closed = {**gates, site: ops.zeros_like(gate)}
-            along = ops.cast(direction[batch], self.network.dtype)
-            of_input, of_gates, of_biases = self._gradients(
-                entering, closed, along
-            )
-            around = ops.sum(entering * of_input, axis=(1, 2, 3))
-            found = (gate * of_gates[site], around, of_biases)
-            parts.append([ops.convert_to_numpy(part) for part in found])
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        size = max(1, _BATCH // directions.shape[1])
+        batches = [
+            slice(first, first + size) for first in range(0, len(images), size)
+        ]
+        parts = [
+            self._of_batch(images[batch], site, directions[batch])
+            for batch in batches
+        ]
+        units, around, biases, logits = (
+            np.concatenate(part) for part in zip(*parts, strict=True)
+        )
+        named = {
+            name: biases[:, column]
+            for column, name in enumerate(self.network.biases)
+        }
+        return Decomposition(site, units, around, named, logits)
 
-    def _named_biases(self, columns):
-        """Dict from layer to column of an array `(n, layers, ...)`."""
-        names = self.network.biases
-        return {name: columns[:, k] for k, name in enumerate(names)}
+    def _of_batch(self, images, site, directions):
+        """Arrays `(n, ..., k)`: of the units, around, of the biases, logits.
+
+        Logits are affine in the gates of a site. Where those are all 0 they are
+        linear in the input and the biases' factors, so the derivatives there,
+        each times what it is taken in, are the parts.
+        """
+        count, k, classes = directions.shape
+        entering, gates = self.entering(images)
+        logits = self.network(entering, lambda name, _: gates[name])
+        # Each image as often as it has directions: one pass for all of them.
+        closed = {name: ops.repeat(g, k, axis=0) for name, g in gates.items()}
+        closed[site] = ops.zeros_like(closed[site])
+        along = ops.cast(directions, self.network.dtype)
+        of_input, of_gates, of_biases = self._gradients(
+            ops.repeat(entering, k, axis=0),
+            closed,
+            ops.reshape(along, (count * k, classes)),
+        )
+
+        def last(tensor):
+            """The directions as the last axis."""
+            array = ops.convert_to_numpy(tensor)
+            return np.moveaxis(array.reshape(count, k, *array.shape[1:]), 1, -1)
+
+        gate, entering = map(ops.convert_to_numpy, (gates[site], entering))
+        around = last(of_input) * entering[..., None]
+        return (
+            last(of_gates[site]) * gate[..., None],
+            around.sum(axis=(1, 2, 3)),
+            last(of_biases),
+            ops.convert_to_numpy(ops.einsum("nc,nkc->nk", logits, along)),
+        )
 
     def _check_site(self, site):
         if site not in self.site_shapes:

@@ -20,11 +20,11 @@ from dlgn_tf.inspection.connections import connections_of
 from dlgn_tf.inspection.connections import scaled
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.contributions import check_logits
+from dlgn_tf.inspection.path_search import Search
+from dlgn_tf.progress import Progress
 
 KINDS = ("positive", "negative", "absolute")
 MOST_CONNECTIONS = 50_000_000
-# Products that are compared at a time: 16 MiB.
-_CANDIDATES = 2**21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,11 @@ class Path:
         contribution: Float, feature times value. Contributions of all paths
             sum to the logit.
         feature: Float, neural path feature: what enters at the start, times
-            the gates on the path. 1 times the gates where a bias is the start.
+            the gates on the path and what averages divide by. A bias enters
+            as 1.
         value: Float, neural path value: the product of the weights on the path,
-            with the scales of batch normalisations and averages, and of the
-            bias where it starts there.
+            with the scales of batch normalisations, and of the bias where it
+            starts there.
         start: `"input"`, or the name of the layer whose bias it starts at.
         start_unit: Tuple of integers, the index in the input, `(row, column,
             channel)`, or in what that layer puts out.
@@ -85,7 +86,9 @@ class PathFinder:
             for step in self._steps
         ]
 
-    def strongest(self, images, logit, count=10, kind="absolute"):
+    def strongest(
+        self, images, logit, count=10, kind="absolute", progress=False
+    ):
         """The strongest paths of each image to a logit.
 
         Args:
@@ -94,6 +97,7 @@ class PathFinder:
             count: Integer >= 1, how many.
             kind: `"positive"`, those that add most; `"negative"`, those that
                 subtract most; `"absolute"`, the largest of both.
+            progress: Boolean. Whether to show it.
 
         Returns:
             List of n lists of at most `count` `Path`s, strongest first; fewer
@@ -102,21 +106,18 @@ class PathFinder:
         Raises:
             UserError: if there is no such logit or kind, or `count` is < 1.
         """
-        if kind not in KINDS:
-            raise UserError(
-                f"Expected paths of a kind of {', '.join(KINDS)}. Received: "
-                f"kind={kind!r}"
-            )
-        if count < 1:
-            raise UserError(f"Expected count >= 1. Received: count={count}")
+        _check_request(count, kind)
         logits = np.broadcast_to(logit, len(images))
         check_logits(logits, self._view.network.classes)
-        found = []
         entering, gates = self._view.entering(images)
         entering = ops.convert_to_numpy(entering)
         gates = {s: ops.convert_to_numpy(gate) for s, gate in gates.items()}
+        shown = Progress(
+            "strongest paths", 0, len(images), "image", silent=not progress
+        )
+        found = []
         for index, target in enumerate(logits):
-            search = _Search(
+            search = Search(
                 self._steps,
                 self._of_image({s: g[index] for s, g in gates.items()}),
                 entering[index],
@@ -125,6 +126,7 @@ class PathFinder:
             )
             slots = search.slots(int(target), kind)
             found.append([self._path(search, int(target), s) for s in slots])
+            shown.update(index + 1)
         return found
 
     def _of_image(self, gates):
@@ -149,8 +151,10 @@ class PathFinder:
                 value *= float(search.bias(tensor, unit))
                 break
             weight, tensor, unit, slot = source
-            feature *= weight if step.site is not None else 1.0
-            value *= weight if step.site is None else 1.0
+            if step.weighted:
+                value *= weight
+            else:
+                feature *= weight
         else:
             feature *= float(search.entering[unit])
         start_unit = np.unravel_index(unit, self._shapes[tensor])
@@ -164,118 +168,14 @@ class PathFinder:
         )
 
 
-class _Search:
-    """The strongest partial products that lead to every unit, for one image.
-
-    `values[t]` is `(units, 2 count)` of tensor t: in the first half the largest
-    positive products, in the second the most negative ones, each strongest
-    first; 0 where there are fewer. `choices[t]` says where each came from: the
-    position among the unit's sources times 2 count, plus the slot there; one
-    past the last of them stands for the unit's bias.
-    """
-
-    def __init__(self, steps, connections, entering, count, biases):
-        self.steps, self.connections = steps, connections
-        self.entering = entering.ravel()
-        self.count, self._biases = count, biases
-        self.values, self.choices = [self._start()], [None]
-        for step, known in zip(steps, connections, strict=True):
-            taken = np.concatenate([self.values[k] for k in step.sources])
-            values, choices = self._extended(taken, step, known)
-            self.values.append(values)
-            self.choices.append(choices)
-
-    def _start(self):
-        values = np.zeros((len(self.entering), 2 * self.count))
-        values[:, 0] = np.maximum(self.entering, 0)
-        values[:, self.count] = np.minimum(self.entering, 0)
-        return values
-
-    def _extended(self, taken, step, known):
-        """Products one step further on, and where they came from."""
-        # What is beyond an edge, -1, is the last row: nothing.
-        taken = np.concatenate([taken, np.zeros_like(taken[:1])])
-        groups, fan = known.sources.shape
-        size = known.weights.shape[1]
-        weights = np.broadcast_to(known.weights, (groups, size, fan))
-        shift = self._shift(step).reshape(groups, size)
-        values = np.zeros((groups, size, 2 * self.count))
-        choices = np.zeros(values.shape, "int64")
-        within = max(1, _CANDIDATES // (fan * 2 * self.count))
-        rows, columns = max(1, within // size), min(size, within)
-        for g in range(0, groups, rows):
-            sources = taken[known.sources[g : g + rows]][:, None]
-            for o in range(0, size, columns):
-                block = np.s_[g : g + rows, o : o + columns]
-                products = weights[block][..., None] * sources
-                products = products.reshape(*products.shape[:2], -1)
-                candidates = np.concatenate(
-                    [products, shift[block][..., None]], axis=-1
-                )
-                values[block], choices[block] = self._best(candidates)
-        shape = (groups * size, 2 * self.count)
-        return values.reshape(shape), choices.reshape(shape)
-
-    def _shift(self, step):
-        shift = step.shift if self._biases and step.shift is not None else 0.0
-        return np.broadcast_to(np.asarray(shift, "float64"), step.shape)
-
-    def _best(self, candidates):
-        """The largest and the smallest along the last axis, padded by 0."""
-        found = [_largest(sign * candidates, self.count) for sign in (1, -1)]
-        (above, choices), (below, others) = found
-        return (
-            np.concatenate([np.maximum(above, 0), np.minimum(-below, 0)], -1),
-            np.concatenate([choices, others], axis=-1),
+def _check_request(count, kind):
+    if kind not in KINDS:
+        raise UserError(
+            f"Expected paths of a kind of {', '.join(KINDS)}. Received: "
+            f"kind={kind!r}"
         )
-
-    def slots(self, unit, kind):
-        """Slots of the output's strongest paths, strongest first."""
-        values = self.values[-1][unit]
-        slots = {
-            "positive": np.arange(self.count),
-            "negative": np.arange(self.count, 2 * self.count),
-            "absolute": np.argsort(-np.abs(values), kind="stable"),
-        }[kind]
-        return [int(s) for s in slots[: self.count] if values[s] != 0]
-
-    def before(self, tensor, unit, slot):
-        """One connection back; None if the path starts at a bias here.
-
-        Returns:
-            Tuple `(weight, tensor, unit, slot)`.
-        """
-        known = self.connections[tensor - 1]
-        choice = self.choices[tensor][unit, slot]
-        position, slot = divmod(int(choice), 2 * self.count)
-        if position == known.sources.shape[1]:
-            return None
-        weight = float(known.weight(unit, position))
-        source = int(known.source(unit, position))
-        for taken in self.steps[tensor - 1].sources:
-            if source < len(self.values[taken]):
-                return weight, taken, source, slot
-            source -= len(self.values[taken])
-        raise AssertionError("a source beyond the tensors of its step")
-
-    def bias(self, tensor, unit):
-        return self._shift(self.steps[tensor - 1]).ravel()[unit]
-
-
-def _largest(array, count):
-    """The largest along the last axis, descending, and their indices.
-
-    Where there are fewer than `count`, zeros.
-    """
-    available = min(count, array.shape[-1])
-    found = np.argpartition(-array, available - 1, axis=-1)[..., :available]
-    values = np.take_along_axis(array, found, axis=-1)
-    order = np.argsort(-values, axis=-1)
-    missing = [(0, 0)] * (array.ndim - 1) + [(0, count - available)]
-    return tuple(
-        np.pad(np.take_along_axis(each, order, axis=-1), missing)
-        for each in (values, found)
-    )
+    if count < 1:
+        raise UserError(f"Expected count >= 1. Received: count={count}")
 
 
 def _check_size(model, steps, shapes, most):

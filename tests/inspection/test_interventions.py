@@ -42,15 +42,17 @@ def switched(gate, switch, mean, most):
         if switch.position not in (None, (row, column)):
             continue
         unit = (slice(None), row, column, channel)
-        gate[unit] = {"on": most, "off": 0, "mean": mean[unit[1:]]}[switch.to]
+        level = {"on": most, "off": 0}.get(switch.to)
+        gate[unit] = mean[unit[1:]] if level is None else level
     return gate
 
 
 def logits_with(model, images, switch, mean, most):
     pixels = model.normalization(images)
-    inputs = model.value_inputs(
+    entering = model.value_inputs(
         pixels, list(model.preactivations(images).values())
     )
+    inputs = [np.asarray(tensor) for tensor in entering]
     place = 1 + model.site_names.index(switch.site)
     inputs[place] = switched(inputs[place], switch, mean, most)
     return np.asarray(model.value_network(inputs))

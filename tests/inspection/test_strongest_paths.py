@@ -5,6 +5,7 @@ import pytest
 
 from dlgn_tf.dual import paths
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.shared_paths import sharing
 from dlgn_tf.inspection.strongest_paths import Path
 from dlgn_tf.inspection.strongest_paths import PathFinder
@@ -109,6 +110,27 @@ def test_equal_the_enumeration(
             )
 
 
+@pytest.mark.parametrize("name", ["c4gap", "gconv"])
+def test_features_and_values_are_those_enumerated(
+    name, general_model, images_for, rng
+):
+    """With what global average pooling divides by in the feature."""
+    model = general_model(f"{name}_dlgn", SHAPE, biases=False, **COVERED[name])
+    mostly_open(model, rng)
+    images = images_for(model, 1)
+    all_paths = enumerated(name, model, images, 1)
+    features = all_paths.inputs[:, all_paths.start] * all_paths.activity
+    features = all_paths.pooling * features[0]
+    order = np.argsort(-np.abs(features * all_paths.weight))[:10]
+    (found,) = PathFinder(model).strongest(images, 1)
+    np.testing.assert_allclose(
+        [path.feature for path in found], features[order], rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        [path.value for path in found], all_paths.weight[order], rtol=1e-10
+    )
+
+
 @pytest.mark.parametrize("name", ["fc", "fcresnet"])
 def test_units_features_and_values(name, general_model, images_for):
     """Walked along by hand, from the units that a path says it passes."""
@@ -150,48 +172,42 @@ def test_all_paths_with_those_of_biases_sum_to_the_logits(
     found = PathFinder(model).strongest(images, [1, 2], 2000)
     assert len({p.start for p in found[0]}) > 2
     for of_image, expected in zip(found, logits[[0, 1], [1, 2]], strict=True):
-        assert (
-            len(of_image)
-            == len({(p.start, p.start_unit, p.units) for p in of_image})
-            or name == "c4gap"
-        )
+        places = {(p.start, p.start_unit, p.units) for p in of_image}
+        assert len(of_image) == len(places)
         total = sum(p.contribution for p in of_image)
         assert total == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    "block,shortcut", [("original", "A"), ("bottleneck", "B")]
+    "block,shortcut,depth",
+    [("original", "A", 8), ("preactivated", "B", 8), ("bottleneck", "B", 11)],
 )
 def test_convolutional_residual_network(
-    block, shortcut, general_model, images_for
+    block, shortcut, depth, general_model, images_for
 ):
-    """Strides, batch normalisation, subsampling: a best path is no dream.
-
-    The gate of a unit on it closed, the path is gone; all paths of one unit's
-    gates being multiplied alike, its contribution goes with its gate.
-    """
+    """Skips, strides, batch normalisation: features by the units passed."""
     model = general_model(
         "resnet20_dlgn",
         (4, 4, 1),
-        depth=8 if block == "original" else 11,
+        depth=depth,
         width=4,
         block=block,
         shortcut=shortcut,
     )
     images = images_for(model, 1)
-    finder = PathFinder(model)
-    found = finder.strongest(images, 0, 5)[0]
+    (found,) = PathFinder(model).strongest(images, 0, 20)
+    view = DualView(model, "float64")
+    entering, gates = view.entering(images)
+    pixels = np.asarray(entering)[0]
+    gates = {site: np.asarray(gate)[0] for site, gate in gates.items()}
+    assert len(found) == 20
     for path in found:
-        assert path.contribution == pytest.approx(
-            path.feature * path.value, rel=1e-10
-        )
-        gates = model.gates(images)
-        passed = np.prod(
-            [float(gates[site][(0, *unit)]) for site, unit in path.units]
-        )
-        if path.start != "input":
-            assert path.feature == pytest.approx(passed, rel=1e-6)
-    assert len({p.start for p in found}) >= 1
+        product = path.feature * path.value
+        assert path.contribution == pytest.approx(product, rel=1e-10)
+        passed = np.prod([gates[site][unit] for site, unit in path.units])
+        start = pixels[path.start_unit] if path.start == "input" else 1.0
+        # Global average pooling is over one position.
+        assert path.feature == pytest.approx(start * passed, rel=1e-10)
 
 
 def test_refuses():
