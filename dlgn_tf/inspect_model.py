@@ -1,5 +1,6 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
+import logging
 import math
 import pathlib
 import sys
@@ -34,6 +35,8 @@ python -m dlgn_tf.export wrote."""
 
 # The sites, and the contents of a SavedModel, are known once Keras is there.
 _SITES_SHOWN = 6
+_IMAGES, _IMAGES_OF_DEEP = 1000, 200
+_SHALLOW = 24
 _SIGNATURES = ("serving_default", "preactivations", "gates")
 
 
@@ -89,9 +92,10 @@ def define_flags():
     )
     flags.DEFINE_integer(
         "images",
-        1000,
+        None,
         "Gate statistics and interventions are over the first so many test "
-        "images, or all if there are fewer.",
+        f"images. Default: {_IMAGES:,}, {_IMAGES_OF_DEEP} of a network of more "
+        f"than {_SHALLOW} gate sites, or all if there are fewer.",
         lower_bound=2,
     )
     flags.DEFINE_integer(
@@ -130,6 +134,8 @@ def main():
     files.check_writable(output_dir, "output_dir")
 
     startup.import_keras()
+    # TensorFlow warns of each graph that is made for one site alone.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import report
 
@@ -138,6 +144,8 @@ def main():
     sites = _sites(model, values.sites)
     positions = _positions(values.positions)
     _check_positions(model, positions)
+    if values.images is None and len(model.site_names) > _SHALLOW:
+        data["test_examples"] = min(data["test_examples"], _IMAGES_OF_DEEP)
     _, test = sources.load(**data)
     task = report.Task(
         model=model,
@@ -201,7 +209,7 @@ def _data(values):
         "name": name,
         "data_dir": data_dir,
         "train_examples": 1,
-        "test_examples": min(values.images, info.test_examples),
+        "test_examples": min(values.images or _IMAGES, info.test_examples),
         "npz_file": npz,
     }
 
