@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from dlgn_tf.inspection import spectra
+
+# A template is never drawn from a smaller part of the image.
+_SMALLEST_WINDOW = 7
 _INK, _SOFT, _ACCENT, _OTHER = "#1d2430", "#5b6675", "#1f5fa8", "#d9912b"
 
 
@@ -35,6 +39,33 @@ def as_colours(weights):
     if weights.shape[-1] == 3:
         return 0.5 + signed / 2
     return colormaps["RdBu_r"](0.5 + signed[..., 0] / 2)[..., :3]
+
+
+def window(weights):
+    """The part of the image in which templates are not 0, as a square.
+
+    Args:
+        weights: Array `(rows, height, width, channels)`.
+
+    Returns:
+        Integers: first row and column, and one past the last of each.
+    """
+    boxes = spectra.support(weights)
+    sizes = weights.shape[1:3]
+    first, last = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    side = max(*(last - first), _SMALLEST_WINDOW)
+    corners = []
+    for low, high, size in zip(first, last, sizes, strict=True):
+        start = min(max((low + high - side) // 2, 0), max(size - side, 0))
+        corners.append((int(start), int(min(start + side, size))))
+    (top, bottom), (left, right) = corners
+    return top, left, bottom, right
+
+
+def beside(left, right):
+    """Two pictures of one height with a white line between them."""
+    gap = np.ones((len(left), max(1, len(left) // 8), 3))
+    return np.concatenate([left, gap, right], axis=1)
 
 
 def stored(image):

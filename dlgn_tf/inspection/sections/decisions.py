@@ -12,7 +12,7 @@ from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 
-_CHANNELS_DRAWN = 6
+_CHANNELS_DRAWN = 5
 _UNITS_LISTED = 20
 _SITES_DRAWN = 3
 
@@ -67,8 +67,9 @@ def add(report):
         "added up over positions (blue ones add to the lead, orange ones "
         "subtract), each with the "
         + ("template" if exact else "template or local linearisation")
-        + " of its strongest unit, in its place: what of the image opens that "
-        "gate. Beside it what this one unit adds, and its gate g."
+        + " of its strongest unit on the left and the part of the image that "
+        "this unit sees on the right. Above it what the unit adds by itself, "
+        "and its gate g."
     )
     chosen = [decision_of(task, index) for index in task.shown]
     found = {site: _decompose(task, view, chosen, site) for site in task.sites}
@@ -128,13 +129,21 @@ def _strongest(units, count):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Channel:
-    """A channel of a site that counts, shown by its strongest unit."""
+    """A channel of a site that counts, shown by its strongest unit.
+
+    Attributes:
+        total: Float, what its units add at all positions.
+        unit: Tuple, index of the strongest one.
+        contribution: Float, what that one adds.
+        gate: Float, its gate.
+        picture: Its template, and what the image has in that place.
+    """
 
     total: float
     unit: tuple[int, ...]
     contribution: float
     gate: float
-    template: np.ndarray
+    picture: np.ndarray
 
 
 def _strongest_channels(task, site, chosen, parts):
@@ -146,7 +155,7 @@ def _strongest_channels(task, site, chosen, parts):
         [_strongest_unit(of_image, channel) for (channel,) in of_decision]
         for of_image, of_decision in zip(parts.units, channels, strict=True)
     ]
-    templates = _templates(task, site, chosen, units)
+    drawn = _templates(task, site, chosen, units)
     return [
         [
             _Channel(
@@ -154,9 +163,9 @@ def _strongest_channels(task, site, chosen, parts):
                 unit,
                 float(parts.units[k][unit]),
                 float(gates[k][unit]),
-                template,
+                picture,
             )
-            for unit, template in zip(units[k], templates[k], strict=True)
+            for unit, picture in zip(units[k], drawn[k], strict=True)
         ]
         for k in range(len(chosen))
     ]
@@ -168,7 +177,7 @@ def _strongest_unit(units, channel):
 
 
 def _templates(task, site, chosen, units):
-    """Templates of the units of each decision, as colours.
+    """Of each decision a list of pictures, those of its units.
 
     Exact ones come in one go; local ones are taken at each image.
     """
@@ -185,8 +194,21 @@ def _templates(task, site, chosen, units):
         ).normalized_weights
         for some, image in zip(asked, images, strict=True)
     ]
-    colours = pictures.as_colours(np.concatenate(found))
-    return np.split(colours, np.cumsum([len(some) for some in units])[:-1])
+    counts = np.cumsum([len(some) for some in units])[:-1]
+    return [
+        [_in_place(weights, task.images.images[each.index]) for weights in some]
+        for each, some in zip(
+            chosen, np.split(np.concatenate(found), counts), strict=True
+        )
+    ]
+
+
+def _in_place(weights, image):
+    """A template beside the part of the image that it sees."""
+    top, left, bottom, right = pictures.window(weights[None])
+    part = (slice(top, bottom), slice(left, right))
+    template = pictures.as_colours(weights[None])[0]
+    return pictures.beside(template[part], pictures.stored(image)[part])
 
 
 def _write_csv(report, chosen, found):
@@ -223,9 +245,9 @@ def _write_csv(report, chosen, found):
 
 def _draw(report, decision, k, found, drawn):
     task = report.task
-    drawing = pictures.figure(9, 1.45 * (len(drawn) + 1) + 0.4)
+    drawing = pictures.figure(9, 2.0 + 1.2 * len(drawn))
     top, bottom = drawing.subfigures(
-        2, 1, height_ratios=[1.35, len(drawn)], hspace=0.02
+        2, 1, height_ratios=[2.0, 1.2 * len(drawn)], hspace=0.02
     )
     image_axes, logit_axes, part_axes = top.subplots(
         1, 3, width_ratios=[1, 1.7, 2.3]
@@ -254,12 +276,13 @@ def _caption(decision, found, k):
         abs(float(each.total[k] - each.logits[k])) for each in found.values()
     )
     return (
-        f"Test image {decision.index}, a {decision.true}, {verdict} taken for "
-        f"{decision.predicted} with {percent(decision.probability, 0)}; ahead of "
-        f"{decision.rival} by {decision.margin:+.2f}. At {site} half of "
-        f"all that units add and subtract comes from {count:,} of "
-        f"{parts.units[k].size:,} units ({percent(share)}). The sums differ from "
-        f"the lead by at most {number(deviation, 1)}."
+        f"Test image {decision.index} of class {decision.true}, {verdict} "
+        f"taken for class {decision.predicted} with "
+        f"{percent(decision.probability, 0)}; ahead of class "
+        f"{decision.rival} by {decision.margin:+.2f}. At {site} half of all "
+        f"that units add and subtract comes from {count:,} of "
+        f"{parts.units[k].size:,} units ({percent(share)}). The sums differ "
+        f"from the lead by at most {number(deviation, 1)}."
     )
 
 
@@ -327,7 +350,7 @@ def _draw_channels(row, site, channels):
     for axes in row:
         axes.set_axis_off()
     for axes, each in zip(row, channels, strict=False):
-        axes.imshow(each.template, interpolation="nearest")
+        axes.imshow(each.picture, interpolation="nearest")
         *place, channel = each.unit
         first = f"{channel}: {each.total:+.3g}"
         if place:

@@ -3,8 +3,8 @@
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.sections.decisions import decision_of
-from dlgn_tf.inspection.strongest_paths import PathFinder
 from dlgn_tf.inspection.shared_paths import sharing
+from dlgn_tf.inspection.strongest_paths import PathFinder
 
 _PATHS = 10
 # A few seconds an image.

@@ -11,8 +11,6 @@ from dlgn_tf.inspection.page import percent
 
 # The whole map of a site is decomposed where that takes seconds.
 _MOST_OPERATIONS = 5e10
-# A template is never drawn from a smaller part of the image.
-_SMALLEST_WINDOW = 7
 
 _MEANING = (
     "A unit of the gating network is on where q = <T, x> + b is positive. T is "
@@ -134,7 +132,7 @@ def _draw(report, found, described):
             "what the unit looks at in this image, and holds as long as no "
             "ReLU before it switches."
         )
-    top, left, bottom, right = _window(found.weights)
+    top, left, bottom, right = pictures.window(found.weights)
     cut = found.weights[:, top:bottom, left:right]
     titles = [f"{row['channel']} · {row['on']:.0%}" for row in described]
     place = ""
@@ -153,23 +151,9 @@ def _draw(report, found, described):
         pictures.tiles(pictures.as_colours(cut), titles),
         f"{found.site}{place}: channel · share on. Drawn: {extent}. In the "
         f"median, a square of {side:.0f}x{side:.0f} pixels holds 90 % of a "
-        f"template's energy, and {percent(low, 0)} of it lies at periods of 8 pixels "
-        "and longer.",
+        f"template's energy, and {percent(low, 0)} of it lies at periods of 8 "
+        "pixels and longer.",
     )
-
-
-def _window(weights):
-    """The part of the image in which templates are not 0, as a square."""
-    boxes = spectra.support(weights)
-    sizes = weights.shape[1:3]
-    first, last = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    side = max(*(last - first), _SMALLEST_WINDOW)
-    corners = []
-    for low, high, size in zip(first, last, sizes, strict=True):
-        start = min(max((low + high - side) // 2, 0), max(size - side, 0))
-        corners.append((int(start), int(min(start + side, size))))
-    (top, bottom), (left, right) = corners
-    return top, left, bottom, right
 
 
 def _frequencies(report, powers, rows):
