@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import sys
 import time
 
@@ -19,6 +20,7 @@ from dlgn_tf.inspection.sections import kernel
 from dlgn_tf.inspection.sections import paths
 from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
+from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.training.output import Output
 
 PAGE = "index.html"
@@ -115,6 +117,19 @@ class Task:
             self.images.labels,
             self.dataset.classes,
         )
+
+    @functools.cached_property
+    def affine_sites(self):
+        """Set of the gating network's sites that are affine in the image.
+
+        What is not linear stays so further on: beyond the first site that is
+        not affine none is asked, which takes long in a deep network.
+        """
+        names = self.model.site_names
+        if is_affine(self.model, names[-1]):
+            return set(names)
+        affine = functools.partial(is_affine, self.model)
+        return set(itertools.takewhile(affine, names))
 
     @property
     def linear_gates(self):

@@ -4,7 +4,6 @@ import math
 
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
-from dlgn_tf.inspection.templates import is_affine
 
 _FAMILIES = {
     "dnn": "A plain ReLU network. A unit's ReLU multiplies its pre-activation "
@@ -52,8 +51,7 @@ def add(report):
         ]
     )
     page.text(_FAMILIES[task.family])
-    affine = {site: is_affine(task.model, site) for site in shapes}
-    if all(affine.values()):
+    if len(task.affine_sites) == len(shapes):
         page.text(_EXACT)
     elif task.linear_gates:
         page.note(
@@ -63,7 +61,7 @@ def add(report):
     else:
         page.note(_LOCAL)
     page.table(["property", "value"], _properties(task))
-    _sites(report, affine)
+    _sites(report)
 
 
 def _properties(task):
@@ -90,7 +88,7 @@ def _properties(task):
     return rows
 
 
-def _sites(report, affine):
+def _sites(report):
     """The table of gate sites: all of a shallow network, else the chosen."""
     task, page = report.task, report.page
     found = task.statistics.sites
@@ -98,7 +96,7 @@ def _sites(report, affine):
         {
             "site": site,
             "shape": "x".join(map(str, each.on_at.shape)),
-            "affine_in_the_image": affine[task.gate_source(site)],
+            "affine_in_the_image": task.gate_source(site) in task.affine_sites,
             "on": float(each.on.mean()),
             "dead_channels": len(each.dead),
             "always_on_channels": len(each.always_on),

@@ -59,8 +59,7 @@ def add(report):
         "true class where the network is wrong, else the second best.",
     )
     exact = all(
-        primal.is_affine(task.model, task.gate_source(site))
-        for site in task.sites
+        task.gate_source(site) in task.affine_sites for site in task.sites
     )
     page.text(
         "Below each image stand the channels that count most at some sites, "
@@ -182,7 +181,7 @@ def _templates(task, site, chosen, units):
     Exact ones come in one go; local ones are taken at each image.
     """
     source = task.gate_source(site)
-    if primal.is_affine(task.model, source):
+    if source in task.affine_sites:
         asked = [sum(units, [])]
         images = [None]
     else:
@@ -263,9 +262,7 @@ def _draw(report, decision, k, found, drawn):
     panels = bottom.subplots(len(drawn), _CHANNELS_DRAWN, squeeze=False)
     for row, (site, of_decisions) in zip(panels, drawn.items(), strict=True):
         _draw_channels(row, site, of_decisions[k])
-    report.picture(
-        f"decision_{decision.index}", drawing, _caption(decision, found, k)
-    )
+    report.picture(f"decision_{k + 1}", drawing, _caption(decision, found, k))
 
 
 def _caption(decision, found, k):

@@ -78,7 +78,7 @@ def _templates(task, site):
         "channels": sorted(int(channel) for channel in undecided),
         "memory_gib": task.memory_gib,
     }
-    if primal.is_affine(task.model, site):
+    if site in task.affine_sites:
         return primal.templates(task.model, site, **arguments)
     image = task.images.images[0]
     return primal.linearization(task.model, site, image, **arguments)
@@ -194,7 +194,7 @@ def _singular_values(report):
     chosen, passed_over = [], []
     for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
         units = int(np.prod(task.model.site_shapes[site]))
-        if not primal.is_affine(task.model, site):
+        if site not in task.affine_sites:
             continue
         cheap = units * pixels * min(units, pixels) <= _MOST_OPERATIONS
         (chosen if cheap else passed_over).append(site)
