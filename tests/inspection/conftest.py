@@ -26,7 +26,7 @@ def trained_like(rng):
             if variable.name == "moving_variance":
                 variable.assign(0.5 + np.abs(noise))
             elif variable.name != "kernel":
-                variable.assign(np.array(variable) + 0.3 * noise)
+                variable.assign(variable.numpy() + 0.3 * noise)
         return model
 
     return build
