@@ -129,7 +129,7 @@ def _member(model, index):
     convolution = layers.Conv2D(
         stacked.filters, stacked.kernel_size, padding="same", name="conv1"
     )
-    network = keras.Model(image, convolution(image))
+    network = keras.Model([image], convolution(image))
     network.set_weights([weights[index] for weights in stacked.get_weights()])
     return network
 
@@ -159,7 +159,7 @@ def _float64_copy(network, positive):
 
     # Else its input and the whole would round to float32.
     image = keras.Input(network.input_shape[1:], dtype="float64")
-    copy = keras.models.clone_model(network, image, clone_function=copied)
+    copy = keras.models.clone_model(network, [image], clone_function=copied)
     copy.autocast = False
     copy.set_weights(network.get_weights())
     if positive:

@@ -131,7 +131,7 @@ def test_similarity_is_cka_of_pairs_of_images(trained_like, pixels):
         first, last = (enumerated_hsic(k[i], k[j]) for k in kernels)
         return 6 * first + 5 * last
 
-    for i, j in ((0, 1), (2, 3), (1, 4)):
+    for i, j in ((0, 1), (2, 3), (1, 3)):
         expected = dependence(i, j) / np.sqrt(
             dependence(i, i) * dependence(j, j)
         )
