@@ -74,8 +74,8 @@ class LayerAgreement:
     def similarity(self):
         """Linear CKA `(layers, layers)`; about 0 for unrelated layers.
 
-        NaN for a layer whose gates do not depend on the image, and if no batch
-        had 4 images.
+        NaN for a layer whose gates do not depend on the image, or so little
+        that the estimate of it is not positive, and if no batch had 4 images.
         """
         own = np.diagonal(self._dependence)
         scale = np.sqrt(np.where(own > _ROUNDING * self._squares, own, np.nan))
