@@ -136,7 +136,7 @@ def collect(
         UserError: if there are no images, they do not fit the model or the
             labels, there is no such site, or memory does not suffice.
     """
-    labels = np.asarray(labels)
+    images, labels = np.asarray(images), np.asarray(labels)
     classes = _checked(model, images, labels, classes, batch_size)
     sites = list(model.site_names if sites is None else sites)
     for site in sites:
@@ -147,17 +147,21 @@ def collect(
     agreement = LayerAgreement([shapes[site] for site in sites])
     forward = compiled(_gates_of_sites(model, sites))
     show = Progress("gates", 0, len(labels), "image", silent=not progress)
+    batch_size = min(batch_size, len(labels))
     for first in range(0, len(labels), batch_size):
-        part = slice(first, first + batch_size)
-        made = forward(ops.convert_to_tensor(images[part]))
+        last = min(first + batch_size, len(labels))
+        # The last batch is filled up: another size would be compiled anew.
+        rows = np.arange(first, first + batch_size) % len(labels)
+        made = forward(ops.convert_to_tensor(images[rows]))
         hard = []
         for site, of_site in zip(sites, made, strict=True):
-            on, *sure = (ops.convert_to_numpy(x) for x in of_site)
-            counts[site].add(on, *sure, labels[part])
+            on, *sure = (
+                ops.convert_to_numpy(x)[: last - first] for x in of_site
+            )
+            counts[site].add(on, *sure, labels[first:last])
             hard.append(on.reshape(len(on), -1))
         agreement.add(hard)
-        done = min(first + batch_size, len(labels))
-        show.update(done, line=done == len(labels))
+        show.update(last, line=last == len(labels))
     return GateStatistics(
         {site: counts[site].statistics(site) for site in sites},
         agreement.agreement(),

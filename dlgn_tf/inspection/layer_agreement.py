@@ -8,6 +8,9 @@ import numpy as np
 # The estimator over pairs of images needs so many in a batch.
 _FEWEST = 4
 
+# Dependence on the images, by the mean square of the kernel, that is none.
+_ROUNDING = 1e-10
+
 
 class LayerAgreement:
     """Compares the hard gates of all pairs of layers.
@@ -38,6 +41,7 @@ class LayerAgreement:
         count = len(shapes)
         self._differing = np.zeros((count, count))
         self._dependence = np.zeros((count, count))
+        self._squares = np.zeros(count)
         self._images = 0
 
     def add(self, gates):
@@ -56,6 +60,7 @@ class LayerAgreement:
         if images >= _FEWEST:
             kernels = np.stack([_common(of_layer) for of_layer in gates])
             self._dependence += images * _unbiased_hsic(kernels)
+            self._squares += images * (kernels**2).mean(axis=(1, 2))
 
     def agreement(self):
         """Share of equal gates `(layers, layers)`; NaN where shapes differ."""
@@ -69,11 +74,11 @@ class LayerAgreement:
     def similarity(self):
         """Linear CKA `(layers, layers)`; about 0 for unrelated layers.
 
-        NaN for a layer whose gates do not depend on the image, and if no batch
-        had 4 images.
+        NaN for a layer whose gates do not depend on the image, or so little
+        that the estimate of it is not positive, and if no batch had 4 images.
         """
         own = np.diagonal(self._dependence)
-        scale = np.sqrt(np.where(own > 0, own, np.nan))
+        scale = np.sqrt(np.where(own > _ROUNDING * self._squares, own, np.nan))
         return self._dependence / np.outer(scale, scale)
 
 

@@ -129,7 +129,7 @@ def _member(model, index):
     convolution = layers.Conv2D(
         stacked.filters, stacked.kernel_size, padding="same", name="conv1"
     )
-    network = keras.Model(image, convolution(image))
+    network = keras.Model([image], convolution(image))
     network.set_weights([weights[index] for weights in stacked.get_weights()])
     return network
 
@@ -157,10 +157,11 @@ def _float64_copy(network, positive):
             kind = layers.AveragePooling2D
         return kind.from_config(config)
 
-    copy = keras.models.clone_model(network, clone_function=copied)
-    copy.set_weights(network.get_weights())
-    # Its layers are float64, but it would itself round its input to float32.
+    # Else its input and the whole would round to float32.
+    image = keras.Input(network.input_shape[1:], dtype="float64")
+    copy = keras.models.clone_model(network, [image], clone_function=copied)
     copy.autocast = False
+    copy.set_weights(network.get_weights())
     if positive:
         for variable in copy.weights:
             variable.assign(np.full(variable.shape, _positive(variable)))

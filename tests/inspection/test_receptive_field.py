@@ -33,7 +33,7 @@ def test_dense_sites_see_everything(trained_like):
 
 def test_templates_lie_within(trained_like):
     model = trained_like("resnet20_dlgn", (16, 16, 1), depth=8, width=4)
-    for site in model.site_names[1::2]:
+    for site in ("group1_block1_1", "group3_block1_1"):
         (box,) = receptive_field(model, site)
         found = spectra.support(templates(model, site, "center").weights)
         assert (found[:, :2] >= box[:2]).all()
