@@ -10,6 +10,7 @@ Source: the DLGN paper (arXiv 2110.03403), section 3, where biases are absent.
 """
 
 import dataclasses
+import difflib
 from collections.abc import Callable
 
 import numpy as np
@@ -35,6 +36,9 @@ _FIXED = (
     SubsampleAndPad,
 )
 _WEIGHTED = (layers.Conv2D, layers.Dense)
+
+# Gate sites that a message lists one by one.
+_MOST_LISTED = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,9 +203,21 @@ def value_inputs(model, images, dtype):
 
 
 def no_such_site(site, sites):
-    """The `UserError` that lists the gate sites there are."""
+    """The `UserError` that lists the gate sites there are.
+
+    Of many it lists those at the ends, and the ones that are spelt alike.
+    """
+    names = list(sites)
+    listed_names = ", ".join(names)
+    if len(names) > _MOST_LISTED:
+        alike = difflib.get_close_matches(str(site), names)
+        meant = f" (close: {', '.join(alike)})" if alike else ""
+        listed_names = (
+            f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])}, "
+            f"{len(names)} in all{meant}"
+        )
     return UserError(
-        f"Expected a gate site, one of {', '.join(sites)}. Received: {site!r}"
+        f"Expected a gate site, one of {listed_names}. Received: {site!r}"
     )
 
 

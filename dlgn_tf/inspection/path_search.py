@@ -57,18 +57,16 @@ class Search:
         shift = self._shift(step).reshape(groups, size)
         values = np.zeros((groups, size, 2 * self.count))
         choices = np.zeros(values.shape, "int64")
-        within = max(1, _CANDIDATES // (fan * 2 * self.count))
+        held = fan + 2 * self.count * min(fan, self.count)
+        within = max(1, _CANDIDATES // held)
         rows, columns = max(1, within // size), min(size, within)
         for g in range(0, groups, rows):
-            sources = taken[known.sources[g : g + rows]][:, None]
+            sources = known.sources[g : g + rows]
             for o in range(0, size, columns):
                 block = np.s_[g : g + rows, o : o + columns]
-                products = weights[block][..., None] * sources
-                products = products.reshape(*products.shape[:2], -1)
-                candidates = np.concatenate(
-                    [products, shift[block][..., None]], axis=-1
+                values[block], choices[block] = self._best(
+                    taken, sources, weights[block], shift[block]
                 )
-                values[block], choices[block] = self._best(candidates)
         shape = (groups * size, 2 * self.count)
         return values.reshape(shape), choices.reshape(shape)
 
@@ -76,14 +74,51 @@ class Search:
         shift = step.shift if self._biases and step.shift is not None else 0.0
         return np.broadcast_to(np.asarray(shift, "float64"), step.shape)
 
-    def _best(self, candidates):
-        """The largest and the smallest along the last axis, padded by 0."""
-        found = [_largest(sign * candidates, self.count) for sign in (1, -1)]
-        (above, choices), (below, others) = found
+    def _best(self, taken, sources, weights, shift):
+        """The largest and the smallest products of some units, padded by 0.
+
+        Args:
+            taken: Array `(units, 2 count)`, products that lead to the sources.
+            sources: Integers `(groups, fan)`.
+            weights: Array `(groups, size, fan)`.
+            shift: Array `(groups, size)`.
+
+        Returns:
+            Values and choices, `(groups, size, 2 count)`.
+        """
+        above, choices = self._largest(taken, sources, weights, shift)
+        below, others = self._largest(taken, sources, -weights, -shift)
         return (
             np.concatenate([np.maximum(above, 0), np.minimum(-below, 0)], -1),
             np.concatenate([choices, others], axis=-1),
         )
+
+    def _largest(self, taken, sources, weights, shift):
+        """As `_best`, the largest alone: `(groups, size, count)`."""
+        slots, fan = 2 * self.count, sources.shape[1]
+        # As many products come from no more sources than that, and each of
+        # these gives a product that is larger than all of any other source.
+        strongest = np.maximum(
+            weights * taken[sources, 0][:, None],
+            weights * taken[sources, self.count][:, None],
+        )
+        kept, _ = _descending(strongest, self.count)
+        chosen = np.take_along_axis(sources[:, None], kept, axis=-1)
+        chosen_weights = np.take_along_axis(weights, kept, axis=-1)
+        products = taken[chosen] * chosen_weights[..., None]
+        choices = kept[..., None] * slots + np.arange(slots)
+        shape = (*shift.shape, -1)
+        products = np.concatenate(
+            [products.reshape(shape), shift[..., None]], axis=-1
+        )
+        choices = np.concatenate(
+            [choices.reshape(shape), np.full((*shift.shape, 1), fan * slots)],
+            axis=-1,
+        )
+        order, values = _descending(products, self.count)
+        missing = [(0, 0), (0, 0), (0, self.count - order.shape[-1])]
+        choices = np.take_along_axis(choices, order, axis=-1)
+        return np.pad(values, missing), np.pad(choices, missing)
 
     def slots(self, unit, kind):
         """Slots of the output's strongest paths, strongest first."""
@@ -120,17 +155,16 @@ class Search:
         return self._shift(self.steps[tensor - 1]).ravel()[unit]
 
 
-def _largest(array, count):
-    """The largest along the last axis, descending, and their indices.
+def _descending(array, count):
+    """Where the largest along the last axis are, and what they are.
 
-    Where there are fewer than `count`, zeros.
+    As many as there are, at most `count`.
     """
     available = min(count, array.shape[-1])
     found = np.argpartition(-array, available - 1, axis=-1)[..., :available]
     values = np.take_along_axis(array, found, axis=-1)
     order = np.argsort(-values, axis=-1)
-    missing = [(0, 0)] * (array.ndim - 1) + [(0, count - available)]
-    return tuple(
-        np.pad(np.take_along_axis(each, order, axis=-1), missing)
-        for each in (values, found)
+    return (
+        np.take_along_axis(found, order, axis=-1),
+        np.take_along_axis(values, order, axis=-1),
     )

@@ -220,6 +220,12 @@ def test_refuses(general_model, images_for):
         view.difference(images, "dense1", 0, -1)
     with pytest.raises(UserError, match="'float64'. Received: dtype='half'$"):
         DualView(model, "half")
+    deep = general_model("resnet32_dgn", depth=32, width=2)
+    with pytest.raises(
+        UserError,
+        match=r"_2, \.\.\., .*31 in all \(close: group3_block1_1, .*'$",
+    ):
+        DualView(deep).contributions(images, "group3_blok1_1")
     ensemble = general_model("c1gap_dnn", width=2, members=2)
     with pytest.raises(UserError, match="one network.*EnsembleNetwork c1gap"):
         DualView(ensemble)
