@@ -7,6 +7,8 @@ import re
 
 _STYLE = (pathlib.Path(__file__).parent / "page.css").read_text()
 _ICON = "data:,"
+# What a browser may load: pictures that are inside, and no script at all.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 class Page:
@@ -95,6 +97,7 @@ class Page:
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
             '\n<meta name="viewport" content="width=device-width, '
             'initial-scale=1">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
             # Else a browser asks for favicon.ico.
             f'<link rel="icon" href="{_ICON}">\n'
             f"<title>{html.escape(self._title)}</title>\n"
