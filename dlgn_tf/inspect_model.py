@@ -104,6 +104,12 @@ def define_flags():
         "Of them, those of the neural path kernel.",
         lower_bound=2,
     )
+    flags.DEFINE_bool(
+        "singular_values",
+        None,
+        "Compute those of the linear map of each whole site. Default: where "
+        "that takes seconds.",
+    )
     flags.DEFINE_float(
         "memory_gib",
         1.0,
@@ -160,6 +166,7 @@ def main():
         examples=values.examples,
         kernel_images=values.kernel_images,
         memory_gib=values.memory_gib,
+        singular_values=values.singular_values,
     )
     page = report.write(task, output_dir, values.tensorboard)
     print(f"{page}: open it in a browser")

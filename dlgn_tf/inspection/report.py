@@ -55,6 +55,8 @@ class Task:
         examples: Integer, decisions that are taken apart.
         kernel_images: Integer.
         memory_gib: Float, bound of the memory of templates and kernel.
+        singular_values: Boolean, whether those of whole sites are computed;
+            None stands for where that takes seconds.
     """
 
     model: object
@@ -69,6 +71,7 @@ class Task:
     examples: int = 6
     kernel_images: int = 300
     memory_gib: float = 1.0
+    singular_values: bool | None = None
 
     @functools.cached_property
     def logits(self):

@@ -1,5 +1,7 @@
 """What each gate looks at: templates by layer, their frequencies and sizes."""
 
+import math
+
 import numpy as np
 
 from dlgn_tf.inspection import linear_map
@@ -10,7 +12,7 @@ from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 
 # The whole map of a site is decomposed where that takes seconds.
-_MOST_OPERATIONS = 5e10
+_MOST_OPERATIONS = 2e9
 
 _MEANING = (
     "A unit of the gating network is on where q = <T, x> + b is positive. T is "
@@ -190,15 +192,13 @@ def _median_row(site, rows):
 def _singular_values(report):
     """The linear map of each whole site, where it is small enough."""
     task, page = report.task, report.page
-    pixels = int(np.prod(task.model.image_shape))
-    chosen, passed_over = [], []
-    for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
-        units = int(np.prod(task.model.site_shapes[site]))
-        if site not in task.affine_sites:
-            continue
-        cheap = units * pixels * min(units, pixels) <= _MOST_OPERATIONS
-        (chosen if cheap else passed_over).append(site)
-    if not chosen:
+    affine = [
+        site
+        for site in dict.fromkeys(map(task.gate_source, task.sites))
+        if site in task.affine_sites
+    ]
+    chosen = [site for site in affine if _is_wanted(task, site)]
+    if not affine or task.singular_values is False:
         return
     page.heading("The linear map of a whole site")
     page.text(
@@ -207,6 +207,13 @@ def _singular_values(report):
         "can see: directions of the image with a small one are invisible to "
         "them."
     )
+    if len(chosen) < len(affine):
+        page.text(
+            f"Computed of {len(chosen)} of {len(affine)} sites, those where it "
+            "takes seconds; `--singular_values` computes it of all."
+        )
+    if not chosen:
+        return
     found = {
         site: linear_map.singular_values(
             task.model, site, memory_gib=task.memory_gib
@@ -238,6 +245,14 @@ def _singular_values(report):
         "Effective rank: the exponential of the entropy of the squared "
         "singular values, taken as shares.",
     )
+
+
+def _is_wanted(task, site):
+    if task.singular_values is not None:
+        return task.singular_values
+    units = math.prod(task.model.site_shapes[site])
+    pixels = math.prod(task.model.image_shape)
+    return units * pixels * min(units, pixels) <= _MOST_OPERATIONS
 
 
 def _rank(values):
