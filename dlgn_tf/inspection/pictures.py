@@ -6,7 +6,7 @@ from dlgn_tf.inspection import spectra
 
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7
-_INK, _SOFT, _ACCENT, _OTHER = "#1d2430", "#5b6675", "#1f5fa8", "#d9912b"
+_INK, _SOFT = "#1d2430", "#5b6675"
 
 
 def figure(width, height):
@@ -74,7 +74,7 @@ def stored(image):
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
-def tiles(pictures, titles, columns=8, size=1.1, row_labels=()):
+def tiles(pictures, titles, columns=8, size=1.1):
     """Small pictures in rows, each with a line above it.
 
     Args:
@@ -82,7 +82,6 @@ def tiles(pictures, titles, columns=8, size=1.1, row_labels=()):
         titles: As many strings.
         columns: Integer. Pictures in a row.
         size: Float. Side of a picture in inches.
-        row_labels: Strings that stand left of the rows.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -97,11 +96,6 @@ def tiles(pictures, titles, columns=8, size=1.1, row_labels=()):
     for panel, picture, title in shown:
         panel.imshow(picture, interpolation="nearest")
         panel.set_title(title, fontsize=7.5, color=_SOFT, pad=2)
-    for panel, label in zip(axes[:, 0], row_labels, strict=False):
-        panel.text(
-            -0.08, 0.5, label, rotation=90, fontsize=8, color=_INK, ha="right",
-            va="center", transform=panel.transAxes,
-        )  # fmt: skip
     return drawing
 
 
@@ -130,42 +124,6 @@ def curves(series, x_label, y_label, log=False, height=3.2):
     if len(series) > 1:
         axes.legend(fontsize=8, frameon=False)
     return drawing
-
-
-def signed_bars(labels, values, x_label, height=None):
-    """Horizontal bars around 0, the first on top.
-
-    Args:
-        labels: List of strings.
-        values: As many numbers.
-        x_label: String.
-        height: Float, in inches. Defaults to what the bars need.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    drawing = figure(7.5, height or 0.8 + 0.24 * len(labels))
-    draw_signed_bars(drawing.subplots(), labels, values, x_label)
-    return drawing
-
-
-def draw_signed_bars(axes, labels, values, x_label):
-    """Draws horizontal bars around 0 into given axes, the first on top."""
-    colours = [_ACCENT if value >= 0 else _OTHER for value in values]
-    places = np.arange(len(labels))
-    axes.barh(places, values, color=colours, height=0.7)
-    axes.axvline(0, color=_INK, linewidth=0.8)
-    axes.set_yticks(places, labels, fontsize=8)
-    axes.invert_yaxis()
-    axes.margins(x=0.15, y=0.02)
-    for place, value in zip(places, values, strict=True):
-        axes.annotate(
-            f"{value:+.2f}", (value, place), textcoords="offset points",
-            xytext=(3 if value >= 0 else -3, 0), fontsize=7, color=_SOFT,
-            ha="left" if value >= 0 else "right", va="center",
-        )  # fmt: skip
-    finish(axes, x_label, "")
-    axes.grid(axis="y", visible=False)
 
 
 def matrix(values, labels, title, colour_label, centre=None, size=4.2):

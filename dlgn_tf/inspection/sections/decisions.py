@@ -270,16 +270,19 @@ def _caption(decision, found, k):
     site, parts = list(found.items())[-1]
     count, share = _half(parts.units[k])
     deviation = max(
-        abs(float(each.total[k] - each.logits[k])) for each in found.values()
+        abs(float(each.total[k] - each.logits[k]))
+        / max(np.abs(each.units[k]).sum(), 1e-30)
+        for each in found.values()
     )
     return (
         f"Test image {decision.index} of class {decision.true}, {verdict} "
         f"taken for class {decision.predicted} with "
         f"{percent(decision.probability, 0)}; ahead of class "
-        f"{decision.rival} by {decision.margin:+.2f}. At {site} half of all "
+        f"{decision.rival} by {number(decision.margin)}. At {site} half of all "
         f"that units add and subtract comes from {count:,} of "
-        f"{parts.units[k].size:,} units ({percent(share)}). The sums differ "
-        f"from the lead by at most {number(deviation, 1)}."
+        f"{parts.units[k].size:,} units ({percent(share)}). The sums "
+        f"differ from the lead by at most {number(float(deviation), 1)} of all "
+        "that is added and subtracted."
     )
 
 
@@ -329,9 +332,10 @@ def _draw_parts(axes, found, k):
     axes.axhline(lead, color="#1d2430", linewidth=1, linestyle="--")
     axes.axhline(0, color="#1d2430", linewidth=0.8)
     pictures.finish(axes, "", "")
-    axes.tick_params(
-        axis="x", labelsize=7, labelrotation=30 if len(found) > 4 else 0
-    )
+    axes.tick_params(axis="x", labelsize=7)
+    if len(found) > 4:
+        for label in axes.get_xticklabels():
+            label.set(rotation=25, ha="right", rotation_mode="anchor")
     axes.set_title("the lead (dashed) as a sum at each site", fontsize=9)
     axes.legend(
         fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)

@@ -209,8 +209,8 @@ def _singular_values(report):
     )
     if len(chosen) < len(affine):
         page.text(
-            f"Computed of {len(chosen)} of {len(affine)} sites, those where it "
-            "takes seconds; `--singular_values` computes it of all."
+            f"Computed for {len(chosen) or 'none'} of {len(affine)} sites: it "
+            "takes long for the others, and `--singular_values` does it."
         )
     if not chosen:
         return
