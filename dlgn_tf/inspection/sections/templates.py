@@ -207,10 +207,11 @@ def _singular_values(report):
         "can see: directions of the image with a small one are invisible to "
         "them."
     )
-    if len(chosen) < len(affine):
+    if passed_over := [site for site in affine if site not in chosen]:
+        names = ", ".join(f"`{site}`" for site in passed_over)
         page.text(
-            f"Computed for {len(chosen) or 'none'} of {len(affine)} sites: it "
-            "takes long for the others, and `--singular_values` does it."
+            f"Not computed for {names}, where it takes long; "
+            "`--singular_values` does it."
         )
     if not chosen:
         return
