@@ -1,6 +1,7 @@
 """Writes a run as a SavedModel: python -m dlgn_tf.export --run_dir=RUN_DIR."""
 
 import os
+import pathlib
 import sys
 
 from absl import flags
@@ -9,6 +10,7 @@ from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -22,7 +24,9 @@ Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
   loaded.signatures["gates"](images=images)
 
 Images are (batch, height, width, channels) in [0, 255]; the signatures take
-float32 tensors (or arrays of any type), those that end in _uint8 uint8."""
+float32 tensors (or arrays of any type), those that end in _uint8 uint8.
+DIR/assets.extra/model.keras is the same network for Keras and for
+python -m dlgn_tf.inspect_model --saved_model=DIR."""
 
 _OUTPUTS = ("serving_default", "preactivations", "gates")
 
@@ -52,7 +56,7 @@ def main():
     from dlgn_tf.training import runs
 
     model, config, step = runs.load_run(values.run_dir)
-    export(model, values.export_dir)
+    export(model, values.export_dir, step)
     print(
         f"{config.model} at step {step}: SavedModel with signatures "
         f"{', '.join(_OUTPUTS)} in {values.export_dir}"
@@ -68,7 +72,7 @@ def check_export_dir(path):
     files.check_writable(path, "export_dir")
 
 
-def export(model, path):
+def export(model, path, step=None):
     """Writes a model of the zoo as a SavedModel.
 
     Orthogonal filters are written as the plain kernels that they come to.
@@ -78,7 +82,9 @@ def export(model, path):
         path: String, a new or empty directory. What is loaded from it has the
             functions `serving_default`, `preactivations` and `gates`, which
             take uint8 or float32 images of any batch size, and a signature of
-            each for either type.
+            each for either type. Its `trained.EXPORTED_MODEL` is the model
+            itself, which TensorFlow passes over.
+        step: Integer, from which the weights are, noted in that file; or None.
     """
     import tensorflow as tf
 
@@ -96,6 +102,11 @@ def export(model, path):
             images = tf.TensorSpec((None, *model.image_shape), dtype, "images")
             signatures[name + suffix] = function.get_concrete_function(images)
     tf.saved_model.save(module, str(path), signatures=signatures)
+    kept = pathlib.Path(path) / trained.EXPORTED_MODEL
+    kept.parent.mkdir(exist_ok=True)
+    model.save(kept)
+    if step is not None:
+        trained.note_step(kept, step)
 
 
 def _answer(model, name):

@@ -1,6 +1,8 @@
 """Fixtures of all tests. Imports TensorFlow only where a test needs it."""
 
+import importlib.util
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Full float32 products on GPUs too: tests compare with NumPy.
@@ -115,3 +117,15 @@ def dtype_policy():
     policy = keras.config.dtype_policy()
     yield keras.config.set_dtype_policy
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The module tests/browser.py; skips where Chromium is not installed."""
+    path = pathlib.Path(__file__).with_name("browser.py")
+    spec = importlib.util.spec_from_file_location("browser", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if module.CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    return module

@@ -20,6 +20,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import loop
 from dlgn_tf.training import runs
+from dlgn_tf.training import trained
 
 RUNS = {
     "dnn": ("--model=resnet20_dnn", "--depth=8", "--width=4"),
@@ -330,3 +331,16 @@ def test_command(exported, tmp_path):
     assert "Traceback" not in done.stderr
     assert "resnet20_dnn at step 4" in done.stdout
     assert (tmp_path / "deep" / "new" / "saved_model.pb").is_file()
+    kept = tmp_path / "deep" / "new" / trained.EXPORTED_MODEL
+    assert trained.step_of(kept) == 4
+
+
+@ALL_RUNS
+def test_the_model_itself_lies_beside(family, exported, models, images):
+    """Where TensorFlow has a place for files that are none of its own."""
+    kept = exported[family].saved / "assets.extra" / "model.keras"
+    model = keras.models.load_model(kept)
+    expected = models[family](images, training=False).numpy()
+    np.testing.assert_array_equal(
+        model(images, training=False).numpy(), expected
+    )

@@ -104,7 +104,9 @@ class MultiplyByGate(_Sites):
             dtype=preactivation.dtype,
         )
         self.gates.append(gate)
-        return keras.layers.Multiply(name=f"{name}_galu")([preactivation, gate])
+        return keras.layers.Multiply(name=galu_layer(name))(
+            [preactivation, gate]
+        )
 
 
 def activation_layer(site_name, activation="relu"):
@@ -142,3 +144,8 @@ def gate_of(layer):
         return layer.gate
     relu = layer.activation is keras.activations.relu
     return Gate("hard") if relu else Gate("soft", beta=1.0)
+
+
+def galu_layer(site_name):
+    """Name of the layer at a site of a value network: its GaLU."""
+    return f"{site_name}_galu"

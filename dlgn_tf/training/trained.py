@@ -14,6 +14,9 @@ from dlgn_tf.training.run_directory import RunDirectory
 
 # Flags that name trained weights.
 SOURCE_FLAGS = ("gates_from", "init_from")
+# Where a SavedModel carries the model it was made from; TensorFlow's place for
+# files that are none of its own.
+EXPORTED_MODEL = "assets.extra/model.keras"
 # An entry that Keras passes over.
 _STEP = "dlgn_tf.json"
 _ARCHIVE_ERRORS = (

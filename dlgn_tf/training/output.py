@@ -1,26 +1,27 @@
-"""What the command leaves: tables, pictures, a matrix, events."""
+"""What a command leaves: tables, pictures, arrays, events."""
 
+import io
 import pathlib
 
 import numpy as np
 
 from dlgn_tf.training import files
 
-_DPI = 120
-
 
 class Output:
-    """Writes a part of the results, whole or not at all.
+    """Writes a part of the results, each file whole or not at all.
 
     Args:
         directory: Path-like, made when the first file is written.
         part: String. The TensorBoard run of this part is DIRECTORY/PART; what
             an earlier call left there goes when new events are written.
+        tag: String, before the names that TensorBoard shows.
     """
 
-    def __init__(self, directory, part):
+    def __init__(self, directory, part, tag):
         self.directory = pathlib.Path(directory)
         self._events = self.directory / part
+        self._tag = tag
 
     def table(self, name, rows):
         """Writes a CSV file with a header.
@@ -31,9 +32,13 @@ class Output:
         """
         columns = list(rows[0])
         lines = ([row[column] for column in columns] for row in rows)
-        path = self.directory / f"{name}.csv"
+        self.text(f"{name}.csv", files.csv_text(columns, lines))
+
+    def text(self, name, content):
+        """Writes a file of text or bytes under its full name."""
+        path = self.directory / name
         with files.write_errors(path):
-            files.write_atomically(path, files.csv_text(columns, lines))
+            files.write_atomically(path, content)
 
     def remove_table(self, name):
         """Removes a table that was written."""
@@ -41,16 +46,24 @@ class Output:
 
     def arrays(self, name, **arrays):
         """Writes an .npz file."""
-        self._write(
-            f"{name}.npz", lambda file: np.savez_compressed(file, **arrays)
-        )
+        path = self.directory / f"{name}.npz"
+        with files.write_errors(path):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.partial")
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            files.replace_synced(temporary, path)
 
-    def picture(self, name, figure):
-        """Writes a `matplotlib.figure.Figure` as PNG."""
-        self._write(
-            f"{name}.png",
-            lambda file: figure.savefig(file, format="png", dpi=_DPI),
-        )
+    def picture(self, name, figure, dpi=120):
+        """Writes a `matplotlib.figure.Figure` as PNG.
+
+        Returns:
+            The file's bytes.
+        """
+        encoded = io.BytesIO()
+        figure.savefig(encoded, format="png", dpi=dpi)
+        self.text(f"{name}.png", encoded.getvalue())
+        return encoded.getvalue()
 
     def events(self, scalars, pictures):
         """Replaces the events that TensorBoard shows.
@@ -70,20 +83,13 @@ class Output:
             file = EventFile(self._events)
             for step, values in scalars:
                 for name, value in values.items():
-                    file.add(scalar_pb(f"dual/{name}", float(value)), step)
+                    file.add(
+                        scalar_pb(f"{self._tag}/{name}", float(value)), step
+                    )
             for name, (step, figure) in pictures.items():
                 pixels = _pixels(figure)[None]
-                file.add(images_pb(f"dual/{name}", pixels), step)
+                file.add(images_pb(f"{self._tag}/{name}", pixels), step)
             file.flush()
-
-    def _write(self, name, write):
-        path = self.directory / name
-        with files.write_errors(path):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{name}.partial")
-            with temporary.open("wb") as file:
-                write(file)
-            files.replace_synced(temporary, path)
 
 
 def _pixels(figure):

@@ -1,0 +1,334 @@
+"""Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
+
+import logging
+import math
+import pathlib
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf import startup
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.training import files
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Shows what each gate of a trained network looks at and what each unit says, on
+one HTML page that needs no network, with the tables and pictures beside it.
+
+  python -m dlgn_tf.inspect_model --run_dir=RUN_DIR
+  python -m dlgn_tf.inspect_model --run_dir=RUN_DIR --sites=conv2 --channels=32
+  python -m dlgn_tf.inspect_model --saved_model=DIR --dataset=digits \\
+--output_dir=OUT
+
+writes to RUN_DIR/inspection
+  index.html        the page: templates of the gates, gate statistics, right
+                    and wrong decisions taken apart, the neural path kernel by
+                    class, what happens when gates are switched
+  *.csv, *.png      its numbers and pictures
+and with --tensorboard the pictures as summaries. The SavedModel is one that
+python -m dlgn_tf.export wrote."""
+
+# The sites, and the contents of a SavedModel, are known once Keras is there.
+_SITES_SHOWN = 6
+_IMAGES, _IMAGES_OF_DEEP = 1000, 200
+_SHALLOW = 24
+_SIGNATURES = ("serving_default", "preactivations", "gates")
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", None, "Directory of the run.")
+    flags.DEFINE_string(
+        "saved_model",
+        None,
+        "A SavedModel instead, written by dlgn_tf.export; needs --dataset and "
+        "--output_dir.",
+    )
+    flags.DEFINE_enum(
+        "which",
+        "newest",
+        ["newest", "best"],
+        "Of the run: the newest checkpoint, or best.keras.",
+    )
+    flags.DEFINE_string(
+        "dataset", None, "Images for --saved_model. A run says its own."
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets. Default: that of the run.",
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where page, tables and pictures are written. Default: "
+        "RUN_DIR/inspection.",
+    )
+    flags.DEFINE_list(
+        "sites",
+        [],
+        "Comma-separated gate sites that are looked at one by one. Default: "
+        f"all, or {_SITES_SHOWN} spread from the first to the last.",
+    )
+    flags.DEFINE_list(
+        "positions",
+        [],
+        "Comma-separated places ROWxCOLUMN of the image, such as 16x16,0x0: "
+        "templates are shown of the units that sit there. Default: its middle.",
+    )
+    flags.DEFINE_integer(
+        "channels", 16, "Templates shown of a site.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "examples",
+        6,
+        "Images whose decision is taken apart: half of them wrong ones, where "
+        "there are so many.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "images",
+        None,
+        "Gate statistics and interventions are over the first so many test "
+        f"images. Default: {_IMAGES:,}, {_IMAGES_OF_DEEP} of a network of more "
+        f"than {_SHALLOW} gate sites, or all if there are fewer.",
+        lower_bound=2,
+    )
+    flags.DEFINE_integer(
+        "kernel_images",
+        300,
+        "Of them, those of the neural path kernel.",
+        lower_bound=2,
+    )
+    flags.DEFINE_bool(
+        "singular_values",
+        None,
+        "Compute those of the linear map of each whole site. Default: where "
+        "that takes seconds.",
+    )
+    flags.DEFINE_float(
+        "memory_gib",
+        1.0,
+        "Bound of the memory that templates or a kernel take.",
+    )
+    flags.DEFINE_bool(
+        "tensorboard",
+        False,
+        "Write the pictures as summaries too: OUTPUT_DIR/page.",
+    )
+
+
+def main():
+    values = flags.FLAGS
+    _check_source(values)
+    _positions(values.positions)
+    if not 0 < values.memory_gib < math.inf:
+        raise UserError(
+            "Invalid --memory_gib. Expected a number > 0. "
+            f"Received: {values.memory_gib}"
+        )
+    data = _data(values)
+    if not values.run_dir:
+        _check_saved_model(pathlib.Path(values.saved_model))
+    output_dir = values.output_dir or str(
+        pathlib.Path(values.run_dir) / "inspection"
+    )
+    files.check_writable(output_dir, "output_dir")
+
+    startup.import_keras()
+    # TensorFlow warns of each graph that is made for one site alone.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    from dlgn_tf.data import sources
+    from dlgn_tf.inspection import report
+
+    model, step = _load(values)
+    _check_images(model, data["name"])
+    sites = _sites(model, values.sites)
+    positions = _positions(values.positions)
+    _check_positions(model, positions)
+    if values.images is None and len(model.site_names) > _SHALLOW:
+        data["test_examples"] = min(data["test_examples"], _IMAGES_OF_DEEP)
+    _, test = sources.load(**data)
+    task = report.Task(
+        model=model,
+        family=registry.parse(model.name)[1],
+        step=step,
+        origin=values.run_dir or values.saved_model,
+        dataset=catalog.get(data["name"]),
+        images=test,
+        sites=sites,
+        positions=positions,
+        channels=values.channels,
+        examples=values.examples,
+        kernel_images=values.kernel_images,
+        memory_gib=values.memory_gib,
+        singular_values=values.singular_values,
+    )
+    page = report.write(task, output_dir, values.tensorboard)
+    print(f"{page}: open it in a browser")
+
+
+def _check_source(values):
+    """Exactly one network, and no flag that has no effect on it."""
+    if bool(values.run_dir) == bool(values.saved_model):
+        received = "both" if values.run_dir else "none of them"
+        raise UserError(
+            f"Expected --run_dir=DIR or --saved_model=DIR. Received: {received}"
+        )
+    if values.run_dir and values.dataset:
+        raise UserError(
+            "--dataset has no effect with --run_dir, which says it. Expected "
+            f"no such flag. Received: --dataset={values.dataset}"
+        )
+    if values.saved_model:
+        if values["which"].present:
+            raise UserError(
+                "--which has no effect with --saved_model. Expected no such "
+                f"flag. Received: --which={values.which}"
+            )
+        for name in ("dataset", "output_dir"):
+            if not values[name].value:
+                raise UserError(
+                    f"Expected --{name} with --saved_model. Received: no "
+                    f"--{name}"
+                )
+
+
+def _data(values):
+    """Keyword arguments of `sources.load`, checked."""
+    name, npz = values.dataset, None
+    data_dir = values.data_dir
+    if values.run_dir:
+        directory = RunDirectory(values.run_dir)
+        config = directory.read_config()
+        if values.which == "best":
+            trained.locate_best(directory)
+        name, npz = config.dataset, None if data_dir else config.npz
+        data_dir = data_dir or config.data_dir
+    info = catalog.get(name)
+    if not npz:
+        catalog.check_available(name, data_dir)
+    return {
+        "name": name,
+        "data_dir": data_dir,
+        "train_examples": 1,
+        "test_examples": min(values.images or _IMAGES, info.test_examples),
+        "npz_file": npz,
+    }
+
+
+def _positions(texts):
+    """`16x16` as (16, 16)."""
+    places = []
+    for text in texts:
+        row, x, column = text.partition("x")
+        if not (x and row.isdecimal() and column.isdecimal()):
+            raise UserError(
+                "Invalid --positions. Expected places of the image such as "
+                f"16x16,0x0. Received: {text}"
+            )
+        places.append((int(row), int(column)))
+    return tuple(places)
+
+
+def _check_positions(model, places):
+    height, width, _ = model.image_shape
+    for row, column in places:
+        if row >= height or column >= width:
+            raise UserError(
+                f"Invalid --positions. Expected rows below {height} and "
+                f"columns below {width}. Received: {row}x{column}"
+            )
+
+
+def _check_saved_model(path):
+    """Raises a `UserError` unless `dlgn_tf.export` wrote all of it."""
+    if not (path / "saved_model.pb").is_file():
+        _refuse_saved_model(path, "which has no saved_model.pb")
+    if (path / trained.EXPORTED_MODEL).is_file():
+        trained.locate(path / trained.EXPORTED_MODEL)
+        return
+    lacking = [name for name in _SIGNATURES if name not in _signatures(path)]
+    if lacking:
+        _refuse_saved_model(path, f"without signatures {', '.join(lacking)}")
+    _refuse_saved_model(
+        path,
+        f"whose signatures are there but not {trained.EXPORTED_MODEL}: export "
+        "the run again",
+    )
+
+
+def _signatures(path):
+    """Names of the signatures of a SavedModel, which is not loaded."""
+    startup.import_keras()
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    try:
+        content = (path / "saved_model.pb").read_bytes()
+        saved = saved_model_pb2.SavedModel.FromString(content)
+    except (OSError, DecodeError):
+        _refuse_saved_model(path, "whose saved_model.pb is damaged")
+    return {name for each in saved.meta_graphs for name in each.signature_def}
+
+
+def _refuse_saved_model(path, why):
+    raise UserError(
+        "Expected for --saved_model one that dlgn_tf.export wrote. Received: "
+        f"{path}, {why}"
+    )
+
+
+def _load(values):
+    """The model and its step, None where nobody noted it."""
+    from dlgn_tf.training import runs
+
+    if values.saved_model:
+        path = pathlib.Path(values.saved_model) / trained.EXPORTED_MODEL
+        model = trained.load_trained(path, like=None)
+        return model, trained.step_of(path)
+    if values.which == "newest":
+        model, _, step = runs.load_run(values.run_dir)
+        return model, step
+    best = RunDirectory(values.run_dir).best
+    return trained.load_trained(best, like=None), trained.step_of(best)
+
+
+def _check_images(model, dataset):
+    """Raises a `UserError` if the data set is none of the model's."""
+    info = catalog.get(dataset)
+    network = getattr(model, "value_network", None) or model.network
+    classes = network.outputs[0].shape[-1]
+    if (model.image_shape, classes) != (info.image_shape, info.classes):
+        raise UserError(
+            f"Expected a data set of {'x'.join(map(str, model.image_shape))} "
+            f"images in {classes} classes, which the model takes. Received: "
+            f"--dataset={dataset}"
+        )
+
+
+def _sites(model, given):
+    """The sites that are asked for, or some from the first to the last."""
+    names = model.site_names
+    for site in given:
+        if site not in names:
+            raise UserError(
+                f"Invalid --sites. Expected some of {', '.join(names)}. "
+                f"Received: {site}"
+            )
+    if given:
+        return tuple(dict.fromkeys(given))
+    count = min(_SITES_SHOWN, len(names))
+    steps = max(count - 1, 1)
+    return tuple(
+        names[round(k * (len(names) - 1) / steps)] for k in range(count)
+    )
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.inspect_model", USAGE))

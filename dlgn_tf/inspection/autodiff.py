@@ -1,0 +1,90 @@
+"""What only the backend can do: compile, and derivatives in float64."""
+
+import contextlib
+
+import keras
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+_BACKEND = keras.backend.backend()
+
+
+def double_precision():
+    """Context in which the backend keeps float64, which JAX rounds else."""
+    if _BACKEND != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def compiled(function):
+    """The function of tensors, compiled where that pays.
+
+    JAX compiles a network of 110 layers for longer than it then computes, and
+    so runs it operation by operation.
+    """
+    if _BACKEND != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False)
+
+
+def pullback(function, image, rows):
+    """Vector-Jacobian products of a function of batches, at one image.
+
+    Of an affine function TensorFlow's graph keeps nothing but the transposed
+    layers: neither a forward pass nor its activations.
+
+    Args:
+        function: Function of a tensor `(rows, height, width, channels)`, whose
+            rows do not depend on one another.
+        image: float64 array `(height, width, channels)`.
+        rows: Integer, how many products come at a time.
+
+    Returns:
+        Function of a float64 array `(rows, ...)` of the function's output's
+        shape that returns one `(rows, height, width, channels)`.
+
+    Raises:
+        UserError: on a backend other than TensorFlow and JAX.
+    """
+    images = np.broadcast_to(image, (rows, *image.shape))
+    if _BACKEND == "tensorflow":
+        return _tensorflow_pullback(function, images)
+    if _BACKEND == "jax":
+        return _jax_pullback(function, images)
+    raise UserError(
+        "Expected KERAS_BACKEND=tensorflow or jax for templates. Received: "
+        f"KERAS_BACKEND={_BACKEND}"
+    )
+
+
+def _tensorflow_pullback(function, images):
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def pull(image, cotangents):
+        # Static shapes, without which the graph would need the forward pass.
+        batch = tf.broadcast_to(image, images.shape)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(batch)
+            outputs = function(batch)
+        return tape.gradient(
+            outputs,
+            batch,
+            output_gradients=cotangents,
+            unconnected_gradients="zero",
+        )
+
+    one = tf.constant(images[:1])
+    return lambda cotangents: pull(one, tf.constant(cotangents)).numpy()
+
+
+def _jax_pullback(function, images):
+    import jax
+
+    _, pull = jax.vjp(function, jax.numpy.asarray(images))
+    return lambda cotangents: np.asarray(pull(jax.numpy.asarray(cotangents))[0])

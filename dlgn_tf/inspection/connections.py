@@ -1,0 +1,152 @@
+"""Weighted connections between single units, of every kind of layer.
+
+A linear layer written out: which units a unit takes from, and by what they are
+multiplied. It is what paths run along. The units of a tensor are counted in
+row-major order.
+"""
+
+import dataclasses
+
+import numpy as np
+from keras import layers
+from keras import ops
+
+from dlgn_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Connections:
+    """Groups of units that take from the same sources.
+
+    Of a convolution a group is the channels at one position; unit u stands in
+    group u // size, with `size` units in each.
+
+    Attributes:
+        sources: Integers `(groups, fan)`; -1 stands for none, such as zeros
+            beyond the edge of an image.
+        weights: float64 `(groups, size, fan)`, or `(1, size, fan)` where all
+            groups have the same.
+    """
+
+    sources: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def count(self):
+        groups, fan = self.sources.shape
+        return groups * self.weights.shape[1] * fan
+
+    def weight(self, unit, position):
+        """Weight of the connection at a position of a unit's sources."""
+        group, within = divmod(unit, self.weights.shape[1])
+        return self.weights[group % len(self.weights), within, position]
+
+    def source(self, unit, position):
+        """The unit at a position of a unit's sources."""
+        return self.sources[unit // self.weights.shape[1], position]
+
+
+def scaled(factors):
+    """Every unit from the one in its place, times a factor.
+
+    Args:
+        factors: Array, of as many elements as there are units.
+    """
+    flat = np.asarray(factors, "float64").reshape(-1, 1, 1)
+    return Connections(np.arange(len(flat))[:, None], flat)
+
+
+def connections_of(step, shapes):
+    """The connections of a step of an `AffineNetwork` that is no gate site.
+
+    Args:
+        step: `affine.Step`, linear.
+        shapes: List of the shapes of the tensors it takes, without the batch
+            dimension. Their units are counted through, one after the other.
+
+    Returns:
+        `Connections`.
+
+    Raises:
+        UserError: if the step is of a kind that is not known here.
+    """
+    layer, (shape, *_) = step.linear, shapes
+    if layer is None:
+        return scaled(np.broadcast_to(step.scale, step.shape))
+    if isinstance(layer, layers.Dense):
+        kernel = ops.convert_to_numpy(layer.kernel)
+        return Connections(
+            np.arange(kernel.shape[0])[None], kernel.T[None].astype("float64")
+        )
+    if isinstance(layer, layers.Conv2D):
+        return _convolution(layer, shape)
+    if isinstance(layer, layers.AveragePooling2D):
+        return _average(layer, shape)
+    if isinstance(layer, layers.GlobalAveragePooling2D):
+        sources = _units(shape).reshape(-1, shape[-1]).T
+        return _mean(sources)
+    if isinstance(layer, layers.Add):
+        units = np.arange(np.prod(step.shape))
+        sources = units[:, None] + len(units) * np.arange(len(shapes))
+        return Connections(sources, np.ones((1, 1, len(shapes))))
+    return _rearranged(layer, shape)
+
+
+def _units(shape):
+    return np.arange(np.prod(shape)).reshape(shape)
+
+
+def _convolution(layer, shape):
+    if layer.groups != 1 or layer.dilation_rate != (1, 1):
+        raise UserError(
+            "Expected convolutions without groups and dilation. Received: "
+            f"{layer.name}"
+        )
+    kernel = np.asarray(ops.convert_to_numpy(layer.kernel), "float64")
+    sources = _windows(shape, kernel.shape[:2], layer.strides, layer.padding)
+    rows, columns = sources.shape[:2]
+    return Connections(
+        sources.reshape(rows * columns, -1),
+        kernel.reshape(-1, kernel.shape[-1]).T[None],
+    )
+
+
+def _average(layer, shape):
+    windows = _windows(shape, layer.pool_size, layer.strides, layer.padding)
+    # Rows, columns and channels are the units, a window each its sources.
+    windows = np.moveaxis(windows, -1, 2)
+    return _mean(windows.reshape(-1, np.prod(layer.pool_size)))
+
+
+def _mean(sources):
+    """Each unit the mean of its sources, those beyond the edge left out."""
+    there = np.sum(sources >= 0, axis=1)
+    weights = np.repeat(1 / there[:, None], sources.shape[1], axis=1)
+    return Connections(sources, weights[:, None])
+
+
+def _windows(shape, size, strides, padding):
+    """Units in each window, `(rows, columns, height, width, channels)`."""
+    margins = [
+        _margins(*side, padding)
+        for side in zip(shape[:2], size, strides, strict=True)
+    ]
+    units = np.pad(_units(shape), [*margins, (0, 0)], constant_values=-1)
+    windows = np.lib.stride_tricks.sliding_window_view(units, size, (0, 1))
+    windows = windows[:: strides[0], :: strides[1]]
+    return np.moveaxis(windows, 2, -1)
+
+
+def _margins(side, window, stride, padding):
+    """Zeros before and after; with 'same' the last margin is the larger."""
+    if padding == "valid":
+        return 0, 0
+    total = max((-(-side // stride) - 1) * stride + window - side, 0)
+    return total // 2, total - total // 2
+
+
+def _rearranged(layer, shape):
+    """A layer that moves units or adds zeros: it says itself, by numbers."""
+    numbers = ops.convert_to_tensor(1.0 + _units(shape)[None], layer.dtype)
+    moved = np.rint(ops.convert_to_numpy(layer(numbers))).astype(int) - 1
+    return Connections(moved.reshape(-1, 1), np.ones((1, 1, 1)))

@@ -1,0 +1,111 @@
+"""Derivatives of pre-activations by the image, in blocks under a bound."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.autodiff import compiled
+from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.inspection.autodiff import pullback
+from dlgn_tf.progress import Progress
+
+GIB = 2**30
+
+# Rows of a block beyond which nothing is gained.
+_MOST = 64
+
+
+def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
+    """The derivative of units of a site by the normalised image.
+
+    Units are pulled back one by one. Where an affine site is asked for more of
+    them than an image has numbers, one basis image after the other is pushed
+    forward instead, which gives the same.
+
+    Args:
+        site_map: `SiteMap`.
+        units: `Units` of its site.
+        image: Normalised image `(height, width, channels)` at which the
+            derivative is taken; None where it is the same at all.
+        memory_gib: Float > 0. Bound on the result and what is held besides.
+        progress: Boolean. Whether to show it.
+
+    Returns:
+        float64 array `(units, height, width, channels)`.
+
+    Raises:
+        UserError: if memory does not suffice.
+    """
+    block = _block(site_map, len(units), memory_gib)
+    pixels = math.prod(site_map.image_shape)
+    # A pass forward is half the work of one back.
+    push = image is None and pixels < 2 * len(units)
+    count = pixels if push else len(units)
+    block = min(block, count)
+    if image is None:
+        image = np.zeros(site_map.image_shape)
+    work = _Pushed if push else _Pulled
+    result = np.empty((len(units), *site_map.image_shape))
+    show = Progress(site_map.site, 0, count, "row", silent=not progress)
+    with double_precision():
+        compute = work(site_map, units, image, block)
+        for first in range(0, count, block):
+            last = min(first + block, count)
+            compute(first, last, result.reshape(len(units), -1))
+            show.update(last, line=last == count)
+    return result
+
+
+class _Pulled:
+    """Rows of the derivative: each unit's own, pulled back to the image."""
+
+    def __init__(self, site_map, units, image, block):
+        self._shape = (block, *site_map.shape)
+        self._indices = units.indices
+        self._pull = pullback(site_map, image, block)
+
+    def __call__(self, first, last, result):
+        chosen = self._indices[first:last]
+        cotangents = np.zeros((self._shape[0], math.prod(self._shape[1:])))
+        cotangents[np.arange(last - first), chosen] = 1
+        rows = self._pull(cotangents.reshape(self._shape))
+        result[first:last] = rows[: last - first].reshape(last - first, -1)
+
+
+class _Pushed:
+    """Columns of an affine map: what each number of the image adds."""
+
+    def __init__(self, site_map, units, image, block):
+        self._site_map, self._indices = site_map, units.indices
+        self._shape = (block, *image.shape)
+        self._forward = compiled(site_map)
+        self._offsets = self._at(np.zeros(self._shape))[0]
+
+    def _at(self, images):
+        values = self._forward(ops.convert_to_tensor(images, "float64"))
+        values = ops.convert_to_numpy(values).reshape(len(images), -1)
+        return values[:, self._indices]
+
+    def __call__(self, first, last, result):
+        images = np.zeros((self._shape[0], math.prod(self._shape[1:])))
+        images[np.arange(last - first), np.arange(first, last)] = 1
+        values = self._at(images.reshape(self._shape)) - self._offsets
+        result[:, first:last] = values[: last - first].T
+
+
+def _block(site_map, rows, memory_gib):
+    """How many rows at a time, or a `UserError`."""
+    pixels = math.prod(site_map.image_shape)
+    held = 8 * rows * pixels
+    each = site_map.row_bytes + 8 * (2 * math.prod(site_map.shape) + pixels)
+    block = int((memory_gib * GIB - held) // each)
+    if block >= 1:
+        return min(block, _MOST)
+    least = np.ceil((held + each) / GIB * 1000) / 1000
+    raise UserError(
+        f"{rows} templates of {site_map.site} do not fit: they take "
+        f"{held:,} bytes. Expected fewer units, or memory_gib of at least "
+        f"{least:g}. Received: memory_gib={memory_gib}"
+    )

@@ -1,0 +1,294 @@
+"""How the gates of a network behave over a data set."""
+
+import dataclasses
+import math
+
+import numpy as np
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.autodiff import compiled
+from dlgn_tf.inspection.layer_agreement import LayerAgreement
+from dlgn_tf.inspection.site_map import check_site
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.progress import Progress
+
+GIB = 2**30
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SiteStatistics:
+    """Gates of one site over a data set; "on" means a pre-activation > 0.
+
+    Units are the site's channels. A share is over images and, where nothing
+    else is said, positions.
+
+    Attributes:
+        site: String, site of the value network: with the gate that it uses.
+        on_at: float64 array of the site's shape, share of images in which a
+            unit is on at a position.
+        images_on: float64 array `(channels,)`, share of images in which a unit
+            is on at some position.
+        on_by_class: float64 array `(classes, channels)`, as `on`, over the
+            images of each class; NaN for a class without images.
+        overlap: float64 array `(classes, classes)`: share of units and
+            positions at which both gates are on, the mean over pairs of
+            different images, one of each class; NaN without such a pair. It is
+            a layer's factor in the neural path kernel.
+        sureness: Float, mean of |2 g - 1|, g being the gate as a share of its
+            largest value: 1 for hard gates, 0 for gates that stay halfway.
+        entropy: Float, mean entropy in bits of a coin that falls with
+            probability g: 0 for hard gates, 1 for gates that stay halfway.
+    """
+
+    site: str
+    on_at: np.ndarray
+    images_on: np.ndarray
+    on_by_class: np.ndarray
+    overlap: np.ndarray
+    sureness: float
+    entropy: float
+
+    @property
+    def on(self):
+        """Share at which a unit is on: float64 array `(channels,)`."""
+        return self.on_at.reshape(-1, self.on_at.shape[-1]).mean(axis=0)
+
+    @property
+    def on_by_position(self):
+        """Share of images and channels, `(height, width)`; `()` if dense."""
+        return self.on_at.mean(axis=-1)
+
+    @property
+    def dead(self):
+        """Channels that are off at all images and positions."""
+        return np.flatnonzero(self._all_positions(self.on_at == 0))
+
+    @property
+    def always_on(self):
+        """Channels that are on at all images and positions."""
+        return np.flatnonzero(self._all_positions(self.on_at == 1))
+
+    @property
+    def relative_overlap(self):
+        """Overlap of two classes by the geometric mean of that within each."""
+        within = np.sqrt(np.diagonal(self.overlap))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.overlap / np.outer(within, within)
+
+    def _all_positions(self, holds):
+        return holds.reshape(-1, holds.shape[-1]).all(axis=0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GateStatistics:
+    """Gates of a whole network over a data set.
+
+    Attributes:
+        sites: Dict from site name to `SiteStatistics`.
+        agreement: float64 array `(sites, sites)`: share of units, positions and
+            images at which the hard gates of two layers are the same, unit for
+            unit; NaN where the layers differ in shape.
+        similarity: float64 array `(sites, sites)`: linear CKA of the layers'
+            hard gates, whatever their shapes: whether the same pairs of images
+            have gates in common; see `layer_agreement`. NaN for a layer whose
+            gates are the same for all images.
+        images: Integer, how many images were seen.
+        class_counts: Integer array `(classes,)`.
+    """
+
+    sites: dict
+    agreement: np.ndarray
+    similarity: np.ndarray
+    images: int
+    class_counts: np.ndarray
+
+
+def collect(
+    model,
+    images,
+    labels,
+    classes=None,
+    sites=None,
+    batch_size=64,
+    memory_gib=2.0,
+    progress=False,
+):
+    """Gate statistics over a data set, streamed batch by batch.
+
+    What is held does not grow with the number of images: one count a class,
+    unit and position, and the pre-activations of a batch.
+
+    Args:
+        model: `ImageClassifier` of any family, on any backend.
+        images: Array `(images, height, width, channels)`, pixels from 0 to 255.
+        labels: Integer array `(images,)`.
+        classes: Integer. Defaults to the largest label + 1.
+        sites: Sequence of site names. Defaults to all.
+        batch_size: Integer >= 1.
+        memory_gib: Float > 0. Bound on what is held beside model and images.
+        progress: Boolean. Whether to show it.
+
+    Returns:
+        `GateStatistics`.
+
+    Raises:
+        UserError: if there are no images, they do not fit the model or the
+            labels, there is no such site, or memory does not suffice.
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    classes = _checked(model, images, labels, classes, batch_size)
+    sites = list(model.site_names if sites is None else sites)
+    for site in sites:
+        check_site(model, site)
+    shapes = {site: model.site_shapes[site] for site in sites}
+    _check_memory(model, shapes, classes, batch_size, memory_gib)
+    counts = {site: _Counts(shapes[site], classes) for site in sites}
+    agreement = LayerAgreement([shapes[site] for site in sites])
+    forward = compiled(_gates_of_sites(model, sites))
+    show = Progress("gates", 0, len(labels), "image", silent=not progress)
+    batch_size = min(batch_size, len(labels))
+    for first in range(0, len(labels), batch_size):
+        last = min(first + batch_size, len(labels))
+        # The last batch is filled up: another size would be compiled anew.
+        rows = np.arange(first, first + batch_size) % len(labels)
+        made = forward(ops.convert_to_tensor(images[rows]))
+        hard = []
+        for site, of_site in zip(sites, made, strict=True):
+            on, *sure = (
+                ops.convert_to_numpy(x)[: last - first] for x in of_site
+            )
+            counts[site].add(on, *sure, labels[first:last])
+            hard.append(on.reshape(len(on), -1))
+        agreement.add(hard)
+        show.update(last, line=last == len(labels))
+    return GateStatistics(
+        {site: counts[site].statistics(site) for site in sites},
+        agreement.agreement(),
+        agreement.similarity(),
+        len(labels),
+        np.bincount(labels, minlength=classes),
+    )
+
+
+class _Counts:
+    """Running sums over the images of one site."""
+
+    def __init__(self, shape, classes):
+        self._shape, self._classes = tuple(shape), classes
+        self._images = np.zeros(classes, int)
+        # Counts of images: exact in float32 up to 2**24.
+        self._on = np.zeros((classes, math.prod(shape)), "float32")
+        # Of each class, over its images, how many gates an image has on.
+        self._own = np.zeros(classes)
+        self._somewhere = np.zeros(shape[-1])
+        self._sureness = self._entropy = 0.0
+
+    def add(self, on, sureness, entropy, labels):
+        count = len(on)
+        flat = on.reshape(count, -1)
+        members = (labels == np.arange(self._classes)[:, None]).astype(
+            "float32"
+        )
+        self._images += members.sum(axis=1).astype(int)
+        self._on += members @ flat.astype("float32")
+        self._own += members @ flat.sum(axis=1)
+        self._somewhere += (
+            on.reshape(count, -1, on.shape[-1]).any(axis=1).sum(axis=0)
+        )
+        self._sureness += sureness.sum(dtype="float64")
+        self._entropy += entropy.sum(dtype="float64")
+
+    def statistics(self, site):
+        total = self._images.sum()
+        channels = (self._classes, -1, self._shape[-1])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = self._on.reshape(channels).mean(axis=1, dtype="float64")
+            by_class = shares / self._images[:, None]
+        on = self._on.sum(axis=0, dtype="float64").reshape(self._shape)
+        return SiteStatistics(
+            site=site,
+            on_at=on / total,
+            images_on=self._somewhere / total,
+            on_by_class=by_class,
+            overlap=self._overlap(),
+            sureness=self._sureness / total,
+            entropy=self._entropy / total,
+        )
+
+    def _overlap(self):
+        sums = self._on.astype("float64")
+        common = sums @ sums.T - np.diag(self._own)
+        pairs = np.outer(self._images, self._images) - np.diag(self._images)
+        with np.errstate(invalid="ignore"):
+            return common / np.where(pairs > 0, pairs, np.nan) / sums.shape[1]
+
+
+def _gates_of_sites(model, sites):
+    """Images -> hard gates, and of each image how sure its gates are.
+
+    The latter two are means over positions and units.
+    """
+    largest = 1.0
+    if isinstance(model, GatedNetwork) and model.gate.kind == "soft":
+        largest = 1 + model.gate.epsilon
+
+    def of_site(preactivations, gates):
+        on = preactivations > 0
+        share = ops.cast(gates, "float32") / largest
+        axes = tuple(range(1, len(share.shape)))
+        sureness = ops.mean(ops.abs(2 * share - 1), axis=axes)
+        return on, sureness, ops.mean(_entropy_bits(share), axis=axes)
+
+    def forward(images):
+        preactivations = model.routed(model.preactivations(images))
+        gates = model.gates_of(preactivations)
+        return [of_site(preactivations[site], gates[site]) for site in sites]
+
+    return forward
+
+
+def _entropy_bits(probability):
+    rest = 1 - probability
+    tiny = float(np.finfo("float32").tiny)
+    nats = probability * ops.log(ops.maximum(probability, tiny)) + (
+        rest * ops.log(ops.maximum(rest, tiny))
+    )
+    return -nats / math.log(2)
+
+
+def _checked(model, images, labels, classes, batch_size):
+    """The number of classes, where all arguments fit one another."""
+    shape = tuple(model.image_shape)
+    if not (len(labels) and np.shape(images) == (*labels.shape, *shape)):
+        raise UserError(
+            f"Expected at least one image of shape {shape}, each with a label. "
+            f"Received: images of shape {np.shape(images)} and labels of shape "
+            f"{labels.shape}"
+        )
+    found = int(labels.max()) + 1
+    classes = found if classes is None else classes
+    if labels.min() < 0 or found > classes:
+        raise UserError(
+            f"Expected labels from 0 to {classes - 1}. Received: "
+            f"{labels.min()} to {labels.max()}"
+        )
+    if batch_size < 1:
+        raise UserError(
+            f"Expected a batch_size >= 1. Received: batch_size={batch_size}"
+        )
+    return classes
+
+
+def _check_memory(model, shapes, classes, batch_size, memory_gib):
+    units = sum(math.prod(shape) for shape in shapes.values())
+    everywhere = sum(math.prod(shape) for shape in model.site_shapes.values())
+    # Of the batch: every layer on its way, pre-activations, gates, bits.
+    needed = 4 * classes * units + batch_size * (8 * everywhere + 9 * units)
+    if needed > memory_gib * GIB:
+        least = np.ceil(needed / GIB * 1000) / 1000
+        raise UserError(
+            "Expected fewer sites, a smaller batch_size, or memory_gib of at "
+            f"least {least:g}. Received: {len(shapes)} sites, "
+            f"batch_size={batch_size}, memory_gib={memory_gib}"
+        )

@@ -1,0 +1,300 @@
+"""What a network does with some of its gates switched.
+
+Gates are an input of the value network, so switching one is exact: nothing else
+changes but what is computed from it. In a ReLU network the gate of a unit is
+what its ReLU multiplies the pre-activation by, 1 or 0; it is replaced there and
+all ReLUs behind it respond, as in a network with such a ReLU.
+"""
+
+import dataclasses
+
+import numpy as np
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.affine import AffineNetwork
+from dlgn_tf.inspection.affine import no_such_site
+from dlgn_tf.inspection.affine import value_inputs
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.progress import Progress
+from dlgn_tf.training import files
+
+SETTINGS = ("on", "off", "mean")
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """Gates that are set, all of a site unless there is more to say.
+
+    Attributes:
+        site: Name of the gate site.
+        to: `"on"`, 1 (the largest a soft gate can be, 1 + epsilon);
+            `"off"`, 0; `"mean"`, each gate's mean over a set of images.
+        channel: Integer, or None for all: of a dense layer, the unit.
+        position: Tuple `(row, column)`, or None for all. With `channel` it is
+            one unit of a convolution.
+    """
+
+    site: str
+    to: str = "off"
+    channel: int | None = None
+    position: tuple[int, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """What a switch did; one line of the table.
+
+    Attributes:
+        site: As in `Switch`.
+        channel: As in `Switch`.
+        position: As in `Switch`.
+        to: As in `Switch`.
+        images: Integer, how many were evaluated.
+        baseline_accuracy: Float in [0, 1], of the network as it is.
+        accuracy: The same after the switch.
+        changed_predictions: Float in [0, 1], share of images that are
+            classified otherwise.
+        mean_logit_change: Float, of the true class's logit: after minus before.
+        mean_absolute_logit_change: Float, of all logits.
+    """
+
+    site: str
+    channel: int | None
+    position: tuple[int, int] | None
+    to: str
+    images: int
+    baseline_accuracy: float
+    accuracy: float
+    changed_predictions: float
+    mean_logit_change: float
+    mean_absolute_logit_change: float
+
+
+def interventions(
+    model, images, switches, *, batch_size=100, reference=None, progress=False
+):
+    """Evaluates a model with each of several switches, one at a time.
+
+    Args:
+        model: `GatedNetwork` or `ReLUNetwork`. It computes in float32.
+        images: `data.images.ImageSet`, with labels.
+        switches: Sequence of `Switch`.
+        batch_size: Integer >= 1, images at a time.
+        reference: Array `(n, height, width, channels)` of the images whose
+            mean gates `"mean"` sets. Defaults to those that are evaluated.
+        progress: Boolean. Whether to show it.
+
+    Returns:
+        List of `Effect`, in the order of the switches.
+
+    Raises:
+        UserError: if the model is an ensemble, there are no images, or there is
+            no such site, channel, position or setting; its text lists what
+            there is.
+    """
+    network = _SwitchedNetwork(model)
+    shapes = model.site_shapes
+    for switch in switches:
+        _check(switch, shapes)
+    if not len(images):
+        raise UserError("Expected at least one image. Received: none")
+    settings = _settings(model, images, switches, batch_size, reference)
+    sums = np.zeros((len(switches), 5))
+    batches = range(0, len(images), batch_size)
+    shown = Progress(
+        "interventions",
+        0,
+        len(batches) * len(switches),
+        "evaluation",
+        silent=not progress,
+    )
+    for done, first in enumerate(batches):
+        batch = slice(first, first + batch_size)
+        labels = images.labels[batch]
+        entering, gates = network.entering(images.images[batch])
+        before = network(entering, gates)
+        for k, setting in enumerate(settings):
+            after = network(entering, gates, switches[k].site, *setting)
+            sums[k] += _sums(before, after, labels)
+            shown.update(done * len(switches) + k + 1)
+    return [
+        _effect(switch, sums_of, len(images), before.shape[1])
+        for switch, sums_of in zip(switches, sums, strict=True)
+    ]
+
+
+def of_sites(model, to="off"):
+    """A `Switch` of each whole gate site, from input to output."""
+    return [Switch(site, to) for site in model.site_names]
+
+
+def of_channels(model, site, to="off"):
+    """A `Switch` of each channel of a site (unit, of a dense layer).
+
+    Raises:
+        UserError: if there is no such site.
+    """
+    shapes = model.site_shapes
+    _check(Switch(site, to), shapes)
+    return [Switch(site, to, channel) for channel in range(shapes[site][-1])]
+
+
+def table(effects):
+    """A list of `Effect` as the text of a CSV file with a header.
+
+    A position is written as row:column; what is not given is empty.
+    """
+    lines = []
+    for effect in effects:
+        line = dataclasses.asdict(effect)
+        if effect.position is not None:
+            line["position"] = "{}:{}".format(*effect.position)
+        lines.append(line.values())
+    names = [field.name for field in dataclasses.fields(Effect)]
+    return files.csv_text(names, lines)
+
+
+class _SwitchedNetwork:
+    """A value network whose gates are those of its model, but for some."""
+
+    def __init__(self, model):
+        self._model = model
+        self._network = AffineNetwork(model)
+        self._gated = isinstance(model, GatedNetwork)
+
+    def entering(self, images):
+        """What the value network sees, and gates by site.
+
+        A ReLU network has its gates from within: none are returned.
+        """
+        if not self._gated:
+            return self._model.normalization(images), {}
+        return value_inputs(self._model, images, "float32")
+
+    def __call__(self, entering, gates, site=None, chosen=None, setting=None):
+        """Logits `(batch, classes)`, as an array.
+
+        Args:
+            entering: As returned by `entering`.
+            gates: The same.
+            site: Name of the gate site of the switch, or None.
+            chosen: Array of the site's shape, 1 where gates are set.
+            setting: Array of the site's shape, what they are set to.
+        """
+
+        def gate(name, preactivation):
+            found = (
+                gates[name]
+                if self._gated
+                else self._model.gates_of({name: preactivation})[name]
+            )
+            if name != site:
+                return found
+            return found * (1 - chosen) + setting * chosen
+
+        return ops.convert_to_numpy(self._network(entering, gate))
+
+
+def _settings(model, images, switches, batch_size, reference):
+    """Pairs of float32 arrays `(chosen, setting)` of each switch's site."""
+    shapes, means = model.site_shapes, {}
+    if any(switch.to == "mean" for switch in switches):
+        of_images = images.images if reference is None else reference
+        means = mean_gates(model, of_images, batch_size)
+    most = 1.0
+    if isinstance(model, GatedNetwork) and model.gate.kind == "soft":
+        most = 1.0 + model.gate.epsilon
+    pairs = []
+    for switch in switches:
+        shape = shapes[switch.site]
+        chosen = np.zeros(shape, "float32")
+        channel = slice(None) if switch.channel is None else switch.channel
+        chosen[(*(switch.position or (...,)), channel)] = 1
+        level = {"on": most, "off": 0.0}.get(switch.to)
+        setting = (
+            means[switch.site]
+            if level is None
+            else np.full(shape, level, "float32")
+        )
+        pairs.append((chosen, setting))
+    return pairs
+
+
+def mean_gates(model, images, batch_size=100):
+    """The mean over images of the gate of every unit.
+
+    Args:
+        model: `ImageClassifier`.
+        images: Array `(n, height, width, channels)`, pixels in [0, 255].
+        batch_size: Integer >= 1, images at a time.
+
+    Returns:
+        Dict from site to float32 array of the site's shape.
+    """
+    sums = {site: np.zeros(s) for site, s in model.site_shapes.items()}
+    for first in range(0, len(images), batch_size):
+        gates = model.gates(images[first : first + batch_size])
+        for site, gate in gates.items():
+            sums[site] += ops.convert_to_numpy(gate).sum(0, dtype="float64")
+    return {s: (x / len(images)).astype("float32") for s, x in sums.items()}
+
+
+def _sums(before, after, labels):
+    """Over a batch, in the order in which `_effect` takes them."""
+    rows = np.arange(len(labels))
+    change = after.astype("float64") - before
+    classes = before.argmax(1), after.argmax(1)
+    return [
+        np.sum(classes[0] == labels),
+        np.sum(classes[1] == labels),
+        np.sum(classes[0] != classes[1]),
+        change[rows, labels].sum(),
+        np.abs(change).sum(),
+    ]
+
+
+def _effect(switch, sums, images, classes):
+    means = [float(s) / images for s in sums]
+    return Effect(
+        switch.site,
+        switch.channel,
+        switch.position,
+        switch.to,
+        images,
+        *means[:-1],
+        means[-1] / classes,
+    )
+
+
+def _check(switch, shapes):
+    """Raises a `UserError` unless there is what a switch sets."""
+    if switch.to not in SETTINGS:
+        raise UserError(
+            f"Expected gates set to one of {', '.join(SETTINGS)}. Received: "
+            f"to={switch.to!r}"
+        )
+    if switch.site not in shapes:
+        raise no_such_site(switch.site, shapes)
+    *sides, channels = shapes[switch.site]
+    if switch.channel is not None and not 0 <= switch.channel < channels:
+        raise UserError(
+            f"Expected a channel from 0 to {channels - 1} at gate site "
+            f"{switch.site!r}. Received: channel={switch.channel}"
+        )
+    position = switch.position
+    if position is None:
+        return
+    if not sides:
+        raise UserError(
+            f"Expected no position at gate site {switch.site!r}, whose units "
+            f"have none. Received: position={position}"
+        )
+    if len(position) != 2 or not all(
+        0 <= p < side for p, side in zip(position, sides, strict=True)
+    ):
+        raise UserError(
+            f"Expected a position from (0, 0) to ({sides[0] - 1}, "
+            f"{sides[1] - 1}) at gate site {switch.site!r}. Received: "
+            f"position={position}"
+        )

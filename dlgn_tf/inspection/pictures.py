@@ -1,0 +1,172 @@
+"""Drawings of the page. Matplotlib is imported when one is made."""
+
+import numpy as np
+
+from dlgn_tf.inspection import spectra
+
+# A template is never drawn from a smaller part of the image.
+_SMALLEST_WINDOW = 7
+_INK, _SOFT = "#1d2430", "#5b6675"
+
+
+def figure(width, height):
+    """An empty `matplotlib.figure.Figure` in the page's style.
+
+    Args:
+        width: Float, in inches; the page is 9 wide.
+        height: Float, in inches.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def as_colours(weights):
+    """Templates as they are shown, each to its own scale.
+
+    Args:
+        weights: Array `(rows, height, width, channels)`, channels 1 or 3.
+
+    Returns:
+        Array `(rows, height, width, 3)` in [0, 1]. Of one channel: blue below
+        0, white at 0, red above. Of three: grey at 0, each colour brighter
+        above it and darker below.
+    """
+    from matplotlib import colormaps
+
+    largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
+    signed = weights / np.where(largest > 0, largest, 1)
+    if weights.shape[-1] == 3:
+        return 0.5 + signed / 2
+    return colormaps["RdBu_r"](0.5 + signed[..., 0] / 2)[..., :3]
+
+
+def window(weights):
+    """The part of the image in which templates are not 0, as a square.
+
+    Args:
+        weights: Array `(rows, height, width, channels)`.
+
+    Returns:
+        Integers: first row and column, and one past the last of each.
+    """
+    boxes = spectra.support(weights)
+    sizes = weights.shape[1:3]
+    first, last = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    side = max(*(last - first), _SMALLEST_WINDOW)
+    corners = []
+    for low, high, size in zip(first, last, sizes, strict=True):
+        start = min(max((low + high - side) // 2, 0), max(size - side, 0))
+        corners.append((int(start), int(min(start + side, size))))
+    (top, bottom), (left, right) = corners
+    return top, left, bottom, right
+
+
+def beside(left, right):
+    """Two pictures of one height with a white line between them."""
+    gap = np.ones((len(left), max(1, len(left) // 8), 3))
+    return np.concatenate([left, gap, right], axis=1)
+
+
+def stored(image):
+    """A stored image as RGB in [0, 1]."""
+    pixels = np.asarray(image, "float64") / 255
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
+
+
+def tiles(pictures, titles, columns=8, size=1.1):
+    """Small pictures in rows, each with a line above it.
+
+    Args:
+        pictures: Sequence of arrays `(height, width, 3)` in [0, 1].
+        titles: As many strings.
+        columns: Integer. Pictures in a row.
+        size: Float. Side of a picture in inches.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    rows = -(-len(pictures) // columns)
+    drawing = figure(min(columns, 8) * size + 0.2, rows * (size + 0.28))
+    drawing.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    axes = drawing.subplots(rows, columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    shown = zip(axes.flat, pictures, titles, strict=False)
+    for panel, picture, title in shown:
+        panel.imshow(picture, interpolation="nearest")
+        panel.set_title(title, fontsize=7.5, color=_SOFT, pad=2)
+    return drawing
+
+
+def curves(series, x_label, y_label, log=False, height=3.2):
+    """Curves over one axis.
+
+    Args:
+        series: Dict from a label to `(x, y)`.
+        x_label: String.
+        y_label: String.
+        log: Boolean. Whether y is logarithmic.
+        height: Float, in inches.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib import colormaps
+
+    drawing = figure(7.5, height)
+    axes = drawing.subplots()
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(series)))
+    for (label, (x, y)), shade in zip(series.items(), shades, strict=True):
+        axes.plot(x, y, color=shade, linewidth=1.4, label=label)
+    axes.set_yscale("log" if log else "linear")
+    finish(axes, x_label, y_label)
+    if len(series) > 1:
+        axes.legend(fontsize=8, frameon=False)
+    return drawing
+
+
+def matrix(values, labels, title, colour_label, centre=None, size=4.2):
+    """A square matrix as colours, with its numbers where they fit.
+
+    Args:
+        values: Array `(n, n)`.
+        labels: n strings.
+        title: String.
+        colour_label: String.
+        centre: Float that is white in a scale of blue and red, or None for a
+            scale from light to dark.
+        size: Float, in inches.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    drawing = figure(size * 1.25, size)
+    draw_matrix(drawing.subplots(), values, labels, title, colour_label, centre)
+    return drawing
+
+
+def draw_matrix(axes, values, labels, title, colour_label, centre=None):
+    """Draws a square matrix into given axes; see `matrix`."""
+    from matplotlib.colors import CenteredNorm
+
+    norm = None if centre is None else CenteredNorm(centre)
+    shown = axes.imshow(
+        values, cmap="viridis" if centre is None else "RdBu_r", norm=norm
+    )
+    axes.figure.colorbar(shown, ax=axes, shrink=0.8, label=colour_label)
+    step = -(-len(labels) // 20)
+    places = range(0, len(labels), step)
+    names = [labels[place] for place in places]
+    rotation = 90 if max(map(len, names)) > 2 else 0
+    axes.set_xticks(places, names, rotation=rotation, fontsize=7)
+    axes.set_yticks(places, names, fontsize=7)
+    axes.set_title(title, fontsize=9, color=_INK)
+
+
+def finish(axes, x_label, y_label):
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,36 @@
+"""Which pixels can reach a unit, whatever the weights are."""
+
+import numpy as np
+
+from dlgn_tf.inspection import spectra
+from dlgn_tf.inspection.derivative import derivative
+from dlgn_tf.inspection.site_map import SiteMap
+from dlgn_tf.inspection.units import Units
+
+
+def receptive_field(model, site, positions="center"):
+    """Bounding box of the pixels that can reach a site, position by position.
+
+    That of the architecture: with positive weights in place of the model's, no
+    two ways from a pixel to a unit cancel, and no ReLU is off. In a network
+    with circular padding it wraps around, and the box is then that of the
+    pieces.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+        positions: `"center"`, a sequence of pairs `(row, column)`, or None for
+            all, and for the only one of a dense site.
+
+    Returns:
+        Integer array `(positions, 4)`, see `spectra.support`.
+
+    Raises:
+        UserError: if there is no such site or position.
+    """
+    site_map = SiteMap(model, site, positive=True)
+    if len(site_map.shape) == 1:
+        positions = None
+    units = Units.of(site_map, positions, [0])
+    image = np.ones(site_map.image_shape)
+    return spectra.support(derivative(site_map, units, image))

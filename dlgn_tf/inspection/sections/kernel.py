@@ -1,0 +1,49 @@
+"""The neural path kernel by class, where the theory covers the network."""
+
+from dlgn_tf import dual
+from dlgn_tf.dual import figures
+from dlgn_tf.dual import kernel_learning
+from dlgn_tf.errors import UserError
+
+
+def add(report):
+    task, page = report.task, report.page
+    page.section("Neural path kernel")
+    images = task.images.images[: task.kernel_images]
+    labels = task.images.labels[: task.kernel_images]
+    try:
+        matrix = dual.neural_path_kernel(
+            task.model, images, memory_gib=task.memory_gib
+        )
+    except UserError as error:
+        page.text(
+            "The kernel of the paths that two images have open in common, of "
+            "the gates and the input alone."
+        )
+        page.note(f"Not computed. {error}")
+        return
+    page.text(
+        f"The cosine between the neural path features of {len(images):,} test "
+        "images: how much of the network two images switch on in common, "
+        "weighed by how alike they are there. Only gates and input enter it, "
+        "no weight of the value network. Bright blocks on the diagonal mean "
+        "that the gates alone know the classes; "
+        "`python -m dlgn_tf.dual` learns from this kernel."
+    )
+    classes = task.dataset.classes
+    means = kernel_learning.class_block_means(
+        kernel_learning.normalized(matrix), labels, classes
+    )
+    report.csv(
+        "kernel_by_class",
+        [
+            {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
+            for i, row in enumerate(means.tolist())
+        ],
+    )
+    report.picture(
+        "kernel",
+        figures.heat_map(matrix, labels, classes, task.model.name),
+        "Exact, from the gates; images ordered by class, and means over pairs "
+        "of classes (`kernel_by_class.csv`).",
+    )

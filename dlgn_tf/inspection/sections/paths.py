@@ -1,0 +1,93 @@
+"""The strongest paths of the decisions, where the network is small enough."""
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.page import number
+from dlgn_tf.inspection.sections.decisions import decision_of
+from dlgn_tf.inspection.shared_paths import sharing
+from dlgn_tf.inspection.strongest_paths import PathFinder
+
+_PATHS = 10
+# A few seconds an image.
+_MOST_CONNECTIONS = 3_000_000
+_PATHS_LISTED = 3
+_UNITS_LISTED = 5
+
+
+def add(report):
+    task, page = report.task, report.page
+    page.section("Strongest paths")
+    page.text(
+        "A logit is also a sum over paths, from a pixel or a bias through one "
+        "unit of each layer: pixel times gates times weights. The strongest "
+        "are found among all of them by dynamic programming, exactly."
+    )
+    chosen = [decision_of(task, index) for index in task.shown]
+    predicted = [each.predicted for each in chosen]
+    try:
+        finder = PathFinder(task.model, most_connections=_MOST_CONNECTIONS)
+        found = finder.strongest(
+            task.images.images[task.shown], predicted, _PATHS
+        )
+    except UserError as error:
+        page.note(f"Not computed. {error}")
+        return
+    rows = [
+        {
+            "image": each.index,
+            "logit": each.predicted,
+            "rank": rank,
+            "contribution": path.contribution,
+            "feature": path.feature,
+            "value": path.value,
+            "path": _in_words(path),
+        }
+        for each, paths in zip(chosen, found, strict=True)
+        for rank, path in enumerate(paths, start=1)
+    ]
+    report.csv("paths", rows)
+    listed = [row for row in rows if row["rank"] <= _PATHS_LISTED]
+    page.table(
+        ["image", "logit", "adds", "feature", "value", "path"],
+        [
+            (
+                str(row["image"]),
+                str(row["logit"]),
+                f"{row['contribution']:+.3g}",
+                number(row["feature"]),
+                number(row["value"]),
+                row["path"],
+            )
+            for row in listed
+        ],
+        "The strongest paths to the predicted logit. Feature: what enters, "
+        "times the gates; value: the product of the weights.",
+    )
+    shared = sharing(found)
+    page.text(
+        f"Of the {_PATHS} strongest paths of each of these images, two images "
+        f"share {shared.common:.1%} in the mean; {shared.paths:,} different "
+        "ones are among them. The units that most images have a strong path "
+        "through:"
+    )
+    page.table(
+        ["gate site", "unit", "images", "paths"],
+        [
+            (
+                f"`{site}`",
+                ":".join(map(str, index)),
+                f"{images:.0%}",
+                f"{share:.0%}",
+            )
+            for site, index, images, share in shared.units[:_UNITS_LISTED]
+        ],
+    )
+
+
+def _in_words(path):
+    """`pixel 3:4:0 > dense1 17 > dense2 5`, a bias by its layer."""
+    start = ":".join(map(str, path.start_unit))
+    first = "pixel" if path.start == "input" else f"bias of {path.start}"
+    units = (
+        f"{site} {':'.join(map(str, index))}" for site, index in path.units
+    )
+    return " > ".join([f"{first} {start}", *units])

@@ -1,0 +1,59 @@
+"""Interventions: what is lost when the gates of a site are switched."""
+
+import dataclasses
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection import interventions
+from dlgn_tf.inspection.page import percent
+
+_SAID = {"off": "all off", "mean": "to their mean", "on": "all on"}
+
+
+def add(report):
+    task, page = report.task, report.page
+    page.section("Interventions: switching gates")
+    page.text(
+        "What the network says when all gates of one site are set, the others "
+        "being left as they are. Off cuts every path through the site; set to "
+        "its mean over the images, a gate still lets values pass but no longer "
+        "depends on the image, so what is lost is what the site's gates knew "
+        "about it."
+    )
+    switches = [
+        interventions.Switch(site, to)
+        for site in task.sites
+        for to in ("off", "mean")
+    ]
+    try:
+        effects = interventions.interventions(task.model, task.images, switches)
+    except UserError as error:
+        page.note(f"Not measured. {error}")
+        return
+    report.csv("interventions", [dataclasses.asdict(each) for each in effects])
+    page.table(
+        [
+            "gate site",
+            "gates",
+            "accuracy",
+            "change",
+            "predictions changed",
+            "true logit",
+            "mean |logit change|",
+        ],
+        [_row(effect) for effect in effects],
+        f"Over {effects[0].images:,} test images; untouched, "
+        f"{percent(effects[0].baseline_accuracy)} are right.",
+    )
+
+
+def _row(effect):
+    change = effect.accuracy - effect.baseline_accuracy
+    return (
+        f"`{effect.site}`",
+        _SAID[effect.to],
+        percent(effect.accuracy),
+        f"{100 * change:+.1f}",
+        percent(effect.changed_predictions),
+        f"{effect.mean_logit_change:+.2f}",
+        f"{effect.mean_absolute_logit_change:.2f}",
+    )

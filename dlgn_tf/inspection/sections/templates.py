@@ -1,0 +1,262 @@
+"""What each gate looks at: templates by layer, their frequencies and sizes."""
+
+import math
+
+import numpy as np
+
+from dlgn_tf.inspection import linear_map
+from dlgn_tf.inspection import pictures
+from dlgn_tf.inspection import spectra
+from dlgn_tf.inspection import templates as primal
+from dlgn_tf.inspection.page import number
+from dlgn_tf.inspection.page import percent
+
+# The whole map of a site is decomposed where that takes seconds.
+_MOST_OPERATIONS = 2e9
+
+_MEANING = (
+    "A unit of the gating network is on where q = <T, x> + b is positive. T is "
+    "drawn below as an image of its own: where it is {colours}. Each is drawn "
+    "to its own scale, and cut to the part of the image that its site sees."
+)
+_GREY = "red, a bright pixel opens the gate; where it is blue, it closes it"
+_COLOUR = (
+    "brighter than grey, that colour in the image opens the gate; where it is "
+    "darker, it closes it"
+)
+
+
+def add(report):
+    task, page = report.task, report.page
+    page.section("Templates: what each gate looks at")
+    grey = task.model.image_shape[-1] == 1
+    page.text(_MEANING.format(colours=_GREY if grey else _COLOUR))
+    page.text(
+        f"Shown are, of each site, up to {task.channels} channels: those whose "
+        "gates divide the images most evenly, being on half of the time. The "
+        "number after the channel is the share of images and positions at "
+        "which it is on."
+    )
+    rows, kept, powers = [], {}, {}
+    for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
+        found = _templates(task, site)
+        kept |= {
+            f"{site}/weights": found.weights.astype("float32"),
+            f"{site}/offsets": found.offsets,
+            f"{site}/channels": found.channels,
+            f"{site}/positions": found.positions,
+        }
+        described = _describe(task, found)
+        rows += described
+        powers[site] = spectra.radial_power(found.normalized_weights)
+        _draw(report, found, described)
+    report.csv("templates", rows)
+    report.arrays("templates", **kept)
+    _frequencies(report, powers, rows)
+    _singular_values(report)
+
+
+def site_positions(task, site):
+    """Positions of the image as positions of a site; None for a dense one."""
+    shape = task.model.site_shapes[site]
+    if len(shape) == 1:
+        return None
+    height, width, _ = task.model.image_shape
+    places = task.positions or ((height // 2, width // 2),)
+    return list(
+        dict.fromkeys(
+            (row * shape[0] // height, column * shape[1] // width)
+            for row, column in places
+        )
+    )
+
+
+def _templates(task, site):
+    """Templates of a site, or its linearisation at the first image."""
+    on = task.statistics.sites[_user_of(task, site)].on
+    undecided = np.argsort(np.abs(on - 0.5), kind="stable")[: task.channels]
+    arguments = {
+        "positions": site_positions(task, site),
+        "channels": sorted(int(channel) for channel in undecided),
+        "memory_gib": task.memory_gib,
+    }
+    if site in task.affine_sites:
+        return primal.templates(task.model, site, **arguments)
+    image = task.images.images[0]
+    return primal.linearization(task.model, site, image, **arguments)
+
+
+def _user_of(task, source):
+    """The value site that uses the gate of a site of the gating network."""
+    names = task.model.site_names
+    return next(name for name in names if task.gate_source(name) == source)
+
+
+def _describe(task, found):
+    """A dict for each template."""
+    weights = found.normalized_weights
+    on = task.statistics.sites[_user_of(task, found.site)].on
+    columns = zip(
+        found.channels,
+        found.positions,
+        found.normalized_offsets,
+        np.sqrt((weights**2).sum(axis=(1, 2, 3))),
+        spectra.low_frequency_share(weights),
+        spectra.support(weights),
+        spectra.effective_size(weights),
+        strict=True,
+    )
+    return [
+        {
+            "site": found.site,
+            "exact": found.exact,
+            "channel": int(channel),
+            "position": ":".join(map(str, position)),
+            "offset": float(offset),
+            "norm": float(norm),
+            "low_frequency_share": float(low),
+            "rows": f"{box[0]}-{max(box[2] - 1, 0)}",
+            "columns": f"{box[1]}-{max(box[3] - 1, 0)}",
+            "side_of_90_percent": int(side),
+            "on": float(on[channel]),
+        }
+        for channel, position, offset, norm, low, box, side in columns
+    ]
+
+
+def _draw(report, found, described):
+    report.page.heading(
+        f"`{found.site}`" + ("" if found.exact else ", locally")
+    )
+    if not found.exact:
+        report.page.note(
+            "A local linearisation at test image 0, not a template: it says "
+            "what the unit looks at in this image, and holds as long as no "
+            "ReLU before it switches."
+        )
+    top, left, bottom, right = pictures.window(found.weights)
+    cut = found.weights[:, top:bottom, left:right]
+    titles = [f"{row['channel']} · {row['on']:.0%}" for row in described]
+    place = ""
+    if found.positions.shape[1]:
+        named = dict.fromkeys(row["position"] for row in described)
+        place = f" at position {', '.join(named)} (row:column)"
+    side = np.median([row["side_of_90_percent"] for row in described])
+    low = np.median([row["low_frequency_share"] for row in described])
+    extent = (
+        "the whole image"
+        if cut.shape[1:] == found.weights.shape[1:]
+        else f"rows {top} to {bottom - 1}, columns {left} to {right - 1}"
+    )
+    report.picture(
+        f"templates_{found.site}",
+        pictures.tiles(pictures.as_colours(cut), titles),
+        f"{found.site}{place}: channel · share on. Drawn: {extent}. In the "
+        f"median, a square of {side:.0f}x{side:.0f} pixels holds 90 % of a "
+        f"template's energy, and {percent(low, 0)} of it lies at periods of 8 "
+        "pixels and longer.",
+    )
+
+
+def _frequencies(report, powers, rows):
+    page = report.page
+    page.heading("Fine or coarse")
+    page.text(
+        "How the energy of a site's templates is spread over spatial "
+        "frequencies, in the mean over the templates above. At 0 lies the mean "
+        "brightness, at 0.5 a pattern that changes from pixel to pixel."
+    )
+    series = {
+        site: (frequencies, power.mean(axis=0))
+        for site, (frequencies, power) in powers.items()
+    }
+    drawing = pictures.curves(series, "cycles per pixel", "share of the energy")
+    report.picture("frequencies", drawing, "Energy by spatial frequency.")
+    page.table(
+        ["gate site", "templates", "|T|, median", "b, median", "side of 90 %"],
+        [_median_row(site, rows) for site in powers],
+        "Of normalised images; the side is that of the smallest square that "
+        "holds 90 % of the energy, in pixels.",
+    )
+
+
+def _median_row(site, rows):
+    of_site = [row for row in rows if row["site"] == site]
+    medians = [
+        float(np.median([row[name] for row in of_site]))
+        for name in ("norm", "offset", "side_of_90_percent")
+    ]
+    return f"`{site}`", len(of_site), *map(number, medians)
+
+
+def _singular_values(report):
+    """The linear map of each whole site, where it is small enough."""
+    task, page = report.task, report.page
+    affine = [
+        site
+        for site in dict.fromkeys(map(task.gate_source, task.sites))
+        if site in task.affine_sites
+    ]
+    chosen = [site for site in affine if _is_wanted(task, site)]
+    if not affine or task.singular_values is False:
+        return
+    page.heading("The linear map of a whole site")
+    page.text(
+        "All units at all positions of a site together are one matrix. Its "
+        "singular values say how many different things the gates of the site "
+        "can see: directions of the image with a small one are invisible to "
+        "them."
+    )
+    if passed_over := [site for site in affine if site not in chosen]:
+        names = ", ".join(f"`{site}`" for site in passed_over)
+        page.text(
+            f"Not computed for {names}, where it takes long; "
+            "`--singular_values` does it."
+        )
+    if not chosen:
+        return
+    found = {
+        site: linear_map.singular_values(
+            task.model, site, memory_gib=task.memory_gib
+        )
+        for site in chosen
+    }
+    report.csv(
+        "singular_values",
+        [
+            {"site": site, "index": index + 1, "singular_value": value}
+            for site, values in found.items()
+            for index, value in enumerate(values.tolist())
+        ],
+    )
+    series = {
+        site: (np.arange(1, len(values) + 1), np.maximum(values, 1e-12))
+        for site, values in found.items()
+    }
+    drawing = pictures.curves(series, "index", "singular value", log=True)
+    report.picture(
+        "singular_values", drawing, "Singular values of normalised images."
+    )
+    page.table(
+        ["gate site", "largest", "smallest", "effective rank"],
+        [
+            (f"`{site}`", values[0], values[-1], number(_rank(values)))
+            for site, values in found.items()
+        ],
+        "Effective rank: the exponential of the entropy of the squared "
+        "singular values, taken as shares.",
+    )
+
+
+def _is_wanted(task, site):
+    if task.singular_values is not None:
+        return task.singular_values
+    units = math.prod(task.model.site_shapes[site])
+    pixels = math.prod(task.model.image_shape)
+    return units * pixels * min(units, pixels) <= _MOST_OPERATIONS
+
+
+def _rank(values):
+    shares = values**2 / (values**2).sum()
+    shares = shares[shares > 0]
+    return float(np.exp(-(shares * np.log(shares)).sum()))

@@ -1,0 +1,184 @@
+"""The part of a network that leads from the image to one gate site."""
+
+import difflib
+import math
+
+import keras
+import numpy as np
+from keras import layers
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import CircularPadding
+from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.models.classifier import listed
+from dlgn_tf.models.ensemble import EnsembleNetwork
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.relu import ReLUNetwork
+
+# Affine in evaluation mode, where a layer has no activation of its own.
+_AFFINE = (
+    layers.InputLayer,
+    layers.Conv2D,
+    layers.Dense,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.Flatten,
+    layers.Add,
+    BatchNorm,
+    CircularPadding,
+    SubsampleAndPad,
+)
+
+
+class SiteMap:
+    """Normalised image -> pre-activations of one gate site, in float64.
+
+    A copy of the model's layers up to the site, so that nothing of the model is
+    touched and rounding does not blur what is exact.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of its `site_names`.
+        positive: Boolean. Whether all weights are replaced by positive ones,
+            and max pooling by average pooling, so that nothing that reaches a
+            unit is multiplied by 0 or cancels.
+
+    Attributes:
+        site: String.
+        image_shape: Tuple `(height, width, channels)`.
+        shape: Tuple, the site's shape.
+        nonlinear: Name of the first layer before the site that is not affine,
+            or None.
+        row_bytes: Integer, about what one image takes on its way to the site.
+        scale: float64 array `(channels,)`; a stored image x becomes
+            x * scale - shift.
+        shift: float64 array `(channels,)`.
+
+    Raises:
+        UserError: if there is no such site or the model is none of the zoo.
+    """
+
+    def __init__(self, model, site, positive=False):
+        network = _network_to(model, site)
+        self.site = site
+        self.image_shape = tuple(model.image_shape)
+        self.shape = tuple(network.output.shape[1:])
+        self.nonlinear = _first_nonlinear(network)
+        self.row_bytes = _row_bytes(network, self.nonlinear is None)
+        with double_precision():
+            self._network = _float64_copy(network, positive)
+            self.scale, self.shift = _normalization(model)
+
+    def __call__(self, pixels):
+        """Pre-activations `(batch, ...)` of a tensor of normalised images."""
+        return self._network(pixels, training=False)
+
+    def normalized(self, images):
+        """Stored images as the network sees them, in float64."""
+        return np.asarray(images, "float64") * self.scale - self.shift
+
+    def values(self, pixels):
+        """As calling it, on arrays."""
+        with double_precision():
+            tensor = ops.convert_to_tensor(pixels, "float64")
+            return ops.convert_to_numpy(self(tensor))
+
+
+def first_nonlinear(model, site):
+    """As the attribute `nonlinear` of `SiteMap`, without making one."""
+    return _first_nonlinear(_network_to(model, site))
+
+
+def check_site(model, site):
+    """Raises a `UserError` unless the model has this gate site."""
+    if site in model.site_names:
+        return
+    near = difflib.get_close_matches(str(site), model.site_names, 3, 0.5)
+    names = near or [model.site_names[0], model.site_names[-1]]
+    raise UserError(
+        f"Expected one of the {len(model.site_names)} gate sites of "
+        f"{model.name}, such as {', '.join(names)}. Received: site={site}"
+    )
+
+
+def _network_to(model, site):
+    """Functional `keras.Model` of the layers before the site, and no others."""
+    check_site(model, site)
+    index = model.site_names.index(site)
+    if isinstance(model, GatedNetwork):
+        made = listed(model.gating_network.outputs)
+        return keras.Model(model.gating_network.inputs, made[index])
+    if isinstance(model, ReLUNetwork):
+        entering = model.layer_at(site).input
+        return keras.Model(model.network.inputs, entering)
+    if isinstance(model, EnsembleNetwork):
+        return _member(model, index)
+    raise UserError(
+        f"Expected a model of the zoo. Received: a {type(model).__name__}"
+    )
+
+
+def _member(model, index):
+    """The convolution of one member of an ensemble."""
+    stacked = model.network.get_layer("conv1")
+    image = keras.Input(model.image_shape)
+    convolution = layers.Conv2D(
+        stacked.filters, stacked.kernel_size, padding="same", name="conv1"
+    )
+    network = keras.Model([image], convolution(image))
+    network.set_weights([weights[index] for weights in stacked.get_weights()])
+    return network
+
+
+def _first_nonlinear(network):
+    for layer in network.layers:
+        activation = getattr(layer, "activation", keras.activations.linear)
+        linear = activation is keras.activations.linear
+        if not (isinstance(layer, _AFFINE) and linear):
+            return layer.name
+    return None
+
+
+def _row_bytes(network, affine):
+    """An affine network's pullback keeps only what is at work."""
+    sizes = [8 * math.prod(layer.output.shape[1:]) for layer in network.layers]
+    return 6 * max(sizes) if affine else 3 * sum(sizes)
+
+
+def _float64_copy(network, positive):
+    def copied(layer):
+        config = {**layer.get_config(), "dtype": "float64"}
+        kind = type(layer)
+        if positive and kind is layers.MaxPooling2D:
+            kind = layers.AveragePooling2D
+        return kind.from_config(config)
+
+    # Else its input and the whole would round to float32.
+    image = keras.Input(network.input_shape[1:], dtype="float64")
+    copy = keras.models.clone_model(network, [image], clone_function=copied)
+    copy.autocast = False
+    copy.set_weights(network.get_weights())
+    if positive:
+        for variable in copy.weights:
+            variable.assign(np.full(variable.shape, _positive(variable)))
+    return copy
+
+
+def _positive(variable):
+    """Means in place of weights, so that no depth leads out of range."""
+    if variable.name == "kernel":
+        return 1 / math.prod(variable.shape[:-1])
+    return 1.0 if variable.name in ("gamma", "moving_variance") else 0.0
+
+
+def _normalization(model):
+    """Scale and shift, read off what the layer makes of black and white."""
+    config = {**model.normalization.get_config(), "dtype": "float64"}
+    normalization = type(model.normalization).from_config(config)
+    ends = np.zeros((2, 1, 1, model.image_shape[-1]))
+    ends[1] = 255
+    black, white = ops.convert_to_numpy(normalization(ends))[:, 0, 0]
+    return (white - black) / 255, -black

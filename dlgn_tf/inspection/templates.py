@@ -1,0 +1,230 @@
+"""Templates: what each unit of a linear gating network looks at, exactly.
+
+In evaluation mode every pre-activation of a DLGN's gating network is affine in
+the image, q(x) = <T, x> + b. T is the unit's template, an image of its own.
+Where a ReLU comes before a unit (in a DGN or a DNN beyond the first gate site)
+no such template exists; `linearization` then gives the affine map that the
+pre-activation equals near one image.
+
+Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.derivative import derivative
+from dlgn_tf.inspection.site_map import SiteMap
+from dlgn_tf.inspection.site_map import first_nonlinear
+from dlgn_tf.inspection.units import Units
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Templates:
+    """Affine maps of stored images, one a row: a unit at a position.
+
+    Attributes:
+        site: String, gate site of the gating network. (Under a gate
+            permutation the value network may use its gate elsewhere.)
+        weights: float64 array `(rows, height, width, channels)`: T for stored
+            images, pixels from 0 to 255.
+        offsets: float64 array `(rows,)`: b for stored images.
+        positions: Integer array `(rows, 2)`, row and column within the site;
+            `(rows, 0)` for a dense site. Rows come position by position, all
+            channels of one before the next.
+        channels: Integer array `(rows,)`, channel of the site, or unit.
+        scale: float64 array `(channels,)`; the model normalises a stored image
+            x to x * scale - shift.
+        shift: float64 array `(channels,)`.
+        image: The stored image `(height, width, channels)` near which the map
+            holds; None if it holds for all images, exactly.
+    """
+
+    site: str
+    weights: np.ndarray
+    offsets: np.ndarray
+    positions: np.ndarray
+    channels: np.ndarray
+    scale: np.ndarray
+    shift: np.ndarray
+    image: np.ndarray | None = None
+
+    @property
+    def exact(self):
+        """Whether the maps hold for all images."""
+        return self.image is None
+
+    @property
+    def normalized_weights(self):
+        """T for the normalised image, of the shape of `weights`."""
+        return self.weights / self.scale
+
+    @property
+    def normalized_offsets(self):
+        """b for the normalised image, of the shape of `offsets`."""
+        shifts = self.normalized_weights * self.shift
+        return self.offsets + shifts.sum(axis=(1, 2, 3))
+
+    def preactivations(self, images):
+        """<T, x> + b: float64 array `(images, rows)`.
+
+        Args:
+            images: Array `(images, height, width, channels)`, pixels from 0 to
+                255.
+        """
+        images = np.asarray(images, "float64")
+        flat = self.weights.reshape(len(self.weights), -1)
+        return images.reshape(len(images), -1) @ flat.T + self.offsets
+
+
+def templates(
+    model,
+    site,
+    positions=None,
+    channels=None,
+    memory_gib=1.0,
+    progress=False,
+):
+    """The templates of units of a gate site, exactly.
+
+    Computed in float64 from the model's float32 weights, block by block.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+        positions: `"center"`, or a sequence of pairs `(row, column)`. Defaults
+            to all positions of the site. None for a dense site.
+        channels: Sequence of integers. Defaults to all.
+        memory_gib: Float > 0. Bound on the memory of the templates and of what
+            computing them holds beside the model.
+        progress: Boolean. Whether to show it.
+
+    Returns:
+        `Templates`.
+
+    Raises:
+        UserError: if there is no such site, position or channel, the site is
+            not affine in the image (then see `linearization`), or memory does
+            not suffice.
+    """
+    site_map = affine_site(model, site)
+    units = Units.of(site_map, positions, channels)
+    weights = derivative(site_map, units, None, memory_gib, progress)
+    return _assembled(site_map, units, weights)
+
+
+def linearization(
+    model,
+    site,
+    image,
+    positions=None,
+    channels=None,
+    memory_gib=1.0,
+    progress=False,
+):
+    """The local linearisation of pre-activations at one image.
+
+    Of any family: T is the derivative of q with respect to the stored image,
+    and b is such that <T, x> + b is q at this image. In a network of ReLUs that
+    holds as long as no ReLU before the site switches; for a site that is affine
+    it is what `templates` gives.
+
+    Args:
+        model: `ImageClassifier`.
+        site: As for `templates`.
+        image: Array `(height, width, channels)`, pixels from 0 to 255.
+        positions: As for `templates`.
+        channels: As for `templates`.
+        memory_gib: As for `templates`.
+        progress: As for `templates`.
+
+    Returns:
+        `Templates` whose `image` is the image.
+
+    Raises:
+        UserError: as `templates`, and if the image does not fit the model.
+    """
+    site_map = SiteMap(model, site)
+    units = Units.of(site_map, positions, channels)
+    image = np.array(image)
+    if image.shape != site_map.image_shape:
+        raise UserError(
+            f"Expected an image of shape {site_map.image_shape}. Received: "
+            f"shape {image.shape}"
+        )
+    at = site_map.normalized(image)
+    weights = derivative(site_map, units, at, memory_gib, progress)
+    return _assembled(site_map, units, weights, image)
+
+
+def of_units(model, site, units, image=None, memory_gib=1.0):
+    """Templates, or a linearisation, of any units one by one.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+        units: Sequence of tuples `(row, column, channel)`, or `(unit,)` at a
+            dense site.
+        image: As for `linearization`. Defaults to `None`: templates, exactly.
+        memory_gib: As for `templates`.
+
+    Returns:
+        `Templates`, a row for each of `units` in their order.
+
+    Raises:
+        UserError: as `templates` and `linearization`.
+    """
+    of_site = affine_site if image is None else SiteMap
+    site_map = of_site(model, site)
+    units = Units.listed(site_map, units)
+    at = None if image is None else site_map.normalized(image)
+    weights = derivative(site_map, units, at, memory_gib)
+    return _assembled(site_map, units, weights, image)
+
+
+def is_affine(model, site):
+    """Whether a site's pre-activations are affine in the image.
+
+    They are at all sites of a DLGN and a DLGN-SF (unless it has max pooling),
+    and at the first site of every family.
+
+    Args:
+        model: `ImageClassifier`.
+        site: String, one of `model.site_names`.
+
+    Raises:
+        UserError: if there is no such site.
+    """
+    return first_nonlinear(model, site) is None
+
+
+def affine_site(model, site):
+    """The `SiteMap` of a site, or a `UserError` where it is not affine."""
+    site_map = SiteMap(model, site)
+    if site_map.nonlinear is not None:
+        raise UserError(
+            "Expected a gate site that is affine in the image, as those of a "
+            "DLGN are; elsewhere linearization(model, site, image) gives the "
+            f"affine map near one image. Received: site={site} of "
+            f"{model.name}, behind {site_map.nonlinear}"
+        )
+    return site_map
+
+
+def _assembled(site_map, units, weights, image=None):
+    """Takes the normalisation into the map, in place, and fits the offsets."""
+    at = np.zeros(site_map.image_shape) if image is None else image
+    values = site_map.values(site_map.normalized(at)[None])
+    weights *= site_map.scale
+    reached = weights.reshape(len(weights), -1) @ at.astype("float64").ravel()
+    return Templates(
+        site=site_map.site,
+        weights=weights,
+        offsets=values.reshape(-1)[units.indices] - reached,
+        positions=units.positions,
+        channels=units.channels,
+        scale=site_map.scale,
+        shift=site_map.shift,
+        image=image,
+    )

@@ -1,0 +1,100 @@
+"""Which units of a gate site, at which positions."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Units:
+    """Units of a site, one a row.
+
+    Attributes:
+        positions: Integer array `(rows, 2)`, or `(rows, 0)` at a dense site.
+        channels: Integer array `(rows,)`.
+        indices: Integer array `(rows,)`, where they lie in the flattened site.
+    """
+
+    positions: np.ndarray
+    channels: np.ndarray
+    indices: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    @classmethod
+    def of(cls, site_map, positions=None, channels=None):
+        """All chosen channels at the first position, then at the next.
+
+        Args:
+            site_map: Has a `site` and its `shape`.
+            positions: `"center"`, sequence of pairs, or None for all.
+            channels: Sequence of integers, or None for all.
+
+        Raises:
+            UserError: if there is no such position or channel.
+        """
+        *sides, count = site_map.shape
+        places = _places(site_map.site, sides, positions)
+        units = _within(
+            f"channels of {site_map.site}", channels, (count,), range(count)
+        ).reshape(-1)
+        return cls(
+            np.repeat(places, len(units), axis=0),
+            np.tile(units, len(places)),
+            (_flat(places, sides)[:, None] * count + units).reshape(-1),
+        )
+
+    @classmethod
+    def listed(cls, site_map, units):
+        """Units that are named one by one.
+
+        Args:
+            site_map: Has a `site` and its `shape`.
+            units: Sequence of indices into the site, as tuples.
+
+        Raises:
+            UserError: if there is no such unit.
+        """
+        shape = site_map.shape
+        found = _within(f"units of {site_map.site}", units, shape, ())
+        return cls(found[:, :-1], found[:, -1], _flat(found, shape))
+
+
+def _places(site, sides, positions):
+    """Integer array `(places, axes)`."""
+    if not sides:
+        if positions is not None:
+            raise UserError(
+                f"Expected no positions at the dense site {site}. Received: "
+                f"positions={positions}"
+            )
+        return np.zeros((1, 0), int)
+    if isinstance(positions, str) and positions == "center":
+        return np.array([[side // 2 for side in sides]])
+    everywhere = np.stack(np.indices(sides), -1).reshape(-1, len(sides))
+    return _within(f"positions of {site}", positions, sides, everywhere)
+
+
+def _within(what, chosen, sides, default):
+    """Integer array `(chosen, axes)`, all of them inside."""
+    if chosen is None:
+        return np.asarray(default)
+    try:
+        found = np.array(list(chosen)).reshape(-1, len(sides))
+        whole = np.array_equal(found, found.astype(int))
+    except (TypeError, ValueError):
+        whole = False
+    if whole and found.size and (found >= 0).all() and (found < sides).all():
+        return found.astype(int)
+    limits = " x ".join(f"0..{side - 1}" for side in sides)
+    raise UserError(f"Expected {what} within {limits}. Received: {chosen}")
+
+
+def _flat(places, sides):
+    """Index of each position in the flattened site without its channels."""
+    strides = [math.prod(sides[axis + 1 :]) for axis in range(len(sides))]
+    return places @ np.array(strides, int)

@@ -1,0 +1,354 @@
+"""The command that opens a network: its page, its numbers, its refusals."""
+
+import csv
+import functools
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+
+import dlgn_tf
+from dlgn_tf import export
+from dlgn_tf import inspect_model
+from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import load_model
+from dlgn_tf.training import runs
+from dlgn_tf.training import trained
+from dlgn_tf.training.event_file import read_events
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+SMALL = ("--images=60", "--examples=4", "--channels=3")
+
+
+@pytest.fixture(scope="module")
+def trained_runs(tmp_path_factory, train_run):
+    """Directory of small trained runs, one a kind of network."""
+    folder = tmp_path_factory.mktemp("runs")
+    fixed = ("--width=6", "--batch_size=64", "--learning_rates=0.01")
+    conv = ("--depth=2", "--train_steps=120")
+
+    train_run(folder / "dlgn", "c4gap_dlgn", *fixed, *conv)
+    train_run(folder / "dgn", "fc_dgn", *fixed, "--depth=3", "--train_steps=60")
+    return folder
+
+
+def run_command(*arguments):
+    """The command in this process, on flags of its own."""
+    values = flags.FlagValues()
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("bool", "enum", "float", "integer", "list", "string"):
+            define = functools.partial(
+                getattr(flags, f"DEFINE_{kind}"), flag_values=values
+            )
+            patch.setattr(inspect_model.flags, f"DEFINE_{kind}", define)
+        inspect_model.define_flags()
+        patch.setattr(inspect_model.flags, "FLAGS", values)
+        values(["test", *map(str, arguments)])
+        inspect_model.main()
+
+
+@pytest.fixture(scope="module")
+def dlgn(trained_runs):
+    """The page's directory and the model of a DLGN."""
+    run_dir = trained_runs / "dlgn"
+    run_command(f"--run_dir={run_dir}", *SMALL, "--tensorboard")
+    return run_dir / "inspection", load_model(run_dir / "model.keras")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return sources.load("digits", test_examples=60)[1]
+
+
+def rows(folder, name):
+    with (folder / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def text(folder):
+    return (folder / "index.html").read_text()
+
+
+def logits(model, images):
+    return np.asarray(model(images.images, training=False), "float64")
+
+
+def test_page_in_a_browser(dlgn, tmp_path, browser):
+    folder, _ = dlgn
+    seen = browser.open_page(text(folder), tmp_path)
+    assert seen.failed == seen.requests == seen.console == []
+    assert not seen.wide
+    # As many as lie beside it, none of them broken.
+    assert len(seen.pictures) == len(list(folder.glob("*.png"))) > 6
+    assert min(seen.pictures) > 100
+
+
+def test_page_names_no_place_outside(dlgn):
+    page = text(dlgn[0])
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert "<script" not in page and "url(" not in page
+    assert len(page) < 3_000_000
+    for section in (
+        "Templates",
+        "Gate statistics",
+        "Decisions",
+        "Interventions",
+    ):
+        assert f"{section}" in re.findall(r"<h2[^>]*>(\w+ ?\w*)", page) or any(
+            found.startswith(section)
+            for found in re.findall(r"<h2[^>]*>([^<]*)", page)
+        )
+
+
+def test_accuracy_at_the_top(dlgn, images):
+    folder, model = dlgn
+    right = (logits(model, images).argmax(-1) == images.labels).mean()
+    assert f"<b>{100 * right:.1f} %</b>" in text(folder)
+    # Trained, so that there is something to read.
+    assert right > 0.5
+
+
+def test_templates_give_the_preactivations(dlgn, images):
+    folder, model = dlgn
+    found = np.load(folder / "templates.npz")
+    for site, q in model.preactivations(images.images).items():
+        weights = found[f"{site}/weights"].reshape(3, -1).astype("float64")
+        affine = images.images.reshape(60, -1) @ weights.T
+        affine += found[f"{site}/offsets"]
+        units = (*found[f"{site}/positions"].T, found[f"{site}/channels"])
+        np.testing.assert_allclose(
+            affine, np.asarray(q)[:, *units], rtol=1e-4, atol=1e-4
+        )
+        assert (found[f"{site}/positions"] == 4).all()
+
+
+def test_gate_statistics(dlgn, images):
+    folder, model = dlgn
+    shares = {
+        (row["site"], int(row["channel"])): float(row["on"])
+        for row in rows(folder, "gate_statistics")
+    }
+    for site, q in model.preactivations(images.images).items():
+        expected = (np.asarray(q) > 0).mean(axis=(0, 1, 2))
+        actual = [shares[site, channel] for channel in range(6)]
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert len(shares) == 12
+
+
+def test_decisions(dlgn, images):
+    """The lead of the predicted class, for mistakes over the true one."""
+    folder, model = dlgn
+    values = logits(model, images)
+    found = rows(folder, "decisions")
+    assert [row["site"] for row in found] == ["conv1", "conv2"] * 4
+    for row in found:
+        image, true, predicted, rival = (
+            int(row[name]) for name in ("image", "true", "predicted", "rival")
+        )
+        order = np.argsort(-values[image])
+        assert (true, predicted) == (images.labels[image], order[0])
+        assert rival == (order[1] if true == predicted else true)
+        lead = values[image, predicted] - values[image, rival]
+        parts = sum(float(row[name]) for name in ("units", "around", "biases"))
+        assert parts == pytest.approx(lead, abs=1e-4)
+    wrong = {row["image"] for row in found if row["true"] != row["predicted"]}
+    mistakes = (values.argmax(-1) != images.labels).sum()
+    assert len(wrong) == min(2, mistakes)
+
+
+def test_interventions(dlgn, images):
+    """Off at the last site leaves the head's bias: one class for all."""
+    folder, model = dlgn
+    found = rows(folder, "interventions")
+    settings = [(row["site"], row["to"]) for row in found]
+    assert settings == [
+        (site, to) for site in ("conv1", "conv2") for to in ("off", "mean")
+    ]
+    bias = model.value_network.get_layer("logits").get_weights()[1]
+    off = next(r for r in found if (r["site"], r["to"]) == ("conv2", "off"))
+    expected = (images.labels == bias.argmax()).mean()
+    assert float(off["accuracy"]) == pytest.approx(expected)
+    right = (logits(model, images).argmax(-1) == images.labels).mean()
+    assert float(off["baseline_accuracy"]) == pytest.approx(right)
+
+
+def test_kernel_of_zero_padding_is_not_computed(dlgn):
+    folder, _ = dlgn
+    assert "zeros beyond the edge of an image" in text(folder)
+    assert not (folder / "kernel.png").exists()
+
+
+def test_summaries(dlgn):
+    folder, _ = dlgn
+    shown = {tag for _, tag, _ in read_events(folder / "page")}
+    assert shown == {f"inspection/{x.stem}" for x in folder.glob("*.png")}
+    assert {step for step, *_ in read_events(folder / "page")} == {120}
+
+
+def test_a_network_with_relus_in_front_of_its_gates(trained_runs, tmp_path):
+    """A DGN: what is local is named so, the kernel is there; chosen sites."""
+    run_dir = trained_runs / "dgn"
+    arguments = (f"--run_dir={run_dir}", *SMALL, f"--output_dir={tmp_path}")
+    (tmp_path / "index.html").write_text("an earlier page")
+    run_command(*arguments, "--which=best", "--kernel_images=40")
+    page = text(tmp_path)
+    assert "The primal view does not hold for this family" in page
+    assert "local linearisation at test image 0" in page
+    exact = {row["site"]: row["exact"] for row in rows(tmp_path, "templates")}
+    assert exact == {"dense1": "True", "dense2": "False"}
+    means = rows(tmp_path, "kernel_by_class")
+    assert len(means) == 10
+    paths = rows(tmp_path, "paths")
+    assert len(paths) == 40 and all(row["path"] for row in paths)
+
+    run_command(*arguments, "--sites=dense2")
+    assert {row["site"] for row in rows(tmp_path, "templates")} == {"dense2"}
+
+
+@pytest.fixture(scope="module")
+def saved_model(trained_runs, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model"
+    model, _, step = runs.load_run(trained_runs / "dlgn")
+    export.export(model, str(path), step)
+    return path
+
+
+def test_a_saved_model_is_enough(dlgn, saved_model, tmp_path):
+    folder, _ = dlgn
+    run_command(
+        f"--saved_model={saved_model}",
+        "--dataset=digits",
+        f"--output_dir={tmp_path}",
+        *SMALL,
+    )
+    assert "after 120 steps" in text(tmp_path)
+    for name in ("templates", "decisions", "interventions", "sites"):
+        expected = (folder / f"{name}.csv").read_text()
+        assert (tmp_path / f"{name}.csv").read_text() == expected
+
+
+def test_positions(dlgn, tmp_path):
+    folder, _ = dlgn
+    run_command(
+        f"--run_dir={folder.parent}",
+        f"--output_dir={tmp_path}",
+        "--positions=0x0,7x2",
+        "--sites=conv2",
+        *SMALL,
+    )
+    places = [row["position"] for row in rows(tmp_path, "templates")]
+    assert places == ["0:0"] * 3 + ["7:2"] * 3
+
+
+def other_saved_model(path):
+    module = tf.Module()
+    module.double = tf.function(lambda x: 2 * x)
+    spec = tf.TensorSpec((None,), tf.float32)
+    signature = module.double.get_concrete_function(spec)
+    tf.saved_model.save(module, str(path), {"serving_default": signature})
+
+
+@pytest.fixture
+def place(trained_runs, saved_model, tmp_path, monkeypatch):
+    """A directory with all that can be pointed at wrongly."""
+    (tmp_path / "run").symlink_to(trained_runs / "dlgn")
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(trained_runs / "dlgn", tmp_path / "unsaved")
+    shutil.rmtree(tmp_path / "unsaved" / "checkpoints")
+    (tmp_path / "saved").symlink_to(saved_model)
+    shutil.copytree(saved_model, tmp_path / "old")
+    shutil.rmtree(tmp_path / "old" / "assets.extra")
+    shutil.copytree(saved_model, tmp_path / "cut")
+    kept = tmp_path / "cut" / trained.EXPORTED_MODEL
+    kept.write_bytes(kept.read_bytes()[:1000])
+    shutil.copytree(tmp_path / "old", tmp_path / "damaged")
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"\xff\xff")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/nonexistent/home")
+    return tmp_path
+
+
+OURS = "--dataset=digits --output_dir=out --saved_model"
+# Answered before Keras is there.
+EARLY = {
+    "": "--run_dir=DIR or --saved_model=DIR. Received: none",
+    "--run_dir=run --saved_model=saved": "Received: both",
+    "--run_dir=nowhere": "nowhere.*no flags.txt",
+    "--run_dir=unsaved": "unsaved.*no checkpoints",
+    "--run_dir=run --dataset=digits": "no effect with --run_dir",
+    "--saved_model=saved": "--dataset with --saved_model",
+    "--saved_model=saved --dataset=digits": "--output_dir with --saved_model",
+    f"{OURS}=saved --which=best": "no effect with --saved_model",
+    f"{OURS}=empty": "no saved_model.pb",
+    f"{OURS}=cut": "whole .keras file.*assets.extra",
+    "--run_dir=run --positions=3": "such as 16x16.*Received: 3",
+    "--run_dir=run --positions=3x": "such as 16x16.*Received: 3x",
+    "--run_dir=run --memory_gib=0": "number > 0",
+    "--saved_model=saved --output_dir=out --dataset=cifar10": "not at hand",
+    "--run_dir=run --output_dir=old/saved_model.pb": "is a file",
+}
+LATE = {
+    f"{OURS}=old": "assets.extra/model.keras.*export the run again",
+    f"{OURS}=damaged": "saved_model.pb is damaged",
+    f"{OURS}=other": "without signatures preactivations, gates",
+    "--run_dir=run --sites=conv9": "conv1, conv2. Received: conv9",
+    "--run_dir=run --positions=3x8": "rows below 8.*Received: 3x8",
+}
+
+
+@pytest.mark.parametrize("arguments", [*EARLY, *LATE])
+def test_refusals(place, monkeypatch, arguments):
+    if "=other" in arguments:
+        other_saved_model(place / "other")
+    if arguments in EARLY:
+
+        def refuse():
+            raise AssertionError("Keras was about to be imported")
+
+        monkeypatch.setattr(inspect_model.startup, "import_keras", refuse)
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    with pytest.raises(UserError, match={**EARLY, **LATE}[arguments]) as caught:
+        run_command(*arguments.split())
+    assert "Received" in str(caught.value) and "\n" not in str(caught.value)
+    after = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    assert after == before
+
+
+def test_images_of_another_size(place):
+    """A data set is at hand, but of images that the model does not take."""
+    from dlgn_tf.models.build import create_model
+
+    export.export(create_model("c1gap_dlgn", (9, 9, 1), width=2), "nine")
+    with pytest.raises(UserError, match="9x9x1.*Received: --dataset=digits"):
+        run_command(*f"{OURS}=nine".split())
+
+
+def test_as_a_command(tmp_path):
+    """One line on standard error, exit status 2, and no TensorFlow for it."""
+    path = os.pathsep.join(
+        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.inspect_model"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    said = [x for x in lines if not x.startswith("import time:")]
+    assert said == [
+        "dlgn_tf.inspect_model: Expected --run_dir=DIR or --saved_model=DIR. "
+        "Received: none of them"
+    ]
+    assert not any(x.endswith(("tensorflow", "keras")) for x in lines)
