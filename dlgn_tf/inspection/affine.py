@@ -31,6 +31,7 @@ _FIXED = (
     layers.Add,
     layers.AveragePooling2D,
     layers.GlobalAveragePooling2D,
+    layers.ZeroPadding2D,
     CircularPadding,
     SubsampleAndPad,
 )

@@ -13,7 +13,8 @@ around; biases before the site are then part of what its units put out.
 
 That is exact for DGN, DLGN and DLGN-SF with any gates, for they do not depend
 on the value network. It is exact too for a ReLU network with its own gates,
-1 where a ReLU is on: relu(q) = 1{q > 0} q.
+1 where a ReLU is on: relu(q) = 1{q > 0} q. So it is for other nonlinearities,
+whose gate is what they multiply q by.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3: the value network given
 its gates.

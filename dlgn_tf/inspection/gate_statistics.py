@@ -10,7 +10,9 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.site_map import check_site
+from dlgn_tf.layers import BetaVQ
 from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.progress import Progress
 
 GIB = 2**30
@@ -229,13 +231,12 @@ def _gates_of_sites(model, sites):
 
     The latter two are means over positions and units.
     """
-    largest = 1.0
-    if isinstance(model, GatedNetwork) and model.gate.kind == "soft":
-        largest = 1 + model.gate.epsilon
+    ranges = {site: _range(model, site) for site in sites}
 
-    def of_site(preactivations, gates):
+    def of_site(site, preactivations, gates):
         on = preactivations > 0
-        share = ops.cast(gates, "float32") / largest
+        least, most = ranges[site]
+        share = (ops.cast(gates, "float32") - least) / (most - least)
         axes = tuple(range(1, len(share.shape)))
         sureness = ops.mean(ops.abs(2 * share - 1), axis=axes)
         return on, sureness, ops.mean(_entropy_bits(share), axis=axes)
@@ -243,9 +244,18 @@ def _gates_of_sites(model, sites):
     def forward(images):
         preactivations = model.routed(model.preactivations(images))
         gates = model.gates_of(preactivations)
-        return [of_site(preactivations[site], gates[site]) for site in sites]
+        return [of_site(s, preactivations[s], gates[s]) for s in sites]
 
     return forward
+
+
+def _range(model, site):
+    """Between which numbers a site's gates lie."""
+    if isinstance(model, GatedNetwork):
+        soft = model.gate.kind == "soft"
+        return 0.0, 1 + model.gate.epsilon if soft else 1.0
+    layer = model.layer_at(site) if isinstance(model, ReLUNetwork) else None
+    return layer.slopes if isinstance(layer, BetaVQ) else (0.0, 1.0)
 
 
 def _entropy_bits(probability):

@@ -12,6 +12,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import CircularPadding
+from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.ensemble import EnsembleNetwork
@@ -25,6 +26,7 @@ _AFFINE = (
     layers.Dense,
     layers.AveragePooling2D,
     layers.GlobalAveragePooling2D,
+    layers.ZeroPadding2D,
     layers.Flatten,
     layers.Add,
     BatchNorm,
@@ -54,8 +56,10 @@ class SiteMap:
             or None.
         row_bytes: Integer, about what one image takes on its way to the site.
         scale: float64 array `(channels,)`; a stored image x becomes
-            x * scale - shift.
+            x * scale - shift. 1 and 0 for a model that standardises each image
+            by itself: its sites are functions of standardised images.
         shift: float64 array `(channels,)`.
+        standardizes: Boolean. Whether the model does that.
 
     Raises:
         UserError: if there is no such site or the model is none of the zoo.
@@ -70,7 +74,11 @@ class SiteMap:
         self.row_bytes = _row_bytes(network, self.nonlinear is None)
         with double_precision():
             self._network = _float64_copy(network, positive)
-            self.scale, self.shift = _normalization(model)
+            self._normalization = _float64_layer(model.normalization)
+            self.scale, self.shift = _scale_and_shift(
+                self._normalization, self.image_shape[-1]
+            )
+        self.standardizes = _standardizes(self._normalization)
 
     def __call__(self, pixels):
         """Pre-activations `(batch, ...)` of a tensor of normalised images."""
@@ -78,7 +86,8 @@ class SiteMap:
 
     def normalized(self, images):
         """Stored images as the network sees them, in float64."""
-        return np.asarray(images, "float64") * self.scale - self.shift
+        with double_precision():
+            return ops.convert_to_numpy(self._normalization(images))
 
     def values(self, pixels):
         """As calling it, on arrays."""
@@ -174,11 +183,20 @@ def _positive(variable):
     return 1.0 if variable.name in ("gamma", "moving_variance") else 0.0
 
 
-def _normalization(model):
-    """Scale and shift, read off what the layer makes of black and white."""
-    config = {**model.normalization.get_config(), "dtype": "float64"}
-    normalization = type(model.normalization).from_config(config)
-    ends = np.zeros((2, 1, 1, model.image_shape[-1]))
+def _float64_layer(layer):
+    config = {**layer.get_config(), "dtype": "float64"}
+    return type(layer).from_config(config)
+
+
+def _standardizes(normalization):
+    return isinstance(normalization, PerImageStandardization)
+
+
+def _scale_and_shift(normalization, channels):
+    """Read off what the layer makes of black and white."""
+    if _standardizes(normalization):
+        return np.ones(channels), np.zeros(channels)
+    ends = np.zeros((2, 1, 1, channels))
     ends[1] = 255
     black, white = ops.convert_to_numpy(normalization(ends))[:, 0, 0]
     return (white - black) / 255, -black

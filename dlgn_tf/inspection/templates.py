@@ -37,6 +37,9 @@ class Templates:
         scale: float64 array `(channels,)`; the model normalises a stored image
             x to x * scale - shift.
         shift: float64 array `(channels,)`.
+        standardized: Boolean. Whether the model standardises each image by
+            itself, which is not affine. What is called a stored image here is
+            then what `model.normalization(images)` returns.
         image: The stored image `(height, width, channels)` near which the map
             holds; None if it holds for all images, exactly.
     """
@@ -48,6 +51,7 @@ class Templates:
     channels: np.ndarray
     scale: np.ndarray
     shift: np.ndarray
+    standardized: bool = False
     image: np.ndarray | None = None
 
     @property
@@ -153,7 +157,7 @@ def linearization(
             f"Expected an image of shape {site_map.image_shape}. Received: "
             f"shape {image.shape}"
         )
-    at = site_map.normalized(image)
+    at = site_map.normalized(image[None])[0]
     weights = derivative(site_map, units, at, memory_gib, progress)
     return _assembled(site_map, units, weights, image)
 
@@ -178,7 +182,7 @@ def of_units(model, site, units, image=None, memory_gib=1.0):
     of_site = affine_site if image is None else SiteMap
     site_map = of_site(model, site)
     units = Units.listed(site_map, units)
-    at = None if image is None else site_map.normalized(image)
+    at = None if image is None else site_map.normalized(image[None])[0]
     weights = derivative(site_map, units, at, memory_gib)
     return _assembled(site_map, units, weights, image)
 
@@ -215,7 +219,10 @@ def affine_site(model, site):
 def _assembled(site_map, units, weights, image=None):
     """Takes the normalisation into the map, in place, and fits the offsets."""
     at = np.zeros(site_map.image_shape) if image is None else image
-    values = site_map.values(site_map.normalized(at)[None])
+    pixels = site_map.normalized(at[None])
+    values = site_map.values(pixels)
+    if site_map.standardizes:
+        at = pixels[0]
     weights *= site_map.scale
     reached = weights.reshape(len(weights), -1) @ at.astype("float64").ravel()
     return Templates(
@@ -226,5 +233,6 @@ def _assembled(site_map, units, weights, image=None):
         channels=units.channels,
         scale=site_map.scale,
         shift=site_map.shift,
+        standardized=site_map.standardizes,
         image=image,
     )

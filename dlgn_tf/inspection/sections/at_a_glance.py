@@ -71,7 +71,10 @@ def _properties(task):
     rows = [("images", f"{size}, {task.dataset.name}")]
     gate = getattr(model, "gate", None)
     if gate is None:
-        rows.append(("gate", "hard, its own ReLU: 1 if q > 0, else 0"))
+        own = "hard, its own ReLU: 1 if q > 0, else 0"
+        if model.activation != "relu":
+            own = f"soft, its own: what {model.activation} multiplies q by"
+        rows.append(("gate", own))
         return rows
     soft = f"soft: {number(1 + gate.epsilon)} · sigmoid({gate.beta:g} q)"
     hard = "hard: 1 if q > 0, else 0"

@@ -10,6 +10,7 @@ from dlgn_tf.inspection import spectra
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
+from dlgn_tf.layers import PerImageStandardization
 
 # The whole map of a site is decomposed where that takes seconds.
 _MOST_OPERATIONS = 2e9
@@ -37,6 +38,12 @@ def add(report):
         "number after the channel is the share of images and positions at "
         "which it is on."
     )
+    if isinstance(task.model.normalization, PerImageStandardization):
+        page.note(
+            "This network sees each image less its mean and divided by its "
+            "largest pixel, which is not linear: templates are those of the "
+            "standardised image."
+        )
     rows, kept, powers = [], {}, {}
     for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
         found = _templates(task, site)

@@ -1,0 +1,115 @@
+"""Networks with other nonlinearities, filters and scales of the image."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.inspection import gate_statistics
+from dlgn_tf.inspection import interventions
+from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.inspection.templates import linearization
+from dlgn_tf.inspection.templates import templates
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
+
+SHAPE = (12, 12, 3)
+NETWORKS = {
+    "c4gap_dnn": {"activation": "swish"},
+    "c4gap_dgn": {"activation": "beta_vq"},
+    "smallcnn_dnn": {"activation": "abs_beta_vq"},
+    "c4gap_dlgn": {"orthogonal": OrthogonalFilters(), "per_image": True},
+    "largecnn_dlgn": {"apodized": True},
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def model(request):
+    options = NETWORKS[request.param]
+    if request.param == "smallcnn_dnn":
+        # The first site, which comes before the pooling.
+        options = {**options, "padding": "same"}
+    return create_model(request.param, SHAPE, 10, width=6, seed=1, **options)
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (3, *SHAPE)).astype("uint8")
+
+
+def rows_of(preactivations, found):
+    """The units that templates are of: `(images, rows)`."""
+    array = np.asarray(preactivations)
+    return np.stack(
+        [
+            array[:, row, column, channel]
+            for (row, column), channel in zip(
+                found.positions, found.channels, strict=True
+            )
+        ],
+        axis=1,
+    )
+
+
+def test_templates(model, images):
+    linear = "dlgn" in model.name
+    site = model.site_names[-1 if linear else 0]
+    found = templates(model, site, positions="center")
+    pixels = images
+    if found.standardized:
+        pixels = np.asarray(model.normalization(images))
+    expected = rows_of(model.preactivations(images)[site], found)
+    np.testing.assert_allclose(
+        found.preactivations(pixels),
+        expected,
+        atol=1e-4 * np.abs(expected).max(),
+    )
+    assert found.standardized == (model.name == "c4gap_dlgn")
+
+
+def test_linearization_holds_at_its_image(model, images):
+    site = model.site_names[-1]
+    found = linearization(model, site, images[1], positions="center")
+    pixels = images
+    if found.standardized:
+        pixels = np.asarray(model.normalization(images))
+    expected = rows_of(model.preactivations(images)[site], found)[1]
+    np.testing.assert_allclose(
+        found.preactivations(pixels)[1],
+        expected,
+        atol=1e-4 * np.abs(expected).max(),
+    )
+
+
+def test_contributions_sum_to_the_logits(model, images):
+    if model.name.startswith("smallcnn"):
+        pytest.skip("max pooling is not linear")
+    logits = np.asarray(model(images))
+    view = DualView(model, "float64")
+    for site in model.site_names:
+        found = view.contributions(images, site)
+        error = np.abs(found.total - logits).max()
+        assert error <= 1e-5 * np.abs(logits).max()
+        assert np.abs(found.of_units).max() > 0
+
+
+def test_sure_gates_lie_between_their_slopes(model, images):
+    found = gate_statistics.collect(model, images, np.arange(3), 10)
+    for site, statistics in found.sites.items():
+        gates = np.asarray(model.gates(images)[site], "float64")
+        low = -1.0 if model.name == "smallcnn_dnn" else 0.0
+        share = (gates - low) / (1.0 - low)
+        assert statistics.sureness == pytest.approx(
+            np.abs(2 * share - 1).mean(), abs=1e-5
+        )
+        assert 0 <= statistics.entropy <= 1 + 1e-6
+
+
+def test_a_gate_that_is_switched_to_itself_changes_nothing(model, images):
+    """The gate of another nonlinearity is what it multiplies by."""
+    site = model.site_names[0]
+    one = ImageSet(images[:1], np.array([0], "int32"))
+    # The mean over one image is that image's own gate.
+    switch = interventions.Switch(site, "mean")
+    (effect,) = interventions.interventions(model, one, [switch])
+    largest = np.abs(model(images[:1])).max()
+    assert effect.mean_absolute_logit_change < 1e-4 * largest
