@@ -11,7 +11,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import tables
 
-TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages")
+TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages", "smaso.2")
 
 
 @pytest.fixture
