@@ -11,6 +11,8 @@ from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.sites import check_site
+from dlgn_tf.inspection.sites import spread
 from dlgn_tf.models import registry
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
@@ -313,20 +315,10 @@ def _check_images(model, dataset):
 
 def _sites(model, given):
     """The sites that are asked for, or some from the first to the last."""
-    names = model.site_names
     for site in given:
-        if site not in names:
-            raise UserError(
-                f"Invalid --sites. Expected some of {', '.join(names)}. "
-                f"Received: {site}"
-            )
-    if given:
-        return tuple(dict.fromkeys(given))
-    count = min(_SITES_SHOWN, len(names))
-    steps = max(count - 1, 1)
-    return tuple(
-        names[round(k * (len(names) - 1) / steps)] for k in range(count)
-    )
+        check_site(site, model.site_names)
+    chosen = given or spread(model.site_names, _SITES_SHOWN)
+    return tuple(dict.fromkeys(chosen))
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ def test_a_network_with_relus_in_front_of_its_gates(trained_runs, tmp_path):
     (tmp_path / "index.html").write_text("an earlier page")
     run_command(*arguments, "--which=best", "--kernel_images=40")
     page = text(tmp_path)
-    assert "The primal view does not hold for this family" in page
+    assert "at 1 of 2 gate sites there is no template" in page
     assert "local linearisation at test image 0" in page
     exact = {row["site"]: row["exact"] for row in rows(tmp_path, "templates")}
     assert exact == {"dense1": "True", "dense2": "False"}

@@ -10,7 +10,6 @@ Source: the DLGN paper (arXiv 2110.03403), section 3, where biases are absent.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +21,7 @@ from dlgn_tf.layers import CircularPadding
 from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.orthogonal import folded
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.sites import galu_layer
 
@@ -36,9 +36,6 @@ _FIXED = (
     SubsampleAndPad,
 )
 _WEIGHTED = (layers.Conv2D, layers.Dense)
-
-# Gate sites that a message lists one by one.
-_MOST_LISTED = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +97,7 @@ class AffineNetwork:
                 "Expected dtype 'float32' or 'float64'. Received: "
                 f"dtype={dtype!r}"
             )
-        network, site_layer = _value_network(model)
+        network, site_layer = _value_network(folded(model))
         self.dtype = dtype
         self.classes = network.outputs[0].shape[-1]
         self._site_of = {site_layer(site): site for site in model.site_names}
@@ -200,25 +197,6 @@ def value_inputs(model, images, dtype):
     if getattr(model, "value_input", "image") == "ones":
         entering = ops.ones_like(entering)
     return entering, gates
-
-
-def no_such_site(site, sites):
-    """The `UserError` that lists the gate sites there are.
-
-    Of many it lists those at the ends, and the ones that are spelt alike.
-    """
-    names = list(sites)
-    listed_names = ", ".join(names)
-    if len(names) > _MOST_LISTED:
-        alike = difflib.get_close_matches(str(site), names)
-        meant = f" (close: {', '.join(alike)})" if alike else ""
-        listed_names = (
-            f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])}, "
-            f"{len(names)} in all{meant}"
-        )
-    return UserError(
-        f"Expected a gate site, one of {listed_names}. Received: {site!r}"
-    )
 
 
 def _column(factor, rank):

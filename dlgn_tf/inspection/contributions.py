@@ -28,8 +28,8 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
-from dlgn_tf.inspection.affine import no_such_site
 from dlgn_tf.inspection.affine import value_inputs
+from dlgn_tf.inspection.sites import check_site
 
 # Images times logits that pass through the network at a time.
 _BATCH = 50
@@ -157,7 +157,7 @@ class DualView:
         Raises:
             UserError: if there is no such site or logit.
         """
-        self._check_site(site)
+        check_site(site, self.site_shapes)
         classes = self.network.classes
         chosen = list(range(classes) if logits is None else logits)
         check_logits(chosen, classes)
@@ -183,7 +183,7 @@ class DualView:
         Raises:
             UserError: as `contributions`.
         """
-        self._check_site(site)
+        check_site(site, self.site_shapes)
         classes, of_images = self.network.classes, np.zeros(len(images), int)
         for given in (right, wrong):
             check_logits(np.ravel(given), classes)
@@ -259,10 +259,6 @@ class DualView:
             last(of_biases),
             ops.convert_to_numpy(ops.einsum("nc,nkc->nk", logits, along)),
         )
-
-    def _check_site(self, site):
-        if site not in self.site_shapes:
-            raise no_such_site(site, self.site_shapes)
 
 
 def check_logits(logits, classes):

@@ -9,13 +9,17 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
-from dlgn_tf.inspection.site_map import check_site
+from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.progress import Progress
 
 GIB = 2**30
+
+# Images of a batch; layers are compared by the pairs of one.
+_MOST = 64
+_FEWEST = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,8 +116,8 @@ def collect(
     labels,
     classes=None,
     sites=None,
-    batch_size=64,
-    memory_gib=2.0,
+    batch_size=None,
+    memory_gib=1.0,
     progress=False,
 ):
     """Gate statistics over a data set, streamed batch by batch.
@@ -127,7 +131,8 @@ def collect(
         labels: Integer array `(images,)`.
         classes: Integer. Defaults to the largest label + 1.
         sites: Sequence of site names. Defaults to all.
-        batch_size: Integer >= 1.
+        batch_size: Integer >= 1. Defaults to as many as memory allows, up to
+            64.
         memory_gib: Float > 0. Bound on what is held beside model and images.
         progress: Boolean. Whether to show it.
 
@@ -139,12 +144,12 @@ def collect(
             labels, there is no such site, or memory does not suffice.
     """
     images, labels = np.asarray(images), np.asarray(labels)
-    classes = _checked(model, images, labels, classes, batch_size)
+    classes = _checked(model, images, labels, classes)
     sites = list(model.site_names if sites is None else sites)
     for site in sites:
-        check_site(model, site)
+        check_site(site, model.site_names)
     shapes = {site: model.site_shapes[site] for site in sites}
-    _check_memory(model, shapes, classes, batch_size, memory_gib)
+    batch_size = _batch_size(model, shapes, classes, batch_size, memory_gib)
     counts = {site: _Counts(shapes[site], classes) for site in sites}
     agreement = LayerAgreement([shapes[site] for site in sites])
     forward = compiled(_gates_of_sites(model, sites))
@@ -267,7 +272,7 @@ def _entropy_bits(probability):
     return -nats / math.log(2)
 
 
-def _checked(model, images, labels, classes, batch_size):
+def _checked(model, images, labels, classes):
     """The number of classes, where all arguments fit one another."""
     shape = tuple(model.image_shape)
     if not (len(labels) and np.shape(images) == (*labels.shape, *shape)):
@@ -283,22 +288,31 @@ def _checked(model, images, labels, classes, batch_size):
             f"Expected labels from 0 to {classes - 1}. Received: "
             f"{labels.min()} to {labels.max()}"
         )
-    if batch_size < 1:
-        raise UserError(
-            f"Expected a batch_size >= 1. Received: batch_size={batch_size}"
-        )
     return classes
 
 
-def _check_memory(model, shapes, classes, batch_size, memory_gib):
+def _batch_size(model, shapes, classes, given, memory_gib):
+    """How many images are looked at together.
+
+    Raises:
+        UserError: if it is given and not >= 1, or does not fit the memory; if
+            not even a few do.
+    """
+    if given is not None and given < 1:
+        raise UserError(
+            f"Expected a batch_size >= 1. Received: batch_size={given}"
+        )
     units = sum(math.prod(shape) for shape in shapes.values())
     everywhere = sum(math.prod(shape) for shape in model.site_shapes.values())
-    # Of the batch: every layer on its way, pre-activations, gates, bits.
-    needed = 4 * classes * units + batch_size * (8 * everywhere + 9 * units)
-    if needed > memory_gib * GIB:
-        least = np.ceil(needed / GIB * 1000) / 1000
+    # Of an image: every layer on its way, pre-activations, gates, bits.
+    held, image = 4 * classes * units, 8 * everywhere + 9 * units
+    fitting = int((memory_gib * GIB - held) // image)
+    wanted = given or max(_FEWEST, min(_MOST, fitting))
+    if wanted > fitting:
+        least = np.ceil((held + wanted * image) / GIB * 1000) / 1000
         raise UserError(
             "Expected fewer sites, a smaller batch_size, or memory_gib of at "
             f"least {least:g}. Received: {len(shapes)} sites, "
-            f"batch_size={batch_size}, memory_gib={memory_gib}"
+            f"batch_size={wanted}, memory_gib={memory_gib}"
         )
+    return wanted

@@ -13,8 +13,8 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
-from dlgn_tf.inspection.affine import no_such_site
 from dlgn_tf.inspection.affine import value_inputs
+from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.progress import Progress
 from dlgn_tf.training import files
@@ -274,8 +274,7 @@ def _check(switch, shapes):
             f"Expected gates set to one of {', '.join(SETTINGS)}. Received: "
             f"to={switch.to!r}"
         )
-    if switch.site not in shapes:
-        raise no_such_site(switch.site, shapes)
+    check_site(switch.site, shapes)
     *sides, channels = shapes[switch.site]
     if switch.channel is not None and not 0 <= switch.channel < channels:
         raise UserError(

@@ -150,6 +150,11 @@ def draw_matrix(axes, values, labels, title, colour_label, centre=None):
     """Draws a square matrix into given axes; see `matrix`."""
     from matplotlib.colors import CenteredNorm
 
+    axes.set_title(title, fontsize=9, color=_INK)
+    if not np.isfinite(values).any():
+        axes.text(0.5, 0.5, "too few images", ha="center", va="center")
+        axes.set_axis_off()
+        return
     norm = None if centre is None else CenteredNorm(centre)
     shown = axes.imshow(
         values, cmap="viridis" if centre is None else "RdBu_r", norm=norm
@@ -161,7 +166,6 @@ def draw_matrix(axes, values, labels, title, colour_label, centre=None):
     rotation = 90 if max(map(len, names)) > 2 else 0
     axes.set_xticks(places, names, rotation=rotation, fontsize=7)
     axes.set_yticks(places, names, fontsize=7)
-    axes.set_title(title, fontsize=9, color=_INK)
 
 
 def finish(axes, x_label, y_label):

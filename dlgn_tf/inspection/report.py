@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import itertools
+import pathlib
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -11,7 +13,9 @@ from keras import ops
 
 from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.data.images import ImageSet
+from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import gate_statistics
+from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import Page
 from dlgn_tf.inspection.sections import at_a_glance
 from dlgn_tf.inspection.sections import decisions
@@ -21,6 +25,7 @@ from dlgn_tf.inspection.sections import paths
 from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
 from dlgn_tf.inspection.templates import is_affine
+from dlgn_tf.training import files
 from dlgn_tf.training.output import Output
 
 PAGE = "index.html"
@@ -103,8 +108,9 @@ class Task:
         top = self.logits.max(axis=-1) - self.logits.mean(axis=-1)
         wrong = np.flatnonzero(found != labels)
         wrong = wrong[np.argsort(-top[wrong], kind="stable")]
-        wrong = wrong[: self.examples // 2]
         right = np.flatnonzero(found == labels)
+        half = -(-self.examples // 2)
+        wrong = wrong[: max(half, self.examples - len(right))]
         seen = [
             np.sum(labels[right[:k]] == labels[i]) for k, i in enumerate(right)
         ]
@@ -119,19 +125,37 @@ class Task:
             self.images.images,
             self.images.labels,
             self.dataset.classes,
+            memory_gib=self.memory_gib,
         )
+
+    @functools.cached_property
+    def dual_view(self):
+        """`DualView`; raises a `UserError` where the network has none."""
+        return DualView(self.model)
+
+    @functools.cached_property
+    def no_dual_view(self):
+        """Why the network has none, in words; None if it has."""
+        try:
+            self.dual_view  # noqa: B018
+        except UserError as error:
+            return str(error)
+        return None
 
     @functools.cached_property
     def affine_sites(self):
         """Set of the gating network's sites that are affine in the image.
 
         What is not linear stays so further on: beyond the first site that is
-        not affine none is asked, which takes long in a deep network.
+        not affine none is asked, which takes long in a deep network. Sites of
+        shallow features do not depend on one another.
         """
         names = self.model.site_names
-        if is_affine(self.model, names[-1]):
-            return set(names)
         affine = functools.partial(is_affine, self.model)
+        if self.family == "dlgn_sf":
+            return set(filter(affine, names))
+        if affine(names[-1]):
+            return set(names)
         return set(itertools.takewhile(affine, names))
 
     @property
@@ -194,7 +218,8 @@ class Report:
 def write(task, output_dir, tensorboard=False):
     """Writes the page of a network and the files beside it.
 
-    The page replaces an earlier one at the very end, in one piece.
+    All of it comes into being apart and takes the place of what an earlier call
+    left at the very end, the page last.
 
     Args:
         task: `Task`.
@@ -205,7 +230,20 @@ def write(task, output_dir, tensorboard=False):
     Returns:
         `pathlib.Path` of the page.
     """
+    with tempfile.TemporaryDirectory() as apart:
+        report = _filled(task, Output(apart, "page", "inspection"))
+        _replace(pathlib.Path(apart), pathlib.Path(output_dir))
     output = Output(output_dir, "page", "inspection")
+    output.text(PAGE, report.page.html())
+    if tensorboard:
+        step = task.step or 0
+        shown = {name: (step, each) for name, each in report.figures.items()}
+        output.events([], shown)
+    return output.directory / PAGE
+
+
+def _filled(task, output):
+    """The `Report` of all sections."""
     report = Report(task, output)
     began = time.perf_counter()
     for index, (what, section) in enumerate(_SECTIONS.items(), start=1):
@@ -217,9 +255,18 @@ def write(task, output_dir, tensorboard=False):
         )
         section.add(report)
     report.list_files()
-    output.text(PAGE, report.page.html())
-    if tensorboard:
-        step = task.step or 0
-        shown = {name: (step, each) for name, each in report.figures.items()}
-        output.events([], shown)
-    return output.directory / PAGE
+    return report
+
+
+def _replace(source, target):
+    """Moves the files of a page to where those of an earlier one lie.
+
+    Pictures of decisions and sites that are not shown any more go.
+    """
+    with files.write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for pattern in ("decision_*.png", "templates_*.png"):
+            for path in target.glob(pattern):
+                path.unlink()
+        for path in sorted(source.iterdir()):
+            files.write_atomically(target / path.name, path.read_bytes())

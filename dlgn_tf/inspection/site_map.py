@@ -1,6 +1,5 @@
 """The part of a network that leads from the image to one gate site."""
 
-import difflib
 import math
 
 import keras
@@ -10,6 +9,7 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import CircularPadding
 from dlgn_tf.layers import PerImageStandardization
@@ -17,6 +17,7 @@ from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.orthogonal import folded
 from dlgn_tf.models.relu import ReLUNetwork
 
 # Affine in evaluation mode, where a layer has no activation of its own.
@@ -25,6 +26,7 @@ _AFFINE = (
     layers.Conv2D,
     layers.Dense,
     layers.AveragePooling2D,
+    layers.AdaptiveAveragePooling2D,
     layers.GlobalAveragePooling2D,
     layers.ZeroPadding2D,
     layers.Flatten,
@@ -66,7 +68,7 @@ class SiteMap:
     """
 
     def __init__(self, model, site, positive=False):
-        network = _network_to(model, site)
+        network = _network_to(folded(model), site)
         self.site = site
         self.image_shape = tuple(model.image_shape)
         self.shape = tuple(network.output.shape[1:])
@@ -101,21 +103,9 @@ def first_nonlinear(model, site):
     return _first_nonlinear(_network_to(model, site))
 
 
-def check_site(model, site):
-    """Raises a `UserError` unless the model has this gate site."""
-    if site in model.site_names:
-        return
-    near = difflib.get_close_matches(str(site), model.site_names, 3, 0.5)
-    names = near or [model.site_names[0], model.site_names[-1]]
-    raise UserError(
-        f"Expected one of the {len(model.site_names)} gate sites of "
-        f"{model.name}, such as {', '.join(names)}. Received: site={site}"
-    )
-
-
 def _network_to(model, site):
     """Functional `keras.Model` of the layers before the site, and no others."""
-    check_site(model, site)
+    check_site(site, model.site_names)
     index = model.site_names.index(site)
     if isinstance(model, GatedNetwork):
         made = listed(model.gating_network.outputs)

@@ -223,6 +223,7 @@ def _assembled(site_map, units, weights, image=None):
     values = site_map.values(pixels)
     if site_map.standardizes:
         at = pixels[0]
+        image = None if image is None else at
     weights *= site_map.scale
     reached = weights.reshape(len(weights), -1) @ at.astype("float64").ravel()
     return Templates(

@@ -4,8 +4,10 @@ import dataclasses
 import math
 
 import keras
+from keras import ops
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import Apodized
 from dlgn_tf.layers import ApodizedConv2D
 from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.layers import OrthogonalConv2D
@@ -19,7 +21,12 @@ _ORTHOGONAL = {
     keras.layers.Conv2D: OrthogonalConv2D,
     ApodizedConv2D: ApodizedOrthogonalConv2D,
 }
-_PLAIN = {ours: plain for plain, ours in _ORTHOGONAL.items()}
+_PLAIN = {
+    OrthogonalDense: keras.layers.Dense,
+    OrthogonalConv2D: keras.layers.Conv2D,
+    ApodizedConv2D: keras.layers.Conv2D,
+    ApodizedOrthogonalConv2D: keras.layers.Conv2D,
+}
 _OPTIONS = ("reparametrization", "scale", "overcomplete")
 
 
@@ -124,7 +131,7 @@ def with_orthogonal_filters(network, options):
 
 
 def folded(model):
-    """The same function without orthogonalisation: plain kernels instead.
+    """The same function by plain kernels, not orthogonalised, not windowed.
 
     What it computes is equal up to rounding, and costs what a plain model
     costs.
@@ -133,12 +140,10 @@ def folded(model):
         model: `ImageClassifier`.
 
     Returns:
-        A model of the same class and name; `model` itself where it has no
-        orthogonal filters.
+        A model of the same class and name; `model` itself where its kernels
+        are plain.
     """
-    if not any(
-        isinstance(x, OrthogonalKernel) for x in model._flatten_layers()
-    ):
+    if not any(type(layer) in _PLAIN for layer in model._flatten_layers()):
         return model
     return model.with_networks(_folded_network)
 
@@ -146,19 +151,25 @@ def folded(model):
 def _folded_network(network):
     def replaced(layer):
         config = layer.get_config()
-        if not isinstance(layer, OrthogonalKernel):
-            return type(layer).from_config(config)
-        for name in _OPTIONS:
+        for name in _OPTIONS if isinstance(layer, OrthogonalKernel) else ():
             del config[name]
-        return _PLAIN[type(layer)].from_config(config)
+        return _PLAIN.get(type(layer), type(layer)).from_config(config)
 
     made = keras.models.clone_model(network, clone_function=replaced)
     _copy_named_weights(network, made)
     for layer in network.layers:
-        if isinstance(layer, OrthogonalKernel):
-            made.get_layer(layer.name).kernel.assign(layer.full_kernel)
+        if type(layer) in _PLAIN:
+            made.get_layer(layer.name).kernel.assign(_kernel_in_effect(layer))
     made.trainable = network.trainable
     return made
+
+
+def _kernel_in_effect(layer):
+    """What a layer multiplies its inputs by."""
+    orthogonal = isinstance(layer, OrthogonalKernel)
+    kernel = layer.full_kernel if orthogonal else layer.kernel
+    kernel = ops.convert_to_tensor(kernel)
+    return layer.windowed(kernel) if isinstance(layer, Apodized) else kernel
 
 
 def _copy_named_weights(source, target):

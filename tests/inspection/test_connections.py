@@ -16,6 +16,7 @@ NETWORKS = {
     "resnet20 bottleneck": dict(depth=11, width=4, block="bottleneck"),
     "gconv": dict(depth=2, width=2, head_width=3, padding="circular"),
     "vconv": dict(depth=2, width=2, head_width=3),
+    "largecnn": dict(width=1, padding="same", apodized=True),
     "fcresnet": dict(depth=3, width=3, block_depth=1, biases=True),
 }
 

@@ -7,6 +7,8 @@ from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import gate_statistics
 from dlgn_tf.inspection import interventions
 from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.inspection.strongest_paths import PathFinder
+from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.inspection.templates import linearization
 from dlgn_tf.inspection.templates import templates
 from dlgn_tf.models.build import create_model
@@ -113,3 +115,29 @@ def test_a_gate_that_is_switched_to_itself_changes_nothing(model, images):
     (effect,) = interventions.interventions(model, one, [switch])
     largest = np.abs(model(images[:1])).max()
     assert effect.mean_absolute_logit_change < 1e-4 * largest
+
+
+@pytest.mark.parametrize("scale", ["residual", "unit", "gain"])
+@pytest.mark.parametrize(
+    "reparametrization", ["gram_schmidt", "newton_schulz", "cayley"]
+)
+def test_orthogonal_filters_of_all_kinds(reparametrization, scale, images):
+    if reparametrization != "gram_schmidt" and scale == "residual":
+        pytest.skip("lengths of residuals are those of Gram-Schmidt")
+    filters = OrthogonalFilters(reparametrization, scale)
+    model = create_model(
+        "fc_dlgn", SHAPE, 10, width=4, depth=3, orthogonal=filters, seed=1
+    )
+    logits = np.asarray(model(images))
+    for site in model.site_names:
+        found = DualView(model).contributions(images, site)
+        np.testing.assert_allclose(found.total, logits, atol=1e-5)
+    paths = PathFinder(model, biases=True).strongest(images, [0, 0, 0], 10_000)
+    sums = [sum(path.contribution for path in of_image) for of_image in paths]
+    np.testing.assert_allclose(sums, logits[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["largecnn_dlgn_sf", "smallcnn_dlgn_sf"])
+def test_shallow_features_are_affine(name):
+    model = create_model(name, (32, 32, 3), 10, width=2)
+    assert all(is_affine(model, site) for site in model.site_names)

@@ -2,36 +2,51 @@
 
 import math
 
+import keras
+import numpy as np
+
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
+from dlgn_tf.layers import BetaVQ
+from dlgn_tf.layers import PerImageStandardization
 
 _FAMILIES = {
     "dnn": "A plain ReLU network. A unit's ReLU multiplies its pre-activation "
     "by 1 or by 0; that factor is its gate, so the network is its own gating "
     "network and its own value network.",
-    "dgn": "A deep gated network: a gating network with ReLUs says which units "
-    "are on, a value network without ReLUs computes with them. Its units "
+    "dgn": "A deep gated network: a gating network with nonlinearities says "
+    "which units are on, a value network without them computes. Its units "
     "multiply their pre-activation by the gate they are given.",
     "dlgn": "A deep linearly gated network: a gating network without any "
     "nonlinearity says which units are on, a value network computes with them. "
-    "Every gate is a function of one linear map of the image.",
+    "Every gate is a function of one linear map of what the network sees.",
     "dlgn_sf": "A deep linearly gated network with shallow features: every "
     "gate comes from a single linear layer of its own on the image, and a "
     "value network computes with the gates.",
 }
-_EXACT = (
-    "What is exact here: every pre-activation of the gating network is q = "
-    "<T, x> + b, with a template T that holds for all images; given its gates, "
-    "the value network is linear, so a logit is a sum over the units of any "
-    "site."
+_ENSEMBLE = (
+    "An ensemble of plain networks in one model. Each has one gate site, its "
+    "units multiply their pre-activation by their own gate."
+)
+_OTHER_UNITS = (
+    "A plain network with another nonlinearity than the ReLU. What a unit "
+    "multiplies its pre-activation by is its gate, so the network is its own "
+    "gating network and its own value network."
+)
+_TEMPLATES = (
+    "What is exact here: every pre-activation that makes a gate is q = <T, x> "
+    "+ b, with a template T that holds for all images x{seen}."
 )
 _LOCAL = (
-    "The primal view does not hold for this family: beyond the first gate site "
-    "there is no template that is right for all images, because ReLUs lie "
-    "before it. Templates of such sites are local linearisations at one image, "
-    "and are named so. Exact all the same: the gates and their statistics, the "
-    "decomposition of logits given the gates, and what happens when gates are "
-    "switched."
+    "The primal view does not hold here: at {where} there is no template that "
+    "is right for all images, because something that is not linear lies before "
+    "it. Templates of such sites are local linearisations at one image, and "
+    "are named so. Exact all the same: the gates and their statistics, and "
+    "what happens when gates are switched."
+)
+_LOGITS = (
+    "Given the gates, logits are linear in what the network sees: each is a "
+    "sum over the units of any site, exactly."
 )
 _MOST_LISTED = 24
 
@@ -50,18 +65,35 @@ def add(report):
             (f"{task.dataset.classes:,}", "classes"),
         ]
     )
-    page.text(_FAMILIES[task.family])
-    if len(task.affine_sites) == len(shapes):
-        page.text(_EXACT)
-    elif task.linear_gates:
-        page.note(
-            "Something in this gating network is not linear (max pooling), so "
-            f"templates are local beyond it. {_LOCAL}"
-        )
-    else:
-        page.note(_LOCAL)
+    page.text(_kind(task))
+    _what_is_exact(task, page)
     page.table(["property", "value"], _properties(task))
     _sites(report)
+
+
+def _kind(task):
+    """What kind of network it is, in words."""
+    if task.model.members > 1:
+        return _ENSEMBLE
+    if getattr(task.model, "activation", "relu") != "relu":
+        return _OTHER_UNITS
+    return _FAMILIES[task.family]
+
+
+def _what_is_exact(task, page):
+    sites = len(task.model.site_names)
+    if len(task.affine_sites) == sites:
+        normalization = task.model.normalization
+        standardized = isinstance(normalization, PerImageStandardization)
+        seen = ", once they are standardised one by one" if standardized else ""
+        page.text(_TEMPLATES.format(seen=seen))
+    else:
+        count = sites - len(task.affine_sites)
+        page.note(_LOCAL.format(where=f"{count:,} of {sites:,} gate sites"))
+    if task.no_dual_view is None:
+        page.text(_LOGITS)
+    else:
+        page.note(f"Logits are not taken apart. {task.no_dual_view}")
 
 
 def _properties(task):
@@ -72,8 +104,9 @@ def _properties(task):
     gate = getattr(model, "gate", None)
     if gate is None:
         own = "hard, its own ReLU: 1 if q > 0, else 0"
-        if model.activation != "relu":
-            own = f"soft, its own: what {model.activation} multiplies q by"
+        activation = getattr(model, "activation", "relu")
+        if activation != "relu":
+            own = f"its own: what {activation} multiplies q by"
         rows.append(("gate", own))
         return rows
     soft = f"soft: {number(1 + gate.epsilon)} · sigmoid({gate.beta:g} q)"
@@ -83,12 +116,34 @@ def _properties(task):
     rows.append(
         ("gating network", "learned with the values" if learned else "frozen")
     )
+    activation = _activation(model.gating_network)
+    if activation:
+        rows.append(("nonlinearity of the gating network", activation))
     sees = "the image" if model.value_input == "image" else "a constant, ones"
     rows.append(("the value network sees", sees))
     if model.gate_permutation:
         order = ", ".join(map(str, model.gate_permutation))
-        rows.append(("gates in the order", order))
+        rows.append(
+            (
+                "gate permutation",
+                f"{order}: value sites, from the first on, use the gates of "
+                "these sites of the gating network, counted from 0",
+            )
+        )
     return rows
+
+
+def _activation(network):
+    """Name of the nonlinearity of a gating network, None of a linear one."""
+    soft = [layer for layer in network.layers if isinstance(layer, BetaVQ)]
+    if soft:
+        betas = np.concatenate([np.ravel(layer.beta) for layer in soft])
+        least, most = (number(float(b)) for b in (betas.min(), betas.max()))
+        return f"beta-VQ of {soft[0].kind}, beta {least} to {most}"
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Activation):
+            return layer.activation.__name__
+    return None
 
 
 def _sites(report):

@@ -8,9 +8,9 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
-from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.sites import spread
 
 _CHANNELS_DRAWN = 5
 _UNITS_LISTED = 20
@@ -46,7 +46,7 @@ def add(report):
     task, page = report.task, report.page
     page.section("Decisions taken apart")
     try:
-        view = DualView(task.model)
+        view = task.dual_view
     except UserError as error:
         page.note(f"Not shown. {error}")
         return
@@ -54,7 +54,8 @@ def add(report):
         "Given its gates the value network is linear, so the lead of one logit "
         "over another is a plain sum: of what each unit of a gate site adds, "
         "of what the input adds on paths around the site (in networks with "
-        "skips), and of the biases behind it. That holds at every site, "
+        "skips), and of the biases that do not come through it. That holds at "
+        "every site, "
         "exactly. Below, the lead of the predicted class over its rival: the "
         "true class where the network is wrong, else the second best.",
     )
@@ -66,20 +67,20 @@ def add(report):
         "added up over positions (blue ones add to the lead, orange ones "
         "subtract), each with the "
         + ("template" if exact else "template or local linearisation")
-        + " of its strongest unit on the left and the part of the image that "
-        "this unit sees on the right. Above it what the unit adds by itself, "
-        "and its gate g."
+        + " of its strongest unit on the left and the part of the image around "
+        "what this unit sees on the right. Above it what the unit adds by "
+        "itself, and its gate g."
     )
     chosen = [decision_of(task, index) for index in task.shown]
     found = {site: _decompose(task, view, chosen, site) for site in task.sites}
     _write_csv(report, chosen, found)
     drawn = {
         site: _strongest_channels(task, site, chosen, found[site])
-        for site in _spread(task.sites, _SITES_DRAWN)
+        for site in spread(task.sites, _SITES_DRAWN)
     }
     for kind, said in ((False, "Mistakes"), (True, "Right decisions")):
         of_kind = [k for k, each in enumerate(chosen) if each.right == kind]
-        page.heading(said if of_kind else f"{said}: none among the images")
+        page.heading(said if of_kind else f"{said}: none shown")
         for k in of_kind:
             _draw(report, chosen[k], k, found, drawn)
 
@@ -106,15 +107,6 @@ def _decompose(task, view, chosen, site):
         site,
         np.array([each.predicted for each in chosen]),
         np.array([each.rival for each in chosen]),
-    )
-
-
-def _spread(items, count):
-    """Some of a sequence, from its first to its last."""
-    if len(items) <= count:
-        return tuple(items)
-    return tuple(
-        items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)
     )
 
 
@@ -269,11 +261,7 @@ def _caption(decision, found, k):
     verdict = "rightly" if decision.right else "wrongly"
     site, parts = list(found.items())[-1]
     count, share = _half(parts.units[k])
-    deviation = max(
-        abs(float(each.total[k] - each.logits[k]))
-        / max(np.abs(each.units[k]).sum(), 1e-30)
-        for each in found.values()
-    )
+    deviation = max(_deviation(each, k) for each in found.values())
     return (
         f"Test image {decision.index} of class {decision.true}, {verdict} "
         f"taken for class {decision.predicted} with "
@@ -284,6 +272,14 @@ def _caption(decision, found, k):
         f"differ from the lead by at most {number(float(deviation), 1)} of all "
         "that is added and subtracted."
     )
+
+
+def _deviation(parts, k):
+    """Of the sum from the lead, relative to all that is summed."""
+    terms = [parts.units[k], parts.around[k]]
+    terms += [column[k] for column in parts.biases.values()]
+    summed = sum(float(np.abs(term).sum()) for term in terms)
+    return abs(float(parts.total[k] - parts.logits[k])) / max(summed, 1e-30)
 
 
 def _half(units):

@@ -58,7 +58,7 @@ def _shares(report, statistics):
             f"least at `{site}`, {percent(float(min(sureness)))}."
         )
     else:
-        page.text("The gates are hard: each is exactly 0 or 1.")
+        page.text("The gates are hard: each has one of two values.")
 
 
 def _distribution(sites):

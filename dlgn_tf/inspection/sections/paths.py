@@ -18,20 +18,34 @@ def add(report):
     page.section("Strongest paths")
     page.text(
         "A logit is also a sum over paths, from a pixel or a bias through one "
-        "unit of each layer: pixel times gates times weights. The strongest "
-        "are found among all of them by dynamic programming, exactly."
+        "unit of each layer: pixel times gates times weights. Those from "
+        "pixels that add or subtract most are found among all of them by "
+        "dynamic programming, exactly."
     )
     chosen = [decision_of(task, index) for index in task.shown]
     predicted = [each.predicted for each in chosen]
     try:
-        finder = PathFinder(task.model, most_connections=_MOST_CONNECTIONS)
+        finder = PathFinder(
+            task.model, biases=False, most_connections=_MOST_CONNECTIONS
+        )
         found = finder.strongest(
             task.images.images[task.shown], predicted, _PATHS
         )
     except UserError as error:
         page.note(f"Not computed. {error}")
         return
-    rows = [
+    rows = _rows(chosen, found)
+    if not rows:
+        page.note("None: gates are shut on every path of these images.")
+        return
+    report.csv("paths", rows)
+    _list_paths(page, rows)
+    _list_shared(page, [paths for paths in found if paths])
+
+
+def _rows(chosen, found):
+    """Dicts, a path each."""
+    return [
         {
             "image": each.index,
             "logit": each.predicted,
@@ -44,8 +58,9 @@ def add(report):
         for each, paths in zip(chosen, found, strict=True)
         for rank, path in enumerate(paths, start=1)
     ]
-    report.csv("paths", rows)
-    listed = [row for row in rows if row["rank"] <= _PATHS_LISTED]
+
+
+def _list_paths(page, rows):
     page.table(
         ["image", "logit", "adds", "feature", "value", "path"],
         [
@@ -57,11 +72,18 @@ def add(report):
                 number(row["value"]),
                 row["path"],
             )
-            for row in listed
+            for row in rows
+            if row["rank"] <= _PATHS_LISTED
         ],
         "The strongest paths to the predicted logit. Feature: what enters, "
         "times the gates; value: the product of the weights.",
     )
+
+
+def _list_shared(page, found):
+    """What the strongest paths of several images have in common."""
+    if len(found) < 2:
+        return
     shared = sharing(found)
     page.text(
         f"Of the {_PATHS} strongest paths of each of these images, two images "

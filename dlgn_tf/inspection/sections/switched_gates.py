@@ -6,19 +6,26 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import interventions
 from dlgn_tf.inspection.page import percent
 
+_FROM_OUTSIDE = (
+    "What the network says when all gates of one site are set, the others "
+    "being left as they are."
+)
+_OWN = (
+    "What the network says when all gates of one site are set. Its gates are "
+    "those of its own units, so the gates of later sites respond."
+)
+_SETTINGS = (
+    "Off cuts every path through the site; set to its mean over the images, a "
+    "gate still lets values pass but no longer depends on the image, so what "
+    "is lost is what the site's gates knew about it."
+)
 _SAID = {"off": "all off", "mean": "to their mean", "on": "all on"}
 
 
 def add(report):
     task, page = report.task, report.page
     page.section("Interventions: switching gates")
-    page.text(
-        "What the network says when all gates of one site are set, the others "
-        "being left as they are. Off cuts every path through the site; set to "
-        "its mean over the images, a gate still lets values pass but no longer "
-        "depends on the image, so what is lost is what the site's gates knew "
-        "about it."
-    )
+    page.text(f"{_FROM_OUTSIDE if task.family != 'dnn' else _OWN} {_SETTINGS}")
     switches = [
         interventions.Switch(site, to)
         for site in task.sites
@@ -37,7 +44,7 @@ def add(report):
             "accuracy",
             "change",
             "predictions changed",
-            "true logit",
+            "true logit change",
             "mean |logit change|",
         ],
         [_row(effect) for effect in effects],

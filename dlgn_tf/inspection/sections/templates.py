@@ -18,7 +18,8 @@ _MOST_OPERATIONS = 2e9
 _MEANING = (
     "A unit of the gating network is on where q = <T, x> + b is positive. T is "
     "drawn below as an image of its own: where it is {colours}. Each is drawn "
-    "to its own scale, and cut to the part of the image that its site sees."
+    "to its own scale, and cut to the part of the image that its site sees, or "
+    "to 7x7 pixels around it."
 )
 _GREY = "red, a bright pixel opens the gate; where it is blue, it closes it"
 _COLOUR = (
@@ -40,9 +41,9 @@ def add(report):
     )
     if isinstance(task.model.normalization, PerImageStandardization):
         page.note(
-            "This network sees each image less its mean and divided by its "
-            "largest pixel, which is not linear: templates are those of the "
-            "standardised image."
+            "This network sees each image less its mean, divided by the "
+            "largest absolute value that is left. That is not linear: "
+            "templates are those of the standardised image."
         )
     rows, kept, powers = [], {}, {}
     for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
@@ -116,6 +117,7 @@ def _describe(task, found):
     return [
         {
             "site": found.site,
+            "gates_of": _user_of(task, found.site),
             "exact": found.exact,
             "channel": int(channel),
             "position": ":".join(map(str, position)),
@@ -132,15 +134,18 @@ def _describe(task, found):
 
 
 def _draw(report, found, described):
+    user = _user_of(report.task, found.site)
+    used = "" if user == found.site else f", which gates `{user}`"
     report.page.heading(
-        f"`{found.site}`" + ("" if found.exact else ", locally")
+        f"`{found.site}`{used}" + ("" if found.exact else ", locally")
     )
     if not found.exact:
         report.page.note(
             "A local linearisation at test image 0, not a template: it says "
-            "what the unit looks at in this image, and holds as long as no "
-            "ReLU before it switches."
+            "what the unit looks at in this image, and holds near it, as long "
+            "as nothing before it switches."
         )
+        _draw_first_image(report)
     top, left, bottom, right = pictures.window(found.weights)
     cut = found.weights[:, top:bottom, left:right]
     titles = [f"{row['channel']} · {row['on']:.0%}" for row in described]
@@ -148,6 +153,11 @@ def _draw(report, found, described):
     if found.positions.shape[1]:
         named = dict.fromkeys(row["position"] for row in described)
         place = f" at position {', '.join(named)} (row:column)"
+        if len(named) > 1:
+            titles = [
+                f"{title} · {row['position']}"
+                for title, row in zip(titles, described, strict=True)
+            ]
     side = np.median([row["side_of_90_percent"] for row in described])
     low = np.median([row["low_frequency_share"] for row in described])
     extent = (
@@ -163,6 +173,18 @@ def _draw(report, found, described):
         f"template's energy, and {percent(low, 0)} of it lies at periods of 8 "
         "pixels and longer.",
     )
+
+
+def _draw_first_image(report):
+    """The image of local linearisations, once."""
+    if "first_image" in report.figures:
+        return
+    drawing = pictures.figure(1.6, 1.6)
+    axes = drawing.subplots()
+    image = report.task.images.images[0]
+    axes.imshow(pictures.stored(image), interpolation="nearest")
+    axes.set_axis_off()
+    report.picture("first_image", drawing, "Test image 0.")
 
 
 def _frequencies(report, powers, rows):

@@ -1,0 +1,47 @@
+"""Gate sites by name: checked, and chosen from the first to the last."""
+
+import difflib
+
+from dlgn_tf.errors import UserError
+
+# Names that a message lists one by one.
+_MOST_LISTED = 20
+
+
+def check_site(site, names):
+    """Raises a `UserError` that lists the gate sites if this is none of them.
+
+    Of many it lists those at the ends, and the ones that are spelt alike.
+
+    Args:
+        site: What is said to be a gate site.
+        names: Sequence of strings, the gate sites that there are.
+    """
+    names = list(names)
+    if site in names:
+        return
+    listed = ", ".join(names)
+    if len(names) > _MOST_LISTED:
+        alike = difflib.get_close_matches(str(site), names, 3, 0.5)
+        meant = f" (close: {', '.join(alike)})" if alike else ""
+        listed = (
+            f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])}, "
+            f"{len(names)} in all{meant}"
+        )
+    raise UserError(f"Expected a gate site, one of {listed}. Received: {site}")
+
+
+def spread(items, count):
+    """Some of a sequence, evenly from its first to its last.
+
+    Args:
+        items: Sequence.
+        count: Integer >= 1.
+
+    Returns:
+        Tuple of `count` items; of all, where there are no more.
+    """
+    if len(items) <= count:
+        return tuple(items)
+    step = (len(items) - 1) / max(count - 1, 1)
+    return tuple(items[round(k * step)] for k in range(count))
