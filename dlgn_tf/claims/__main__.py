@@ -16,6 +16,7 @@ CLAIM_MODULES = (
     "dlgn_tf.claims.gated_networks",
     "dlgn_tf.claims.published_tables",
     "dlgn_tf.dual.claims",
+    "dlgn_tf.locality.claims",
 )
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.
