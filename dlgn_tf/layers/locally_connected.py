@@ -10,8 +10,8 @@ from keras import ops
 class LocallyConnected(keras.layers.Layer):
     """Windows along a line of regions, with unshared weights.
 
-    Region r of the output sees regions `r * stride` to `r * stride + window - 1`
-    of the input, through weights that no other region uses. Weights start
+    Region r of the output sees `window` regions of the input, from region
+    `r * stride` on, through weights that no other region uses. Weights start
     normal with variance 2 / (inputs of a node), biases at 0. (Keras 3 has no
     layer of this kind; Keras 2 had `LocallyConnected1D`.)
 

@@ -1,8 +1,8 @@
 """What ReLU layers can tell apart and linear ones cannot.
 
-A row of P_ab that is a vertex of the convex hull of all rows can be cut off by a
-ReLU. If all are ("all-vert"), one layer with biases maps the rows to I, whereas a
-linear one is bounded by its rank.
+A row of P_ab that is a vertex of the convex hull of all rows can be cut off by
+a ReLU. If all are ("all-vert"), one layer with biases maps the rows to I,
+whereas a linear one is bounded by its rank.
 
 Source: Tian, arXiv 1809.10829, definitions 1 and 2, theorems 6 and 7; both
 constructions follow the proof's idea.

@@ -8,12 +8,12 @@ a tensor product. Then
     P_ab decomposes        P_ab = prod_i P(z_b[S_i] | z_a[i]), S_i disjoint
     W_ba is separable      column j is 0 outside of the rows in S_j
 
-Forward (theorem 8), F_b disentangled, P_ab decomposed and W_ba separable make F_a
-disentangled. In the update (theorem 9), if besides G~_a is disentangled and its
-columns sum to 0, DW_ba is separable too.
+Forward (theorem 8), F_b disentangled, P_ab decomposed and W_ba separable make
+F_a disentangled. In the update (theorem 9), if besides G~_a is disentangled and
+its columns sum to 0, DW_ba is separable too.
 
-Source: Tian, arXiv 1809.10829, definitions 3 to 5, theorems 8 and 9. That factors
-of b outside all S_i enter by their marginal is assumed.
+Source: Tian, arXiv 1809.10829, definitions 3 to 5, theorems 8 and 9. That
+factors of b outside all S_i enter by their marginal is assumed.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 """A binary tree of latent variables, sampled from its root downwards.
 
-Each child copies its parent, or its parent's opposite, with some noise:
-P(child | parent) = 1/2 [[1 + d, 1 - d], [1 - d, 1 + d]], d drawn once for every
-edge, of random sign and of size in [least, 1]. The root is the label, the leaves
-are the pixels.
+Each child copies its parent, or its parent's opposite, with some noise: P(child
+| parent) = 1/2 [[1 + d, 1 - d], [1 - d, 1 + d]], d drawn once for every edge,
+of random sign and of size in [least, 1]. The root is the label, the leaves are
+the pixels.
 
 Source: the hierarchical latent tree model of facebookresearch/luckmatters
 (ssl/hltm), there with a contrastive loss; the supervised label and the least
@@ -53,6 +53,30 @@ class LatentTree:
         """
         d = self.strengths[level - 1][node]
         return np.array([[1 + d, 1 - d], [1 - d, 1 + d]]) / 2
+
+    def root_posterior(self, leaves):
+        """P(root | leaves), exactly, by messages from the leaves upwards.
+
+        Args:
+            leaves: Integer array `(n, 2 ** depth)` of 0 and 1.
+
+        Returns:
+            Array `(n, 2)`.
+        """
+        beliefs = np.eye(2)[leaves]
+        for level in range(self.depth, 0, -1):
+            tables = np.stack(
+                [self.transition(level, k) for k in range(2**level)]
+            )
+            messages = np.einsum("kpc,nkc->nkp", tables, beliefs)
+            beliefs = messages[:, ::2] * messages[:, 1::2]
+            beliefs /= beliefs.sum(axis=2, keepdims=True)
+        return beliefs[:, 0]
+
+    def best_accuracy(self, teacher):
+        """Of the best possible guess of the root from the leaves."""
+        posterior = self.root_posterior(teacher.events[0])
+        return float(np.mean(posterior.argmax(axis=1) == teacher.labels))
 
     def sample(self, count, rng):
         """Independent samples as a `Teacher` of `count` inputs."""

@@ -1,17 +1,18 @@
 """Training on the teacher's graph: events instead of samples.
 
 With F_a, G_a of one row an event and one column a node, P_ab the matrix of
-P(z_beta | z_alpha), Lambda_a the diagonal of P(z_alpha) and G~_a = Lambda_a G_a:
+P(z_beta | z_alpha), Lambda_a the diagonal of P(z_alpha), G~_a = Lambda_a G_a:
 
     forward   F_a = D_a o (sum_b P_ab F_b W_ba + 1 b_a^T)
     backward  G~_b = D_b o sum_a P_ab^T G~_a W_ba^T
     update    DW_ba = (P_ab F_b)^T G~_a,   Db_a = G~_a^T 1
     boundary  F of the leaves = I,  G of the top = (target) - F
 
-Folding the prior into G makes the backward pass use exactly the transpose of the
-forward one: Lambda_a P_ab is the joint table, whichever event it is conditioned
-on. The equations are back-propagation itself where an event tells all about its
-region. Gates are D_a = 1{sum P F W + b > 0} (assumed; exact in that case).
+Folding the prior into G makes the backward pass use exactly the transpose of
+the forward one: Lambda_a P_ab is the joint table, whichever event it is
+conditioned on. The equations are back-propagation itself where an event tells
+all about its region. Gates are D_a = 1{sum P F W + b > 0} (assumed; exact in
+that case).
 
 Source: Tian, arXiv 1809.10829, theorems 2 to 4.
 """

@@ -5,10 +5,10 @@ In the notation of Tian's paper (arXiv 1809.10829, section 2):
     f_j = f'_j sum_k w_jk f_k        g_k = f'_k sum_j w_jk g_j
     Dw_jk = E_x[f_k g_j]
 
-with f' the gate (0 or 1) and g the gradient behind a node's own gate. The loss is
-1/2 E |y - f|^2, so that the top's g is y - f, and Dw is the direction of descent,
-minus the gradient. A bias is the weight of a node that is always 1. All of it is
-float64 NumPy, as a plain statement of the equations.
+with f' the gate (0 or 1) and g the gradient behind a node's own gate. The loss
+is 1/2 E |y - f|^2, so that the top's g is y - f, and Dw is the direction of
+descent, minus the gradient. A bias is the weight of a node that is always 1.
+All of it is float64 NumPy, as a plain statement of the equations.
 """
 
 import dataclasses

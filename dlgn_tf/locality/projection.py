@@ -3,12 +3,14 @@
 For one node, f its values over the batch, mu and v their mean and biased
 variance, c1 and c0 scale and shift:
 
-    f_hat = f - mu 1,   u = f_hat / |f_hat|,   out = c1 f_hat / sqrt(v + eps) + c0
-    g_in = J g_out,     J = c1 / sqrt(v + eps) (I - 1 1^T / N - v / (v + eps) u u^T)
+    f_hat = f - mu 1,  u = f_hat / |f_hat|,  out = c1 f_hat / sqrt(v + eps) + c0
+    g_in = J g_out
+    J = c1 / sqrt(v + eps) (I - 1 1^T / N - v / (v + eps) u u^T)
 
-At eps = 0 that is c1 / sigma times the projector onto what is orthogonal to 1 and
-f. With eps > 0 orthogonality to 1 stays exact, to f it holds up to eps / v. In
-the matrix form on events the same holds in the inner product <f, g>_z = E_z[f g].
+At eps = 0 that is c1 / sigma times the projector onto what is orthogonal to 1
+and f. With eps > 0 orthogonality to 1 stays exact, to f it holds up to eps / v.
+In the matrix form on events the same holds in the inner product <f, g>_z =
+E_z[f g].
 
 Source: Tian, arXiv 1809.10829, theorem 5, for eps = 0; eps > 0 is derived.
 """

@@ -1,14 +1,14 @@
 """How well single nodes tell a teacher's events.
 
 For a region, its event a and the nodes j of the same receptive field, the
-selectivity is max_j |corr(f_j, 1{z = a})|; a level's is the mean over its regions
-and events. Random weights have some already: what training adds is the
+selectivity is max_j |corr(f_j, 1{z = a})|; a level's is the mean over its
+regions and events. Random weights have some already: what training adds is the
 difference from the start.
 
 Source: the long-term goal of Tian, arXiv 1809.10829, section 2, "f_j(a) > 0 for
-one event and about 0 for the others"; the measure is assumed. The correlation is
-that of facebookresearch/luckmatters, with the indicator of an event in the place
-of a teacher's node.
+one event and about 0 for the others"; the measure is assumed. The correlation
+is that of facebookresearch/luckmatters, with the indicator of an event in the
+place of a teacher's node.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """Which student nodes become which teacher nodes: fully connected networks.
 
-A random teacher, a student of the same depth whose hidden layers are wider, mean
-squared error on the outputs for Gaussian inputs. A teacher's node counts as found
-by the student node of the same layer that correlates best with it; "lucky" is one
-that did so from the start.
+A random teacher, a student of the same depth whose hidden layers are wider,
+mean squared error on the outputs for Gaussian inputs. A teacher's node counts
+as found by the student node of the same layer that correlates best with it;
+"lucky" is one that did so from the start.
 
 Source: "Luck Matters" (arXiv 1905.13405) with the code facebookresearch/
 luckmatters; here batches are drawn afresh, 300 to an epoch (assumed; there

@@ -1,10 +1,10 @@
 """Students: locally connected networks of every family.
 
 One layer of `LocallyConnected` for each level of a graph of receptive fields, a
-gate site for each, and a linear head on the nodes of the whole input. Written as
-the architectures of the zoo are, so that the same student is a DNN, a DGN or a
-DLGN. Students take images `(batch, leaves, 1, events)` of pixels 0 and 255, the
-one-hot leaves of a teacher.
+gate site for each, and a linear head on the nodes of the whole input. Written
+as the architectures of the zoo are, so that the same student is a DNN, a DGN or
+a DLGN. Students take images `(batch, leaves, 1, events)` of pixels 0 and 255,
+the one-hot leaves of a teacher.
 
 Source: Tian, arXiv 1809.10829, section 2; sizes are assumed.
 """

@@ -1,8 +1,8 @@
 """The small worlds on which exact statements are measured.
 
-Eight binary pixels whose 256 inputs have drawn probabilities, so that pixels are
-correlated, and random labels; four pairs of neighbours, two disjoint or three
-overlapping windows of four pixels, and the whole. Sizes are assumed.
+Eight binary pixels whose 256 inputs have drawn probabilities, so that pixels
+are correlated, and random labels; four pairs of neighbours, two disjoint or
+three overlapping windows of four pixels, and the whole. Sizes are assumed.
 """
 
 import dataclasses

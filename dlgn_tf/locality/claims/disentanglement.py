@@ -1,4 +1,4 @@
-"""tian.8 and tian.9: disentangled representations, forward and in the update."""
+"""tian.8 and tian.9: disentangled representations, forward and update."""
 
 import numpy as np
 
@@ -26,23 +26,28 @@ def measure_forward(rng):
     return Measurement(
         holds=forward_holds(kept, controls),
         measured=(
-            f"error at most {max(kept):.1e} (linear, ReLU, batch normalisation, "
-            f"both); at least {min(controls['weight']):.2g} with a weight "
-            f"outside of the sets, {min(controls['table']):.2g} with another "
-            f"P_ab; {len(kept) // 4} draws"
+            f"error at most {max(kept):.1e} (linear, ReLU, batch norm, both); "
+            f"with a weight outside of the sets {_spread(controls['weight'])}, "
+            f"with another P_ab {_spread(controls['table'])}; "
+            f"{len(kept) // 4} draws"
         ),
         values={"kept": kept, "controls": controls},
     )
 
 
+def _spread(errors):
+    return f"{np.median(errors):.2g} (median; least {min(errors):.2g})"
+
+
 def forward_holds(kept, controls):
-    """Whether claim 8 holds; see `measure_forward`."""
+    """Whether claim 8 holds; see `measure_forward`.
+
+    Of the controls the median counts: a single draw may come with factors that
+    hardly matter.
+    """
     small = all(error < FORWARD_TOLERANCE for error in kept)
-    return small and all(
-        error > LEAST_CONTROL
-        for errors in controls.values()
-        for error in errors
-    )
+    medians = [np.median(errors) for errors in controls.values()]
+    return small and all(error > LEAST_CONTROL for error in medians)
 
 
 def _forward_errors(sets, rng):

@@ -91,22 +91,23 @@ def constructions_hold(circles, trees):
 def measure_training(rng):
     from dlgn_tf.locality import trained_construction
 
-    seeds = rng.integers(2**30, size=SEEDS)
-    with_relu, without = (
-        [
-            trained_construction.least_loss(TRAINED_PIXELS, relu, int(seed))
-            for seed in seeds
-        ]
-        for relu in (True, False)
-    )
+    def losses(relu, top_scale=1.0):
+        return trained_construction.least_losses(
+            TRAINED_PIXELS, relu, SEEDS, rng, top_scale
+        ).tolist()
+
+    with_relu, without = losses(True), losses(False)
+    small = losses(True, trained_construction.SMALL)
     return Measurement(
         holds=training_holds(with_relu, without),
         measured=(
-            f"{TRAINED_PIXELS} pixels, loss "
-            f"{', '.join(f'{loss:.1e}' for loss in with_relu)}; without ReLUs "
-            f"{', '.join(f'{loss:.4f}' for loss in without)}"
+            f"{TRAINED_PIXELS} pixels, He's initial weights: loss "
+            f"{_listed(with_relu)}, as many outputs are dead; without ReLUs "
+            f"{_listed(without)}. With top weights that start at "
+            f"{trained_construction.SMALL:g} of that, so that all outputs "
+            f"start alive: {_listed(small)}"
         ),
-        values={"relu": with_relu, "linear": without},
+        values={"relu": with_relu, "linear": without, "relu_small_top": small},
     )
 
 
