@@ -1,16 +1,13 @@
-"""What the command leaves: tables, pictures, a matrix, events."""
-
-import pathlib
+"""What the command leaves besides files: events that TensorBoard shows."""
 
 import numpy as np
 
+from dlgn_tf import output
 from dlgn_tf.training import files
 
-_DPI = 120
 
-
-class Output:
-    """Writes a part of the results, whole or not at all.
+class Output(output.Output):
+    """Writes a part of the results.
 
     Args:
         directory: Path-like, made when the first file is written.
@@ -19,34 +16,8 @@ class Output:
     """
 
     def __init__(self, directory, part):
-        self.directory = pathlib.Path(directory)
+        super().__init__(directory)
         self._events = self.directory / part
-
-    def table(self, name, rows):
-        """Writes a CSV file with a header.
-
-        Args:
-            name: String, without ending.
-            rows: List of dicts of the same keys.
-        """
-        columns = list(rows[0])
-        lines = ([row[column] for column in columns] for row in rows)
-        path = self.directory / f"{name}.csv"
-        with files.write_errors(path):
-            files.write_atomically(path, files.csv_text(columns, lines))
-
-    def arrays(self, name, **arrays):
-        """Writes an .npz file."""
-        self._write(
-            f"{name}.npz", lambda file: np.savez_compressed(file, **arrays)
-        )
-
-    def picture(self, name, figure):
-        """Writes a `matplotlib.figure.Figure` as PNG."""
-        self._write(
-            f"{name}.png",
-            lambda file: figure.savefig(file, format="png", dpi=_DPI),
-        )
 
     def events(self, scalars, pictures):
         """Replaces the events that TensorBoard shows.
@@ -71,15 +42,6 @@ class Output:
                 pixels = _pixels(figure)[None]
                 file.add(images_pb(f"dual/{name}", pixels), step)
             file.flush()
-
-    def _write(self, name, write):
-        path = self.directory / name
-        with files.write_errors(path):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{name}.partial")
-            with temporary.open("wb") as file:
-                write(file)
-            files.replace_synced(temporary, path)
 
 
 def _pixels(figure):

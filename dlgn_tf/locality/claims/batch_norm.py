@@ -133,8 +133,8 @@ def layer_case(rng, shape, dtype, epsilon):
         )
         for j, f in enumerate(flat.T)
     ]
-    # Rounding of J itself, some entries of it at a time.
-    rounding = 1e-3 if dtype == "float32" else 1e-9
+    # Above the rounding of J, below its least singular value, about eps.
+    rounding = 1e-5 if dtype == "float32" else 1e-9
     ranks = [int(np.linalg.matrix_rank(J, tol=rounding)) for J in found]
     return {
         "dtype": dtype,
