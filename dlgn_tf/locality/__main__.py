@@ -10,12 +10,12 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
 
 USAGE = """\
-Locally connected ReLU networks: what single nodes come to know of a teacher that
-sees an event in every receptive field.
+Locally connected ReLU networks: what single nodes come to know of a teacher
+that sees an event in every receptive field.
 
   python -m dlgn_tf.locality --experiment=students --output_dir=DIR
-  python -m dlgn_tf.locality --experiment=students --teacher=lookup --events=4 \\
-      --output_dir=DIR
+  python -m dlgn_tf.locality --experiment=students --teacher=lookup \\
+      --events=4 --output_dir=DIR
   python -m dlgn_tf.locality --experiment=families --output_dir=DIR
 
 --experiment is one of

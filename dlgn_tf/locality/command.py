@@ -192,8 +192,8 @@ def families(task):
         "families", figures.families(found, f"students of a {task.title}")
     )
     for family, kinds in found.items():
-        accuracies = [r["accuracy"] for r in rows if r["family"] == family]
-        print(f"{family}: accuracy {_spread(np.unique(accuracies))}")
+        accuracies = [r["accuracy"] for r in _by_seed(rows, family)]
+        print(f"{family}: accuracy {_spread(accuracies)}")
         for kind in KINDS:
             first, last = kinds[kind].mean(axis=0)
             print(f"  {kind}: {_numbers(first)} -> {_numbers(last)}")
@@ -235,13 +235,18 @@ def _by_family(rows):
     }
 
 
+def _by_seed(rows, family):
+    """One row a seed."""
+    return {r["seed"]: r for r in rows if r["family"] == family}.values()
+
+
 def _summary_rows(found, rows):
     """Mean and standard deviation over seeds of the top two levels."""
     summary = []
     for family, kinds in found.items():
-        of_seed = {r["seed"]: r for r in rows if r["family"] == family}
-        accuracy = [r["accuracy"] for r in of_seed.values()]
-        possible = [r["best_possible"] for r in of_seed.values()]
+        of_seeds = _by_seed(rows, family)
+        accuracy = [r["accuracy"] for r in of_seeds]
+        possible = [r["best_possible"] for r in of_seeds]
         for kind, values in kinds.items():
             top = values[:, :, -2:].mean(axis=2)
             summary.append(
