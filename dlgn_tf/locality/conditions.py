@@ -107,30 +107,39 @@ def correlation(first, second, groups, probabilities):
     Returns:
         Root mean square over groups (by their probability) and nodes.
     """
-    return _root_mean_square(first, second, groups, probabilities, "xn,xn->n")
+    return _root_mean_square(first, second, groups, probabilities, _own)
 
 
 def cross_correlation(first, second, groups, probabilities):
     """Of every node of the one with every node of the other; see above."""
-    return _root_mean_square(first, second, groups, probabilities, "xn,xm->nm")
+    return _root_mean_square(first, second, groups, probabilities, _every)
 
 
-def _root_mean_square(first, second, groups, probabilities, pairing):
-    total = 0.0
-    for group in np.unique(groups):
-        inside = groups == group
-        mass = probabilities[inside].sum()
-        if mass <= 0:
-            continue
-        p = probabilities[inside, None] / mass
-        a, b = (x[inside] for x in (first, second))
-        a, b = a - (p * a).sum(axis=0), b - (p * b).sum(axis=0)
-        covariance = np.einsum(pairing, p * a, b)
-        variances = (p * a**2).sum(axis=0), (p * b**2).sum(axis=0)
-        scale = np.einsum(pairing.replace("x", ""), *variances)
-        varying = scale > _NOT_VARYING
-        squares = np.divide(
-            covariance**2, scale, out=np.zeros_like(scale), where=varying
-        )
-        total += mass * squares.mean()
-    return float(np.sqrt(total))
+def _own(first, second):
+    return first * second
+
+
+def _every(first, second):
+    return (first[:, :, None] * second[:, None]).reshape(len(first), -1)
+
+
+def _root_mean_square(first, second, groups, probabilities, pairs):
+    """`pairs` makes of two arrays `(rows, nodes)` the products that count."""
+    _, groups = np.unique(groups, return_inverse=True)
+    membership = np.zeros((groups.max() + 1, len(groups)))
+    membership[groups, np.arange(len(groups))] = probabilities
+    mass = membership.sum(axis=1)
+    happens = mass > 0
+    shares = membership[happens] / mass[happens, None]
+    # Inputs of groups that never happen have no share in any.
+    row_of = np.cumsum(happens)[groups] - 1
+    a, b = (x - (shares @ x)[row_of] for x in (first, second))
+    covariances = shares @ pairs(a, b)
+    scale = pairs(shares @ a**2, shares @ b**2)
+    squares = np.divide(
+        covariances**2,
+        scale,
+        out=np.zeros_like(scale),
+        where=scale > _NOT_VARYING,
+    )
+    return float(np.sqrt(mass[happens] @ squares.mean(axis=1)))

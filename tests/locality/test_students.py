@@ -211,10 +211,10 @@ class TestTraining:
         data = student_data.latent_tree(2, rng, train=1000, test=300)
         model = student.create_student(family, data.train.fields, seed=0)
         run = student_training.train(
-            model, data.train, data.test, seed=0, epochs=4
+            model, data.train, data.test, seed=0, epochs=15
         )
         # Batches of 128, and an epoch is as many of them as are whole.
-        np.testing.assert_array_equal(run.steps, 7 * np.arange(5))
+        np.testing.assert_array_equal(run.steps, 7 * np.arange(16))
         images = student.images_of(data.test)
         right = model(images.images).numpy().argmax(axis=1) == images.labels
         assert run.accuracies[-1] == pytest.approx(right.mean())
@@ -231,7 +231,7 @@ class TestTraining:
         data = student_data.latent_tree(2, rng, train=1000, test=300)
         model = student.create_student("dnn", data.train.fields, seed=0)
         run = student_training.train(
-            model, data.train, data.test, 0, 4, 1 - data.train.labels
+            model, data.train, data.test, 0, 15, 1 - data.train.labels
         )
         assert run.accuracies[-1] < 0.2
 
