@@ -14,6 +14,7 @@ from dlgn_tf.locality import student
 from dlgn_tf.locality import student_data
 from dlgn_tf.locality import teachers
 from dlgn_tf.locality.figures import KINDS
+from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.output import Output
 from dlgn_tf.progress import Progress
@@ -135,7 +136,7 @@ def _curve_rows(runs):
 def _correlations(model, teacher):
     """By level, `(regions * events, nodes)`, nodes of the same region."""
     images = student.images_of(teacher).images
-    outputs = student.responses(model, images)["outputs"]
+    outputs = Responses(model)(images)["outputs"]
     tables = []
     for level, nodes in enumerate(outputs, start=1):
         tables.append(
@@ -377,23 +378,10 @@ def separability(task):
     for centred, label in ((True, "centred"), (False, "not centred")):
         curves = []
         for seed in range(task.seeds):
-            rng = np.random.default_rng(seed)
-            table = disentangled.FactorisedTable.draw(
-                _SETS, _FACTORS_BELOW, rng
+            setting = disentangled.draw_setting(
+                _SETS, _FACTORS_BELOW, np.random.default_rng(seed)
             )
-            weights = table.separable_weights(rng)
-            below = disentangled.disentangled(
-                rng.normal(size=(_FACTORS_BELOW, 2))
-            )
-            marginals = rng.dirichlet(np.full(2, 5.0), len(_SETS))
-            targets = disentangled.disentangled(
-                rng.uniform(0, 1, (len(_SETS), 2))
-            )
-            curves.append(
-                disentangled.descend(
-                    table, marginals, below, targets, weights, centred
-                )
-            )
+            curves.append(disentangled.descend(*setting, centred))
         histories[label] = np.array(curves)
     rows = [
         {"seed": seed, "gradient": label, "step": step, "largest": f"{x:.6g}"}

@@ -164,6 +164,22 @@ def weighted_gradient(marginals, columns, centred):
     return np.stack(made, axis=1)
 
 
+def draw_setting(sets, factors_below, rng):
+    """A random table and what else `descend` wants, in its order.
+
+    Args:
+        sets: See `FactorisedTable`.
+        factors_below: Integer.
+        rng: `numpy.random.Generator`.
+    """
+    table = FactorisedTable.draw(sets, factors_below, rng)
+    weights = table.separable_weights(rng)
+    below = disentangled(rng.normal(size=(factors_below, 2)))
+    marginals = rng.dirichlet(np.full(2, 5.0), len(sets))
+    targets = disentangled(rng.uniform(0, 1, (len(sets), 2)))
+    return table, marginals, below, targets, weights
+
+
 def descend(
     table, marginals, F_below, targets, W, centred, steps=300, rate=0.5
 ):

@@ -23,7 +23,6 @@ from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.models.sites import relu_layer
 
 FAMILIES = ("dnn", "dgn", "dlgn")
 _GATING_SITES = {
@@ -143,77 +142,3 @@ def images_of(teacher, labels=None):
     pixels = np.round(255 * teacher.one_hot_leaves()).astype(np.uint8)
     labels = teacher.labels if labels is None else labels
     return ImageSet(pixels[:, :, None], np.asarray(labels, np.int32))
-
-
-def responses(model, images, batch=2048):
-    """What the nodes of every level do: gates, values and their products.
-
-    Args:
-        model: A student.
-        images: uint8 array `(n, leaves, 1, events)`.
-        batch: Integer, images at once.
-
-    Returns:
-        Dict of `"gates"`, `"values"` (what is multiplied by the gates; in a
-        ReLU network the pre-activation), `"outputs"` and, of gated networks,
-        `"preactivations"` (what gates are made of): lists of float32 arrays
-        `(n, regions, nodes)`, one a level upwards. `"logits"`: one array.
-    """
-    reader = _reader(model)
-    parts = [
-        reader(images[start : start + batch])
-        for start in range(0, len(images), batch)
-    ]
-    joined = {
-        name: [
-            np.concatenate([part[name][i] for part in parts])
-            for i in range(len(model.site_names))
-        ]
-        for name in parts[0]
-        if name != "logits"
-    }
-    joined["logits"] = np.concatenate([part["logits"] for part in parts])
-    return joined
-
-
-def _reader(model):
-    """A function from images to one batch's responses."""
-    gated = isinstance(model, GatedNetwork)
-    if gated:
-        network = model.value_network
-        multiplied = [
-            network.get_layer(f"{name}_galu") for name in model.site_names
-        ]
-        values = [layer.input[0] for layer in multiplied]
-        outputs = [layer.output for layer in multiplied]
-    else:
-        network = model.network
-        activations = [
-            network.get_layer(relu_layer(name)) for name in model.site_names
-        ]
-        values = [layer.input for layer in activations]
-        outputs = [layer.output for layer in activations]
-    inside = keras.Model(network.inputs, [*values, *outputs, network.output])
-    sites_count = len(values)
-
-    def read(images):
-        pixels = model.normalization(images)
-        if gated:
-            made = model.preactivations(images)
-            gates = list(model.gates_of(model.routed(made)).values())
-            found = inside([pixels, *gates], training=False)
-        else:
-            found = inside(pixels, training=False)
-            gates = [v > 0 for v in found[:sites_count]]
-        arrays = [np.asarray(x) for x in found]
-        answer = {
-            "gates": [np.asarray(g, np.float32) for g in gates],
-            "values": arrays[:sites_count],
-            "outputs": arrays[sites_count:-1],
-            "logits": arrays[-1],
-        }
-        if gated:
-            answer["preactivations"] = [np.asarray(q) for q in made.values()]
-        return answer
-
-    return read

@@ -10,6 +10,7 @@ from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.locality import selectivity
 from dlgn_tf.locality import student
+from dlgn_tf.locality.responses import Responses
 from dlgn_tf.training.steps import TrainingSteps
 
 BATCH_SIZE = 128
@@ -22,7 +23,7 @@ class History:
 
     Attributes:
         steps: Steps after which it was measured, the first 0.
-        selectivity: Dict from what was measured, see `student.responses`, to
+        selectivity: Dict from what was measured, see `Responses`, to
             an array `(measurements, levels)` on the test inputs.
         accuracies: On the test inputs, `(measurements,)`.
         model: The student as it is at the end.
@@ -66,10 +67,11 @@ def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
         l2=0.0,
     )
     batches = iter(train_dataset(sampler, 0, epochs * of_epoch))
-    points = [_measured(model, test, test_teacher)]
+    read = Responses(model)
+    points = [_measured(read, test, test_teacher)]
     for _ in range(epochs):
         steps(batches, of_epoch)
-        points.append(_measured(model, test, test_teacher))
+        points.append(_measured(read, test, test_teacher))
     return History(
         of_epoch * np.arange(epochs + 1),
         {
@@ -81,9 +83,9 @@ def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
     )
 
 
-def _measured(model, images, teacher):
+def _measured(read, images, teacher):
     """Selectivity by kind and level, and accuracy."""
-    found = student.responses(model, images.images)
+    found = read(images.images)
     accuracy = np.mean(found.pop("logits").argmax(axis=1) == images.labels)
     return {
         what: selectivity.by_level(levels, teacher)

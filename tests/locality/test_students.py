@@ -9,6 +9,7 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import LocallyConnected
 from dlgn_tf.locality import passes
+from dlgn_tf.locality import responses
 from dlgn_tf.locality import selectivity
 from dlgn_tf.locality import specialization
 from dlgn_tf.locality import student
@@ -16,6 +17,7 @@ from dlgn_tf.locality import student_data
 from dlgn_tf.locality import student_training
 from dlgn_tf.locality import teachers
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
+from dlgn_tf.locality.responses import Responses
 
 OVERLAPPING = ReceptiveFields.windows(8, [(2, 2), (2, 1), (3, 1)])
 
@@ -59,7 +61,7 @@ class TestStudent:
     def test_relu_student_is_the_network_of_the_equations(self, teacher, rng):
         model = student.create_student("dnn", OVERLAPPING, width=4, seed=1)
         randomize_biases(model, rng)
-        found = student.responses(model, student.images_of(teacher).images)
+        found = Responses(model)(student.images_of(teacher).images)
         f, raw, gates = passes.forward(
             local_network(model.network), teacher.one_hot_leaves()
         )
@@ -75,12 +77,14 @@ class TestStudent:
                 found["gates"][level][sure], gates[level + 1][sure]
             )
 
-    def test_gated_students_multiply(self, teacher, rng):
+    def test_gated_students_multiply(self, teacher, rng, monkeypatch):
+        # Several batches, the last one smaller.
+        monkeypatch.setattr(responses, "_BATCH", 100)
         images = student.images_of(teacher).images
         for name in ("dgn", "dlgn"):
             model = student.create_student(name, OVERLAPPING, width=4, seed=1)
             randomize_biases(model, rng)
-            found = student.responses(model, images, batch=100)
+            found = Responses(model)(images)
             h = teacher.one_hot_leaves()
             value = local_network(model.value_network)
             gating = local_network(model.gating_network)
@@ -219,7 +223,7 @@ class TestTraining:
         right = model(images.images).numpy().argmax(axis=1) == images.labels
         assert run.accuracies[-1] == pytest.approx(right.mean())
         assert run.accuracies[-1] > 0.8
-        found = student.responses(model, images.images)
+        found = Responses(model)(images.images)
         np.testing.assert_allclose(
             run.selectivity["gates"][-1],
             selectivity.by_level(found["gates"], data.test),

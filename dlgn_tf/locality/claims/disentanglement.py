@@ -100,18 +100,16 @@ def update_holds(figures):
 
 
 def _update_figures(sets, rng):
-    table = disentangled.FactorisedTable.draw(sets, FACTORS_BELOW, rng)
-    P, W, outside = table.matrix(), table.separable_weights(rng), ~table.mask()
-    F = disentangled.disentangled(rng.normal(size=(FACTORS_BELOW, 2)))
-    marginals = rng.dirichlet(np.full(2, 5.0), len(sets))
+    setting = disentangled.draw_setting(sets, FACTORS_BELOW, rng)
+    table, marginals, F, _, _ = setting
+    P, outside = table.matrix(), ~table.mask()
     columns = rng.normal(size=(len(sets), 2))
-    targets = disentangled.disentangled(rng.uniform(0, 1, (len(sets), 2)))
     figures = {}
     for prefix, centred in (("", True), ("un", False)):
         G = disentangled.weighted_gradient(marginals, columns, centred)
         update = disentangled.update(P, F, G)
         figures[f"{prefix}centred"] = float(np.abs(update[outside]).max())
-        history = disentangled.descend(table, marginals, F, targets, W, centred)
+        history = disentangled.descend(*setting, centred)
         name = "weights" if centred else "uncentred_weights"
         figures[name] = float(history.max())
     return figures
