@@ -11,7 +11,7 @@ STEPS, LEARNING_RATE, TOP_BIAS = 3000, 3e-3, 0.1
 SMALL = 0.01
 
 
-def least_losses(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
+def trained_outputs(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
     """Trains a hidden layer of 4 * 2^s nodes to tell all 2^s inputs apart.
 
     Full-batch Adam on |F - I|_F^2; the output has a ReLU too, whose bias starts
@@ -27,7 +27,7 @@ def least_losses(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
         steps: Integer.
 
     Returns:
-        Loss of each after the last step, `(seeds,)`.
+        Outputs F after the last step, `(seeds, 2 ** s inputs, 2 ** s)`.
     """
     count = 2**pixels
     inputs = np.eye(2)[all_inputs(pixels)].reshape(count, -1)
@@ -41,21 +41,20 @@ def least_losses(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(variables)
 
-    def losses():
+    def outputs():
         w1, b1, w2, b2 = (variable.value for variable in variables)
         hidden = activation(tf.matmul(inputs, w1) + b1)
-        made = activation(tf.matmul(hidden, w2) + b2)
-        return tf.reduce_sum((made - tf.eye(count)) ** 2, axis=(1, 2))
+        return activation(tf.matmul(hidden, w2) + b2)
 
     @tf.function
     def run():
         for _ in tf.range(steps):
             with tf.GradientTape() as tape:
                 # Adam works weight by weight: the networks stay apart.
-                total = tf.reduce_sum(losses())
+                total = tf.reduce_sum((outputs() - tf.eye(count)) ** 2)
             values = [variable.value for variable in variables]
             optimizer.apply(tape.gradient(total, values), variables)
-        return losses()
+        return outputs()
 
     return run().numpy()
 

@@ -92,22 +92,32 @@ def measure_training(rng):
     from dlgn_tf.locality import trained_construction
 
     def losses(relu, top_scale=1.0):
-        return trained_construction.least_losses(
+        """Losses, and how many outputs are 0 for every input."""
+        made = trained_construction.trained_outputs(
             TRAINED_PIXELS, relu, SEEDS, rng, top_scale
-        ).tolist()
+        )
+        errors = (made - np.eye(made.shape[-1])) ** 2
+        dead = (made == 0).all(axis=1).sum(axis=1)
+        return errors.sum(axis=(1, 2)).tolist(), dead.tolist()
 
-    with_relu, without = losses(True), losses(False)
-    small = losses(True, trained_construction.SMALL)
+    with_relu, dead = losses(True)
+    without, _ = losses(False)
+    small, _ = losses(True, trained_construction.SMALL)
     return Measurement(
         holds=training_holds(with_relu, without),
         measured=(
             f"{TRAINED_PIXELS} pixels, He's initial weights: loss "
-            f"{_listed(with_relu)}, as many outputs are dead; without ReLUs "
-            f"{_listed(without)}. With top weights that start at "
+            f"{_listed(with_relu)} with {_listed(dead)} outputs dead; without "
+            f"ReLUs {_listed(without)}. With top weights that start at "
             f"{trained_construction.SMALL:g} of that, so that all outputs "
             f"start alive: {_listed(small)}"
         ),
-        values={"relu": with_relu, "linear": without, "relu_small_top": small},
+        values={
+            "relu": with_relu,
+            "dead_outputs": dead,
+            "linear": without,
+            "relu_small_top": small,
+        },
     )
 
 
