@@ -18,6 +18,7 @@ CLAIM_MODULES = (
     "dlgn_tf.claims.published_tables",
     "dlgn_tf.dual.claims",
     "dlgn_tf.splines.claims",
+    "dlgn_tf.locality.claims",
 )
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.

@@ -8,6 +8,7 @@ from dlgn_tf.layers.beta_vq import BetaVQ
 from dlgn_tf.layers.beta_vq_pooling import BetaVQPooling
 from dlgn_tf.layers.circular_padding import CircularPadding
 from dlgn_tf.layers.gate import Gate
+from dlgn_tf.layers.locally_connected import LocallyConnected
 from dlgn_tf.layers.orthogonal import OrthogonalConv2D
 from dlgn_tf.layers.orthogonal import OrthogonalDense
 from dlgn_tf.layers.orthogonal import OrthogonalKernel
@@ -29,6 +30,7 @@ __all__ = [
     "OrthogonalDense",
     "OrthogonalKernel",
     "PerImageStandardization",
+    "LocallyConnected",
     "PixelNormalization",
     "PooledReLUConvolution",
     "SubsampleAndPad",

@@ -1,15 +1,13 @@
-"""What a command leaves: tables, pictures, arrays, events."""
-
-import io
-import pathlib
+"""What a command leaves besides files: events that TensorBoard shows."""
 
 import numpy as np
 
+from dlgn_tf import output
 from dlgn_tf.training import files
 
 
-class Output:
-    """Writes a part of the results, each file whole or not at all.
+class Output(output.Output):
+    """Writes a part of the results.
 
     Args:
         directory: Path-like, made when the first file is written.
@@ -19,51 +17,9 @@ class Output:
     """
 
     def __init__(self, directory, part, tag):
-        self.directory = pathlib.Path(directory)
+        super().__init__(directory)
         self._events = self.directory / part
         self._tag = tag
-
-    def table(self, name, rows):
-        """Writes a CSV file with a header.
-
-        Args:
-            name: String, without ending.
-            rows: List of dicts of the same keys.
-        """
-        columns = list(rows[0])
-        lines = ([row[column] for column in columns] for row in rows)
-        self.text(f"{name}.csv", files.csv_text(columns, lines))
-
-    def text(self, name, content):
-        """Writes a file of text or bytes under its full name."""
-        path = self.directory / name
-        with files.write_errors(path):
-            files.write_atomically(path, content)
-
-    def remove_table(self, name):
-        """Removes a table that was written."""
-        (self.directory / f"{name}.csv").unlink()
-
-    def arrays(self, name, **arrays):
-        """Writes an .npz file."""
-        path = self.directory / f"{name}.npz"
-        with files.write_errors(path):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.partial")
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-            files.replace_synced(temporary, path)
-
-    def picture(self, name, figure, dpi=120):
-        """Writes a `matplotlib.figure.Figure` as PNG.
-
-        Returns:
-            The file's bytes.
-        """
-        encoded = io.BytesIO()
-        figure.savefig(encoded, format="png", dpi=dpi)
-        self.text(f"{name}.png", encoded.getvalue())
-        return encoded.getvalue()
 
     def events(self, scalars, pictures):
         """Replaces the events that TensorBoard shows.

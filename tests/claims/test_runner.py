@@ -208,7 +208,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
 @pytest.mark.parametrize(
     "flag, text",
     [
-        ("--paper=dlng", "Expected one of dlgn, smaso. The nearest are dlgn."),
+        ("--paper=dlng", "The nearest are dlgn."),
         ("--only=dlgn.33", "The nearest are dlgn.3"),
         ("--scale=hours", "<seconds|minutes|accelerator>"),
         ("--output=/nowhere/claims.jsonl", "No such file or directory"),

@@ -1,0 +1,97 @@
+"""tian.1, tian.3 and tian.4: identities on worlds that are enumerated."""
+
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.locality import lossy
+from dlgn_tf.locality import marginal_gradients
+from dlgn_tf.locality import matrix_form
+from dlgn_tf.locality.worlds import GRAPHS
+from dlgn_tf.locality.worlds import World
+
+TOLERANCE = 1e-10
+LEAST_CONTROL = 1e-2
+SEEDS = 5
+TABLES = 20
+
+
+def measure_marginal_gradients(rng):
+    errors = {}
+    for graph in GRAPHS:
+        found = []
+        for _ in range(SEEDS):
+            world = World.draw(graph, rng)
+            found.append(
+                marginal_gradients.identity_errors(
+                    world.network,
+                    world.pixels,
+                    world.targets,
+                    world.teacher.probabilities,
+                )
+            )
+        errors[graph] = {n: max(x[n] for x in found) for n in found[0]}
+    worst = {graph: max(of.values()) for graph, of in errors.items()}
+    shown = ", ".join(f"{graph} {e:.1e}" for graph, e in worst.items())
+    return Measurement(
+        holds=all(error < TOLERANCE for error in worst.values()),
+        measured=f"{shown}; largest of three identities, {SEEDS} seeds",
+        values=errors,
+    )
+
+
+def measure_matrix_form(rng):
+    gaps = {"with": [], "without": []}
+    for graph in GRAPHS:
+        for _ in range(SEEDS):
+            world = World.draw(graph, rng)
+            true = world.passes().updates
+            for name, prior in (("with", True), ("without", False)):
+                found = matrix_form.run(
+                    world.network, world.teacher, world.targets, prior
+                )
+                gaps[name].append(matrix_form.relative_gap(found.updates, true))
+    return Measurement(
+        holds=matrix_form_holds(gaps["with"], gaps["without"]),
+        measured=(
+            f"largest gap {max(gaps['with']):.1e}, least without the prior "
+            f"(every event the same weight) {min(gaps['without']):.2f}; tree "
+            f"and overlapping windows, {SEEDS} seeds each"
+        ),
+        values=gaps,
+    )
+
+
+def matrix_form_holds(gaps, controls):
+    """Whether all gaps are small and all without the prior are not."""
+    small = all(gap <= TOLERANCE for gap in gaps)
+    return small and all(gap > LEAST_CONTROL for gap in controls)
+
+
+def measure_lossy_teachers(rng):
+    found = {graph: lossy.measure(graph, TABLES, rng) for graph in GRAPHS}
+    gaps = {graph: each.gaps.mean(axis=0) for graph, each in found.items()}
+    shown = "; ".join(
+        f"{graph}: gap {_listed(gaps[graph])}, "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {_listed(values.mean(axis=0))}"
+            for name, values in each.violations.items()
+        )
+        for graph, each in found.items()
+    )
+    return Measurement(
+        holds=all(falls(means) for means in gaps.values()),
+        measured=f"{shown} (2, 4, 8, 16 codes; {TABLES} tables)",
+        values={
+            graph: {"gaps": each.gaps, **each.violations}
+            for graph, each in found.items()
+        },
+    )
+
+
+def falls(means):
+    """Whether each is smaller than the one before."""
+    return bool(np.all(np.diff(means) < 0))
+
+
+def _listed(numbers):
+    return " ".join(f"{number:.2g}" for number in numbers)

@@ -1,0 +1,133 @@
+"""tian.6 and tian.7: what ReLUs tell apart, constructed and trained."""
+
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.locality import constructions
+from dlgn_tf.locality import passes
+from dlgn_tf.locality import teachers
+
+ROWS = (4, 8, 16, 32, 64)
+PIXELS = (2, 3, 4, 6, 8)
+RELU_TOLERANCE, AFFINE_TOLERANCE = 1e-10, 1e-6
+TRAINED_PIXELS, TRAINED_LOSS = 4, 1e-3
+# Of the loss at which the network without ReLUs stops, "11.0".
+STOP_TOLERANCE = 0.05
+SEEDS = 3
+
+
+def measure_constructions(rng):
+    circles = {m: circle_losses(m) for m in ROWS}
+    trees = {s: tree_losses(s) for s in PIXELS}
+    vertices = all(v for _, _, v in (*circles.values(), *trees.values()))
+    return Measurement(
+        holds=constructions_hold(circles, trees),
+        measured=(
+            f"circle of {ROWS[0]} to {ROWS[-1]} rows: ReLU at most "
+            f"{max(relu for relu, _, _ in circles.values()):.1e}, affine "
+            f"{_listed(affine for _, affine, _ in circles.values())}; AND tree "
+            f"of {_listed(PIXELS)} pixels: ReLU at most "
+            f"{max(relu for relu, _, _ in trees.values()):.1e}, affine "
+            f"{_listed(affine for _, affine, _ in trees.values())}; "
+            f"{'all' if vertices else 'not all'} rows are vertices"
+        ),
+        values={
+            "circle": {str(m): found for m, found in circles.items()},
+            "and_tree": {str(s): found for s, found in trees.items()},
+        },
+    )
+
+
+def circle_losses(count):
+    """ReLU loss, least affine loss, whether all rows are vertices."""
+    P, W, b = constructions.circle(count)
+    return (
+        constructions.relu_loss(P, W, b),
+        constructions.affine_loss(P),
+        bool(constructions.vertices(P).all()),
+    )
+
+
+def tree_losses(pixels):
+    """The same of the AND tree; rows are those of the children's tables."""
+    fields = constructions.pixel_fields(pixels)
+    network = constructions.and_tree(fields)
+    inputs = teachers.all_inputs(pixels)
+    outputs = passes.forward(network, np.eye(2)[inputs])[0][-1][:, 0]
+    teacher = teachers.content_teacher(fields, None, uniform=True)
+    return (
+        float(((outputs - np.eye(len(inputs))) ** 2).sum()),
+        constructions.affine_loss(inputs),
+        all(
+            constructions.vertices(_tables_of(teacher, level)).all()
+            for level in range(1, fields.depth + 1)
+        ),
+    )
+
+
+def _tables_of(teacher, level):
+    """[P_ab] of the first region of a level, side by side over its children."""
+    children = teacher.fields.children[level - 1][0]
+    return np.hstack([teacher.conditional(level, 0, c) for c in children])
+
+
+def constructions_hold(circles, trees):
+    """Whether claim 6 holds.
+
+    Args:
+        circles: Dict from the number of rows to results of `circle_losses`.
+        trees: Dict from the number of pixels to results of `tree_losses`.
+    """
+    expected = [(found, m - 3) for m, found in circles.items()]
+    expected += [(found, 2**s - s - 1) for s, found in trees.items()]
+    return all(
+        relu < RELU_TOLERANCE
+        and abs(affine - wanted) < AFFINE_TOLERANCE
+        and vertices
+        for (relu, affine, vertices), wanted in expected
+    )
+
+
+def measure_training(rng):
+    from dlgn_tf.locality import trained_construction
+
+    def losses(relu, top_scale=1.0):
+        """Losses, and how many outputs are 0 for every input."""
+        made = trained_construction.trained_outputs(
+            TRAINED_PIXELS, relu, SEEDS, rng, top_scale
+        )
+        errors = (made - np.eye(made.shape[-1])) ** 2
+        dead = (made == 0).all(axis=1).sum(axis=1)
+        return errors.sum(axis=(1, 2)).tolist(), dead.tolist()
+
+    with_relu, dead = losses(True)
+    without, _ = losses(False)
+    small, _ = losses(True, trained_construction.SMALL)
+    return Measurement(
+        holds=training_holds(with_relu, without),
+        measured=(
+            f"{TRAINED_PIXELS} pixels, He's initial weights: loss "
+            f"{_listed(with_relu)} with {_listed(dead)} outputs dead; without "
+            f"ReLUs {_listed(without)}. With top weights that start at "
+            f"{trained_construction.SMALL:g} of that, so that all outputs "
+            f"start alive: {_listed(small)}"
+        ),
+        values={
+            "relu": with_relu,
+            "dead_outputs": dead,
+            "linear": without,
+            "relu_small_top": small,
+        },
+    )
+
+
+def training_holds(with_relu, without):
+    """Whether claim 7 holds, of losses with and without ReLUs."""
+    s = TRAINED_PIXELS
+    return all(loss < TRAINED_LOSS for loss in with_relu) and all(
+        abs(loss - (2**s - s - 1)) < STOP_TOLERANCE for loss in without
+    )
+
+
+def _listed(numbers):
+    return ", ".join(f"{number:.6g}" for number in numbers)

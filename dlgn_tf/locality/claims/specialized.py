@@ -1,0 +1,76 @@
+"""tian.12 and tian.13: students whose nodes become the teacher's."""
+
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.locality import specialization
+
+TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20
+FOUR_LAYERS, FOUR_OUTPUTS = (10, 15, 20, 25), 100
+FOUR_MULTIPLE, FOUR_EPOCHS = 10, 60
+TWO_LEAST, FOUR_LEAST = (0.99, 0.95), (0.99, 0.9)
+MULTIPLES, WIDTH_EPOCHS, SEEDS = (1, 2, 5, 10), 12, 3
+MOST_AT_WIDTH, LEAST_WIDER = 0.92, 0.96
+
+
+def measure_depth(rng):
+    seed = int(rng.integers(2**31))
+    two = specialization.train(
+        TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS, seed
+    ).means()
+    four = specialization.train(
+        FOUR_LAYERS, FOUR_OUTPUTS, FOUR_MULTIPLE, FOUR_EPOCHS, seed
+    ).means()
+    return Measurement(
+        holds=depth_holds(two[-1], four[-1]),
+        measured=(
+            f"{list(TWO_LAYERS)}, {TWO_MULTIPLE} times as wide, {TWO_EPOCHS} "
+            f"epochs: {_listed(two[0])} -> {_listed(two[-1])}; "
+            f"{list(FOUR_LAYERS)}, {FOUR_MULTIPLE} times, {FOUR_EPOCHS} "
+            f"epochs: {_listed(four[0])} -> {_listed(four[-1])}"
+        ),
+        values={"two_layers": two, "four_layers": four},
+    )
+
+
+def depth_holds(two, four):
+    """Whether claim 12 holds, of the last mean best correlations by layer."""
+    pairs = [*zip(two, TWO_LEAST, strict=True)]
+    pairs += zip(four[:2], FOUR_LEAST, strict=True)
+    # The pilot's own upper two are not in order.
+    ordered = four[0] > four[1] > max(four[2:])
+    return bool(all(found > least for found, least in pairs) and ordered)
+
+
+def measure_width(rng):
+    seeds = [int(seed) for seed in rng.integers(2**31, size=SEEDS)]
+    found = {
+        multiple: [
+            float(
+                specialization.train(
+                    TWO_LAYERS, TWO_OUTPUTS, multiple, WIDTH_EPOCHS, seed
+                ).means()[-1, 1]
+            )
+            for seed in seeds
+        ]
+        for multiple in MULTIPLES
+    }
+    shown = ", ".join(
+        f"{multiple} times {np.mean(of):.3f} ({min(of):.3f} to {max(of):.3f})"
+        for multiple, of in found.items()
+    )
+    return Measurement(
+        holds=width_holds({k: float(np.mean(of)) for k, of in found.items()}),
+        measured=f"layer 2, mean of {SEEDS} seeds (least to most): {shown}",
+        values={str(multiple): of for multiple, of in found.items()},
+    )
+
+
+def width_holds(means):
+    """Whether claim 13 holds, of a dict from multiple to mean correlation."""
+    wider = [mean for multiple, mean in means.items() if multiple > 1]
+    return means[1] < MOST_AT_WIDTH and all(m > LEAST_WIDER for m in wider)
+
+
+def _listed(numbers):
+    return " ".join(f"{number:.3f}" for number in numbers)

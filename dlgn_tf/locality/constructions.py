@@ -1,0 +1,118 @@
+"""What ReLU layers can tell apart and linear ones cannot.
+
+A row of P_ab that is a vertex of the convex hull of all rows can be cut off by
+a ReLU. If all are ("all-vert"), one layer with biases maps the rows to I,
+whereas a linear one is bounded by its rank.
+
+Source: Tian, arXiv 1809.10829, definitions 1 and 2, theorems 6 and 7; both
+constructions follow the proof's idea.
+"""
+
+import numpy as np
+from scipy.optimize import linprog
+
+from dlgn_tf.locality.passes import LocalNetwork
+from dlgn_tf.locality.receptive_fields import ReceptiveFields
+
+CIRCLE_RADIUS = 0.3
+
+
+def vertices(rows):
+    """Which rows are vertices of the hull of all, by linear programs.
+
+    A row that occurs twice is no vertex here.
+
+    Args:
+        rows: Array `(m, d)`.
+
+    Returns:
+        Boolean array `(m,)`.
+    """
+    found = np.ones(len(rows), bool)
+    for index, row in enumerate(rows):
+        others = np.delete(rows, index, axis=0)
+        equations = np.vstack([others.T, np.ones(len(others))])
+        solved = linprog(
+            np.zeros(len(others)),
+            A_eq=equations,
+            b_eq=np.append(row, 1.0),
+            bounds=(0, None),
+        )
+        # 2: no weights >= 0 make the row out of the others.
+        found[index] = solved.status == 2
+    return found
+
+
+def circle(count):
+    """Rows of a 3-event child on a circle in the simplex, and their layer.
+
+    Args:
+        count: Integer >= 3, rows.
+
+    Returns:
+        `(P, W, b)` of shapes `(count, 3)`, `(3, count)` and `(count,)`:
+        relu(P W + b) = I.
+    """
+    centre = np.full(3, 1 / 3)
+    basis = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
+    angles = 2 * np.pi * np.arange(count) / count
+    arms = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ basis
+    P = centre + CIRCLE_RADIUS * arms
+    cosines = arms @ arms.T
+    np.fill_diagonal(cosines, -np.inf)
+    nearest = cosines.max(axis=1)
+    W = arms.T / (CIRCLE_RADIUS * (1 - nearest))
+    return P, W, -(centre @ W) - nearest / (1 - nearest)
+
+
+def relu_loss(P, W, b):
+    """|relu(P W + b) - I|_F^2."""
+    return float(((np.maximum(P @ W + b, 0) - np.eye(len(P))) ** 2).sum())
+
+
+def affine_loss(inputs):
+    """Least |inputs W + 1 b^T - I|_F^2 over all W and b.
+
+    Args:
+        inputs: Array `(m, d)`.
+    """
+    extended = np.column_stack([inputs, np.ones(len(inputs))])
+    identity = np.eye(len(inputs))
+    fitted = extended @ np.linalg.lstsq(extended, identity, rcond=None)[0]
+    return float(((fitted - identity) ** 2).sum())
+
+
+def and_tree(fields):
+    """A network whose every node says one content of its region.
+
+    The node of a content has weight 1 from the child nodes that agree with it
+    and bias 1 - children: an AND gate.
+
+    Args:
+        fields: `ReceptiveFields` of disjoint windows over binary pixels, given
+            as one-hot pairs.
+
+    Returns:
+        `LocalNetwork` of ReLUs, the top included.
+    """
+    weights, below = [], 2
+    for children in fields.children:
+        regions, window = children.shape
+        contents = np.indices((below,) * window).reshape(window, -1)
+        blocks = [np.eye(below)[of_child].T for of_child in contents]
+        bias = np.full((1, contents.shape[1]), 1.0 - window)
+        weights.append(np.tile(np.vstack([*blocks, bias]), (regions, 1, 1)))
+        below = contents.shape[1]
+    return LocalNetwork(fields, tuple(weights), linear_top=False)
+
+
+def pixel_fields(pixels):
+    """A graph over 2, 3, 4, 6 or 8 pixels for the AND tree."""
+    windows = {
+        2: [(2, 2)],
+        3: [(3, 3)],
+        4: [(2, 2)] * 2,
+        6: [(2, 2), (3, 3)],
+        8: [(2, 2)] * 3,
+    }
+    return ReceptiveFields.windows(pixels, windows[pixels])

@@ -1,0 +1,212 @@
+"""Disentangled representations: one node, one factor of the events.
+
+Events factorise, z_a = (z_a[1], ..., z_a[n]) of binary factors, in the order of
+a tensor product. Then
+
+    F_a is disentangled    column j = 1 x ... f_j ... x 1
+    G~_a is disentangled   column j = p[1] x ... g_j ... x p[n]
+    P_ab decomposes        P_ab = prod_i P(z_b[S_i] | z_a[i]), S_i disjoint
+    W_ba is separable      column j is 0 outside of the rows in S_j
+
+Forward (theorem 8), F_b disentangled, P_ab decomposed and W_ba separable make
+F_a disentangled. In the update (theorem 9), if besides G~_a is disentangled and
+its columns sum to 0, DW_ba is separable too.
+
+Source: Tian, arXiv 1809.10829, definitions 3 to 5, theorems 8 and 9. That
+factors of b outside all S_i enter by their marginal is assumed.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+
+def factor_values(count):
+    """Value of every factor in every event, `(2 ** count, count)`."""
+    return np.indices((2,) * count).reshape(count, -1).T
+
+
+@dataclasses.dataclass(frozen=True)
+class FactorisedTable:
+    """P_ab that decomposes.
+
+    Attributes:
+        sets: Tuple of tuples: S_i for every factor of a, disjoint positions
+            among the factors of b.
+        factors_below: Integer.
+        blocks: One array `(2, 2 ** |S_i|)` a set, rows of sum 1.
+        rest: Array `(2 ** r,)` of sum 1: the marginal of the r factors in no
+            set.
+    """
+
+    sets: tuple
+    factors_below: int
+    blocks: tuple
+    rest: np.ndarray
+
+    @classmethod
+    def draw(cls, sets, factors_below, rng):
+        """Rows from flat Dirichlet distributions."""
+        blocks = tuple(rng.dirichlet(np.ones(2 ** len(s)), 2) for s in sets)
+        left = factors_below - sum(map(len, sets))
+        rest = rng.dirichlet(np.ones(2**left)) if left else np.ones(1)
+        return cls(tuple(map(tuple, sets)), factors_below, blocks, rest)
+
+    def matrix(self):
+        """P_ab, `(2 ** len(sets), 2 ** factors_below)`."""
+        above = factor_values(len(self.sets))
+        below = factor_values(self.factors_below)
+        matrix = np.ones((len(above), len(below)))
+        for i, (inside, block) in enumerate(
+            zip(self.sets, self.blocks, strict=True)
+        ):
+            matrix *= block[above[:, i]][:, _codes(below, inside)]
+        taken = {k for inside in self.sets for k in inside}
+        left = [k for k in range(self.factors_below) if k not in taken]
+        return matrix * self.rest[_codes(below, left)]
+
+    def separable_weights(self, rng):
+        """Normal weights, 0 outside of the sets."""
+        shape = (self.factors_below, len(self.sets))
+        return rng.normal(size=shape) * self.mask()
+
+    def mask(self):
+        """Which weights a separable matrix may have, booleans."""
+        mask = np.zeros((self.factors_below, len(self.sets)), bool)
+        for column, inside in enumerate(self.sets):
+            mask[list(inside), column] = True
+        return mask
+
+
+def _codes(values, positions):
+    return values[:, list(positions)] @ 2 ** np.arange(len(positions))[::-1]
+
+
+def disentangled(columns):
+    """F from its 2-vectors.
+
+    Args:
+        columns: Array `(n, 2)`, f_j.
+
+    Returns:
+        Array `(2 ** n, n)`.
+    """
+    values = factor_values(len(columns))
+    return np.stack(
+        [f[v] for f, v in zip(columns, values.T, strict=True)], axis=1
+    )
+
+
+def product_prior(marginals):
+    """P(z) of independent factors, `(2 ** n,)`, from their `(n, 2)`."""
+    return functools.reduce(np.kron, marginals)
+
+
+def disentanglement_error(F):
+    """How far columns are from functions of their own factor alone.
+
+    Args:
+        F: Array `(2 ** n, n)`.
+
+    Returns:
+        Largest difference of an entry from the mean over the other factors.
+    """
+    n = F.shape[1]
+    errors = []
+    for j, column in enumerate(F.T):
+        tensor = column.reshape((2,) * n)
+        others = tuple(k for k in range(n) if k != j)
+        own = tensor.mean(axis=others, keepdims=True)
+        errors.append(np.abs(tensor - own).max())
+    return float(max(errors))
+
+
+def forward(P, F_below, W, relu, batch_norm_prior=None):
+    """F_a = relu(P F W), normalised by its mean and variance under a prior.
+
+    Args:
+        P: Array `(m_a, m_b)`.
+        F_below: Array `(m_b, n_b)`.
+        W: Array `(n_b, n_a)`.
+        relu: Boolean.
+        batch_norm_prior: Array `(m_a,)`, or None for no normalisation.
+    """
+    F = P @ F_below @ W
+    if relu:
+        F = np.maximum(F, 0)
+    if batch_norm_prior is None:
+        return F
+    centred = F - batch_norm_prior @ F
+    variance = batch_norm_prior @ centred**2
+    return centred / np.sqrt(variance + 1e-12)
+
+
+def update(P, F_below, G):
+    """DW = (P F)^T G~."""
+    return (P @ F_below).T @ G
+
+
+def weighted_gradient(marginals, columns, centred):
+    """G~ from its 2-vectors g_j.
+
+    Args:
+        marginals: Array `(n, 2)`, p[i].
+        columns: Array `(n, 2)`.
+        centred: Boolean. Whether each g_j is made to sum to 0.
+    """
+    if centred:
+        columns = columns - columns.mean(axis=1, keepdims=True)
+    made = []
+    for j in range(len(columns)):
+        parts = [columns[i] if i == j else p for i, p in enumerate(marginals)]
+        made.append(functools.reduce(np.kron, parts))
+    return np.stack(made, axis=1)
+
+
+def draw_setting(sets, factors_below, rng):
+    """A random table and what else `descend` wants, in its order.
+
+    Args:
+        sets: See `FactorisedTable`.
+        factors_below: Integer.
+        rng: `numpy.random.Generator`.
+    """
+    table = FactorisedTable.draw(sets, factors_below, rng)
+    weights = table.separable_weights(rng)
+    below = disentangled(rng.normal(size=(factors_below, 2)))
+    marginals = rng.dirichlet(np.full(2, 5.0), len(sets))
+    targets = disentangled(rng.uniform(0, 1, (len(sets), 2)))
+    return table, marginals, below, targets, weights
+
+
+def descend(
+    table, marginals, F_below, targets, W, centred, steps=300, rate=0.5
+):
+    """Follows DW towards a disentangled target.
+
+    Args:
+        table: `FactorisedTable`.
+        marginals: Array `(n_a, 2)`, of independent factors of a.
+        F_below: Array `(2 ** n_b, n_b)`, disentangled.
+        targets: Array `(2 ** n_a, n_a)`, disentangled.
+        W: Separable weights.
+        centred: Boolean. Whether the gradient's mean under the prior is
+            subtracted, as batch normalisation does.
+        steps: Integer.
+        rate: Float.
+
+    Returns:
+        Largest |weight| outside of the sets before each step and at the end,
+        `(steps + 1,)`.
+    """
+    P, prior, outside = table.matrix(), product_prior(marginals), ~table.mask()
+    history = [np.abs(W[outside]).max()]
+    for _ in range(steps):
+        raw = P @ F_below @ W
+        G = (raw > 0) * (targets - np.maximum(raw, 0))
+        if centred:
+            G = G - prior @ G
+        W = W + rate * update(P, F_below, prior[:, None] * G)
+        history.append(np.abs(W[outside]).max())
+    return np.array(history)

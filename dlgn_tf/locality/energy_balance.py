@@ -1,0 +1,48 @@
+"""The energy balance of back-propagation.
+
+Multiplying the forward equation by g_j and the backward one by f_k gives
+
+    E[f_j g_j] = sum_k w_jk Dw_jk          E[f_k g_k] = sum_j w_jk Dw_jk,
+
+so that under gradient flow the incoming and the outgoing energy of a node, its
+sums of squared weights, grow together. Where batch normalisation follows the
+ReLU, E[f_j g_j] = 0 and the incoming energy stays.
+
+Source: Tian, arXiv 1809.10829, section 3.
+"""
+
+import numpy as np
+
+
+def balance_errors(network, passes, probabilities):
+    """Largest violation of both identities over all nodes.
+
+    Args:
+        network: `dlgn_tf.locality.passes.LocalNetwork`.
+        passes: `dlgn_tf.locality.passes.Passes` of it.
+        probabilities: Array `(inputs,)`.
+
+    Returns:
+        `(incoming, outgoing)`, floats.
+    """
+    incoming, outgoing = [], []
+    for level, weights in enumerate(network.weights, start=1):
+        update = passes.updates[level - 1]
+        of_nodes = np.einsum(
+            "x,xrn,xrn->rn", probabilities, passes.f[level], passes.g[level]
+        )
+        incoming.append(np.abs(of_nodes - (weights * update).sum(axis=1)).max())
+        below = np.einsum(
+            "x,xrn,xrn->rn",
+            probabilities,
+            passes.f[level - 1],
+            passes.g[level - 1],
+        )
+        sent = np.zeros_like(below)
+        n = below.shape[1]
+        for region, place, child in network.fields.edges(level):
+            rows = slice(place * n, (place + 1) * n)
+            product = weights[region, rows] * update[region, rows]
+            sent[child] += product.sum(axis=1)
+        outgoing.append(np.abs(below - sent).max())
+    return float(max(incoming)), float(max(outgoing))

@@ -1,0 +1,282 @@
+"""Drawings of the experiments. Matplotlib is imported when one is made."""
+
+import numpy as np
+
+KINDS = ("gates", "values", "outputs")
+
+
+def _figure(size):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
+
+
+def selectivity(steps, curves, best, title):
+    """Selectivity of every level over training, and accuracy.
+
+    Args:
+        steps: Array `(measurements,)`.
+        curves: Array `(seeds, measurements, levels)`.
+        best: Dict of `"accuracy"` `(seeds, measurements)` and `"possible"`,
+            the mean of the best possible accuracy, or None.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((11, 4.5))
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    colours = _colours(curves.shape[2])
+    for level, colour in enumerate(colours):
+        label = f"level {level + 1}"
+        label += " (leaves' parents)" if level == 0 else ""
+        label += " (root)" if level == len(colours) - 1 else ""
+        _band(left, steps, curves[:, :, level], colour, label)
+    left.set_ylabel("selectivity, max |corr(node, event)|")
+    left.set_ylim(0, 1)
+    left.legend(loc="lower right")
+    _band(right, steps, best["accuracy"], "black", "student")
+    if best["possible"]:
+        right.axhline(
+            best["possible"], color="grey", linestyle=":", label="best possible"
+        )
+    right.set_ylabel("test accuracy")
+    right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+    figure.suptitle(f"{title}: mean and range of {len(curves)} seeds")
+    return figure
+
+
+def _colours(count):
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0, 0.9, count)]
+
+
+def _band(axes, x, curves, colour, label):
+    """Mean over the first axis, least to most shaded."""
+    axes.plot(x, curves.mean(axis=0), color=colour, label=label)
+    low, high = curves.min(axis=0), curves.max(axis=0)
+    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def correlations(before, after, title):
+    """|corr| of nodes and events of the same regions, level by level.
+
+    Args:
+        before: List by level of arrays `(regions * events, nodes)`.
+        after: The same.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    heights = [max(len(table), 3) for table in before]
+    figure = _figure((9, 2 + sum(heights) / 9))
+    grid = figure.subplots(
+        len(before), 2, height_ratios=heights[::-1], squeeze=False
+    )
+    for column, tables in enumerate((before, after)):
+        for level, table in enumerate(tables):
+            axes = grid[len(tables) - 1 - level, column]
+            picture = axes.imshow(
+                np.abs(table), vmin=0, vmax=1, aspect="auto", cmap="magma"
+            )
+            axes.set_yticks([])
+            axes.set_xticks([])
+            axes.set_ylabel(f"level {level + 1}")
+    grid[0, 0].set_title("before training")
+    grid[0, 1].set_title("after training")
+    for axes in grid[-1]:
+        axes.set_xlabel("nodes of the region, a row an event")
+    figure.colorbar(picture, ax=grid, shrink=0.6)
+    figure.suptitle(f"{title}: |correlation|")
+    return figure
+
+
+def families(found, title):
+    """Selectivity of gates, values and their products, family by family.
+
+    Args:
+        found: Dict from a family to a dict from a kind to an array
+            `(seeds, 2, levels)`, before and after training.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((11, 3 * len(found)))
+    grid = figure.subplots(
+        len(found), len(KINDS), sharex=True, sharey=True, squeeze=False
+    )
+    for row, (family, kinds) in zip(grid, found.items(), strict=True):
+        for axes, kind in zip(row, KINDS, strict=True):
+            levels = np.arange(1, kinds[kind].shape[2] + 1)
+            for moment, colour in ((0, "grey"), (1, "tab:blue")):
+                _band(
+                    axes,
+                    levels,
+                    kinds[kind][:, moment],
+                    colour,
+                    ("before", "after")[moment],
+                )
+            axes.set_title(f"{family}: {kind}")
+            axes.set_xticks(levels)
+            axes.grid(alpha=0.3)
+    for axes in grid[-1]:
+        axes.set_xlabel("level, leaves to root")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("selectivity")
+    grid[0, 0].set_ylim(0, 1)
+    grid[0, 0].legend(loc="lower left")
+    seeds = len(next(iter(found.values()))["gates"])
+    figure.suptitle(f"{title}: mean and range of {seeds} seeds")
+    return figure
+
+
+def energies(histories, title):
+    """Energy of each node over training, and E[f g].
+
+    Args:
+        histories: Dict from a label to an `EnergyHistory`.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((11, 7))
+    grid = figure.subplots(2, len(histories), sharex=True, sharey="row")
+    for column, (label, history) in enumerate(histories.items()):
+        top, bottom = grid[:, column]
+        top.plot(history.energies / history.energies[0], linewidth=0.8)
+        top.set_title(label)
+        bottom.semilogy(
+            np.maximum(np.abs(history.products).max(axis=1), 1e-18),
+            color="black",
+        )
+        bottom.set_xlabel("step")
+        for axes in (top, bottom):
+            axes.grid(alpha=0.3)
+    grid[0, 0].set_ylabel("energy of a node / its first")
+    grid[1, 0].set_ylabel("largest |E[f g]|")
+    figure.suptitle(title)
+    return figure
+
+
+def lossy(codes, found, title):
+    """Gap and violated conditions against the events of the middle regions.
+
+    Args:
+        codes: Integers.
+        found: Dict from a graph to a `Lossy`.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((5.5 * len(found), 4.5))
+    row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, (graph, each) in zip(row, found.items(), strict=True):
+        lines = {"gap of the update": each.gaps, **each.violations}
+        for name, values in lines.items():
+            thick = 2.5 if values is each.gaps else 1
+            axes.plot(
+                range(len(codes)),
+                values.mean(axis=0),
+                marker="o",
+                linewidth=thick,
+                label=name.replace("_", " "),
+            )
+        axes.set_xticks(range(len(codes)), codes)
+        axes.set_xlabel("events of a region of four pixels")
+        axes.set_title(graph)
+        axes.grid(alpha=0.3)
+    row[0].legend(fontsize=8)
+    figure.suptitle(f"{title}: mean of {len(each.gaps)} teachers")
+    return figure
+
+
+def linear(circles, trees):
+    """Losses of constructed ReLU layers and of the best affine maps.
+
+    Args:
+        circles: Dict from rows to `(relu, affine)`.
+        trees: Dict from pixels to `(relu, affine)`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((11, 4.5))
+    row = figure.subplots(1, 2)
+    titles = ("rows on a circle", "AND tree"), ("rows", "binary pixels")
+    for axes, losses, title, label in zip(
+        row, (circles, trees), *titles, strict=True
+    ):
+        for column, name in enumerate(("ReLU", "affine")):
+            values = [max(each[column], 1e-32) for each in losses.values()]
+            axes.semilogy(list(losses), values, marker="o", label=name)
+        axes.set_title(title)
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.3)
+    row[0].set_ylabel("|F - I|^2 (1e-32: exactly 0)")
+    row[0].legend()
+    return figure
+
+
+def separability(histories, title):
+    """Largest weight outside of the sets over training.
+
+    Args:
+        histories: Dict from a label to an array `(draws, steps + 1)`.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((7, 5))
+    axes = figure.subplots()
+    for (label, curves), colour in zip(
+        histories.items(), ("tab:blue", "tab:red"), strict=True
+    ):
+        for curve in curves:
+            axes.semilogy(np.maximum(curve, 1e-18), color=colour, alpha=0.5)
+        axes.plot([], [], color=colour, label=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel("largest weight outside of the sets")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def specialization(found, title):
+    """Mean best correlation by layer over training, a panel a width.
+
+    Args:
+        found: Dict from the multiple of the teacher's width to a list of
+            `Specialization`, one a seed.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = _figure((3.2 * len(found), 4))
+    row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
+    for axes, (multiple, runs) in zip(row, found.items(), strict=True):
+        means = np.array([run.means() for run in runs])
+        epochs = np.arange(means.shape[1])
+        for layer, colour in enumerate(_colours(means.shape[2])):
+            _band(
+                axes, epochs, means[:, :, layer], colour, f"layer {layer + 1}"
+            )
+        axes.set_title(f"{multiple} x the teacher's width")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    row[0].set_ylabel("mean best correlation")
+    row[0].set_ylim(0, 1.02)
+    row[0].legend(loc="lower right")
+    seeds = len(next(iter(found.values())))
+    figure.suptitle(f"{title}: mean and range of {seeds} seeds")
+    return figure

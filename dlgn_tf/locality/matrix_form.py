@@ -1,0 +1,125 @@
+"""Training on the teacher's graph: events instead of samples.
+
+With F_a, G_a of one row an event and one column a node, P_ab the matrix of
+P(z_beta | z_alpha), Lambda_a the diagonal of P(z_alpha), G~_a = Lambda_a G_a:
+
+    forward   F_a = D_a o (sum_b P_ab F_b W_ba + 1 b_a^T)
+    backward  G~_b = D_b o sum_a P_ab^T G~_a W_ba^T
+    update    DW_ba = (P_ab F_b)^T G~_a,   Db_a = G~_a^T 1
+    boundary  F of the leaves = I,  G of the top = (target) - F
+
+Folding the prior into G makes the backward pass use exactly the transpose of
+the forward one: Lambda_a P_ab is the joint table, whichever event it is
+conditioned on. The equations are back-propagation itself where an event tells
+all about its region. Gates are D_a = 1{sum P F W + b > 0} (assumed; exact in
+that case).
+
+Source: Tian, arXiv 1809.10829, theorems 2 to 4.
+"""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class EventPasses:
+    """What both passes leave.
+
+    Attributes:
+        F: Lists by level and region, leaves first, of arrays `(m, n)`.
+        G: The same: G~, the prior folded in.
+        updates: By level, arrays of the shape of the network's weights.
+    """
+
+    F: list
+    G: list
+    updates: list
+
+
+def run(network, teacher, targets, prior=True):
+    """Forward pass, backward pass and update in matrix form.
+
+    Args:
+        network: `dlgn_tf.locality.passes.LocalNetwork`, whose leaves take
+            one-hot pixels.
+        teacher: `Teacher`.
+        targets: Array `(inputs, outputs)`; the matrix form sees E[y | z] of
+            the top.
+        prior: Boolean. Whether the prior is folded in. If not, all events of
+            the top get the same weight: the control, which is wrong.
+
+    Returns:
+        `EventPasses`.
+    """
+    tables = _tables(teacher)
+    F, gates = _forward(network, teacher, tables)
+    depth = network.fields.depth
+    top = teacher.prior(depth, 0)
+    wanted = _mean_by_event(targets, teacher, depth)
+    weight = top if prior else np.full_like(top, 1 / len(top))
+    error = gates[depth][0] * (wanted - F[depth][0])
+    G = [[None] * count for count in network.fields.regions]
+    G[depth][0] = weight[:, None] * error
+    updates = [np.zeros_like(weights) for weights in network.weights]
+    for level in range(depth, 0, -1):
+        raw = [np.zeros_like(each) for each in F[level - 1]]
+        for region, place, child in network.fields.edges(level):
+            P, G_a = tables[level, region, child], G[level][region]
+            block = network.block(level, region, place)
+            raw[child] += P.T @ G_a @ block.T
+            n, update = len(block), updates[level - 1][region]
+            update[place * n : (place + 1) * n] = (
+                P @ F[level - 1][child]
+            ).T @ G_a
+            update[-1] = G_a.sum(axis=0)
+        G[level - 1] = [
+            d * g for d, g in zip(gates[level - 1], raw, strict=True)
+        ]
+    return EventPasses(F, G, updates)
+
+
+def _tables(teacher):
+    """P_ab by `(level, region, child)`."""
+    fields = teacher.fields
+    return {
+        (level, region, child): teacher.conditional(level, region, child)
+        for level in range(1, fields.depth + 1)
+        for region, _, child in fields.edges(level)
+    }
+
+
+def _forward(network, teacher, tables):
+    fields = network.fields
+    identity = np.eye(teacher.counts[0])
+    F = [[identity] * fields.leaves]
+    gates = [[np.ones_like(identity)] * fields.leaves]
+    for level in range(1, fields.depth + 1):
+        raw = [
+            np.tile(network.bias(level, region), (teacher.counts[level], 1))
+            for region in range(fields.regions[level])
+        ]
+        for region, place, child in fields.edges(level):
+            block = network.block(level, region, place)
+            raw[region] += tables[level, region, child] @ F[-1][child] @ block
+        linear = network.is_linear(level)
+        gates.append([((each > 0) | linear).astype(float) for each in raw])
+        F.append([d * each for d, each in zip(gates[-1], raw, strict=True)])
+    return F, gates
+
+
+def _mean_by_event(values, teacher, level):
+    """E[values | z] of a level's first region, `(m, outputs)`."""
+    events = teacher.events[level][:, 0]
+    sums = np.zeros((teacher.counts[level], values.shape[1]))
+    np.add.at(sums, events, teacher.probabilities[:, None] * values)
+    prior = teacher.prior(level, 0)[:, None]
+    return np.divide(sums, prior, out=np.zeros_like(sums), where=prior > 0)
+
+
+def relative_gap(updates, reference):
+    """|updates - reference| / |reference|, norms over all weights."""
+    pairs = list(zip(updates, reference, strict=True))
+    apart = sum(((a - b) ** 2).sum() for a, b in pairs)
+    size = sum((b**2).sum() for _, b in pairs)
+    return float(np.sqrt(apart / size))

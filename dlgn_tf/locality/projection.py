@@ -1,0 +1,53 @@
+"""Batch normalisation as a projection of the gradient.
+
+For one node, f its values over the batch, mu and v their mean and biased
+variance, c1 and c0 scale and shift:
+
+    f_hat = f - mu 1,  u = f_hat / |f_hat|,  out = c1 f_hat / sqrt(v + eps) + c0
+    g_in = J g_out
+    J = c1 / sqrt(v + eps) (I - 1 1^T / N - v / (v + eps) u u^T)
+
+At eps = 0 that is c1 / sigma times the projector onto what is orthogonal to 1
+and f. With eps > 0 orthogonality to 1 stays exact, to f it holds up to eps / v.
+In the matrix form on events the same holds in the inner product <f, g>_z =
+E_z[f g].
+
+Source: Tian, arXiv 1809.10829, theorem 5, for eps = 0; eps > 0 is derived.
+"""
+
+import numpy as np
+
+
+def jacobian(f, scale=1.0, epsilon=0.0, weights=None):
+    """J of one node.
+
+    Args:
+        f: Array `(n,)`, not constant if `epsilon` is 0.
+        scale: Float, c1.
+        epsilon: Float >= 0.
+        weights: Array `(n,)` of sum 1, the probabilities of the entries.
+            Defaults to `None`: all the same.
+
+    Returns:
+        Float64 array `(n, n)`. With weights p it maps G, not diag(p) G.
+    """
+    f = np.asarray(f, np.float64)
+    p = np.full(len(f), 1 / len(f)) if weights is None else weights
+    centred = f - p @ f
+    variance = p @ centred**2
+    projector = np.eye(len(f)) - p
+    projector -= np.outer(centred, p * centred) / (variance + epsilon)
+    return scale / np.sqrt(variance + epsilon) * projector
+
+
+def ideal_projector(f):
+    """Orthogonal projector onto the complement of span{f, 1}, `(n, n)`."""
+    basis, _ = np.linalg.qr(np.stack([np.ones(len(f)), f], axis=1))
+    return np.eye(len(f)) - basis @ basis.T
+
+
+def parameter_gradients(f, g, epsilon=0.0):
+    """Gradients of scale and shift: <f_tilde, g> and <1, g>, plain sums."""
+    f = np.asarray(f, np.float64)
+    normalized = (f - f.mean()) / np.sqrt(f.var() + epsilon)
+    return float(normalized @ g), float(np.sum(g))

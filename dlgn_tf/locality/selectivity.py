@@ -1,0 +1,79 @@
+"""How well single nodes tell a teacher's events.
+
+For a region, its event a and the nodes j of the same receptive field, the
+selectivity is max_j |corr(f_j, 1{z = a})|; a level's is the mean over its
+regions and events. Random weights have some already: what training adds is the
+difference from the start.
+
+Source: the long-term goal of Tian, arXiv 1809.10829, section 2, "f_j(a) > 0 for
+one event and about 0 for the others"; the measure is assumed. The correlation
+is that of facebookresearch/luckmatters, with the indicator of an event in the
+place of a teacher's node.
+"""
+
+import numpy as np
+
+# Norms below it are those of nodes that do not vary.
+_SMALLEST_NORM = 1e-10
+
+
+def correlations(first, second):
+    """Correlation of every column of the one with every column of the other.
+
+    Args:
+        first: Array `(samples, a)`.
+        second: Array `(samples, b)`.
+
+    Returns:
+        Float64 array `(a, b)`; 0 where a column does not vary.
+    """
+    first, second = (_normalized(x) for x in (first, second))
+    return first.T @ second
+
+
+def _normalized(columns):
+    columns = np.asarray(columns, np.float64)
+    centred = columns - columns.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    scale = np.abs(columns).max(initial=0) * np.sqrt(len(columns))
+    varies = norms > max(_SMALLEST_NORM, 1e-7 * scale)
+    return centred * np.divide(1, norms, out=np.zeros_like(norms), where=varies)
+
+
+def event_correlations(nodes, events, count):
+    """Correlation of a region's nodes with each of its events.
+
+    Args:
+        nodes: Array `(samples, nodes)`.
+        events: Integer array `(samples,)` in [0, count).
+        count: Integer.
+
+    Returns:
+        Float64 array `(count, nodes)`.
+    """
+    return correlations(np.eye(count)[events], nodes)
+
+
+def by_level(levels, teacher):
+    """Selectivity of every level.
+
+    Args:
+        levels: List of arrays `(samples, regions, nodes)`, upwards from the
+            level above the leaves.
+        teacher: `Teacher` of the same samples. Events that never happen are
+            left out.
+
+    Returns:
+        Float64 array `(levels,)`.
+    """
+    found = []
+    for level, nodes in enumerate(levels, start=1):
+        best = []
+        for region in range(nodes.shape[1]):
+            events = teacher.events[level][:, region]
+            table = event_correlations(
+                nodes[:, region], events, teacher.counts[level]
+            )
+            best.extend(np.abs(table[np.unique(events)]).max(axis=1))
+        found.append(np.mean(best))
+    return np.array(found)

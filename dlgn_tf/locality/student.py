@@ -1,0 +1,144 @@
+"""Students: locally connected networks of every family.
+
+One layer of `LocallyConnected` for each level of a graph of receptive fields, a
+gate site for each, and a linear head on the nodes of the whole input. Written
+as the architectures of the zoo are, so that the same student is a DNN, a DGN or
+a DLGN. Students take images `(batch, leaves, 1, events)` of pixels 0 and 255,
+the one-hot leaves of a teacher.
+
+Source: Tian, arXiv 1809.10829, section 2; sizes are assumed.
+"""
+
+import keras
+import numpy as np
+
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import Gate
+from dlgn_tf.layers import LocallyConnected
+from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.models import sites
+from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.head import logits
+from dlgn_tf.models.relu import ReLUNetwork
+
+FAMILIES = ("dnn", "dgn", "dlgn")
+_GATING_SITES = {
+    "dgn": sites.RecordAndActivate,
+    "dlgn": sites.RecordAndPass,
+}
+
+
+def local(x, site, classes, fields, width, batch_norm=False):
+    """One locally connected layer a level, a gate after each, a linear head.
+
+    Args:
+        x: Keras tensor `(batch, leaves, 1, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer.
+        fields: `ReceptiveFields` made of windows.
+        width: Integer, nodes of a region.
+        batch_norm: Boolean. Whether each node of each region is normalised
+            before its gate.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = keras.layers.Reshape((fields.leaves, x.shape[-1]), name="leaves")(x)
+    for level, children in enumerate(fields.children, start=1):
+        name, (regions, window) = f"level{level}", children.shape
+        stride = int(children[1, 0]) if regions > 1 else window
+        h = LocallyConnected(width, window, stride, name=name)(h)
+        if batch_norm:
+            h = keras.layers.Reshape((-1,), name=f"{name}_nodes")(h)
+            h = BatchNorm(name=f"{name}_norm")(h)
+            h = keras.layers.Reshape((regions, width), name=f"{name}_back")(h)
+        h = site(h, name)
+    h = keras.layers.Flatten(name="flatten")(h)
+    return logits(h, classes)
+
+
+def create_student(
+    family, fields, classes=2, width=10, events=2, batch_norm=False, seed=None
+):
+    """Builds a student.
+
+    Args:
+        family: One of `FAMILIES`.
+        fields: `ReceptiveFields` made of windows.
+        classes: Integer.
+        width: Integer, nodes of a region. Fewer than 10 may all die as they
+            are drawn.
+        events: Integer, events of a leaf.
+        batch_norm: Boolean, see `local`.
+        seed: Integer from which the initial weights follow, or None.
+
+    Returns:
+        `ReLUNetwork` or `GatedNetwork`, the latter with soft gates.
+
+    Raises:
+        UserError: if there is no such family.
+    """
+    if family not in FAMILIES:
+        raise UserError(
+            f"Expected a student of family {', '.join(FAMILIES)}. Received: "
+            f"{family}"
+        )
+    shape = (fields.leaves, 1, events)
+    normalization = PixelNormalization(name="normalization")
+    normalization.build((None, *shape))
+
+    def apply(site):
+        image = keras.Input(shape, name="image")
+        options = (classes, fields, width, batch_norm)
+        return image, local(image, site, *options)
+
+    with initial_weights_from(seed):
+        if family == "dnn":
+            site = sites.Activate()
+            network = keras.Model(*apply(site), name="network")
+            return ReLUNetwork(
+                network, normalization, site.names, name="student_dnn"
+            )
+        gating_site, value_site = (
+            _GATING_SITES[family](),
+            sites.MultiplyByGate(),
+        )
+        image, _ = apply(gating_site)
+        gating = keras.Model(
+            image, gating_site.preactivations, name="gating_network"
+        )
+        image, output = apply(value_site)
+        value = keras.Model(
+            [image, *value_site.gates], output, name="value_network"
+        )
+        return GatedNetwork(
+            gating,
+            value,
+            Gate("soft", name="gate"),
+            normalization,
+            value_site.names,
+            name=f"student_{family}",
+        )
+
+
+def images_of(teacher, labels=None):
+    """A teacher's inputs as a student takes them.
+
+    Args:
+        teacher: `Teacher` of inputs that are equally likely.
+        labels: Integer array `(inputs,)`. Defaults to `None`: the teacher's.
+
+    Returns:
+        `ImageSet`.
+    """
+    if np.ptp(teacher.probabilities) > 1e-12:
+        raise UserError(
+            "Expected a teacher whose inputs are equally likely. Received: "
+            "probabilities that differ"
+        )
+    pixels = np.round(255 * teacher.one_hot_leaves()).astype(np.uint8)
+    labels = teacher.labels if labels is None else labels
+    return ImageSet(pixels[:, :, None], np.asarray(labels, np.int32))

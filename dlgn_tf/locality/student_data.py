@@ -1,0 +1,52 @@
+"""Data sets for students: a teacher's training and test inputs."""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.locality.latent_tree import LatentTree
+from dlgn_tf.locality.receptive_fields import ReceptiveFields
+from dlgn_tf.locality.teachers import Teacher
+from dlgn_tf.locality.teachers import lookup_teacher
+
+TRAIN, TEST = 8000, 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentData:
+    """What a student learns from.
+
+    Attributes:
+        train: `Teacher` of the training inputs.
+        test: `Teacher` of the test inputs.
+        best_accuracy: Of the best possible guess on the test inputs.
+    """
+
+    train: Teacher
+    test: Teacher
+    best_accuracy: float
+
+
+def latent_tree(depth, rng, train=TRAIN, test=TEST):
+    """Samples of a tree that is drawn first."""
+    tree = LatentTree.draw(depth, rng)
+    training, tested = tree.sample(train, rng), tree.sample(test, rng)
+    return StudentData(training, tested, tree.best_accuracy(tested))
+
+
+def lookup_tables(depth, rng, events=2, train=TRAIN, test=TEST):
+    """Uniform pixels, events from tables that are drawn first."""
+    fields = ReceptiveFields.tree(depth)
+    pixels = rng.integers(2, size=(train + test, fields.leaves))
+    teacher = lookup_teacher(fields, events, rng, pixels)
+
+    def part(rows):
+        count = len(pixels[rows])
+        return dataclasses.replace(
+            teacher,
+            events=tuple(events[rows] for events in teacher.events),
+            probabilities=np.full(count, 1 / count),
+        )
+
+    # What the label is follows from the pixels.
+    return StudentData(part(slice(train)), part(slice(train, None)), 1.0)

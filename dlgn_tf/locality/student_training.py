@@ -1,0 +1,93 @@
+"""Trains students with the package's steps, measuring on the way."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.data.batches import train_dataset
+from dlgn_tf.locality import selectivity
+from dlgn_tf.locality import student
+from dlgn_tf.locality.responses import Responses
+from dlgn_tf.training.steps import TrainingSteps
+
+BATCH_SIZE = 128
+LEARNING_RATE = 3e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """A training of a student.
+
+    Attributes:
+        steps: Steps after which it was measured, the first 0.
+        selectivity: Dict from what was measured, see `Responses`, to
+            an array `(measurements, levels)` on the test inputs.
+        accuracies: On the test inputs, `(measurements,)`.
+        model: The student as it is at the end.
+    """
+
+    steps: np.ndarray
+    selectivity: dict
+    accuracies: np.ndarray
+    model: keras.Model
+
+    def top_rise(self, what="outputs"):
+        """What training adds to the mean selectivity of the top two levels."""
+        top = self.selectivity[what][:, -2:].mean(axis=1)
+        return float(top[-1] - top[0])
+
+
+def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
+    """Adam with learning rate 3e-3, batches of 128, cross-entropy (assumed).
+
+    Args:
+        model: A student, see `student.create_student`.
+        train_teacher: `Teacher` of the training inputs.
+        test_teacher: `Teacher` of those that are measured on.
+        seed: Integer, from which the order of the inputs follows.
+        epochs: Integer; it is measured after each.
+        labels: Other labels of the training inputs, integers `(inputs,)`.
+            Defaults to `None`: the teacher's.
+
+    Returns:
+        `History`.
+    """
+    images = student.images_of(train_teacher, labels)
+    test = student.images_of(test_teacher)
+    sampler = BatchSampler(images, min(BATCH_SIZE, len(images)), seed)
+    of_epoch = max(1, len(images) // sampler.batch_size)
+    steps = TrainingSteps(
+        model,
+        keras.optimizers.Adam(LEARNING_RATE),
+        tf.distribute.get_strategy(),
+        sampler.batch_size,
+        l2=0.0,
+    )
+    batches = iter(train_dataset(sampler, 0, epochs * of_epoch))
+    read = Responses(model)
+    points = [_measured(read, test, test_teacher)]
+    for _ in range(epochs):
+        steps(batches, of_epoch)
+        points.append(_measured(read, test, test_teacher))
+    return History(
+        of_epoch * np.arange(epochs + 1),
+        {
+            what: np.array([found[what] for found, _ in points])
+            for what in points[0][0]
+        },
+        np.array([accuracy for _, accuracy in points]),
+        model,
+    )
+
+
+def _measured(read, images, teacher):
+    """Selectivity by kind and level, and accuracy."""
+    found = read(images.images)
+    accuracy = np.mean(found.pop("logits").argmax(axis=1) == images.labels)
+    return {
+        what: selectivity.by_level(levels, teacher)
+        for what, levels in found.items()
+    }, float(accuracy)

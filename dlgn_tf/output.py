@@ -1,0 +1,61 @@
+"""What commands leave: tables, arrays and pictures, whole or not at all."""
+
+import io
+import pathlib
+
+import numpy as np
+
+from dlgn_tf.training import files
+
+
+class Output:
+    """Writes results into a directory, each file whole or not at all.
+
+    Args:
+        directory: Path-like, made when the first file is written.
+    """
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+
+    def table(self, name, rows):
+        """Writes a CSV file with a header.
+
+        Args:
+            name: String, without ending.
+            rows: List of dicts of the same keys.
+        """
+        columns = list(rows[0])
+        lines = ([row[column] for column in columns] for row in rows)
+        self.text(f"{name}.csv", files.csv_text(columns, lines))
+
+    def text(self, name, content):
+        """Writes a file of text or bytes under its full name."""
+        path = self.directory / name
+        with files.write_errors(path):
+            files.write_atomically(path, content)
+
+    def remove_table(self, name):
+        """Removes a table that was written."""
+        (self.directory / f"{name}.csv").unlink()
+
+    def arrays(self, name, **arrays):
+        """Writes an .npz file."""
+        path = self.directory / f"{name}.npz"
+        with files.write_errors(path):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.partial")
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            files.replace_synced(temporary, path)
+
+    def picture(self, name, figure, dpi=120):
+        """Writes a `matplotlib.figure.Figure` as PNG.
+
+        Returns:
+            The file's bytes.
+        """
+        encoded = io.BytesIO()
+        figure.savefig(encoded, format="png", dpi=dpi)
+        self.text(f"{name}.png", encoded.getvalue())
+        return encoded.getvalue()

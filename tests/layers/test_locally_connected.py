@@ -1,0 +1,118 @@
+"""The layer against loops in NumPy, a shared convolution and differences."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import LocallyConnected
+
+
+def looped(x, kernel, bias, window, stride):
+    out = np.empty((len(x), len(kernel), kernel.shape[2]))
+    for r in range(len(kernel)):
+        seen = x[:, r * stride : r * stride + window].reshape(len(x), -1)
+        out[:, r] = seen @ kernel[r] + bias[r]
+    return out
+
+
+def build(rng, regions=5, channels=3, **arguments):
+    layer = LocallyConnected(4, **arguments)
+    layer.build((None, regions, channels))
+    layer.bias.assign(rng.normal(size=layer.bias.shape))
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "regions", "made"),
+    [
+        (2, None, 6, 3),
+        (2, 1, 5, 4),
+        (3, 2, 7, 3),
+        (5, None, 5, 1),
+        (1, 1, 3, 3),
+    ],
+)
+def test_equals_loops(rng, window, stride, regions, made):
+    layer = build(rng, regions, window=window, stride=stride)
+    x = rng.normal(size=(7, regions, 3)).astype("float32")
+    expected = looped(
+        x, layer.kernel.numpy(), layer.bias.numpy(), window, stride or window
+    )
+    out = layer(x)
+    assert out.shape == (7, made, 4) == layer.compute_output_shape(x.shape)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_is_a_convolution_where_weights_are_shared(rng):
+    layer = build(rng, window=2, stride=1)
+    layer.kernel.assign(np.repeat(layer.kernel.numpy()[:1], 4, axis=0))
+    layer.bias.assign(np.repeat(layer.bias.numpy()[:1], 4, axis=0))
+    convolution = keras.layers.Conv1D(4, 2)
+    convolution.build((None, 5, 3))
+    convolution.set_weights(
+        [layer.kernel.numpy()[0].reshape(2, 3, 4), layer.bias.numpy()[0]]
+    )
+    x = rng.normal(size=(3, 5, 3)).astype("float32")
+    np.testing.assert_allclose(layer(x), convolution(x), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_are_finite_differences(rng, float64):
+    layer = build(rng, window=3, stride=1)
+    x, upstream = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 3, 4))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(x) * upstream)
+    gradient = tape.gradient(total, layer.kernel.value).numpy()
+    kernel, step = layer.kernel.numpy(), 1e-4
+    for place in ((0, 0, 0), (1, 4, 2), (2, 8, 3)):
+        moved = []
+        for sign in (1, -1):
+            other = kernel.copy()
+            other[place] += sign * step
+            layer.kernel.assign(other)
+            moved.append(float(np.sum(layer(x) * upstream)))
+        difference = (moved[0] - moved[1]) / (2 * step)
+        np.testing.assert_allclose(gradient[place], difference, rtol=1e-7)
+
+
+def test_initial_weights():
+    layer = LocallyConnected(2000, window=2, seed=3)
+    layer.build((None, 4, 5))
+    kernel = layer.kernel.numpy()
+    # He's for the ten inputs of a node, whatever the number of regions.
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / 10), rtol=0.02)
+    assert np.abs(kernel[0] - kernel[1]).max() > 0.1
+    assert not layer.bias.numpy().any()
+    again = LocallyConnected(2000, window=2, seed=3)
+    again.build((None, 4, 5))
+    np.testing.assert_array_equal(again.kernel, kernel)
+
+
+def test_config_and_file(rng, tmp_path):
+    layer = LocallyConnected(3, window=2, stride=1, seed=1, name="here")
+    copy = LocallyConnected.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    model = keras.Sequential([keras.Input((4, 2)), layer])
+    model.save(tmp_path / "model.keras")
+    x = rng.normal(size=(2, 4, 2)).astype("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"nodes": 0, "window": 2}, "nodes=0"),
+        ({"nodes": 2, "window": 0}, "window=0"),
+        ({"nodes": 2, "window": 2, "stride": 1.5}, "stride=1.5"),
+    ],
+)
+def test_wrong_arguments(arguments, text):
+    with pytest.raises(ValueError, match=text):
+        LocallyConnected(**arguments)
+
+
+@pytest.mark.parametrize("regions", [1, 5])
+def test_windows_that_leave_regions_out(regions):
+    with pytest.raises(ValueError, match=f"over {regions}"):
+        LocallyConnected(2, window=2).build((None, regions, 3))

@@ -1,0 +1,163 @@
+"""The claims on locally connected networks hold, and their checks can fail."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dlgn_tf.claims import registry
+from dlgn_tf.claims import runner
+from dlgn_tf.locality import claims  # noqa: F401
+
+EXACT = (1, 2, 3, 4, 5, 6, 8, 9)
+STATISTICAL = (7, 10, 11, 12, 13)
+
+
+def measure(number):
+    (claim,) = registry.select(only=[f"tian.{number}"])
+    return runner.measure(claim, seed=1).measurement
+
+
+@pytest.mark.parametrize("number", EXACT)
+def test_exact_claim_holds(number):
+    measurement = measure(number)
+    assert measurement.holds, measurement
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", STATISTICAL)
+def test_statistical_claim_is_measured(number):
+    """Some do not hold: what is asked for here is an answer."""
+    measurement = measure(number)
+    assert measurement.holds in (True, False)
+    assert "traceback" not in measurement.values, measurement
+
+
+def test_numbers():
+    numbers = [claim.number for claim in registry.claims("tian")]
+    assert numbers == list(range(1, 14))
+
+
+class TestExact:
+    def test_verdicts(self):
+        from dlgn_tf.locality.claims import exact
+
+        assert exact.matrix_form_holds([1e-15], [0.1])
+        assert not exact.matrix_form_holds([1e-15, 1e-9], [0.1])
+        assert not exact.matrix_form_holds([1e-15], [0.1, 1e-3])
+        assert not exact.matrix_form_holds([math.nan], [0.1])
+        assert exact.falls([0.3, 0.2, 0.0])
+        assert not exact.falls([0.3, 0.3, 0.0])
+        assert not exact.falls([0.3, math.nan, 0.0])
+
+    def test_a_wrong_identity_is_seen(self, rng, monkeypatch):
+        from dlgn_tf.locality import marginal_gradients
+        from dlgn_tf.locality.claims import exact
+
+        # As if pixels were independent of what lies outside.
+        monkeypatch.setattr(
+            marginal_gradients,
+            "conditional_mean",
+            lambda values, groups, p: np.broadcast_to(
+                np.tensordot(p, values, 1), values.shape
+            ),
+        )
+        assert not exact.measure_marginal_gradients(rng).holds
+
+
+class TestBatchNorm:
+    def test_energy_verdict(self):
+        from dlgn_tf.locality.claims import batch_norm
+
+        good = {
+            "identity": 1e-14,
+            "product": 1e-9,
+            "drift": 1e-3,
+            "drift_without": 0.1,
+        }
+        assert batch_norm.energy_holds(good)
+        for name, value in (
+            ("identity", 1e-9),
+            ("product", 1e-5),
+            ("drift", 0.003),
+            ("drift_without", 0.01),
+        ):
+            assert not batch_norm.energy_holds({**good, name: value})
+            assert not batch_norm.energy_holds({**good, name: math.nan})
+
+    def test_another_layer_is_seen(self, rng, monkeypatch):
+        """A layer without scale by the deviation is not the projector."""
+        from dlgn_tf.locality import projection
+        from dlgn_tf.locality.claims import batch_norm
+
+        assert batch_norm.projection_holds(
+            batch_norm.layer_case(rng, (16, 3), "float64", 0.1)
+        )
+        right = projection.jacobian
+        monkeypatch.setattr(
+            projection, "jacobian", lambda f, c, e: right(f, c, 0.0)
+        )
+        assert not batch_norm.projection_holds(
+            batch_norm.layer_case(rng, (16, 3), "float64", 0.1)
+        )
+
+
+class TestLinearAndReLU:
+    def test_verdicts(self):
+        from dlgn_tf.locality.claims import linear_and_relu as module
+
+        circle, tree = {8: (1e-20, 5.0, True)}, {3: (0.0, 4.0, True)}
+        assert module.constructions_hold(circle, tree)
+        assert not module.constructions_hold({8: (1e-9, 5.0, True)}, tree)
+        assert not module.constructions_hold({8: (0.0, 5.01, True)}, tree)
+        assert not module.constructions_hold({8: (0.0, 5.0, False)}, tree)
+        assert not module.constructions_hold(circle, {3: (0.0, 3.9, True)})
+        assert module.training_holds([1e-5], [11.01])
+        assert not module.training_holds([1e-5, 1.0], [11.01])
+        assert not module.training_holds([1e-5], [11.1])
+
+
+class TestDisentanglement:
+    def test_verdicts(self):
+        from dlgn_tf.locality.claims import disentanglement as module
+
+        assert module.forward_holds([1e-15], {"weight": [0.1], "table": [0.2]})
+        assert not module.forward_holds([1e-11], {"weight": [0.1]})
+        assert not module.forward_holds([1e-15], {"weight": [0.001]})
+        good = {"centred": [1e-15], "uncentred": [0.1], "weights": [1e-14]}
+        assert module.update_holds(good)
+        for name, value in (
+            ("centred", 1e-9),
+            ("uncentred", 1e-3),
+            ("weights", 1e-9),
+        ):
+            assert not module.update_holds({**good, name: [value]})
+
+
+class TestStudents:
+    CURVE = np.array([[0.9, 0.8, 0.5, 0.4], [0.91, 0.85, 0.7, 0.8]])
+
+    def test_verdicts(self):
+        from dlgn_tf.locality.claims import students
+
+        assert students.latents_found(0.95, self.CURVE)
+        assert not students.latents_found(0.92, self.CURVE)
+        assert not students.latents_found(0.95, self.CURVE[::-1])
+        moved = self.CURVE + [[0, 0, 0, 0], [0.05, 0, 0, 0]]
+        assert not students.latents_found(0.95, moved)
+        assert students.nothing_found(0.5, self.CURVE[::-1])
+        assert not students.nothing_found(0.5, self.CURVE)
+
+
+class TestSpecialized:
+    def test_verdicts(self):
+        from dlgn_tf.locality.claims import specialized
+
+        two, four = (0.995, 0.96), (0.995, 0.95, 0.8, 0.85)
+        assert specialized.depth_holds(two, four)
+        assert not specialized.depth_holds((0.98, 0.96), four)
+        assert not specialized.depth_holds(two, (0.995, 0.89, 0.8, 0.85))
+        assert not specialized.depth_holds(two, (0.995, 0.95, 0.8, 0.96))
+        assert specialized.width_holds({1: 0.9, 2: 0.97, 5: 0.99})
+        assert not specialized.width_holds({1: 0.93, 2: 0.97, 5: 0.99})
+        assert not specialized.width_holds({1: 0.9, 2: 0.95, 5: 0.99})

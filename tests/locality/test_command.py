@@ -1,0 +1,192 @@
+"""The command: what it writes, and what it says to a mistake."""
+
+import csv
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import dlgn_tf
+from dlgn_tf.errors import UserError
+from dlgn_tf.locality import __main__ as entry
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def command(in_this_process):
+    return functools.partial(in_this_process, entry)
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def check_files(folder, *names):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    for path in folder.glob("*.png"):
+        content = path.read_bytes()
+        assert content.startswith(PNG) and len(content) > 5000
+
+
+SMALL = ("--depth=2", "--width=12")
+
+
+def test_students(tmp_path, command, capsys):
+    folder = tmp_path / "new" / "place"
+    command(
+        "--experiment=students",
+        "--epochs=2",
+        "--seeds=2",
+        *SMALL,
+        f"--output_dir={folder}",
+    )
+    check_files(
+        folder,
+        "students.csv",
+        "selectivity.png",
+        "correlations.csv",
+        "correlations.png",
+    )
+    rows = read(folder / "students.csv")
+    # Seeds, kinds and measurements.
+    assert len(rows) == 2 * 3 * 3
+    outputs = [r for r in rows if r["of"] == "outputs" and r["seed"] == "0"]
+    assert [row["step"] for row in outputs] == ["0", "62", "124"]
+    correlations = read(folder / "correlations.csv")
+    # Two moments of two regions and one, two events each.
+    assert len(correlations) == 2 * (4 + 2)
+    after = [r for r in correlations if r["moment"] == "after"]
+    # Of two events the one is what the other is not.
+    for of_region in (after[0:2], after[2:4], after[4:6]):
+        for node in range(12):
+            values = [float(row[f"node_{node}"]) for row in of_region]
+            assert values[0] == pytest.approx(-values[1], abs=2e-4)
+    # The selectivity of the last measurement is made of them.
+    best = max(abs(float(after[4][f"node_{k}"])) for k in range(12))
+    assert float(outputs[-1]["level_2"]) == pytest.approx(best, abs=2e-4)
+    assert "best possible" in capsys.readouterr().out
+
+
+def test_families_on_lookup_tables(tmp_path, command):
+    command(
+        "--experiment=families",
+        "--teacher=lookup",
+        "--events=4",
+        "--epochs=1",
+        "--seeds=1",
+        *SMALL,
+        f"--output_dir={tmp_path}",
+    )
+    check_files(
+        tmp_path, "families.csv", "families_summary.csv", "families.png"
+    )
+    rows = read(tmp_path / "families.csv")
+    # A DNN's pre-activations are its values; two levels.
+    assert len(rows) == 2 * (3 + 4 + 4)
+    summary = read(tmp_path / "families_summary.csv")
+    for row in summary:
+        own = [
+            (float(r["after"]), float(r["before"]))
+            for r in rows
+            if (r["family"], r["of"]) == (row["family"], row["of"])
+        ]
+        rise = sum(a - b for a, b in own) / len(own)
+        assert float(row["top_two_rise_mean"]) == pytest.approx(rise, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["energy", "separability"])
+def test_others(tmp_path, command, name):
+    command(f"--experiment={name}", "--seeds=1", f"--output_dir={tmp_path}")
+    check_files(tmp_path, f"{name}.csv", f"{name}.png")
+
+
+def test_linear_losses(tmp_path, command):
+    command("--experiment=linear", f"--output_dir={tmp_path}")
+    check_files(tmp_path, "linear.csv", "linear.png")
+    for row in read(tmp_path / "linear.csv"):
+        size = int(row["size"])
+        circle = row["construction"] == "circle"
+        expected = size - 3 if circle else 2**size - size - 1
+        assert float(row["affine"]) == pytest.approx(expected)
+        assert float(row["relu"]) < 1e-20
+
+
+@pytest.mark.slow
+def test_lossy(tmp_path, command):
+    command("--experiment=lossy", "--seeds=1", f"--output_dir={tmp_path}")
+    check_files(tmp_path, "lossy.csv", "lossy.png")
+    rows = read(tmp_path / "lossy.csv")
+    assert len(rows) == 2 * 20 * 4
+    assert all(float(r["gap"]) < 1e-12 for r in rows if r["events"] == "16")
+
+
+@pytest.mark.slow
+def test_specialization(tmp_path, command):
+    command(
+        "--experiment=specialization",
+        "--seeds=1",
+        "--epochs=1",
+        f"--output_dir={tmp_path}",
+    )
+    check_files(
+        tmp_path, "specialization.csv", "specialization.png", "lucky.csv"
+    )
+    assert len(read(tmp_path / "lucky.csv")) == 4 * (10 + 15)
+
+
+MISTAKES = {
+    "": "--experiment=students|families",
+    "--experiment=students": "--output_dir=DIR",
+    "--experiment=energy --depth=3 --output_dir=x": "--depth=3",
+    "--experiment=linear --seeds=2 --output_dir=x": "--seeds=2",
+    "--experiment=families --family=dgn --output_dir=x": "--family=dgn",
+    "--experiment=students --events=4 --output_dir=x": "--teacher=lookup",
+}
+
+
+@pytest.mark.parametrize("line", list(MISTAKES))
+def test_mistakes(command, line):
+    with pytest.raises(UserError, match="Expected.*Received") as caught:
+        command(*line.split())
+    assert MISTAKES[line] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("--help", 0),
+        ("--experiment=nothing", 2),
+        ("--experiment=students --depth=99 --output_dir=x", 2),
+        ("--experiment=students --output_dir=file", 2),
+    ],
+)
+def test_answers_before_tensorflow(tmp_path, line, status):
+    (tmp_path / "file").write_text("")
+    path = os.pathsep.join(
+        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.locality"]
+        + line.split(),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stderr.splitlines()
+    imported = {
+        row.rpartition("|")[2].strip().partition(".")[0]
+        for row in lines
+        if row.startswith("import time:")
+    }
+    said = [row for row in lines if not row.startswith("import time:")]
+    assert done.returncode == status
+    assert not imported & {"tensorflow", "keras", "numpy", "sklearn"}
+    assert len(said) == (1 if status else 0)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,189 @@
+"""Passes, marginal gradients, matrix form and balances, against TensorFlow."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.locality import conditions
+from dlgn_tf.locality import energy_balance
+from dlgn_tf.locality import marginal_gradients
+from dlgn_tf.locality import matrix_form
+from dlgn_tf.locality import passes
+from dlgn_tf.locality import teachers
+from dlgn_tf.locality.worlds import GRAPHS
+from dlgn_tf.locality.worlds import World
+
+
+@pytest.fixture(params=list(GRAPHS))
+def world(request, rng):
+    return World.draw(request.param, rng)
+
+
+def taped(world, linear_top=True):
+    """f, d loss / d pre-activation and d loss / d weights by autodiff."""
+    fields = world.network.fields
+    weights = [tf.Variable(w) for w in world.network.weights]
+    f, raw = tf.constant(world.teacher.one_hot_leaves()), []
+    with tf.GradientTape() as tape:
+        h = f
+        for level, (children, w) in enumerate(
+            zip(fields.children, weights, strict=True), start=1
+        ):
+            regions = [
+                tf.concat(
+                    [tf.reshape(tf.gather(h, row, axis=1), (len(h), -1)),
+                     tf.ones((len(h), 1), h.dtype)],
+                    axis=1,
+                )
+                @ w[r]
+                for r, row in enumerate(children)
+            ]  # fmt: skip
+            raw.append(tf.stack(regions, axis=1))
+            top = level == fields.depth and linear_top
+            h = raw[-1] if top else tf.nn.relu(raw[-1])
+        errors = tf.reduce_sum((world.targets - h[:, 0]) ** 2, axis=1)
+        loss = tf.reduce_sum(errors * world.teacher.probabilities) / 2
+    by_raw, by_weights = tape.gradient(loss, [raw, weights])
+    return (
+        [x.numpy() for x in by_raw],
+        [x.numpy() for x in by_weights],
+        float(loss),
+    )
+
+
+@pytest.mark.parametrize("linear_top", [True, False])
+def test_passes_equal_autodiff(world, linear_top):
+    network = dataclasses.replace(world.network, linear_top=linear_top)
+    world = dataclasses.replace(world, network=network)
+    found = world.passes()
+    by_raw, by_weights, loss = taped(world, linear_top)
+    p = world.teacher.probabilities[:, None, None]
+    for level in (1, 2, 3):
+        np.testing.assert_allclose(
+            -p * found.g[level], by_raw[level - 1], atol=1e-13
+        )
+        np.testing.assert_allclose(
+            -found.updates[level - 1], by_weights[level - 1], atol=1e-13
+        )
+    arguments = world.teacher.one_hot_leaves(), world.targets, p[:, 0, 0]
+    assert passes.loss(network, *arguments) == pytest.approx(loss)
+
+
+def test_marginal_gradients(world):
+    errors = marginal_gradients.identity_errors(
+        world.network,
+        world.pixels,
+        world.targets,
+        world.teacher.probabilities,
+    )
+    assert set(errors) == {"marginal", "backward", "update"}
+    assert max(errors.values()) < 1e-12
+
+
+def test_conditional_mean(rng):
+    values, groups = rng.normal(size=(50, 2, 3)), rng.integers(4, size=50) + 7
+    p = rng.dirichlet(np.ones(50))
+    found = marginal_gradients.conditional_mean(values, groups, p)
+    for x in range(50):
+        inside = groups == groups[x]
+        expected = np.average(values[inside], axis=0, weights=p[inside])
+        np.testing.assert_allclose(found[x], expected)
+
+
+def test_matrix_form_is_back_propagation_in_the_delta_regime(world):
+    true = world.passes().updates
+    found = matrix_form.run(world.network, world.teacher, world.targets)
+    for update, expected in zip(found.updates, true, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(update, expected, atol=1e-10 * scale)
+
+
+def test_matrix_form_fails_without_the_prior(world):
+    true = world.passes().updates
+    found = matrix_form.run(
+        world.network, world.teacher, world.targets, prior=False
+    )
+    assert matrix_form.relative_gap(found.updates, true) > 1e-2
+
+
+def test_matrix_form_of_a_lossy_teacher_is_not_back_propagation(world, rng):
+    order = teachers.random_order(world.teacher, 2, rng)
+    lossy = teachers.coarsened(world.teacher, 2, 4, order)
+    found = matrix_form.run(world.network, lossy, world.targets)
+    gap = matrix_form.relative_gap(found.updates, world.passes().updates)
+    assert gap > 1e-2
+
+
+def test_relative_gap():
+    a, b = (
+        [np.array([3.0]), np.array([[4.0]])],
+        [np.zeros(1), np.array([[5.0]])],
+    )
+    assert matrix_form.relative_gap(a, b) == pytest.approx(np.sqrt(10) / 5)
+
+
+def test_energy_is_balanced(world):
+    errors = energy_balance.balance_errors(
+        world.network, world.passes(), world.teacher.probabilities
+    )
+    assert max(errors) < 1e-12
+
+
+def test_an_unbalanced_energy_is_seen(world):
+    found = world.passes()
+    found.updates[1][0, 0, 0] += 1e-3
+    incoming, outgoing = energy_balance.balance_errors(
+        world.network, found, world.teacher.probabilities
+    )
+    assert min(incoming, outgoing) > 1e-5
+
+
+class TestConditions:
+    def test_delta_regime_violates_none(self, world):
+        found = conditions.violations(
+            world.teacher, world.passes(), world.pixels
+        )
+        assert max(found.values()) < 1e-12
+
+    def test_lossy_teachers_violate_all(self, world, rng):
+        teacher = world.teacher
+        for level in (1, 2, 3):
+            order = teachers.random_order(teacher, level, rng)
+            teacher = teachers.coarsened(teacher, level, 2, order)
+        found = conditions.violations(teacher, world.passes(), world.pixels)
+        assert set(found) == {
+            "focus",
+            "broadness",
+            "gradient_and_gate",
+            "activation_and_gate",
+            "activation_and_gradient",
+        }
+        assert min(found.values()) > 1e-2
+
+    def test_total_variation(self):
+        # P(v = 1 | coarse 0) = 1/2; given the fine group 0 or 1 it is certain.
+        values, fine = np.array([0, 1, 1, 1]), np.array([0, 1, 2, 2])
+        coarse = np.array([0, 0, 1, 1])
+        p = np.full(4, 1 / 4)
+        assert conditions.total_variation(
+            values, fine, coarse, p
+        ) == pytest.approx(1 / 4)
+        assert conditions.total_variation(values, fine, fine, p) == 0
+
+    def test_correlations(self, rng):
+        a, b = rng.normal(size=(2, 400, 3))
+        b = a + b
+        groups, p = np.arange(400) % 2, np.full(400, 1 / 400)
+        parts = [
+            np.corrcoef(a[groups == g].T, b[groups == g].T)[:3, 3:]
+            for g in (0, 1)
+        ]
+        own = np.sqrt(np.mean([np.diag(x) ** 2 for x in parts]))
+        every = np.sqrt(np.mean(np.square(parts)))
+        assert conditions.correlation(a, b, groups, p) == pytest.approx(own)
+        found = conditions.cross_correlation(a, b, groups, p)
+        assert found == pytest.approx(every)
+        constant = np.ones_like(b)
+        assert conditions.correlation(a, constant, groups, p) == 0

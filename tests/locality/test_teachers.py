@@ -1,0 +1,170 @@
+"""Graphs and teachers against enumeration by loops."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.locality import teachers
+from dlgn_tf.locality.latent_tree import LatentTree
+from dlgn_tf.locality.receptive_fields import ReceptiveFields
+
+
+def overlapping():
+    return ReceptiveFields.windows(8, [(2, 2), (2, 1), (3, 1)])
+
+
+class TestReceptiveFields:
+    def test_tree(self):
+        tree = ReceptiveFields.tree(3)
+        assert tree.regions == (8, 4, 2, 1)
+        assert tree.leaves_of(2, 1) == (4, 5, 6, 7)
+        assert not tree.overlapping
+        assert list(tree.edges(3)) == [(0, 0, 0), (0, 1, 1)]
+
+    def test_overlapping(self):
+        fields = overlapping()
+        assert fields.regions == (8, 4, 3, 1)
+        assert fields.leaves_of(2, 1) == (2, 3, 4, 5)
+        assert fields.leaves_of(3, 0) == tuple(range(8))
+        assert fields.overlapping
+
+    @pytest.mark.parametrize(
+        "windows",
+        [[(3, 3)], [(2, 3)], [(9, 1)], [(2, 2)], [(2, 0), (2, 2)]],
+    )
+    def test_refusals(self, windows):
+        with pytest.raises(UserError, match="Expected.*Received"):
+            ReceptiveFields.windows(8, windows)
+
+
+def brute_force(teacher, level, region, child):
+    """P(z_beta | z_alpha), input by input."""
+    joint = {}
+    for x, p in enumerate(teacher.probabilities):
+        pair = (
+            teacher.events[level][x, region],
+            teacher.events[level - 1][x, child],
+        )
+        joint[pair] = joint.get(pair, 0) + p
+    table = np.zeros((teacher.counts[level], teacher.counts[level - 1]))
+    for a in range(len(table)):
+        mass = sum(p for (z, _), p in joint.items() if z == a)
+        for b in range(table.shape[1]):
+            if mass:
+                table[a, b] = joint.get((a, b), 0) / mass
+    return table
+
+
+class TestTeachers:
+    @pytest.mark.parametrize("fields", [ReceptiveFields.tree(3), overlapping()])
+    def test_conditionals(self, rng, fields):
+        teacher = teachers.content_teacher(fields, rng)
+        order = teachers.random_order(teacher, 2, rng)
+        teacher = teachers.coarsened(teacher, 2, 4, order)
+        for level in (1, 2, 3):
+            for region, _, child in fields.edges(level):
+                found = teacher.conditional(level, region, child)
+                np.testing.assert_allclose(
+                    found,
+                    brute_force(teacher, level, region, child),
+                    atol=1e-14,
+                )
+                # Folding the prior in makes it the joint of either side.
+                prior = teacher.prior(level, region)[:, None]
+                joint = teacher.joint(level, region, child)
+                np.testing.assert_allclose(prior * found, joint, atol=1e-15)
+                np.testing.assert_allclose(
+                    joint.sum(axis=0), teacher.prior(level - 1, child)
+                )
+
+    def test_content_tells_all(self):
+        fields = overlapping()
+        pixels = teachers.all_inputs(8)
+        events, counts = teachers.content(fields, pixels)
+        assert counts == (2, 4, 16, 256)
+        for x in (0, 77, 255):
+            for region in range(3):
+                inside = pixels[x, list(fields.leaves_of(2, region))]
+                code = int("".join(map(str, inside)), 2)
+                assert events[2][x, region] == code
+
+    def test_codes_are_nested(self, rng):
+        teacher = teachers.content_teacher(ReceptiveFields.tree(3), rng)
+        order = teachers.random_order(teacher, 2, rng)
+        coarse, fine = (
+            teachers.coarsened(teacher, 2, codes, order) for codes in (4, 8)
+        )
+        for a, b in itertools.product(range(256), repeat=2):
+            if (fine.events[2][a] == fine.events[2][b]).all():
+                assert (coarse.events[2][a] == coarse.events[2][b]).all()
+        assert len(np.unique(fine.events[2][:, 0])) == 8
+
+    @pytest.mark.parametrize("events", [2, 4])
+    def test_lookup_events_follow_from_children(self, rng, events):
+        fields, pixels = ReceptiveFields.tree(3), teachers.all_inputs(8)
+        teacher = teachers.lookup_teacher(fields, events, rng, pixels)
+        for level in (1, 2, 3):
+            for region, children in enumerate(fields.children[level - 1]):
+                table = {}
+                for x in range(256):
+                    key = tuple(teacher.events[level - 1][x, children])
+                    z = teacher.events[level][x, region]
+                    assert table.setdefault(key, z) == z
+                assert set(table.values()) == set(range(events))
+
+    def test_samples_estimate_the_tables(self, rng):
+        teacher = teachers.content_teacher(ReceptiveFields.tree(3), rng)
+        drawn = rng.choice(256, 200_000, p=teacher.probabilities)
+        estimate = teachers.from_samples(teacher, drawn)
+        np.testing.assert_allclose(
+            estimate.joint(2, 1, 2), teacher.joint(2, 1, 2), atol=5e-3
+        )
+
+
+def tree_probabilities(tree):
+    """P(root, leaves) of a tree of depth 2, latent by latent."""
+    tables = {
+        (level, k): tree.transition(level, k)
+        for level in (1, 2)
+        for k in range(2**level)
+    }
+    found = np.zeros((2,) * 5)
+    for root, a, b, *leaves in itertools.product((0, 1), repeat=7):
+        p = tables[1, 0][root, a] * tables[1, 1][root, b] / 2
+        for k, leaf in enumerate(leaves):
+            p *= tables[2, k][(a, a, b, b)[k], leaf]
+        found[(root, *leaves)] += p
+    return found
+
+
+class TestLatentTree:
+    def test_posterior(self, rng):
+        tree = LatentTree.draw(2, rng, least=0.3)
+        joint = tree_probabilities(tree)
+        expected = (joint / joint.sum(axis=0)).reshape(2, -1).T
+        leaves = teachers.all_inputs(4)
+        np.testing.assert_allclose(tree.root_posterior(leaves), expected)
+
+    def test_samples(self, rng):
+        tree = LatentTree.draw(2, rng, least=0.3)
+        sampled = tree.sample(200_000, rng)
+        assert sampled.fields.regions == (4, 2, 1)
+        for level in (1, 2):
+            for region, _, child in sampled.fields.edges(3 - level):
+                np.testing.assert_allclose(
+                    sampled.conditional(3 - level, region, child),
+                    tree.transition(level, child),
+                    atol=0.01,
+                )
+        joint = tree_probabilities(tree)
+        best = joint.max(axis=0).sum()
+        assert tree.best_accuracy(sampled) == pytest.approx(best, abs=0.005)
+
+    def test_strengths(self, rng):
+        tree = LatentTree.draw(6, rng)
+        sizes = np.concatenate([np.abs(d) for d in tree.strengths])
+        signs = np.concatenate([np.sign(d) for d in tree.strengths])
+        assert 0.8 <= sizes.min() < sizes.max() <= 1
+        assert set(signs) == {-1, 1}
