@@ -6,7 +6,6 @@ import pytest
 
 from dlgn_tf.data import catalog
 from dlgn_tf.data import sources
-from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import report
 from dlgn_tf.models.build import create_model
 
@@ -106,13 +105,9 @@ def test_one_example_and_paths_that_are_shut(digits, tmp_path):
     task = task_of(
         "fc_dgn", digits, examples=1, gate="hard", depth=8, biases=False
     )
-    few = ImageSet(digits.images[:6], digits.labels[:6])
-    wrong = [k for k in range(6) if task.predicted[k] != digits.labels[k]]
-    assert wrong
     page = page_of(task, tmp_path)
     assert "nan%" not in page
     assert len(list(tmp_path.glob("decision_*.png"))) == 1
-    assert len(few) == 6
 
 
 def test_an_earlier_page_stays_until_the_new_one_is_whole(
