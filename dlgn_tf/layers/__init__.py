@@ -1,5 +1,6 @@
 """Keras layers of gated networks, one a file."""
 
+from dlgn_tf.layers.apodized_convolution import Apodized
 from dlgn_tf.layers.apodized_convolution import ApodizedConv2D
 from dlgn_tf.layers.apodized_convolution import ApodizedOrthogonalConv2D
 from dlgn_tf.layers.batch_norm import BatchNorm
@@ -16,6 +17,7 @@ from dlgn_tf.layers.pooled_relu_convolution import PooledReLUConvolution
 from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
 
 __all__ = [
+    "Apodized",
     "ApodizedConv2D",
     "ApodizedOrthogonalConv2D",
     "BatchNorm",

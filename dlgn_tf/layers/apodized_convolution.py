@@ -50,9 +50,12 @@ class Apodized:
     """
 
     def convolution_op(self, inputs, kernel):
-        window = ops.convert_to_tensor(self._window, self.compute_dtype)
-        windowed = ops.multiply(kernel, window[:, :, None, None])
-        return super().convolution_op(inputs, windowed)
+        return super().convolution_op(inputs, self.windowed(kernel))
+
+    def windowed(self, kernel):
+        """Filters `(height, width, inputs, filters)` times the window."""
+        window = ops.convert_to_tensor(self._window, kernel.dtype)
+        return ops.multiply(kernel, window[:, :, None, None])
 
     @functools.cached_property
     def _window(self):
