@@ -36,8 +36,8 @@ def define_model_flags(values):
             None,
             options.SCALES,
             "Lengths of the filters: what the Gram-Schmidt process leaves, 1, "
-            "or a weight each. Default: residual; gain for other maps "
-            "(assumed).",
+            "or a weight each (one for all of a tight frame). Default: "
+            "residual; gain for other maps (assumed).",
         ),
         (
             "orthogonal_overcomplete",
