@@ -91,9 +91,7 @@ def test_whole_model(architecture, family, rng):
 
 def test_where_a_learned_beta_started_is_no_matter(rng):
     source, target = (
-        create(
-            "c4gap", "dgn", seed, activation="beta_vq", activation_beta=beta
-        )
+        create("c4gap", "dgn", seed, activation="beta_vq", activation_beta=beta)
         for seed, beta in enumerate((0.5, 0.7))
     )
     copy_model(source, target)
@@ -171,7 +169,7 @@ UNFIT = {
     "orthogonal filters": (
         ("fc", "dnn", {"orthogonal": OrthogonalFilters()}),
         ("fc", "dgn", {}),
-        "same options.*'[a-z0-9]+' of class .*OrthogonalDense in place of Dense",
+        "'[a-z0-9]+' of class .*OrthogonalDense in place of Dense",
     ),
     # The same weights in the same layers.
     "pooling": (

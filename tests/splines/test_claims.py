@@ -114,9 +114,7 @@ class TestIdentities:
         from dlgn_tf.layers.beta import BetaLayer
 
         eta = BetaLayer._eta
-        monkeypatch.setattr(
-            BetaLayer, "_eta", lambda self: 3 * eta(self) + 0.1
-        )
+        monkeypatch.setattr(BetaLayer, "_eta", lambda self: 3 * eta(self) + 0.1)
         assert not measure(number).holds
 
     def test_gap_is_lambert_w(self):
@@ -224,8 +222,9 @@ class TestLayers:
         monkeypatch.setattr(
             OrthogonalConv2D,
             "_mapped",
-            lambda self, matrix: matrix
-            + keras.ops.stop_gradient(mapped(self, matrix) - matrix),
+            lambda self, matrix: (
+                matrix + keras.ops.stop_gradient(mapped(self, matrix) - matrix)
+            ),
         )
         found = orthogonal_filters.scale_difference(scale, *given, rng)
         assert found > orthogonal_filters.WRONG
