@@ -56,8 +56,8 @@ def measure_gram_schmidt(rng):
         holds=worst <= EXACT and rounding <= ROUNDING and reverse > WRONG,
         measured=(
             f"max {worst:.1g} in float64 over {', '.join(_METHODS)} and "
-            f"three scales, value and gradient; |Q Q' - I| <= {rounding:.1g} in "
-            f"float32 over {', '.join(orthogonality)}; filters in reverse "
+            "three scales, value and gradient; |Q Q' - I| <= "
+            f"{rounding:.1g} in float32 over {', '.join(orthogonality)}; filters in reverse "
             f"order {reverse:.2g}"
         ),
         values={
