@@ -57,8 +57,8 @@ def measure_gram_schmidt(rng):
         measured=(
             f"max {worst:.1g} in float64 over {', '.join(_METHODS)} and "
             "three scales, value and gradient; |Q Q' - I| <= "
-            f"{rounding:.1g} in float32 over {', '.join(orthogonality)}; filters in reverse "
-            f"order {reverse:.2g}"
+            f"{rounding:.1g} in float32 over {', '.join(orthogonality)}; "
+            f"filters in reverse order {reverse:.2g}"
         ),
         values={
             "differences": differences,
