@@ -53,8 +53,8 @@ GATE_FLAGS = (
 # More runs than those of five sites, 5! - 1, nobody waits for.
 MOST_PERMUTED_SITES = 5
 
-# Flags that describe the model and where it came from, and so must not change
-# within a run directory.
+# Flags that describe the model and where it came from, see
+# `Config.model_flags`.
 MODEL_FLAGS = (
     "model",
     "dataset",
@@ -167,6 +167,15 @@ class Config:
             self.orthogonal_overcomplete,
             self.orthogonal_networks,
         )
+
+    def model_flags(self):
+        """Names of the flags that must not change within a run directory.
+
+        A penalty may come and go, and which networks it is for.
+        """
+        if self.orthogonal_filters():
+            return MODEL_FLAGS
+        return tuple(f for f in MODEL_FLAGS if f != "orthogonal_networks")
 
     def recipe(self):
         """The recipe whose values the defaults are."""

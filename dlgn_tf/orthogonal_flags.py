@@ -7,7 +7,7 @@ from absl import flags
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import orthogonal_options as options
 
-# Those that describe the model.
+# Those that describe the model; the last one is the penalty's, too.
 MODEL_FLAGS = (
     "orthogonal_reparametrization",
     "orthogonal_scale",
@@ -36,8 +36,8 @@ def define_model_flags(values):
             None,
             options.SCALES,
             "Lengths of the filters: what the Gram-Schmidt process leaves, 1, "
-            "or a weight each. Default: residual; gain for other maps "
-            "(assumed).",
+            "or a weight each (one for all of a tight frame). Default: "
+            "residual; gain for other maps (assumed).",
         ),
         (
             "orthogonal_overcomplete",
@@ -184,7 +184,7 @@ def _text(value):
 
 def _slopes(texts):
     try:
-        slopes = tuple(float(text) for text in texts or (0, 1))
+        slopes = tuple(map(float, (0, 1) if texts is None else texts))
     except ValueError:
         slopes = ()
     if not any(slopes) or not all(map(math.isfinite, slopes)):

@@ -13,7 +13,7 @@ from dlgn_tf.reproduction import results
 
 
 class MeasuredTable:
-    """Accuracies of a table's cells: each run's best, in percent, as published.
+    """Accuracies of a table's cells in percent: of each run one.
 
     Attributes:
         name: String, such as `"dlgn.1"`.
@@ -23,14 +23,15 @@ class MeasuredTable:
         name: String.
         scale: String.
         found: List of `Result`.
+        accuracy: `"best"`, the highest of all evaluations, or `"last"`.
     """
 
-    def __init__(self, name, scale, found):
+    def __init__(self, name, scale, found, accuracy="best"):
         self.name, self.scale = name, scale
         self._by_cell, self._steps = {}, collections.defaultdict(set)
         for result in found:
             of_cell = self._by_cell.setdefault(result.cell, [])
-            of_cell.append(result.best_accuracy)
+            of_cell.append(getattr(result, f"{accuracy}_accuracy"))
             self._steps[result.cell].add(result.steps)
 
     def has(self, *cells):
@@ -71,7 +72,7 @@ class Check:
     holds: bool | None
 
 
-def load(results_dir, groups, scales, runs=1, also=()):
+def load(results_dir, groups, scales, runs=1, also=(), accuracy="best"):
     """Reads what a claim needs, at one scale.
 
     A group counts at a scale at which its first cell was run. The first scale
@@ -86,6 +87,7 @@ def load(results_dir, groups, scales, runs=1, also=()):
         scales: Names of scales, the best first.
         runs: Integer, the runs that a cell needs.
         also: List of `(table, cell)` that are read where they are.
+        accuracy: See `MeasuredTable`.
 
     Returns:
         List of `MeasuredTable` of these cells, in the order in which the
@@ -103,7 +105,7 @@ def load(results_dir, groups, scales, runs=1, also=()):
         counting = [group for group in groups if found[group[0]]]
         cells = [cell for group in counting for cell in group]
         enough = sum(len(found[cell]) >= runs for cell in cells)
-        tables = _measured(names, scale, found, [*cells, *also])
+        tables = _measured(names, scale, found, [*cells, *also], accuracy)
         if cells and enough == len(cells):
             return tables
         begun.append((enough, tables))
@@ -134,7 +136,7 @@ def _read(results_dir, names, scale):
     return found
 
 
-def _measured(names, scale, found, cells):
+def _measured(names, scale, found, cells, accuracy):
     return [
         MeasuredTable(
             name,
@@ -145,6 +147,7 @@ def _measured(names, scale, found, cells):
                 if cell[0] == name
                 for r in found[cell]
             ],
+            accuracy,
         )
         for name in names
     ]

@@ -36,13 +36,16 @@ class OrthogonalKernel:
             `"gram_schmidt"`.
         scale: Lengths of the filters: `"residual"`, what the Gram-Schmidt
             process leaves (of that one alone); `"unit"`, 1; `"gain"`, a weight
-            each, which starts at the length of the raw filter. Defaults to
-            `"residual"` for Gram-Schmidt and to `"gain"` for the others.
+            each, which starts at the length of the raw filter (a tight frame
+            has a single one, a skipped kernel none). Defaults to `"residual"`
+            for Gram-Schmidt and to `"gain"` for the others.
         overcomplete: What to do with more filters than inputs, which cannot
             all be orthogonal: `"tight"`, make the inputs' rows orthogonal and
             of one length (a tight frame: W W' is a multiple of the identity,
-            with the raw kernel's norm for `"residual"`, with filters of mean
-            squared length 1 otherwise); `"groups"`, orthogonalise as few
+            with the raw kernel's norm for `"residual"`, filters of mean squared
+            length 1 for `"unit"`, and the square of one weight, which starts
+            with the raw kernel's norm, for `"gain"`: a weight each would
+            undo it); `"groups"`, orthogonalise as few
             groups of filters as possible each by itself; `"skip"`, leave the
             kernel as it is; `"error"`, refuse. Defaults to `"tight"`.
         **kwargs: Of the plain layer.
@@ -103,18 +106,28 @@ class OrthogonalKernel:
                 f"filters. Received: {filters} filters of {inputs} inputs in "
                 f"layer {self.name!r}"
             )
+        too_many = filters > inputs
         self.gain = None
-        if self.scale == "gain":
+        if self.scale == "gain" and not (
+            too_many and self.overcomplete == "skip"
+        ):
+            tight = too_many and self.overcomplete == "tight"
             self.gain = self.add_weight(
-                shape=(filters,), name="gain", autocast=False
+                shape=() if tight else (filters,), name="gain", autocast=False
             )
             self.reset_gain()
 
     def reset_gain(self):
-        """Gives every filter the length that it has in the raw kernel."""
-        if self.gain is not None:
-            raw = orthogonalization.filters_as_columns(self.raw_kernel)
-            self.gain.assign(ops.sqrt(ops.sum(raw**2, axis=0)))
+        """Gives every filter the length that it has in the raw kernel.
+
+        To a tight frame, filters of the same mean squared length.
+        """
+        if self.gain is None:
+            return
+        raw = orthogonalization.filters_as_columns(self.raw_kernel)
+        squares = ops.sum(raw**2, axis=0)
+        tight = len(self.gain.shape) == 0
+        self.gain.assign(ops.sqrt(ops.mean(squares) if tight else squares))
 
     @property
     def raw_kernel(self):

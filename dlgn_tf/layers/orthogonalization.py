@@ -36,11 +36,13 @@ def gram_schmidt(matrix, scale="unit"):
     Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
     Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
     of matrices instead of a step a column. It loses accuracy with the square of
-    the condition number, so on TensorFlow float32 is computed in float64,
-    which also keeps graphics cards from rounding to TF32; without wider
-    numbers (float64, or JAX, which has none by default) it is done twice over
-    (CholeskyQR2, Fukaya et al. 2014). Where a bound says that this does not
-    suffice, Householder reflections take over, as in `householder`.
+    the condition number, so on TensorFlow the columns of a float32 matrix are
+    found in float64; without wider numbers (float64, or JAX, which has none by
+    default) it is done twice over (CholeskyQR2, Fukaya et al. 2014). Where a
+    bound says that this does not suffice, Householder reflections take over,
+    as in `householder`. Gradients are computed in the matrix' own dtype, and
+    on JAX so are columns: in float32, products a graphics card may round to
+    TF32.
 
     A column that depends on those before it, up to rounding, becomes some
     direction orthogonal to all others (to which later columns are made

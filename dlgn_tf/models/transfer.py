@@ -161,11 +161,27 @@ def _check_layers(source, target, name):
     for layer, expected in wanted.items():
         received = found.get(layer)
         if received != expected:
-            what = "another" if received else "none"
             raise UserError(
                 f"Expected a {name} of the same options: {len(wanted)} layers "
-                f"as {target.name} has them. Received: {what} {layer!r}"
+                f"as {target.name} has them. Received: "
+                f"{_difference(layer, received, expected)}"
             )
+
+
+def _difference(layer, received, expected):
+    """Says how a layer differs from the one that is expected."""
+    if received is None:
+        return f"no {layer!r}"
+    (kind, options, _), (wanted_kind, wanted, _) = received, expected
+    if kind != wanted_kind:
+        return f"{layer!r} of class {kind} in place of {wanted_kind}"
+    for option in sorted({*options, *wanted}):
+        if options.get(option) != wanted.get(option):
+            return (
+                f"{layer!r} with {option} {options.get(option)} in place of "
+                f"{wanted.get(option)}"
+            )
+    return f"{layer!r} after other layers"
 
 
 def _layers(network):
@@ -183,10 +199,13 @@ def _layers(network):
 def _essence(config):
     """A configuration without what does not change the function."""
     if isinstance(config, dict):
+        # Where a learned beta starts is an initial value as others are.
+        learned = config.get("beta_mode", "fixed") != "fixed"
+        incidental = (*_INCIDENTAL, "beta") if learned else _INCIDENTAL
         return {
             key: _essence(value)
             for key, value in config.items()
-            if key not in _INCIDENTAL and not key.endswith("_initializer")
+            if key not in incidental and not key.endswith("_initializer")
         }
     if isinstance(config, (list, tuple)):
         return [_essence(value) for value in config]

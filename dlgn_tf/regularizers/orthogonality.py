@@ -72,10 +72,14 @@ def largest_cosine(kernel):
         kernel: Floating tensor `(..., filters)`.
 
     Returns:
-        Scalar tensor in [0, 1]; a filter of length 0 is orthogonal to all, and
-        so is a single one.
+        Scalar tensor in [0, 1], of float64 on TensorFlow: graphics cards may
+        round float32 products to TF32, whose errors would be taken for
+        cosines. A filter of length 0 is orthogonal to all, and so is a single
+        one.
     """
     matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+    if keras.backend.backend() == "tensorflow":
+        matrix = ops.cast(matrix, "float64")
     lengths = ops.sqrt(ops.sum(matrix**2, axis=0))
     matrix = matrix / ops.where(lengths > 0, lengths, 1.0)
     cosines = ops.matmul(ops.transpose(matrix), matrix)

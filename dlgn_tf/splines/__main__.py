@@ -50,7 +50,8 @@ def define_flags():
         None,
         ["gating", "value"],
         "Of a gated network of --run_dir: which of the two. Default: gating. "
-        "Priors are those of ReLU layers with its filters.",
+        "Priors are those of its filters with the nonlinearity of the run, for "
+        "a linear network or one that multiplies by gates with the ReLU.",
     )
     flags.DEFINE_integer(
         "seed", 0, "Draws points, centroids and weights.", lower_bound=0

@@ -4,6 +4,7 @@ import dataclasses
 
 from dlgn_tf.config import Config
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.progress import Progress
@@ -64,13 +65,16 @@ def _layers(task):
 def _prior(task):
     if task.run_dir:
         states, title = _states_of_run(task), _title(task)
+        nonlinearity = _nonlinearity(task)
     else:
+        nonlinearity = {}
         network = digits_network.create(task.seed)
         before = digits_network.create(task.seed)
         digits_network.train(network, task.seed, _EPOCHS)
         states = {"before training": before, "after training": network}
         title = f"c4gap of width {digits_network.WIDTH} on digits"
-    yield priors.draw(states, f"{title}: prior of the active region")
+    title = f"{title}: prior of the active region"
+    yield priors.draw(states, title, **nonlinearity)
 
 
 def _gram(task):
@@ -108,14 +112,37 @@ def _is_gated(task):
     return not task.config.model.endswith("_dnn")
 
 
+def _nonlinearity(task):
+    """Slopes of the network that is looked at, as `network_prior` has them.
+
+    Networks that multiply by gates count as ReLU ones.
+    """
+    config = task.config
+    if _is_gated(task) and task.network == "value":
+        return {}
+    # The prior is that of the hard function: of swish the ReLU.
+    kind = ACTIVATIONS.get(config.activation) or "relu"
+    slope = config.activation_slope
+    found = {"activation": kind}
+    return found if slope is None else {**found, "negative_slope": slope}
+
+
 def _states_of_run(task):
-    """Networks of a run by label: initial, at each snapshot, newest."""
-    directory = RunDirectory(task.run_dir)
+    """Networks of a run by label: initial, at each snapshot, newest.
+
+    The initial one is left out where it came from elsewhere and there is no
+    snapshot of it.
+    """
+    directory, config = RunDirectory(task.run_dir), task.config
     newest, _, last = runs.load_run(task.run_dir)
-    found = {"step 0": _part(task, runs.create_configured_model(task.config))}
+    found = {}
+    drawn = not (config.init_from or config.gates_from)
+    if drawn and not directory.snapshot(0).exists():
+        model = runs.create_configured_model(config)
+        found["step 0"] = _part(task, model)
     for path in sorted(directory.snapshots.glob("step-*.keras")):
         step = int(path.stem.removeprefix("step-"))
-        if 0 < step < last:
+        if step < last:
             model = trained.load_trained(path, like=task.config)
             found[f"step {step:,}"] = _part(task, model)
     found[f"step {last:,}"] = _part(task, newest)

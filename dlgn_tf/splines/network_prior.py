@@ -7,33 +7,38 @@ import keras
 import numpy as np
 
 from dlgn_tf.splines import parameters
+from dlgn_tf.splines.keras_layers import kernel_in_effect
 from dlgn_tf.splines.keras_layers import scale_and_shift
 from dlgn_tf.splines.mixture import region_prior
 
 
-def filters(layer):
+def filters(layer, windowed=True):
     """A layer's weights as one row a filter or unit.
 
     Args:
         layer: Built `keras.layers.Dense` or `keras.layers.Conv2D`.
+        windowed: Whether apodised filters are those in effect, with their
+            window, or those that may be orthogonal, without it.
 
     Returns:
         Float64 arrays `(filters, height * width * channels)` and `(filters,)`.
     """
-    kernel = np.asarray(layer.kernel, "float64")
+    kernel = kernel_in_effect(layer) if windowed else layer.kernel
+    kernel = np.asarray(kernel, "float64")
     rows = kernel.reshape(-1, kernel.shape[-1]).T
     if layer.bias is None:
         return rows, np.zeros(len(rows))
     return rows, np.asarray(layer.bias, "float64")
 
 
-def network_filters(network):
+def network_filters(network, windowed=True):
     """Filters of every dense and convolutional layer of a network.
 
     A batch normalisation that directly follows is part of its layer.
 
     Args:
         network: Functional `keras.Model`.
+        windowed: See `filters`.
 
     Returns:
         Dict from layer name to arrays as those of `filters`.
@@ -46,7 +51,7 @@ def network_filters(network):
     found = {}
     for layer in network.layers:
         if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
-            rows, bias = filters(layer)
+            rows, bias = filters(layer, windowed)
             if id(layer.output) in followers:
                 scale, shift = scale_and_shift(followers[id(layer.output)])
                 rows, bias = rows * scale[:, None], bias * scale + shift
@@ -54,7 +59,13 @@ def network_filters(network):
     return found
 
 
-def prior_of_filters(rows, bias, activation="relu", variance=1.0):
+def prior_of_filters(
+    rows,
+    bias,
+    activation="relu",
+    variance=1.0,
+    negative_slope=parameters.LEAKY_SLOPE,
+):
     """The region prior of each filter, away from an image's border.
 
     Args:
@@ -62,28 +73,36 @@ def prior_of_filters(rows, bias, activation="relu", variance=1.0):
         bias: Array `(filters,)`.
         activation: See `parameters.slopes_of`.
         variance: Float > 0.
+        negative_slope: See `parameters.slopes_of`.
 
     Returns:
         Array `(filters, 2)`: left of the kink, right of it (active).
     """
-    slopes = np.asarray(parameters.slopes_of(activation))
+    slopes = np.asarray(parameters.slopes_of(activation, negative_slope))
     norms = np.sum(rows**2, axis=1)[:, None]
     return region_prior(slopes**2 * norms, slopes * bias[:, None], variance)
 
 
-def network_priors(network, activation="relu", without=("logits",)):
+def network_priors(
+    network,
+    activation="relu",
+    negative_slope=parameters.LEAKY_SLOPE,
+    without=("logits",),
+):
     """The region prior of each filter of each layer.
 
     Args:
         network: Functional `keras.Model`.
-        activation: See `parameters.slopes_of`.
+        activation: See `parameters.slopes_of`, and so `negative_slope`.
         without: Names of layers that have no nonlinearity.
 
     Returns:
         Dict from layer name to array `(filters, 2)`, see `prior_of_filters`.
     """
     return {
-        name: prior_of_filters(*of_layer, activation)
+        name: prior_of_filters(
+            *of_layer, activation, negative_slope=negative_slope
+        )
         for name, of_layer in network_filters(network).items()
         if name not in without
     }

@@ -80,8 +80,9 @@ def measured(model, config):
 
     Returns:
         Dict from a scalar's name to float: `largest_cosine/NETWORK/LAYER`, and
-        the penalty over all layers under both reductions, `penalty_sum` and
-        `penalty_mean_entries`, without its coefficient.
+        the penalty over the trainable kernels, those of `PenaltyTerm`, under
+        both reductions, `penalty_sum` and `penalty_mean_entries`, without its
+        coefficient.
     """
     values = {"penalty_sum": 0.0, "penalty_mean_entries": 0.0}
     slopes = config.orthogonality_slopes or (0.0, 1.0)
@@ -92,6 +93,8 @@ def measured(model, config):
             kernel = ops.convert_to_tensor(layer.kernel)
         cosine = float(largest_cosine(kernel))
         values[f"largest_cosine/{filters.label}"] = cosine
+        if not filters.variable.trainable:
+            continue
         for reduction in ("sum", "mean_entries"):
             penalty = float(orthogonality_penalty(kernel, reduction, slopes))
             values[f"penalty_{reduction}"] += penalty

@@ -79,7 +79,7 @@ class RunDirectory:
         if not self.has_checkpoints():
             return []
         changes = self.changes(config)
-        for flag in config_lib.MODEL_FLAGS:
+        for flag in config.model_flags():
             if flag in changes:
                 before, now = changes[flag]
                 raise UserError(

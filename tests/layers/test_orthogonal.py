@@ -83,6 +83,46 @@ def test_a_tight_frame_with_the_norm_of_the_raw_kernel():
     )
 
 
+@pytest.mark.parametrize("name", MAPS[1:])
+def test_a_tight_frame_by_default(name, rng):
+    """By newton_schulz and cayley, at the start and wherever training goes."""
+    layer = dense(12, 5, reparametrization=name)
+    raw = rng.normal(size=(5, 12)) * np.arange(1, 13)
+    layer.raw_kernel.assign(raw)
+    layer.reset_gain()
+    kernel = kernel_of(layer)
+    np.testing.assert_allclose(
+        kernel @ kernel.T, np.sum(raw**2) / 5 * np.eye(5), rtol=1e-5, atol=1e-3
+    )
+    assert [w.name for w in layer.trainable_weights] == [
+        "kernel",
+        "bias",
+        "gain",
+    ]
+    assert layer.gain.shape == ()
+    layer.gain.assign(-2.0)
+    kernel = kernel_of(layer)
+    np.testing.assert_allclose(
+        kernel @ kernel.T, 4 * 12 / 5 * np.eye(5), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_no_weight_is_without_effect(name, float64):
+    """Each weight moves what layers of more filters than inputs compute."""
+    x = np.linspace(-1, 1, 10).reshape(2, 5)
+    for mode in ("tight", "groups", "skip"):
+        layer = dense(7, 5, reparametrization=name, overcomplete=mode)
+        if name == "gram_schmidt":
+            layer = dense(7, 5, scale="gain", overcomplete=mode)
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(tf.sin(layer(x)))
+        weights = [w.value for w in layer.trainable_weights]
+        for gradient in tape.gradient(value, weights):
+            assert gradient is not None and np.any(gradient)
+        assert (layer.gain is None) == (mode == "skip")
+
+
 def test_groups_are_orthogonal_inside():
     layer = dense(96, 27, overcomplete="groups", scale="unit")
     products = gram(layer)

@@ -5,6 +5,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.transfer import check_same_gates
 from dlgn_tf.models.transfer import copy_gates
 from dlgn_tf.models.transfer import copy_model
@@ -45,6 +46,9 @@ def images(model, rng):
     return rng.integers(0, 256, (4, *model.image_shape)).astype("uint8")
 
 
+FIXED = {"activation": "beta_vq", "activation_beta_mode": "fixed"}
+
+
 def weights(model):
     return [w.tobytes() for w in model.get_weights()]
 
@@ -82,6 +86,16 @@ def test_whole_model(architecture, family, rng):
     copy_model(source, target)
     seen = images(target, rng)
     assert weights(target) == weights(source)
+    np.testing.assert_array_equal(target(seen), source(seen))
+
+
+def test_where_a_learned_beta_started_is_no_matter(rng):
+    source, target = (
+        create("c4gap", "dgn", seed, activation="beta_vq", activation_beta=beta)
+        for seed, beta in enumerate((0.5, 0.7))
+    )
+    copy_model(source, target)
+    seen = images(target, rng)
     np.testing.assert_array_equal(target(seen), source(seen))
 
 
@@ -140,7 +154,22 @@ UNFIT = {
     "kernel": (
         ("c4gap", "dnn", {"kernel_size": 5}),
         ("c4gap", "dgn", {}),
-        "same options.*conv1",
+        r"same options.*'conv1' with kernel_size \[5, 5\] in place of \[3, 3\]",
+    ),
+    "fixed beta": (
+        ("c4gap", "dnn", {**FIXED, "activation_beta": 0.7}),
+        ("c4gap", "dgn", {**FIXED, "activation_beta": 0.5}),
+        "same options.* with beta 0.7 in place of 0.5",
+    ),
+    "beta, learned or not": (
+        ("c4gap", "dnn", {"activation": "beta_vq"}),
+        ("c4gap", "dgn", FIXED),
+        "with beta.* in place of",
+    ),
+    "orthogonal filters": (
+        ("fc", "dnn", {"orthogonal": OrthogonalFilters()}),
+        ("fc", "dgn", {}),
+        "'[a-z0-9]+' of class .*OrthogonalDense in place of Dense",
     ),
     # The same weights in the same layers.
     "pooling": (

@@ -88,6 +88,16 @@ def test_largest_cosine(rng):
     assert float(largest_cosine(tf.constant(columns[:, :1]))) == 0
 
 
+def test_largest_cosine_of_float32_is_found_in_float64(rng):
+    """Rounding in float32, or TF32, would be seen in the ninth digit."""
+    kernel = rng.normal(size=(300, 6)).astype("float32")
+    wide = kernel.astype("float64")
+    unit = wide / np.linalg.norm(wide, axis=0)
+    cosines = np.abs(unit.T @ unit)[np.triu_indices(6, 1)]
+    found = float(largest_cosine(tf.constant(kernel)))
+    assert found == pytest.approx(cosines.max(), rel=1e-13)
+
+
 def test_as_a_regularizer_of_keras_layers(rng, tmp_path):
     regularizer = Orthogonality(0.5, "mean_entries", (-1, 1))
     layer = keras.layers.Conv2D(4, 2, kernel_regularizer=regularizer)

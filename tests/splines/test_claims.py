@@ -109,6 +109,14 @@ class TestIdentities:
         assert not identities.within_limits([1e-9], [1e-5])
         assert not identities.within_limits([0.0], [1e-5, 0.01])
 
+    @pytest.mark.parametrize("number", [5, 6])
+    def test_layers_of_another_beta_are_seen(self, number, monkeypatch):
+        from dlgn_tf.layers.beta import BetaLayer
+
+        eta = BetaLayer._eta
+        monkeypatch.setattr(BetaLayer, "_eta", lambda self: 3 * eta(self) + 0.1)
+        assert not measure(number).holds
+
     def test_gap_is_lambert_w(self):
         from dlgn_tf.splines import nonlinearities
         from dlgn_tf.splines.claims import identities
@@ -161,7 +169,12 @@ class TestLayers:
         from dlgn_tf.splines.claims import orthogonal_filters
         from dlgn_tf.splines.claims import penalty
 
-        assert np.isnan(beta_layers.naive_value())
+        assert beta_layers.stability_verdict([], {0.5: True, 1 - 1e-9: False})
+        for controls in (
+            {0.5: True, 1 - 1e-9: True},
+            {0.5: False, 1 - 1e-9: False},
+        ):
+            assert not beta_layers.stability_verdict([], controls)
         assert beta_layers.gradients_agree([1e-9], 0.1)
         assert not beta_layers.gradients_agree([1e-9, 1e-3], 0.1)
         assert not beta_layers.gradients_agree([1e-9], 1e-4)
@@ -187,6 +200,34 @@ class TestLayers:
                 return z / z
 
         assert not beta_layers.is_finite(Broken("relu"))
+
+    def test_a_check_that_sees_nothing_is_seen(self, rng, monkeypatch):
+        from dlgn_tf.splines.claims import beta_layers
+
+        monkeypatch.setattr(beta_layers, "is_finite", lambda layer: True)
+        assert not beta_layers.measure_stability(rng).holds
+
+    @pytest.mark.parametrize("scale", ["residual", "unit", "gain"])
+    def test_a_wrong_gradient_of_a_scale_is_seen(self, scale, rng, monkeypatch):
+        """One that leaves out how directions turn: values alone are right."""
+        import keras
+
+        from dlgn_tf.layers import OrthogonalConv2D
+        from dlgn_tf.splines.claims import orthogonal_filters
+
+        given = (orthogonal_filters.conditioned(rng, 18, 6), np.ones(6))
+        found = orthogonal_filters.scale_difference(scale, *given, rng)
+        assert found <= orthogonal_filters.EXACT
+        mapped = OrthogonalConv2D._mapped
+        monkeypatch.setattr(
+            OrthogonalConv2D,
+            "_mapped",
+            lambda self, matrix: (
+                matrix + keras.ops.stop_gradient(mapped(self, matrix) - matrix)
+            ),
+        )
+        found = orthogonal_filters.scale_difference(scale, *given, rng)
+        assert found > orthogonal_filters.WRONG
 
     def test_loop_is_what_the_layers_have(self, rng):
         from dlgn_tf.layers import orthogonalization
@@ -243,11 +284,11 @@ class TestTables:
     def write(self, tmp_path):
         def write(means, runs=3, scale="minutes"):
             found = [
-                results.Result(cell, seed, "", mean, 1.0, 2, 360, 10, 1.0, "do")
+                # The best accuracy is not what counts.
+                results.Result(cell, seed, "", 99, mean, 2, 360, 10, 1.0, "do")
                 for cell, mean in means.items()
                 for seed in range(runs)
             ]
-            # The table keeps each run's best accuracy.
             folder = tmp_path / f"smaso.2-{scale}"
             folder.mkdir(exist_ok=True)
             (folder / "results.csv").write_text(results.to_csv(found))

@@ -3,6 +3,7 @@
 import csv
 import functools
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,22 @@ def runs(tmp_path_factory, train_run):
     fixed = ("--width=6", "--train_steps=4", "--snapshot_every=2")
     train_run(folder / "dgn", "c4gap_dgn", *fixed, "--depth=2")
     train_run(folder / "dnn", "c4gap_dnn", *fixed, "--depth=2")
+    train_run(
+        folder / "learned",
+        "c4gap_dgn",
+        *fixed,
+        "--depth=2",
+        "--gate_regime=frozen_learned",
+        f"--gates_from={folder / 'dnn'}",
+    )
+    train_run(
+        folder / "abs",
+        "c4gap_dnn",
+        "--activation=abs_beta_vq",
+        "--width=6",
+        "--depth=2",
+        "--train_steps=1",
+    )
     return folder
 
 
@@ -69,6 +86,41 @@ def test_initial_prior_of_a_run(runs, command, tmp_path):
         if (row["state"], row["layer"]) == ("step 4", "conv2")
     )
     assert float(row["mean"]) == pytest.approx(expected)
+
+
+def priors(path):
+    return {
+        (row["state"], row["layer"]): float(row["mean"])
+        for row in read(path / "region_prior.csv")
+    }
+
+
+def test_first_network_of_a_run_with_others_gates(runs, command, tmp_path):
+    """Frozen gates are at step 0 what they are later; else it is left out."""
+    run = tmp_path / "run"
+    shutil.copytree(runs / "learned", run)
+    arguments = (f"--run_dir={run}", "--figure=prior")
+    command(*arguments, f"--output={tmp_path / 'kept'}")
+    kept = priors(tmp_path / "kept")
+    assert kept["step 0", "conv2"] == kept["step 4", "conv2"]
+    shutil.rmtree(run / "snapshots")
+    command(*arguments, f"--output={tmp_path / 'bare'}")
+    bare = priors(tmp_path / "bare")
+    assert {state for state, _ in bare} == {"step 4"}
+    assert bare["step 4", "conv2"] == kept["step 4", "conv2"]
+    command(
+        f"--run_dir={run}", "--figure=gram", f"--output={tmp_path / 'gram'}"
+    )
+
+
+def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path):
+    """Without biases, both regions of an absolute value are as likely."""
+    command(
+        f"--run_dir={runs / 'abs'}", "--figure=prior", f"--output={tmp_path}"
+    )
+    found = priors(tmp_path)
+    assert found["step 0", "conv1"] == found["step 0", "conv2"] == 0.5
+    assert found["step 1", "conv2"] != 0.5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ import pytest
 from keras import layers
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import OrthogonalConv2D
+from dlgn_tf.layers import OrthogonalDense
 from dlgn_tf.splines import maso_of_layers
 
 
@@ -43,6 +47,10 @@ def test_a_chain_with_batch_norm_and_a_pool(rng):
         ([layers.GlobalAveragePooling2D()], (3, 4, 2)),
         ([layers.Activation(keras.ops.absolute)], (5,)),
         ([layers.ReLU(negative_slope=0.5)], (5,)),
+        ([OrthogonalDense(4)], (5,)),
+        ([OrthogonalConv2D(4, 3)], (5, 4, 2)),
+        ([ApodizedConv2D(4, 3)], (5, 4, 2)),
+        ([ApodizedOrthogonalConv2D(4, 3, padding="same")], (5, 4, 2)),
     ],
 )
 def test_single_layers(chain, shape, rng):

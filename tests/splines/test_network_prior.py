@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.models.build import create_model
 from dlgn_tf.splines import gram
 from dlgn_tf.splines import network_prior
@@ -15,6 +17,19 @@ def test_filters_are_rows(rng):
     rows, _ = network_prior.filters(layer)
     kernel = np.asarray(layer.kernel)
     np.testing.assert_array_equal(rows[3], kernel[..., 3].ravel())
+
+
+@pytest.mark.parametrize("kind", [ApodizedConv2D, ApodizedOrthogonalConv2D])
+def test_apodised_filters(kind, rng):
+    """As what a layer does to a patch, and without its window."""
+    layer = kind(5, 3, use_bias=False)
+    patch = rng.normal(size=(1, 3, 3, 4)).astype("float32")
+    found = np.ravel(layer(patch))
+    rows, _ = network_prior.filters(layer)
+    np.testing.assert_allclose(rows @ patch.ravel(), found, atol=1e-5)
+    bare, _ = network_prior.filters(layer, windowed=False)
+    kernel = np.reshape(layer.kernel, (-1, 5))
+    np.testing.assert_array_equal(bare, kernel.T.astype("float64"))
 
 
 def test_batch_norm_is_part_of_its_layer(rng):
@@ -62,6 +77,17 @@ def test_abs_without_bias_is_even(rng):
     rows = rng.normal(size=(4, 9))
     found = network_prior.prior_of_filters(rows, np.zeros(4), "abs")
     np.testing.assert_array_equal(found, np.full((4, 2), 0.5))
+
+
+def test_the_slope_of_a_leaky_relu():
+    """Exponents b + |w|^2 / 2 right of the kink; with slope 1/2 left of it."""
+    rows, bias = np.array([[2.0, 1.0]]), np.array([0.3])
+    found = network_prior.prior_of_filters(
+        rows, bias, "leaky", negative_slope=0.5
+    )
+    left, right = 0.15 + 5 / 8, 0.3 + 5 / 2
+    expected = 1 / (1 + np.exp(left - right))
+    np.testing.assert_allclose(found, [[1 - expected, expected]], rtol=1e-12)
 
 
 def test_expected_at_glorot():

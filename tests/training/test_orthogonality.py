@@ -69,8 +69,11 @@ def test_frozen_kernels_cost_nothing():
     model = runs.create_configured_model(config)
     term = orthogonality.PenaltyTerm(model, config)
     found = term([v.value for v in model.trainable_variables])
-    expected = 2 * by_pairs(kernels_of(model.value_network))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    expected = by_pairs(kernels_of(model.value_network))
+    assert float(found) == pytest.approx(2 * expected, rel=1e-5)
+    logged = orthogonality.measured(model, config)
+    assert logged["penalty_sum"] == pytest.approx(expected, rel=1e-5)
+    assert "largest_cosine/gating/conv1" in logged
 
 
 def steps_of(config, strategy=None, xla=False):
@@ -273,6 +276,10 @@ def test_flags_become_a_config_and_flags_again():
         (
             ("--orthogonality_penalty=1", "--orthogonality_slopes=0,0"),
             "slopes",
+        ),
+        (
+            ("--orthogonality_penalty=1", "--orthogonality_slopes="),
+            "slopes.*Received: $",
         ),
         (
             (

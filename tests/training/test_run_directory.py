@@ -128,6 +128,62 @@ def test_another_model_is_refused(flag, value, config, started):
     assert f"--{flag}={value}" in str(error.value)
 
 
+PENALTY = ("--orthogonality_penalty=1",)
+PENALTY_OF_VALUES = (*PENALTY, "--orthogonal_networks=value")
+MAPPED = ("--orthogonal_reparametrization=gram_schmidt",)
+
+
+@pytest.fixture
+def start(resolve, tmp_path):
+    """A function that starts a run with flags, and checks another's here."""
+
+    def check(before, now):
+        fixed = ("--model=c4gap_dlgn", "--dataset=digits")
+        first, second = (
+            resolve(*fixed, f"--run_dir={tmp_path}/run", *given)
+            for given in (before, now)
+        )
+        directory = RunDirectory(first.run_dir)
+        directory.path.mkdir()
+        directory.write_flags(first)
+        directory.checkpoints.mkdir()
+        (directory.checkpoints / "checkpoint").write_text("")
+        return directory.check(second)
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ((), PENALTY),
+        (PENALTY, ()),
+        (PENALTY, PENALTY_OF_VALUES),
+        (PENALTY_OF_VALUES, ()),
+    ],
+)
+def test_a_penalty_may_come_and_go(before, now, start):
+    changes = start(before, now)
+    assert changes and all(
+        change.startswith("orthogonal") for change in changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "flag"),
+    [
+        ((), MAPPED, "reparametrization"),
+        (PENALTY, MAPPED, "reparametrization"),
+        (MAPPED, PENALTY, "reparametrization"),
+        (MAPPED, (*MAPPED, "--orthogonal_networks=value"), "networks"),
+    ],
+)
+def test_orthogonal_filters_may_not(before, now, flag, start):
+    with pytest.raises(UserError, match=f"--orthogonal_{flag}=") as error:
+        start(before, now)
+    assert_one_line(error)
+
+
 def test_directory_without_checkpoints_takes_any_model(config, started):
     (started.checkpoints / "checkpoint").unlink()
     other = dataclasses.replace(config, model="c4gap_dgn")

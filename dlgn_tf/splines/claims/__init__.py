@@ -14,9 +14,9 @@ from dlgn_tf.splines.claims import trainings  # noqa: F401
     "smaso.1",
     scale="seconds",
     statement=(
-        "Dense layers, convolutions, batch normalisation, pooling, maxout and "
-        "skip connections with ReLU, leaky ReLU or absolute value compute the "
-        "largest of affine maps."
+        "Dense layers, convolutions (apodised and orthogonal ones, too), batch "
+        "normalisation, pooling, maxout and skip connections with ReLU, leaky "
+        "ReLU or absolute value compute the largest of affine maps."
     ),
     expected=(
         "max |difference| <= 1e-12 in float64, 1e-5 in float32; > 1e-2 where "
@@ -89,7 +89,11 @@ def selection_maximises_the_objective(rng):
         "Soft choices give SiGLU, softmax pooling, the sigmoid, softmax and "
         "tanh (Propositions 3 to 6), and beta-VQ gives swish (7)."
     ),
-    expected="max |difference| <= 1e-12 from Keras; > 1e-2 at another beta",
+    expected=(
+        "max |difference| <= 1e-12 from Keras, and of the layers BetaVQ and "
+        "BetaVQPooling from the choice between affine maps; > 1e-2 at another "
+        "beta"
+    ),
 )
 def known_nonlinearities_are_soft_choices(rng):
     from dlgn_tf.splines.claims import identities
@@ -106,8 +110,9 @@ def known_nonlinearities_are_soft_choices(rng):
         "constant over eta."
     ),
     expected=(
-        "limits <= 1e-12; constants 0.278465 (ReLU, leaky, abs) and 0.603546 "
-        "(2x2 max-pooling) to 1e-3"
+        "limits <= 1e-12, also of the layers BetaVQ and BetaVQPooling; "
+        "constants 0.278465 (ReLU, leaky, abs) and 0.603546 (2x2 max-pooling) "
+        "to 1e-3"
     ),
 )
 def beta_goes_from_linear_to_hard(rng):

@@ -7,6 +7,8 @@ from keras import layers
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import floating_point
 from dlgn_tf.claims.small_networks import leave_initial_point
+from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.keras_layers import maso_of_layers
 from dlgn_tf.splines.maso import MASO
@@ -39,6 +41,11 @@ def chains():
                 layers.BatchNormalization(),
                 layers.ReLU(),
             ],
+            IMAGE,
+        ),
+        "apodised conv": ([ApodizedConv2D(3, 3, padding="same")], IMAGE),
+        "apodised orthogonal conv, ReLU": (
+            [ApodizedOrthogonalConv2D(3, 3, 2, "same"), layers.ReLU()],
             IMAGE,
         ),
         "max-pool": ([layers.MaxPooling2D(2)], IMAGE),

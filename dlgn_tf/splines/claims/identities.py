@@ -6,6 +6,8 @@ from keras import ops
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import floating_point
+from dlgn_tf.layers import BetaVQ
+from dlgn_tf.layers import BetaVQPooling
 from dlgn_tf.splines import nonlinearities
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines import selection
@@ -14,6 +16,7 @@ TOLERANCE = 1e-12
 WRONG = 1e-2
 RELATIVE = 1e-3
 BETAS = (0.1, 0.5, 0.9)
+LIMITS = (0.0, 0.5, 1.0)
 # Largest gap to the hard function, times eta.
 GAPS = {"relu": 0.278465, "leaky": 0.278465, "abs": 0.278465, "2x2": 0.603546}
 
@@ -28,6 +31,8 @@ def measure_identities(rng):
             "tanh": tanh_as_sigmoid(rng),
             "abs gives tanh": abs_gives_tanh(rng),
             "P7 swish": max(swish(rng, beta) for beta in BETAS),
+            "BetaVQ": max(beta_vq_layer(rng, beta) for beta in BETAS),
+            "BetaVQPooling": max(pooling_layer(rng, beta) for beta in BETAS),
         }
         control = _of_relu(rng, 0.9, keras.activations.silu)
     shown = ", ".join(f"{name} {x:.1g}" for name, x in differences.items())
@@ -60,6 +65,40 @@ def swish(rng, beta):
     """z sigmoid(eta z), where Keras computes the sigmoid."""
     eta = beta / (1 - beta)
     return _of_relu(rng, beta, lambda z: z * ops.sigmoid(eta * z))
+
+
+def beta_vq_layer(rng, beta):
+    """The Keras layer of each kind, beta fixed and learned."""
+    worst = 0.0
+    for kind in ("relu", "leaky", "abs"):
+        maso, x, z = _layer(rng, kind)
+        for mode in _modes(beta):
+            layer = BetaVQ(kind, beta=beta, beta_mode=mode, dtype="float64")
+            found = layer(z)
+            # A learned beta starts at the nearest float32.
+            expected = maso(x, float(layer.beta))
+            worst = max(worst, _difference(found, expected))
+    return worst
+
+
+def pooling_layer(rng, beta):
+    """The Keras layer, with windows that reach over the edge."""
+    images = rng.normal(size=(7, 5, 5, 2))
+    place = ((3, 3), (2, 2), "same")
+    maso = parameters.max_pool((5, 5, 2), *place)
+    worst = 0.0
+    for mode in _modes(beta):
+        layer = BetaVQPooling(
+            *place, beta=beta, beta_mode=mode, dtype="float64"
+        )
+        found = np.reshape(layer(images), (7, -1))
+        expected = maso(images.reshape(7, -1), float(layer.beta))
+        worst = max(worst, _difference(found, expected))
+    return worst
+
+
+def _modes(beta):
+    return ["fixed"] if beta in (0, 1) else ["fixed", "per_layer"]
 
 
 def soft_relu(rng):
@@ -117,6 +156,11 @@ def measure_limits(rng):
         "beta 0": linear_limit(rng),
         "beta 1/2": _half_is_soft(rng),
         "beta 1": hard_limit(rng),
+        "layers": max(
+            of_layer(rng, beta)
+            for of_layer in (beta_vq_layer, pooling_layer)
+            for beta in LIMITS
+        ),
     }
     gaps = {kind: {beta: gap(kind, beta) for beta in BETAS} for kind in GAPS}
     errors = [

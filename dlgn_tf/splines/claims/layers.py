@@ -12,8 +12,8 @@ from dlgn_tf.claims.registry import claim
     ),
     expected=(
         "value and gradients in z and u finite: beta from 0 to 1 - 1e-9 and 1, "
-        "z in +-1e4 and 0, float32, float16 and bfloat16; NaN where eta is "
-        "beta / (1 - beta) in float32"
+        "z in +-1e4 and 0, float32, float16 and bfloat16; where eta is beta / "
+        "(1 - beta) in float32, finite at 1/2 and not at 1 - 1e-9"
     ),
 )
 def beta_vq_is_stable(rng):
@@ -67,7 +67,8 @@ def penalty_is_what_it_says(rng):
         "scales are as said."
     ),
     expected=(
-        "rel. difference <= 1e-12 in float64; |Q Q' - I| <= 2e-6 in float32 "
+        "rel. difference <= 1e-12 in float64, of the scales and of their "
+        "gradients, too; |Q Q' - I| <= 2e-6 in float32 "
         "for all shapes of largecnn with no more filters than inputs; > 1e-2 "
         "with the filters in reverse order"
     ),

@@ -71,8 +71,11 @@ def _draw_layer(axes, name, by_network):
 
 
 def filters_of(network):
-    """Dict from layer name to filters, of a functional `keras.Model`."""
-    found = network_prior.network_filters(network)
+    """Dict from layer name to filters, of a functional `keras.Model`.
+
+    Apodised filters are those without window, which can be orthogonal.
+    """
+    found = network_prior.network_filters(network, windowed=False)
     return {name: rows for name, (rows, _) in found.items()}
 
 

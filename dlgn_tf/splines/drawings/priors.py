@@ -7,13 +7,14 @@ from dlgn_tf.splines.drawings.output import Picture
 from dlgn_tf.splines.drawings.output import new_figure
 
 
-def draw(networks, title):
+def draw(networks, title, **nonlinearity):
     """Bars of pi_active for each layer and each state of a network.
 
     Args:
         networks: Dict from a label, such as `"step 0"`, to a functional
             `keras.Model`; all of one architecture.
         title: String.
+        **nonlinearity: Of `network_prior.network_priors`. Defaults to ReLU.
 
     Returns:
         `Picture`; a bar is a mean over filters, its line their 5 % to 95 %.
@@ -21,7 +22,9 @@ def draw(networks, title):
     found = {
         label: {
             name: prior[:, 1]
-            for name, prior in network_prior.network_priors(network).items()
+            for name, prior in network_prior.network_priors(
+                network, **nonlinearity
+            ).items()
         }
         for label, network in networks.items()
     }
