@@ -57,12 +57,13 @@ class RunDirectory:
                 "Expected a --run_dir that dlgn_tf.train has written. "
                 f"Received: {self.path}, which has no {lacking}"
             )
-        if "--model=" not in self.flags.read_text(errors="replace"):
+        config = config_lib.read_flags(self.flags)
+        if "--model=" not in self.flags.read_text():
             raise UserError(
                 "Expected flags as dlgn_tf.train writes them. Received: "
                 f"{self.flags}, which names no model"
             )
-        return config_lib.read_flags(self.flags)
+        return config
 
     def check(self, config):
         """Whether a run with this `Config` can start or go on here.
