@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.sites import relu_layer
+from dlgn_tf.models.sites import galu_layer
 
 KINDS = ("gates", "values", "outputs", "preactivations")
 _BATCH = 2048
@@ -32,8 +32,12 @@ class Responses:
         self._model = model
         self._gated = isinstance(model, GatedNetwork)
         network = model.value_network if self._gated else model.network
-        ending = "{}_galu".format if self._gated else relu_layer
-        layers = [network.get_layer(ending(name)) for name in model.site_names]
+        layers = [
+            network.get_layer(galu_layer(name))
+            if self._gated
+            else model.layer_at(name)
+            for name in model.site_names
+        ]
         # A GaLU takes value and gate, an activation the value alone.
         values = [
             layer.input[0] if self._gated else layer.input for layer in layers

@@ -177,7 +177,7 @@ def test_dead_and_always_on(trained_like, images):
         ({"images": np.zeros((0, 8, 8, 1)), "labels": LABELS[:0]}, "at least"),
         ({"classes": 3}, "labels from 0 to 2"),
         ({"labels": LABELS - 1}, "labels from 0"),
-        ({"sites": ["conv5"]}, "gate sites"),
+        ({"sites": ["conv5"]}, "a gate site, one of"),
         ({"batch_size": 0}, "batch_size"),
         ({"memory_gib": 1e-6}, "memory_gib of at least"),
     ],

@@ -195,7 +195,7 @@ def test_lists_of_switches_and_table(general_model, image_set):
 @pytest.mark.parametrize(
     "switch,text",
     [
-        (Switch("conv9"), "one of conv1, conv2, conv3, conv4. .*'conv9'$"),
+        (Switch("conv9"), "one of conv1, conv2, conv3, conv4. .*conv9$"),
         (Switch("conv1", "up"), "on, off, mean. Received: to='up'"),
         (Switch("conv1", channel=3), "0 to 2 at gate site 'conv1'.*=3$"),
         (Switch("conv1", channel=-1), "0 to 2 at gate site 'conv1'.*=-1$"),

@@ -178,7 +178,7 @@ def test_linearization_is_the_derivative(
 @pytest.mark.parametrize(
     ("chosen", "text"),
     [
-        ({"site": "conv9"}, "4 gate sites of c4gap_dlgn, such as.*site=conv9"),
+        ({"site": "conv9"}, "one of conv1, conv2, conv3, conv4. .*: conv9"),
         ({"positions": [(6, 0)]}, "positions of conv2 within 0..5 x 0..5"),
         ({"positions": [(0, -1)]}, "positions of conv2"),
         ({"positions": "corner"}, "positions of conv2"),

@@ -155,10 +155,10 @@ def test_gates_come_from_a_network_of_the_same_nonlinearity(images):
     transfer.copy_gates(source, target)
     for site, q in source.preactivations(images).items():
         np.testing.assert_array_equal(target.preactivations(images)[site], q)
-    with pytest.raises(UserError, match="Received: none 'conv1_relu'"):
+    with pytest.raises(UserError, match="Received: no 'conv1_relu'"):
         transfer.copy_gates(source, create("c4gap_dgn", None))
     fixed = create("c4gap_dgn", "beta_vq", activation_beta_mode="fixed")
-    with pytest.raises(UserError, match="Received: another 'conv1_beta_vq'"):
+    with pytest.raises(UserError, match="Received: 'conv1_beta_vq' with beta"):
         transfer.copy_gates(source, fixed)
 
 

@@ -342,7 +342,8 @@ def test_training_steps_equal(name, both):
 def test_loss_curves_equal(name, steps, both):
     """From the same weights; Keras draws others from a seed on each."""
     actual, expected = (of_one[f"{name}/curve"][:steps] for of_one in both)
-    assert actual.shape == (steps, 3)
+    # Cross-entropy, L2, errors and the penalty on filters.
+    assert actual.shape == (steps, 4)
     # Sums over 32 images.
     np.testing.assert_allclose(
         actual[:, 0] / 32, expected[:, 0] / 32, rtol=1e-3, atol=0
