@@ -1,4 +1,7 @@
-"""What commands leave: tables, arrays and pictures, whole or not at all."""
+"""What commands leave: tables, arrays and pictures, whole or not at all.
+
+Matplotlib is imported when a figure is made.
+"""
 
 import io
 import pathlib
@@ -6,6 +9,18 @@ import pathlib
 import numpy as np
 
 from dlgn_tf.training import files
+
+
+def new_figure(width, height):
+    """An empty `matplotlib.figure.Figure` that lays itself out.
+
+    Args:
+        width: Float, in inches.
+        height: Float, in inches.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 class Output:

@@ -1,7 +1,6 @@
 """Leaves blocks out: python -m dlgn_tf.remove_layers --run_dirs=A,B."""
 
 import functools
-import os
 import sys
 
 from absl import flags
@@ -216,13 +215,14 @@ def measure(networks, data, batch_size, output_dir):
     """
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import layer_removal
+    from dlgn_tf.output import Output
     from dlgn_tf.progress import Progress
     from dlgn_tf.training import engine as engines
 
     _, test_images = sources.load(**data)
     stop = sum(1 + len(network.blocks) for network in networks)
     progress = Progress("layer removal", 0, stop, "network")
-    lines = []
+    output, lines = Output(output_dir), []
     for network in networks:
         for line in layer_removal.removals(
             network,
@@ -232,12 +232,8 @@ def measure(networks, data, batch_size, output_dir):
         ):
             lines.append(line)
             progress.update(len(lines), {"accuracy": line.accuracy}, line=True)
-            path = os.path.join(output_dir, "removals.csv")
-            with files.write_errors(path):
-                files.write_atomically(path, layer_removal.table(lines))
-    path = os.path.join(output_dir, "removals.png")
-    with files.write_errors(path):
-        layer_removal.figure(lines).savefig(path, dpi=150)
+            output.text("removals.csv", layer_removal.table(lines))
+    output.picture("removals", layer_removal.figure(lines), dpi=150)
     for network in networks:
         _print_summary([x for x in lines if x.model == network.label])
     print(f"removals.csv and removals.png are in {output_dir}")

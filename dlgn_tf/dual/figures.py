@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.dual import kernel_learning
+from dlgn_tf.output import new_figure
 
 # A picture shows no more images than this on a side.
 _MOST_DRAWN = 1000
@@ -27,7 +28,7 @@ def heat_map(kernel, labels, classes, title):
     order = order[:: -(-len(order) // _MOST_DRAWN)]
     ordered = np.asarray(labels)[order]
 
-    figure = _figure((11, 5))
+    figure = new_figure(11, 5)
     left, right = figure.subplots(1, 2)
     drawn = cosines[np.ix_(order, order)]
     off_diagonal = drawn[~np.eye(len(drawn), dtype=bool)]
@@ -63,7 +64,7 @@ def spectrum(spectra, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((7, 5))
+    figure = new_figure(7, 5)
     axes = figure.subplots()
     for label, each in spectra.items():
         shown = each.eigenvalues[each.eigenvalues > 0]
@@ -142,7 +143,7 @@ def _curves(rows, title, panels, scale="linear"):
         scale: String, of the vertical axes.
     """
     height = -(-len(panels) // 2)
-    figure = _figure((10, 4 * height))
+    figure = new_figure(10, 4 * height)
     axes = figure.subplots(height, 2, squeeze=False, sharex=True)
     steps = [row["step"] for row in rows]
     for panel, (label, names) in zip(axes.flat, panels, strict=True):
@@ -159,9 +160,3 @@ def _curves(rows, title, panels, scale="linear"):
         panel.set_xlabel("step")
     figure.suptitle(title)
     return figure
-
-
-def _figure(size):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")

@@ -7,7 +7,6 @@ writes a picture for each theorem, error against width, with the line of slope
 """
 
 import dataclasses
-import os
 import sys
 
 import numpy as np
@@ -19,6 +18,8 @@ from dlgn_tf.dual.random_networks import Convolutional
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import PlainReLU
 from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.output import Output
+from dlgn_tf.output import new_figure
 from dlgn_tf.progress import Progress
 from dlgn_tf.training import files
 
@@ -127,10 +128,9 @@ def figure(results):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
 
-    drawn = Figure(figsize=(7, 5), layout="constrained")
+    drawn = new_figure(7, 5)
     axes = drawn.subplots()
     for result in results:
         name, widths = result.setting.name, result.widths
@@ -199,21 +199,14 @@ def summary_table(results):
 
 def write(results, output_dir):
     """Writes the tables and a picture for each theorem; returns their names."""
-    texts = {
-        "errors.csv": error_table(results),
-        "summary.csv": summary_table(results),
-    }
-    for name, text in texts.items():
-        path = os.path.join(output_dir, name)
-        with files.write_errors(path):
-            files.write_atomically(path, text)
-    names = list(texts)
+    output = Output(output_dir)
+    output.text("errors.csv", error_table(results))
+    output.text("summary.csv", summary_table(results))
+    names = ["errors.csv", "summary.csv"]
     for theorem in dict.fromkeys(r.setting.theorem for r in results):
-        names.append(f"theorem-{theorem}.png")
-        path = os.path.join(output_dir, names[-1])
         of_theorem = [r for r in results if r.setting.theorem == theorem]
-        with files.write_errors(path):
-            figure(of_theorem).savefig(path, dpi=150)
+        output.picture(f"theorem-{theorem}", figure(of_theorem), dpi=150)
+        names.append(f"theorem-{theorem}.png")
     return names
 
 

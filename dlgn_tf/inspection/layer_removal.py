@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from dlgn_tf.models.classifier import NETWORKS
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.output import new_figure
 from dlgn_tf.training import files
 
 
@@ -102,9 +103,7 @@ def figure(lines):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    from matplotlib.figure import Figure
-
-    drawing = Figure(figsize=(8, 5), layout="constrained")
+    drawing = new_figure(8, 5)
     axes = drawing.subplots()
     for index, label in enumerate(dict.fromkeys(x.model for x in lines)):
         whole, *others = (x.accuracy for x in lines if x.model == label)

@@ -3,22 +3,11 @@
 import numpy as np
 
 from dlgn_tf.inspection import spectra
+from dlgn_tf.output import new_figure
 
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7
 _INK, _SOFT = "#1d2430", "#5b6675"
-
-
-def figure(width, height):
-    """An empty `matplotlib.figure.Figure` in the page's style.
-
-    Args:
-        width: Float, in inches; the page is 9 wide.
-        height: Float, in inches.
-    """
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def as_colours(weights):
@@ -87,7 +76,7 @@ def tiles(pictures, titles, columns=8, size=1.1):
         `matplotlib.figure.Figure`.
     """
     rows = -(-len(pictures) // columns)
-    drawing = figure(min(columns, 8) * size + 0.2, rows * (size + 0.28))
+    drawing = new_figure(min(columns, 8) * size + 0.2, rows * (size + 0.28))
     drawing.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     axes = drawing.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
@@ -114,7 +103,7 @@ def curves(series, x_label, y_label, log=False, height=3.2):
     """
     from matplotlib import colormaps
 
-    drawing = figure(7.5, height)
+    drawing = new_figure(7.5, height)
     axes = drawing.subplots()
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(series)))
     for (label, (x, y)), shade in zip(series.items(), shades, strict=True):
@@ -141,7 +130,7 @@ def matrix(values, labels, title, colour_label, centre=None, size=4.2):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    drawing = figure(size * 1.25, size)
+    drawing = new_figure(size * 1.25, size)
     draw_matrix(drawing.subplots(), values, labels, title, colour_label, centre)
     return drawing
 

@@ -2,13 +2,9 @@
 
 import numpy as np
 
+from dlgn_tf.output import new_figure
+
 KINDS = ("gates", "values", "outputs")
-
-
-def _figure(size):
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")
 
 
 def selectivity(steps, curves, best, title):
@@ -24,7 +20,7 @@ def selectivity(steps, curves, best, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((11, 4.5))
+    figure = new_figure(11, 4.5)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     colours = _colours(curves.shape[2])
     for level, colour in enumerate(colours):
@@ -74,7 +70,7 @@ def correlations(before, after, title):
         `matplotlib.figure.Figure`.
     """
     heights = [max(len(table), 3) for table in before]
-    figure = _figure((9, 2 + sum(heights) / 9))
+    figure = new_figure(9, 2 + sum(heights) / 9)
     grid = figure.subplots(
         len(before), 2, height_ratios=heights[::-1], squeeze=False
     )
@@ -107,7 +103,7 @@ def families(found, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((11, 3 * len(found)))
+    figure = new_figure(11, 3 * len(found))
     grid = figure.subplots(
         len(found), len(KINDS), sharex=True, sharey=True, squeeze=False
     )
@@ -146,7 +142,7 @@ def energies(histories, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((11, 7))
+    figure = new_figure(11, 7)
     grid = figure.subplots(2, len(histories), sharex=True, sharey="row")
     for column, (label, history) in enumerate(histories.items()):
         top, bottom = grid[:, column]
@@ -176,7 +172,7 @@ def lossy(codes, found, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((5.5 * len(found), 4.5))
+    figure = new_figure(5.5 * len(found), 4.5)
     row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (graph, each) in zip(row, found.items(), strict=True):
         lines = {"gap of the update": each.gaps, **each.violations}
@@ -208,7 +204,7 @@ def linear(circles, trees):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((11, 4.5))
+    figure = new_figure(11, 4.5)
     row = figure.subplots(1, 2)
     titles = ("rows on a circle", "AND tree"), ("rows", "binary pixels")
     for axes, losses, title, label in zip(
@@ -235,7 +231,7 @@ def separability(histories, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((7, 5))
+    figure = new_figure(7, 5)
     axes = figure.subplots()
     for (label, curves), colour in zip(
         histories.items(), ("tab:blue", "tab:red"), strict=True
@@ -262,7 +258,7 @@ def specialization(found, title):
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = _figure((3.2 * len(found), 4))
+    figure = new_figure(3.2 * len(found), 4)
     row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (multiple, runs) in zip(row, found.items(), strict=True):
         means = np.array([run.means() for run in runs])

@@ -11,6 +11,7 @@ from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.inspection.sites import spread
+from dlgn_tf.output import new_figure
 
 _CHANNELS_DRAWN = 5
 _UNITS_LISTED = 20
@@ -236,7 +237,7 @@ def _write_csv(report, chosen, found):
 
 def _draw(report, decision, k, found, drawn):
     task = report.task
-    drawing = pictures.figure(9, 2.0 + 1.2 * len(drawn))
+    drawing = new_figure(9, 2.0 + 1.2 * len(drawn))
     top, bottom = drawing.subfigures(
         2, 1, height_ratios=[2.0, 1.2 * len(drawn)], hspace=0.02
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.page import percent
+from dlgn_tf.output import new_figure
 
 _NAMES_FIT = 40
 
@@ -63,7 +64,7 @@ def _shares(report, statistics):
 
 def _distribution(sites):
     """Share on of every channel by site, and their mean."""
-    drawing = pictures.figure(8.6, 3.4)
+    drawing = new_figure(8.6, 3.4)
     axes = drawing.subplots()
     rng = np.random.default_rng(0)
     for place, each in enumerate(sites.values()):
@@ -132,7 +133,7 @@ def _classes(report, statistics):
     )
     first, last = task.sites[0], task.sites[-1]
     shown = [first] if first == last else [first, last]
-    drawing = pictures.figure(4.4 * len(shown), 3.7)
+    drawing = new_figure(4.4 * len(shown), 3.7)
     for axes, site in zip(
         drawing.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):

@@ -11,6 +11,7 @@ from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.layers import PerImageStandardization
+from dlgn_tf.output import new_figure
 
 # The whole map of a site is decomposed where that takes seconds.
 _MOST_OPERATIONS = 2e9
@@ -179,7 +180,7 @@ def _draw_first_image(report):
     """The image of local linearisations, once."""
     if "first_image" in report.figures:
         return
-    drawing = pictures.figure(1.6, 1.6)
+    drawing = new_figure(1.6, 1.6)
     axes = drawing.subplots()
     image = report.task.images.images[0]
     axes.imshow(pictures.stored(image), interpolation="nearest")

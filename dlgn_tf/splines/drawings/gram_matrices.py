@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from dlgn_tf.output import new_figure
 from dlgn_tf.splines import gram
 from dlgn_tf.splines import network_prior
 from dlgn_tf.splines.drawings.output import Picture
-from dlgn_tf.splines.drawings.output import new_figure
 
 _MOST_LAYERS = 4
 # Cosines of exactly orthogonal filters are rounding.

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from dlgn_tf.output import new_figure
 from dlgn_tf.splines import plane_network
 from dlgn_tf.splines import selection
 from dlgn_tf.splines.drawings import plane
 from dlgn_tf.splines.drawings.output import Picture
-from dlgn_tf.splines.drawings.output import new_figure
 
 BETAS = (0.5, 0.9)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from dlgn_tf.output import new_figure
 from dlgn_tf.splines import network_prior
 from dlgn_tf.splines.drawings.output import Picture
-from dlgn_tf.splines.drawings.output import new_figure
 
 
 def draw(networks, title, **nonlinearity):
