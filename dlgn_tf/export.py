@@ -28,8 +28,6 @@ float32 tensors (or arrays of any type), those that end in _uint8 uint8.
 DIR/assets.extra/model.keras is the same network for Keras and for
 python -m dlgn_tf.inspect_model --saved_model=DIR."""
 
-_OUTPUTS = ("serving_default", "preactivations", "gates")
-
 
 def define_flags():
     flags.DEFINE_string("run_dir", None, "Directory of the run.")
@@ -59,7 +57,7 @@ def main():
     export(model, values.export_dir, step)
     print(
         f"{config.model} at step {step}: SavedModel with signatures "
-        f"{', '.join(_OUTPUTS)} in {values.export_dir}"
+        f"{', '.join(trained.EXPORTED_SIGNATURES)} in {values.export_dir}"
     )
 
 
@@ -95,7 +93,7 @@ def export(model, path, step=None):
     # The variables alone: tracking the model would store a second copy of it.
     module.model_variables = [variable.value for variable in model.variables]
     signatures = {}
-    for name in _OUTPUTS:
+    for name in trained.EXPORTED_SIGNATURES:
         function = tf.function(_answer(model, name))
         setattr(module, name, function)
         for dtype, suffix in ((tf.float32, ""), (tf.uint8, "_uint8")):

@@ -39,7 +39,6 @@ python -m dlgn_tf.export wrote."""
 _SITES_SHOWN = 6
 _IMAGES, _IMAGES_OF_DEEP = 1000, 200
 _SHALLOW = 24
-_SIGNATURES = ("serving_default", "preactivations", "gates")
 
 
 def define_flags():
@@ -254,7 +253,8 @@ def _check_saved_model(path):
     if (path / trained.EXPORTED_MODEL).is_file():
         trained.locate(path / trained.EXPORTED_MODEL)
         return
-    lacking = [name for name in _SIGNATURES if name not in _signatures(path)]
+    held = _signatures(path)
+    lacking = [x for x in trained.EXPORTED_SIGNATURES if x not in held]
     if lacking:
         _refuse_saved_model(path, f"without signatures {', '.join(lacking)}")
     _refuse_saved_model(

@@ -1,8 +1,11 @@
 """Fixtures of all tests. Imports TensorFlow only where a test needs it."""
 
+import dataclasses
 import importlib.util
 import os
 import pathlib
+import subprocess
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Full float32 products on GPUs too: tests compare with NumPy.
@@ -68,6 +71,51 @@ def in_this_process(monkeypatch):
         monkeypatch.setattr(entry.flags, "FLAGS", values)
         values(["test", *map(str, arguments)])
         entry.main()
+
+    return run
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedCommand:
+    """What a command did: exit status, lines it said, packages it imported."""
+
+    returncode: int
+    printed: list
+    said: list
+    imported: set
+
+
+@pytest.fixture
+def fresh_process(tmp_path):
+    """A function that runs `python -m ...` in a process and folder of its own.
+
+    It returns a `FinishedCommand`; `said` is standard error.
+    """
+    import dlgn_tf
+
+    parent = pathlib.Path(dlgn_tf.__file__).parents[1]
+    path = os.pathsep.join(
+        filter(None, [str(parent), os.environ.get("PYTHONPATH")])
+    )
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        said, imported = [], set()
+        for line in done.stderr.splitlines():
+            if line.startswith("import time:"):
+                name = line.rpartition("|")[2].strip()
+                imported.add(name.partition(".")[0])
+            else:
+                said.append(line)
+        printed = done.stdout.splitlines()
+        return FinishedCommand(done.returncode, printed, said, imported)
 
     return run
 

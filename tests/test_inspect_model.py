@@ -2,12 +2,9 @@
 
 import csv
 import functools
-import os
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -331,24 +328,13 @@ def test_images_of_another_size(place):
         run_command(*f"{OURS}=nine".split())
 
 
-def test_as_a_command(tmp_path):
+def test_as_a_command(fresh_process):
     """One line on standard error, exit status 2, and no TensorFlow for it."""
-    path = os.pathsep.join(
-        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
-    )
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.inspect_model"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = fresh_process("dlgn_tf.inspect_model")
     assert done.returncode == 2
-    lines = done.stderr.splitlines()
-    said = [x for x in lines if not x.startswith("import time:")]
-    assert said == [
+    assert done.said == [
         "dlgn_tf.inspect_model: Expected --run_dir=DIR or --saved_model=DIR. "
         "Received: none of them"
     ]
-    assert not any(x.endswith(("tensorflow", "keras")) for x in lines)
+    assert "dlgn_tf" in done.imported
+    assert not done.imported & {"tensorflow", "keras"}

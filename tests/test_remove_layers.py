@@ -4,8 +4,6 @@ import csv
 import functools
 import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -171,24 +169,13 @@ def test_a_checkpoint_that_is_not_there(tmp_path, command):
         )
 
 
-def test_as_a_command(tmp_path):
-    """One line on standard error, and no TensorFlow for it."""
-    path = os.pathsep.join(
-        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
-    )
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.remove_layers"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_as_a_command(fresh_process):
+    """One line on standard error, exit status 2, and no TensorFlow for it."""
+    done = fresh_process("dlgn_tf.remove_layers")
     assert done.returncode == 2
-    lines = done.stderr.splitlines()
-    said = [x for x in lines if not x.startswith("import time:")]
-    assert said == [
+    assert done.said == [
         "dlgn_tf.remove_layers: Expected --output_dir=DIR. Received: no "
         "--output_dir"
     ]
-    assert not any(x.endswith(("tensorflow", "keras")) for x in lines)
+    assert "dlgn_tf" in done.imported
+    assert not done.imported & {"tensorflow", "keras"}

@@ -1,6 +1,5 @@
 """Measures what the papers claim: python -m dlgn_tf.claims."""
 
-import contextlib
 import importlib
 import sys
 
@@ -8,24 +7,22 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import startup
+from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
-
-# Each registers its claims by being imported.
-CLAIM_MODULES = (
-    "dlgn_tf.claims.gated_networks",
-    "dlgn_tf.claims.published_tables",
-    "dlgn_tf.dual.claims",
-    "dlgn_tf.splines.claims",
-    "dlgn_tf.locality.claims",
-)
+from dlgn_tf.claims.modules import CLAIM_MODULES
+from dlgn_tf.errors import UserError
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.
 
   python -m dlgn_tf.claims --list
   python -m dlgn_tf.claims --paper=dlgn
   python -m dlgn_tf.claims --only=dlgn.3,dlgn.4 --output=claims.jsonl
+  python -m dlgn_tf.claims --all --scale=minutes --output=results/claims.jsonl
+
+A run with --output that was broken off goes on where it was: the same command
+does not measure a claim again that is in OUTPUT.partial.
 
 Exit status: 0 if every claim that was measured holds, 1 if one does not, 2 for
 flags that cannot work."""
@@ -37,6 +34,7 @@ def define_flags():
     flags.DEFINE_string(
         "paper", None, "Measure the claims of this paper. Default: of all."
     )
+    flags.DEFINE_bool("all", False, "Measure every paper's, as by default.")
     flags.DEFINE_list(
         "only", [], "Measure these claims alone: PAPER.NUMBER, comma-separated."
     )
@@ -53,7 +51,7 @@ def define_flags():
         "output",
         None,
         "Write the results to this file too, one JSON object a line. A file "
-        "that is there is replaced.",
+        "that is there is replaced in the end.",
     )
     flags.DEFINE_string(
         "results_dir",
@@ -75,28 +73,37 @@ def main():
         claims = registry.select(FLAGS.paper, FLAGS.only, every_scale)
         print(report.listing(claims))
         return 0
+    if FLAGS.all and (FLAGS.paper or FLAGS.only):
+        raise UserError(
+            "Expected --all alone. Received: --all with --paper or --only"
+        )
     claims = registry.select(FLAGS.paper, FLAGS.only, FLAGS.scale)
+    kept = None
+    if FLAGS.output:
+        kept = records.Records(FLAGS.output, claims, FLAGS.seed)
     startup.import_keras()
-    with contextlib.ExitStack() as stack:
-        output = None
-        if FLAGS.output:
-            output = stack.enter_context(report.JsonLines(FLAGS.output))
-        outcomes = _measure_all(claims, output)
+    outcomes = _measure_all(claims, kept)
+    if kept:
+        kept.finish()
     print(report.table(outcomes))
     failed = [o for o in outcomes if o.verdict == "does not hold"]
     return 1 if failed else 0
 
 
-def _measure_all(claims, output):
-    outcomes = []
+def _measure_all(claims, kept):
+    found = kept.outcomes() if kept else {}
+    if found:
+        _progress(f"going on after {len(found)} claims of {len(claims)}")
     for position, claim in enumerate(claims, start=1):
+        if claim.id in found:
+            continue
         _progress(f"{claim.id} ({position}/{len(claims)}): {claim.statement}")
         outcome = runner.measure(claim, FLAGS.seed, FLAGS.results_dir)
         _progress(f"{claim.id}: {outcome.verdict}, {outcome.seconds:.1f} s")
-        if output:
-            output.write(outcome)
-        outcomes.append(outcome)
-    return outcomes
+        if kept:
+            kept.write(outcome)
+        found[claim.id] = outcome
+    return [found[claim.id] for claim in claims]
 
 
 def _progress(text):

@@ -1,16 +1,7 @@
-"""What a run of claims leaves: a table for people, JSON lines for scripts."""
+"""What a run of claims prints: a table of measured beside expected."""
 
-import importlib.metadata
-import json
-import math
-import platform
 import shutil
 import textwrap
-
-import numpy as np
-
-import dlgn_tf
-from dlgn_tf.errors import UserError
 
 _MARKS = {True: "yes", None: "-"}
 _COLUMNS = ("claim", "holds", "expected", "measured", "seconds")
@@ -82,74 +73,3 @@ def listing(claims):
         f"{claim.id:<{width}}  {claim.scale:<11}  {claim.statement}"
         for claim in claims
     )
-
-
-class JsonLines:
-    """Writes a file with one JSON object for each claim, as they come.
-
-    Args:
-        path: Path-like. A file that is there is replaced.
-
-    Raises:
-        UserError: if it cannot be written.
-    """
-
-    def __init__(self, path):
-        try:
-            self._file = open(path, "w", encoding="utf-8")
-        except OSError as error:
-            raise UserError(
-                "Expected a file that can be written. Received: "
-                f"--output={path}, {error.strerror}"
-            ) from error
-        self._versions = _versions()
-
-    def write(self, outcome):
-        # Whatever a claim measured, its line must not cost the others theirs.
-        line = json.dumps(self._record(outcome), allow_nan=False, default=str)
-        self._file.write(f"{line}\n")
-        self._file.flush()
-
-    def _record(self, outcome):
-        claim, measurement = outcome.claim, outcome.measurement
-        return {
-            "claim": claim.id,
-            "paper": claim.paper,
-            "statement": claim.statement,
-            "expected": claim.expected,
-            "measured": measurement.measured,
-            "values": _plain(measurement.values),
-            "holds": _plain(measurement.holds),
-            "scale": claim.scale,
-            "seed": outcome.seed,
-            "seconds": round(outcome.seconds, 3),
-            "versions": self._versions,
-        }
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
-
-
-def _versions():
-    return {
-        "dlgn_tf": dlgn_tf.__version__,
-        "tensorflow": importlib.metadata.version("tensorflow"),
-        "keras": importlib.metadata.version("keras"),
-        "python": platform.python_version(),
-    }
-
-
-def _plain(value):
-    """`value` in what JSON has: no arrays, no numbers that are not finite."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

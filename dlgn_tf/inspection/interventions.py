@@ -17,7 +17,6 @@ from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.progress import Progress
-from dlgn_tf.training import files
 
 SETTINGS = ("on", "off", "mean")
 
@@ -140,19 +139,20 @@ def of_channels(model, site, to="off"):
     return [Switch(site, to, channel) for channel in range(shapes[site][-1])]
 
 
-def table(effects):
-    """A list of `Effect` as the text of a CSV file with a header.
+def rows(effects):
+    """A list of `Effect` as rows of a table.
 
-    A position is written as row:column; what is not given is empty.
+    Args:
+        effects: List of `Effect`.
+
+    Returns:
+        List of dicts; a position is row:column, what is not given is None.
     """
-    lines = []
-    for effect in effects:
-        line = dataclasses.asdict(effect)
-        if effect.position is not None:
-            line["position"] = "{}:{}".format(*effect.position)
-        lines.append(line.values())
-    names = [field.name for field in dataclasses.fields(Effect)]
-    return files.csv_text(names, lines)
+    found = [dataclasses.asdict(effect) for effect in effects]
+    for row in found:
+        if row["position"] is not None:
+            row["position"] = "{}:{}".format(*row["position"])
+    return found
 
 
 class _SwitchedNetwork:

@@ -130,17 +130,11 @@ class Task:
 
     @functools.cached_property
     def dual_view(self):
-        """`DualView`; raises a `UserError` where the network has none."""
-        return DualView(self.model)
-
-    @functools.cached_property
-    def no_dual_view(self):
-        """Why the network has none, in words; None if it has."""
+        """`DualView`, or the `UserError` that says why there is none."""
         try:
-            self.dual_view  # noqa: B018
+            return DualView(self.model)
         except UserError as error:
-            return str(error)
-        return None
+            return error
 
     @functools.cached_property
     def affine_sites(self):

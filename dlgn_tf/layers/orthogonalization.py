@@ -23,6 +23,8 @@ from keras import ops
 
 # Divided by it, everything vanishes.
 _HUGE = 1e30
+# Below it, columns found in float32 are orthonormal to 5e-7.
+_SMALL_GROWTH = 4.0
 
 
 def filters_as_columns(kernel):
@@ -36,9 +38,11 @@ def gram_schmidt(matrix, scale="unit"):
     Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
     Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
     of matrices instead of a step a column. It loses accuracy with the square of
-    the condition number, so on TensorFlow the columns of a float32 matrix are
-    found in float64; without wider numbers (float64, or JAX, which has none by
-    default) it is done twice over (CholeskyQR2, Fukaya et al. 2014). Where a
+    the condition number, so on TensorFlow R of a float32 matrix is found in
+    float64, and so are columns unless they are so far from dependent that
+    float32 finds them as well; without wider numbers (float64, or JAX, which
+    has none by default) it is done twice over (CholeskyQR2, Fukaya et al.
+    2014). Where a
     bound says that this does not suffice, Householder reflections take over,
     as in `householder`. Gradients are computed in the matrix' own dtype, and
     on JAX so are columns: in float32, products a graphics card may round to
@@ -145,30 +149,45 @@ def _by_cholesky(matrix, residual):
     """V, R^(-1) and c, all of the matrix' dtype."""
     wide = _widened(matrix)
     wider = wide.dtype != matrix.dtype
-    first, error = _inverse_factor(wide, shifted=True)
+    first, error, growth = _inverse_factor(wide, shifted=True)
 
     def finished(columns, factor, inverse):
         lengths = 1 / ops.diagonal(inverse)
-        if not residual:
-            return ops.matmul(columns, factor), inverse, ops.ones_like(lengths)
-        return ops.matmul(columns, factor * lengths), inverse, lengths
+        factor = factor * lengths if residual else factor
+        lengths = lengths if residual else ops.ones_like(lengths)
+        columns = ops.matmul(columns, ops.cast(factor, columns.dtype))
+        return tuple(
+            ops.cast(tensor, matrix.dtype)
+            for tensor in (columns, inverse, lengths)
+        )
+
+    def once():
+        # Columns are most of the work.
+        return ops.cond(
+            growth < _SMALL_GROWTH,
+            lambda: finished(matrix, first, first),
+            lambda: finished(wide, first, first),
+        )
 
     def twice():
         columns = ops.matmul(wide, first)
-        second, _ = _inverse_factor(columns, shifted=False)
+        second = _inverse_factor(columns, shifted=False)[0]
         return finished(columns, second, ops.matmul(first, second))
 
-    found = ops.cond(
-        # An error that a second time removes may be larger.
-        error < (3e-7 if wider else 0.1),
-        (lambda: finished(wide, first, first)) if wider else twice,
-        lambda: _by_householder(wide, residual),
-    )
-    return tuple(ops.cast(tensor, matrix.dtype) for tensor in found)
+    def safely():
+        found = _by_householder(wide, residual)
+        return tuple(ops.cast(tensor, matrix.dtype) for tensor in found)
+
+    # An error that a second time removes may be larger.
+    within = error < (3e-7 if wider else 0.1)
+    return ops.cond(within, once if wider else twice, safely)
 
 
 def _inverse_factor(matrix, shifted):
     """R^(-1) of W'W = R'R, and a bound on how far W R^(-1) is from orthonormal.
+
+    The third is how many times its own size rounding grows in a column of
+    W R^(-1), of columns of length 1.
 
     A little is added to the diagonal, relative to each column's length, so
     that the factor exists even where columns are dependent: I - Q'Q is then
@@ -179,14 +198,15 @@ def _inverse_factor(matrix, shifted):
     identity = np.eye(filters)
     if not shifted:
         inverse = _inverse_of_cholesky(gram, identity)
-        return ops.transpose(inverse), None
+        return ops.transpose(inverse), None, None
     squares = ops.diagonal(gram)
     scales = ops.rsqrt(ops.where(squares > 0, squares, ops.ones_like(squares)))
     shift = filters * _rounding_unit(matrix)
     gram = gram * scales * scales[:, None] + shift * identity
     inverse = _inverse_of_cholesky(gram, identity)
-    error = shift * ops.sum(inverse * inverse)
-    return ops.transpose(inverse * scales), error
+    squares = ops.sum(inverse * inverse, axis=1)
+    growth = ops.sqrt(ops.max(squares))
+    return ops.transpose(inverse * scales), shift * ops.sum(squares), growth
 
 
 def _inverse_of_cholesky(gram, identity):

@@ -159,13 +159,20 @@ def _folded_network(network):
     _copy_named_weights(network, made)
     for layer in network.layers:
         if type(layer) in _PLAIN:
-            made.get_layer(layer.name).kernel.assign(_kernel_in_effect(layer))
+            made.get_layer(layer.name).kernel.assign(kernel_in_effect(layer))
     made.trainable = network.trainable
     return made
 
 
-def _kernel_in_effect(layer):
-    """What a layer multiplies its inputs by."""
+def kernel_in_effect(layer):
+    """What a layer multiplies its inputs by: orthogonal, and windowed.
+
+    Args:
+        layer: Built dense layer or convolution.
+
+    Returns:
+        Tensor of the kernel's shape, in the dtype of the layer's variables.
+    """
     orthogonal = isinstance(layer, OrthogonalKernel)
     kernel = layer.full_kernel if orthogonal else layer.kernel
     kernel = ops.convert_to_tensor(kernel)

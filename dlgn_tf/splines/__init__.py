@@ -8,31 +8,26 @@ Importing it imports nothing heavy; a function's module is imported when the
 function is asked for.
 """
 
-import importlib
+from dlgn_tf import lazy
 
-_MODULES = {
-    "MASO": "maso",
-    "activated": "parameters",
-    "average_pool": "parameters",
-    "convolution": "parameters",
-    "dense": "parameters",
-    "max_pool": "parameters",
-    "maxout": "parameters",
-    "maso_of_layers": "keras_layers",
-    "beta_vq": "selection",
-    "hard_vq": "selection",
-    "soft_vq": "selection",
-    "RegionMixture": "mixture",
-    "region_prior": "mixture",
-    "PowerDiagram": "power_diagram",
-    "FactorialMixture": "factorial",
-    "network_priors": "network_prior",
-}
-__all__ = list(_MODULES)
-
-
-def __getattr__(name):
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    return getattr(module, name)
+__getattr__, __all__ = lazy.names(
+    __name__,
+    {
+        "MASO": "maso",
+        "activated": "parameters",
+        "average_pool": "parameters",
+        "convolution": "parameters",
+        "dense": "parameters",
+        "max_pool": "parameters",
+        "maxout": "parameters",
+        "maso_of_layers": "keras_layers",
+        "beta_vq": "selection",
+        "hard_vq": "selection",
+        "soft_vq": "selection",
+        "RegionMixture": "mixture",
+        "region_prior": "mixture",
+        "PowerDiagram": "power_diagram",
+        "FactorialMixture": "factorial",
+        "network_priors": "network_prior",
+    },
+)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import Apodized
+from dlgn_tf.models.orthogonal import kernel_in_effect
 from dlgn_tf.splines import parameters
 
 _PASSING = (
@@ -73,10 +73,10 @@ def _steps(layer, shape):
 
 def _operator(layer, shape):
     if isinstance(layer, keras.layers.Dense) and len(shape) == 1:
-        return parameters.dense(kernel_in_effect(layer), _bias(layer))
+        return parameters.dense(_array(kernel_in_effect(layer)), _bias(layer))
     if isinstance(layer, keras.layers.Conv2D) and _is_plain(layer):
         return parameters.convolution(
-            kernel_in_effect(layer),
+            _array(kernel_in_effect(layer)),
             _bias(layer),
             shape,
             layer.strides,
@@ -121,20 +121,6 @@ def _normalization(layer, shape):
     times = int(np.prod(shape)) // len(scale)
     diagonal = np.diag(np.tile(scale, times))
     return parameters.dense(diagonal, np.tile(shift, times))
-
-
-def kernel_in_effect(layer):
-    """What a layer multiplies its inputs by: orthogonal, and windowed.
-
-    Args:
-        layer: Built dense layer or convolution.
-
-    Returns:
-        Float64 array.
-    """
-    if isinstance(layer, Apodized):
-        return _array(layer.windowed(_array(layer.kernel)))
-    return _array(layer.kernel)
 
 
 def scale_and_shift(layer):

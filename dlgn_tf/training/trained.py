@@ -17,6 +17,8 @@ SOURCE_FLAGS = ("gates_from", "init_from")
 # Where a SavedModel carries the model it was made from; TensorFlow's place for
 # files that are none of its own.
 EXPORTED_MODEL = "assets.extra/model.keras"
+# What it answers.
+EXPORTED_SIGNATURES = ("serving_default", "preactivations", "gates")
 # An entry that Keras passes over.
 _STEP = "dlgn_tf.json"
 _ARCHIVE_ERRORS = (

@@ -3,10 +3,7 @@
 import csv
 import functools
 import io
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -404,23 +401,12 @@ def test_a_snapshot_of_another_network(other_snapshot, command, tmp_path):
         command(f"--run_dir={run}", "--over_training", "--images=20")
 
 
-def test_as_a_command(tmp_path):
-    """One line on standard error, and no TensorFlow for it."""
-    path = os.pathsep.join(
-        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
-    )
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.dual"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_as_a_command(fresh_process):
+    """One line on standard error, exit status 2, and no TensorFlow for it."""
+    done = fresh_process("dlgn_tf.dual")
     assert done.returncode == 2
-    lines = done.stderr.splitlines()
-    said = [x for x in lines if not x.startswith("import time:")]
-    assert said == [
+    assert done.said == [
         "dlgn_tf.dual: Expected --run_dir=RUN_DIR. Received: no --run_dir"
     ]
-    assert not any(x.endswith(("tensorflow", "keras")) for x in lines)
+    assert "dlgn_tf" in done.imported
+    assert not done.imported & {"tensorflow", "keras"}

@@ -140,6 +140,19 @@ def test_ill_conditioned_filters_are_orthogonal_too(rng, condition):
         assert orthogonality_error(found) <= limit
 
 
+@pytest.mark.parametrize("correlation", [0.5, 0.9, 0.97, 0.99, 0.999])
+def test_columns_found_in_float32_are_orthonormal_too(rng, correlation):
+    """On both sides of where float64 takes over: 1 / sin(angle) = 4."""
+    matrix = rng.normal(size=(200, 40))
+    matrix[:, 1:] *= (1 - correlation**2) ** 0.5
+    matrix[:, 1:] += correlation * matrix[:, :1]
+    matrix = (matrix * np.geomspace(1e-3, 1e3, 40)).astype("float32")
+    found = orthogonalization.gram_schmidt(tf.constant(matrix))
+    assert orthogonality_error(found) <= 5e-7
+    q, r = np.linalg.qr(matrix.astype("float64"))
+    np.testing.assert_allclose(found, q * np.sign(np.diag(r)), atol=5e-7)
+
+
 def test_the_fast_way_is_left_only_where_it_must_be(rng, monkeypatch):
     asked = []
     by_householder = orthogonalization._by_householder

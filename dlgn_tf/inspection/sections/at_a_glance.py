@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.layers import BetaVQ
@@ -90,10 +91,10 @@ def _what_is_exact(task, page):
     else:
         count = sites - len(task.affine_sites)
         page.note(_LOCAL.format(where=f"{count:,} of {sites:,} gate sites"))
-    if task.no_dual_view is None:
-        page.text(_LOGITS)
+    if isinstance(task.dual_view, UserError):
+        page.note(f"Logits are not taken apart. {task.dual_view}")
     else:
-        page.note(f"Logits are not taken apart. {task.no_dual_view}")
+        page.text(_LOGITS)
 
 
 def _properties(task):

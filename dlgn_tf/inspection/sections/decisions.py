@@ -46,10 +46,9 @@ class Decision:
 def add(report):
     task, page = report.task, report.page
     page.section("Decisions taken apart")
-    try:
-        view = task.dual_view
-    except UserError as error:
-        page.note(f"Not shown. {error}")
+    view = task.dual_view
+    if isinstance(view, UserError):
+        page.note(f"Not shown. {view}")
         return
     page.text(
         "Given its gates the value network is linear, so the lead of one logit "

@@ -1,7 +1,5 @@
 """Interventions: what is lost when the gates of a site are switched."""
 
-import dataclasses
-
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import interventions
 from dlgn_tf.inspection.page import percent
@@ -36,7 +34,7 @@ def add(report):
     except UserError as error:
         page.note(f"Not measured. {error}")
         return
-    report.csv("interventions", [dataclasses.asdict(each) for each in effects])
+    report.csv("interventions", interventions.rows(effects))
     page.table(
         [
             "gate site",

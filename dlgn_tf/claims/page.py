@@ -1,0 +1,121 @@
+"""Claims as a page: python -m dlgn_tf.claims.page."""
+
+import collections
+import importlib
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.claims import records
+from dlgn_tf.claims import registry
+from dlgn_tf.claims.modules import CLAIM_MODULES
+from dlgn_tf.training import files
+
+_USAGE = """Writes what a run of claims found as a page (Markdown).
+
+  python -m dlgn_tf.claims --all --scale=minutes --output=results/claims.jsonl
+  python -m dlgn_tf.claims.page --claims=results/claims.jsonl \\
+      --output=results/CLAIMS.md
+
+Claims that the file does not have are listed as not run."""
+
+PAPERS = {
+    "dlgn": "Disentangling deep neural networks with rectified linear units "
+    "using duality (arXiv 2110.03403)",
+    "smaso": "From Hard to Soft (arXiv 1810.09274)",
+    "complexity": "Feature components of various complexity (arXiv 2006.15920)",
+    "rainbow": "A Rainbow in Deep Network Black Boxes (arXiv 2305.18512)",
+    "tian": "Deep and locally connected ReLU network (arXiv 1809.10829)",
+}
+VERDICTS = {True: "holds", False: "does not hold", None: "not measured"}
+NOT_RUN = "not run"
+_TITLES = ("claim", "statement", "expected", "measured", "", "scale", "s")
+
+
+def define_flags():
+    flags.DEFINE_string(
+        "claims", "results/claims.jsonl", "What python -m dlgn_tf.claims wrote."
+    )
+    flags.DEFINE_string("output", "results/CLAIMS.md", "Where the page goes.")
+
+
+def main():
+    """Writes the page."""
+    values = flags.FLAGS
+    for module in CLAIM_MODULES:
+        importlib.import_module(module)
+    text = page(records.read(values.claims), registry.claims())
+    with files.write_errors(values.output):
+        files.write_atomically(values.output, text)
+    print(f"{values.output} is written")
+
+
+def page(measured, claims):
+    """The page as Markdown.
+
+    Args:
+        measured: List of records, see `dlgn_tf.claims.records.read`.
+        claims: List of `Claim`, all there are.
+
+    Returns:
+        String.
+    """
+    found = {record["claim"]: record for record in measured}
+    by_paper = collections.defaultdict(list)
+    for claim in claims:
+        by_paper[claim.paper].append((claim, found.get(claim.id)))
+    lines = ["# Claims", "", *_origins(measured), "", *_counts(by_paper)]
+    for paper, pairs in by_paper.items():
+        lines += ["", f"## {PAPERS.get(paper, paper)}", "", *_row(_TITLES)]
+        lines.append("|---" * len(_TITLES) + "|")
+        for claim, record in pairs:
+            lines += _row(_cells(claim, record))
+    return "\n".join(lines) + "\n"
+
+
+def verdict(record):
+    """A word for a record, which is None for a claim that was not run."""
+    return NOT_RUN if record is None else VERDICTS[record["holds"]]
+
+
+def _origins(measured):
+    """Where the figures come from, a line each."""
+    keys = ("seed", "dlgn_tf", "commit", "backend", "versions", "machine")
+    for key in keys:
+        values = dict.fromkeys(str(record[key]) for record in measured)
+        yield f"- {key}: {' / '.join(values)}"
+
+
+def _counts(by_paper):
+    columns = [*VERDICTS.values(), NOT_RUN]
+    yield from _row(["paper", *columns])
+    yield "|---" * (len(columns) + 1) + "|"
+    for paper, pairs in by_paper.items():
+        counts = collections.Counter(verdict(record) for _, record in pairs)
+        yield from _row([paper, *(counts[column] for column in columns)])
+
+
+def _cells(claim, record):
+    measured, seconds = "", ""
+    if record is not None:
+        measured, seconds = record["measured"], f"{record['seconds']:.1f}"
+    word = verdict(record)
+    return (
+        claim.id,
+        claim.statement,
+        claim.expected,
+        measured,
+        f"**{word}**" if word == VERDICTS[False] else word,
+        claim.scale,
+        seconds,
+    )
+
+
+def _row(cells):
+    escaped = (str(cell).replace("|", "\\|") for cell in cells)
+    yield f"| {' | '.join(escaped)} |"
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, "dlgn_tf.claims.page", _USAGE)

@@ -1,0 +1,142 @@
+"""What a run of claims leaves for scripts: a file of JSON objects."""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+import numpy as np
+
+import dlgn_tf
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.runner import Outcome
+from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
+from dlgn_tf.training import files
+
+
+class Records:
+    """Outcomes on disk: what was measured before a kill is not lost.
+
+    Until the last claim is measured they are in PATH.partial, one JSON object
+    a line; what an earlier run left in PATH stays until then. A new object
+    goes on from there, if the seed, the code and the machine are the same.
+
+    Args:
+        path: Path-like.
+        claims: List of `Claim` that are to be measured.
+        seed: Integer.
+
+    Raises:
+        UserError: if nothing can be written there.
+    """
+
+    def __init__(self, path, claims, seed):
+        self._path = pathlib.Path(path)
+        self._partial = self._path.with_name(f"{self._path.name}.partial")
+        self._claims = {claim.id: claim for claim in claims}
+        self._made = {
+            "seed": seed,
+            "dlgn_tf": dlgn_tf.__version__,
+            **dataclasses.asdict(origin.here()),
+        }
+        self._records = {}
+        try:
+            for record in read(self._partial) if self._partial.exists() else []:
+                self._keep(record)
+            self._rewrite()
+        except OSError as error:
+            raise UserError(
+                "Expected a file that can be written. Received: "
+                f"--output={path}, {error.strerror}"
+            ) from error
+
+    def outcomes(self):
+        """Dict from id to `Outcome` of what is measured already."""
+        return {
+            claim_id: Outcome(
+                self._claims[claim_id],
+                Measurement(
+                    record["holds"], record["measured"], record["values"]
+                ),
+                record["seed"],
+                record["seconds"],
+            )
+            for claim_id, record in self._records.items()
+        }
+
+    def write(self, outcome):
+        """Adds an `Outcome`."""
+        self._records[outcome.claim.id] = self._record(outcome)
+        with files.write_errors(self._partial):
+            self._rewrite()
+
+    def finish(self):
+        """Puts the file into its place, claims in order."""
+        with files.write_errors(self._path):
+            self._partial.replace(self._path)
+
+    def _keep(self, record):
+        same = all(record.get(k) == v for k, v in self._made.items())
+        if same and record["claim"] in self._claims:
+            self._records[record["claim"]] = record
+
+    def _rewrite(self):
+        ordered = (self._records[c] for c in self._claims if c in self._records)
+        # Whatever a claim measured, its line must not cost the others theirs.
+        lines = (json.dumps(r, allow_nan=False, default=str) for r in ordered)
+        text = "".join(f"{line}\n" for line in lines)
+        files.write_atomically(self._partial, text)
+
+    def _record(self, outcome):
+        claim, measurement = outcome.claim, outcome.measurement
+        return {
+            "claim": claim.id,
+            "paper": claim.paper,
+            "statement": claim.statement,
+            "expected": claim.expected,
+            "measured": measurement.measured,
+            "values": _plain(measurement.values),
+            "holds": _plain(measurement.holds),
+            "scale": claim.scale,
+            "seconds": round(outcome.seconds, 3),
+            **self._made,
+        }
+
+
+def read(path):
+    """The records of a file.
+
+    Args:
+        path: Path-like.
+
+    Returns:
+        List of dicts.
+
+    Raises:
+        UserError: if there is none, or it is not such a file.
+    """
+    try:
+        lines = pathlib.Path(path).read_text("utf-8").splitlines()
+        found = [json.loads(line) for line in lines]
+        if not all(isinstance(x, dict) and "claim" in x for x in found):
+            raise ValueError("lines that are no records of claims")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "Expected a file that python -m dlgn_tf.claims --output wrote. "
+            f"Received: {path}, {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return found
+
+
+def _plain(value):
+    """`value` in what JSON has: no arrays, no numbers that are not finite."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

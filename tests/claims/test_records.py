@@ -1,0 +1,130 @@
+"""What a run of claims leaves on disk, and how it goes on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dlgn_tf.claims import page
+from dlgn_tf.claims import records
+from dlgn_tf.claims import registry
+from dlgn_tf.claims import runner
+from dlgn_tf.errors import UserError
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "claims.jsonl"
+
+
+@pytest.fixture
+def three(register):
+    for claim_id in ("dlgn.1", "dlgn.2", "tian.1"):
+        register(claim_id)
+    return registry.claims()
+
+
+def test_values_are_plain(register, path):
+    values = {
+        "array": np.arange(3),
+        "scalar": np.float32(0.5),
+        "flag": np.bool_(True),
+        "infinite": [np.inf, float("nan")],
+        3: (1, "two", None),
+        "other": ValueError("kept as text"),
+    }
+    register("dlgn.1", lambda rng: registry.Measurement(True, "1", values))
+    claims = registry.claims()
+    kept = records.Records(path, claims, 5)
+    kept.write(runner.measure(claims[0], 5))
+    kept.finish()
+    (record,) = read(path)
+    assert record["values"] == {
+        "array": [0, 1, 2],
+        "scalar": 0.5,
+        "flag": True,
+        "infinite": [None, None],
+        "3": [1, "two", None],
+        "other": "kept as text",
+    }
+    assert (record["seed"], record["scale"]) == (5, "seconds")
+
+
+def test_what_was_measured_before_a_kill_is_kept(three, path):
+    path.write_text('{"claim": "an earlier run"}\n')
+    # The order of claims is that of the list, not of time.
+    records.Records(path, three, 0).write(runner.measure(three[2]))
+    records.Records(path, three, 0).write(runner.measure(three[0]))
+    again = records.Records(path, three, 0)
+    assert list(again.outcomes()) == ["dlgn.1", "tian.1"]
+    drawn = again.outcomes()["tian.1"].measurement.values["drawn"]
+    assert drawn == three[2].generator(0).random()
+    assert read(path) == [{"claim": "an earlier run"}]
+    again.write(runner.measure(three[1]))
+    again.finish()
+    found = [r["claim"] for r in read(path)]
+    assert found == ["dlgn.1", "dlgn.2", "tian.1"]
+    assert [p.name for p in path.parent.iterdir()] == ["claims.jsonl"]
+
+
+def test_another_seed_or_other_claims_start_anew(three, path):
+    records.Records(path, three, 0).write(runner.measure(three[0]))
+    assert not records.Records(path, three[1:], 0).outcomes()
+    records.Records(path, three, 0).write(runner.measure(three[0]))
+    assert not records.Records(path, three, 1).outcomes()
+
+
+@pytest.mark.parametrize("text", ["{", "[]\n", '{"claims": 3}\n', "\x00"])
+def test_a_file_of_something_else_is_refused(three, path, text):
+    partial = path.with_name("claims.jsonl.partial")
+    partial.write_text(text)
+    with pytest.raises(UserError, match=r"Received: .*claims.jsonl.partial, "):
+        records.Records(path, three, 0)
+    assert partial.read_text() == text
+
+
+def test_a_path_that_cannot_be_written_is_refused(three, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="Received: --output=.*file/claims"):
+        records.Records(tmp_path / "file" / "claims.jsonl", three, 0)
+
+
+def test_the_page_counts_and_lists(register, path):
+    register("dlgn.1")
+    register("dlgn.2", lambda rng: registry.Measurement(False, "|x| is 2", {}))
+    register("dlgn.3", lambda rng: registry.Measurement(None, "", {}))
+    register("tian.1", scale="accelerator")
+    claims = registry.claims()
+    kept = records.Records(path, claims, 0)
+    for claim in claims[:3]:
+        kept.write(runner.measure(claim))
+    kept.finish()
+    text = page.page(records.read(path), claims)
+    lines = text.splitlines()
+    assert "| paper | holds | does not hold | not measured | not run |" in lines
+    assert "| dlgn | 1 | 1 | 1 | 0 |" in lines
+    assert "| tian | 0 | 0 | 0 | 1 |" in lines
+    rows = [line for line in lines if line.startswith(("| dlgn.", "| tian."))]
+    assert [row.split(" | ")[4].strip("*") for row in rows] == [
+        "holds",
+        "does not hold",
+        "not measured",
+        "not run",
+    ]
+    # As many columns in each row, whatever its text has in it.
+    assert {row.replace("\\|", "").count("|") for row in rows} == {8}
+    assert r"\|x\| is 2" in rows[1]
+    assert "- seed: 0" in lines
+
+
+def test_the_page_as_a_command(fresh_process, tmp_path):
+    done = fresh_process("dlgn_tf.claims.page", "--claims=nothing.jsonl")
+    assert done.returncode == 2
+    assert len(done.said) == 1
+    assert "nothing.jsonl, No such file" in done.said[0]
+    assert not done.imported & {"tensorflow", "keras"}
+    assert not list(tmp_path.iterdir())
