@@ -2,16 +2,13 @@
 
 import csv
 import functools
-import pathlib
 import re
 
 import pytest
 
-import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.locality import __main__ as entry
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
