@@ -13,7 +13,6 @@ from dlgn_tf.locality import selectivity
 from dlgn_tf.locality import student
 from dlgn_tf.locality import student_data
 from dlgn_tf.locality import teachers
-from dlgn_tf.locality.figures import KINDS
 from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.output import Output
@@ -112,7 +111,7 @@ def students(task):
         f"{_spread(possible)}; selectivity from the lowest level up "
         f"{_numbers(curves[:, 0].mean(0))} -> {_numbers(curves[:, -1].mean(0))}"
     )
-    _tell(output, "students", "selectivity", "correlations")
+    _tell(output, "students", "correlations")
 
 
 def _curve_rows(runs):
@@ -195,8 +194,8 @@ def families(task):
     for family, kinds in found.items():
         accuracies = [r["accuracy"] for r in _by_seed(rows, family)]
         print(f"{family}: accuracy {_spread(accuracies)}")
-        for kind in KINDS:
-            first, last = kinds[kind].mean(axis=0)
+        for kind, values in kinds.items():
+            first, last = values.mean(axis=0)
             print(f"  {kind}: {_numbers(first)} -> {_numbers(last)}")
     _tell(output, "families", "families_summary")
 

@@ -107,12 +107,14 @@ def and_tree(fields):
 
 
 def pixel_fields(pixels):
-    """A graph over 2, 3, 4, 6 or 8 pixels for the AND tree."""
+    """A graph over 2 to 8 pixels for the AND tree."""
     windows = {
         2: [(2, 2)],
         3: [(3, 3)],
         4: [(2, 2)] * 2,
+        5: [(5, 5)],
         6: [(2, 2), (3, 3)],
+        7: [(7, 7)],
         8: [(2, 2)] * 3,
     }
     return ReceptiveFields.windows(pixels, windows[pixels])

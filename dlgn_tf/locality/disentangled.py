@@ -167,6 +167,8 @@ def weighted_gradient(marginals, columns, centred):
 def draw_setting(sets, factors_below, rng):
     """A random table and what else `descend` wants, in its order.
 
+    Every node is open for some event at the start.
+
     Args:
         sets: See `FactorisedTable`.
         factors_below: Integer.
@@ -175,6 +177,9 @@ def draw_setting(sets, factors_below, rng):
     table = FactorisedTable.draw(sets, factors_below, rng)
     weights = table.separable_weights(rng)
     below = disentangled(rng.normal(size=(factors_below, 2)))
+    # A node that is shut for every event would never learn anything.
+    shut = (table.matrix() @ below @ weights <= 0).all(axis=0)
+    weights = np.where(shut, -weights, weights)
     marginals = rng.dirichlet(np.full(2, 5.0), len(sets))
     targets = disentangled(rng.uniform(0, 1, (len(sets), 2)))
     return table, marginals, below, targets, weights

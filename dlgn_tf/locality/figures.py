@@ -5,6 +5,11 @@ import numpy as np
 from dlgn_tf.output import new_figure
 
 KINDS = ("gates", "values", "outputs")
+# Of gated networks, drawn with the values after training.
+_SOURCES = {
+    "values_of_gates": ("tab:orange", "after, inputs silenced"),
+    "values_of_inputs": ("tab:green", "after, gates of other inputs"),
+}
 
 
 def selectivity(steps, curves, best, title):
@@ -95,6 +100,9 @@ def correlations(before, after, title):
 def families(found, title):
     """Selectivity of gates, values and their products, family by family.
 
+    The values of gated networks also with one of their sources silenced, see
+    `dlgn_tf.locality.responses.Responses`.
+
     Args:
         found: Dict from a family to a dict from a kind to an array
             `(seeds, 2, levels)`, before and after training.
@@ -118,6 +126,9 @@ def families(found, title):
                     colour,
                     ("before", "after")[moment],
                 )
+            for source, (colour, label) in _SOURCES.items():
+                if kind == "values" and source in kinds:
+                    _band(axes, levels, kinds[source][:, 1], colour, label)
             axes.set_title(f"{family}: {kind}")
             axes.set_xticks(levels)
             axes.grid(alpha=0.3)
@@ -127,6 +138,7 @@ def families(found, title):
         axes.set_ylabel("selectivity")
     grid[0, 0].set_ylim(0, 1)
     grid[0, 0].legend(loc="lower left")
+    grid[-1, 1].legend(loc="lower left")
     seeds = len(next(iter(found.values()))["gates"])
     figure.suptitle(f"{title}: mean and range of {seeds} seeds")
     return figure

@@ -35,14 +35,16 @@ def conditional_mean(values, groups, probabilities):
     return means[groups].reshape(values.shape)
 
 
-def identity_errors(network, pixels, targets, probabilities):
+def identity_errors(network, pixels, targets, probabilities, assumed=None):
     """Largest violation of each of the three identities.
 
     Args:
         network: `LocalNetwork`.
         pixels: Integer array `(inputs, leaves)` of 0 and 1, every input.
         targets: Array `(inputs, outputs)`.
-        probabilities: Array `(inputs,)`.
+        probabilities: Array `(inputs,)`, P(x) of back-propagation.
+        assumed: The same, P(x) of the averages. Defaults to `None`:
+            `probabilities`; any other breaks the third identity.
 
     Returns:
         Dict from `"marginal"`, `"backward"` and `"update"` to floats.
@@ -50,6 +52,7 @@ def identity_errors(network, pixels, targets, probabilities):
     fields = network.fields
     codes, _ = content(fields, pixels)
     found = passes.run(network, np.eye(2)[pixels], targets, probabilities)
+    p = probabilities if assumed is None else assumed
     errors = {"marginal": 0.0, "backward": 0.0, "update": 0.0}
 
     def note(name, difference):
@@ -61,25 +64,18 @@ def identity_errors(network, pixels, targets, probabilities):
         for region, place, child in fields.edges(level):
             x_k, x_j = codes[level - 1][:, child], codes[level][:, region]
             g_j = found.g[level][:, region]
-            at_k = conditional_mean(g_j, x_k, probabilities)
-            at_j = conditional_mean(g_j, x_j, probabilities)
-            note(
-                "marginal",
-                at_k - conditional_mean(at_j, x_k, probabilities),
-            )
+            at_k = conditional_mean(g_j, x_k, p)
+            at_j = conditional_mean(g_j, x_j, p)
+            note("marginal", at_k - conditional_mean(at_j, x_k, p))
             block = network.block(level, region, place)
             backward[:, child] += at_k @ block.T
             n = len(block)
             true = found.updates[level - 1][region, place * n : (place + 1) * n]
-            f_k = conditional_mean(
-                found.f[level - 1][:, child], x_k, probabilities
-            )
-            note("update", (f_k * probabilities[:, None]).T @ at_k - true)
+            f_k = conditional_mean(found.f[level - 1][:, child], x_k, p)
+            note("update", (f_k * p[:, None]).T @ at_k - true)
         for child in range(fields.regions[level - 1]):
             x_k = codes[level - 1][:, child]
-            g_k = conditional_mean(
-                found.g[level - 1][:, child], x_k, probabilities
-            )
+            g_k = conditional_mean(found.g[level - 1][:, child], x_k, p)
             gate = found.gates[level - 1][:, child]
             note("backward", g_k - gate * backward[:, child])
     return errors

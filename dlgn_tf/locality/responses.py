@@ -6,7 +6,14 @@ import numpy as np
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.sites import galu_layer
 
-KINDS = ("gates", "values", "outputs", "preactivations")
+KINDS = (
+    "gates",
+    "values",
+    "values_of_gates",
+    "values_of_inputs",
+    "outputs",
+    "preactivations",
+)
 _BATCH = 2048
 
 
@@ -22,10 +29,13 @@ class Responses:
 
     Returns:
         Dict of `"gates"`, `"values"` (what is multiplied by the gates; in a
-        ReLU network the pre-activation), `"outputs"` (the products) and, of
-        gated networks, `"preactivations"` (what gates are made of): lists of
+        ReLU network the pre-activation), `"outputs"` (the products): lists of
         arrays `(n, regions, nodes)`, one a level upwards; and `"logits"`, one
-        array `(n, classes)`.
+        array `(n, classes)`. Of gated networks also `"preactivations"`, what
+        gates are made of, and, as a value is made of gated values below it,
+        what it is with one of its two sources silenced: `"values_of_gates"`,
+        the value network's inputs being ones, and `"values_of_inputs"`, its
+        gates being those of other images (half of them further on).
     """
 
     def __init__(self, model):
@@ -48,10 +58,9 @@ class Responses:
         )
 
     def __call__(self, images):
-        parts = [
-            self._of_batch(images[start : start + _BATCH])
-            for start in range(0, len(images), _BATCH)
-        ]
+        # Of even sizes: none is so small that it has no other images.
+        count = -(-len(images) // _BATCH)
+        parts = [self._of_batch(x) for x in np.array_split(images, count)]
         joined = {
             kind: [np.concatenate(x) for x in zip(*of_parts, strict=True)]
             for kind in KINDS
@@ -61,23 +70,29 @@ class Responses:
         return joined
 
     def _of_batch(self, images):
-        pixels = self._model.normalization(images)
-        inputs, made = [pixels], {}
-        if self._gated:
-            made = self._model.preactivations(images)
-            gates = self._model.gates_of(self._model.routed(made))
-            inputs += gates.values()
+        pixels = np.asarray(self._model.normalization(images))
+        if not self._gated:
+            answer = self._network_on([pixels])
+            gates = [(q > 0).astype(q.dtype) for q in answer["values"]]
+            return {**answer, "gates": gates}
+        made = self._model.preactivations(images)
+        gates = self._model.gates_of(self._model.routed(made)).values()
+        gates = [np.asarray(gate) for gate in gates]
+        others = [np.roll(gate, len(images) // 2, axis=0) for gate in gates]
+        ones = np.ones_like(pixels)
+        return {
+            **self._network_on([pixels, *gates]),
+            "gates": gates,
+            "values_of_gates": self._network_on([ones, *gates])["values"],
+            "values_of_inputs": self._network_on([pixels, *others])["values"],
+            "preactivations": [np.asarray(q) for q in made.values()],
+        }
+
+    def _network_on(self, inputs):
         found = [np.asarray(x) for x in self._inside(inputs, training=False)]
         levels = len(self._model.site_names)
-        values = found[:levels]
-        answer = {
-            "gates": [np.asarray(gate) for gate in inputs[1:]],
-            "values": values,
+        return {
+            "values": found[:levels],
             "outputs": found[levels:-1],
             "logits": found[-1],
         }
-        if self._gated:
-            answer["preactivations"] = [np.asarray(q) for q in made.values()]
-        else:
-            answer["gates"] = [(q > 0).astype(q.dtype) for q in values]
-        return answer

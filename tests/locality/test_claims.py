@@ -42,10 +42,10 @@ class TestExact:
     def test_verdicts(self):
         from dlgn_tf.locality.claims import exact
 
-        assert exact.matrix_form_holds([1e-15], [0.1])
-        assert not exact.matrix_form_holds([1e-15, 1e-9], [0.1])
-        assert not exact.matrix_form_holds([1e-15], [0.1, 1e-3])
-        assert not exact.matrix_form_holds([math.nan], [0.1])
+        assert exact.exact_holds([1e-15], [0.1])
+        assert not exact.exact_holds([1e-15, 1e-9], [0.1])
+        assert not exact.exact_holds([1e-15], [0.1, 1e-3])
+        assert not exact.exact_holds([math.nan], [0.1])
         assert exact.falls([0.3, 0.2, 0.0])
         assert not exact.falls([0.3, 0.3, 0.0])
         assert not exact.falls([0.3, math.nan, 0.0])
@@ -61,6 +61,19 @@ class TestExact:
             lambda values, groups, p: np.broadcast_to(
                 np.tensordot(p, values, 1), values.shape
             ),
+        )
+        assert not exact.measure_marginal_gradients(rng).holds
+
+    def test_a_control_that_does_not_fail_is_seen(self, rng, monkeypatch):
+        """As if the claim on marginal gradients could not tell P(x)."""
+        from dlgn_tf.locality import marginal_gradients
+        from dlgn_tf.locality.claims import exact
+
+        right = marginal_gradients.identity_errors
+        monkeypatch.setattr(
+            marginal_gradients,
+            "identity_errors",
+            lambda *arguments: right(*arguments[:4]),
         )
         assert not exact.measure_marginal_gradients(rng).holds
 
@@ -106,15 +119,31 @@ class TestLinearAndReLU:
     def test_verdicts(self):
         from dlgn_tf.locality.claims import linear_and_relu as module
 
-        circle, tree = {8: (1e-20, 5.0, True)}, {3: (0.0, 4.0, True)}
-        assert module.constructions_hold(circle, tree)
-        assert not module.constructions_hold({8: (1e-9, 5.0, True)}, tree)
-        assert not module.constructions_hold({8: (0.0, 5.01, True)}, tree)
-        assert not module.constructions_hold({8: (0.0, 5.0, False)}, tree)
-        assert not module.constructions_hold(circle, {3: (0.0, 3.9, True)})
+        circle, tree, found = {8: (1e-20, 5.0)}, {3: (0.0, 4.0)}, [True]
+        assert module.constructions_hold(circle, tree, found)
+        assert not module.constructions_hold({8: (1e-9, 5.0)}, tree, found)
+        assert not module.constructions_hold({8: (0.0, 5.01)}, tree, found)
+        assert not module.constructions_hold(circle, {3: (0.0, 3.9)}, found)
+        assert not module.constructions_hold(circle, tree, [True, False])
         assert module.training_holds([1e-5], [11.01])
         assert not module.training_holds([1e-5, 1.0], [11.01])
         assert not module.training_holds([1e-5], [11.1])
+
+    def test_every_size_is_measured(self):
+        from dlgn_tf.locality.claims import linear_and_relu as module
+
+        assert list(module.ROWS) == list(range(4, 65))
+        assert list(module.PIXELS) == list(range(2, 9))
+
+    def test_a_centre_that_counts_as_a_vertex_is_seen(self, monkeypatch):
+        from dlgn_tf.locality import constructions
+        from dlgn_tf.locality.claims import linear_and_relu as module
+
+        assert module.circle_vertices(5)
+        monkeypatch.setattr(
+            constructions, "vertices", lambda rows: np.ones(len(rows), bool)
+        )
+        assert not module.circle_vertices(5)
 
 
 class TestDisentanglement:
@@ -123,13 +152,23 @@ class TestDisentanglement:
 
         assert module.forward_holds([1e-15], {"weight": [0.1], "table": [0.2]})
         assert not module.forward_holds([1e-11], {"weight": [0.1]})
-        assert not module.forward_holds([1e-15], {"weight": [0.001]})
-        good = {"centred": [1e-15], "uncentred": [0.1], "weights": [1e-14]}
+        # Each draw counts, not the middle one.
+        assert not module.forward_holds([1e-15], {"weight": [0.1, 0.1, 0.001]})
+        assert not module.forward_holds(
+            [1e-15], {"weight": [0.1], "table": [0.1, 0.1, 0.001]}
+        )
+        good = {
+            "centred": [1e-15],
+            "uncentred": [0.1],
+            "weights": [1e-14],
+            "uncentred_weights": [0.1],
+        }
         assert module.update_holds(good)
         for name, value in (
             ("centred", 1e-9),
             ("uncentred", 1e-3),
             ("weights", 1e-9),
+            ("uncentred_weights", 1e-3),
         ):
             assert not module.update_holds({**good, name: [value]})
 
@@ -158,6 +197,8 @@ class TestSpecialized:
         assert not specialized.depth_holds((0.98, 0.96), four)
         assert not specialized.depth_holds(two, (0.995, 0.89, 0.8, 0.85))
         assert not specialized.depth_holds(two, (0.995, 0.95, 0.8, 0.96))
-        assert specialized.width_holds({1: 0.9, 2: 0.97, 5: 0.99})
-        assert not specialized.width_holds({1: 0.93, 2: 0.97, 5: 0.99})
-        assert not specialized.width_holds({1: 0.9, 2: 0.95, 5: 0.99})
+        good = {1: [0.9, 0.8], 2: [0.97, 0.99], 5: [0.99, 0.99]}
+        assert specialized.width_holds(good)
+        # Each seed counts, not their mean.
+        assert not specialized.width_holds({**good, 1: [0.93, 0.8]})
+        assert not specialized.width_holds({**good, 2: [0.95, 0.999]})

@@ -2,15 +2,13 @@
 
 import csv
 import functools
-import pathlib
+import re
 
 import pytest
 
-import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.locality import __main__ as entry
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -67,7 +65,11 @@ def test_students(tmp_path, command, capsys):
     # The selectivity of the last measurement is made of them.
     best = max(abs(float(after[4][f"node_{k}"])) for k in range(12))
     assert float(outputs[-1]["level_2"]) == pytest.approx(best, abs=2e-4)
-    assert "best possible" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "best possible" in printed
+    # What it says it wrote is there.
+    told = re.findall(r"\w+\.csv", printed)
+    assert sorted(told) == ["correlations.csv", "students.csv"]
 
 
 def test_families_on_lookup_tables(tmp_path, command):
@@ -85,7 +87,7 @@ def test_families_on_lookup_tables(tmp_path, command):
     )
     rows = read(tmp_path / "families.csv")
     # A DNN's pre-activations are its values; two levels.
-    assert len(rows) == 2 * (3 + 4 + 4)
+    assert len(rows) == 2 * (3 + 6 + 6)
     summary = read(tmp_path / "families_summary.csv")
     for row in summary:
         own = [

@@ -22,6 +22,17 @@ class TestVertices:
             constructions.vertices(rows), [True, False, False, False]
         )
 
+    def test_full_row_rank_keeps_vertices(self, rng):
+        """Theorem 7: those of P F are those of P."""
+        rows = rng.dirichlet(np.ones(3), 12)
+        expected = constructions.vertices(rows)
+        assert 0 < expected.sum() < 12
+        found = constructions.vertices(rows @ rng.normal(size=(3, 6)))
+        np.testing.assert_array_equal(found, expected)
+        # Of lower rank F folds the hull up.
+        flat = constructions.vertices(rows @ np.outer([1, 2, 4], [1, 3]))
+        assert flat.sum() == 2
+
 
 @pytest.mark.parametrize("rows", [4, 9, 32])
 def test_circle(rows):
@@ -37,7 +48,7 @@ def test_circle(rows):
     assert constructions.affine_loss(P) == pytest.approx(rows - 3)
 
 
-@pytest.mark.parametrize("pixels", [2, 3, 4, 6, 8])
+@pytest.mark.parametrize("pixels", range(2, 9))
 def test_and_tree_says_which_input(pixels):
     network = constructions.and_tree(constructions.pixel_fields(pixels))
     leaves = np.eye(2)[teachers.all_inputs(pixels)]
@@ -123,6 +134,37 @@ class TestDisentangled:
         np.testing.assert_allclose(
             found[:, 1], np.kron(ones, np.maximum(second, 0)), atol=1e-14
         )
+
+    def test_one_weight_outside_adds_what_its_factor_says(self, table, rng):
+        """(P_S f_k) of another factor: 0 if k is in no set."""
+        f, W = rng.normal(size=(4, 2)), table.separable_weights(rng)
+        F, P = disentangled.disentangled(f), table.matrix()
+        blocks = table.blocks[0].reshape(2, 2, 2)
+        told = {
+            (0, 1): blocks.sum(axis=2) @ f[0],
+            (2, 1): blocks.sum(axis=1) @ f[2],
+            (3, 0): table.blocks[1] @ f[3],
+            (1, 0): np.zeros(2),
+            (1, 1): np.zeros(2),
+        }
+        assert set(told) == {tuple(x) for x in np.argwhere(~table.mask())}
+        for place, values in told.items():
+            leaking = W.copy()
+            leaking[place] = 1.7
+            found = disentangled.disentanglement_error(
+                disentangled.forward(P, F, leaking, relu=False)
+            )
+            expected = 1.7 * np.ptp(values) / 2
+            assert found == pytest.approx(expected, abs=1e-14)
+
+    def test_settings_start_alive(self):
+        """No node is shut for every event: nothing would be trained."""
+        for seed in range(40):
+            table, _, F, _, W = disentangled.draw_setting(
+                SETS, 4, np.random.default_rng(seed)
+            )
+            assert ((table.matrix() @ F @ W) > 0).any(axis=0).all()
+            assert not W[~table.mask()].any()
 
     def test_update_outside_is_the_product_of_theorem_9(self, table, rng):
         """(p_i^T P_S f_k) (1^T g_j) for k in S_i, i != j."""

@@ -82,6 +82,16 @@ def test_marginal_gradients(world):
     assert max(errors.values()) < 1e-12
 
 
+def test_averages_under_another_distribution_break_the_update(world):
+    p = world.teacher.probabilities
+    setting = world.network, world.pixels, world.targets, p
+    uniform = np.full_like(p, 1 / 256)
+    errors = marginal_gradients.identity_errors(*setting, uniform)
+    assert errors["update"] > 1e-2
+    # These are true of any function and of any distribution.
+    assert max(errors["marginal"], errors["backward"]) < 1e-12
+
+
 def test_conditional_mean(rng):
     values, groups = rng.normal(size=(50, 2, 3)), rng.integers(4, size=50) + 7
     p = rng.dirichlet(np.ones(50))
@@ -114,6 +124,94 @@ def test_matrix_form_of_a_lossy_teacher_is_not_back_propagation(world, rng):
     found = matrix_form.run(world.network, lossy, world.targets)
     gap = matrix_form.relative_gap(found.updates, world.passes().updates)
     assert gap > 1e-2
+
+
+def test_matrix_form_on_samples_is_back_propagation_on_them(world, rng):
+    """A minibatch is an estimate of P_ab: events that it lacks have no say."""
+    drawn = rng.choice(256, 60, p=world.teacher.probabilities)
+    sampled = dataclasses.replace(
+        world,
+        teacher=teachers.from_samples(world.teacher, drawn),
+        targets=world.targets[drawn],
+    )
+    _, by_weights, _ = taped(sampled)
+    found = matrix_form.run(world.network, sampled.teacher, sampled.targets)
+    for update, expected in zip(found.updates, by_weights, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(-update, expected, atol=1e-10 * scale)
+
+
+def test_matrix_form_of_a_lossy_teacher_is_theorem_2(world, rng):
+    """Event by event, the gradient conditioned on the child's event."""
+    teacher = world.teacher
+    for level, codes in ((1, 2), (2, 4), (3, 3)):
+        order = teachers.random_order(teacher, level, rng)
+        teacher = teachers.coarsened(teacher, level, codes, order)
+    f, g, updates = conditional_passes(world, teacher)
+    found = matrix_form.run(world.network, teacher, world.targets)
+    for level in (1, 2, 3):
+        np.testing.assert_allclose(found.F[level], f[level], atol=1e-13)
+        prior = [
+            teacher.prior(level, r)
+            for r in range(teacher.fields.regions[level])
+        ]
+        weighted = np.array(prior)[:, :, None] * np.array(g[level])
+        np.testing.assert_allclose(found.G[level], weighted, atol=1e-13)
+        np.testing.assert_allclose(
+            found.updates[level - 1], updates[level - 1], atol=1e-13
+        )
+
+
+def conditional_passes(world, teacher):
+    """Theorem 2 by means over inputs, without tables or priors.
+
+    f_j(z_a) = f'_j sum w E[f_k(z_b) | z_a], g_k(z_b) = f'_k sum w E[g_j(z_a) |
+    z_b] and Dw = E[g_j(z_a) E[f_k(z_b) | z_a]].
+    """
+    fields, p, depth = teacher.fields, teacher.probabilities, 3
+
+    def mean(values, z, count):
+        return np.array(
+            [
+                np.average(values[z == a], axis=0, weights=p[z == a])
+                for a in range(count)
+            ]
+        )
+
+    f, gates = [[np.eye(2)] * fields.leaves], [None]
+    expected = {}
+    for level in (1, 2, 3):
+        rows = []
+        for region, children in enumerate(fields.children[level - 1]):
+            z_a, raw = teacher.events[level][:, region], 0
+            for place, child in enumerate(children):
+                below = f[-1][child][teacher.events[level - 1][:, child]]
+                told = mean(below, z_a, teacher.counts[level])
+                expected[level, region, place] = told
+                raw += told @ world.network.block(level, region, place)
+            rows.append(raw + world.network.bias(level, region))
+        gates.append([(r > 0) | (level == depth) for r in rows])
+        f.append([d * r for d, r in zip(gates[-1], rows, strict=True)])
+    wanted = mean(world.targets, teacher.labels, teacher.counts[depth])
+    g = [None, None, None, [wanted - f[depth][0]]]
+    updates = [np.zeros_like(w) for w in world.network.weights]
+    for level in (3, 2, 1):
+        raw = [0] * fields.regions[level - 1]
+        for region, place, child in fields.edges(level):
+            z_a = teacher.events[level][:, region]
+            z_b = teacher.events[level - 1][:, child]
+            g_x = g[level][region][z_a]
+            block = world.network.block(level, region, place)
+            back = mean(g_x, z_b, teacher.counts[level - 1])
+            raw[child] = raw[child] + back @ block.T
+            n, update = len(block), updates[level - 1][region]
+            f_x = expected[level, region, place][z_a]
+            update[place * n : (place + 1) * n] = f_x.T @ (p[:, None] * g_x)
+            update[-1] = p @ g_x
+        if level > 1:
+            pairs = zip(gates[level - 1], raw, strict=True)
+            g[level - 1] = [d * r for d, r in pairs]
+    return f, g, updates
 
 
 def test_relative_gap():

@@ -37,6 +37,15 @@ def local_network(network):
     return passes.LocalNetwork(OVERLAPPING, tuple(weights), linear_top=False)
 
 
+def check_values(found, network, h, gates):
+    """What a value network makes of `h` under the gates."""
+    for level, gate in enumerate(gates, start=1):
+        inputs = passes.gathered(OVERLAPPING, level, h)
+        made = np.einsum("xri,rio->xro", inputs, network.weights[level - 1])
+        np.testing.assert_allclose(found[level - 1], made, atol=1e-4)
+        h = made * gate
+
+
 def randomize_biases(model, rng):
     for layer in model._flatten_layers():
         if isinstance(layer, LocallyConnected):
@@ -89,6 +98,7 @@ class TestStudent:
             value = local_network(model.value_network)
             gating = local_network(model.gating_network)
             q = h
+            gates = []
             for level in (1, 2, 3):
                 inputs = passes.gathered(OVERLAPPING, level, q)
                 made = np.einsum(
@@ -96,6 +106,7 @@ class TestStudent:
                 )
                 q = np.maximum(made, 0) if name == "dgn" else made
                 gate = 1 / (1 + np.exp(-10 * made))
+                gates.append(gate)
                 inputs = passes.gathered(OVERLAPPING, level, h)
                 before = np.einsum(
                     "xri,rio->xro", inputs, value.weights[level - 1]
@@ -113,6 +124,16 @@ class TestStudent:
             np.testing.assert_allclose(
                 found["logits"], model(images), rtol=1e-5, atol=1e-5
             )
+            ones = np.ones_like(teacher.one_hot_leaves())
+            check_values(found["values_of_gates"], value, ones, gates)
+            # Half of the batch further on: batches of 86, 85 and 85.
+            parts = [np.split(gate, (86, 171)) for gate in gates]
+            others = [
+                np.concatenate([np.roll(x, len(x) // 2, axis=0) for x in part])
+                for part in parts
+            ]
+            leaves = teacher.one_hot_leaves()
+            check_values(found["values_of_inputs"], value, leaves, others)
 
     @pytest.mark.parametrize("batch_norm", [False, True])
     def test_file(self, family, teacher, tmp_path, batch_norm):

@@ -60,16 +60,22 @@ def measure_width(rng):
         for multiple, of in found.items()
     )
     return Measurement(
-        holds=width_holds({k: float(np.mean(of)) for k, of in found.items()}),
+        holds=width_holds(found),
         measured=f"layer 2, mean of {SEEDS} seeds (least to most): {shown}",
         values={str(multiple): of for multiple, of in found.items()},
     )
 
 
-def width_holds(means):
-    """Whether claim 13 holds, of a dict from multiple to mean correlation."""
-    wider = [mean for multiple, mean in means.items() if multiple > 1]
-    return means[1] < MOST_AT_WIDTH and all(m > LEAST_WIDER for m in wider)
+def width_holds(found):
+    """Whether claim 13 holds.
+
+    Args:
+        found: Dict from a multiple to the mean best correlation of each seed.
+    """
+    wider = [x for multiple, of in found.items() if multiple > 1 for x in of]
+    return all(x < MOST_AT_WIDTH for x in found[1]) and all(
+        x > LEAST_WIDER for x in wider
+    )
 
 
 def _listed(numbers):
