@@ -14,6 +14,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.inspection.sites import spread
 from dlgn_tf.models import registry
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -170,6 +171,7 @@ def main():
         singular_values=values.singular_values,
     )
     page = report.write(task, output_dir, values.tensorboard)
+    origin.note_command(output_dir)
     print(f"{page}: open it in a browser")
 
 

@@ -10,6 +10,7 @@ from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -77,6 +78,7 @@ def main():
         *([_of_checkpoint(values, data, configs)] if values.init_from else []),
     ]
     measure(networks, data, values.eval_batch_size, values.output_dir)
+    origin.note_command(values.output_dir)
 
 
 def _config(path):

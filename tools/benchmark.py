@@ -809,6 +809,8 @@ def markdown(rows, where):
 
 
 def main():
+    from dlgn_tf.reproduction import origin
+
     options = flags.FLAGS
     names = options.only or list(BENCHMARKS)
     for name in names:
@@ -832,6 +834,7 @@ def main():
         (folder / "benchmark.json").write_text(
             json.dumps({"machine": where, "rows": rows}, indent=1)
         )
+        origin.note_command(folder)
 
 
 if __name__ == "__main__":

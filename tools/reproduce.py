@@ -26,6 +26,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import pool
 from dlgn_tf.reproduction import report
@@ -152,6 +153,7 @@ class Reproduction:
         if signal:
             print(f"stopped by {signal.name}; the same command goes on")
             return 128 + signal
+        origin.note_command(self._output_dir)
         print((self._output_dir / "results.md").read_text())
         return 1 if self._failures else 0
 

@@ -11,6 +11,7 @@ from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -144,6 +145,7 @@ def main():
         command.over_training(task, steps)
     else:
         command.ntk_trace(task, steps)
+    origin.note_command(output_dir)
 
 
 def _part(values):

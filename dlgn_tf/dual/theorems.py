@@ -21,6 +21,7 @@ from dlgn_tf.dual.random_networks import Residual
 from dlgn_tf.output import Output
 from dlgn_tf.output import new_figure
 from dlgn_tf.progress import Progress
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 
 USAGE = """Measures how networks converge to the kernels of the DLGN paper's
@@ -235,6 +236,7 @@ def main():
         results.append(measure(setting, rng, FLAGS.draws))
         progress.update(index + 1, {"slope": results[-1].slope})
     names = write(results, FLAGS.output_dir)
+    origin.note_command(FLAGS.output_dir)
     print(summary_table(results), end="")
     print(f"{', '.join(names)} are in {FLAGS.output_dir}")
     return 0

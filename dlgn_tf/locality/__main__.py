@@ -7,6 +7,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 
 USAGE = """\
@@ -123,6 +124,7 @@ def main():
             or (12 if experiment == "specialization" else 15),
         )
     )
+    origin.note_command(values.output_dir)
 
 
 def _check_effective(values):

@@ -1,5 +1,6 @@
 """What a run was made with: commit, backend, versions, machine."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
@@ -7,10 +8,15 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
+import sys
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
+
+# What the commands left that wrote into a folder.
+COMMANDS = "commands.json"
 
 _PACKAGES = ("tensorflow", "jax", "keras", "numpy")
 _UNKNOWN = "unknown"
@@ -51,6 +57,27 @@ def here():
     )
 
 
+def note_command(folder):
+    """Notes in a folder which command wrote there, and what it was made with.
+
+    `commands.json` has a line for each command that wrote there; the same one
+    once more takes the place of its line.
+
+    Args:
+        folder: Path-like, of the results of this process.
+
+    Raises:
+        UserError: if the file is damaged or cannot be written.
+    """
+    file = pathlib.Path(folder) / COMMANDS
+    command = shlex.join(["python", *sys.orig_argv[1:]])
+    with _damage_named(file):
+        known = dict(json.loads(file.read_text())) if file.exists() else {}
+    known[command] = dataclasses.asdict(here())
+    with files.write_errors(folder):
+        files.write_atomically(file, json.dumps(known, indent=1) + "\n")
+
+
 def note(directory, origin):
     """Adds to a `RunDirectory` what it is trained with, if that is new."""
     file = _file(directory)
@@ -80,10 +107,15 @@ def of_run(directory):
 
 
 def _noted(file):
-    if not file.exists():
-        return []
+    with _damage_named(file):
+        known = json.loads(file.read_text()) if file.exists() else []
+        return [Origin(**one) for one in known]
+
+
+@contextlib.contextmanager
+def _damage_named(file):
     try:
-        return [Origin(**one) for one in json.loads(file.read_text())]
+        yield
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"Expected a list of commits and machines. Received: {file}, "

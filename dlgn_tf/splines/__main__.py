@@ -7,6 +7,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -77,6 +78,7 @@ def main():
         network=values.network or "gating",
     )
     command.draw(task, names)
+    origin.note_command(values.output)
 
 
 def _figures(values):

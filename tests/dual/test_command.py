@@ -179,7 +179,7 @@ def test_events_are_replaced_by_those_of_the_next_call(runs, tmp_path, command):
             colors = picture.getcolors(maxcolors=1 << 24)
         assert len(colors) > 100
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["kernel", "kernel.npz", "kernels.csv"]
+        ["commands.json", "kernel", "kernel.npz", "kernels.csv"]
         + [f"{n}.{e}" for n in ("heat_map", "spectrum") for e in ("csv", "png")]
     )
 

@@ -23,7 +23,8 @@ def read(path):
 
 
 def check_files(folder, *names):
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == sorted([*names, "commands.json"])
     for path in folder.glob("*.png"):
         content = path.read_bytes()
         assert content.startswith(PNG) and len(content) > 5000

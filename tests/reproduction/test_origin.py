@@ -2,9 +2,11 @@
 
 import dataclasses
 import importlib.metadata
+import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,26 @@ def test_a_damaged_file_is_refused(directory, text):
     (directory.path / "origin.json").write_text(text)
     with pytest.raises(UserError, match="origin.json"):
         origin.of_run(directory)
+
+
+def test_commands_of_a_folder(tmp_path, monkeypatch):
+    for arguments in (["-m", "x", "--a=1 2"], ["-m", "y"], ["-m", "y"]):
+        monkeypatch.setattr(sys, "orig_argv", ["/bin/python3", *arguments])
+        origin.note_command(tmp_path / "results")
+    found = json.loads((tmp_path / "results" / "commands.json").read_text())
+    assert list(found) == ["python -m x '--a=1 2'", "python -m y"]
+    assert set(found["python -m y"]) == {
+        "commit",
+        "backend",
+        "versions",
+        "machine",
+    }
+
+
+@pytest.mark.parametrize("text", ["{", "3", '["a"]'])
+def test_damaged_commands_are_refused(tmp_path, text):
+    path = tmp_path / "commands.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match="Received: .*commands.json, "):
+        origin.note_command(tmp_path)
+    assert path.read_text() == text

@@ -54,7 +54,8 @@ def test_of_a_run(runs, command, tmp_path):
     command(f"--run_dir={runs / 'dnn'}", f"--output={tmp_path}")
     names = {path.name for path in tmp_path.iterdir()}
     pictures = ("region_prior", "gram")
-    assert names == {f"{n}.{e}" for n in pictures for e in ("csv", "png")}
+    files = {f"{n}.{e}" for n in pictures for e in ("csv", "png")}
+    assert names == files | {"commands.json"}
     prior = read(tmp_path / "region_prior.csv")
     states = [row["state"] for row in prior if row["layer"] == "conv1"]
     assert states == ["step 0", "step 2", "step 4"]

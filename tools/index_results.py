@@ -1,0 +1,101 @@
+"""Writes results/README.md: what each folder holds and how it was made.
+
+  python tools/index_results.py
+
+The title of a folder is the first heading of its results.md or benchmark.md.
+Commands, commits, versions and machines are what the commands themselves left
+in commands.json (and tools/reproduce.py in results.csv).
+"""
+
+import csv
+import json
+import pathlib
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+from dlgn_tf.reproduction import origin
+from dlgn_tf.training import files
+
+_HEAD = """# Results
+
+Each folder holds what one or several commands left, their figures as CSV or
+JSON. Written by `python tools/index_results.py`.
+"""
+_FIELDS = ("commit", "versions", "machine")
+
+
+def define_flags():
+    flags.DEFINE_string("results_dir", "results", "The folder of folders.")
+
+
+def main():
+    root = pathlib.Path(flags.FLAGS.results_dir)
+    if not root.is_dir():
+        raise UserError(f"Expected a folder of results. Received: {root}")
+    path = root / "README.md"
+    with files.write_errors(path):
+        files.write_atomically(path, index(root))
+    print(f"{path} is written")
+
+
+def index(root):
+    """The page as Markdown.
+
+    Args:
+        root: `pathlib.Path` of a folder whose folders hold results.
+
+    Returns:
+        String.
+    """
+    parts = [_HEAD]
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        parts.append(f"## [{_title(folder)}]({folder.name})\n")
+        parts.append(_made(folder))
+    return "\n".join(parts)
+
+
+def _title(folder):
+    """The first heading of a page in a folder, or the folder's name."""
+    for name in ("results.md", "report.md", "benchmark.md"):
+        if (folder / name).is_file():
+            for line in (folder / name).read_text().splitlines():
+                if line.startswith("# "):
+                    return line[2:]
+    return folder.name
+
+
+def _made(folder):
+    """Commands by what they were made with, as a list."""
+    by_origin = {}
+    for command, made in _commands(folder):
+        by_origin.setdefault(made, []).append(f"`{command}`")
+    if not by_origin:
+        return "- commands: see the page; commit and machine unknown\n"
+    lines = []
+    for made, commands in by_origin.items():
+        lines += [f"- {command}" for command in dict.fromkeys(commands)]
+        fields = zip(_FIELDS, made, strict=True)
+        lines.append("  - " + "; ".join(f"{k} {v}" for k, v in fields))
+    return "\n".join(lines) + "\n"
+
+
+def _commands(folder):
+    noted, table = folder / origin.COMMANDS, folder / "results.csv"
+    if noted.is_file():
+        for command, made in json.loads(noted.read_text()).items():
+            yield command, tuple(made[field] for field in _FIELDS)
+    elif table.is_file():
+        with table.open() as file:
+            for row in csv.DictReader(file):
+                if set(_FIELDS) <= set(row):
+                    name, _, scale = folder.name.rpartition("-")
+                    command = f"--table={name} --scale={scale}"
+                    made = tuple(row[field] for field in _FIELDS)
+                    yield f"python tools/reproduce.py {command}", made
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, "tools/index_results.py", __doc__)
