@@ -1,0 +1,239 @@
+"""Accuracy and loss of networks, predicted from their feature components.
+
+The numbers of a network are the reliable and the unreliable share of each of
+its components: rho_reli and rho_unreli of orders 4, 7, 13 and 25.
+
+Source: the complexity paper (arXiv 2006.15920), its experiment 6.
+"""
+
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import LeaveOneOut
+from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import cross_validate
+
+from dlgn_tf.errors import UserError
+
+ORDERS = (4, 7, 13, 25)
+DESCRIPTORS = tuple(
+    f"rho_{kind}_{order}" for order in ORDERS for kind in ("reli", "unreli")
+)
+SIGNIFICANCES = tuple(f"rho_c_{order}" for order in ORDERS)
+
+# Figures of the paper's authors for 25 networks on CIFAR-10, beside a checkout
+# of this project where somebody has put them.
+AUTHORS_FILE = (
+    pathlib.Path(__file__)
+    .parents[3]
+    .joinpath("shared", "specs", "complexity_exp6_authors.csv")
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Networks:
+    """What is known of some trained networks.
+
+    Attributes:
+        names: List of strings.
+        accuracies: In percent, on the test images, `(networks,)`.
+        losses: Cross-entropies on the test images, `(networks,)`.
+        descriptors: `(networks, 8)`, in the order of `DESCRIPTORS`.
+        significances: `(networks, 4)`, in the order of `SIGNIFICANCES`.
+    """
+
+    names: list
+    accuracies: np.ndarray
+    losses: np.ndarray
+    descriptors: np.ndarray
+    significances: np.ndarray
+
+
+def read_networks(path):
+    """Reads a table of networks.
+
+    Args:
+        path: Path-like, a CSV file with columns `model`, `n_train`, `test_acc`
+            (percent), `test_loss`, those of `DESCRIPTORS` and of
+            `SIGNIFICANCES`; others are passed over.
+
+    Returns:
+        `Networks`.
+
+    Raises:
+        UserError: if there is no such file, or a column or number is missing.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        columns = {
+            name: np.array([float(row[name]) for row in rows])
+            for name in ("test_acc", "test_loss", *DESCRIPTORS, *SIGNIFICANCES)
+        }
+        names = [f"{row['model']}-{row['n_train']}" for row in rows]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            "Expected a CSV file of networks with numbers in columns test_acc, "
+            f"test_loss, {', '.join((*DESCRIPTORS, *SIGNIFICANCES))}. "
+            f"Received: {path}, {type(error).__name__}: {error}"
+        ) from error
+    if len(rows) < 3:
+        raise UserError(
+            "Expected a CSV file of three networks or more. Received: "
+            f"{path}, with {len(rows)}"
+        )
+    return Networks(
+        names,
+        columns["test_acc"],
+        columns["test_loss"],
+        np.stack([columns[name] for name in DESCRIPTORS], axis=1),
+        np.stack([columns[name] for name in SIGNIFICANCES], axis=1),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """How far linear predictions are off.
+
+    Attributes:
+        test: Mean absolute error on networks left out, the mean over splits.
+        train: The same on the networks that were fitted.
+        mean: That of predicting the mean of the networks that were fitted.
+        shuffled: As `test`, after the targets were shuffled among networks.
+        leave_one_out: Mean absolute error where each is left out in turn.
+        r2: Coefficient of determination of the fit to all networks.
+        rmse: Root of the mean squared error of that fit.
+    """
+
+    test: float
+    train: float
+    mean: float
+    shuffled: float
+    leave_one_out: float
+    r2: float
+    rmse: float
+
+
+def errors(descriptors, targets, test_size=5, repeats=1000, seed=0):
+    """Fits by ordinary least squares, and what networks left out say of it.
+
+    Args:
+        descriptors: Array `(networks, numbers)`.
+        targets: Array `(networks,)`, such as accuracies.
+        test_size: Integer, networks left out of each random split. The paper
+            leaves out 5 of 25.
+        repeats: Integer, random splits; the paper has 1,000.
+        seed: Integer, from which the splits and the shuffling follow.
+
+    Returns:
+        `Errors`.
+    """
+    x, y = np.asarray(descriptors, float), np.asarray(targets, float)
+    splits = ShuffleSplit(repeats, test_size=test_size, random_state=seed)
+    test, train = _split_errors(x, y, splits)
+    # Any split has another order, so one shuffling is not one draw of luck.
+    rng = np.random.default_rng(seed)
+    shuffled = [_shuffled_error(x, y, split, rng) for split in splits.split(x)]
+    constant = [
+        np.abs(y[left_out] - y[fitted].mean()).mean()
+        for fitted, left_out in splits.split(x)
+    ]
+    fit = LinearRegression().fit(x, y)
+    left_out = cross_val_predict(LinearRegression(), x, y, cv=LeaveOneOut())
+    return Errors(
+        test=test,
+        train=train,
+        mean=float(np.mean(constant)),
+        shuffled=float(np.mean(shuffled)),
+        leave_one_out=mean_absolute_error(y, left_out),
+        r2=float(fit.score(x, y)),
+        rmse=float(np.sqrt(np.mean((fit.predict(x) - y) ** 2))),
+    )
+
+
+def _split_errors(x, y, splits):
+    found = cross_validate(
+        LinearRegression(),
+        x,
+        y,
+        cv=splits,
+        scoring="neg_mean_absolute_error",
+        return_train_score=True,
+    )
+    return -float(found["test_score"].mean()), -float(
+        found["train_score"].mean()
+    )
+
+
+def _shuffled_error(x, y, split, rng):
+    fitted, left_out = split
+    other = rng.permutation(y)
+    fit = LinearRegression().fit(x[fitted], other[fitted])
+    return np.abs(fit.predict(x[left_out]) - other[left_out]).mean()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plane:
+    """Targets over the first two principal components of the descriptors.
+
+    Attributes:
+        scores: `(networks, 2)`.
+        kept: Share of the variance of either component, `(2,)`.
+        slopes: `(2,)`.
+        intercept: Float.
+        r2: Coefficient of determination of the plane.
+        error: Mean absolute error of the plane.
+    """
+
+    scores: np.ndarray
+    kept: np.ndarray
+    slopes: np.ndarray
+    intercept: float
+    r2: float
+    error: float
+
+    def at(self, scores):
+        """The plane's height over points `(..., 2)`."""
+        return np.asarray(scores) @ self.slopes + self.intercept
+
+
+def plane(descriptors, targets):
+    """Fits a plane over two principal components, centred and not scaled.
+
+    Args:
+        descriptors: Array `(networks, numbers)`.
+        targets: Array `(networks,)`.
+
+    Returns:
+        `Plane`.
+    """
+    components = PCA(2)
+    scores = components.fit_transform(np.asarray(descriptors, float))
+    fit = LinearRegression().fit(scores, targets)
+    return Plane(
+        scores,
+        components.explained_variance_ratio_,
+        fit.coef_,
+        float(fit.intercept_),
+        float(fit.score(scores, targets)),
+        mean_absolute_error(targets, fit.predict(scores)),
+    )
+
+
+def weights(descriptors, targets):
+    """Weights and intercept of the fit to all networks.
+
+    They are of opposite signs and large, as the numbers are collinear: they say
+    nothing one by one.
+
+    Returns:
+        `(weights, intercept)`: array `(numbers,)` and a float.
+    """
+    fit = LinearRegression().fit(descriptors, targets)
+    return fit.coef_, float(fit.intercept_)
