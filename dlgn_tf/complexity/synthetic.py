@@ -1,8 +1,8 @@
 """Images drawn on the spot: ten shapes in random colours and textures.
 
 The shape is the class. Place, size, both colours, a texture of stripes, noise
-and a share of wrong labels are not: a network needs many images to tell one from
-the other, so that the number of training images matters as it does with
+and a share of wrong labels are not: a network needs many images to tell one
+from the other, so that the number of training images matters as it does with
 photographs. Nothing is read from disk.
 """
 
