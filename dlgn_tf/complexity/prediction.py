@@ -1,7 +1,7 @@
 """Accuracy and loss of networks, predicted from their feature components.
 
 The numbers of a network are the reliable and the unreliable share of each of
-its components: rho_reli and rho_unreli of orders 4, 7, 13 and 25.
+its components: rho_reli and rho_unreli of orders 4, 7, 13 and 25 in the paper.
 
 Source: the complexity paper (arXiv 2006.15920), its experiment 6.
 """
@@ -21,12 +21,6 @@ from sklearn.model_selection import cross_validate
 
 from dlgn_tf.errors import UserError
 
-ORDERS = (4, 7, 13, 25)
-DESCRIPTORS = tuple(
-    f"rho_{kind}_{order}" for order in ORDERS for kind in ("reli", "unreli")
-)
-SIGNIFICANCES = tuple(f"rho_c_{order}" for order in ORDERS)
-
 # Figures of the paper's authors for 25 networks on CIFAR-10, beside a checkout
 # of this project where somebody has put them.
 AUTHORS_FILE = (
@@ -44,24 +38,44 @@ class Networks:
         names: List of strings.
         accuracies: In percent, on the test images, `(networks,)`.
         losses: Cross-entropies on the test images, `(networks,)`.
-        descriptors: `(networks, 8)`, in the order of `DESCRIPTORS`.
-        significances: `(networks, 4)`, in the order of `SIGNIFICANCES`.
+        orders: Tuple of integers, from low to high.
+        descriptors: `(networks, 2 * orders)`: the reliable and the unreliable
+            share of each order's component in turn.
+        significances: `(networks, orders)`, the share of each component.
     """
 
     names: list
     accuracies: np.ndarray
     losses: np.ndarray
+    orders: tuple
     descriptors: np.ndarray
     significances: np.ndarray
+
+
+def columns(orders):
+    """Names of the columns of a table of networks, besides `model`.
+
+    Args:
+        orders: Integers, from low to high.
+    """
+    descriptors = [
+        f"rho_{kind}_{order}" for order in orders for kind in _KINDS
+    ]
+    shares = [f"rho_c_{order}" for order in orders]
+    return ["n_train", "test_acc", "test_loss", *descriptors, *shares]
+
+
+_KINDS = ("reli", "unreli")
 
 
 def read_networks(path):
     """Reads a table of networks.
 
     Args:
-        path: Path-like, a CSV file with columns `model`, `n_train`, `test_acc`
-            (percent), `test_loss`, those of `DESCRIPTORS` and of
-            `SIGNIFICANCES`; others are passed over.
+        path: Path-like, a CSV file with the columns `model`, `n_train`,
+            `test_acc` (percent), `test_loss`, and for each order l
+            `rho_reli_l`, `rho_unreli_l` and `rho_c_l`; others are passed over.
+            Orders are those that `rho_reli_l` is there of.
 
     Returns:
         `Networks`.
@@ -72,29 +86,37 @@ def read_networks(path):
     try:
         with open(path, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        columns = {
+        orders = _orders(rows[0])
+        numbers = {
             name: np.array([float(row[name]) for row in rows])
-            for name in ("test_acc", "test_loss", *DESCRIPTORS, *SIGNIFICANCES)
+            for name in columns(orders)
         }
         names = [f"{row['model']}-{row['n_train']}" for row in rows]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError) as error:
         raise UserError(
-            "Expected a CSV file of networks with numbers in columns test_acc, "
-            f"test_loss, {', '.join((*DESCRIPTORS, *SIGNIFICANCES))}. "
-            f"Received: {path}, {type(error).__name__}: {error}"
+            "Expected a CSV file with numbers of networks in the columns "
+            "n_train, test_acc, test_loss, and rho_reli_L, rho_unreli_L and "
+            f"rho_c_L for orders L. Received: {path}, "
+            f"{type(error).__name__}: {error}"
         ) from error
-    if len(rows) < 3:
-        raise UserError(
-            "Expected a CSV file of three networks or more. Received: "
-            f"{path}, with {len(rows)}"
-        )
+    found = columns(orders)
+    by_order = 3 + len(_KINDS) * len(orders)
     return Networks(
         names,
-        columns["test_acc"],
-        columns["test_loss"],
-        np.stack([columns[name] for name in DESCRIPTORS], axis=1),
-        np.stack([columns[name] for name in SIGNIFICANCES], axis=1),
+        numbers["test_acc"],
+        numbers["test_loss"],
+        orders,
+        np.stack([numbers[name] for name in found[3:by_order]], axis=1),
+        np.stack([numbers[name] for name in found[by_order:]], axis=1),
     )
+
+
+def _orders(row):
+    start = "rho_reli_"
+    found = [int(name[len(start) :]) for name in row if name.startswith(start)]
+    if not found:
+        raise ValueError(f"no column {start}L")
+    return tuple(sorted(found))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +155,16 @@ def errors(descriptors, targets, test_size=5, repeats=1000, seed=0):
 
     Returns:
         `Errors`.
+
+    Raises:
+        UserError: if so few networks do not fix a fit.
     """
+    if len(targets) - test_size <= np.shape(descriptors)[1]:
+        raise UserError(
+            f"Expected more than {np.shape(descriptors)[1] + test_size} "
+            "networks, so that those that are not left out fix the weights. "
+            f"Received: {len(targets)}"
+        )
     x, y = np.asarray(descriptors, float), np.asarray(targets, float)
     splits = ShuffleSplit(repeats, test_size=test_size, random_state=seed)
     test, train = _split_errors(x, y, splits)
