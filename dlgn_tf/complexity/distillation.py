@@ -133,8 +133,8 @@ def distil(net, draws, stream, settings, batch_size, after_epoch=None):
         if not np.isfinite(errors[-1]):
             raise UserError(
                 "Expected a training whose error stays finite. Received: "
-                f"{errors[-1]} in epoch {epoch} of {net.name}; a lower learning "
-                "rate may help"
+                f"{errors[-1]} in epoch {epoch} of {net.name}; a lower "
+                "learning rate may help"
             )
         if after_epoch:
             after_epoch(epoch + 1, errors[-1])

@@ -11,7 +11,7 @@ from dlgn_tf.data.images import ImageSet
 CLASSES = 10
 
 
-def shapes(count, seed, side=16, noise=15.0, wrong_labels=0.05):
+def shapes(count, seed, side=16, noise=20.0, wrong_labels=0.1):
     """Draws images of shapes.
 
     Args:
@@ -30,7 +30,7 @@ def shapes(count, seed, side=16, noise=15.0, wrong_labels=0.05):
     masks = _masks(labels, side, rng)
     front, back = _colours(count, rng)
     images = masks * front + (1 - masks) * back
-    images += rng.uniform(0, 30, (count, 1, 1, 1)) * _texture(count, side, rng)
+    images += 15 * _texture(count, side, rng)
     images += rng.normal(0, noise, images.shape)
     wrong = rng.random(count) < wrong_labels
     told = np.where(wrong, rng.integers(0, CLASSES, count), labels)
@@ -42,8 +42,8 @@ def _masks(labels, side, rng):
     """How much of a pixel the shape covers: `(count, side, side, 1)`."""
     count = len(labels)
     places = np.linspace(-1, 1, side)
-    centre = rng.uniform(-0.3, 0.3, (2, count, 1, 1))
-    size = rng.uniform(0.45, 0.8, (count, 1, 1))
+    centre = rng.uniform(-0.2, 0.2, (2, count, 1, 1))
+    size = rng.uniform(0.55, 0.75, (count, 1, 1))
     y = (places[None, :, None] - centre[0]) / size
     x = (places[None, None, :] - centre[1]) / size
     radius, box = np.hypot(x, y), np.maximum(np.abs(x), np.abs(y))
@@ -65,13 +65,9 @@ def _masks(labels, side, rng):
 
 
 def _colours(count, rng):
-    """Two colours, the first brighter in every channel; `(count, 1, 1, 3)`.
-
-    Were either the brighter one at random, a thousand images would not tell
-    small networks anything.
-    """
-    back = rng.uniform(40, 140, (count, 1, 1, 3))
-    return back + rng.uniform(30, 110, back.shape), back
+    """Two colours, the first the brighter one: `(count, 1, 1, 3)` each."""
+    back = rng.uniform(20, 120, (count, 1, 1, 3))
+    return back + rng.uniform(60, 120, back.shape), back
 
 
 def _texture(count, side, rng):
