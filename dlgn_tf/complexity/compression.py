@@ -105,19 +105,28 @@ def share_weights(network, convolution_bits, dense_bits):
         network: Functional `keras.Model`.
         convolution_bits: Integer >= 1.
         dense_bits: Integer >= 1.
-
-    Returns:
-        Dict from a layer's name to how many different weights it has, zero not
-        counted.
     """
-    counts = {}
     for layer in layers_with_kernels(network):
         dense = isinstance(layer, keras.layers.Dense)
         bits = dense_bits if dense else convolution_bits
-        kernel = shared(ops.convert_to_numpy(layer.kernel), 2**bits)
-        layer.kernel.assign(kernel)
-        counts[layer.name] = len(np.unique(kernel[kernel != 0]))
-    return counts
+        kernel = ops.convert_to_numpy(layer.kernel)
+        layer.kernel.assign(shared(kernel, 2**bits))
+
+
+def different_weights(network):
+    """How many different weights each layer has, zero not counted.
+
+    Returns:
+        Dict from a layer's name to an integer.
+    """
+    kernels = {
+        layer.name: ops.convert_to_numpy(layer.kernel)
+        for layer in layers_with_kernels(network)
+    }
+    return {
+        name: len(np.unique(kernel[kernel != 0]))
+        for name, kernel in kernels.items()
+    }
 
 
 def shared(kernel, count):
@@ -155,16 +164,9 @@ def compress(network, retrain, settings):
         retrain: Function of a number of epochs that trains the network, with
             its constraints.
         settings: `Compression`.
-
-    Returns:
-        `(zeros, counts)`: share of the weights that are zero, and different
-        weights by layer, see `share_weights`.
     """
     for _ in range(settings.rounds):
         prune(network, settings.sensitivity)
         retrain(settings.epochs)
     retrain(settings.last_epochs)
-    counts = share_weights(
-        network, settings.convolution_bits, settings.dense_bits
-    )
-    return share_of_zeros(network), counts
+    share_weights(network, settings.convolution_bits, settings.dense_bits)

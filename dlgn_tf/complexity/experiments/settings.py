@@ -2,8 +2,11 @@
 
 import dataclasses
 
+from dlgn_tf.complexity.compression import Compression
+from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.complexity.teachers import TeacherSettings
 
 
@@ -17,6 +20,9 @@ class Scale:
         epochs: Integer, of every disentangler net.
         draws: Integer, images of such an epoch.
         batch_sizes: See `LadderSettings`.
+        shared_batch_sizes: The same of the nets that networks share.
+        cycle_epochs: Integer, of the maps back, see `CycleSettings`.
+        cycle_draws: Integer, images of each of their phases.
         augmentation: Of disentangler nets and teachers.
         teacher_width: Integer, filters of a teacher's first group.
         teacher_epochs: Integer; None where `teacher_steps` decides.
@@ -25,6 +31,9 @@ class Scale:
         depths: Tuple of integers, of the teachers.
         counts: Tuple of integers, training images of the teachers.
         task_depths: Tuple of integers, n of the Task-n networks.
+        compressed_count: Integer, training images of the network that is
+            compressed.
+        compression: `Compression`.
     """
 
     orders: tuple
@@ -32,12 +41,17 @@ class Scale:
     epochs: int
     draws: int
     batch_sizes: tuple
+    shared_batch_sizes: tuple
+    cycle_epochs: int
+    cycle_draws: int
     augmentation: str
     teacher_width: int
     teacher_batch_size: int
     depths: tuple
     counts: tuple
     task_depths: tuple
+    compressed_count: int
+    compression: Compression
     teacher_epochs: int | None = None
     teacher_steps: int | None = None
 
@@ -59,6 +73,13 @@ class Scale:
             "training": self.training(seed),
         }
         return LadderSettings(**{**settings, **changes})
+
+    def reliability(self, seed):
+        """The `ReliabilitySettings`."""
+        return ReliabilitySettings(
+            self.ladder(seed, batch_sizes=self.shared_batch_sizes),
+            CycleSettings(epochs=self.cycle_epochs, draws=self.cycle_draws),
+        )
 
     def teacher(self, seed, count):
         """The `TeacherSettings` of a teacher of so many images."""
@@ -96,6 +117,9 @@ SCALES = {
         epochs=20,
         draws=1000,
         batch_sizes=((32, 32),),
+        shared_batch_sizes=((32, 32),),
+        cycle_epochs=10,
+        cycle_draws=250,
         augmentation="none",
         teacher_width=8,
         teacher_batch_size=32,
@@ -103,6 +127,8 @@ SCALES = {
         depths=(8,),
         counts=(100, 1000),
         task_depths=(0, 80),
+        compressed_count=1000,
+        compression=Compression(),
     ),
     # As the authors' code has it, but for orders 49 and 97.
     "full": Scale(
@@ -111,6 +137,9 @@ SCALES = {
         epochs=500,
         draws=2000,
         batch_sizes=((4, 128), (16, 64), (32, 32)),
+        shared_batch_sizes=((8, 64), (32, 32)),
+        cycle_epochs=100,
+        cycle_draws=2000,
         augmentation="flip_crop",
         teacher_width=16,
         teacher_batch_size=128,
@@ -118,5 +147,7 @@ SCALES = {
         depths=(8, 14, 20, 32, 44),
         counts=(200, 500, 1000, 2000, 5000),
         task_depths=(0, 2, 8, 26, 80),
+        compressed_count=1000,
+        compression=Compression(rounds=300, epochs=20, last_epochs=100),
     ),
 }

@@ -15,14 +15,15 @@ def significance_rows(key, found):
     Returns:
         List of dicts.
     """
-    return [
-        {**key, **{name: _rounded(value) for name, value in row.items()}}
-        for row in found.rows()
-    ]
+    return [{**key, **rounded(row)} for row in found.rows()]
 
 
-def _rounded(value):
-    return f"{value:.5g}" if isinstance(value, float) else value
+def rounded(row):
+    """A row with its floats as strings of five digits."""
+    return {
+        name: f"{value:.5g}" if isinstance(value, float) else value
+        for name, value in row.items()
+    }
 
 
 def bars_of(found):

@@ -15,6 +15,7 @@ from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
+from dlgn_tf.complexity.experiments.workshop import output_feature
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.tasks import create_task
 from dlgn_tf.layers import PixelNormalization
@@ -104,28 +105,6 @@ def fitted(workshop, depth, seed):
 
 
 _TARGET_STREAM = 1000
-
-
-def output_feature(name, net, like):
-    """The output of a net in the place of a feature.
-
-    Args:
-        name: String, for people.
-        net: `keras.Model`, images -> feature.
-        like: `Feature` of the same images and shape, whose head is taken.
-
-    Returns:
-        `Feature`.
-    """
-    return Feature(
-        name,
-        like.image_shape,
-        like.shape,
-        like.normalization,
-        lambda images: net(images, training=False),
-        like.context,
-        like.logits,
-    )
 
 
 def _task_feature(depth, images, seed):

@@ -78,19 +78,22 @@ class Workshop:
         images = self.data.some(count)
 
         def train():
-            model = teachers.create_teacher(
-                "resnet20_dnn",
-                self.data.train,
-                self.data.classes,
-                seed,
-                depth=depth,
-                width=self.scale.teacher_width,
-            )
+            model = self._untrained(depth, seed)
             settings = self.scale.teacher(seed, count)
             return teachers.train_teacher(model, images, settings)
 
         model = self.kept(f"{label}.keras", train)
         return Subject(label, seed, model, feature_of(model), images)
+
+    def _untrained(self, depth, seed):
+        return teachers.create_teacher(
+            "resnet20_dnn",
+            self.data.train,
+            self.data.classes,
+            seed,
+            depth=depth,
+            width=self.scale.teacher_width,
+        )
 
     def ladder(self, subject, images=None, name="ladder", **changes):
         """The ladder of a subject, on all images or on some.
@@ -132,6 +135,28 @@ class Workshop:
     def folder(self, name):
         """Path of a name in the directory; None where nothing is kept."""
         return self._directory and self._directory / name
+
+
+def output_feature(name, net, like):
+    """The output of a net in the place of a feature.
+
+    Args:
+        name: String, for people.
+        net: `keras.Model`, images -> feature.
+        like: `Feature` of the same images and shape, whose head is taken.
+
+    Returns:
+        `Feature`.
+    """
+    return Feature(
+        name,
+        like.image_shape,
+        like.shape,
+        like.normalization,
+        lambda images: net(images, training=False),
+        like.context,
+        like.logits,
+    )
 
 
 def save(model, path):
