@@ -58,9 +58,7 @@ def columns(orders):
     Args:
         orders: Integers, from low to high.
     """
-    descriptors = [
-        f"rho_{kind}_{order}" for order in orders for kind in _KINDS
-    ]
+    descriptors = [f"rho_{kind}_{order}" for order in orders for kind in _KINDS]
     shares = [f"rho_c_{order}" for order in orders]
     return ["n_train", "test_acc", "test_loss", *descriptors, *shares]
 

@@ -95,7 +95,9 @@ def gains(rows, regime, order):
 
 
 def _shown(label, rows):
-    ours = [row for row in rows if f"{row['network']}-seed{row['seed']}" == label]
+    ours = [
+        row for row in rows if f"{row['network']}-seed{row['seed']}" == label
+    ]
     listed = ", ".join(
         f"order {row['order']} on {row['nets_trained_on']} {row['accuracy']}"
         for row in ours

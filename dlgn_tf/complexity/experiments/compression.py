@@ -18,7 +18,7 @@ from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.components import significance
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.effectiveness import Effectiveness
-from dlgn_tf.complexity.effectiveness import effectiveness
+from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.classification import accuracy
@@ -26,7 +26,7 @@ from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.experiments.workshop import output_feature
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.reliability import Reliability
-from dlgn_tf.complexity.reliability import reliability
+from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 
 KINDS = ("original", "compressed", "distilled")
@@ -131,9 +131,7 @@ def compressed(workshop, original):
                 dataclasses.replace(settings, epochs=epochs),
             )
 
-        compression.compress(
-            model.network, retrain, workshop.scale.compression
-        )
+        compression.compress(model.network, retrain, workshop.scale.compression)
         return model
 
     model = workshop.kept(f"{label}.keras", compress)
@@ -176,11 +174,11 @@ def _measured(workshop, subject, others):
             workshop.folder(f"{subject.label}-shared"),
             workshop.progress,
         )
-        reliable = reliability(feature, ladder, shared, images)
+        reliable = measure_reliability(feature, ladder, shared, images)
     return Measured(
         accuracy(feature, feature.trunk(test.images), test),
         significance(feature, ladder, images),
-        effectiveness(feature, ladder, subject.images, test),
+        measure_effectiveness(feature, ladder, subject.images, test),
         reliable,
     )
 

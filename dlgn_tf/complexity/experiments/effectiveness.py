@@ -7,7 +7,7 @@ import numpy as np
 
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity.effectiveness import effectiveness
+from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import tables
 
 
@@ -28,7 +28,7 @@ def measure(workshop, subject):
     """The games of a network's components: `Effectiveness`."""
     ladder = workshop.ladder(subject)
     images = subject.images
-    return effectiveness(
+    return measure_effectiveness(
         subject.feature, ladder, images, workshop.data.test
     )
 

@@ -42,8 +42,10 @@ def run(task):
         "targets. The paper prints an accuracy error of 2.73 points for its 25 "
         "networks on CIFAR-10 and 0.49 for the loss.",
         table,
-        *(report.picture(f"plane_{name}", label) for name, label in
-          TARGETS.items()),
+        *(
+            report.picture(f"plane_{name}", label)
+            for name, label in TARGETS.items()
+        ),
     )
 
 

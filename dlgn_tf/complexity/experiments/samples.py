@@ -20,7 +20,7 @@ from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.reliability import Reliability
-from dlgn_tf.complexity.reliability import reliability
+from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
@@ -98,7 +98,7 @@ def measure(workshop, depth, count, seed, others):
         accuracy,
         loss,
         significance(subject.feature, ladder, images),
-        reliability(subject.feature, ladder, shared, images),
+        measure_reliability(subject.feature, ladder, shared, images),
     )
 
 

@@ -33,9 +33,7 @@ def run(task):
             share = measure(workshop, fitted(workshop, depth, seed))
             key = {"task": depth, "seed": seed}
             rows += tables.significance_rows(key, share)
-            found.setdefault(f"Task-{depth}", []).append(
-                tables.bars_of(share)
-            )
+            found.setdefault(f"Task-{depth}", []).append(tables.bars_of(share))
             print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
     task.output.table("tasks", rows)
     task.output.picture(
@@ -101,7 +99,9 @@ def fitted(workshop, depth, seed):
         return net
 
     net = workshop.kept(f"{label}.keras", fit)
-    return Subject(label, seed, net, output_feature(label, net, of_task), images)
+    return Subject(
+        label, seed, net, output_feature(label, net, of_task), images
+    )
 
 
 _TARGET_STREAM = 1000

@@ -53,9 +53,7 @@ class Workshop:
             images.
     """
 
-    def __init__(
-        self, scale: Scale, data: Data, directory=None, progress=True
-    ):
+    def __init__(self, scale: Scale, data: Data, directory=None, progress=True):
         self.scale, self.data = scale, data
         self.progress = progress
         self._directory = directory and pathlib.Path(directory)
