@@ -1,5 +1,6 @@
 """Feature components: python -m dlgn_tf.complexity --run_dir=RUN_DIR."""
 
+import logging
 import shlex
 import sys
 
@@ -138,6 +139,8 @@ def main():
     files.check_writable(values.output_dir, "output_dir")
 
     startup.import_keras()
+    # TensorFlow warns of each graph that is made for one net alone.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if values.experiment:
         _experiment(values, name, data, orders)
     else:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import textwrap
 
 TITLE = "report.md"
 
@@ -38,7 +39,17 @@ def text(title, paragraphs, facts):
     listed = "\n".join(
         f"- {name}: {value}" for name, value in {**facts, **_machine()}.items()
     )
-    return "\n\n".join([f"# {title}", *paragraphs, listed]) + "\n"
+    parts = [f"# {title}", *map(_wrapped, paragraphs), listed]
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(paragraph):
+    """Prose in lines of 80; tables and pictures as they are."""
+    if paragraph.startswith(("|", "!")):
+        return paragraph
+    return textwrap.fill(
+        paragraph, 80, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def picture(name, alternative):

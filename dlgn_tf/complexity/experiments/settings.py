@@ -34,6 +34,8 @@ class Scale:
         compressed_count: Integer, training images of the network that is
             compressed.
         compression: `Compression`.
+        gated_architecture: String, of the zoo, of the gated networks.
+        gated_options: Dict of its options.
     """
 
     orders: tuple
@@ -52,6 +54,8 @@ class Scale:
     task_depths: tuple
     compressed_count: int
     compression: Compression
+    gated_architecture: str
+    gated_options: dict
     teacher_epochs: int | None = None
     teacher_steps: int | None = None
 
@@ -129,6 +133,8 @@ SCALES = {
         task_depths=(0, 80),
         compressed_count=1000,
         compression=Compression(),
+        gated_architecture="resnet20",
+        gated_options={"depth": 8, "width": 8},
     ),
     # As the authors' code has it, but for orders 49 and 97.
     "full": Scale(
@@ -149,5 +155,7 @@ SCALES = {
         task_depths=(0, 2, 8, 26, 80),
         compressed_count=1000,
         compression=Compression(rounds=300, epochs=20, last_epochs=100),
+        gated_architecture="resnet20",
+        gated_options={"depth": 20, "width": 16},
     ),
 }
