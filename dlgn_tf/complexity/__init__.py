@@ -23,7 +23,7 @@ _MODULES = {
     "measure_effectiveness": "effectiveness",
     "feature_of": "features",
     "measure_reliability": "reliability",
-    "significance": "components",
+    "measure_significance": "components",
     "train_ladder": "ladder",
     "train_shared": "reliability",
 }

@@ -167,7 +167,7 @@ class Significance:
         ]
 
 
-def significance(feature, ladder, images, batch_size=_AT_A_TIME):
+def measure_significance(feature, ladder, images, batch_size=_AT_A_TIME):
     """How much of a feature's variance each component has.
 
     Nothing but the covariances is kept, so any number of images will do.

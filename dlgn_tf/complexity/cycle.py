@@ -147,7 +147,13 @@ def train_back_maps(psi_at, forward, settings, start, after_epoch=None):
 
 
 class _Phase:
-    """Adam over the batches of a phase, in one graph."""
+    """Adam over the batches of a phase, in one graph.
+
+    A batch enters by its second moment M alone: after t cycles that is
+    (T^t)' M T^t, and the mean squared distance of psi G H from psi is the trace
+    of (G H - 1)' M (G H - 1) over C. So a step takes products of C x C
+    matrices, however large the batch.
+    """
 
     def __init__(self, forward, start):
         self._forward = [tf.constant(g, tf.float32) for g in forward]
@@ -158,36 +164,39 @@ class _Phase:
     def __call__(self, psi, cycles, rate, batch_size):
         """Trains on psi after so many cycles; returns the mean error."""
         self._adam.learning_rate.assign(rate)
-        total = self._run(tf.constant(psi), tf.constant(cycles), batch_size)
-        return float(total) / len(psi)
+        moments = [
+            _moment(psi[first : first + batch_size])
+            for first in range(0, len(psi), batch_size)
+        ]
+        errors = self._run(tf.constant(np.array(moments)), tf.constant(cycles))
+        return float(errors) / len(moments)
 
     @tf.function(reduce_retracing=True)
-    def _run(self, psi, cycles, batch_size):
+    def _run(self, moments, cycles):
         total = tf.constant(0.0)
-        for first in tf.range(0, tf.shape(psi)[0], batch_size):
-            batch = psi[first : first + batch_size]
+        for moment in moments:
+            cycle = tf.add_n(self._there_and_back()) / len(self.back)
             for _ in tf.range(cycles):
-                ways = self._there_and_back(batch)
-                batch = tf.add_n(ways) / len(self.back)
-            batch = tf.stop_gradient(batch)
-            error = self._step(batch)
-            total += error * tf.cast(tf.shape(batch)[0], tf.float32)
+                moment = tf.matmul(cycle, moment @ cycle, transpose_a=True)
+            total += self._step(tf.stop_gradient(moment))
         return total
 
-    def _there_and_back(self, psi):
+    def _there_and_back(self):
         return [
-            tf.tensordot(tf.tensordot(psi, g, 1), h.value, 1)
-            for g, h in zip(self._forward, self.back, strict=True)
+            g @ h.value for g, h in zip(self._forward, self.back, strict=True)
         ]
 
-    def _step(self, psi):
+    def _step(self, moment):
+        channels = moment.shape[-1]
         with tf.GradientTape() as tape:
-            error = tf.add_n(
-                [
-                    tf.reduce_mean(tf.square(way - psi))
-                    for way in self._there_and_back(psi)
-                ]
-            )
+            off = [way - tf.eye(channels) for way in self._there_and_back()]
+            error = tf.add_n([tf.reduce_sum(a * (moment @ a)) for a in off])
+            error /= channels
         gradients = tape.gradient(error, [h.value for h in self.back])
         self._adam.apply(gradients, self.back)
         return error
+
+
+def _moment(psi):
+    rows = psi.reshape(-1, psi.shape[-1])
+    return rows.T @ rows / np.float32(len(rows))

@@ -137,6 +137,11 @@ def nonlinear_layers(net):
     return sum(isinstance(layer, layers.ReLU) for layer in net.layers)
 
 
+def parameters(net):
+    """How many numbers are trained; moving averages are not."""
+    return sum(math.prod(v.shape) for v in net.trainable_variables)
+
+
 def _filters(width):
     return [max(1, round(width * filters)) for filters in STAGES]
 

@@ -178,7 +178,7 @@ def _train(net, draws, order, settings, progress):
         ),
     )
     return {
-        "parameters": net.count_params(),
+        "parameters": nets.parameters(net),
         "epochs": training.epochs,
         "first_error": float(errors[0]),
         "last_error": float(errors[-1]),

@@ -49,18 +49,19 @@ class ReliabilitySettings:
 
     @classmethod
     def seconds(cls, seed=0, **changes):
-        """Nets as `LadderSettings.seconds`, back maps of 10 short epochs."""
+        """Nets as `LadderSettings.seconds`, back maps of 30 short epochs."""
         return cls(
             LadderSettings.seconds(seed, **changes),
-            CycleSettings(epochs=10, draws=250),
+            CycleSettings(epochs=30, draws=256, batch_size=16),
         )
 
     @classmethod
     def minutes(cls, seed=0, **changes):
-        """Nets as `LadderSettings.minutes`, back maps of 30 epochs."""
+        """Nets as `LadderSettings.minutes`, back maps of as many steps as the
+        paper's."""
         return cls(
             LadderSettings.minutes(seed, **changes),
-            CycleSettings(epochs=30, draws=500),
+            CycleSettings(draws=512, batch_size=16),
         )
 
 
@@ -212,7 +213,7 @@ def _train(shared, order, images, draws, settings, progress):
     )
     shared.back = _back_maps(shared, order, images, settings, progress)
     return {
-        "parameters": net.count_params(),
+        "parameters": nets.parameters(net),
         "epochs": training.epochs,
         "first_error": float(errors[0]),
         "last_error": float(errors[-1]),
