@@ -8,7 +8,7 @@ import keras
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import panels
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity.components import significance
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.features import feature_of
@@ -70,7 +70,7 @@ def measure(task):
         task.ladder,
         pathlib.Path(task.output_dir) / "nets",
     )
-    found = significance(feature, ladder, train.images)
+    found = measure_significance(feature, ladder, train.images)
     key = {"feature": feature.name}
     output.table("significance", tables.significance_rows(key, found))
     output.picture(

@@ -1,4 +1,4 @@
-"""Claims 1 to 10 and 20 on feature components of graded complexity.
+"""Claims 1 to 10 and 20 on feature components; experiments.py has the others.
 
 The numbers are those of the list of claims that was drawn from the paper of Ren
 et al. (arXiv 2006.15920). Thresholds with a star were not in the paper: they
@@ -6,6 +6,7 @@ were chosen on three seeds and then left alone.
 """
 
 from dlgn_tf.claims.registry import claim
+from dlgn_tf.complexity.claims import experiments  # noqa: F401
 
 
 @claim(

@@ -15,7 +15,7 @@ from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import Significance
-from dlgn_tf.complexity.components import significance
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.effectiveness import Effectiveness
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
@@ -177,7 +177,7 @@ def _measured(workshop, subject, others):
         reliable = measure_reliability(feature, ladder, shared, images)
     return Measured(
         accuracy(feature, feature.trunk(test.images), test),
-        significance(feature, ladder, images),
+        measure_significance(feature, ladder, images),
         measure_effectiveness(feature, ladder, subject.images, test),
         reliable,
     )

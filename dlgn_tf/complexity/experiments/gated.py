@@ -10,7 +10,7 @@ gates is. No paper has this experiment.
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity import teachers
-from dlgn_tf.complexity.components import significance
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
@@ -75,7 +75,9 @@ def subjects(workshop, seed):
 def measure(workshop, subject):
     """`Significance` of a feature over the training images."""
     ladder = workshop.ladder(subject)
-    return significance(subject.feature, ladder, workshop.data.train.images)
+    return measure_significance(
+        subject.feature, ladder, workshop.data.train.images
+    )
 
 
 def _trained(workshop, family, seed):

@@ -15,7 +15,7 @@ from dlgn_tf.complexity import prediction
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import Significance
-from dlgn_tf.complexity.components import significance
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
@@ -97,7 +97,7 @@ def measure(workshop, depth, count, seed, others):
         count,
         accuracy,
         loss,
-        significance(subject.feature, ladder, images),
+        measure_significance(subject.feature, ladder, images),
         measure_reliability(subject.feature, ladder, shared, images),
     )
 

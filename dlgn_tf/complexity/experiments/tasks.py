@@ -10,7 +10,7 @@ Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity.components import significance
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.experiments import tables
@@ -74,7 +74,9 @@ def measure(workshop, subject, width=None):
     changes = {} if width is None else {"width": width}
     name = "ladder" if width is None else f"ladder-r{width:g}"
     ladder = workshop.ladder(subject, name=name, **changes)
-    return significance(subject.feature, ladder, workshop.data.train.images)
+    return measure_significance(
+        subject.feature, ladder, workshop.data.train.images
+    )
 
 
 def fitted(workshop, depth, seed):
