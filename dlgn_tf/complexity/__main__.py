@@ -41,6 +41,8 @@ stopped goes on there."""
 
 SCALES = ("minutes", "full")
 SYNTHETIC = "shapes"
+# Of a data set, at the scale of minutes.
+_FEW_IMAGES = 5000
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
 _OF_NETWORKS = (
@@ -103,7 +105,7 @@ def define_flags():
         "images",
         None,
         "Training images that disentangler nets see, the first ones. Default: "
-        "all, 5,000 of a network of one's own at --scale=minutes.",
+        f"all; of a data set {_FEW_IMAGES:,} at --scale=minutes.",
         1,
     )
     flags.DEFINE_string(
@@ -202,6 +204,12 @@ def _data_of_experiment(values, name):
     return found
 
 
+def _images(values, available):
+    """How many training images are read: an integer."""
+    few = _FEW_IMAGES if values.scale == "minutes" else available
+    return values.images or min(few, available)
+
+
 def _data_of_network(values):
     """Keyword arguments of `sources.load`, checked."""
     name, data_dir, npz, most = values.dataset, values.data_dir, None, None
@@ -217,11 +225,10 @@ def _data_of_network(values):
     if not npz:
         catalog.check_available(info.name, data_dir)
     available = min(info.train_examples, most or info.train_examples)
-    few = 5000 if values.scale == "minutes" else available
     return {
         "name": info.name,
         "data_dir": data_dir,
-        "train_examples": values.images or min(few, available),
+        "train_examples": _images(values, available),
         "npz_file": npz,
     }
 
@@ -239,7 +246,10 @@ def _scale(values, orders):
         "draws": values.draws,
     }
     given = {k: v for k, v in changes.items() if v is not None}
-    return dataclasses.replace(SCALES[values.scale], **given)
+    scale = dataclasses.replace(SCALES[values.scale], **given)
+    # Raises now what would otherwise be said after a training.
+    scale.ladder(seed=0)
+    return scale
 
 
 def _experiment(values, name, data, orders):
@@ -248,6 +258,9 @@ def _experiment(values, name, data, orders):
     from dlgn_tf.complexity.experiments.task import Task
 
     module = importlib.import_module(f"dlgn_tf.complexity.experiments.{name}")
+    examples = values.images
+    if data not in (None, SYNTHETIC):
+        examples = _images(values, catalog.get(data).train_examples)
     module.run(
         Task(
             output_dir=values.output_dir,
@@ -255,7 +268,7 @@ def _experiment(values, name, data, orders):
             seeds=values.seeds or _SEEDS.get(name, 2),
             data=data,
             data_dir=values.data_dir,
-            train_examples=values.images,
+            train_examples=examples,
             networks=values.networks,
             command=_command_line(),
         )

@@ -28,6 +28,7 @@ from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.errors import UserError
 
 KINDS = ("original", "compressed", "distilled")
 # ReLU layers of the distilled network.
@@ -69,6 +70,12 @@ class Compressed:
 
 def run(task):
     """The three networks side by side, tables and bar charts."""
+    if DISTILLED_ORDER not in task.scale.orders:
+        raise UserError(
+            f"Expected --orders with {DISTILLED_ORDER}, the order of the "
+            "distilled network. Received: --orders="
+            f"{','.join(map(str, task.scale.orders))}"
+        )
     workshop, found, lines = task.workshop(), {}, []
     others = samples.exemplary(workshop)
     depth, count = max(task.scale.depths), workshop.scale.compressed_count

@@ -61,7 +61,7 @@ def write(task, found):
         _table("alpha_effective", effective, orders),
         _table("alpha_overfit", overfit, orders),
         report.picture("effectiveness", "effectiveness and over-fitting"),
-        report.UNLABELLED.partition("The rows")[0].strip(),
+        report.UNLABELLED,
     )
 
 

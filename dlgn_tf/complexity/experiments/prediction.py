@@ -46,6 +46,7 @@ def run(task):
             report.picture(f"plane_{name}", label)
             for name, label in TARGETS.items()
         ),
+        facts={"networks": f"{len(networks.names)} of {path.name}"},
     )
 
 

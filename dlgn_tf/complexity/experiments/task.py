@@ -49,14 +49,24 @@ class Task:
         folder = pathlib.Path(self.output_dir) / NETWORKS
         return Workshop(self.scale, found, folder)
 
-    def report(self, title, *paragraphs):
-        """Writes the report, with the caveats, and says where it is."""
-        facts = {
-            "command": f"`{self.command}`",
+    def report(self, title, *paragraphs, facts=None):
+        """Writes the report, with the caveats, and says where it is.
+
+        Args:
+            title: String.
+            *paragraphs: Strings, see `dlgn_tf.complexity.report.text`.
+            facts: Dict of what it was measured on. Defaults to `None`: the
+                images, seeds and budget of the task.
+        """
+        facts = facts or {
             "images": self.data,
             "seeds": f"0 to {self.seeds - 1}",
             "budget": self.scale.budget(),
         }
-        content = report.text(title, [*paragraphs, report.RELATIVE], facts)
+        content = report.text(
+            title,
+            [*paragraphs, report.RELATIVE],
+            {"command": f"`{self.command}`", **facts},
+        )
         self.output.text(report.TITLE, content)
         print(f"report, tables and pictures are in {self.output_dir}")
