@@ -17,7 +17,6 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import LeaveOneOut
 from sklearn.model_selection import ShuffleSplit
 from sklearn.model_selection import cross_val_predict
-from sklearn.model_selection import cross_validate
 
 from dlgn_tf.errors import UserError
 
@@ -165,46 +164,31 @@ def errors(descriptors, targets, test_size=5, repeats=1000, seed=0):
         )
     x, y = np.asarray(descriptors, float), np.asarray(targets, float)
     splits = ShuffleSplit(repeats, test_size=test_size, random_state=seed)
-    test, train = _split_errors(x, y, splits)
-    # Any split has another order, so one shuffling is not one draw of luck.
+    # Shuffled anew for every split, so that it is not one draw of luck.
     rng = np.random.default_rng(seed)
-    shuffled = [_shuffled_error(x, y, split, rng) for split in splits.split(x)]
-    constant = [
-        np.abs(y[left_out] - y[fitted].mean()).mean()
-        for fitted, left_out in splits.split(x)
-    ]
+    of_splits = np.mean(
+        [_split_errors(x, y, *split, rng) for split in splits.split(x)], axis=0
+    )
     fit = LinearRegression().fit(x, y)
     left_out = cross_val_predict(LinearRegression(), x, y, cv=LeaveOneOut())
     return Errors(
-        test=test,
-        train=train,
-        mean=float(np.mean(constant)),
-        shuffled=float(np.mean(shuffled)),
-        leave_one_out=mean_absolute_error(y, left_out),
+        *map(float, of_splits),
+        leave_one_out=float(mean_absolute_error(y, left_out)),
         r2=float(fit.score(x, y)),
         rmse=float(np.sqrt(np.mean((fit.predict(x) - y) ** 2))),
     )
 
 
-def _split_errors(x, y, splits):
-    found = cross_validate(
-        LinearRegression(),
-        x,
-        y,
-        cv=splits,
-        scoring="neg_mean_absolute_error",
-        return_train_score=True,
-    )
-    return -float(found["test_score"].mean()), -float(
-        found["train_score"].mean()
-    )
-
-
-def _shuffled_error(x, y, split, rng):
-    fitted, left_out = split
+def _split_errors(x, y, fitted, left_out, rng):
+    """Mean absolute errors of a split: test, train, mean, shuffled."""
+    fit = LinearRegression().fit(x[fitted], y[fitted])
+    residuals = y - fit.predict(x)
     other = rng.permutation(y)
-    fit = LinearRegression().fit(x[fitted], other[fitted])
-    return np.abs(fit.predict(x[left_out]) - other[left_out]).mean()
+    wrong = LinearRegression().fit(x[fitted], other[fitted])
+    of_wrong = other[left_out] - wrong.predict(x[left_out])
+    of_mean = y[left_out] - y[fitted].mean()
+    errors_of = residuals[left_out], residuals[fitted], of_mean, of_wrong
+    return [np.abs(each).mean() for each in errors_of]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

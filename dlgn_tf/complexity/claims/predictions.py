@@ -9,6 +9,8 @@ from dlgn_tf.complexity import prediction
 
 NETWORKS, NUMBERS, LEFT_OUT, NOISE = 25, 8, 5, 0.5
 WITHIN = 0.3
+# Planted tables, and splits of each.
+TABLES, SPLITS = 20, 50
 # Least, most error on networks left out; R2 and its tolerance.
 AUTHORS = {
     "accuracies": (2.5, 3.0, 0.982),
@@ -48,10 +50,20 @@ def measure(rng, path=prediction.AUTHORS_FILE):
 
 
 def _planted(rng):
-    x = rng.normal(size=(NETWORKS, NUMBERS))
-    y = x @ rng.normal(size=NUMBERS) + 3
-    y = y + NOISE * rng.normal(size=NETWORKS)
-    return prediction.errors(x, y, LEFT_OUT, 1000)
+    """Errors of linear targets with noise, the mean over several tables."""
+    found = []
+    for _ in range(TABLES):
+        x = rng.normal(size=(NETWORKS, NUMBERS))
+        y = x @ rng.normal(size=NUMBERS) + 3
+        y = y + NOISE * rng.normal(size=NETWORKS)
+        seed = int(rng.integers(2**31))
+        found.append(prediction.errors(x, y, LEFT_OUT, SPLITS, seed))
+    return prediction.Errors(
+        **{
+            name: float(np.mean([getattr(each, name) for each in found]))
+            for name in vars(found[0])
+        }
+    )
 
 
 def expected_error():
