@@ -20,8 +20,11 @@ RELATIVE = (
 UNLABELLED = (
     "**Confound.** Disentangler nets are trained on all images, without "
     "labels, where the network saw only its own: part of any gain is that of "
-    'distillation on unlabelled data. The rows "own images" are of nets that '
-    "were trained on the network's own images alone."
+    "distillation on unlabelled data."
+)
+OWN_IMAGES = (
+    'Rows "own images" are without it: their nets were trained on the '
+    "network's own images alone."
 )
 
 

@@ -35,7 +35,8 @@ class Data:
         """As many training images of each class, the first ones.
 
         Args:
-            count: Integer, a multiple of the number of classes.
+            count: Integer, a multiple of the number of classes; or as many as
+                there are, which stands for all.
 
         Returns:
             `ImageSet` of `count` images.
@@ -43,6 +44,8 @@ class Data:
         Raises:
             UserError: if there are not so many.
         """
+        if count == len(self.train):
+            return self.train
         of_class, left = divmod(count, self.classes)
         chosen = [
             np.flatnonzero(self.train.labels == label)[:of_class]
