@@ -71,7 +71,12 @@ def measure(task):
         pathlib.Path(task.output_dir) / "nets",
     )
     found = measure_significance(feature, ladder, train.images)
-    key = {"feature": feature.name}
+    key = {
+        "feature": feature.name,
+        "r": task.ladder.width,
+        "epochs": task.ladder.training.epochs,
+        "draws": task.ladder.training.draws,
+    }
     output.table("significance", tables.significance_rows(key, found))
     output.picture(
         "significance",

@@ -25,7 +25,8 @@ def run(task):
                 subject = workshop.teacher(depth, count, seed)
                 rows += measure(workshop, subject)
                 print(_shown(subject.label, rows))
-    task.output.table("classification", rows)
+    budget = task.scale.columns()
+    task.output.table("classification", [{**row, **budget} for row in rows])
     task.report(
         "Experiment 4: classification from components",
         "The head of each network, unchanged, on Phi(l) in place of its "

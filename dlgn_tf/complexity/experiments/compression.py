@@ -213,7 +213,8 @@ def _write(task, found, compressions, title):
             strict=True,
         )
     ]
-    task.output.table("compression", rows)
+    budget = task.scale.columns()
+    task.output.table("compression", [{**row, **budget} for row in rows])
     shares = _of(found, lambda x: tables.bars_of(x.significance))
     reliable = _of(found, lambda x: x.reliability.ratio())
     task.output.picture(

@@ -44,7 +44,8 @@ def write(task, found):
     effective = by_network(found, lambda games: games.effective())
     overfit = by_network(found, lambda games: games.overfit)
     orders = next(iter(found.values())).orders
-    task.output.table("effectiveness", rows)
+    budget = task.scale.columns()
+    task.output.table("effectiveness", [{**row, **budget} for row in rows])
     task.output.picture(
         "effectiveness",
         figures.alphas(effective, overfit, orders, "components"),

@@ -35,6 +35,7 @@ def run(task):
             share = measure(workshop, subject)
             label = subject.label.partition("-")[0].replace("_", " ")
             key = {"feature": label, "seed": seed, "accuracy": accuracy}
+            key |= task.scale.columns()
             rows += tables.significance_rows(key, share)
             found.setdefault(label, []).append(tables.bars_of(share))
             accuracies.setdefault(label, []).append(float(accuracy))

@@ -121,8 +121,11 @@ def _write(task, found):
         label = each.subject.label.partition("-seed")[0]
         shares.setdefault(label, []).append(tables.bars_of(each.significance))
         reliable.setdefault(label, []).append(each.reliability.ratio())
-    task.output.table("significance", significance_rows(found))
-    task.output.table("reliability", _reliability_rows(found))
+    budget = task.scale.columns()
+    rows = [{**row, **budget} for row in significance_rows(found)]
+    task.output.table("significance", rows)
+    rows = [{**row, **budget} for row in _reliability_rows(found)]
+    task.output.table("reliability", rows)
     task.output.table("networks", network_rows(found))
     title = "features by training images"
     task.output.picture(

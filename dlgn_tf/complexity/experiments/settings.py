@@ -98,6 +98,10 @@ class Scale:
             seed=seed,
         )
 
+    def columns(self):
+        """The budget of the disentangler nets as columns of a table."""
+        return {"r": self.width, "epochs": self.epochs, "draws": self.draws}
+
     def budget(self):
         """One line that says how much is trained."""
         teachers = (

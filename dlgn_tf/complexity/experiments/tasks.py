@@ -31,7 +31,7 @@ def run(task):
     for depth in task.scale.task_depths:
         for seed in range(task.seeds):
             share = measure(workshop, fitted(workshop, depth, seed))
-            key = {"task": depth, "seed": seed}
+            key = {"task": depth, "seed": seed, **task.scale.columns()}
             rows += tables.significance_rows(key, share)
             found.setdefault(f"Task-{depth}", []).append(tables.bars_of(share))
             print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
