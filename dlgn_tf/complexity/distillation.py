@@ -148,16 +148,19 @@ class _Steps:
         self._net = net
         self._adam = keras.optimizers.Adam(1e-3)
         self._adam.build(net.trainable_variables)
+        # One graph a net; one that all nets shared would be traced as often.
+        self._graph = tf.function(
+            lambda *given: self._epoch(*given), reduce_retracing=True
+        )
 
     def __call__(self, images, targets, rate, batch_size):
         """Trains for one epoch; returns the mean error, a float."""
         self._adam.learning_rate.assign(rate)
-        total = self._epoch(
+        total = self._graph(
             tf.constant(images), list(map(tf.constant, targets)), batch_size
         )
         return float(total) / len(images)
 
-    @tf.function(reduce_retracing=True)
     def _epoch(self, images, targets, batch_size):
         total = tf.constant(0.0, tf.float64)
         for first in tf.range(0, tf.shape(images)[0], batch_size):
