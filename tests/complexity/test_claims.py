@@ -68,7 +68,7 @@ class TestNets:
         from dlgn_tf.complexity import disentangler
         from dlgn_tf.complexity.claims import nets
 
-        monkeypatch.setattr(disentangler, "warm_start", lambda s, l: None)
+        monkeypatch.setattr(disentangler, "warm_start", lambda *nets: None)
         assert not nets.measure_warm_start(rng).holds
 
 

@@ -155,11 +155,11 @@ def test_warm_start_is_where_a_net_starts(feature, images, monkeypatch):
 
 def test_training_explains_more_than_a_new_net(feature, images):
     """The one that is trained here: error falls below the variance."""
-    training = Distillation(60, 64, 1e-2, 1e-3, augmentation="none")
+    training = Distillation(40, 64, 1e-2, 1e-3, augmentation="none")
     ladder = train_ladder(
         feature,
         images,
-        LadderSettings((4,), 1 / 16, training=training),
+        LadderSettings((4,), 1 / 16, batch_sizes=((32, 8),), training=training),
         progress=False,
     )
     f = feature.trunk(images)
