@@ -222,8 +222,10 @@ def check_varies(feature, images):
 
 
 def _check_varies(name, variance, stream):
+    # Parts that cancel leave the rounding of the parts.
     square = np.square(stream.means.sum(axis=0)).sum()
-    if not variance > _ROUNDING * square:
+    size = square + np.trace(stream.matrix())
+    if not variance > _ROUNDING * size:
         raise UserError(
             "Expected a feature that varies: a constant one has no components. "
             f"Received: {name}, the same for all of {stream.count} images"

@@ -160,6 +160,9 @@ class _Phase:
         self.back = [keras.Variable(h, dtype="float32") for h in start]
         self._adam = keras.optimizers.Adam(1e-3)
         self._adam.build(self.back)
+        self._graph = tf.function(
+            lambda *given: self._run(*given), reduce_retracing=True
+        )
 
     def __call__(self, psi, cycles, rate, batch_size):
         """Trains on psi after so many cycles; returns the mean error."""
@@ -168,10 +171,11 @@ class _Phase:
             _moment(psi[first : first + batch_size])
             for first in range(0, len(psi), batch_size)
         ]
-        errors = self._run(tf.constant(np.array(moments)), tf.constant(cycles))
+        errors = self._graph(
+            tf.constant(np.array(moments)), tf.constant(cycles)
+        )
         return float(errors) / len(moments)
 
-    @tf.function(reduce_retracing=True)
     def _run(self, moments, cycles):
         total = tf.constant(0.0)
         for moment in moments:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from dlgn_tf.data.augmentation import AugmentedImages
 from dlgn_tf.data.augmentation import check_policy
 from dlgn_tf.errors import UserError
+from dlgn_tf.progress import Progress
 
 # Features of all images are kept where they take no more than this.
 _CACHED_BYTES = 2**31
@@ -65,16 +66,24 @@ class Draws:
         features: List of `Feature`, the networks to imitate.
         images: uint8 array `(n, height, width, channels)`; no labels.
         settings: `Distillation`.
+        progress: Boolean. Whether to show how far the features of all images
+            are, where they are computed before the first draw.
     """
 
-    def __init__(self, features, images, settings):
+    def __init__(self, features, images, settings, progress=False):
         self._features, self._settings = list(features), settings
         self._count = len(images)
         self._augmented = AugmentedImages(images, settings.augmentation)
         self._cached = None
         bytes_of_all = 4 * len(images) * sum(f.size for f in self._features)
-        if settings.augmentation == "none" and bytes_of_all <= _CACHED_BYTES:
-            self._cached = [f.trunk(images) for f in self._features]
+        if (
+            settings.augmentation == "none"
+            and bytes_of_all <= _CACHED_BYTES
+            and settings.epochs * settings.draws >= len(images)
+        ):
+            self._cached = [
+                _of_all(feature, images, progress) for feature in self._features
+            ]
 
     def images_at(self, stream, epoch):
         """Images of an epoch: array `(draws, height, width, channels)`.
@@ -102,6 +111,16 @@ class Draws:
         rng = np.random.default_rng([seed, stream, epoch])
         chosen = rng.integers(0, self._count, self._settings.draws)
         return chosen, self._augmented.draw(chosen, rng)
+
+
+def _of_all(feature, images, progress):
+    shown = Progress("features", 0, len(images), "image", silent=not progress)
+    found = np.empty((len(images), *feature.shape), "float32")
+    for first in range(0, len(images), _AT_A_TIME):
+        batch = images[first : first + _AT_A_TIME]
+        found[first : first + len(batch)] = feature.trunk(batch)
+        shown.update(first + len(batch))
+    return found
 
 
 def distil(net, draws, stream, settings, batch_size, after_epoch=None):
@@ -148,16 +167,19 @@ class _Steps:
         self._net = net
         self._adam = keras.optimizers.Adam(1e-3)
         self._adam.build(net.trainable_variables)
+        # One graph a net; one that all nets shared would be traced as often.
+        self._graph = tf.function(
+            lambda *given: self._epoch(*given), reduce_retracing=True
+        )
 
     def __call__(self, images, targets, rate, batch_size):
         """Trains for one epoch; returns the mean error, a float."""
         self._adam.learning_rate.assign(rate)
-        total = self._epoch(
+        total = self._graph(
             tf.constant(images), list(map(tf.constant, targets)), batch_size
         )
         return float(total) / len(images)
 
-    @tf.function(reduce_retracing=True)
     def _epoch(self, images, targets, batch_size):
         total = tf.constant(0.0, tf.float64)
         for first in tf.range(0, tf.shape(images)[0], batch_size):

@@ -269,14 +269,25 @@ def _cut(network, tensor):
         enters to the output. The second computes nothing anew that the tensor
         decides.
     """
-    before = keras.Model(network.inputs, tensor)
+    last = tensor is network.outputs[0]
+    try:
+        before = keras.Model(network.inputs, tensor)
+        behind = None
+        if not last:
+            behind = keras.Model([*network.inputs, tensor], network.outputs[0])
+    except ValueError as error:
+        raise UserError(
+            "Expected a layer that leads from the input to the output in this "
+            "model alone (one of layers that other models use too is put right "
+            f"by saving and loading it). Received: {tensor.name} of "
+            f"{network.name}"
+        ) from error
 
     def read(entering):
         return before(entering, training=False)
 
-    if tensor is network.outputs[0]:
+    if last:
         return read, lambda f, entering: f
-    behind = keras.Model([*network.inputs, tensor], network.outputs[0])
 
     def classify(f, entering):
         return behind([*entering, f], training=False)

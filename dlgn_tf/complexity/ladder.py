@@ -138,7 +138,9 @@ def train_ladder(feature, images, settings, directory=None, progress=True):
     for order in settings.orders:
         net = shelf.read(order, lower)
         if net is None:
-            draws = draws or Draws([feature], images, settings.training)
+            draws = draws or Draws(
+                [feature], images, settings.training, progress
+            )
             net = _new_net(feature, settings, order, networks.get(lower))
             line = _train(net, draws, order, settings, progress)
             shelf.write(order, lower, net, line)

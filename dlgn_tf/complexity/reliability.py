@@ -141,7 +141,9 @@ def train_shared(features, images, settings, directory=None, progress=True):
     for order in settings.shared.orders:
         net = shelf.read(order, lower)
         if net is None:
-            draws = draws or Draws(features, images, settings.shared.training)
+            draws = draws or Draws(
+                features, images, settings.shared.training, progress
+            )
             net = _new_net(features, order, settings.shared)
             shared, below = SharedFeature(net), found.get(lower)
             if settings.shared.warm_start and below:
@@ -228,8 +230,12 @@ def _back_maps(shared, order, images, settings, progress):
         return cycles_of.truncated_back_maps(
             shared.forward, moment, cycle.cutoff
         )
-    training = dataclasses.replace(settings.shared.training, draws=cycle.draws)
-    draws = Draws([_Trunk(shared.psi)], images, training)
+    training = dataclasses.replace(
+        settings.shared.training,
+        epochs=cycle.epochs * cycle.phases,
+        draws=cycle.draws,
+    )
+    draws = Draws([_Trunk(shared.psi)], images, training, progress)
     return cycles_of.train_back_maps(
         lambda phase: draws.at(_CYCLE_STREAM + order, phase)[1][0],
         shared.forward,
@@ -261,7 +267,8 @@ class _Trunk:
 
     def __init__(self, net):
         self._net = net
-        self.size = int(np.prod(net.output_shape[1:]))
+        self.shape = tuple(net.output_shape[1:])
+        self.size = int(np.prod(self.shape))
 
     def trunk(self, images):
         return outputs_of(self._net, images)

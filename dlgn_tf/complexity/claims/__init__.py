@@ -107,7 +107,7 @@ def overfitting_is_a_gap(rng):
         "is divided by a."
     ),
     expected=(
-        "relative difference < 1e-4 in float32, a = 0.25 and 4; alpha_overfit "
+        "relative difference < 1e-4 in float32, a = 0.3 and 7; alpha_overfit "
         "compared as phi_overfit"
     ),
 )

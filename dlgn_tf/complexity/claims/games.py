@@ -17,7 +17,7 @@ from dlgn_tf.data.images import ImageSet
 PLAYERS, GAMES = (3, 4, 5, 6), 5
 TOLERANCE = 1e-9
 LEAST_SHUFFLED = 0.5
-FACTORS = (0.25, 4.0)
+FACTORS = (0.3, 7.0)
 
 
 def measure_axioms(rng):
