@@ -45,6 +45,7 @@ SYNTHETIC = "shapes"
 _FEW_IMAGES = 5000
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
+# Flags that have an effect on a network of one's own only.
 _OF_NETWORKS = (
     "run_dir",
     "model_path",
@@ -56,6 +57,13 @@ _OF_NETWORKS = (
 
 
 def define_flags():
+    _define_network_flags()
+    _define_experiment_flags()
+    _define_training_flags()
+    flags.DEFINE_string("output_dir", None, "Where results are written.")
+
+
+def _define_network_flags():
     flags.DEFINE_string("run_dir", None, "Directory of a run.")
     flags.DEFINE_string(
         "model_path",
@@ -73,12 +81,26 @@ def define_flags():
     flags.DEFINE_enum(
         "network", "value", ["value", "gating"], "Of a gated network."
     )
+    flags.DEFINE_integer("panels", 3, "Test images that are drawn.", 0)
+    flags.DEFINE_integer("seed", 0, "Of disentangler nets.", 0)
+
+
+def _define_experiment_flags():
     flags.DEFINE_enum(
         "experiment",
         None,
         [*experiments.NUMBERED, *experiments.NAMES],
         "An experiment, in place of a network of one's own.",
     )
+    flags.DEFINE_integer(
+        "seeds", None, "Seeds 0, 1, ... of an experiment. Default: 2 (3).", 1
+    )
+    flags.DEFINE_string(
+        "networks", None, "Table of networks (CSV) of experiment 6."
+    )
+
+
+def _define_training_flags():
     flags.DEFINE_enum(
         "scale",
         "minutes",
@@ -116,15 +138,6 @@ def define_flags():
         "--experiment=gated or --scale=full cifar10.",
     )
     flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-    flags.DEFINE_integer("seed", 0, "Of disentangler nets.", 0)
-    flags.DEFINE_integer(
-        "seeds", None, "Seeds 0, 1, ... of an experiment. Default: 2 (3).", 1
-    )
-    flags.DEFINE_integer("panels", 3, "Test images that are drawn.", 0)
-    flags.DEFINE_string(
-        "networks", None, "Table of networks (CSV) of experiment 6."
-    )
-    flags.DEFINE_string("output_dir", None, "Where results are written.")
 
 
 def main():
