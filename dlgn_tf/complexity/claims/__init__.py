@@ -188,7 +188,7 @@ def remainder_falls_with_the_order(rng):
 
 @claim(
     "complexity.20",
-    scale="seconds",
+    scale="minutes",
     statement=(
         "What is measured follows from the seed, and not from the batch size "
         "of the evaluation."
