@@ -112,7 +112,11 @@ def test_first_step_is_adams(images):
     gradient = 2 * x.T @ residual / residual.size
     errors = distil(net, draws, 4, settings(epochs=1, first_rate=1e-3), 20)
     step = net.get_weights()[0] - before
-    np.testing.assert_allclose(step, -1e-3 * np.sign(gradient), rtol=1e-2)
+    clear = np.abs(gradient) > 1e-2 * np.abs(gradient).max()
+    assert clear.mean() > 0.9
+    np.testing.assert_allclose(
+        step[clear], -1e-3 * np.sign(gradient)[clear], rtol=1e-2
+    )
     assert errors[0] == pytest.approx(np.mean(residual**2), rel=1e-4)
 
 

