@@ -6,4 +6,5 @@ CLAIM_MODULES = (
     "dlgn_tf.dual.claims",
     "dlgn_tf.splines.claims",
     "dlgn_tf.locality.claims",
+    "dlgn_tf.complexity.claims",
 )

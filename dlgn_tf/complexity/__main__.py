@@ -1,0 +1,316 @@
+"""Feature components: python -m dlgn_tf.complexity --run_dir=RUN_DIR."""
+
+import logging
+import shlex
+import sys
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf import startup
+from dlgn_tf.complexity import experiments
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.training import files
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+USAGE = """\
+Splits a feature of a trained network by the number of nonlinear layers that it
+takes to compute it (Ren et al., arXiv 2006.15920).
+
+  python -m dlgn_tf.complexity --run_dir=RUN_DIR --output_dir=DIR \\
+      --layer=group3_block3_2 --orders=4,7,13,25
+  python -m dlgn_tf.complexity --model_path=MODEL.keras --dataset=digits \\
+      --layer=LAYER --output_dir=DIR
+  python -m dlgn_tf.complexity --model_path=PREFIX --model=resnet32_dnn \\
+      --data_dir=DIR --output_dir=DIR   # checkpoint of resnets-in-tensorflow2
+  python -m dlgn_tf.complexity --experiment=samples --output_dir=DIR
+
+--experiment is one of, by the paper's number or by name,
+  1 tasks           networks fitted to tasks of known depth
+  2 samples         significance and reliability by number of training images
+  3 effectiveness   which components help, and which over-fit
+  4 classification  a network's head on its components
+  5 compression     a network, compressed and distilled
+  6 prediction      accuracy and loss from the shares of components
+  gated             DLGN, DGN and DNN of one architecture side by side
+Tables (CSV), pictures (PNG) and report.md are written to --output_dir. What was
+stopped goes on there."""
+
+SCALES = ("minutes", "full")
+SYNTHETIC = "shapes"
+# Of a data set, at the scale of minutes.
+_FEW_IMAGES = 5000
+# Seeds where the flag is not given.
+_SEEDS = {"gated": 3}
+# Flags that have an effect on a network of one's own only.
+_OF_NETWORKS = (
+    "run_dir",
+    "model_path",
+    "model",
+    "layer",
+    "network",
+    "panels",
+)
+
+
+def define_flags():
+    _define_network_flags()
+    _define_experiment_flags()
+    _define_training_flags()
+    flags.DEFINE_string("output_dir", None, "Where results are written.")
+
+
+def _define_network_flags():
+    flags.DEFINE_string("run_dir", None, "Directory of a run.")
+    flags.DEFINE_string(
+        "model_path",
+        None,
+        "A .keras file, or the prefix of a checkpoint of "
+        "resnets-in-tensorflow2.",
+    )
+    flags.DEFINE_string("model", None, "The network of such a checkpoint.")
+    flags.DEFINE_string(
+        "layer",
+        None,
+        "Gate site, whose pre-activation is taken, or another layer. Default: "
+        "the last gate site.",
+    )
+    flags.DEFINE_enum(
+        "network", "value", ["value", "gating"], "Of a gated network."
+    )
+    flags.DEFINE_integer("panels", 3, "Test images that are drawn.", 0)
+    flags.DEFINE_integer("seed", 0, "Of disentangler nets.", 0)
+
+
+def _define_experiment_flags():
+    flags.DEFINE_enum(
+        "experiment",
+        None,
+        [*experiments.NUMBERED, *experiments.NAMES],
+        "An experiment, in place of a network of one's own.",
+    )
+    flags.DEFINE_integer(
+        "seeds", None, "Seeds 0, 1, ... of an experiment. Default: 2 (3).", 1
+    )
+    flags.DEFINE_string(
+        "networks", None, "Table of networks (CSV) of experiment 6."
+    )
+
+
+def _define_training_flags():
+    flags.DEFINE_enum(
+        "scale",
+        "minutes",
+        list(SCALES),
+        "minutes: for two CPU cores (assumed). full: the authors' sizes.",
+    )
+    flags.DEFINE_list(
+        "orders", None, "Numbers of nonlinear layers. Default: of the scale."
+    )
+    flags.DEFINE_float(
+        "width",
+        None,
+        "r: disentangler nets have 128r, 256r and 512r filters. Default: of "
+        "the scale.",
+        1e-3,
+    )
+    flags.DEFINE_integer(
+        "epochs", None, "Of every disentangler net. Default: of the scale.", 1
+    )
+    flags.DEFINE_integer(
+        "draws", None, "Images of an epoch. Default: of the scale.", 1
+    )
+    flags.DEFINE_integer(
+        "images",
+        None,
+        "Training images that disentangler nets see, the first ones. Default: "
+        f"all; of a data set {_FEW_IMAGES:,} at --scale=minutes.",
+        1,
+    )
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        f"{SYNTHETIC} (drawn on the spot, experiments only) or a data set. "
+        f"Default: that of the run; of a network cifar10; {SYNTHETIC}, but for "
+        "--experiment=gated or --scale=full cifar10.",
+    )
+    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+
+
+def main():
+    values = flags.FLAGS
+    _check(values)
+    if not values.output_dir:
+        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
+    orders = _orders(values.orders)
+    if values.experiment:
+        name = experiments.NUMBERED.get(values.experiment, values.experiment)
+        data = _data_of_experiment(values, name)
+    else:
+        data = _data_of_network(values)
+    files.check_writable(values.output_dir, "output_dir")
+
+    startup.import_keras()
+    # TensorFlow warns of each graph that is made for one net alone.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if values.experiment:
+        _experiment(values, name, data, orders)
+    else:
+        _network(values, data, orders)
+
+
+def _check(values):
+    """Exactly one thing to do, and no flag that has no effect on it."""
+    given = [
+        name
+        for name in ("run_dir", "model_path", "experiment")
+        if values[name].value
+    ]
+    if len(given) != 1:
+        raise UserError(
+            "Expected one of --run_dir=DIR, --model_path=PATH and "
+            f"--experiment=NAME. Received: {' and '.join(given) or 'none'}"
+        )
+    useless = ["seeds", "networks"]
+    if values.experiment:
+        useless = [*_OF_NETWORKS, "seed"]
+        if values.experiment in ("6", "prediction"):
+            useless += ["orders", "width", "epochs", "draws", "images"]
+            useless += ["dataset", "data_dir", "seeds", "scale"]
+        else:
+            useless.append("networks")
+    if values.run_dir:
+        useless += ["model", "dataset"]
+    for name in useless:
+        if values[name].present:
+            raise UserError(
+                f"--{name} has no effect with --{given[0]}="
+                f"{values[given[0]].value}. Expected no such flag. Received: "
+                f"--{name}={values[name].value}"
+            )
+    if values.model:
+        registry.parse(values.model)
+
+
+def _orders(texts):
+    """Integers, or None where none are given."""
+    if texts is None:
+        return None
+    if not texts or not all(text.strip().isdecimal() for text in texts):
+        raise UserError(
+            "Expected --orders of integers 3m + 1 such as 4,7,13,25. Received: "
+            f"--orders={','.join(texts)}"
+        )
+    return tuple(int(text) for text in texts)
+
+
+def _data_of_experiment(values, name):
+    if name == "prediction":
+        return None
+    photographs = name == "gated" or values.scale == "full"
+    found = values.dataset or ("cifar10" if photographs else SYNTHETIC)
+    if found != SYNTHETIC:
+        catalog.check_available(found, values.data_dir)
+    return found
+
+
+def _images(values, available):
+    """How many training images are read: an integer."""
+    few = _FEW_IMAGES if values.scale == "minutes" else available
+    return values.images or min(few, available)
+
+
+def _data_of_network(values):
+    """Keyword arguments of `sources.load`, checked."""
+    name, data_dir, npz, most = values.dataset, values.data_dir, None, None
+    if values.run_dir:
+        config = RunDirectory(values.run_dir).read_config()
+        name, most = config.dataset, config.train_examples
+        npz = None if data_dir else config.npz
+        data_dir = data_dir or config.data_dir
+    else:
+        with trained.named("model_path", values.model_path):
+            trained.locate(values.model_path)
+    info = catalog.get(name or "cifar10")
+    if not npz:
+        catalog.check_available(info.name, data_dir)
+    available = min(info.train_examples, most or info.train_examples)
+    return {
+        "name": info.name,
+        "data_dir": data_dir,
+        "train_examples": _images(values, available),
+        "npz_file": npz,
+    }
+
+
+def _scale(values, orders):
+    """The `Scale` with what the flags change."""
+    import dataclasses
+
+    from dlgn_tf.complexity.experiments.settings import SCALES
+
+    changes = {
+        "orders": orders,
+        "width": values.width,
+        "epochs": values.epochs,
+        "draws": values.draws,
+    }
+    given = {k: v for k, v in changes.items() if v is not None}
+    scale = dataclasses.replace(SCALES[values.scale], **given)
+    # Raises now what would otherwise be said after a training.
+    scale.ladder(seed=0)
+    return scale
+
+
+def _experiment(values, name, data, orders):
+    import importlib
+
+    from dlgn_tf.complexity.experiments.task import Task
+
+    module = importlib.import_module(f"dlgn_tf.complexity.experiments.{name}")
+    examples = values.images
+    if data not in (None, SYNTHETIC):
+        examples = _images(values, catalog.get(data).train_examples)
+    module.run(
+        Task(
+            output_dir=values.output_dir,
+            scale=_scale(values, orders),
+            seeds=values.seeds or _SEEDS.get(name, 2),
+            data=data,
+            data_dir=values.data_dir,
+            train_examples=examples,
+            networks=values.networks,
+            command=_command_line(),
+        )
+    )
+
+
+def _network(values, data, orders):
+    from dlgn_tf.complexity import command
+
+    command.measure(
+        command.Task(
+            output_dir=values.output_dir,
+            ladder=_scale(values, orders).ladder(values.seed),
+            data=data,
+            run_dir=values.run_dir,
+            model_path=values.model_path,
+            model=values.model,
+            layer=values.layer,
+            network=values.network,
+            panels=values.panels,
+            command=_command_line(),
+        )
+    )
+
+
+def _command_line():
+    return shlex.join(["python", "-m", "dlgn_tf.complexity", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    define_flags()
+    sys.exit(cli.run(main, "dlgn_tf.complexity", USAGE))

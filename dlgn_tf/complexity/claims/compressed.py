@@ -1,0 +1,51 @@
+"""complexity.17: a network, compressed and distilled."""
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.complexity.claims import workshops
+from dlgn_tf.complexity.experiments import compression
+from dlgn_tf.complexity.experiments import tables
+
+DEPTH = 8
+
+
+def measure(rng):
+    workshop = workshops.of_shapes()
+    (seed,) = workshops.seeds(rng, 1)
+    count = workshop.scale.compressed_count
+    three, what = compression.measure(workshop, DEPTH, count, seed)
+    change = compression.profile_change(three["original"], three["compressed"])
+    shown = "; ".join(
+        f"{kind} accuracy {each.accuracy:.1f} %, "
+        f"{tables.shown(each.significance)}"
+        for kind, each in three.items()
+    )
+    low = {k: float(v.significance.profile[0]) for k, v in three.items()}
+    return Measurement(
+        holds=holds(what, low),
+        measured=(
+            f"{what.zeros:.1%} zeros, at most {max(what.counts.values())} "
+            f"other values; profile changes by {change:.3f}; {shown}"
+        ),
+        values={
+            "zeros": what.zeros,
+            "values_by_layer": what.counts,
+            "share_of_order_4": low,
+            "profile_change": change,
+        },
+    )
+
+
+def holds(what, low):
+    """Whether claim 17 holds.
+
+    Args:
+        what: `Compressed`; the layer `logits` is its dense one.
+        low: Dict from kind to the share of order 4 of the profile.
+    """
+    bounded = all(
+        count <= 2 ** (5 if layer == "logits" else 8)
+        for layer, count in what.counts.items()
+    )
+    return bool(
+        what.zeros > 0 and bounded and low["distilled"] > low["original"]
+    )

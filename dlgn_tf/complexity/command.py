@@ -1,0 +1,240 @@
+"""One trained network, taken apart: what the command does with it."""
+
+import dataclasses
+import pathlib
+
+import keras
+
+from dlgn_tf.complexity import figures
+from dlgn_tf.complexity import panels
+from dlgn_tf.complexity import report
+from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity.effectiveness import measure_effectiveness
+from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.data import catalog
+from dlgn_tf.data import sources
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.errors import UserError
+from dlgn_tf.output import Output
+
+# Images of each of the two games; the head runs 2^orders times on them.
+GAME_IMAGES = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Which network is taken apart, and how.
+
+    Attributes:
+        output_dir: Path-like.
+        ladder: `LadderSettings`.
+        run_dir: Path-like of a run, or None.
+        model_path: Path-like of a .keras file, or prefix of a checkpoint of
+            resnets-in-tensorflow2, or None.
+        model: String, the network of such a checkpoint, of the zoo.
+        layer: See `feature_of`.
+        network: See `feature_of`.
+        data: Dict, keyword arguments of `dlgn_tf.data.sources.load`.
+        panels: Integer, test images of which panels are drawn.
+        command: String, the command line, for the report.
+    """
+
+    output_dir: str
+    ladder: LadderSettings
+    data: dict
+    run_dir: str | None = None
+    model_path: str | None = None
+    model: str | None = None
+    layer: str | None = None
+    network: str = "value"
+    panels: int = 3
+    command: str = ""
+
+
+def measure(task):
+    """Takes a network apart; writes tables, pictures and a report.
+
+    Args:
+        task: `Task`.
+    """
+    model, output = load_network(task), Output(task.output_dir)
+    feature = feature_of(model, task.layer, task.network)
+    train, test = sources.load(**task.data)
+    _check_images(feature, train, task.data["name"])
+    ladder = train_ladder(
+        feature,
+        train.images,
+        task.ladder,
+        pathlib.Path(task.output_dir) / "nets",
+    )
+    found = measure_significance(feature, ladder, train.images)
+    key = {
+        "feature": feature.name,
+        "r": task.ladder.width,
+        "epochs": task.ladder.training.epochs,
+        "draws": task.ladder.training.draws,
+    }
+    output.table("significance", tables.significance_rows(key, found))
+    output.picture(
+        "significance",
+        figures.significance(
+            {feature.name: [tables.bars_of(found)]},
+            found.orders,
+            feature.name,
+        ),
+    )
+    print(f"{feature.name}: {tables.shown(found)}")
+    parts = [
+        tables.summary({feature.name: [tables.bars_of(found)]}, found.orders),
+        f"Gap {found.gap:+.3f}.",
+        report.picture("significance", "significance by order"),
+        *_games(output, feature, ladder, train, test, task.data["name"]),
+        *_panels(output, feature, ladder, test.images[: task.panels]),
+        report.RELATIVE,
+    ]
+    _report(task, output, feature, len(train), parts)
+
+
+def load_network(task):
+    """The network that a `Task` names, a `keras.Model`.
+
+    Raises:
+        UserError: if there is none, or it cannot be read.
+    """
+    from dlgn_tf.models import lineage
+    from dlgn_tf.models.build import create_model
+    from dlgn_tf.training import runs
+    from dlgn_tf.training import trained
+
+    if task.run_dir:
+        model, _, _ = runs.load_run(task.run_dir)
+        return model
+    path = trained.locate(task.model_path)
+    if path.is_file():
+        return _load_keras(path)
+    if not task.model:
+        raise UserError(
+            "Expected --model with a checkpoint of resnets-in-tensorflow2, "
+            "which does not describe its network, such as resnet32_dnn. "
+            "Received: no --model"
+        )
+    info = catalog.get(task.data["name"])
+    model = create_model(
+        task.model,
+        info.image_shape,
+        info.classes,
+        mean=info.mean,
+        std=info.std,
+    )
+    lineage.load(path, model)
+    return model
+
+
+def _load_keras(path):
+    from dlgn_tf.models.build import load_model
+
+    try:
+        model = load_model(path)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            "Expected a .keras file of layers that Keras or this package has. "
+            f"Received: {path}, {reason}"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise UserError(
+            f"Expected a Keras model. Received: {path}, a "
+            f"{type(model).__name__}"
+        )
+    return model
+
+
+def _check_images(feature, train, name):
+    if train.images.shape[1:] != feature.image_shape:
+        raise UserError(
+            f"Expected a data set of images {feature.image_shape}, as the "
+            f"network takes them. Received: {name}, images "
+            f"{train.images.shape[1:]}"
+        )
+
+
+def _games(output, feature, ladder, train, test, name):
+    """Effectiveness and over-fitting: table, picture, parts of the report."""
+    classes = catalog.get(name).classes
+    logits = feature.head(feature.trunk(train.images[:1]), train.images[:1])
+    if logits.shape != (1, classes):
+        return [
+            f"Effectiveness is not measured: the network has no {classes} "
+            f"logits, but an output of shape {logits.shape[1:]}."
+        ]
+    games = measure_effectiveness(feature, ladder, _first(train), _first(test))
+    output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
+    output.picture(
+        "effectiveness",
+        figures.alphas(
+            {feature.name: games.effective()},
+            {feature.name: games.overfit},
+            games.orders,
+            feature.name,
+        ),
+    )
+    rows = [
+        [row["order"], *(f"{row[name]:.3g}" for name in _SHOWN)]
+        for row in games.rows()
+    ]
+    return [
+        f"Shapley values of the losses over the first {GAME_IMAGES} training "
+        "and test images, for which training images are taken that the "
+        "network may or may not have seen:",
+        tables.markdown(["order", *_SHOWN], rows),
+        report.picture("effectiveness", "effectiveness and over-fitting"),
+    ]
+
+
+_SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
+
+
+def _first(images):
+    return ImageSet(images.images[:GAME_IMAGES], images.labels[:GAME_IMAGES])
+
+
+def _panels(output, feature, ladder, images):
+    """Pictures of one channel of some images, and parts of the report."""
+    if len(feature.shape) != 3 or not len(images):
+        return []
+    f, outputs = feature.trunk(images), ladder.outputs(images)
+    rows, parts = [], []
+    for index, image in enumerate(images):
+        shown = panels.panels(
+            image,
+            ladder.orders,
+            f[index],
+            [outputs[order][index] for order in ladder.orders],
+        )
+        name, title = f"panels_{index}", f"{feature.name}, test image {index}"
+        output.picture(name, panels.draw(shown, title))
+        rows += panels.rows(shown, index)
+        parts.append(report.picture(name, title))
+    output.table("panels", rows)
+    return parts
+
+
+def _report(task, output, feature, count, parts):
+    training = task.ladder.training
+    facts = {
+        "command": f"`{task.command}`",
+        "feature": f"{feature.name}, shape {feature.shape}",
+        "images": f"{task.data['name']}, {count} training images",
+        "seed": training.seed,
+        "budget": (
+            f"disentangler nets of r = {task.ladder.width:g}, "
+            f"{training.epochs} epochs of {training.draws} images each, "
+            f"augmentation {training.augmentation}"
+        ),
+    }
+    title = f"Components of {feature.name}"
+    output.text(report.TITLE, report.text(title, parts, facts))
+    print(f"report, tables and pictures are in {task.output_dir}")

@@ -1,0 +1,242 @@
+"""Disentangler nets: as many nonlinear layers as an order says.
+
+Source: Ren et al. (arXiv 2006.15920), section 3 and appendix; depths, widths,
+blocks and strides are those of the authors' code.
+"""
+
+import math
+
+import keras
+from keras import layers
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.gated import copy_weights
+
+ORDERS = (4, 7, 13, 25)
+# Filters of the three stages, times the width r.
+STAGES = (128, 256, 512)
+# Which stages halve the resolution, of as many halvings as the index says.
+_STAGE_STRIDES = ((1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2))
+# Of stem, max pooling and stages together.
+_MOST_HALVINGS = 5
+OUTPUT = "output"
+
+
+def blocks_of(order):
+    """Blocks m in each stage of a net of order l = 3m + 1.
+
+    Raises:
+        UserError: if there is no such order.
+    """
+    blocks, left = divmod(int(order) - 1, 3)
+    if left or blocks < 1 or order != int(order):
+        raise UserError(
+            "Expected an order of a disentangler net, 3m + 1 for a number of "
+            "blocks m >= 1: 4, 7, 10, 13, ... (the paper's are 4, 7, 13, 25, "
+            f"49, 97). Received: order={order}"
+        )
+    return blocks
+
+
+def order_of(blocks):
+    """The order 3m + 1 of a net of m blocks in each stage."""
+    return 3 * blocks + 1
+
+
+def disentangler(
+    order,
+    feature_shape,
+    image_shape,
+    width=1.0,
+    normalization=None,
+    stem=None,
+    seed=None,
+):
+    """A net of `order` ReLU layers from images to a feature's shape.
+
+    3x3 convolution, batch normalisation, ReLU; three stages of m blocks; a 1x1
+    convolution with biases. A block is a convolution, batch normalisation and
+    the shortcut's sum before one ReLU: with order = 3m + 1 there are 3m + 1
+    ReLUs and 3m + 2 convolutions. Stages halve the resolution where the feature
+    asks for it. A feature whose sides are no halvings of the image's is reached
+    by average pooling, and one without sides by a dense layer on the flattened
+    last stage in place of the 1x1 convolution (both assumed: the paper has no
+    such features); neither adds a nonlinear layer.
+
+    Shortcuts add their zero channels behind the others and not on both sides,
+    as the authors' do: the same nets with their channels in another order.
+    Batch normalisation has PyTorch's defaults (momentum 0.9, epsilon 1e-5), as
+    the authors' code is written in it.
+
+    Args:
+        order: Integer l = 3m + 1, the number of ReLU layers.
+        feature_shape: Tuple `(height, width, channels)` or `(units,)`.
+        image_shape: Tuple `(height, width, channels)`.
+        width: Float > 0, r of the paper: the stages have 128r, 256r and 512r
+            filters. Defaults to 1.
+        normalization: Keras layer of the studied network that puts pixels on
+            their scale, which is copied, or None.
+        stem: `"small"`, a 3x3 convolution of stride 1; or `"large"`, a 7x7
+            convolution of stride 2 as for images of 224 pixels, with max
+            pooling behind it where the feature is 32 times smaller than the
+            image. Defaults to `None`: large where three halvings do not
+            suffice.
+        seed: Integer from which all initial weights follow, or None.
+
+    Returns:
+        Functional `keras.Model`, images -> feature.
+
+    Raises:
+        UserError: if there is no such order, or the feature is larger than the
+            image.
+    """
+    blocks = blocks_of(order)
+    feature_shape, image_shape = tuple(feature_shape), tuple(image_shape)
+    _check(feature_shape, image_shape, width)
+    halvings = _halvings(image_shape[:2], feature_shape[:-1])
+    stem = stem or ("large" if halvings > 3 else "small")
+    with initial_weights_from(seed):
+        image = keras.Input(image_shape, name="image")
+        h = _copied(normalization)(image) if normalization else image
+        h, left = _stem(h, _filters(width)[0], stem, halvings)
+        for stage, stride in enumerate(_STAGE_STRIDES[left], start=1):
+            filters = _filters(width)[stage - 1]
+            for block in range(1, blocks + 1):
+                name = f"stage{stage}_block{block}"
+                h = _block(h, filters, stride if block == 1 else 1, name)
+        output = _output(h, feature_shape)
+    net = keras.Model(image, output, name=f"disentangler{order}")
+    if tuple(net.output_shape[1:]) != feature_shape:
+        raise ValueError(
+            f"Expected an output of shape {feature_shape}. Received: "
+            f"{net.output_shape[1:]}"
+        )
+    return net
+
+
+def warm_start(small, large):
+    """Copies a net's weights to a deeper one, in place.
+
+    Stem, output and the first blocks of each stage become those of `small`; the
+    other blocks stay as they are.
+
+    Args:
+        small: `disentangler` of fewer blocks and the same options.
+        large: `disentangler`.
+    """
+    known = {layer.name for layer in small.layers}
+    new = [layer.name for layer in large.layers if layer.name not in known]
+    copy_weights(small, large, except_for=new)
+
+
+def nonlinear_layers(net):
+    """How many ReLU layers a net has."""
+    return sum(isinstance(layer, layers.ReLU) for layer in net.layers)
+
+
+def parameters(net):
+    """How many numbers are trained; moving averages are not."""
+    return sum(math.prod(v.shape) for v in net.trainable_variables)
+
+
+def _filters(width):
+    return [max(1, round(width * filters)) for filters in STAGES]
+
+
+def _check(feature_shape, image_shape, width):
+    if not width > 0:
+        raise UserError(f"Expected a width > 0. Received: width={width}")
+    if len(image_shape) != 3 or len(feature_shape) not in (1, 3):
+        raise UserError(
+            "Expected images (height, width, channels) and a feature (height, "
+            f"width, channels) or (units,). Received: {image_shape}, "
+            f"{feature_shape}"
+        )
+    sides = zip(feature_shape[:-1], image_shape[:2], strict=False)
+    if any(small > large for small, large in sides):
+        raise UserError(
+            "Expected a feature that is no larger than the image. Received: "
+            f"{feature_shape} of images {image_shape}"
+        )
+
+
+def _halvings(sides, wanted):
+    """How often sides are halved, without going below what is wanted.
+
+    A feature without sides counts as one a quarter of the image's.
+    """
+    if not wanted:
+        return min(2, int(math.log2(min(sides))))
+    counts = range(_MOST_HALVINGS + 1)
+    halved = [[-(-side // 2**count) for side in sides] for count in counts]
+    if list(wanted) in halved:
+        return halved.index(list(wanted))
+    return max(
+        count
+        for count in counts
+        if all(s >= w for s, w in zip(halved[count], wanted, strict=True))
+    )
+
+
+def _stem(h, filters, kind, halvings):
+    """Returns what the stages see, and how often they are to halve it."""
+    large = kind == "large"
+    if not large <= halvings <= len(_STAGE_STRIDES) + large:
+        raise UserError(
+            f"Expected a stem that leads to {halvings} halvings of the image. "
+            f"Received: stem={kind}"
+        )
+    h = _conv(h, filters, 7 if large else 3, 2 if large else 1, "stem")
+    h = layers.ReLU(name="stem_relu")(BatchNorm(**_NORM, name="stem_bn")(h))
+    left = halvings - large
+    if left == len(_STAGE_STRIDES):
+        h = layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(h)
+        left -= 1
+    return h, left
+
+
+# PyTorch's defaults.
+_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
+
+def _block(h, filters, stride, name):
+    skip = h
+    if stride > 1 or h.shape[-1] != filters:
+        skip = SubsampleAndPad(filters, stride, name=f"{name}_shortcut")(h)
+    h = _conv(h, filters, 3, stride, name)
+    h = BatchNorm(**_NORM, name=f"{name}_bn")(h)
+    h = layers.Add(name=f"{name}_add")([skip, h])
+    return layers.ReLU(name=f"{name}_relu")(h)
+
+
+def _conv(h, filters, kernel_size, stride, name):
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(h)
+
+
+def _output(h, feature_shape):
+    *sides, channels = feature_shape
+    if not sides:
+        h = layers.Flatten(name="flatten")(h)
+        return layers.Dense(
+            channels, kernel_initializer="he_normal", name=OUTPUT
+        )(h)
+    if tuple(h.shape[1:3]) != tuple(sides):
+        h = layers.AdaptiveAveragePooling2D(tuple(sides), name="resize")(h)
+    return layers.Conv2D(
+        channels, 1, kernel_initializer="he_normal", name=OUTPUT
+    )(h)
+
+
+def _copied(layer):
+    return type(layer).from_config(layer.get_config())

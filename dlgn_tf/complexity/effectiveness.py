@@ -1,0 +1,223 @@
+"""How much each component helps, on training images and beyond them.
+
+The components of a feature are players of a game: a coalition's value is what
+the network's head makes of the sum of its components. Shapley values share out
+the loss. The remainder is no player; it is always there.
+
+Source: Ren et al. (arXiv 2006.15920), section 4.
+"""
+
+import dataclasses
+
+import numpy as np
+from keras import ops
+from scipy.special import logsumexp
+
+from dlgn_tf.complexity import shapley
+from dlgn_tf.complexity.components import Components
+from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity.features import BATCH_SIZE
+from dlgn_tf.complexity.features import batches
+from dlgn_tf.errors import UserError
+
+BASELINES = ("zero", "mean")
+NORMS = ("std", "var", "none")
+# Share of all that the components contribute below which a contribution is
+# too small to divide by.
+_SMALLEST = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Effectiveness:
+    """The games on training and on test images.
+
+    Attributes:
+        orders: Tuple of integers, the players.
+        train_losses: float64 array `(2^orders,)`, mean cross-entropy of every
+            coalition over the training images; see `shapley` for their order.
+        test_losses: The same over the test images.
+        variances: float64 array `(orders,)`, Var[c(l)] over the training
+            images, summed over the feature's coordinates.
+    """
+
+    orders: tuple
+    train_losses: np.ndarray
+    test_losses: np.ndarray
+    variances: np.ndarray
+
+    @property
+    def phi_train(self):
+        """Shapley values of minus the training loss: array `(orders,)`."""
+        return shapley.values(-self.train_losses)
+
+    @property
+    def phi_test(self):
+        """Shapley values of minus the test loss: array `(orders,)`."""
+        return shapley.values(-self.test_losses)
+
+    @property
+    def phi_overfit(self):
+        """Shapley values of the generalisation gap, test minus training loss.
+
+        Source: section 4 of the paper; equal to `phi_train - phi_test`.
+        """
+        return shapley.values(self.test_losses - self.train_losses)
+
+    def effective(self, norm="std"):
+        """alpha_effective: what a component contributes for its size.
+
+        Args:
+            norm: `"std"`, divided by the square root of Var[c(l)] (assumed:
+                the text says only that it is normalised); `"var"`, by the
+                variance; `"none"`, as it is.
+
+        Returns:
+            float64 array `(orders,)`.
+        """
+        if norm not in NORMS:
+            raise UserError(
+                f"Expected a norm, one of {', '.join(NORMS)}. Received: {norm}"
+            )
+        power = {"std": 0.5, "var": 1.0, "none": 0.0}[norm]
+        return self.phi_train / self.variances**power
+
+    @property
+    def overfit(self):
+        """alpha_overfit: growth of the gap for a unit of training loss.
+
+        0 where a component helps on test images as much as on training images,
+        1 where it helps on these alone, more where it hurts on test images;
+        NaN where its contribution is below 1/1000 of what all contribute
+        together (assumed), as it then divides by nothing.
+
+        Returns:
+            float64 array `(orders,)`.
+        """
+        gained = self.phi_train
+        total = abs(self.train_losses[0] - self.train_losses[-1])
+        enough = np.abs(gained) >= max(_SMALLEST * total, np.finfo(float).tiny)
+        ratio = np.full(len(gained), np.nan)
+        np.divide(self.phi_overfit, gained, out=ratio, where=enough)
+        return ratio
+
+    def rows(self):
+        """A table, one dict an order."""
+        columns = {
+            "order": self.orders,
+            "phi_train": self.phi_train,
+            "phi_test": self.phi_test,
+            "phi_overfit": self.phi_overfit,
+            "alpha_effective": self.effective(),
+            "alpha_overfit": self.overfit,
+            "variance": self.variances,
+        }
+        lines = zip(
+            *(np.asarray(c).tolist() for c in columns.values()), strict=True
+        )
+        return [dict(zip(columns, line, strict=True)) for line in lines]
+
+
+def measure_effectiveness(
+    feature, ladder, train, test, baseline="zero", batch_size=BATCH_SIZE
+):
+    """Plays the games of a network's components.
+
+    Trunk and disentangler nets are run once an image, the head once a
+    coalition: 16 times for four orders. All in evaluation mode.
+
+    Args:
+        feature: `Feature`, with a head that returns logits.
+        ladder: `dlgn_tf.complexity.ladder.Ladder`, or anything with `orders`
+            and `outputs(images)`.
+        train: `ImageSet` that the network was trained on.
+        test: `ImageSet` that it was not.
+        baseline: What stands for a component that is left out: `"zero"`, as in
+            the paper, or `"mean"`, its mean over the training images (assumed:
+            the lowest component carries the feature's mean, and leaving it out
+            takes that away too).
+        batch_size: Integer >= 1, images at a time.
+
+    Returns:
+        `Effectiveness`.
+    """
+    if baseline not in BASELINES:
+        raise UserError(
+            f"Expected a baseline, one of {', '.join(BASELINES)}. Received: "
+            f"{baseline}"
+        )
+    stream = PartCovariance(len(ladder.orders))
+    for _, components in _streamed(feature, ladder, train.images, batch_size):
+        stream.add(components.parts)
+    absent = None
+    if baseline == "mean":
+        absent = stream.means.reshape(-1, *feature.shape).astype("float32")
+    losses = [
+        sum(
+            coalition_losses(
+                feature,
+                components,
+                images.images[batch],
+                images.labels[batch],
+                absent,
+            )
+            * len(components)
+            for batch, components in _streamed(
+                feature, ladder, images.images, batch_size
+            )
+        )
+        / len(images)
+        for images in (train, test)
+    ]
+    return Effectiveness(
+        tuple(ladder.orders), *losses, np.diag(stream.matrix())
+    )
+
+
+def coalition_losses(feature, components, images, labels, absent=None):
+    """Mean cross-entropy of every coalition of components, on one batch.
+
+    Args:
+        feature: `Feature`.
+        components: `Components` of the images.
+        images: Array `(n, height, width, channels)`, for what the head takes
+            beside the feature.
+        labels: Integer array `(n,)`.
+        absent: Array `(orders, *shape)` that stands for a component that is
+            left out. Defaults to `None`: zero.
+
+    Returns:
+        float64 array `(2^orders,)`.
+    """
+    context = feature.context(images)
+    players = len(components.orders)
+    losses = []
+    for coalition in range(2**players):
+        present = shapley.members(coalition, players)
+        f = components.remainder + components.parts[present].sum(axis=0)
+        if absent is not None:
+            f = f + absent[~present].sum(axis=0)
+        logits = ops.convert_to_numpy(feature.logits(f, context))
+        losses.append(cross_entropy(logits, labels).mean())
+    return np.array(losses)
+
+
+def cross_entropy(logits, labels):
+    """Cross-entropy of each image, float64 array `(n,)`.
+
+    Args:
+        logits: Array `(n, classes)`.
+        labels: Integer array `(n,)`.
+    """
+    logits = np.asarray(logits, "float64")
+    chosen = logits[np.arange(len(labels)), labels]
+    return logsumexp(logits, axis=1) - chosen
+
+
+def _streamed(feature, ladder, images, batch_size):
+    for batch in batches(len(images), batch_size):
+        yield (
+            batch,
+            Components.of(
+                feature.trunk(images[batch]), ladder.outputs(images[batch])
+            ),
+        )

@@ -1,0 +1,16 @@
+"""The paper's six experiments, and one on gated networks that it has not.
+
+Each module has a `run(task)` that trains, measures, writes and tells. Importing
+this imports nothing heavy.
+"""
+
+# By the paper's numbers.
+NUMBERED = {
+    "1": "tasks",
+    "2": "samples",
+    "3": "effectiveness",
+    "4": "classification",
+    "5": "compression",
+    "6": "prediction",
+}
+NAMES = (*NUMBERED.values(), "gated")

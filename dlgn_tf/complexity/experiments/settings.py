@@ -1,0 +1,165 @@
+"""How much the experiments train, at either scale."""
+
+import dataclasses
+
+from dlgn_tf.complexity.compression import Compression
+from dlgn_tf.complexity.cycle import CycleSettings
+from dlgn_tf.complexity.distillation import Distillation
+from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.reliability import ReliabilitySettings
+from dlgn_tf.complexity.teachers import TeacherSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Sizes and lengths of all trainings of an experiment.
+
+    Attributes:
+        orders: Tuple of integers, of the disentangler nets.
+        width: Float, r of the disentangler nets.
+        epochs: Integer, of every disentangler net.
+        draws: Integer, images of such an epoch.
+        batch_sizes: See `LadderSettings`.
+        shared_batch_sizes: The same of the nets that networks share.
+        cycle_epochs: Integer, of the maps back, see `CycleSettings`.
+        cycle_draws: Integer, images of each of their phases.
+        augmentation: Of disentangler nets and teachers.
+        teacher_width: Integer, filters of a teacher's first group.
+        teacher_epochs: Integer; None where `teacher_steps` decides.
+        teacher_steps: Integer, least number of steps of a teacher.
+        teacher_batch_size: Integer.
+        depths: Tuple of integers, of the teachers.
+        counts: Tuple of integers, training images of the teachers.
+        task_depths: Tuple of integers, n of the Task-n networks.
+        compressed_count: Integer, training images of the network that is
+            compressed.
+        compression: `Compression`.
+        gated_architecture: String, of the zoo, of the gated networks.
+        gated_options: Dict of its options.
+    """
+
+    orders: tuple
+    width: float
+    epochs: int
+    draws: int
+    batch_sizes: tuple
+    shared_batch_sizes: tuple
+    cycle_epochs: int
+    cycle_draws: int
+    augmentation: str
+    teacher_width: int
+    teacher_batch_size: int
+    depths: tuple
+    counts: tuple
+    task_depths: tuple
+    compressed_count: int
+    compression: Compression
+    gated_architecture: str
+    gated_options: dict
+    teacher_epochs: int | None = None
+    teacher_steps: int | None = None
+
+    def training(self, seed):
+        """The `Distillation` of every disentangler net."""
+        return Distillation(
+            self.epochs,
+            self.draws,
+            augmentation=self.augmentation,
+            seed=seed,
+        )
+
+    def ladder(self, seed, **changes):
+        """The `LadderSettings`; `changes` replace some of them."""
+        settings = {
+            "orders": self.orders,
+            "width": self.width,
+            "batch_sizes": self.batch_sizes,
+            "training": self.training(seed),
+        }
+        return LadderSettings(**{**settings, **changes})
+
+    def reliability(self, seed):
+        """The `ReliabilitySettings`."""
+        return ReliabilitySettings(
+            self.ladder(seed, batch_sizes=self.shared_batch_sizes),
+            CycleSettings(epochs=self.cycle_epochs, draws=self.cycle_draws),
+        )
+
+    def teacher(self, seed, count):
+        """The `TeacherSettings` of a teacher of so many images."""
+        epochs = self.teacher_epochs
+        if epochs is None:
+            of_epoch = -(-count // min(self.teacher_batch_size, count))
+            epochs = -(-self.teacher_steps // of_epoch)
+        return TeacherSettings(
+            epochs=epochs,
+            batch_size=self.teacher_batch_size,
+            augmentation=self.augmentation,
+            seed=seed,
+        )
+
+    def columns(self):
+        """The budget of the disentangler nets as columns of a table."""
+        return {"r": self.width, "epochs": self.epochs, "draws": self.draws}
+
+    def budget(self):
+        """One line that says how much is trained."""
+        teachers = (
+            f"{self.teacher_epochs} epochs"
+            if self.teacher_epochs
+            else f"{self.teacher_steps} steps"
+        )
+        return (
+            f"disentangler nets of r = {self.width:g}, {self.epochs} epochs of "
+            f"{self.draws} images each, augmentation {self.augmentation}; "
+            f"teachers of width {self.teacher_width}, {teachers} of "
+            f"{self.teacher_batch_size} images"
+        )
+
+
+SCALES = {
+    # Assumed: what two CPU cores do in some minutes.
+    "minutes": Scale(
+        orders=(4, 7, 13),
+        width=1 / 16,
+        epochs=20,
+        draws=1000,
+        batch_sizes=((32, 16),),
+        shared_batch_sizes=((32, 16),),
+        cycle_epochs=10,
+        cycle_draws=250,
+        augmentation="none",
+        teacher_width=8,
+        teacher_batch_size=32,
+        teacher_steps=640,
+        depths=(8,),
+        counts=(100, 1000),
+        task_depths=(0, 80),
+        compressed_count=1000,
+        compression=Compression(),
+        gated_architecture="resnet20",
+        gated_options={"depth": 8, "width": 8},
+    ),
+    # As the authors' code has it, but for orders 49 and 97.
+    "full": Scale(
+        orders=(4, 7, 13, 25),
+        width=1.0,
+        epochs=500,
+        draws=2000,
+        batch_sizes=((4, 128), (16, 64), (32, 32)),
+        shared_batch_sizes=((8, 64), (32, 32)),
+        cycle_epochs=100,
+        cycle_draws=2000,
+        augmentation="flip_crop",
+        teacher_width=16,
+        teacher_batch_size=128,
+        teacher_epochs=300,
+        depths=(8, 14, 20, 32, 44),
+        counts=(200, 500, 1000, 2000, 5000),
+        task_depths=(0, 2, 8, 26, 80),
+        compressed_count=1000,
+        compression=Compression(rounds=300, epochs=20, last_epochs=100),
+        gated_architecture="resnet20",
+        gated_options={"depth": 20, "width": 16},
+    ),
+}

@@ -1,0 +1,80 @@
+"""Rows of tables and lines for people, the same in all experiments."""
+
+import numpy as np
+
+from dlgn_tf.complexity.figures import component_labels
+
+
+def significance_rows(key, found):
+    """A row an order.
+
+    Args:
+        key: Dict, what tells this network from the others of the table.
+        found: `dlgn_tf.complexity.components.Significance`.
+
+    Returns:
+        List of dicts.
+    """
+    return [{**key, **rounded(row)} for row in found.rows()]
+
+
+def rounded(row):
+    """A row with its floats as strings of five digits."""
+    return {
+        name: f"{value:.5g}" if isinstance(value, float) else value
+        for name, value in row.items()
+    }
+
+
+def bars_of(found):
+    """Shares of the components and, last, of the remainder: `(orders + 1,)`."""
+    return np.append(found.significance, found.remainders[-1])
+
+
+def shown(found):
+    """One line of a `Significance`."""
+    parts = [
+        f"{label} {share:.3f}"
+        for label, share in zip(
+            component_labels(found.orders), found.significance, strict=True
+        )
+    ]
+    return (
+        f"{', '.join(parts)}, remainder {found.remainders[-1]:.3f}, gap "
+        f"{found.gap:+.3f}"
+    )
+
+
+def summary(found, orders):
+    """A Markdown table of means and ranges.
+
+    Args:
+        found: Dict from a label to a list of arrays as `bars_of` returns them.
+        orders: Integers, from low to high.
+    """
+    heads = [f"order {label}" for label in component_labels(orders)]
+    return markdown(
+        ["network", *heads, "remainder"],
+        [
+            [label, *(spread(column) for column in np.transpose(values))]
+            for label, values in found.items()
+        ],
+    )
+
+
+def spread(values, digits=3):
+    """`0.51 (0.48 to 0.53)`, of several seeds; of one, its value."""
+    values = np.asarray(values, float)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return "-"
+    mean = f"{finite.mean():.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({finite.min():.{digits}f} to {finite.max():.{digits}f})"
+
+
+def markdown(heads, rows):
+    """A Markdown table of strings."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -1,0 +1,128 @@
+"""Experiment 1: what a deeper task needs.
+
+A network is fitted to the output of a random network of known depth, Task-n,
+and its own output is taken apart: the deeper the task, the less low orders
+suffice.
+
+Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
+"""
+
+from dlgn_tf.complexity import disentangler as nets
+from dlgn_tf.complexity import figures
+from dlgn_tf.complexity import report
+from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity.distillation import Draws
+from dlgn_tf.complexity.distillation import distil
+from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.complexity.experiments.workshop import Subject
+from dlgn_tf.complexity.experiments.workshop import output_feature
+from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.tasks import create_task
+from dlgn_tf.layers import PixelNormalization
+
+# ReLU layers of the network that is fitted to a task.
+TARGET_ORDER = 19
+
+
+def run(task):
+    """Tasks of several depths, `tasks.csv` and a bar chart."""
+    workshop = task.workshop()
+    rows, found = [], {}
+    for depth in task.scale.task_depths:
+        for seed in range(task.seeds):
+            share = measure(workshop, fitted(workshop, depth, seed))
+            key = {"task": depth, "seed": seed, **task.scale.columns()}
+            rows += tables.significance_rows(key, share)
+            found.setdefault(f"Task-{depth}", []).append(tables.bars_of(share))
+            print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
+    task.output.table("tasks", rows)
+    task.output.picture(
+        "tasks",
+        figures.significance(found, task.scale.orders, "Task-n"),
+    )
+    task.report(
+        "Experiment 1: complexity of tasks",
+        "A network of 19 ReLU layers is fitted to the output of a random "
+        "network with n hidden ReLU layers (Task-n) and its own output is "
+        "taken apart. Expected: the deeper the task, the smaller the share of "
+        "low orders; the authors, with r = 1, have "
+        f"{_authors()} for order 4.",
+        tables.summary(found, task.scale.orders),
+        report.picture("tasks", "significance by order"),
+    )
+
+
+# Their rho_c of order 4 by task.
+AUTHORS = {0: 0.991, 2: 0.987, 8: 0.971, 26: 0.869, 80: 0.492}
+
+
+def _authors():
+    return ", ".join(f"Task-{n} {share}" for n, share in AUTHORS.items())
+
+
+def measure(workshop, subject, width=None):
+    """Significance of a network that was fitted to a task.
+
+    Args:
+        workshop: `Workshop`.
+        subject: `Subject`, see `fitted`.
+        width: Float, r of the disentangler nets. Defaults to the scale's.
+
+    Returns:
+        `Significance` over all training images.
+    """
+    changes = {} if width is None else {"width": width}
+    name = "ladder" if width is None else f"ladder-r{width:g}"
+    ladder = workshop.ladder(subject, name=name, **changes)
+    return measure_significance(
+        subject.feature, ladder, workshop.data.train.images
+    )
+
+
+def fitted(workshop, depth, seed):
+    """A network of 19 ReLU layers, fitted to a task's output: `Subject`."""
+    images, label = workshop.data.train, f"task{depth}-seed{seed}"
+    of_task = _task_feature(depth, images, seed)
+
+    def fit():
+        net = nets.disentangler(
+            TARGET_ORDER,
+            of_task.shape,
+            of_task.image_shape,
+            workshop.scale.width,
+            of_task.normalization,
+            seed=seed,
+        )
+        training = workshop.scale.training(seed)
+        batch_size = workshop.scale.ladder(seed).batch_size(TARGET_ORDER)
+        draws = Draws([of_task], images.images, training)
+        # A stream of its own: nets of the ladder draw other images.
+        distil(net, draws, _TARGET_STREAM, training, batch_size)
+        return net
+
+    net = workshop.kept(f"{label}.keras", fit)
+    return Subject(
+        label, seed, net, output_feature(label, net, of_task), images
+    )
+
+
+_TARGET_STREAM = 1000
+
+
+def _task_feature(depth, images, seed):
+    """The output of Task-n on standardised images; there is no head."""
+    pixels = images.images / 255.0
+    normalization = PixelNormalization(
+        pixels.mean(axis=(0, 1, 2)), pixels.std(axis=(0, 1, 2))
+    )
+    shape = images.images.shape[1:]
+    network = create_task(depth, shape, seed=seed)
+    return Feature(
+        f"Task-{depth} of seed {seed}",
+        shape,
+        network.output_shape[1:],
+        normalization,
+        lambda batch: network(normalization(batch), training=False),
+        lambda batch: [],
+        lambda f, context: f,
+    )

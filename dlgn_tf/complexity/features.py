@@ -1,0 +1,357 @@
+"""The feature f of a network, and the head g behind it.
+
+The network computes g(f(x)). A feature is a pre-activation: the ReLU, or the
+gate, that comes next belongs to the head.
+
+Source: Ren et al. (arXiv 2006.15920), section 3; that the feature is taken
+before its ReLU is how the authors' code has it.
+"""
+
+import difflib
+
+import keras
+import numpy as np
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.sites import galu_layer
+
+NETWORKS = ("value", "gating")
+BATCH_SIZE = 250
+# Names that a message lists one by one.
+_MOST_LISTED = 40
+
+
+class Feature:
+    """A layer's feature with the trunk before it and the head behind it.
+
+    `feature_of` makes them.
+
+    Args:
+        name: String, for people.
+        image_shape: Tuple `(height, width, channels)` of what enters.
+        shape: Tuple, the feature's shape: `(height, width, channels)` or
+            `(units,)`.
+        normalization: Keras layer that the network has before all others, or
+            None.
+        read: Function from a batch of images to the feature, tensors.
+        context: Function from a batch of images to a list of tensors: what the
+            head takes beside the feature.
+        classify: Function from a feature and such a list to logits.
+    """
+
+    def __init__(
+        self, name, image_shape, shape, normalization, read, context, classify
+    ):
+        self.name = name
+        self.image_shape = tuple(image_shape)
+        self.shape = tuple(shape)
+        self.normalization = normalization
+        self._read, self._context = read, context
+        self._classify = classify
+
+    @property
+    def size(self):
+        """How many numbers a feature has."""
+        return int(np.prod(self.shape))
+
+    def trunk(self, images, batch_size=BATCH_SIZE):
+        """The feature of images, in evaluation mode.
+
+        Args:
+            images: Array `(n, *image_shape)`; of networks of the zoo, pixels
+                in [0, 255].
+            batch_size: Integer >= 1, images at a time.
+
+        Returns:
+            float32 array `(n, *shape)`.
+        """
+        return np.concatenate(
+            [
+                ops.convert_to_numpy(self._read(images[batch]))
+                for batch in batches(len(images), batch_size)
+            ]
+        )
+
+    def head(self, f, images, batch_size=BATCH_SIZE):
+        """What the rest of the network makes of a feature.
+
+        Args:
+            f: Array `(n, *shape)`.
+            images: Array `(n, *image_shape)` of the images that the rest of
+                the network sees (the gates of a gated network are theirs).
+            batch_size: Integer >= 1.
+
+        Returns:
+            float32 array `(n, classes)`, logits.
+        """
+        return np.concatenate(
+            [
+                ops.convert_to_numpy(
+                    self.logits(f[batch], self.context(images[batch]))
+                )
+                for batch in batches(len(images), batch_size)
+            ]
+        )
+
+    def context(self, images):
+        """What the head takes beside a feature, for one batch.
+
+        It can be kept while the head is run on several features.
+        """
+        return self._context(images)
+
+    def logits(self, f, context):
+        """As `head`, of one batch whose `context` is at hand; a tensor."""
+        return self._classify(ops.convert_to_tensor(f, "float32"), context)
+
+
+def feature_of(model, layer=None, network="value"):
+    """The feature of a network at a named layer.
+
+    Of a network of the zoo a layer is a gate site, whose pre-activation is
+    taken, or another layer of the network by its name, whose output is taken.
+    Of a gated network the feature is one of two:
+
+    * of the value network: its own pre-activation, before the gate. The head
+      takes the gates of the image;
+    * of the gating network: the pre-activation that a gate is made of. The head
+      is everything else: it takes the feature for this site's gate; all other
+      gates, and the values, stay those of the image.
+
+    Args:
+        model: `ReLUNetwork`, `GatedNetwork`, or a functional or sequential
+            `keras.Model` with one input, an image, and one output. Where that
+            ends in a softmax, the head returns the logarithms of its
+            probabilities.
+        layer: String. Defaults to the last gate site of a network of the zoo
+            (of a ResNet: the output of the last block, before its ReLU).
+        network: `"value"` or `"gating"`, of a gated network.
+
+    Returns:
+        `Feature`.
+
+    Raises:
+        UserError: if there is no such layer or network, and where the model is
+            neither of the zoo nor a graph of layers.
+    """
+    if network not in NETWORKS:
+        raise UserError(
+            f"Expected the feature of one of {', '.join(NETWORKS)} (networks). "
+            f"Received: network={network}"
+        )
+    if isinstance(model, GatedNetwork):
+        layer = layer or model.site_names[-1]
+        of_network = _of_gating if network == "gating" else _of_value
+        return of_network(model, layer)
+    if network == "gating":
+        raise UserError(
+            "Expected a DGN or DLGN for the feature of a gating network. "
+            f"Received: {model.name}, which has none"
+        )
+    if isinstance(model, ReLUNetwork):
+        return _of_relu(model, layer or model.site_names[-1])
+    return _of_graph(model, layer)
+
+
+def batches(count, size):
+    """Slices of at most `size` that cover `range(count)`."""
+    return [slice(first, first + size) for first in range(0, count, size)]
+
+
+def _of_relu(model, layer):
+    if layer in model.site_names:
+        tensor = model.layer_at(layer).input
+    else:
+        tensor = _output_of(model.network, layer, model.site_names)
+    read, classify = _cut(model.network, tensor)
+
+    def pixels(images):
+        return [model.normalization(images)]
+
+    return _feature(model, layer, tensor, read, pixels, classify)
+
+
+def _of_value(model, layer):
+    network = model.value_network
+    if layer in model.site_names:
+        tensor = network.get_layer(galu_layer(layer)).input[0]
+    else:
+        tensor = _output_of(network, layer, model.site_names)
+    read, classify = _cut(network, tensor)
+
+    def entering(images):
+        pixels = model.normalization(images)
+        preactivations = model.preactivations(images)
+        return model.value_inputs(pixels, list(preactivations.values()))
+
+    return _feature(model, layer, tensor, read, entering, classify)
+
+
+def _of_gating(model, layer):
+    _check_layer(layer, model.site_names, model.gating_network.name)
+    place = model.site_names.index(layer)
+    tensor = model.gating_network.outputs[place]
+    gating = keras.Model(model.gating_network.inputs, tensor)
+
+    def read(images):
+        return gating(model.normalization(images), training=False)
+
+    def context(images):
+        pixels = model.normalization(images)
+        return [pixels, *model.preactivations(images).values()]
+
+    def classify(f, context):
+        pixels, *preactivations = context
+        preactivations[place] = f
+        return model.value_network(
+            model.value_inputs(pixels, preactivations), training=False
+        )
+
+    return Feature(
+        f"{layer} of the gating network of {model.name}",
+        model.image_shape,
+        tensor.shape[1:],
+        model.normalization,
+        read,
+        context,
+        classify,
+    )
+
+
+def _feature(model, layer, tensor, read, entering, classify):
+    """Of a network of the zoo; `entering` is what its graph of layers takes."""
+    return Feature(
+        f"{layer} of {model.name}",
+        model.image_shape,
+        tensor.shape[1:],
+        model.normalization,
+        lambda images: read(entering(images)),
+        entering,
+        classify,
+    )
+
+
+def _of_graph(model, layer):
+    _check_graph(model)
+    if layer is None:
+        raise UserError(
+            "Expected a layer, as only networks of the zoo have a default. "
+            f"Received: none for {model.name}, whose layers are "
+            f"{_listed(_names(model))}"
+        )
+    tensor = _output_of(model, layer)
+    read, classify = _cut(model, tensor)
+    as_logits = ops.log if _ends_in_softmax(model) else lambda logits: logits
+
+    def entering(images):
+        return [ops.convert_to_tensor(images, "float32")]
+
+    return Feature(
+        f"{layer} of {model.name}",
+        model.input_shape[1:],
+        tensor.shape[1:],
+        None,
+        lambda images: read(entering(images)),
+        entering,
+        lambda f, context: as_logits(classify(f, context)),
+    )
+
+
+def _cut(network, tensor):
+    """A graph of layers cut in two at one of its tensors.
+
+    Returns:
+        Functions from what enters to the tensor, and from the tensor and what
+        enters to the output. The second computes nothing anew that the tensor
+        decides.
+    """
+    last = tensor is network.outputs[0]
+    try:
+        before = keras.Model(network.inputs, tensor)
+        behind = None
+        if not last:
+            behind = keras.Model([*network.inputs, tensor], network.outputs[0])
+    except ValueError as error:
+        raise UserError(
+            "Expected a layer that leads from the input to the output in this "
+            "model alone (one of layers that other models use too is put right "
+            f"by saving and loading it). Received: {tensor.name} of "
+            f"{network.name}"
+        ) from error
+
+    def read(entering):
+        return before(entering, training=False)
+
+    if last:
+        return read, lambda f, entering: f
+
+    def classify(f, entering):
+        return behind([*entering, f], training=False)
+
+    return read, classify
+
+
+def _output_of(network, layer, sites=()):
+    names = [*sites, *_names(network)]
+    _check_layer(layer, names, network.name)
+    output = network.get_layer(layer).output
+    if isinstance(output, keras.KerasTensor) and len(output.shape) in (2, 4):
+        return output
+    raise UserError(
+        "Expected a layer with one output (batch, height, width, channels) or "
+        f"(batch, units). Received: layer={layer} of {network.name}"
+    )
+
+
+def _names(network):
+    return [
+        layer.name
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+
+
+def _check_layer(layer, names, owner):
+    if layer not in names:
+        close = difflib.get_close_matches(str(layer), names, 3, 0.5)
+        hint = f"; the nearest: {', '.join(close)}" if close else ""
+        raise UserError(
+            f"Expected a layer of {owner}, one of {_listed(names)}{hint}. "
+            f"Received: layer={layer}"
+        )
+
+
+def _listed(names):
+    if len(names) <= _MOST_LISTED:
+        return ", ".join(names)
+    shown = ", ".join([*names[:20], "...", *names[-20:]])
+    return f"{shown} ({len(names)} in all)"
+
+
+def _check_graph(model):
+    graph = isinstance(model, (keras.models.Sequential, keras.Model)) and (
+        getattr(model, "inputs", None)
+        and not isinstance(model, ImageClassifier)
+    )
+    if not graph or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UserError(
+            "Expected a dnn, dgn or dlgn of the zoo, or a functional or "
+            "sequential Keras model of one input and one output. Received: "
+            f"{model.name}, a {type(model).__name__}"
+        )
+    if len(model.inputs[0].shape) != 4 or None in model.inputs[0].shape[1:]:
+        raise UserError(
+            "Expected a model of images of one size. Received: "
+            f"{model.name} with inputs of shape {model.inputs[0].shape}"
+        )
+
+
+def _ends_in_softmax(model):
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    softmax = activation is keras.activations.softmax
+    return softmax or isinstance(last, keras.layers.Softmax)

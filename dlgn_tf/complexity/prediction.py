@@ -1,0 +1,252 @@
+"""Accuracy and loss of networks, predicted from their feature components.
+
+The numbers of a network are the reliable and the unreliable share of each of
+its components: rho_reli and rho_unreli of orders 4, 7, 13 and 25 in the paper.
+
+Source: the complexity paper (arXiv 2006.15920), its experiment 6.
+"""
+
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import LeaveOneOut
+from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import cross_val_predict
+
+from dlgn_tf.errors import UserError
+
+# Figures of the paper's authors for 25 networks on CIFAR-10, beside a checkout
+# of this project where somebody has put them.
+AUTHORS_FILE = (
+    pathlib.Path(__file__)
+    .parents[3]
+    .joinpath("shared", "specs", "complexity_exp6_authors.csv")
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Networks:
+    """What is known of some trained networks.
+
+    Attributes:
+        names: List of strings.
+        accuracies: In percent, on the test images, `(networks,)`.
+        losses: Cross-entropies on the test images, `(networks,)`.
+        orders: Tuple of integers, from low to high.
+        descriptors: `(networks, 2 * orders)`: the reliable and the unreliable
+            share of each order's component in turn.
+        significances: `(networks, orders)`, the share of each component.
+    """
+
+    names: list
+    accuracies: np.ndarray
+    losses: np.ndarray
+    orders: tuple
+    descriptors: np.ndarray
+    significances: np.ndarray
+
+
+def columns(orders):
+    """Names of the columns of a table of networks, besides `model`.
+
+    Args:
+        orders: Integers, from low to high.
+    """
+    descriptors = [f"rho_{kind}_{order}" for order in orders for kind in _KINDS]
+    shares = [f"rho_c_{order}" for order in orders]
+    return ["n_train", "test_acc", "test_loss", *descriptors, *shares]
+
+
+_KINDS = ("reli", "unreli")
+
+
+def read_networks(path):
+    """Reads a table of networks.
+
+    Args:
+        path: Path-like, a CSV file with the columns `model`, `n_train`,
+            `test_acc` (percent), `test_loss`, and for each order l
+            `rho_reli_l`, `rho_unreli_l` and `rho_c_l`; others are passed over.
+            Orders are those that `rho_reli_l` is there of.
+
+    Returns:
+        `Networks`.
+
+    Raises:
+        UserError: if there is no such file, or a column or number is missing.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        orders = _orders(rows[0])
+        numbers = {
+            name: np.array([float(row[name]) for row in rows])
+            for name in columns(orders)
+        }
+        names = [f"{row['model']}-{row['n_train']}" for row in rows]
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            "Expected a CSV file with numbers of networks in the columns "
+            "n_train, test_acc, test_loss, and rho_reli_L, rho_unreli_L and "
+            f"rho_c_L for orders L. Received: {path}, "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    found = columns(orders)
+    by_order = 3 + len(_KINDS) * len(orders)
+    return Networks(
+        names,
+        numbers["test_acc"],
+        numbers["test_loss"],
+        orders,
+        np.stack([numbers[name] for name in found[3:by_order]], axis=1),
+        np.stack([numbers[name] for name in found[by_order:]], axis=1),
+    )
+
+
+def _orders(row):
+    start = "rho_reli_"
+    found = [int(name[len(start) :]) for name in row if name.startswith(start)]
+    if not found:
+        raise ValueError(f"no column {start}L")
+    return tuple(sorted(found))
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """How far linear predictions are off.
+
+    Attributes:
+        test: Mean absolute error on networks left out, the mean over splits.
+        train: The same on the networks that were fitted.
+        mean: That of predicting the mean of the networks that were fitted.
+        shuffled: As `test`, after the targets were shuffled among networks.
+        leave_one_out: Mean absolute error where each is left out in turn.
+        r2: Coefficient of determination of the fit to all networks.
+        rmse: Root of the mean squared error of that fit.
+    """
+
+    test: float
+    train: float
+    mean: float
+    shuffled: float
+    leave_one_out: float
+    r2: float
+    rmse: float
+
+
+def errors(descriptors, targets, test_size=5, repeats=1000, seed=0):
+    """Fits by ordinary least squares, and what networks left out say of it.
+
+    Args:
+        descriptors: Array `(networks, numbers)`.
+        targets: Array `(networks,)`, such as accuracies.
+        test_size: Integer, networks left out of each random split. The paper
+            leaves out 5 of 25.
+        repeats: Integer, random splits; the paper has 1,000.
+        seed: Integer, from which the splits and the shuffling follow.
+
+    Returns:
+        `Errors`.
+
+    Raises:
+        UserError: if so few networks do not fix a fit.
+    """
+    if len(targets) - test_size <= np.shape(descriptors)[1]:
+        raise UserError(
+            f"Expected more than {np.shape(descriptors)[1] + test_size} "
+            "networks, so that those that are not left out fix the weights. "
+            f"Received: {len(targets)}"
+        )
+    x, y = np.asarray(descriptors, float), np.asarray(targets, float)
+    splits = ShuffleSplit(repeats, test_size=test_size, random_state=seed)
+    # Shuffled anew for every split, so that it is not one draw of luck.
+    rng = np.random.default_rng(seed)
+    of_splits = np.mean(
+        [_split_errors(x, y, *split, rng) for split in splits.split(x)], axis=0
+    )
+    fit = LinearRegression().fit(x, y)
+    left_out = cross_val_predict(LinearRegression(), x, y, cv=LeaveOneOut())
+    return Errors(
+        *map(float, of_splits),
+        leave_one_out=float(mean_absolute_error(y, left_out)),
+        r2=float(fit.score(x, y)),
+        rmse=float(np.sqrt(np.mean((fit.predict(x) - y) ** 2))),
+    )
+
+
+def _split_errors(x, y, fitted, left_out, rng):
+    """Mean absolute errors of a split: test, train, mean, shuffled."""
+    fit = LinearRegression().fit(x[fitted], y[fitted])
+    residuals = y - fit.predict(x)
+    other = rng.permutation(y)
+    wrong = LinearRegression().fit(x[fitted], other[fitted])
+    of_wrong = other[left_out] - wrong.predict(x[left_out])
+    of_mean = y[left_out] - y[fitted].mean()
+    errors_of = residuals[left_out], residuals[fitted], of_mean, of_wrong
+    return [np.abs(each).mean() for each in errors_of]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plane:
+    """Targets over the first two principal components of the descriptors.
+
+    Attributes:
+        scores: `(networks, 2)`.
+        kept: Share of the variance of either component, `(2,)`.
+        slopes: `(2,)`.
+        intercept: Float.
+        r2: Coefficient of determination of the plane.
+        error: Mean absolute error of the plane.
+    """
+
+    scores: np.ndarray
+    kept: np.ndarray
+    slopes: np.ndarray
+    intercept: float
+    r2: float
+    error: float
+
+    def at(self, scores):
+        """The plane's height over points `(..., 2)`."""
+        return np.asarray(scores) @ self.slopes + self.intercept
+
+
+def plane(descriptors, targets):
+    """Fits a plane over two principal components, centred and not scaled.
+
+    Args:
+        descriptors: Array `(networks, numbers)`.
+        targets: Array `(networks,)`.
+
+    Returns:
+        `Plane`.
+    """
+    components = PCA(2)
+    scores = components.fit_transform(np.asarray(descriptors, float))
+    fit = LinearRegression().fit(scores, targets)
+    return Plane(
+        scores,
+        components.explained_variance_ratio_,
+        fit.coef_,
+        float(fit.intercept_),
+        float(fit.score(scores, targets)),
+        mean_absolute_error(targets, fit.predict(scores)),
+    )
+
+
+def weights(descriptors, targets):
+    """Weights and intercept of the fit to all networks.
+
+    They are of opposite signs and large, as the numbers are collinear: they say
+    nothing one by one.
+
+    Returns:
+        `(weights, intercept)`: array `(numbers,)` and a float.
+    """
+    fit = LinearRegression().fit(descriptors, targets)
+    return fit.coef_, float(fit.intercept_)

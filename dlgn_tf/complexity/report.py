@@ -1,0 +1,76 @@
+"""The short report of a command: what was found, on what, and what it means."""
+
+import importlib.metadata
+import os
+import platform
+import textwrap
+
+TITLE = "report.md"
+
+# Said in every report.
+RELATIVE = (
+    "**How to read the shares.** A net of l ReLU layers that was trained for a "
+    "finite time is not the best net of l ReLU layers: even orders above the "
+    "network's own depth leave a remainder. Shares are a profile under one "
+    "training budget, to be compared with others under the same budget, and no "
+    "absolute measure. They need not add up to 1: the gap, 1 - sum of rho_c - "
+    "rho_rem, is twice the covariances over the feature's variance."
+)
+# Where components or their nets are scored with labels.
+UNLABELLED = (
+    "**Confound.** Disentangler nets are trained on all images, without "
+    "labels, where the network saw only its own: part of any gain is that of "
+    "distillation on unlabelled data."
+)
+OWN_IMAGES = (
+    'Rows "own images" are without it: their nets were trained on the '
+    "network's own images alone."
+)
+
+
+def text(title, paragraphs, facts):
+    """A report in Markdown.
+
+    Args:
+        title: String.
+        paragraphs: Strings: prose, tables, pictures; in this order.
+        facts: Dict of what it was measured on and how, such as seeds.
+
+    Returns:
+        String.
+    """
+    listed = "\n".join(
+        f"- {name}: {value}" for name, value in {**facts, **_machine()}.items()
+    )
+    parts = [f"# {title}", *map(_wrapped, paragraphs), listed]
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(paragraph):
+    """Prose in lines of 80; tables and pictures as they are."""
+    if paragraph.startswith(("|", "!")):
+        return paragraph
+    return textwrap.fill(
+        paragraph, 80, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def picture(name, alternative):
+    """A picture of the same folder in Markdown.
+
+    Args:
+        name: String without ending, as in `Output.picture`.
+        alternative: String.
+    """
+    return f"![{alternative}]({name}.png)"
+
+
+def _machine():
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("tensorflow", "keras")
+    )
+    return {
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "versions": versions,
+    }

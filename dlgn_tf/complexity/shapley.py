@@ -1,0 +1,93 @@
+"""Shapley values of games of few players, exactly.
+
+A game is an array of the 2^n values of its coalitions: entry `sum(2^i for i in
+S)` is the value of S.
+"""
+
+import math
+
+import numpy as np
+
+
+def weights(players):
+    """What a coalition's marginal contribution counts, by its size.
+
+    |S|! (n - |S| - 1)! / n! for coalitions S without the player.
+
+    Args:
+        players: Integer n >= 1.
+
+    Returns:
+        float64 array `(n,)`, sizes 0 to n - 1.
+    """
+    return np.array(
+        [
+            1 / (players * math.comb(players - 1, size))
+            for size in range(players)
+        ]
+    )
+
+
+def members(coalition, players):
+    """Which players are in a coalition: boolean array `(n,)`."""
+    return (coalition >> np.arange(players)) & 1 == 1
+
+
+def values(game):
+    """Shapley values of all players.
+
+    Args:
+        game: Array `(2^n,)`, or `(2^n, ...)` for several games at once.
+
+    Returns:
+        float64 array `(n,)` or `(n, ...)`.
+
+    Raises:
+        ValueError: if the array's length is no power of two.
+    """
+    game = np.asarray(game, "float64")
+    players = _players(game)
+    of_size = weights(players)
+    coalitions = np.arange(len(game))
+    sizes = members(coalitions[:, None], players).sum(axis=1)
+    found = []
+    for player in range(players):
+        without = coalitions[~members(coalitions[:, None], players)[:, player]]
+        gains = game[without | (1 << player)] - game[without]
+        found.append(np.tensordot(of_size[sizes[without]], gains, 1))
+    return np.array(found)
+
+
+def sampled(value, players, permutations, rng):
+    """An estimate from random orders in which the players join.
+
+    Args:
+        value: Function from a boolean array `(n,)` to the coalition's value.
+        players: Integer n.
+        permutations: Integer, how many orders.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        `(mean, error)`: float64 arrays `(n,)`, the estimate and its standard
+        error.
+    """
+    gains = np.empty((permutations, players))
+    for row in gains:
+        joined = np.zeros(players, bool)
+        before = value(joined)
+        for player in rng.permutation(players):
+            joined[player] = True
+            after = value(joined)
+            row[player], before = after - before, after
+    spread = gains.std(axis=0, ddof=1) if permutations > 1 else np.inf
+    return gains.mean(axis=0), spread / np.sqrt(permutations)
+
+
+def _players(game):
+    players = len(game).bit_length() - 1
+    if players < 1 or len(game) != 2**players:
+        raise ValueError(
+            "Expected the values of all 2^n coalitions of n >= 1 players. "
+            f"Received: {len(game)}"
+        )
+    return players

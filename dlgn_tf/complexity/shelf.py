@@ -1,0 +1,134 @@
+"""Where finished nets are kept, one file and one line of a table an order."""
+
+import csv
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
+
+# Images from which a feature is known again.
+_KNOWN_BY = 64
+
+
+class Shelf:
+    """Finished nets in a directory: `order_04.keras` and so on, `nets.csv`.
+
+    Args:
+        directory: Path-like, or None: nothing is kept.
+        description: Dict for JSON, what all nets of the directory share; its
+            `"known_by"` is compared as numbers, the rest exactly.
+
+    Raises:
+        UserError: if the directory holds nets of another description.
+    """
+
+    def __init__(self, directory, description):
+        self._directory = directory and pathlib.Path(directory)
+        if self._directory is None:
+            return
+        path = self._directory / "settings.json"
+        with files.write_errors(path):
+            wanted = json.loads(json.dumps(description))
+            found = files.read_json(path)
+            if found is None:
+                files.write_atomically(path, json.dumps(wanted, indent=1))
+            else:
+                self._check(found, wanted)
+
+    def read(self, order, lower):
+        """The finished net of an order, or None.
+
+        Args:
+            order: Integer.
+            lower: The order whose net it started from, or None.
+        """
+        if self._directory is None:
+            return None
+        wanted = str(order), _text(lower)
+        lines = self.lines()
+        if wanted not in [(x["order"], x["started_from"]) for x in lines]:
+            return None
+        path = self._path(order)
+        return keras.models.load_model(path) if path.is_file() else None
+
+    def write(self, order, lower, net, line):
+        """Keeps a net: first its weights, then its line.
+
+        Args:
+            order: Integer.
+            lower: See `read`.
+            net: `keras.Model`.
+            line: Dict of more columns, the same for all orders.
+        """
+        if self._directory is None:
+            return
+        line = {"order": str(order), "started_from": _text(lower), **line}
+        path = self._path(order)
+        with files.write_errors(path):
+            temporary = path.with_name(f"partial_{path.name}")
+            net.save(temporary)
+            files.replace_synced(temporary, path)
+            others = [x for x in self.lines() if x["order"] != line["order"]]
+            lines = sorted([*others, line], key=lambda x: int(x["order"]))
+            text = files.csv_text(line, [each.values() for each in lines])
+            files.write_atomically(self._table, text)
+
+    def lines(self):
+        """Lines of the table, dicts of strings."""
+        if self._directory is None or not self._table.is_file():
+            return []
+        with self._table.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _check(self, found, wanted):
+        differs = [
+            name
+            for name in wanted
+            if not _same(name, found.get(name), wanted[name])
+        ]
+        if differs:
+            raise UserError(
+                f"Expected in {self._directory} nothing, or nets of these "
+                f"settings. Received: nets of another {', '.join(differs)}"
+            )
+
+    @property
+    def _table(self):
+        return self._directory / "nets.csv"
+
+    def _path(self, order):
+        return self._directory / f"order_{order:02d}.keras"
+
+
+def described_by(features, images):
+    """What tells trained nets of these features from others: a dict.
+
+    Args:
+        features: List of `Feature`.
+        images: Array of all images that nets are trained on.
+    """
+    known = [feature.trunk(images[:_KNOWN_BY]) for feature in features]
+    return {
+        "features": [feature.name for feature in features],
+        "shapes": [list(feature.shape) for feature in features],
+        "images": len(images),
+        "known_by": [[float(f.mean()), float(f.std())] for f in known],
+    }
+
+
+def _same(name, found, wanted):
+    if name != "known_by":
+        return found == wanted
+    found, wanted = np.asarray(found, float), np.asarray(wanted, float)
+    # Another machine rounds otherwise.
+    return found.shape == wanted.shape and np.allclose(
+        found, wanted, 1e-3, 1e-6
+    )
+
+
+def _text(order):
+    return "" if order is None else str(order)

@@ -1,0 +1,226 @@
+"""The command: what it writes, and what it says to a mistake."""
+
+import csv
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import dlgn_tf
+from dlgn_tf.complexity import __main__ as entry
+from dlgn_tf.complexity import ladder
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+SMALL = ("--images=60", "--epochs=2", "--draws=48", "--width=0.03")
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def command(in_this_process):
+    return functools.partial(in_this_process, entry)
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    """A network of the zoo that is as it was drawn."""
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model = create_model("c4gap_dlgn", (8, 8, 1), width=4, seed=0)
+    model(np.zeros((1, 8, 8, 1), "uint8"))
+    model.save(path)
+    return path
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_gated_network(tmp_path, command, model_path, capsys):
+    folder = tmp_path / "new"
+    command(
+        f"--model_path={model_path}",
+        "--dataset=digits",
+        "--network=gating",
+        "--layer=conv3",
+        "--orders=4,7",
+        "--panels=1",
+        *SMALL,
+        f"--output_dir={folder}",
+    )
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "effectiveness.csv",
+        "effectiveness.png",
+        "nets",
+        "panels.csv",
+        "panels_0.png",
+        "report.md",
+        "significance.csv",
+        "significance.png",
+    ]
+    rows = read(folder / "significance.csv")
+    assert [row["order"] for row in rows] == ["4", "7"]
+    shares = [float(row["significance"]) for row in rows]
+    left, gap = float(rows[-1]["remainder"]), float(rows[-1]["gap"])
+    assert sum(shares) + left + gap == pytest.approx(
+        1, abs=1e-3 + 1e-4 * abs(gap)
+    )
+    report = (folder / "report.md").read_text()
+    assert "conv3 of the gating network" in report
+    assert "How to read the shares" in report
+    assert (folder / "panels_0.png").read_bytes().startswith(PNG)
+    # f, and three panels an order, of eight rows of pixels.
+    assert len(read(folder / "panels.csv")) == 8 * (1 + 3 * 2)
+    assert "remainder" in capsys.readouterr().out
+
+
+def test_a_killed_ladder_goes_on(tmp_path, command, model_path, monkeypatch):
+    arguments = (
+        f"--model_path={model_path}",
+        "--dataset=digits",
+        "--orders=4,7",
+        "--panels=0",
+        *SMALL,
+        f"--output_dir={tmp_path}",
+    )
+    trained, whole = [], ladder.distil
+
+    def killed(net, draws, order, *rest):
+        if order == 7:
+            raise KeyboardInterrupt
+        return whole(net, draws, order, *rest)
+
+    monkeypatch.setattr(ladder, "distil", killed)
+    with pytest.raises(KeyboardInterrupt):
+        command(*arguments)
+    first = tmp_path / "nets" / "order_04.keras"
+    assert first.exists() and not first.with_name("order_07.keras").exists()
+    before = first.read_bytes()
+
+    def counted(net, draws, order, *rest):
+        trained.append(order)
+        return whole(net, draws, order, *rest)
+
+    monkeypatch.setattr(ladder, "distil", counted)
+    command(*arguments)
+    assert trained == [7]
+    assert first.read_bytes() == before
+    assert [r["order"] for r in read(tmp_path / "significance.csv")] == [
+        "4",
+        "7",
+    ]
+
+
+def test_a_wrong_layer_lists_the_layers(tmp_path, command, model_path):
+    with pytest.raises(UserError) as caught:
+        command(
+            f"--model_path={model_path}",
+            "--dataset=digits",
+            "--layer=conv9",
+            f"--output_dir={tmp_path}",
+        )
+    said = str(caught.value)
+    assert "conv1, conv2, conv3, conv4" in said and "layer=conv9" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_constant_feature_is_refused(tmp_path, command):
+    image = keras.Input((8, 8, 1))
+    h = keras.layers.Conv2D(
+        4,
+        3,
+        padding="same",
+        name="dead",
+        kernel_initializer="zeros",
+        bias_initializer="ones",
+    )(image)
+    h = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(h))
+    model = keras.Model(image, keras.layers.Dense(10)(h), name="mine")
+    model.save(tmp_path / "mine.keras")
+    with pytest.raises(UserError, match="Expected a feature that varies"):
+        command(
+            f"--model_path={tmp_path / 'mine.keras'}",
+            "--dataset=digits",
+            "--layer=dead",
+            "--orders=4",
+            *SMALL,
+            f"--output_dir={tmp_path / 'out'}",
+        )
+
+
+def test_images_of_another_size(tmp_path, command):
+    image = keras.Input((9, 9, 1))
+    h = keras.layers.Conv2D(4, 3, name="conv")(image)
+    keras.Model(image, h, name="mine").save(tmp_path / "mine.keras")
+    with pytest.raises(UserError, match=r"Received: digits, images \(8, 8, 1"):
+        command(
+            f"--model_path={tmp_path / 'mine.keras'}",
+            "--dataset=digits",
+            "--layer=conv",
+            f"--output_dir={tmp_path / 'out'}",
+        )
+
+
+MISTAKES = {
+    "": "--experiment=NAME. Received: none",
+    "--run_dir=a --experiment=1": "Received: run_dir and experiment",
+    "--experiment=1": "--output_dir=DIR",
+    "--experiment=1 --layer=x --output_dir=x": "--layer=x",
+    "--experiment=6 --scale=full --output_dir=x": "--scale=full",
+    "--experiment=2 --networks=a.csv --output_dir=x": "--networks=a.csv",
+    "--experiment=1 --orders=4,x --output_dir=x": "--orders=4,x",
+    "--run_dir=nowhere --output_dir=x": "--run_dir",
+    "--model_path=nowhere --output_dir=x": "--model_path=nowhere",
+    "--run_dir=nowhere --dataset=digits --output_dir=x": "--dataset=digits",
+    "--experiment=gated --data_dir=nowhere --output_dir=x": "nowhere",
+    "--experiment=1 --orders=5 --images=20 --output_dir=out": "order=5",
+    "--experiment=6 --networks=no.csv --output_dir=x": "no.csv",
+}
+
+
+@pytest.mark.parametrize("line", list(MISTAKES))
+def test_mistakes(tmp_path, command, line, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="Expected.*Received") as caught:
+        command(*line.split())
+    assert MISTAKES[line] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("--help", 0),
+        ("--experiment=nothing", 2),
+        ("--experiment=1 --output_dir=file", 2),
+    ],
+)
+def test_answers_before_tensorflow(tmp_path, line, status):
+    (tmp_path / "file").write_text("")
+    path = os.pathsep.join(
+        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.complexity"]
+        + line.split(),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    lines = done.stderr.splitlines()
+    imported = {
+        row.rpartition("|")[2].strip().partition(".")[0]
+        for row in lines
+        if row.startswith("import time:")
+    }
+    said = [row for row in lines if not row.startswith("import time:")]
+    assert done.returncode == status
+    assert not imported & {"tensorflow", "keras", "numpy", "sklearn"}
+    assert len(said) == (1 if status else 0)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,140 @@
+"""The claims on the paper's experiments, and that their checks can fail."""
+
+import types
+
+import numpy as np
+import pytest
+
+from dlgn_tf.claims import registry
+from dlgn_tf.claims import runner
+from dlgn_tf.complexity import claims  # noqa: F401
+from dlgn_tf.complexity.claims import compressed
+from dlgn_tf.complexity.claims import heads
+from dlgn_tf.complexity.claims import pictures
+from dlgn_tf.complexity.claims import predictions
+from dlgn_tf.complexity.claims import sample_counts
+from dlgn_tf.complexity.claims import task_depths
+from dlgn_tf.complexity.effectiveness import Effectiveness
+from dlgn_tf.complexity.experiments.compression import Compressed
+
+TRAINED = range(11, 18)
+
+
+def measure(number):
+    (claim,) = registry.select(only=[f"complexity.{number}"], scale="minutes")
+    return runner.measure(claim, seed=1).measurement
+
+
+def test_numbers():
+    numbers = [claim.number for claim in registry.claims("complexity")]
+    assert numbers == list(range(1, 21))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", TRAINED)
+def test_trained_claim_is_measured(number):
+    """Some do not hold: what is asked for here is an answer."""
+    measurement = measure(number)
+    assert measurement.holds in (True, False)
+    assert "traceback" not in measurement.values, measurement
+
+
+def test_panels():
+    measurement = measure(19)
+    assert measurement.holds, measurement
+    assert pictures.same_range({(-1.0, 1.0)})
+    assert not pictures.same_range({(-1.0, 1.0), (-2.0, 2.0)})
+    assert not pictures.same_range({(-1.0, 2.0)})
+
+
+def test_predictions(tmp_path):
+    rng = np.random.default_rng(1)
+    without = predictions.measure(rng, tmp_path / "nothing")
+    assert without.holds is None and "not there" in without.measured
+    found = types.SimpleNamespace(test=0.5, shuffled=2.0, mean=1.5, r2=0.982)
+    assert predictions.planted_holds(found, 0.55)
+    assert not predictions.planted_holds(found, 0.8)
+    found.shuffled = 1.0
+    assert not predictions.planted_holds(found, 0.55)
+    assert predictions.authors_hold(found, 0.46, 0.52, 0.9825)
+    assert not predictions.authors_hold(found, 0.46, 0.52, 0.98)
+    assert not predictions.authors_hold(found, 0.51, 0.52, 0.982)
+
+
+def test_expected_error_of_a_planted_fit():
+    """By simulation of the fits, in NumPy alone."""
+    rng = np.random.default_rng(0)
+    n = predictions.NETWORKS - predictions.LEFT_OUT
+    errors = []
+    for _ in range(3000):
+        x = rng.normal(size=(n + 1, predictions.NUMBERS))
+        x = np.hstack([x, np.ones((n + 1, 1))])
+        y = predictions.NOISE * rng.normal(size=n + 1)
+        solution = np.linalg.lstsq(x[:n], y[:n], rcond=None)[0]
+        errors.append(abs(y[n] - x[n] @ solution))
+    simulated = np.mean(errors)
+    assert predictions.expected_error() == pytest.approx(simulated, rel=0.06)
+
+
+def test_task_depths():
+    assert task_depths.depths_hold((0.95, 0.01), (0.5, 0.5))
+    assert not task_depths.depths_hold((0.89, 0.01), (0.5, 0.5))
+    assert not task_depths.depths_hold((0.95, 0.01), (0.86, 0.5))
+    assert not task_depths.depths_hold((0.95, 0.51), (0.5, 0.5))
+    assert not task_depths.depths_hold((np.nan, 0.01), (0.5, 0.5))
+
+
+def test_sample_counts():
+    few, many = np.array([0.6, 0.3, 0.1]), np.array([0.4, 0.4, 0.2])
+    assert sample_counts.profiles_hold(few, many)
+    assert not sample_counts.profiles_hold(many, few)
+    assert not sample_counts.profiles_hold(few, np.array([0.2, 0.3, 0.5]))
+    assert sample_counts.reliability_holds(few, np.array([0.8, 0.5, 0.4]))
+    assert not sample_counts.reliability_holds(few, np.array([0.5, 0.4, 0.3]))
+    assert not sample_counts.reliability_holds(few, np.array([0.8, 0.4, 0.5]))
+
+
+def games(train, test=None, variances=(1.0, 1.0)):
+    test = train if test is None else test
+    return Effectiveness(
+        (4, 7), np.array(train), np.array(test), np.array(variances)
+    )
+
+
+def test_effectiveness():
+    assert sample_counts.games_hold(games([2.0, 1.0, 1.5, 0.2]))
+    assert not sample_counts.games_hold(
+        games([2.0, 1.0, 1.5, 0.2], variances=(0.0, 1.0))
+    )
+    assert not sample_counts.games_hold(games([np.inf, 1.0, 1.5, 0.2]))
+
+    def alphas(effective, few, many):
+        effective = np.array([effective])
+        return {
+            sample_counts.FEW: (effective, np.array([[few, 0.0]])),
+            sample_counts.MANY: (effective, np.array([[many, 0.0]])),
+        }
+
+    both = sample_counts.paper_claims
+    assert both(alphas([2.0, 1.0], 0.8, 0.4)) == (True, True)
+    assert both(alphas([1.0, 2.0], 0.8, 0.4)) == (False, True)
+    assert both(alphas([2.0, 1.0], 0.4, 0.8)) == (True, False)
+
+
+def test_heads():
+    assert heads.gains_hold([0.1, 2.0])
+    assert not heads.gains_hold([0.1, 0.0])
+    assert not heads.gains_hold([])
+
+
+def test_compressed():
+    low = {"original": 0.5, "compressed": 0.5, "distilled": 0.7}
+    good = {"stem_conv": 256, "logits": 32}
+    assert compressed.holds(Compressed(0.8, good), low)
+    for zeros, counts, shares in (
+        (0.0, good, low),
+        (0.8, {**good, "stem_conv": 257}, low),
+        (0.8, {**good, "logits": 33}, low),
+        (0.8, good, {**low, "distilled": 0.5}),
+    ):
+        assert not compressed.holds(Compressed(zeros, counts), shares)

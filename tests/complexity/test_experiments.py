@@ -1,0 +1,295 @@
+"""Experiments: what they train, keep and write."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dlgn_tf.complexity import report
+from dlgn_tf.complexity.experiments import classification
+from dlgn_tf.complexity.experiments import compression
+from dlgn_tf.complexity.experiments import data
+from dlgn_tf.complexity.experiments import effectiveness
+from dlgn_tf.complexity.experiments import gated
+from dlgn_tf.complexity.experiments import prediction
+from dlgn_tf.complexity.experiments import samples
+from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.complexity.experiments import tasks
+from dlgn_tf.complexity.experiments.settings import SCALES
+from dlgn_tf.complexity.experiments.task import Task
+from dlgn_tf.complexity.experiments.workshop import Workshop
+from dlgn_tf.complexity.experiments.workshop import output_feature
+from dlgn_tf.complexity.prediction import columns
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.errors import UserError
+
+TINY = dataclasses.replace(
+    SCALES["minutes"],
+    orders=(4, 7),
+    width=1 / 32,
+    epochs=2,
+    draws=48,
+    cycle_epochs=1,
+    cycle_draws=20,
+    teacher_width=4,
+    teacher_steps=6,
+    counts=(20, 40),
+    task_depths=(2,),
+    compressed_count=40,
+    gated_options={"depth": 8, "width": 4},
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.load(train_examples=60)
+
+
+@pytest.fixture(scope="module")
+def workshop(images, tmp_path_factory):
+    """What one test trains the next one reads."""
+    folder = tmp_path_factory.mktemp("workshop") / "networks"
+    return Workshop(TINY, images, folder, progress=False)
+
+
+def test_scales():
+    full = SCALES["full"]
+    ladder = full.ladder(seed=3)
+    assert (ladder.width, ladder.orders) == (1, (4, 7, 13, 25))
+    assert [ladder.batch_size(x) for x in (4, 7, 13, 25, 49, 97)] == [
+        128,
+        128,
+        128,
+        64,
+        64,
+        32,
+    ]
+    training = ladder.training
+    assert (training.epochs, training.draws, training.seed) == (500, 2000, 3)
+    teacher = full.teacher(3, 200)
+    assert (teacher.epochs, teacher.batch_size) == (300, 128)
+    reliability = full.reliability(3)
+    assert [reliability.shared.batch_size(x) for x in (25, 49)] == [64, 32]
+    assert (reliability.cycle.epochs, reliability.cycle.draws) == (100, 2000)
+    # 640 steps: 4 batches of 100 images an epoch, 32 of 1000.
+    minutes = SCALES["minutes"]
+    assert minutes.teacher(0, 100).epochs == 160
+    assert minutes.teacher(0, 1000).epochs == 20
+
+
+class TestData:
+    def test_as_many_of_each_class(self):
+        labels = np.array([2, 2, 0, 1, 0, 1, 2, 0], "int32")
+        pixels = np.arange(8, dtype="uint8").reshape(8, 1, 1, 1)
+        found = data.Data("x", ImageSet(pixels, labels), None, 3).some(6)
+        assert found.labels.tolist() == [2, 2, 0, 1, 0, 1]
+        assert found.images.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("count", [0, 5, 9])
+    def test_refuses_other_numbers(self, count):
+        labels = np.array([0, 1, 2, 0, 1, 2], "int32")
+        pixels = np.zeros((6, 1, 1, 1), "uint8")
+        few = data.Data("x", ImageSet(pixels, labels), None, 3)
+        with pytest.raises(UserError, match=f"Received: {count} of x"):
+            few.some(count)
+
+    def test_digits(self):
+        found = data.load("digits", train_examples=50)
+        assert found.train.images.shape == (50, 8, 8, 1)
+        assert found.classes == 10
+
+
+class TestWorkshop:
+    def test_keeps_what_it_trains(self, images, tmp_path):
+        workshop = Workshop(TINY, images, tmp_path / "networks", False)
+        subject = workshop.teacher(8, 20, seed=0)
+        ladder = workshop.ladder(subject)
+        kept = sorted(
+            p.relative_to(tmp_path).as_posix()
+            for p in tmp_path.rglob("*.keras")
+        )
+        label = "networks/resnet8-20-seed0"
+        assert kept == [
+            f"{label}-ladder/order_04.keras",
+            f"{label}-ladder/order_07.keras",
+            f"{label}.keras",
+        ]
+        times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.keras")}
+        again = Workshop(TINY, images, tmp_path / "networks", progress=False)
+        other = again.teacher(8, 20, seed=0)
+        f = subject.feature.trunk(images.test.images[:5])
+        np.testing.assert_allclose(
+            other.feature.trunk(images.test.images[:5]), f, atol=1e-6
+        )
+        same = again.ladder(other).outputs(images.test.images[:5])
+        for order, phi in ladder.outputs(images.test.images[:5]).items():
+            np.testing.assert_allclose(same[order], phi, atol=1e-6)
+        assert times == {p: p.stat().st_mtime_ns for p in times}
+        longer = dataclasses.replace(TINY, epochs=3)
+        with pytest.raises(UserError, match="another epochs"):
+            Workshop(longer, images, tmp_path / "networks")
+
+    def test_head_on_its_own_feature(self, workshop, images):
+        """Classification from f itself is the network's."""
+        subject = workshop.teacher(8, 20, seed=0)
+        test = ImageSet(images.test.images[:50], images.test.labels[:50])
+        f = subject.feature.trunk(test.images)
+        accuracy, loss = samples.scores(subject.model, test)
+        assert classification.accuracy(subject.feature, f, test) == accuracy
+        logits = np.asarray(subject.model(test.images), "float64")
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        expected = -np.log(p[np.arange(50), test.labels]).mean()
+        assert loss == pytest.approx(expected, rel=1e-5)
+
+    def test_output_in_the_place_of_a_feature(self, workshop, images):
+        subject = workshop.teacher(8, 20, seed=0)
+        net = workshop.ladder(subject).networks[7]
+        feature = output_feature("it", net, subject.feature)
+        batch = images.test.images[:6]
+        phi = np.asarray(net(batch.astype("float32"), training=False))
+        np.testing.assert_allclose(feature.trunk(batch), phi, rtol=1e-5)
+        np.testing.assert_allclose(
+            feature.head(phi, batch), subject.feature.head(phi, batch)
+        )
+
+    def test_compressed_beside_the_original(self, workshop):
+        original = workshop.teacher(8, 20, seed=0)
+        before = [np.array(w) for w in original.model.weights]
+        smaller, what = compression.compressed(workshop, original)
+        for ours, was in zip(original.model.weights, before, strict=True):
+            np.testing.assert_array_equal(np.array(ours), was)
+        assert 0.5 < what.zeros < 1
+        assert max(what.counts.values()) <= 256
+        assert what.counts["logits"] <= 32
+        assert smaller.feature.shape == original.feature.shape
+
+
+class TestTables:
+    def test_spread(self):
+        assert tables.spread([0.5]) == "0.500"
+        assert tables.spread([1, 2, 3], 1) == "2.0 (1.0 to 3.0)"
+        assert tables.spread([np.nan, 1.0], 1) == "1.0 (1.0 to 1.0)"
+        assert tables.spread([np.nan]) == "-"
+
+    def test_markdown(self):
+        text = tables.markdown(["a", "b"], [[1, "x"]])
+        assert text.splitlines() == ["| a | b |", "| --- | --- |", "| 1 | x |"]
+
+    def test_report(self):
+        long = "word " * 40
+        text = report.text("Title", [long, "| a |"], {"seed": 3})
+        lines = text.splitlines()
+        assert (
+            lines[0] == "# Title" and "| a |" in lines and "- seed: 3" in lines
+        )
+        assert max(map(len, lines[:6])) <= 80
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def task(tmp_path, **changes):
+    given = {"seeds": 1, "train_examples": 60, "command": "a command"}
+    return Task(str(tmp_path), TINY, **{**given, **changes})
+
+
+def check_report(folder, *names):
+    text = (folder / "report.md").read_text()
+    assert "How to read the shares" in text and "a command" in text
+    assert "r = 0.03125, 2 epochs of 48 images" in text
+    for name in names:
+        assert f"({name}.png)" in text
+        content = (folder / f"{name}.png").read_bytes()
+        assert content.startswith(b"\x89PNG")
+
+
+def test_tasks(tmp_path):
+    tasks.run(task(tmp_path))
+    check_report(tmp_path, "tasks")
+    rows = read(tmp_path / "tasks.csv")
+    assert [(r["task"], r["order"]) for r in rows] == [("2", "4"), ("2", "7")]
+    # The parts share the variance, gap included.
+    shares = sum(float(r["significance"]) for r in rows)
+    left, gap = float(rows[-1]["remainder"]), float(rows[-1]["gap"])
+    close = 1e-3 + 1e-4 * abs(gap)
+    assert shares + left + gap == pytest.approx(1, abs=close)
+
+
+@pytest.mark.slow
+def test_classification(tmp_path):
+    classification.run(task(tmp_path))
+    check_report(tmp_path)
+    assert "**Confound.**" in (tmp_path / "report.md").read_text()
+    rows = read(tmp_path / "classification.csv")
+    # Images, regimes and orders.
+    assert len(rows) == 2 * 2 * 2
+    for row in rows:
+        gain = float(row["accuracy"]) - float(row["accuracy_of_feature"])
+        assert float(row["gain"]) == pytest.approx(gain, abs=0.011)
+
+
+@pytest.mark.slow
+def test_samples(tmp_path):
+    samples.run(task(tmp_path))
+    check_report(tmp_path, "significance", "reliability")
+    assert len(read(tmp_path / "significance.csv")) == 2 * 2
+    assert len(read(tmp_path / "reliability.csv")) == 2 * 2 * 3
+    (first, _) = read(tmp_path / "networks.csv")
+    assert list(first) == ["model", *columns((4, 7))]
+    assert first["model"] == "resnet8" and first["n_train"] == "20"
+
+
+@pytest.mark.slow
+def test_effectiveness(tmp_path):
+    effectiveness.run(task(tmp_path))
+    check_report(tmp_path, "effectiveness")
+    for row in read(tmp_path / "effectiveness.csv"):
+        both = float(row["phi_train"]) - float(row["phi_test"])
+        assert float(row["phi_overfit"]) == pytest.approx(both, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_compression(tmp_path):
+    compression.run(task(tmp_path))
+    check_report(tmp_path, "significance", "effectiveness", "reliability")
+    rows = read(tmp_path / "compression.csv")
+    assert [r["network"] for r in rows[::2]] == list(compression.KINDS)
+
+
+@pytest.mark.slow
+def test_gated(tmp_path):
+    gated.run(task(tmp_path))
+    check_report(tmp_path, "gated")
+    rows = read(tmp_path / "gated.csv")
+    assert [r["feature"] for r in rows[::2]] == [
+        "DNN",
+        "DGN value",
+        "DGN gating",
+        "DLGN value",
+        "DLGN gating",
+    ]
+    # Two features of a network have its accuracy.
+    assert rows[2]["accuracy"] == rows[4]["accuracy"]
+
+
+def test_prediction(tmp_path, rng):
+    names = columns((4, 7))
+    with (tmp_path / "nets.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["model", *names])
+        for k in range(12):
+            numbers = rng.normal(size=len(names) - 3)
+            accuracy, loss = numbers[:4].sum(), numbers[:4] @ [1, 2, 3, 4]
+            writer.writerow([f"m{k}", k, accuracy, loss, *numbers])
+    out = tmp_path / "out"
+    prediction.run(task(out, networks=str(tmp_path / "nets.csv")))
+    rows = read(out / "prediction.csv")
+    assert [r["from"][0] for r in rows] == ["4", "4", "2", "2"]
+    for row in rows:
+        exact = row["from"].startswith("4")
+        assert (float(row["test"]) < 1e-6) == exact
+    text = (out / "report.md").read_text()
+    assert "(plane_accuracy.png)" in text and "(plane_loss.png)" in text

@@ -1,0 +1,190 @@
+"""Reliable parts against whole arrays; shared nets on disk."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.complexity import reliability as module
+from dlgn_tf.complexity.cycle import CycleSettings
+from dlgn_tf.complexity.distillation import Distillation
+from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.reliability import ReliabilitySettings
+from dlgn_tf.complexity.synthetic import shapes
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+
+
+@pytest.fixture(scope="module")
+def images():
+    return shapes(50, 0, side=8).images
+
+
+@pytest.fixture(scope="module")
+def features():
+    return [
+        feature_of(create_model("c1gap_dnn", (8, 8, 3), width=width, seed=k))
+        for k, width in enumerate((4, 4, 6))
+    ]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Nets stay as they start: what is tested is where they are kept."""
+    monkeypatch.setattr(module, "distil", lambda *given: np.ones(2))
+
+
+def settings(method="budgeted", orders=(4, 7)):
+    training = Distillation(2, 32, augmentation="none")
+    return ReliabilitySettings(
+        LadderSettings(orders, 1 / 64, training=training),
+        CycleSettings(method, epochs=2, phases=3, draws=16, batch_size=8),
+    )
+
+
+@pytest.fixture(scope="module")
+def ladder(features, images):
+    return train_ladder(features[0], images, settings().shared, progress=False)
+
+
+@pytest.fixture(scope="module", params=["budgeted", "truncated_svd"])
+def shared(request, features, images):
+    return module.train_shared(
+        features, images, settings(request.param), progress=False
+    )
+
+
+def total_variance(z):
+    return np.var(np.asarray(z, "float64"), axis=0).sum()
+
+
+def cycled(shared, psi, cycles):
+    """psi after cycles, network by network."""
+    for _ in range(cycles):
+        ways = [
+            psi @ g @ h
+            for g, h in zip(shared.forward, shared.back, strict=True)
+        ]
+        psi = sum(ways) / len(ways)
+    return psi
+
+
+@pytest.mark.parametrize("cycles", [0, 2, 5])
+def test_reliable_feature(shared, images, cycles):
+    of_order = shared[7]
+    pixels = images.astype("float32")
+    psi = np.asarray(of_order.psi(pixels, training=False), "float64")
+    expected = cycled(of_order, psi, cycles) @ of_order.forward[0]
+    np.testing.assert_allclose(
+        of_order.reliable(images, cycles), expected, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_net_holds_all_maps(shared, images, features):
+    of_order = shared[4]
+    assert [g.shape for g in of_order.forward] == [(4, 4), (4, 4), (4, 6)]
+    assert [h.shape for h in of_order.back] == [(4, 4), (4, 4), (6, 4)]
+    outputs = of_order.net(images.astype("float32"), training=False)
+    shapes = [tuple(x.shape[1:]) for x in outputs]
+    assert shapes[:3] == [f.shape for f in features]
+    np.testing.assert_allclose(
+        outputs[5],
+        np.asarray(outputs[2]) @ of_order.back[2],
+        rtol=1e-3,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("batch_size", [17, 1000])
+def test_shares(shared, ladder, features, images, batch_size):
+    found = module.measure_reliability(
+        features[0], ladder, shared, images, (2, 5), batch_size
+    )
+    f, phi = features[0].trunk(images), ladder.outputs(images)
+    assert found.orders == (4, 7)
+    assert tuple(found.covariances) == (0, 2, 5)
+    for cycles in (0, 2, 5):
+        reliable = {o: shared[o].reliable(images, cycles) for o in (4, 7)}
+        ratio = [
+            total_variance(reliable[o]) / total_variance(phi[o]) for o in (4, 7)
+        ]
+        c = [phi[4], phi[7] - phi[4]]
+        c_reliable = [reliable[4], reliable[7] - reliable[4]]
+        whole = total_variance(f)
+        shares = [total_variance(x) / whole for x in c_reliable]
+        rest = [
+            total_variance(a - b) / whole
+            for a, b in zip(c, c_reliable, strict=True)
+        ]
+        np.testing.assert_allclose(found.ratio(cycles), ratio, rtol=1e-3)
+        np.testing.assert_allclose(
+            found.descriptor(cycles), [*shares, *rest], rtol=1e-3, atol=1e-6
+        )
+    rows = found.rows()
+    assert [(r["cycles"], r["order"]) for r in rows] == [
+        (u, o) for u in (0, 2, 5) for o in (4, 7)
+    ]
+
+
+def test_truncated_maps_are_least_squares_on_all_images(
+    features, images, quick
+):
+    shared = module.train_shared(
+        features, images, settings("truncated_svd", (4,)), progress=False
+    )[4]
+    psi = np.asarray(shared.psi(images.astype("float32"), training=False))
+    rows = psi.reshape(-1, psi.shape[-1]).astype("float64")
+    for g, h in zip(shared.forward, shared.back, strict=True):
+        best = np.linalg.lstsq(rows @ g, rows, rcond=1e-2)[0]
+        assert np.mean((rows @ g @ h - rows) ** 2) == pytest.approx(
+            np.mean((rows @ g @ best - rows) ** 2), rel=1e-2, abs=1e-9
+        )
+
+
+def test_goes_on_from_disk(tmp_path, features, images, monkeypatch, quick):
+    first = module.train_shared(features, images, settings(), tmp_path, False)
+    monkeypatch.setattr(
+        module, "distil", lambda *a: pytest.fail("trained again")
+    )
+    read = module.train_shared(features, images, settings(), tmp_path, False)
+    for order in (4, 7):
+        for name in ("forward", "back"):
+            for one, other in zip(
+                getattr(first[order], name),
+                getattr(read[order], name),
+                strict=True,
+            ):
+                np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(
+            first[order].reliable(images),
+            read[order].reliable(images),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+def test_another_network_is_refused(tmp_path, features, images, quick):
+    one = settings(orders=(4,))
+    module.train_shared(features, images, one, tmp_path, False)
+    with pytest.raises(UserError, match="features|known_by"):
+        module.train_shared(
+            features[:2] + features[:1], images, one, tmp_path, False
+        )
+
+
+def test_what_does_not_fit(features, images, ladder):
+    with pytest.raises(UserError, match="at least two"):
+        module.train_shared(features[:1], images, settings())
+    other = feature_of(create_model("c1gap_dnn", (6, 6, 3), width=4))
+    with pytest.raises(UserError, match="one height and width"):
+        module.train_shared([features[0], other], images, settings())
+    with pytest.raises(UserError, match="orders"):
+        module.measure_reliability(features[0], ladder, {25: None}, images)
+
+
+def test_published_settings():
+    published = ReliabilitySettings()
+    sizes = [published.shared.batch_size(o) for o in (4, 7, 13, 25, 49, 97)]
+    assert sizes == [64, 64, 64, 64, 32, 32]
+    assert published.cycle.phases == 10
+    assert published.cycle.epochs == 100
