@@ -131,10 +131,11 @@ RECIPES = {
         epochs=10,
         normalization="dataset",
     ),
+    # With it plaincnn meets the tutorial's accuracy, 57 %.
     "gray": Recipe(
-        source="Rainbow paper, its tutorial (learning rate, batch assumed)",
-        optimizer="sgd",
-        learning_rates=(0.05,),
+        source="Rainbow paper, its tutorial (Adam assumed)",
+        optimizer="adam",
+        learning_rates=(0.001,),
         batch_size=128,
         epochs=5,
         normalization="dataset",
