@@ -26,7 +26,7 @@ network the gating and the value network are looked at apart. --parts are
   alignment    how far activations agree once they are aligned
   spectra      of activations and of weights, with fits
   convergence  covariances of some runs against those of others
-  whitening    what is left of weights once the covariance of others is taken out
+  whitening    what is left of weights once whitened by those of other runs
   clipping     accuracy with a layer projected on few directions
   resampling   accuracy of networks drawn from the covariances
   dynamics     how weights grow, where a run has snapshots

@@ -53,11 +53,12 @@ def alignment_rows(names, moments):
     return rows
 
 
-def spectrum_rows(covariances, initial=None):
+def spectrum_rows(covariances, labels, initial=None):
     """Eigenvalues, each spectrum divided by its first one.
 
     Args:
         covariances: `WeightCovariances`.
+        labels: Sequence of strings, the layers.
         initial: Dict from label to the initial weights `(neurons, dimension)`
             of the first network, or None.
 
@@ -67,7 +68,8 @@ def spectrum_rows(covariances, initial=None):
         those of one end, `"activations"`.
     """
     rows = []
-    for label, matrix in covariances.matrices.items():
+    for label in labels:
+        matrix = covariances.matrices[label]
         one = spectra.eigen(covariance([covariances.weights[label][0]]))[0]
         activations = covariances.activations[0][label]
         found = {
@@ -135,7 +137,7 @@ def fit_rows(spectrum):
     return rows
 
 
-def convergence_rows(covariances):
+def convergence_rows(covariances, labels):
     """Covariances of some networks against that of others.
 
     The others are as many for every number of networks, the larger half; the
@@ -143,12 +145,14 @@ def convergence_rows(covariances):
 
     Args:
         covariances: `WeightCovariances` of at least two networks.
+        labels: Sequence of strings, the layers.
 
     Returns:
         Rows of layer, networks, others, error in operator norm.
     """
     rows = []
-    for label, weights in covariances.weights.items():
+    for label in labels:
+        weights = covariances.weights[label]
         total = len(weights)
         others = total - total // 2
         for count in range(1, total // 2 + 1):
@@ -201,12 +205,13 @@ def whitened(covariances, label):
     ]
 
 
-def whitening_rows(names, covariances):
+def whitening_rows(names, covariances, labels):
     """Eigenvalues outside of the random bulk, before and after whitening.
 
     Args:
         names: Sequence of strings, of the networks.
         covariances: `WeightCovariances` of at least two of them.
+        labels: Sequence of strings, the layers.
 
     Returns:
         Rows of run, layer, neurons, dimension, share of eigenvalues outside of
@@ -214,7 +219,8 @@ def whitening_rows(names, covariances):
         empty where whitening is not possible.
     """
     rows = []
-    for label, weights in covariances.weights.items():
+    for label in labels:
+        weights = covariances.weights[label]
         white = whitened(covariances, label)
         for k, (name, own) in enumerate(zip(names, weights, strict=True)):
             neurons, dimension = own.shape
