@@ -97,8 +97,6 @@ def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
         "activation_spectra",
         "weight_spectra",
         "convergence",
-        "marchenko_pastur",
-        "gaussianity",
         "clipping",
         "resampling",
         "dynamics",
