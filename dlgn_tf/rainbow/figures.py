@@ -176,7 +176,9 @@ def gaussianity(white, title):
             column = np.concatenate(
                 [a[:, rank - 1] / np.std(a[:, rank - 1]) for a in arrays]
             )
-            axes.hist(column, 40, (-4, 4), density=True, color="lightgrey")
+            axes.hist(
+                column, 40, range=(-4, 4), density=True, color="lightgrey"
+            )
             axes.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), "tab:red")
             axes.set_title(f"{label}, rank {rank}", fontsize=8)
     figure.suptitle(f"Whitened weights, {title}")
