@@ -19,6 +19,7 @@ CLAIM_MODULES = (
     "dlgn_tf.dual.claims",
     "dlgn_tf.splines.claims",
     "dlgn_tf.locality.claims",
+    "dlgn_tf.rainbow.claims",
 )
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.

@@ -134,4 +134,8 @@ def random_alignment(reference, own, rng):
         own: Integer, dimension of what is turned.
         rng: `numpy.random.Generator`.
     """
-    return align(rng.standard_normal((reference, own)))
+    tall = rng.standard_normal(sorted((reference, own), reverse=True))
+    q, r = np.linalg.qr(tall)
+    # Signs make it uniform, whatever the factorisation prefers.
+    q = q * np.sign(np.diag(r))
+    return Alignment(q if reference >= own else q.T, np.ones(q.shape[1]))

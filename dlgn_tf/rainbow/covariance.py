@@ -26,7 +26,9 @@ class WeightCovariances:
         reference: `Reference`, in whose basis all is.
         weights: Dict from label to a list of float64 arrays `(neurons,
             dimension)`, one a network. Those of a network of another width are
-            multiplied by sqrt(own dimension / reference dimension).
+            multiplied by sqrt(own dimension / reference dimension), because
+            covariances are compared times the dimension: of initial weights
+            the variance falls as one over it.
         matrices: Dict from label to float64 array `(dimension, dimension)`,
             channels before positions of the patch.
         explained: List of dicts from label to `explained_fraction`, one a
@@ -111,22 +113,18 @@ def covariance(weights):
     return np.asarray(total, np.float64) / sum(map(len, weights))
 
 
-def operator_norm_error(estimate, reference, dimensions=None):
+def operator_norm_error(estimate, reference):
     """Largest singular value of the difference over that of the reference.
 
     Args:
         estimate: Array `(dimension, dimension)`.
         reference: Array of the same shape.
-        dimensions: Pair of integers that the two are multiplied by, the
-            dimensions of the networks' own layers: of a random layer the
-            variance falls as one over it. Defaults to `None`: neither.
 
     Returns:
         Float. 0 where both are zero, inf where only the reference is.
     """
-    own, theirs = dimensions or (1, 1)
-    gap = np.linalg.norm(own * np.asarray(estimate) - theirs * reference, 2)
-    size = np.linalg.norm(theirs * np.asarray(reference), 2)
+    gap = np.linalg.norm(np.asarray(estimate) - reference, 2)
+    size = np.linalg.norm(reference, 2)
     if size == 0:
         return 0.0 if gap == 0 else math.inf
     return float(gap / size)
