@@ -280,13 +280,11 @@ class _Work:
             "resampling", figures.resampling(rows, published, self._title)
         )
         for row in summary:
-            shown = (
-                f", published {row['published']}" if row["published"] else ""
-            )
+            beside = row["published"] and f", published {row['published']:.1%}"
             print(
-                f"{row['way']} ({row['layers']}, covariances of "
-                f"{row['covariances']}): {row['mean']:.4f} +- "
-                f"{row['std']:.4f}{shown}"
+                f"{row['way']} (layers: {row['layers']}, covariances: "
+                f"{row['covariances']}): {row['mean']:.2%} +- "
+                f"{row['std']:.2%}{beside}"
             )
 
     def dynamics(self):
