@@ -33,7 +33,8 @@ class WeightCovariances:
             channels before positions of the patch.
         explained: List of dicts from label to `explained_fraction`, one a
             network.
-        errors: List of dicts from label to `relative_error`, one a network.
+        errors: List of dicts from label to `relative_error`, one a network. As
+            `explained`, with what networks were aligned to last.
         activations: List of dicts from label to float64 array `(channels,
             channels)`, one a network: the second moment of what the layer
             reads, in the network's own basis.
@@ -71,7 +72,9 @@ def weight_covariances(
         batches: Iterable of arrays of images, gone through several times.
         reference: `"mean"`, the mean network; the index of a network; or a
             `Reference` of networks that need not be among these.
-        num_iters: See `reference.mean`.
+        num_iters: Integer >= 1, how often networks are aligned to find their
+            mean: first to network 0, then to the mean that was found before.
+            Defaults to 2, as in the authors' repository.
         memory_gib: Float > 0. Bound on the moments of activations.
 
     Returns:
@@ -85,11 +88,16 @@ def weight_covariances(
     references.check_comparable(networks)
     chosen = _reference(networks, batches, reference, num_iters, memory_gib)
     measured = references.align_to(chosen, networks, batches, memory_gib)
-    weights = {label: [] for label in chosen.labels}
-    for network, sums in zip(networks, measured, strict=True):
-        turns = references.turns_of(network, sums)
-        for label, layer in zip(chosen.labels, network.layers, strict=True):
-            weights[label].append(_aligned(layer, turns[label]))
+    turns = tuple(map(references.turns_of, networks, measured))
+    weights = {
+        label: [
+            _aligned(network.layers[k], of_network[label])
+            for network, of_network in zip(networks, turns, strict=True)
+        ]
+        for k, label in enumerate(chosen.labels)
+    }
+    if reference == "mean":
+        chosen = Reference(tuple(networks), turns)
     return WeightCovariances(
         reference=chosen,
         weights=weights,
@@ -151,14 +159,16 @@ def _layered(network):
 def _reference(networks, batches, reference, num_iters, memory_gib):
     if isinstance(reference, Reference):
         return reference
-    if reference == "mean":
-        return references.mean(networks, batches, num_iters, memory_gib)
+    if reference == "mean" and num_iters >= 1:
+        # The last alignment is that of the weights.
+        return references.mean(networks, batches, num_iters - 1, memory_gib)
     whole = isinstance(reference, int) and not isinstance(reference, bool)
     if whole and 0 <= reference < len(networks):
         return references.single(networks[reference])
     raise UserError(
-        f"Expected reference 'mean' or one of 0 to {len(networks) - 1}. "
-        f"Received: reference={reference!r}"
+        "Expected reference 'mean' and num_iters >= 1, or a reference of 0 to "
+        f"{len(networks) - 1}. Received: reference={reference!r}, "
+        f"num_iters={num_iters}"
     )
 
 

@@ -84,13 +84,13 @@ def single(network):
 def mean(networks, batches, num_iters=2, memory_gib=1.0):
     """The mean network, near the basis of the first.
 
-    All are aligned to the first, their activations averaged; then as often as
-    that is asked for, all are aligned to the mean that was found before.
+    All are aligned to the first and their activations averaged; then all are
+    aligned to that mean, and so on.
 
     Args:
         networks: Sequence of `LayeredNetwork` of one architecture.
         batches: Iterable of arrays of images, gone through `num_iters` times.
-        num_iters: Integer >= 1. Alignments in all: 1 is to the first network.
+        num_iters: Integer >= 0, alignments in all; 0 is the first network.
             Defaults to 2, as in the authors' repository.
         memory_gib: Float > 0, see `align_to`.
 
@@ -101,12 +101,8 @@ def mean(networks, batches, num_iters=2, memory_gib=1.0):
         UserError: if they differ in their architecture, or memory does not
             suffice.
     """
-    if num_iters < 1:
-        raise UserError(
-            f"Expected num_iters >= 1. Received: num_iters={num_iters}"
-        )
-    found = single(networks[0])
     check_comparable(networks)
+    found = single(networks[0])
     if len(networks) == 1:
         return found
     for _ in range(num_iters):

@@ -59,6 +59,11 @@ def _teacher_labels(x, rng):
 def mlp(width, seed):
     """A network `dimension - width - width - classes` without biases.
 
+    Args:
+        width: Integer.
+        seed: Integer, of the initial weights, which are normal of variance 2 /
+            inputs (assumed).
+
     Returns:
         Functional `keras.Model` of layers dense1, dense2 and logits.
     """
@@ -69,9 +74,7 @@ def mlp(width, seed):
             units,
             activation=activation,
             use_bias=False,
-            kernel_initializer=keras.initializers.GlorotUniform(
-                int(next(draws))
-            ),
+            kernel_initializer=keras.initializers.HeNormal(int(next(draws))),
             name=name,
         )
 
