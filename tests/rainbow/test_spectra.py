@@ -49,19 +49,19 @@ class TestMarchenkoPastur:
         )
         assert whole == pytest.approx(1, rel=1e-4)
 
-    @pytest.mark.parametrize("neurons", (200, 800, 3200))
+    @pytest.mark.parametrize("neurons", (75, 300, 1200))
     def test_random_weights_are_inside(self, rng, neurons):
-        rows = rng.standard_normal((neurons, 800))
+        rows = rng.standard_normal((neurons, 300))
         values = spectra.eigen(rows.T @ rows / neurons)[0]
-        ratio = 800 / neurons
-        assert spectra.fraction_outside(values, ratio) < 0.02
+        ratio = 300 / neurons
+        assert spectra.fraction_outside(values, ratio) < 0.03
         low, high = spectra.marchenko_pastur_edges(ratio)
-        inside = values[: min(neurons, 800)]
+        inside = values[: min(neurons, 300)]
         middle = (low + high) / 2
         share, _ = integrate.quad(
             spectra.marchenko_pastur_density, middle, high, (ratio,)
         )
-        assert np.mean(inside > middle) == pytest.approx(share, abs=0.02)
+        assert np.mean(inside > middle) == pytest.approx(share, abs=0.03)
 
     def test_spikes_are_outside(self, rng):
         scales = np.ones(100)
