@@ -34,7 +34,9 @@ def network():
 
 class TestLearnedLayer:
     def test_sizes(self, network):
-        found = [(x.label, x.neurons, x.channels, x.patch) for x in network.layers]
+        found = [
+            (x.label, x.neurons, x.channels, x.patch) for x in network.layers
+        ]
         assert found == [
             ("stride", 3, 2, 9),
             ("one", 4, 3, 1),
@@ -45,7 +47,9 @@ class TestLearnedLayer:
         assert [x.reads_input for x in network.layers] == [True] + 4 * [False]
         assert network.classifier == "logits"
 
-    @pytest.mark.parametrize("label", ("stride", "one", "same", "flat", "logits"))
+    @pytest.mark.parametrize(
+        "label", ("stride", "one", "same", "flat", "logits")
+    )
     def test_matrix_on_patches_is_the_layer(self, network, label, rng):
         layer = network[label]
         if layer.bias is not None:
@@ -145,7 +149,9 @@ class TestCopies:
         )
         images = rng.integers(0, 256, (3, 4, 4, 1)).astype("uint8")
         network = LayeredNetwork(model)
-        np.testing.assert_allclose(network.model(images), model(images), rtol=1e-4)
+        np.testing.assert_allclose(
+            network.model(images), model(images), rtol=1e-4
+        )
         rows = network["dense2"].matrix
         np.testing.assert_allclose(
             rows @ rows.T, np.diag(np.diag(rows @ rows.T)), atol=1e-5

@@ -107,9 +107,9 @@ class TestInfiniteNetwork:
         """Weights of that covariance on exact features have that kernel."""
         read = network.features[0] @ network.root
         assert np.mean(np.sum(read**2, axis=1)) == pytest.approx(1.0)
-        features = random_features(read, 100_000, rng)
+        features = random_features(read, 40_000, rng)
         np.testing.assert_allclose(
-            features @ features.T, network.kernels[1], atol=0.03
+            features @ features.T, network.kernels[1], atol=0.04
         )
 
     def test_rank_of_the_covariance(self, network):

@@ -153,7 +153,7 @@ def spectra_have_laws(rng):
 
 @claim(
     "rainbow.9",
-    scale="minutes",
+    scale="seconds",
     statement="A layer needs few directions of its weights' covariance.",
     expected=(
         "layer 2 at rank 10 % of 128: loses <= 6 points in the basis of the "
@@ -168,7 +168,7 @@ def layers_are_low_rank(rng):
 
 @claim(
     "rainbow.10",
-    scale="minutes",
+    scale="seconds",
     statement=(
         "Whitened by the covariance of other networks, weights look random "
         "and Gaussian."

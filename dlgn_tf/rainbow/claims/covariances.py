@@ -6,6 +6,7 @@ import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow.claims import trained_networks as networks
+from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.claims.trained_networks import LOGITS
@@ -24,6 +25,7 @@ OF_WIDTH = (0, 1, 2)
 HIDDEN = (LAYER1, LAYER2)
 
 
+@one_thread
 def measure_overlap(rng):
     seed = networks.seed_of_run(rng)
     found = weight_covariances(
@@ -65,6 +67,7 @@ def _overlap(found, label):
     )
 
 
+@one_thread
 def measure_convergence(rng):
     seed = networks.seed_of_run(rng)
     by_number, by_width = errors_by_number(seed), errors_by_width(seed)

@@ -4,6 +4,7 @@ import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow.claims import trained_networks as networks
+from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
@@ -15,6 +16,7 @@ CHANCE = 1 / CLASSES
 KINDS = ("aligned", "not aligned", "aligned + head", "white + head")
 
 
+@one_thread
 def measure_resampling(rng):
     seed = networks.seed_of_run(rng)
     trained = {

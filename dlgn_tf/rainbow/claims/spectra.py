@@ -6,6 +6,7 @@ from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.claims import trained_networks as networks
+from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.claims.trained_networks import LOGITS
@@ -24,6 +25,7 @@ FIRST_RANK, LEVEL = 6, 0.01
 HIDDEN = (LAYER1, LAYER2)
 
 
+@one_thread
 def measure_spectra(rng):
     seed = networks.seed_of_run(rng)
     own = networks.trained(seed, 1, OWN)
@@ -70,6 +72,8 @@ def weight_spectrum(initial, final):
         spectra.eigen(covariance([rows]))[0] for rows in (initial, final)
     )
     fit = spectra.exponential_fit(after, TOP)
+    # Those beyond the rank are zero.
+    after, before = (each[: min(final.shape)] for each in (after, before))
     half = len(after) // 2
     return {
         "r_squared": fit.r_squared,
@@ -88,6 +92,7 @@ def spectra_hold(slopes, weights):
     )
 
 
+@one_thread
 def measure_clipping(rng):
     seed = networks.seed_of_run(rng)
     data, own = networks.task(seed), networks.trained(seed, 1, OWN)
@@ -131,6 +136,7 @@ def clipping_holds(full, kept):
     )
 
 
+@one_thread
 def measure_whitening(rng):
     seed = networks.seed_of_run(rng)
     others = networks.covariances(seed, 1, OTHERS)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.infinite_network import InfiniteNetwork
 from dlgn_tf.rainbow.infinite_network import readout_error
 
@@ -13,6 +14,7 @@ LARGEST_ERROR, LEAST_UNALIGNED = 0.05, 0.8
 PENALTY = 1e-3
 
 
+@one_thread
 def measure_kernel(rng, widths=WIDTHS, draws=DRAWS):
     network = InfiniteNetwork.draw(rng)
     errors = {
@@ -54,6 +56,7 @@ def kernel_holds(aligned, rotated):
     )
 
 
+@one_thread
 def measure_readout(rng, widths=WIDTHS, draws=DRAWS):
     infinite = InfiniteNetwork.draw(rng)
     features = infinite.features[1]
