@@ -60,6 +60,13 @@ def define_flags():
     ):
         flags.DEFINE_integer(name, default, f"{meaning} (Assumed.)", 1)
     flags.DEFINE_integer("seed", 0, "Networks and bases are drawn from it.", 0)
+    flags.DEFINE_enum(
+        "covariances",
+        "both",
+        ["own", "all", "both"],
+        "Networks are drawn from the covariances of their own run alone, of "
+        "all runs together, or both.",
+    )
     flags.DEFINE_bool(
         "orthogonal",
         False,
@@ -117,6 +124,7 @@ def main():
             head_images=values.head_images,
             draws=values.draws,
             seed=values.seed,
+            covariances=values.covariances,
             orthogonal=values.orthogonal,
             memory_gib=values.memory_gib,
         )
@@ -164,6 +172,11 @@ def _parts(given, run_dirs):
     have = {path: _snapshots(path) for path in run_dirs}
     reasons = {}
     if len(run_dirs) == 1:
+        if flags.FLAGS.covariances == "all":
+            raise UserError(
+                "Expected two runs or more for --covariances=all. Received: "
+                f"{run_dirs[0]}"
+            )
         reasons |= dict.fromkeys(_OF_SEVERAL, "two runs or more")
     if not any(have.values()):
         reasons["dynamics"] = (

@@ -5,6 +5,8 @@ Every function returns rows of a table, dicts of the same keys.
 Source: arXiv 2305.18512, the figures on low-rank projection and resampling.
 """
 
+import itertools
+
 import numpy as np
 
 from dlgn_tf.rainbow import low_rank
@@ -13,18 +15,14 @@ from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
 
-# How a network is made of a trained one: a name, which layers are drawn with
-# which options, and whether its classifier is fitted anew.
+# How networks are drawn: options of `resample`. Each is measured twice, the
+# second time with a classifier that is fitted anew.
 WAYS = {
-    "trained": (None, False),
-    "trained, new head": (None, True),
-    "resampled": ({}, False),
-    "resampled, new head": ({}, True),
-    "not aligned": ({"aligned": False}, False),
-    "not aligned, new head": ({"aligned": False}, True),
-    "white": ({"weights": "white"}, False),
-    "white, new head": ({"weights": "white"}, True),
+    "resampled": {},
+    "not aligned": {"aligned": False},
+    "white": {"weights": "white"},
 }
+NEW_HEAD = ", new head"
 
 
 def ranks_of(dimension):
@@ -63,9 +61,7 @@ def _clipped(name, run, label, covariances, turns, task, step):
     matrix = covariances.matrices[label]
     bases = {
         "weights": low_rank.weight_basis(matrix, layer, turns[label]),
-        "own weights": low_rank.weight_basis(
-            layer.matrix.T @ layer.matrix, layer
-        ),
+        "own weights": np.linalg.svd(layer.matrix, full_matrices=False)[2].T,
         "activations": low_rank.activation_basis(
             run, layer, task.batches, task.memory_gib
         ),
@@ -115,6 +111,22 @@ def layers_of(run):
     return {**apart, "both": tuple(drawn)}
 
 
+def trained_rows(run, task, step=lambda: None):
+    """Accuracy of a trained network, and of it with a new head.
+
+    Args:
+        run: `TrainedRun`.
+        task: See `resampling_rows`.
+        step: Called after each of the two.
+
+    Returns:
+        Rows as those of `resampling_rows`.
+    """
+    return _both_heads(
+        run, run.model, ("none", "none", "trained", 0), task, step
+    )
+
+
 def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     """Accuracy of networks drawn from the covariances of trained ones.
 
@@ -129,7 +141,7 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
 
     Returns:
         Rows of run, covariances of `"own"` or `"all"`, layers, way, draw,
-        accuracy. Without layers drawn: `"none"`.
+        accuracy.
     """
     run = runs[index]
     source = "own" if shared is None else "all"
@@ -140,46 +152,46 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
         memory_gib=task.memory_gib,
     )
     rows = []
+    for name, labels in layers_of(run).items():
+        for draw, (way, options) in itertools.product(
+            range(task.draws), WAYS.items()
+        ):
+            model = resample(
+                run.model,
+                covariances,
+                task.batches,
+                seed=[task.seed, index, draw],
+                layers=labels,
+                orthogonal=task.orthogonal,
+                memory_gib=task.memory_gib,
+                **options,
+            )
+            what = (source, name, way, draw)
+            rows += _both_heads(run, model, what, task, step)
+    return rows
 
-    def add(layers, way, draw, model):
+
+def networks_of(run, draws):
+    """How many networks `resampling_rows` makes of a run."""
+    return 2 * len(WAYS) * draws * len(layers_of(run))
+
+
+def _both_heads(run, model, what, task, step):
+    """Rows of a network with its head, and with one that is fitted anew."""
+    source, layers, way, draw = what
+    rows = []
+    for name in (way, way + NEW_HEAD):
+        if name != way:
+            model = retrain_head(model, task.head.images, task.head.labels)
         rows.append(
             {
                 "run": run.name,
                 "covariances": source,
                 "layers": layers,
-                "way": way,
+                "way": name,
                 "draw": draw,
                 "accuracy": accuracy(model, task.test.images, task.test.labels),
             }
         )
         step()
-
-    for way, (options, new_head) in WAYS.items():
-        if options is None and shared is None:
-            model = _new_head(run.model, task) if new_head else run.model
-            add("none", way, 0, model)
-    for name, labels in layers_of(run).items():
-        for draw in range(task.draws):
-            for base in ("resampled", "not aligned", "white"):
-                model = resample(
-                    run.model,
-                    covariances,
-                    task.batches,
-                    seed=[task.seed, index, draw],
-                    layers=labels,
-                    orthogonal=task.orthogonal,
-                    memory_gib=task.memory_gib,
-                    **WAYS[base][0],
-                )
-                add(name, base, draw, model)
-                add(name, f"{base}, new head", draw, _new_head(model, task))
     return rows
-
-
-def ways_of_run(run, draws):
-    """How many networks `resampling_rows` makes of a run's own covariances."""
-    return 2 + 6 * draws * len(layers_of(run))
-
-
-def _new_head(model, task):
-    return retrain_head(model, task.head.images, task.head.labels)

@@ -37,6 +37,7 @@ class Task:
         head_images: Integer, images of `train` that heads are fitted to.
         draws: Integer, networks drawn for each run.
         seed: Integer.
+        covariances: `"own"`, `"all"` or `"both"`, see `resampling_rows`.
         orthogonal: Boolean, see `dlgn_tf.rainbow.resampling.Options`.
         memory_gib: Float.
     """
@@ -50,6 +51,7 @@ class Task:
     head_images: int = 20_000
     draws: int = 1
     seed: int = 0
+    covariances: str = "both"
     orthogonal: bool = False
     memory_gib: float = 1.0
 
@@ -258,19 +260,19 @@ class _Work:
 
     def resampling(self):
         runs, task = self._runs, self._task
-        several = len(runs) > 1
-        of_run = accuracies.ways_of_run(runs[0], task.draws)
-        count = len(runs) * (of_run + several * (of_run - 2))
+        own = task.covariances != "all"
+        shared = len(runs) > 1 and task.covariances != "own"
+        of_run = accuracies.networks_of(runs[0], task.draws)
+        # Trained networks are told once.
+        count = len(runs) * ((own + shared) * of_run + 2)
         step = _Counter("resampling", count, "network")
         rows = []
         for index in range(len(runs)):
-            rows += accuracies.resampling_rows(runs, index, task, step=step)
-            if several:
+            rows += accuracies.trained_rows(runs[index], task, step)
+            for covariances in [None] * own + [self._whole] * shared:
                 rows += accuracies.resampling_rows(
-                    runs, index, task, self._whole, step
+                    runs, index, task, covariances, step
                 )
-        for row in rows:
-            row["run"] = self._names[[r.name for r in runs].index(row["run"])]
         config = runs[0].config
         published = RESAMPLED.get((config.model, config.width))
         summary = _summary(rows, published)

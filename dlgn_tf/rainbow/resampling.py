@@ -153,12 +153,8 @@ class _Resampling:
     def _draw(self, layer, label):
         """Weights `(neurons, channels, patch)` in the reference basis."""
         shape = (layer.neurons, self._reference.channels(label), layer.patch)
-        matrix = self._covariances.matrices[label]
-        if self._options.weights == "white":
-            energy = np.trace(matrix) / len(matrix)
-            matrix = energy * np.eye(len(matrix))
-        rows = draw_weights(
-            matrix, layer.neurons, self._rng, self._options.orthogonal
+        rows = draw_rows(
+            self._covariances, label, layer.neurons, self._rng, self._options
         )
         return rows.reshape(shape)
 
@@ -224,6 +220,36 @@ class _Resampling:
             getattr(part.layer, name).assign(column[taken])
 
 
+def draw_rows(covariances, label, neurons, rng, options):
+    """Weights of a layer as its covariance has them.
+
+    Args:
+        covariances: `WeightCovariances`.
+        label: String.
+        neurons: Integer.
+        rng: `numpy.random.Generator`.
+        options: `Options`.
+
+    Returns:
+        float64 array `(neurons, dimension)`.
+    """
+    matrix = covariances.matrices[label]
+    if options.weights == "white":
+        energy = np.trace(matrix) / len(matrix)
+        if options.orthogonal:
+            white = np.eye(len(matrix))
+            return draw_weights(energy * white, neurons, rng, orthogonal=True)
+        return math.sqrt(energy) * rng.standard_normal((neurons, len(matrix)))
+    trained = np.concatenate(covariances.weights[label])
+    if len(trained) >= len(matrix):
+        return draw_weights(matrix, neurons, rng, options.orthogonal)
+    # The same, from fewer neurons than dimensions: a large matrix' eigenvectors
+    # take long.
+    _, sizes, vectors = np.linalg.svd(trained, full_matrices=False)
+    values = sizes**2 / len(trained)
+    return _combine(values, vectors.T, neurons, rng, options.orthogonal)
+
+
 def draw_weights(covariance, neurons, rng, orthogonal=False):
     """Weights G C^(1/2) of a covariance.
 
@@ -239,8 +265,15 @@ def draw_weights(covariance, neurons, rng, orthogonal=False):
     Returns:
         float64 array `(neurons, dimension)`.
     """
-    values, vectors = eigen(covariance)
+    return _combine(*eigen(covariance), neurons, rng, orthogonal)
+
+
+def _combine(values, vectors, neurons, rng, orthogonal):
+    """White combinations of scaled eigenvectors."""
     kept = values > ZERO * values[0]
+    # Their signs are arbitrary; of one covariance all draws shall be the same.
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.sign(vectors[largest, range(vectors.shape[1])])
     rank = int(kept.sum())
     white = rng.standard_normal((neurons, rank))
     if orthogonal and rank:

@@ -62,18 +62,19 @@ def test_layers_of_a_network_and_of_two():
 def test_rows_of_a_run(task):
     run = run_of("mlp_dnn", width=8)
     made = []
-    rows = accuracies.resampling_rows(
-        [run], 0, task, step=lambda: made.append(1)
-    )
-    assert len(rows) == len(made) == accuracies.ways_of_run(run, task.draws)
-    assert {row["way"] for row in rows} == set(accuracies.WAYS)
+
+    def step():
+        made.append(1)
+
+    trained = accuracies.trained_rows(run, task, step)
     predicted = np.asarray(run.model(task.test.images)).argmax(-1)
-    assert rows[0]["way"] == "trained"
-    assert rows[0]["accuracy"] == np.mean(predicted == task.test.labels)
+    assert [row["way"] for row in trained] == ["trained", "trained, new head"]
+    assert trained[0]["accuracy"] == np.mean(predicted == task.test.labels)
     # Sixty images of noise: a head of four features knows some by heart.
-    new_head = rows[1]
-    assert new_head["way"] == "trained, new head"
-    assert new_head["accuracy"] > 1 / 3
+    assert trained[1]["accuracy"] > 1 / 3
+    rows = accuracies.resampling_rows([run], 0, task, step=step)
+    assert len(rows) == accuracies.networks_of(run, task.draws) == 12
+    assert len(made) == 14
     draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
     assert len(draws) == 2
 

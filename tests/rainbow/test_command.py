@@ -119,7 +119,7 @@ def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
     check_clipping(read(folder / "clipping.csv"))
     check_resampling(read(folder / "resampling.csv"))
     told = capsys.readouterr().out
-    assert "trained (layers: none, covariances: own)" in told
+    assert "trained (layers: none, covariances: none)" in told
     assert "published" not in told
 
 
@@ -180,7 +180,7 @@ def test_one_run(tmp_path, command, runs):
         "resampling_summary",
     }
     rows = read(tmp_path / "resampling.csv")
-    assert {row["covariances"] for row in rows} == {"own"}
+    assert {row["covariances"] for row in rows} == {"none", "own"}
     assert {row["draw"] for row in rows if row["way"] == "white"} == {"0", "1"}
 
 
@@ -209,6 +209,7 @@ def test_gated_networks_apart(tmp_path, command, gated):
         *FEW,
         f"--output_dir={tmp_path}",
         "--parts=alignment,spectra,resampling",
+        "--covariances=all",
     )
     rows = read(tmp_path / "alignment.csv")
     assert {row["layer"] for row in rows} == {
@@ -248,6 +249,7 @@ def test_same_seed_same_tables(tmp_path, command, runs):
         ("a", ["--parts=alignment"], "two runs or more for --parts=alignment"),
         ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
         ("ab", ["--parts=all"], "Unknown part.*Received: all"),
+        ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
         ("aa", [], "each of --run_dirs once"),
         ("ad", [], "flags.txt"),
         ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),

@@ -13,7 +13,7 @@ def write(folder, trained, drawn, header="run,covariances,layers,way,accuracy"):
     lines = [header]
     for k, (a, b) in enumerate(zip(trained, drawn, strict=True)):
         lines += [
-            f"{k},own,none,trained,{a}",
+            f"{k},none,none,trained,{a}",
             f"{k},own,all,resampled,{b}",
             # Of other networks than that of the tutorial.
             f"{k},all,all,resampled,0.9",

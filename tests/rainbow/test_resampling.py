@@ -1,5 +1,7 @@
 """Resampling: what is drawn, turned, measured anew, and what stays."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -36,14 +38,14 @@ def permuting(monkeypatch):
         ]
         left = iter(layers)
 
-        def draw(covariance, neurons, rng, orthogonal):
+        def draw(covariances, label, neurons, rng, options):
             rows = next(left).matrix
             np.testing.assert_allclose(
-                covariance, rows.T @ rows / neurons, atol=1e-6
+                covariances.matrices[label], rows.T @ rows / neurons, atol=1e-6
             )
             return rows[rng.permutation(neurons)]
 
-        monkeypatch.setattr(resampling, "draw_weights", draw)
+        monkeypatch.setattr(resampling, "draw_rows", draw)
 
     return install
 
@@ -76,6 +78,41 @@ class TestDraws:
     def test_zero(self, rng, orthogonal):
         rows = draw_weights(np.zeros((3, 3)), 4, rng, orthogonal)
         np.testing.assert_array_equal(rows, np.zeros((4, 3)))
+
+
+class TestRows:
+    @pytest.fixture
+    def covariances(self, rng):
+        """Of two networks, of fewer neurons than dimensions."""
+        weights = [rng.standard_normal((2, 5)) for _ in range(2)]
+        matrix = sum(w.T @ w for w in weights) / 4
+        return types.SimpleNamespace(
+            weights={"layer": weights}, matrices={"layer": matrix}
+        )
+
+    @pytest.mark.parametrize("orthogonal", (True, False))
+    def test_covariance(self, rng, covariances, orthogonal):
+        options = resampling.Options(orthogonal=orthogonal)
+        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        np.testing.assert_allclose(
+            rows.T @ rows / 5e4, covariances.matrices["layer"], atol=0.06
+        )
+
+    @pytest.mark.parametrize("orthogonal", (True, False))
+    def test_white(self, rng, covariances, orthogonal):
+        options = resampling.Options(weights="white", orthogonal=orthogonal)
+        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        energy = np.trace(covariances.matrices["layer"]) / 5
+        np.testing.assert_allclose(
+            rows.T @ rows / 5e4, energy * np.eye(5), atol=0.05 * energy
+        )
+
+    def test_gaussian(self, rng, covariances):
+        rows = resampling.draw_rows(
+            covariances, "layer", 20_000, rng, resampling.Options()
+        )
+        scaled = rows[:, 0] / np.sqrt(covariances.matrices["layer"][0, 0])
+        assert np.mean(scaled**4) == pytest.approx(3, abs=0.2)
 
 
 class TestTurning:

@@ -11,8 +11,9 @@ from dlgn_tf.rainbow.published import RESAMPLED
 
 FOLDER = "rainbow/plaincnn"
 WITHIN = 0.06
-# What is measured beside; layers as `accuracies.resampling_rows` names them.
-_WAYS = {"trained": "none", "resampled": "all"}
+# What is compared, and the covariances it is drawn from: the tutorial has one
+# network.
+_WAYS = {"trained": "none", "resampled": "own"}
 _COLUMNS = ("run", "covariances", "layers", "way", "accuracy")
 
 
@@ -23,10 +24,9 @@ def measure(rng, results_dir):
         way: [
             float(row["accuracy"])
             for row in rows
-            if (row["way"], row["layers"]) == (way, layers)
-            and row["covariances"] == "own"
+            if (row["way"], row["covariances"]) == (way, source)
         ]
-        for way, layers in _WAYS.items()
+        for way, source in _WAYS.items()
     }
     published = dict(zip(_WAYS, RESAMPLED["plaincnn_dnn", 32], strict=False))
     means = {way: float(np.mean(values)) for way, values in found.items()}
