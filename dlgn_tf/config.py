@@ -38,6 +38,10 @@ ARCHITECTURE_FLAGS = (
     "block_depth",
     "batch_normalized",
     "apodized",
+    "norm",
+    "grayscale",
+    "skip",
+    "unit_norm",
     "members",
     "ensemble_rule",
 )
@@ -101,6 +105,10 @@ class Config:
     block_depth: int | None
     batch_normalized: bool | None
     apodized: bool | None
+    norm: str | None
+    grayscale: bool | None
+    skip: bool | None
+    unit_norm: bool | None
     members: int | None
     ensemble_rule: str | None
     gate_regime: str | None
@@ -283,6 +291,13 @@ def _define_model_flags(values):
             "images will do.",
         ),
         (
+            "norm",
+            ["none", "pre", "post"],
+            "Where batch normalisation stands: before the gates of a ResNet "
+            "(pre), or behind them and without learned parameters (post); mlp "
+            "and plaincnn have none, or the latter.",
+        ),
+        (
             "ensemble_rule",
             list(registry.ENSEMBLE_RULES),
             "What of its members an ensemble takes the mean of (assumed).",
@@ -308,6 +323,21 @@ def _define_model_flags(values):
             f"Whether convolutions of largecnn and smallcnn {meaning}. "
             "Default: no (assumed).",
             flag_values=values,
+        )
+    for name, meaning in (
+        ("grayscale", "mlp and plaincnn see colours as grey."),
+        (
+            "skip",
+            "scattering networks keep wavelet coefficients beside their "
+            "moduli.",
+        ),
+        (
+            "unit_norm",
+            "channels of scattering networks have norm 1 at every pixel.",
+        ),
+    ):
+        flags.DEFINE_bool(
+            name, None, f"Whether {meaning} {recipe}", flag_values=values
         )
     flags.DEFINE_string(
         "init_from",
@@ -719,6 +749,7 @@ def resolve(values):
             family,
             {name: values[name].value for name in activations.OPTIONS},
             options["members"] or 1,
+            architecture.gate_sites,
         ),
         init_from=values.init_from,
         normalization=values.normalization or recipe.normalization,

@@ -11,6 +11,7 @@ from dlgn_tf import cli
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.sites import check_has_sites
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.inspection.sites import spread
 from dlgn_tf.models import registry
@@ -317,6 +318,7 @@ def _check_images(model, dataset):
 
 def _sites(model, given):
     """The sites that are asked for, or some from the first to the last."""
+    check_has_sites(model)
     for site in given:
         check_site(site, model.site_names)
     chosen = given or spread(model.site_names, _SITES_SHOWN)

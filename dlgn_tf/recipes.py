@@ -110,6 +110,36 @@ RECIPES = {
         normalization="per_image",
         balanced=True,
     ),
+    # PyTorch's weight decay of 1e-4 is an L2 of 5e-5.
+    "scattering": Recipe(
+        source="Rainbow paper, learned scattering networks",
+        optimizer="sgd",
+        learning_rates=(0.01, 0.001, 0.0001),
+        # 50 epochs each, of 50,000 images.
+        boundaries=(19_532, 39_063),
+        batch_size=128,
+        l2=5e-5,
+        train_steps=58_594,
+        normalization="dataset",
+        augment=True,
+    ),
+    "scattering_mini": Recipe(
+        source="assumed",
+        optimizer="sgd",
+        learning_rates=(0.05,),
+        batch_size=128,
+        epochs=10,
+        normalization="dataset",
+    ),
+    # With it plaincnn meets the tutorial's accuracy, 57 %.
+    "gray": Recipe(
+        source="Rainbow paper, its tutorial (Adam assumed)",
+        optimizer="adam",
+        learning_rates=(0.001,),
+        batch_size=128,
+        epochs=5,
+        normalization="dataset",
+    ),
 }
 
 # What was published with the other optimiser, by recipe.

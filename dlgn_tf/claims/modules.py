@@ -7,4 +7,5 @@ CLAIM_MODULES = (
     "dlgn_tf.splines.claims",
     "dlgn_tf.locality.claims",
     "dlgn_tf.complexity.claims",
+    "dlgn_tf.rainbow.claims",
 )

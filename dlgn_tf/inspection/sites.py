@@ -31,6 +31,19 @@ def check_site(site, names):
     raise UserError(f"Expected a gate site, one of {listed}. Received: {site}")
 
 
+def check_has_sites(model):
+    """Raises a `UserError` if a network has no gates to look at.
+
+    Args:
+        model: `ImageClassifier`.
+    """
+    if not model.site_names:
+        raise UserError(
+            "Expected a network with gate sites. Received: "
+            f"{model.name}, whose nonlinearity is none of gates"
+        )
+
+
 def spread(items, count):
     """Some of a sequence, evenly from its first to its last.
 

@@ -7,8 +7,11 @@ from dlgn_tf.layers.batch_norm import BatchNorm
 from dlgn_tf.layers.beta_vq import BetaVQ
 from dlgn_tf.layers.beta_vq_pooling import BetaVQPooling
 from dlgn_tf.layers.circular_padding import CircularPadding
+from dlgn_tf.layers.complex_modulus import ComplexModulus
 from dlgn_tf.layers.gate import Gate
+from dlgn_tf.layers.grayscale import Grayscale
 from dlgn_tf.layers.locally_connected import LocallyConnected
+from dlgn_tf.layers.morlet_filters import MorletFilters
 from dlgn_tf.layers.orthogonal import OrthogonalConv2D
 from dlgn_tf.layers.orthogonal import OrthogonalDense
 from dlgn_tf.layers.orthogonal import OrthogonalKernel
@@ -25,12 +28,15 @@ __all__ = [
     "BetaVQ",
     "BetaVQPooling",
     "CircularPadding",
+    "ComplexModulus",
     "Gate",
+    "Grayscale",
     "OrthogonalConv2D",
     "OrthogonalDense",
     "OrthogonalKernel",
     "PerImageStandardization",
     "LocallyConnected",
+    "MorletFilters",
     "PixelNormalization",
     "PooledReLUConvolution",
     "SubsampleAndPad",

@@ -27,7 +27,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         epsilon: Float > 0. Added to the variance. Defaults to `1e-3`.
         synchronized: Boolean. Whether several replicas share their batch
             statistics. Defaults to `True`.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`, and `center` and `scale`
+            of the Keras layer.
 
     Call arguments:
         inputs: Floating tensor, channels last: `(batch, height, width,
@@ -66,8 +67,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             return self._normalize_by_batch(inputs)
         outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
             inputs,
-            ops.convert_to_tensor(self.gamma),
-            ops.convert_to_tensor(self.beta),
+            *self._scale_and_offset(),
             mean=ops.convert_to_tensor(self.moving_mean),
             variance=ops.convert_to_tensor(self.moving_variance),
             epsilon=self.epsilon,
@@ -82,16 +82,22 @@ class BatchNorm(keras.layers.BatchNormalization):
             return False
         if self.variable_dtype != "float32":
             return False
-        if not (self.scale and self.center) or self.renorm:
+        if self.renorm:
             return False
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return not (use_batch_statistics and several and self._share_statistics)
 
+    def _scale_and_offset(self):
+        """What the kernel wants, even of a layer that has none of its own."""
+        like = self.moving_mean
+        scale = self.gamma if self.scale else ops.ones_like(like)
+        offset = self.beta if self.center else ops.zeros_like(like)
+        return ops.convert_to_tensor(scale), ops.convert_to_tensor(offset)
+
     def _normalize_by_batch(self, inputs):
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
-            ops.convert_to_tensor(self.gamma),
-            ops.convert_to_tensor(self.beta),
+            *self._scale_and_offset(),
             epsilon=self.epsilon,
             is_training=True,
         )

@@ -29,13 +29,14 @@ OPTIONS = (
 )
 
 
-def resolve(family, given, members=1):
+def resolve(family, given, members=1, gate_sites=None):
     """Options of the nonlinearity, defaults filled in.
 
     Args:
         family: String, one of `dlgn_tf.models.registry.FAMILIES`.
         given: Dict from names of `OPTIONS` to values; None is no value.
         members: Integer, networks of an ensemble.
+        gate_sites: Integer, or None where there are some.
 
     Returns:
         Dict from each of `OPTIONS` to its value; None where it has no meaning.
@@ -44,6 +45,9 @@ def resolve(family, given, members=1):
         UserError: if one has no meaning, or lies outside its range.
     """
     given = {name: given.get(name) for name in OPTIONS}
+    if gate_sites == 0:
+        _refuse(given, "a network without ReLUs", "one that has some")
+        return given
     if family not in ("dnn", "dgn"):
         why = f"a {family}, whose gating network is linear"
         _refuse(given, why, "a dnn or dgn")

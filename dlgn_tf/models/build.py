@@ -121,6 +121,7 @@ def create_model(
             "activation_slope": activation_slope,
         },
         members,
+        architecture.gate_sites,
     )
     normalization = _normalization(mean, std, per_image, image_shape)
     published = {

@@ -3,7 +3,7 @@
 import keras
 
 
-def logits(h, classes, biases=True):
+def logits(h, classes, biases=True, initializer="glorot_uniform"):
     """A dense layer `(batch, features) -> (batch, classes)`.
 
     Under a mixed policy it computes in float32: a softmax over 16-bit logits
@@ -13,6 +13,7 @@ def logits(h, classes, biases=True):
     return keras.layers.Dense(
         classes,
         use_bias=biases,
+        kernel_initializer=initializer,
         name="logits",
         dtype="float32" if half else None,
     )(h)

@@ -32,6 +32,10 @@ _CHOICES = {
     "biases": (True, False),
     "batch_normalized": (True, False),
     "apodized": (True, False),
+    "norm": ("none", "post"),
+    "grayscale": (True, False),
+    "skip": (True, False),
+    "unit_norm": (True, False),
 }
 
 
@@ -48,7 +52,8 @@ class Architecture:
         recipe: Name of its entry in `dlgn_tf.recipes`.
         gate_sites: Number of gates layers, with the published options.
         parameters: Counts for 32x32x3 images, 10 classes and the published
-            options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf).
+            options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
+            or the first alone where there are no gates.
         minimum_side: Smallest height and width of an image.
         minimum_side_padded: The same for option padding="same", where the
             published one is "valid".
@@ -69,7 +74,7 @@ class Architecture:
     options: dict
     recipe: str
     gate_sites: int
-    parameters: tuple[int, int, int]
+    parameters: tuple[int, ...]
     fixed: dict = dataclasses.field(default_factory=dict)
     minimum_side: int = 1
     minimum_side_padded: int | None = None
@@ -79,6 +84,11 @@ class Architecture:
     # Assumed for all but the networks of the neural path kernel paper.
     gate_beta: float = 10.0
     gate_epsilon: float = 0.0
+
+    @property
+    def families(self):
+        """Names of the families that there are: without gates dnn alone."""
+        return tuple(FAMILIES) if self.gate_sites else ("dnn",)
 
     def parameter_count(self, family):
         """Parameters in a family, for the published options."""
@@ -240,6 +250,16 @@ def _check_vgg_depth(arguments):
     depths.vgg_groups(arguments["depth"])
 
 
+def _check_resnet(arguments):
+    block, norm = arguments["block"], arguments.get("norm", "pre")
+    if norm == "post" and block != "original":
+        raise UserError(
+            "Expected block=original with norm=post. Received: "
+            f"block={block}, norm=post"
+        )
+    _check_resnet_depth(arguments)
+
+
 def _check_resnet_depth(arguments):
     depths.resnet_blocks(
         arguments["depth"], arguments["block"], arguments.get("widen", 1)
@@ -306,12 +326,14 @@ def _resnet(depth, block, shortcut, gate_sites, parameters):
             "width": 16,
             "block": block,
             "shortcut": shortcut,
+            "norm": "pre",
         },
         fixed={
             "activate_shortcuts": "each_group" if bottleneck else "first_block"
         },
         recipe="resnet",
-        check_depth=_check_resnet_depth,
+        check_depth=_check_resnet,
+        choices={"norm": ("pre", "post")},
         removable=_resnet_removable,
         gate_sites=gate_sites,
         parameters=parameters,
@@ -356,6 +378,34 @@ def _smaso(name, description, gate_sites, parameters, sides, **options):
         minimum_side=sides[0],
         minimum_side_padded=sides[1],
         choices={"padding": ("valid", "same")},
+    )
+
+
+def _gray(name, description, gate_sites, parameters, minimum_side, width):
+    return Architecture(
+        name=name,
+        description=description,
+        builder=f"dlgn_tf.models.gray_networks:{name}",
+        options={"width": width, "norm": "none", "grayscale": True},
+        recipe="gray",
+        gate_sites=gate_sites,
+        parameters=parameters,
+        minimum_side=minimum_side,
+    )
+
+
+def _scattering(name, description, recipe, parameters, options, **fixed):
+    return Architecture(
+        name=name,
+        description=description,
+        builder="dlgn_tf.models.scattering:scattering",
+        options=options,
+        fixed=fixed,
+        recipe=recipe,
+        gate_sites=0,
+        parameters=(parameters,),
+        # Four times halved; a filter's window reflects 3 pixels.
+        minimum_side=25,
     )
 
 
@@ -454,6 +504,52 @@ ARCHITECTURES = {
             width=32,
             pooling="max",
         ),
+        _gray(
+            "mlp",
+            "grey image, two hidden layers of 512 and 256, no biases",
+            2,
+            (657_920, 1_313_280, 3_017_984),
+            1,
+            width=512,
+        ),
+        _gray(
+            "plaincnn",
+            "grey image, two conv 5x5 32/64 of stride 2, dense, no biases",
+            2,
+            (68_000, 120_000, 70_688),
+            13,
+            width=32,
+        ),
+        _scattering(
+            "scattering3",
+            "wavelets and modulus, learned 1x1 64/128/256/512, dense",
+            "scattering",
+            887_134,
+            {"width": 64, "skip": False, "unit_norm": False},
+            factors=(1, 2, 4),
+            last_width=512,
+            half_octaves=False,
+        ),
+        _scattering(
+            "scattering3_mini",
+            "as scattering3, learned 1x1 16/32/64/64, unit norm",
+            "scattering_mini",
+            37_358,
+            {"width": 16, "skip": False, "unit_norm": True},
+            factors=(1, 2, 4),
+            last_width=64,
+            half_octaves=False,
+        ),
+        _scattering(
+            "scattering7",
+            "as scattering3, two blocks an octave, 64 to 512, skip, unit norm",
+            "scattering",
+            17_182_676,
+            {"width": 64, "skip": True, "unit_norm": True},
+            factors=(1, 2, 4, 8, 8, 8, 8, 8),
+            last_width=None,
+            half_octaves=True,
+        ),
         _vgg(11, 8, (9_236_618, 18_468_106, 9_324_682)),
         _vgg(13, 10, (9_421_898, 18_838_666, 9_516_106)),
         _vgg(16, 13, (14_736_714, 29_468_298, 14_871_882)),
@@ -479,7 +575,11 @@ ARCHITECTURES = {
 
 def names():
     """Names of all models, architecture by architecture."""
-    return [f"{a}_{family}" for a in ARCHITECTURES for family in FAMILIES]
+    return [
+        f"{name}_{family}"
+        for name, architecture in ARCHITECTURES.items()
+        for family in architecture.families
+    ]
 
 
 def parse(name):
@@ -494,13 +594,23 @@ def parse(name):
     for family in FAMILIES:
         architecture = name.removesuffix(f"_{family}")
         if architecture in ARCHITECTURES and architecture != name:
-            return ARCHITECTURES[architecture], family
+            return _with_family(ARCHITECTURES[architecture], family), family
     near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
     nearest = f"The nearest are {', '.join(near)}. " if near else ""
     raise UserError(
         "Unknown model. Expected ARCHITECTURE_FAMILY as --list_models prints "
         f"them. {nearest}Received: model={name}"
     )
+
+
+def _with_family(architecture, family):
+    if family not in architecture.families:
+        raise UserError(
+            f"Expected {architecture.name}_dnn: the nonlinearity of "
+            f"{architecture.name} is a modulus, so it has no gates. Received: "
+            f"model={architecture.name}_{family}"
+        )
+    return architecture
 
 
 def resolve_gates(family, regime=None, gate=None):

@@ -45,7 +45,12 @@ class ReLUNetwork(ImageClassifier):
 
     @functools.cached_property
     def activation(self):
-        """Name of the nonlinearity, of `dlgn_tf.models.activations`."""
+        """Name of the nonlinearity, of `dlgn_tf.models.activations`.
+
+        None where there are no gate sites.
+        """
+        if not self.site_names:
+            return None
         layers = {layer.name for layer in self.network.layers}
         for activation in ACTIVATIONS:
             wanted = {activation_layer(s, activation) for s in self.site_names}
@@ -68,6 +73,8 @@ class ReLUNetwork(ImageClassifier):
         return self.network(self.normalization(images), training=training)
 
     def preactivations(self, images):
+        if not self.site_names:
+            return {}
         outputs = self._gating_part(self.normalization(images), training=False)
         return self._named(outputs)
 

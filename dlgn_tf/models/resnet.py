@@ -18,6 +18,7 @@ from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.depths import resnet_block
 from dlgn_tf.models.depths import resnet_blocks
 from dlgn_tf.models.head import logits
+from dlgn_tf.models.standardization import standardize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class _Place:
     stride: int
     shortcut: str
     activate_shortcut: bool
+    norm: str = "pre"
 
 
 def resnet(
@@ -42,6 +44,7 @@ def resnet(
     shortcut="A",
     widen=1,
     activate_shortcuts="first_block",
+    norm="pre",
     removed=(),
 ):
     """A residual network of `depth` weight layers.
@@ -63,6 +66,10 @@ def resnet(
         activate_shortcuts: Which preactivated blocks take their shortcut after
             their first gate: `"first_block"` of the network, or the first of
             `"each_group"`.
+        norm: Where batch normalisation stands: `"pre"`, before a gate, or
+            `"post"`, behind it, with nothing learned, in a network without
+            biases; of blocks `original` alone. Source: "A Rainbow in Deep
+            Network Black Boxes" (arXiv 2305.18512), its ResNets.
         removed: Names of blocks, as `depths.resnet_removable` lists them, that
             are left without their branch: they are their shortcuts. Source:
             Veit et al. (arXiv 1605.06431), section 4.1.
@@ -74,7 +81,7 @@ def resnet(
     group_filters = width * widen * (4 if block == "bottleneck" else 1)
     h = _conv(x, width, 3, 1, "stem")
     if block == "original":
-        h = site(_batch_norm(h, "stem"), "stem")
+        h = _gated(h, site, "stem", "stem", norm)
     for group in (1, 2, 3):
         for index in range(1, resnet_blocks(depth, block, widen) + 1):
             first_of_group = index == 1
@@ -86,29 +93,44 @@ def resnet(
                 shortcut=shortcut,
                 activate_shortcut=first_of_group
                 and (group == 1 or activate_shortcuts == "each_group"),
+                norm=norm,
             )
             left_out = place.name in removed
             h = (without_branch if left_out else with_branch)(h, place)
     if block != "original":
         h = site(_batch_norm(h, "final"), "final")
     h = layers.GlobalAveragePooling2D(name="pool")(h)
-    return logits(h, classes)
+    return logits(h, classes, biases=norm == "pre")
 
 
 def _original_block(u, place):
-    name, site = place.name, place.site
+    name = place.name
     h = _conv(u, place.filters, 3, place.stride, f"{name}_conv1")
-    h = site(_batch_norm(h, f"{name}_conv1"), f"{name}_1")
+    h = _gated(h, place.site, f"{name}_1", f"{name}_conv1", place.norm)
     h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
-    h = _batch_norm(h, f"{name}_conv2")
+    if place.norm == "pre":
+        h = _batch_norm(h, f"{name}_conv2")
     # Option B of v1 normalises its projection, that of v2 does not.
-    skip = _shortcut(u, place, normalize=True)
-    return site(layers.Add(name=f"{name}_add")([skip, h]), f"{name}_2")
+    skip = _shortcut(u, place, normalize=place.norm == "pre")
+    return _end(layers.Add(name=f"{name}_add")([skip, h]), place)
 
 
 def _original_shortcut(u, place):
     """An original block without its branch: the ReLU behind it stays."""
-    return place.site(_shortcut(u, place, normalize=True), f"{place.name}_2")
+    return _end(_shortcut(u, place, normalize=place.norm == "pre"), place)
+
+
+def _end(h, place):
+    """The gate behind an original block."""
+    h = place.site(h, f"{place.name}_2")
+    return standardize(h, place.name) if place.norm == "post" else h
+
+
+def _gated(h, site, site_name, conv_name, norm):
+    """A gate, with batch normalisation before or behind it."""
+    if norm == "pre":
+        return site(_batch_norm(h, conv_name), site_name)
+    return standardize(site(h, site_name), conv_name)
 
 
 def _preactivated_block(u, place):

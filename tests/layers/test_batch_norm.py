@@ -317,6 +317,26 @@ def test_options_of_the_keras_layer(rng, arguments, training):
     )
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_without_scale_and_offset_it_is_fused_too(rng, training):
+    x = draw(rng, (8, 3, 5, 6))
+    layer = BatchNorm(scale=False, center=False, epsilon=1e-5)
+    assert is_fused(layer, x, training)
+    layer.moving_mean.assign(np.arange(6.0))
+    layer.moving_variance.assign(np.arange(1.0, 7.0))
+    x64 = x.astype("float64")
+    if training:
+        mean, variance = x64.mean((0, 1, 2)), x64.var((0, 1, 2))
+    else:
+        mean, variance = np.arange(6.0), np.arange(1.0, 7.0)
+    np.testing.assert_allclose(
+        layer(x, training=training),
+        (x64 - mean) / np.sqrt(variance + 1e-5),
+        atol=1e-5,
+    )
+    assert not layer.trainable_variables
+
+
 def test_config_round_trip():
     layer = BatchNorm(0.7, 0.2, synchronized=False, name="bn", dtype="float64")
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))

@@ -36,6 +36,10 @@ class Count:
         self.head = (inputs + bias) * classes
         return self
 
+    def standardization(self, channels):
+        """Moving statistics, with nothing learned."""
+        self.moving += 2 * channels
+
     @property
     def dnn(self):
         return self.trainable + self.moving + self.head
@@ -118,6 +122,34 @@ def smallcnn(count):
         count.sites.append((side, side, filters))
         inputs = filters
     return count.logits(inputs)
+
+
+def mlp(count):
+    """Of a grey image; nothing has biases."""
+    height, width, _ = count.image
+    count.dense(height * width, 512, bias=False)
+    count.dense(512, 256, bias=False)
+    count.sites += [(512,), (256,)]
+    return count.logits(256, bias=False)
+
+
+def plaincnn(count):
+    """Of a grey image 32x32, of which 14x14 and 5x5 are left."""
+    count.conv(5, 1, 32, bias=False)
+    count.conv(5, 32, 64, bias=False)
+    count.sites += [(14, 14, 32), (5, 5, 64)]
+    return count.logits(5 * 5 * 64, bias=False)
+
+
+def scattering(count, *widths, maps=5):
+    """`maps` a channel: low-pass and 4 moduli, or 14 with the skip."""
+    inputs = count.image[-1]
+    for width in widths:
+        count.standardization(maps * inputs)
+        count.conv(1, maps * inputs, width, bias=False)
+        inputs = width
+    count.standardization(inputs)
+    return count.logits(2 * 2 * inputs, bias=False)
 
 
 def vgg(count, *groups):
@@ -206,6 +238,13 @@ COUNTS = {
     "vconv": convnet(Count(), [64, 64, 128, 128], (256, 256), flatten=True),
     "largecnn": largecnn(Count()),
     "smallcnn": smallcnn(Count()),
+    "mlp": mlp(Count()),
+    "plaincnn": plaincnn(Count()),
+    "scattering3": scattering(Count(), 64, 128, 256, 512),
+    "scattering3_mini": scattering(Count(), 16, 32, 64, 64),
+    "scattering7": scattering(
+        Count(), 64, 128, 256, 512, 512, 512, 512, 512, maps=14
+    ),
     "vgg11": vgg(Count(), 1, 1, 2, 2, 2),
     "vgg13": vgg(Count(), 2, 2, 2, 2, 2),
     "vgg16": vgg(Count(), 2, 2, 3, 3, 3),
@@ -227,8 +266,14 @@ COUNTS = {
 @pytest.mark.parametrize("name", registry.ARCHITECTURES)
 def test_registry_equals_the_formula(name):
     count, entry = COUNTS[name], registry.ARCHITECTURES[name]
-    assert entry.parameters == (count.dnn, count.two_networks, count.shallow)
     assert entry.gate_sites == len(count.sites)
+    if not count.sites:
+        assert entry.families == ("dnn",)
+        assert entry.parameters == (count.dnn,)
+        assert entry.parameter_count("dnn") == count.dnn
+        return
+    assert entry.families == FAMILIES
+    assert entry.parameters == (count.dnn, count.two_networks, count.shallow)
     assert [entry.parameter_count(family) for family in FAMILIES] == [
         count.dnn,
         count.two_networks,
@@ -322,7 +367,8 @@ def check_built(name, **options):
 
 
 SMALL = ("fc", "fcresnet", "c1gap", "c4gap", "gconv", "smallcnn")
-SMALL += ("largecnn", "resnet20", "resnet32")
+SMALL += ("largecnn", "resnet20", "resnet32", "mlp", "plaincnn")
+WITHOUT_GATES = ("scattering3", "scattering3_mini", "scattering7")
 MIDDLE = ("vconv", "vgg11", "vgg13", "vgg16", "vgg19", "resnet44", "resnet56")
 LARGE = ("resnet164", "resnet1001", "wrn16_4", "wrn40_4", "wrn16_8", "wrn28_10")
 
@@ -331,6 +377,11 @@ LARGE = ("resnet164", "resnet1001", "wrn16_4", "wrn40_4", "wrn16_8", "wrn28_10")
 @pytest.mark.parametrize("name", SMALL + MIDDLE)
 def test_built_model_has_as_many(name, family):
     check_built(f"{name}_{family}")
+
+
+@pytest.mark.parametrize("name", WITHOUT_GATES)
+def test_built_model_without_gates_has_as_many(name):
+    check_built(f"{name}_dnn")
 
 
 def test_built_resnet110_has_as_many():

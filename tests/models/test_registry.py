@@ -10,12 +10,19 @@ from dlgn_tf.models import registry
 from dlgn_tf.recipes import RECIPES
 
 NAMES = """
-fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn vgg11 vgg13 vgg16 vgg19
+fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn mlp plaincnn scattering3
+scattering3_mini scattering7 vgg11 vgg13 vgg16 vgg19
 resnet20 resnet32 resnet44 resnet56 resnet110 resnet164 resnet1001 wrn16_4
 wrn40_4 wrn16_8
 wrn28_10
 """.split()
 FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
+# Their nonlinearity is a modulus.
+WITHOUT_GATES = ("scattering3", "scattering3_mini", "scattering7")
+
+
+def families(name):
+    return ("dnn",) if name in WITHOUT_GATES else FAMILIES
 
 
 def test_imports_nothing_heavy():
@@ -33,13 +40,13 @@ def test_imports_nothing_heavy():
 def test_names():
     assert list(registry.ARCHITECTURES) == NAMES
     assert tuple(registry.FAMILIES) == FAMILIES
-    expected = [f"{name}_{family}" for name in NAMES for family in FAMILIES]
+    expected = [f"{n}_{family}" for n in NAMES for family in families(n)]
     assert registry.names() == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_parses_into_its_parts(name):
-    for family in FAMILIES:
+    for family in families(name):
         architecture, found = registry.parse(f"{name}_{family}")
         assert (architecture.name, found) == (name, family)
 
@@ -61,6 +68,13 @@ def test_unknown_name_names_the_nearest(name, near):
     assert f"Received: model={name}" in text
     assert near in text.split("The nearest are")[1]
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", WITHOUT_GATES)
+@pytest.mark.parametrize("family", FAMILIES[1:])
+def test_without_relus_there_are_no_gates(name, family):
+    with pytest.raises(UserError, match=f"Expected {name}_dnn: .*no gates"):
+        registry.parse(f"{name}_{family}")
 
 
 @pytest.mark.parametrize("name", ["", "_dnn", "zzzzzzzz", "dnn", "c4gap_", "_"])
@@ -136,6 +150,7 @@ def test_every_recipe_has_an_architecture():
                 "width": 16,
                 "block": "original",
                 "shortcut": "A",
+                "norm": "pre",
                 "activate_shortcuts": "first_block",
             },
         ),
@@ -146,6 +161,7 @@ def test_every_recipe_has_an_architecture():
                 "width": 16,
                 "block": "preactivated",
                 "shortcut": "B",
+                "norm": "pre",
                 "activate_shortcuts": "first_block",
             },
         ),
@@ -156,6 +172,7 @@ def test_every_recipe_has_an_architecture():
                 "width": 16,
                 "block": "bottleneck",
                 "shortcut": "B",
+                "norm": "pre",
                 "activate_shortcuts": "each_group",
             },
         ),
@@ -209,6 +226,16 @@ def test_given_options_win_and_change_nothing_else():
         ("resnet32", {"block": "bottleneck"}, r"Expected 9n \+ 2"),
         ("vgg16", {"pooling": "min"}, r"one of \('average', 'max'\)"),
         ("resnet20", {"shortcut": "C"}, r"one of \('A', 'B'\)"),
+        ("resnet20", {"norm": "none"}, r"one of \('pre', 'post'\)"),
+        ("plaincnn", {"norm": "pre"}, r"one of \('none', 'post'\)"),
+        (
+            "resnet20",
+            {"norm": "post", "block": "preactivated"},
+            "Expected block=original with norm=post",
+        ),
+        ("resnet110", {"norm": "post"}, "Expected block=original"),
+        ("scattering3", {"skip": 1.5}, r"one of \(True, False\)"),
+        ("scattering3", {"depth": 4}, "no effect on scattering3"),
         ("resnet20", {"block": "v3"}, "one of .'original', 'preactivated'"),
         ("c4gap", {"width": 0}, "an integer >= 1. Received: width=0"),
         ("c4gap", {"width": 2.5}, "an integer >= 1. Received: width=2.5"),
@@ -239,6 +266,8 @@ def test_a_fully_connected_network_has_a_hidden_layer():
         ("vgg11", (31, 32, 3), 32),
         ("vgg16", (8, 8, 1), 32),
         ("vgg19", (64, 31, 3), 32),
+        ("plaincnn", (12, 32, 3), 13),
+        ("scattering7", (24, 24, 1), 25),
         ("resnet20", (3, 8, 1), 4),
         ("wrn16_4", (8, 2, 1), 4),
     ],

@@ -1,0 +1,78 @@
+"""The modulus of complex maps whose parts are channels of their own."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="dlgn_tf")
+class ComplexModulus(keras.layers.Layer):
+    """Takes the modulus of wavelet coefficients, keeps the low-pass ones.
+
+    Stands behind `MorletFilters`, of whose order of channels it is:
+    `|z| = sqrt(re^2 + im^2 + 1e-12)`. The little number gives the gradient a
+    value at 0.
+
+    Source: "A Rainbow in Deep Network Black Boxes" (arXiv 2305.18512), learned
+    scattering; the little number is assumed.
+
+    Args:
+        angles: Integer >= 1. Complex maps of each channel.
+        skip: Boolean. Whether coefficients are kept too, beside their moduli
+            and beside the modulus of the low-pass ones. Defaults to `False`.
+
+    Call arguments:
+        coefficients: Tensor `(..., (1 + 2 angles) channels)`: low-pass, real
+            parts, imaginary parts.
+
+    Returns:
+        Tensor `(..., (1 + angles) channels)`: low-pass, moduli; with `skip`
+        `(..., (2 + 3 angles) channels)`: the input, modulus of low-pass,
+        moduli.
+
+    Raises:
+        ValueError: if channels do not split into that many parts.
+    """
+
+    def __init__(self, angles=4, skip=False, **kwargs):
+        super().__init__(**kwargs)
+        if angles < 1:
+            raise ValueError(
+                "Invalid value for argument `angles`. "
+                f"Expected an integer >= 1. Received: angles={angles}"
+            )
+        self.angles = int(angles)
+        self.skip = bool(skip)
+
+    def build(self, input_shape):
+        if input_shape[-1] % (1 + 2 * self.angles):
+            raise ValueError(
+                f"Expected a multiple of {1 + 2 * self.angles} channels. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+
+    def call(self, coefficients):
+        channels = coefficients.shape[-1] // (1 + 2 * self.angles)
+        end = channels * (1 + self.angles)
+        low_pass = coefficients[..., :channels]
+        real, imaginary = (
+            coefficients[..., channels:end],
+            coefficients[..., end:],
+        )
+        moduli = ops.sqrt(ops.square(real) + ops.square(imaginary) + 1e-12)
+        if not self.skip:
+            return ops.concatenate([low_pass, moduli], axis=-1)
+        return ops.concatenate(
+            [coefficients, ops.abs(low_pass), moduli], axis=-1
+        )
+
+    def compute_output_shape(self, input_shape):
+        *rest, channels = input_shape
+        parts = 2 + 3 * self.angles if self.skip else 1 + self.angles
+        return (*rest, channels // (1 + 2 * self.angles) * parts)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "angles": self.angles,
+            "skip": self.skip,
+        }

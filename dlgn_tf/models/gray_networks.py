@@ -1,0 +1,77 @@
+"""plaincnn and mlp: two-layer networks that see images in grey.
+
+Source: the tutorial of "A Rainbow in Deep Network Black Boxes" (arXiv
+2305.18512). That it has no normalisation is as published; `norm="post"` is as
+in its ResNets.
+"""
+
+from keras import layers
+
+from dlgn_tf.layers import Grayscale
+from dlgn_tf.models.head import logits
+from dlgn_tf.models.standardization import standardize
+from dlgn_tf.models.standardization import uniform_weights
+
+
+def plaincnn(x, site, classes, width=32, norm="none", grayscale=True):
+    """Two convolutions 5x5 of stride 2 without padding, flattened, dense.
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Gate site, see `dlgn_tf.models.sites`.
+        classes: Integer. Number of logits.
+        width: Integer. Filters of the first convolution, half of those of the
+            second.
+        norm: `"none"`, or `"post"`: every channel is standardised behind its
+            gate.
+        grayscale: Boolean. Whether colours become grey first.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = Grayscale(name="gray")(x) if grayscale else x
+    for index in (1, 2):
+        name = f"conv{index}"
+        h = layers.Conv2D(
+            index * width,
+            5,
+            strides=2,
+            use_bias=False,
+            kernel_initializer=uniform_weights(),
+            name=name,
+        )(h)
+        h = _normalized(site(h, name), name, norm)
+    h = layers.Flatten(name="flatten")(h)
+    return logits(h, classes, False, uniform_weights())
+
+
+def mlp(x, site, classes, width=512, norm="none", grayscale=True):
+    """Two hidden layers, the second half as wide as the first.
+
+    Args:
+        x: See `plaincnn`, as for the others.
+        site: Gate site.
+        classes: Integer.
+        width: Integer >= 2. Units of the first hidden layer.
+        norm: String.
+        grayscale: Boolean.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    h = Grayscale(name="gray")(x) if grayscale else x
+    h = layers.Flatten(name="flatten")(h)
+    for index, units in enumerate((width, max(width // 2, 1)), start=1):
+        name = f"dense{index}"
+        h = layers.Dense(
+            units,
+            use_bias=False,
+            kernel_initializer=uniform_weights(),
+            name=name,
+        )(h)
+        h = _normalized(site(h, name), name, norm)
+    return logits(h, classes, False, uniform_weights())
+
+
+def _normalized(h, name, norm):
+    return standardize(h, name) if norm == "post" else h

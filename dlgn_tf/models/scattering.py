@@ -1,0 +1,104 @@
+"""Learned scattering networks: fixed wavelets, modulus, learned 1x1 matrices.
+
+Space is left to wavelets that are not learned, so that every learned matrix is
+one between channels. The nonlinearity is a complex modulus: there is no ReLU,
+so there are no gates.
+
+Source: "A Rainbow in Deep Network Black Boxes" (arXiv 2305.18512), the learned
+scattering networks, with the constants of its authors' code.
+"""
+
+import math
+
+from keras import layers
+
+from dlgn_tf.layers import ComplexModulus
+from dlgn_tf.layers import MorletFilters
+from dlgn_tf.models.head import logits
+from dlgn_tf.models.standardization import standardize
+from dlgn_tf.models.standardization import uniform_weights
+
+ANGLES = 4
+
+# Arguments of `MorletFilters`: of a block that covers an octave, and of the two
+# blocks that share one.
+_OCTAVE = {
+    "sigma": 0.8,
+    "frequency": 3 * math.pi / 4,
+    "low_pass_sigma": 0.8,
+    "stride": 2,
+}
+_HALF_OCTAVES = (
+    {**_OCTAVE, "low_pass_sigma": 0.8 / math.sqrt(2), "stride": 1},
+    {
+        "sigma": 0.8 * math.sqrt(3 / 2),
+        "frequency": math.pi / math.sqrt(2),
+        "low_pass_sigma": 0.8 / math.sqrt(2),
+        "stride": 2,
+    },
+)
+
+
+def scattering(
+    x,
+    site,
+    classes,
+    width=64,
+    skip=False,
+    unit_norm=False,
+    factors=(1, 2, 4),
+    last_width=512,
+    half_octaves=False,
+):
+    """Blocks of wavelets, modulus, standardisation and a learned 1x1 matrix.
+
+    The head standardises, flattens and has no biases; nothing has.
+
+    With `skip` the authors' maps are complex, and a real matrix acts on both
+    parts alike. Here real and imaginary parts are channels of their own, which
+    the matrix may mix (assumed).
+
+    Args:
+        x: Keras tensor `(batch, height, width, channels)`.
+        site: Not used: there are no gates.
+        classes: Integer. Number of logits.
+        width: Integer. Channels after the first matrix; the paper's width
+            scale s is `width / 64`.
+        skip: Boolean, see `ComplexModulus`.
+        unit_norm: Boolean. Whether channels are brought to l2 norm 1 at every
+            pixel after each matrix.
+        factors: Sequence of integers. Channels after each matrix, in units of
+            the width.
+        last_width: Integer, channels after one matrix more, whatever the
+            width, or None: there is none more.
+        half_octaves: Boolean. Whether two blocks, rather than one, go to the
+            next octave.
+
+    Returns:
+        Keras tensor `(batch, classes)`.
+    """
+    del site
+    channels = [factor * width for factor in factors]
+    channels += [last_width] if last_width else []
+    h = x
+    for index, outputs in enumerate(channels):
+        filters = _HALF_OCTAVES[index % 2] if half_octaves else _OCTAVE
+        h = _block(h, f"conv{index + 1}", outputs, filters, skip, unit_norm)
+    h = layers.Flatten(name="flatten")(standardize(h, "head"))
+    return logits(h, classes, False, uniform_weights())
+
+
+def _block(h, name, outputs, filters, skip, unit_norm):
+    h = MorletFilters(ANGLES, **filters, name=f"{name}_wavelets")(h)
+    h = ComplexModulus(ANGLES, skip, name=f"{name}_modulus")(h)
+    h = standardize(h, name)
+    h = layers.Conv2D(
+        outputs,
+        1,
+        use_bias=False,
+        kernel_initializer=uniform_weights(),
+        name=name,
+    )(h)
+    if unit_norm:
+        h = layers.UnitNormalization(name=f"{name}_norm")(h)
+    return h

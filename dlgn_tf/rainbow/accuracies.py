@@ -1,0 +1,197 @@
+"""Accuracies of networks that were clipped, and of networks that were drawn.
+
+Every function returns rows of a table, dicts of the same keys.
+
+Source: arXiv 2305.18512, the figures on low-rank projection and resampling.
+"""
+
+import itertools
+
+import numpy as np
+
+from dlgn_tf.rainbow import low_rank
+from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.evaluation import accuracy
+from dlgn_tf.rainbow.heads import retrain_head
+from dlgn_tf.rainbow.resampling import resample
+
+# How networks are drawn: options of `resample`. Each is measured twice, the
+# second time with a classifier that is fitted anew.
+WAYS = {
+    "resampled": {},
+    "not aligned": {"aligned": False},
+    "white": {"weights": "white"},
+}
+NEW_HEAD = ", new head"
+
+
+def ranks_of(dimension):
+    """Ranks of a clipping curve: powers of two, a tenth, and all."""
+    powers = 2 ** np.arange(int(np.log2(dimension)) + 1)
+    tenth = max(round(dimension / 10), 1)
+    return sorted({*powers.tolist(), tenth, dimension})
+
+
+def clipping_rows(name, run, covariances, turns, task, step=lambda: None):
+    """Accuracy of a network, one layer of which is projected.
+
+    Args:
+        name: String, of the network.
+        run: `LayeredNetwork`, whose weights are the same afterwards.
+        covariances: `WeightCovariances` of all networks.
+        turns: Dict from label to `Alignment` of this network.
+        task: Has `batches`, `test`, `seed` and `memory_gib`.
+        step: Called after each curve.
+
+    Returns:
+        Rows of run, layer, basis, rank, accuracy, explained share of the
+        weights' energy; of every layer but the classifier. Basis `"own
+        weights"` is that of this network's weights alone.
+    """
+    labels = [x for x in covariances.labels if x != run.classifier]
+    return [
+        row
+        for label in labels
+        for row in _clipped(name, run, label, covariances, turns, task, step)
+    ]
+
+
+def _clipped(name, run, label, covariances, turns, task, step):
+    layer = run[label]
+    matrix = covariances.matrices[label]
+    bases = {
+        "weights": low_rank.weight_basis(matrix, layer, turns[label]),
+        "own weights": np.linalg.svd(layer.matrix, full_matrices=False)[2].T,
+        "activations": low_rank.activation_basis(
+            run, layer, task.batches, task.memory_gib
+        ),
+        "random": low_rank.random_basis(
+            layer.dimension, np.random.default_rng([task.seed, layer.dimension])
+        ),
+    }
+    ranks = ranks_of(layer.dimension)
+    for basis, vectors in bases.items():
+        accuracies = low_rank.clipping_curve(
+            layer,
+            vectors,
+            ranks,
+            lambda: accuracy(run.model, task.test.images, task.test.labels),
+        )
+        explained = low_rank.explained_variance(layer.matrix, vectors)
+        for rank, value in zip(ranks, accuracies, strict=True):
+            yield {
+                "run": name,
+                "layer": label,
+                "basis": basis,
+                "rank": rank,
+                "dimension": layer.dimension,
+                "accuracy": float(value),
+                "explained": float(explained[min(rank, len(explained)) - 1]),
+            }
+        step()
+
+
+def layers_of(run):
+    """Which layers are drawn: all, or of a gated network those of either.
+
+    Args:
+        run: `TrainedRun`.
+
+    Returns:
+        Dict from a name to labels; `"all"` of a network without gates.
+    """
+    whole = run.layered()
+    drawn = [x for x in whole.labels if x != whole.classifier]
+    if run.networks == (None,):
+        return {"all": tuple(drawn)}
+    apart = {
+        network: tuple(x for x in drawn if x.startswith(f"{network}/"))
+        for network in run.networks
+    }
+    return {**apart, "both": tuple(drawn)}
+
+
+def trained_rows(run, task, step=lambda: None):
+    """Accuracy of a trained network, and of it with a new head.
+
+    Args:
+        run: `TrainedRun`.
+        task: See `resampling_rows`.
+        step: Called after each of the two.
+
+    Returns:
+        Rows as those of `resampling_rows`.
+    """
+    return _both_heads(
+        run, run.model, ("none", "none", "trained", 0), task, step
+    )
+
+
+def resampling_rows(runs, index, task, shared=None, step=lambda: None):
+    """Accuracy of networks drawn from the covariances of trained ones.
+
+    Args:
+        runs: Sequence of `TrainedRun`.
+        index: Integer, which of them: its widths, its classifier, and where
+            `shared` is None the covariances of its weights alone.
+        task: Has `batches`, `head`, `test`, `seed`, `draws`, `orthogonal` and
+            `memory_gib`.
+        shared: `WeightCovariances` of all runs, whole networks, or None.
+        step: Called after each network.
+
+    Returns:
+        Rows of run, covariances of `"own"` or `"all"`, layers, way, draw,
+        accuracy.
+    """
+    run = runs[index]
+    source = "own" if shared is None else "all"
+    covariances = shared or weight_covariances(
+        [run.layered()],
+        task.batches,
+        reference=0,
+        memory_gib=task.memory_gib,
+    )
+    rows = []
+    for name, labels in layers_of(run).items():
+        for draw, (way, options) in itertools.product(
+            range(task.draws), WAYS.items()
+        ):
+            model = resample(
+                run.model,
+                covariances,
+                task.batches,
+                seed=[task.seed, index, draw],
+                layers=labels,
+                orthogonal=task.orthogonal,
+                memory_gib=task.memory_gib,
+                **options,
+            )
+            what = (source, name, way, draw)
+            rows += _both_heads(run, model, what, task, step)
+    return rows
+
+
+def networks_of(run, draws):
+    """How many networks `resampling_rows` makes of a run."""
+    return 2 * len(WAYS) * draws * len(layers_of(run))
+
+
+def _both_heads(run, model, what, task, step):
+    """Rows of a network with its head, and with one that is fitted anew."""
+    source, layers, way, draw = what
+    rows = []
+    for name in (way, way + NEW_HEAD):
+        if name != way:
+            model = retrain_head(model, task.head.images, task.head.labels)
+        rows.append(
+            {
+                "run": run.name,
+                "covariances": source,
+                "layers": layers,
+                "way": name,
+                "draw": draw,
+                "accuracy": accuracy(model, task.test.images, task.test.labels),
+            }
+        )
+        step()
+    return rows

@@ -1,0 +1,95 @@
+"""rainbow.11: networks that are drawn from the covariances of trained ones."""
+
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.rainbow.claims import trained_networks as networks
+from dlgn_tf.rainbow.claims.threads import one_thread
+from dlgn_tf.rainbow.evaluation import accuracy
+from dlgn_tf.rainbow.heads import retrain_head
+from dlgn_tf.rainbow.resampling import resample
+from dlgn_tf.rainbow.teacher_task import CLASSES
+
+# Networks whose mean covariances are drawn from, and draws.
+OF_WIDTH, DRAWS = (0, 1, 2), 3
+CHANCE = 1 / CLASSES
+KINDS = ("aligned", "not aligned", "aligned + head", "white + head")
+
+
+@one_thread
+def measure_resampling(rng):
+    seed = networks.seed_of_run(rng)
+    trained = {
+        scale: np.mean(
+            [networks.trained(seed, scale, k).accuracy for k in OF_WIDTH]
+        )
+        for scale in networks.SCALES
+    }
+    found = {
+        scale: {
+            kind: float(np.mean(values))
+            for kind, values in accuracies(seed, scale, rng).items()
+        }
+        for scale in networks.SCALES
+    }
+    rows = {"trained": list(trained.values())} | {
+        kind: [of_scale[kind] for of_scale in found.values()] for kind in KINDS
+    }
+    shown = "; ".join(
+        f"{kind} {' '.join(f'{100 * v:.1f}' for v in row)}"
+        for kind, row in rows.items()
+    )
+    return Measurement(
+        holds=resampling_holds(rows),
+        measured=(
+            f"accuracy in % at width {_widths()}: {shown}; mean of {DRAWS} "
+            f"draws, covariances of {len(OF_WIDTH)} networks"
+        ),
+        values={"scales": networks.SCALES, "accuracies": rows},
+    )
+
+
+def accuracies(seed, scale, rng):
+    """Test accuracies of draws at one width, dict from kind to a list."""
+    data, batches = networks.task(seed), networks.batches(seed)
+    covariances = networks.covariances(seed, scale, OF_WIDTH)
+    model = networks.trained(seed, scale, OF_WIDTH[0]).model
+
+    def drawn(**options):
+        draw = int(rng.integers(2**31))
+        return resample(model, covariances, batches, draw, **options)
+
+    def measured(network):
+        return accuracy(network, data.test_x, data.test_labels)
+
+    def with_head(network):
+        return measured(retrain_head(network, data.x, data.labels))
+
+    found = {kind: [] for kind in KINDS}
+    for _ in range(DRAWS):
+        aligned = drawn()
+        found["aligned"].append(measured(aligned))
+        found["not aligned"].append(measured(drawn(aligned=False)))
+        found["aligned + head"].append(with_head(aligned))
+        found["white + head"].append(with_head(drawn(weights="white")))
+    return found
+
+
+def resampling_holds(rows):
+    """The claim's conditions, on lists by width from narrow to wide."""
+    aligned, headed = (
+        np.array(rows["aligned"]),
+        np.array(rows["aligned + head"]),
+    )
+    white = np.array(rows["white + head"])
+    return bool(
+        np.all(aligned > 3 * CHANCE)
+        and np.all(np.diff(aligned) >= -0.02)
+        and np.all(np.array(rows["not aligned"]) < 2.5 * CHANCE)
+        and np.all(headed >= aligned)
+        and np.all(headed >= white + 0.1)
+    )
+
+
+def _widths():
+    return ", ".join(str(round(networks.WIDTH * s)) for s in networks.SCALES)

@@ -1,0 +1,267 @@
+"""Networks beside one another: alignment, spectra, convergence, whitening.
+
+Every function returns rows of a table, dicts of the same keys.
+
+Source: arXiv 2305.18512, figures 2 to 5 and those on whitening.
+"""
+
+import itertools
+
+import numpy as np
+
+from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow.covariance import covariance
+from dlgn_tf.rainbow.covariance import operator_norm_error
+
+# Ranks through which lines are fitted; weights as in the paper's code.
+_WEIGHT_RANKS, _ACTIVATION_RANKS = 40, 100
+# Counted from 1; leading ranks, of which the first are not Gaussian.
+_TESTED_RANKS = (1, 2, 3, 6, 10, 20, 50, 100, 200)
+
+
+def alignment_rows(names, moments):
+    """How far what networks read agrees with the first network.
+
+    Args:
+        names: Sequence of strings, of the networks.
+        moments: List of dicts from label to `JointMoments`, as
+            `reference.align_to` returns them.
+
+    Returns:
+        Rows of network, layer, channels, explained fraction, relative and
+        normalised error, and the error without an alignment where both have as
+        many channels.
+    """
+    rows = []
+    for name, of_layers in zip(names, moments, strict=True):
+        for label, sums in of_layers.items():
+            square = sums.first.shape == sums.second.shape
+            turn = alignment.identity(len(sums.first)) if square else None
+            unaligned = alignment.relative_error(sums, turn) if square else ""
+            rows.append(
+                {
+                    "run": name,
+                    "layer": label,
+                    "channels": len(sums.second),
+                    "explained": alignment.explained_fraction(sums),
+                    "relative_error": alignment.relative_error(sums),
+                    "normalized_error": alignment.normalized_error(sums),
+                    "error_unaligned": unaligned,
+                }
+            )
+    return rows
+
+
+def spectrum_rows(covariances, labels, initial=None):
+    """Eigenvalues, each spectrum divided by its first one.
+
+    Args:
+        covariances: `WeightCovariances`.
+        labels: Sequence of strings, the layers.
+        initial: Dict from label to the initial weights `(neurons, dimension)`
+            of the first network, or None.
+
+    Returns:
+        Rows of layer, what, rank from 1, eigenvalue: `"weights"` of all
+        networks, `"weights of one"`, `"initial weights"`, scaled to end where
+        those of one end, `"activations"`.
+    """
+    rows = []
+    for label in labels:
+        matrix = covariances.matrices[label]
+        one = spectra.eigen(covariance([covariances.weights[label][0]]))[0]
+        activations = covariances.activations[0][label]
+        found = {
+            "weights": spectra.eigen(matrix)[0],
+            "weights of one": one,
+            "activations": spectra.eigen(activations)[0],
+        }
+        found = {what: _positive(values) for what, values in found.items()}
+        if initial:
+            start = _positive(spectra.eigen(covariance([initial[label]]))[0])
+            end = found["weights of one"]
+            last = min(len(start), len(end)) - 1
+            if last >= 0:
+                scale = end[last] / start[last] / (one[0] or 1.0)
+                found["initial weights"] = scale * start
+        for what, values in found.items():
+            if what != "initial weights" and len(values):
+                values = values / values[0]
+            rows += [
+                {
+                    "layer": label,
+                    "what": what,
+                    "rank": rank,
+                    "eigenvalue": float(value),
+                }
+                for rank, value in enumerate(values, start=1)
+            ]
+    return rows
+
+
+def fit_rows(spectrum):
+    """Lines through logarithms of the spectra.
+
+    Args:
+        spectrum: What `spectrum_rows` returned.
+
+    Returns:
+        Rows of layer, what, law, ranks, slope, R^2: exponential of weights,
+        power law of activations.
+    """
+    rows = []
+    for (label, what), values in grouped(spectrum, "layer", "what").items():
+        values = np.array([row["eigenvalue"] for row in values])
+        if what == "activations":
+            ranks, law = _ACTIVATION_RANKS, "power law"
+            fit = spectra.power_law_fit
+        else:
+            ranks, law = _WEIGHT_RANKS, "exponential"
+            fit = spectra.exponential_fit
+        ranks = min(ranks, len(values))
+        if ranks < 3 or what == "initial weights":
+            continue
+        line = fit(values, last=ranks) if law == "power law" else None
+        line = line or fit(values, ranks)
+        rows.append(
+            {
+                "layer": label,
+                "what": what,
+                "law": law,
+                "ranks": ranks,
+                "slope": line.slope,
+                "r_squared": line.r_squared,
+            }
+        )
+    return rows
+
+
+def convergence_rows(covariances, labels):
+    """Covariances of some networks against that of others.
+
+    The others are as many for every number of networks, the larger half; the
+    error is the mean over which ones they are.
+
+    Args:
+        covariances: `WeightCovariances` of at least two networks.
+        labels: Sequence of strings, the layers.
+
+    Returns:
+        Rows of layer, networks, others, error in operator norm.
+    """
+    rows = []
+    for label in labels:
+        weights = covariances.weights[label]
+        total = len(weights)
+        others = total - total // 2
+        for count in range(1, total // 2 + 1):
+            errors = [
+                operator_norm_error(
+                    covariance([weights[k] for k in chosen]),
+                    covariance([weights[k] for k in rest]),
+                )
+                for chosen, rest in _disjoint(total, count, others)
+            ]
+            rows.append(
+                {
+                    "layer": label,
+                    "networks": count,
+                    "others": others,
+                    "error": float(np.mean(errors)),
+                    "least": float(np.min(errors)),
+                    "most": float(np.max(errors)),
+                }
+            )
+    return rows
+
+
+def _disjoint(total, count, others):
+    """Networks and others, turned once around."""
+    order = list(range(total)) * 2
+    for start in range(total):
+        turned = order[start : start + total]
+        yield turned[:count], turned[total - others :]
+
+
+def whitened(covariances, label):
+    """Weights of each network, whitened by the covariance of the others.
+
+    Returns:
+        List of arrays `(neurons, dimension)`, the largest eigenvalue first;
+        None where the others have fewer neurons than the layer has dimensions,
+        so that their covariance has no inverse.
+    """
+    weights = covariances.weights[label]
+    dimension = weights[0].shape[1]
+    neurons = sum(map(len, weights))
+    if min(neurons - len(own) for own in weights) < dimension:
+        return None
+    return [
+        spectra.whiten(
+            own, covariance([w for j, w in enumerate(weights) if j != k])
+        )
+        for k, own in enumerate(weights)
+    ]
+
+
+def whitening_rows(names, covariances, labels):
+    """Eigenvalues outside of the random bulk, before and after whitening.
+
+    Args:
+        names: Sequence of strings, of the networks.
+        covariances: `WeightCovariances` of at least two of them.
+        labels: Sequence of strings, the layers.
+
+    Returns:
+        Rows of run, layer, neurons, dimension, share of eigenvalues outside of
+        the Marchenko-Pastur edges before and after, p-values of some ranks;
+        empty where whitening is not possible.
+    """
+    rows = []
+    for label in labels:
+        weights = covariances.weights[label]
+        white = whitened(covariances, label)
+        for k, (name, own) in enumerate(zip(names, weights, strict=True)):
+            neurons, dimension = own.shape
+            ratio = dimension / neurons
+            row = {
+                "run": name,
+                "layer": label,
+                "neurons": neurons,
+                "dimension": dimension,
+                "outside": _outside(own, ratio),
+                "outside_whitened": "",
+                **{f"p_rank_{rank}": "" for rank in _TESTED_RANKS},
+            }
+            if white is not None:
+                row["outside_whitened"] = _outside(white[k], ratio)
+                tested = [r for r in _TESTED_RANKS if r <= white[k].shape[1]]
+                columns = white[k][:, [r - 1 for r in tested]]
+                for rank, p in zip(
+                    tested, spectra.gaussianity(columns), strict=True
+                ):
+                    row[f"p_rank_{rank}"] = float(p)
+            rows.append(row)
+    return rows
+
+
+def _outside(weights, ratio):
+    values = spectra.eigen(covariance([weights]))[0]
+    return spectra.fraction_outside(values, ratio)
+
+
+def _positive(values):
+    """Eigenvalues that are not zero."""
+    return values[values > spectra.ZERO * values[0]]
+
+
+def grouped(rows, *keys):
+    """Dict from the values of some columns to the rows that have them."""
+
+    def key(row):
+        return tuple(row[k] for k in keys)
+
+    order = list(dict.fromkeys(map(key, rows)))
+    rows = sorted(rows, key=lambda row: order.index(key(row)))
+    return {k: list(found) for k, found in itertools.groupby(rows, key)}

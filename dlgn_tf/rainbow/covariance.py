@@ -1,0 +1,184 @@
+"""Covariances of the weights of trained networks, in one basis.
+
+Covariances are not centred, and are taken over all neurons of a layer of all
+networks.
+
+Source: arXiv 2305.18512, section 2 and figures 4 and 5.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow import reference as references
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.reference import Reference
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightCovariances:
+    """Aligned weights of networks, their covariances, and how well they align.
+
+    Attributes:
+        reference: `Reference`, in whose basis all is.
+        weights: Dict from label to a list of float64 arrays `(neurons,
+            dimension)`, one a network. Those of a network of another width are
+            multiplied by sqrt(own dimension / reference dimension), because
+            covariances are compared times the dimension: of initial weights
+            the variance falls as one over it.
+        matrices: Dict from label to float64 array `(dimension, dimension)`,
+            channels before positions of the patch.
+        explained: List of dicts from label to `explained_fraction`, one a
+            network.
+        errors: List of dicts from label to `relative_error`, one a network. As
+            `explained`, with what networks were aligned to last.
+        activations: List of dicts from label to float64 array `(channels,
+            channels)`, one a network: the second moment of what the layer
+            reads, in the network's own basis.
+    """
+
+    reference: Reference
+    weights: dict[str, list[np.ndarray]]
+    matrices: dict[str, np.ndarray]
+    explained: list[dict[str, float]]
+    errors: list[dict[str, float]]
+    activations: list[dict[str, np.ndarray]]
+
+    @property
+    def labels(self):
+        return tuple(self.matrices)
+
+
+def weight_covariances(
+    networks, batches, reference="mean", num_iters=2, memory_gib=1.0
+):
+    """Covariances of the weights of every learned layer.
+
+    With one network all is in its own basis, and its covariances have at most
+    as many dimensions as it has neurons.
+
+    Example:
+
+    >>> covariances = weight_covariances(models, in_batches(images))
+    >>> covariances.matrices["conv2"].shape
+    (800, 800)
+
+    Args:
+        networks: Sequence of `LayeredNetwork`, or of models, of one
+            architecture; widths may differ.
+        batches: Iterable of arrays of images, gone through several times.
+        reference: `"mean"`, the mean network; the index of a network; or a
+            `Reference` of networks that need not be among these.
+        num_iters: Integer >= 1, how often networks are aligned to find their
+            mean: first to network 0, then to the mean that was found before.
+            Defaults to 2, as in the authors' repository.
+        memory_gib: Float > 0. Bound on the moments of activations.
+
+    Returns:
+        `WeightCovariances`.
+
+    Raises:
+        UserError: if the networks are of different architectures, there is no
+            such reference, or memory does not suffice.
+    """
+    networks = [_layered(network) for network in networks]
+    references.check_comparable(networks)
+    chosen = _reference(networks, batches, reference, num_iters, memory_gib)
+    measured = references.align_to(chosen, networks, batches, memory_gib)
+    turns = tuple(map(references.turns_of, networks, measured))
+    weights = {
+        label: [
+            _aligned(network.layers[k], of_network[label])
+            for network, of_network in zip(networks, turns, strict=True)
+        ]
+        for k, label in enumerate(chosen.labels)
+    }
+    if reference == "mean":
+        chosen = Reference(tuple(networks), turns)
+    return WeightCovariances(
+        reference=chosen,
+        weights=weights,
+        matrices={k: covariance(rows) for k, rows in weights.items()},
+        explained=_of_moments(alignment.explained_fraction, measured),
+        errors=_of_moments(alignment.relative_error, measured),
+        activations=_of_moments(lambda sums: sums.second, measured),
+    )
+
+
+def covariance(weights):
+    """E[w w^T] over all neurons of all networks.
+
+    Args:
+        weights: List of arrays `(neurons, dimension)`.
+
+    Returns:
+        float64 array `(dimension, dimension)`.
+    """
+    total = sum(rows.T @ rows for rows in weights)
+    return np.asarray(total, np.float64) / sum(map(len, weights))
+
+
+def operator_norm_error(estimate, reference):
+    """Largest singular value of the difference over that of the reference.
+
+    Args:
+        estimate: Array `(dimension, dimension)`.
+        reference: Array of the same shape.
+
+    Returns:
+        Float. 0 where both are zero, inf where only the reference is.
+    """
+    gap = np.linalg.norm(np.asarray(estimate) - reference, 2)
+    size = np.linalg.norm(reference, 2)
+    if size == 0:
+        return 0.0 if gap == 0 else math.inf
+    return float(gap / size)
+
+
+def leading_overlap(first, second, count):
+    """Overlap |U1^T U2|_F^2 / count of leading eigenspaces, in [0, 1].
+
+    Args:
+        first: Covariance `(dimension, dimension)`.
+        second: Another.
+        count: Integer, how many eigenvectors span each space.
+    """
+    u1, u2 = (np.linalg.eigh(c)[1][:, -count:] for c in (first, second))
+    return float(np.sum((u1.T @ u2) ** 2) / count)
+
+
+def _layered(network):
+    if isinstance(network, LayeredNetwork):
+        return network
+    return LayeredNetwork(network)
+
+
+def _reference(networks, batches, reference, num_iters, memory_gib):
+    if isinstance(reference, Reference):
+        return reference
+    if reference == "mean" and num_iters >= 1:
+        # The last alignment is that of the weights.
+        return references.mean(networks, batches, num_iters - 1, memory_gib)
+    whole = isinstance(reference, int) and not isinstance(reference, bool)
+    if whole and 0 <= reference < len(networks):
+        return references.single(networks[reference])
+    raise UserError(
+        "Expected reference 'mean' and num_iters >= 1, or a reference of 0 to "
+        f"{len(networks) - 1}. Received: reference={reference!r}, "
+        f"num_iters={num_iters}"
+    )
+
+
+def _aligned(layer, turn):
+    own = math.sqrt(layer.channels / len(turn.matrix))
+    return own * turn.weights(layer.weights).reshape(layer.neurons, -1)
+
+
+def _of_moments(function, measured):
+    return [
+        {label: function(sums) for label, sums in each.items()}
+        for each in measured
+    ]

@@ -1,0 +1,53 @@
+"""How weights grow along the eigenvectors of the covariance they end with.
+
+Source: arXiv 2305.18512, the last figure.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.rainbow.spectra import eigen
+
+
+@dataclasses.dataclass(frozen=True)
+class Dynamics:
+    """A layer over training, along the eigenvectors e_r of its end.
+
+    Attributes:
+        amplification: float64 array `(snapshots, directions)`, |W(t) e_r| /
+            |W(0) e_r|.
+        cosine: float64 array of the same shape, of W(t) e_r and W(0) e_r.
+        eigenvalues: float64 array `(directions,)`, of the final covariance.
+    """
+
+    amplification: np.ndarray
+    cosine: np.ndarray
+    eigenvalues: np.ndarray
+
+
+def along_eigenvectors(snapshots, least=1e-6):
+    """Amplification and cosine along the final eigenvectors.
+
+    Directions whose eigenvalue is about zero are left out: where a layer has
+    fewer neurons than dimensions, nothing can be said there.
+
+    Args:
+        snapshots: Sequence of arrays `(neurons, dimension)`, the first at
+            initialisation, the last at the end.
+        least: Float. Least share of the first eigenvalue that counts.
+
+    Returns:
+        `Dynamics`; without directions if the final weights are all zero.
+    """
+    snapshots = [np.asarray(w, np.float64) for w in snapshots]
+    final = snapshots[-1]
+    values, vectors = eigen(final.T @ final / len(final))
+    kept = values > least * values[0]
+    along = np.stack([w @ vectors[:, kept] for w in snapshots])
+    sizes = np.linalg.norm(along, axis=1)
+    inner = np.einsum("tnr,nr->tr", along, along[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Dynamics(
+            sizes / sizes[0], inner / (sizes * sizes[0]), values[kept]
+        )

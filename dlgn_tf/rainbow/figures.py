@@ -1,0 +1,310 @@
+"""Drawings of what is measured. Matplotlib is imported when one is made.
+
+Rows are those of `dlgn_tf.rainbow.comparison` and `accuracies`. They follow
+figures 2 to 10 of arXiv 2305.18512.
+"""
+
+import numpy as np
+
+from dlgn_tf.output import new_figure
+from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow.comparison import grouped
+
+_COLUMNS = 4
+# Histograms of whitened weights: ranks from 1.
+_SHOWN_RANKS = (1, 2, 11, 101)
+_WAYS = {
+    "trained": "black",
+    "trained, new head": "dimgrey",
+    "resampled": "tab:blue",
+    "resampled, new head": "tab:cyan",
+    "not aligned": "tab:red",
+    "not aligned, new head": "tab:pink",
+    "white": "tab:brown",
+    "white, new head": "tab:orange",
+}
+_BASES = {
+    "weights": "tab:blue",
+    "own weights": "tab:cyan",
+    "activations": "tab:orange",
+    "random": "grey",
+}
+
+
+def alignment(rows, reference, title):
+    """Error of aligned activations, layer by layer, of every run.
+
+    Args:
+        rows: See `comparison.alignment_rows`.
+        reference: String, the network that others are aligned to.
+        title: String.
+
+    Returns:
+        `matplotlib.figure.Figure`; so do all functions here.
+    """
+    figure = new_figure(9, 4.5)
+    left, right = figure.subplots(1, 2)
+    for (run,), found in grouped(rows, "run").items():
+        labels = [row["layer"] for row in found]
+        left.plot(labels, [r["relative_error"] for r in found], "o-", label=run)
+        right.plot(labels, [r["explained"] for r in found], "o-", label=run)
+    unaligned = [
+        (row["layer"], row["error_unaligned"])
+        for row in rows
+        if row["error_unaligned"] != ""
+    ]
+    if unaligned:
+        left.plot(*zip(*unaligned, strict=True), "x", color="grey", label="raw")
+    left.set_ylabel("relative squared error")
+    left.set_yscale("log")
+    right.set_ylabel("explained fraction")
+    for axes in (left, right):
+        axes.tick_params(axis="x", labelrotation=60)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7)
+    figure.suptitle(f"What layers read, aligned to {reference}: {title}")
+    return figure
+
+
+def activation_spectra(rows, fits, title):
+    """Eigenvalues of activations with their power laws."""
+    figure, panels = _panels(rows, title)
+    for label, axes in panels.items():
+        values = _values(rows, label, "activations")
+        ranks = np.arange(1, len(values) + 1)
+        axes.loglog(ranks, values, color="black")
+        for fit in _fits(fits, label, "activations"):
+            slope = fit["slope"]
+            through = ranks[: fit["ranks"]]
+            line = values[0] * through.astype(float) ** slope
+            axes.loglog(through, line, "--", label=f"slope {slope:.2f}")
+            axes.legend(fontsize=7)
+        axes.set_title(label, fontsize=9)
+        axes.set_xlabel("rank")
+    return figure
+
+
+def weight_spectra(rows, fits, title):
+    """Eigenvalues of weights, of one network, of all, and at the start."""
+    figure, panels = _panels(rows, title)
+    for label, axes in panels.items():
+        for what, style in (
+            ("weights", {"color": "tab:blue"}),
+            ("weights of one", {"color": "tab:cyan"}),
+            ("initial weights", {"color": "grey", "linestyle": ":"}),
+        ):
+            values = _values(rows, label, what)
+            name = what
+            for fit in _fits(fits, label, what):
+                name += f", e-fold {-1 / fit['slope']:.0f} ranks"
+            axes.semilogy(
+                range(1, len(values) + 1), values, **style, label=name
+            )
+        axes.set_title(label, fontsize=9)
+        axes.set_xlabel("rank")
+        axes.legend(fontsize=6)
+    return figure
+
+
+def convergence(rows, title):
+    """Error of covariances against the number of networks."""
+    figure = new_figure(6, 4.5)
+    axes = figure.subplots()
+    for (label,), found in grouped(rows, "layer").items():
+        x = [row["networks"] for row in found]
+        errors = np.array([row["error"] for row in found])
+        low = errors - [row["least"] for row in found]
+        high = [row["most"] for row in found] - errors
+        axes.errorbar(x, errors, (low, high), marker="o", label=label)
+    axes.set_xlabel("networks")
+    axes.set_ylabel(f"operator norm error to {rows[0]['others']} others")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7)
+    figure.suptitle(title)
+    return figure
+
+
+def marchenko_pastur(weights, white, title):
+    """Densities of eigenvalues before and after whitening, and the law.
+
+    Args:
+        weights: Dict from label to a list of arrays `(neurons, dimension)`.
+        white: The same, whitened.
+        title: String.
+    """
+    figure = new_figure(8, 2.6 * len(white))
+    grid = figure.subplots(len(white), 2, squeeze=False)
+    for row, label in zip(grid, white, strict=True):
+        for axes, arrays, what in zip(
+            row,
+            (weights[label], white[label]),
+            ("trained", "whitened"),
+            strict=True,
+        ):
+            _bulk(axes, arrays)
+            axes.set_title(f"{label}, {what}", fontsize=9)
+    figure.suptitle(title)
+    return figure
+
+
+def _bulk(axes, arrays):
+    neurons, dimension = arrays[0].shape
+    ratio = dimension / neurons
+    found = []
+    for array in arrays:
+        values = spectra.eigen(array.T @ array)[0]
+        found.append((values / values.mean())[: min(neurons, dimension)])
+    low, high = spectra.marchenko_pastur_edges(ratio)
+    found = np.concatenate(found)
+    top = max(1.5 * high, np.quantile(found, 0.95))
+    axes.hist(np.minimum(found, top), 60, density=True, color="lightgrey")
+    x = np.linspace(low, high, 300)[1:-1]
+    axes.plot(x, spectra.marchenko_pastur_density(x, ratio), color="tab:red")
+    axes.set_xlabel("eigenvalue (the last bin: and above)", fontsize=7)
+
+
+def gaussianity(white, title):
+    """Histograms of whitened weights along some directions."""
+    figure = new_figure(10, 2.4 * len(white))
+    grid = figure.subplots(len(white), len(_SHOWN_RANKS), squeeze=False)
+    x = np.linspace(-4, 4, 200)
+    for row, (label, arrays) in zip(grid, white.items(), strict=True):
+        for axes, rank in zip(row, _SHOWN_RANKS, strict=True):
+            if rank > arrays[0].shape[1]:
+                axes.set_axis_off()
+                continue
+            column = np.concatenate(
+                [a[:, rank - 1] / np.std(a[:, rank - 1]) for a in arrays]
+            )
+            axes.hist(
+                column, 40, range=(-4, 4), density=True, color="lightgrey"
+            )
+            axes.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), "tab:red")
+            axes.set_title(f"{label}, rank {rank}", fontsize=8)
+    figure.suptitle(f"Whitened weights, {title}")
+    return figure
+
+
+def clipping(rows, title):
+    """Accuracy and explained variance against the rank of a layer."""
+    labels = list(grouped(rows, "layer"))
+    figure = new_figure(8, 3 * len(labels))
+    grid = figure.subplots(len(labels), 2, squeeze=False)
+    for axes, (label,) in zip(grid, labels, strict=True):
+        here = [row for row in rows if row["layer"] == label]
+        for (basis,), found in grouped(here, "basis").items():
+            for k, column in enumerate(("accuracy", "explained")):
+                ranks, curves = _by_rank(found, column)
+                _band(axes[k], ranks, curves, _BASES[basis], basis)
+                axes[k].set_ylabel(column)
+        for each in axes:
+            each.set_title(label, fontsize=9)
+            each.set_xscale("log")
+            each.set_xlabel(f"rank of {here[0]['dimension']}")
+            each.grid(alpha=0.3)
+        axes[0].legend(fontsize=7)
+    figure.suptitle(f"One layer projected: {title}, mean and range")
+    return figure
+
+
+def _by_rank(rows, column):
+    """Ranks, and an array `(runs, ranks)`."""
+    curves = grouped(rows, "run").values()
+    ranks = [row["rank"] for row in next(iter(curves))]
+    shared = [c for c in curves if [row["rank"] for row in c] == ranks]
+    return ranks, np.array([[row[column] for row in c] for c in shared])
+
+
+def _band(axes, x, curves, colour, label):
+    """Mean over the first axis, least to most shaded."""
+    axes.plot(x, curves.mean(axis=0), color=colour, label=label)
+    low, high = curves.min(axis=0), curves.max(axis=0)
+    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def resampling(rows, published, title):
+    """Accuracy of networks that were drawn, each a dot.
+
+    Args:
+        rows: See `accuracies.resampling_rows`.
+        published: Accuracies trained, resampled and with a retrained head, or
+            None.
+        title: String.
+    """
+    groups = grouped(rows, "layers", "covariances", "way")
+    figure = new_figure(8, 1 + 0.25 * len(groups))
+    axes = figure.subplots()
+    names = []
+    for y, ((layers, source, way), found) in enumerate(groups.items()):
+        values = [row["accuracy"] for row in found]
+        axes.plot(values, [y] * len(values), "o", color=_WAYS[way], ms=4)
+        axes.plot([np.mean(values)], [y], "|", color=_WAYS[way], ms=14)
+        drawn = "" if layers == "none" else f" ({layers}, {source})"
+        names.append(f"{way}{drawn}")
+    ways = ("trained", "resampled", "resampled, new head")
+    for way, value in zip(ways, published or (), strict=False):
+        if value:
+            axes.axvline(value, color=_WAYS[way], linestyle=":")
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("test accuracy (dotted: published)")
+    axes.grid(alpha=0.3, axis="x")
+    figure.suptitle(title)
+    return figure
+
+
+def dynamics(rows, title):
+    """Amplification and cosine along final eigenvectors, over training."""
+    labels = list(grouped(rows, "layer"))
+    figure = new_figure(8, 3 * len(labels))
+    grid = figure.subplots(len(labels), 2, squeeze=False)
+    for axes, (label,) in zip(grid, labels, strict=True):
+        here = [row for row in rows if row["layer"] == label]
+        steps = grouped(here, "step")
+        for (step,), colour in zip(steps, _colours(len(steps)), strict=True):
+            found = steps[step,]
+            x = [row["direction"] for row in found]
+            for k, column in enumerate(("amplification", "cosine")):
+                values = [row[column] for row in found]
+                axes[k].plot(x, values, color=colour, label=f"step {step}")
+                axes[k].set_ylabel(column)
+        for each in axes:
+            each.set_title(label, fontsize=9)
+            each.set_xscale("log")
+            each.set_xlabel("direction")
+        axes[0].legend(fontsize=6)
+    figure.suptitle(f"Weights along their final eigenvectors, {title}")
+    return figure
+
+
+def _colours(count):
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0, 0.9, count)]
+
+
+def _panels(rows, title):
+    """A figure with a panel a layer; dict from label to axes."""
+    labels = [label for (label,) in grouped(rows, "layer")]
+    columns = min(len(labels), _COLUMNS)
+    height = -(-len(labels) // columns)
+    figure = new_figure(3.2 * columns, 2.8 * height + 0.4)
+    grid = figure.subplots(height, columns, squeeze=False).ravel()
+    for axes in grid[len(labels) :]:
+        axes.set_axis_off()
+    figure.suptitle(title)
+    return figure, dict(zip(labels, grid, strict=False))
+
+
+def _values(rows, label, what):
+    return np.array(
+        [
+            row["eigenvalue"]
+            for row in rows
+            if (row["layer"], row["what"]) == (label, what)
+        ]
+    )
+
+
+def _fits(fits, label, what):
+    return [f for f in fits if (f["layer"], f["what"]) == (label, what)]

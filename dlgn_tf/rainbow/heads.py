@@ -1,0 +1,117 @@
+"""Retrains the last layer of a network, or leaves it alone to be trained."""
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.learned_layers import copy_of
+
+METHODS = ("ridge", "logistic")
+
+
+def retrain_head(
+    model, images, labels, method="ridge", penalty=1.0, batch_size=1000
+):
+    """Fits the classifier anew to the features of a network that stays.
+
+    Args:
+        model: `keras.Model`, see `LayeredNetwork`, whose classifier is a dense
+            layer. It stays as it is.
+        images: Array `(samples, ...)`.
+        labels: Integer array `(samples,)`; every class must be there.
+        method: `"ridge"`, least squares on one-hot labels, or `"logistic"`,
+            multinomial logistic regression; both of scikit-learn.
+        penalty: Float > 0, weight of the squared norm (assumed).
+        batch_size: Integer.
+
+    Returns:
+        A new `keras.Model`.
+
+    Raises:
+        UserError: if there is no such method or the network does not end in a
+            dense layer, or a class is missing.
+    """
+    if method not in METHODS:
+        raise UserError(
+            f"Expected method to be one of {', '.join(METHODS)}. Received: "
+            f"method={method}"
+        )
+    network = LayeredNetwork(copy_of(model))
+    head = network[network.classifier]
+    classes = head.neurons
+    present = np.unique(labels)
+    if not np.array_equal(present, np.arange(classes)):
+        raise UserError(
+            f"Expected labels of all {classes} classes to fit a head to. "
+            f"Received: {len(present)} of them"
+        )
+    features = _features(network, head, images, batch_size)
+    kernel, bias = _FIT[method](
+        features, np.asarray(labels), classes, penalty, head.bias is not None
+    )
+    head.layer.kernel.assign(kernel.T)
+    if head.bias is not None:
+        head.layer.bias.assign(bias)
+    return network.model
+
+
+def _features(network, head, images, batch_size):
+    if type(head.layer).__name__ != "Dense":
+        raise UserError(
+            "Expected a network that ends in a dense layer. Received: "
+            f"{head.label}, a {type(head.layer).__name__}"
+        )
+    # Flattened as the layer itself sees them.
+    return np.concatenate(
+        [
+            network.read(images[k : k + batch_size], [head])[0].reshape(
+                len(images[k : k + batch_size]), -1
+            )
+            for k in range(0, len(images), batch_size)
+        ]
+    )
+
+
+def _ridge(features, labels, classes, penalty, biased):
+    from sklearn.linear_model import Ridge
+
+    # Targets of -1 and 1, as scikit-learn's classifier has them.
+    targets = 2.0 * np.eye(classes)[labels] - 1
+    fitted = Ridge(alpha=penalty, fit_intercept=biased)
+    fitted.fit(features.astype(np.float64), targets)
+    return fitted.coef_, fitted.intercept_
+
+
+def _logistic(features, labels, classes, penalty, biased):
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(
+        C=1 / penalty, fit_intercept=biased, max_iter=1000
+    )
+    fitted.fit(features.astype(np.float64), labels)
+    if classes == 2:
+        zero = np.zeros_like(fitted.coef_)
+        return (
+            np.concatenate([zero, fitted.coef_]),
+            np.concatenate([[0.0], fitted.intercept_]),
+        )
+    return fitted.coef_, fitted.intercept_
+
+
+_FIT = {"ridge": _ridge, "logistic": _logistic}
+
+
+def freeze_all_but(model, labels):
+    """Leaves only some learned layers to be trained, in place.
+
+    For a head that is retrained with a whole schedule, together with the layer
+    before it where the two are one linear map.
+
+    Args:
+        model: See `retrain_head`.
+        labels: Labels of `LayeredNetwork(model)`.
+    """
+    network = LayeredNetwork(model)
+    kept = {network[label].label for label in labels}
+    for part in network.parts:
+        part.layer.trainable = part.label in kept

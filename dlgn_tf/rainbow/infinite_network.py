@@ -1,0 +1,154 @@
+"""A rainbow network of two layers: exact at infinite width, and of finite.
+
+All expectations are means over a set of samples, on which features of infinite
+width are exact: the square root of their kernel.
+
+Source: arXiv 2305.18512, section 2, definitions 1 and 2 and theorem 2.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow.random_features import colored_inputs
+from dlgn_tf.rainbow.random_features import random_features
+from dlgn_tf.rainbow.random_features import relu_kernel
+from dlgn_tf.rainbow.random_features import square_root
+
+
+def power_law_covariance(dimension):
+    """A diagonal covariance of eigenvalues 1 / rank, of trace one."""
+    values = 1 / np.arange(1, dimension + 1)
+    return np.diag(values / values.sum())
+
+
+@dataclasses.dataclass(frozen=True)
+class FiniteNetwork:
+    """A draw of a network of finite width.
+
+    Attributes:
+        first: float64 array `(samples, width)`, features of layer 1.
+        second: float64 array `(samples, width)`, features of layer 2.
+        first_moment: float64 array `(samples, width)`, cross moment of the
+            exact features of layer 1 with these.
+        second_moment: The same of layer 2.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class InfiniteNetwork:
+    """Two layers of infinite width on some samples.
+
+    Attributes:
+        inputs: float64 array `(samples, dimension)`, times the square root of
+            the first layer's covariance.
+        root: float64 array `(samples, samples)`, the square root of the
+            covariance of the second layer's weights, on the exact features of
+            the first.
+        kernels: Pair of float64 arrays `(samples, samples)`.
+        features: Pair of float64 arrays `(samples, samples)`, exact.
+    """
+
+    inputs: np.ndarray
+    root: np.ndarray
+    kernels: tuple[np.ndarray, np.ndarray]
+    features: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def draw(cls, rng, samples=300, dimension=32, anchors=20):
+        """Draws Gaussian samples and a covariance of the second layer.
+
+        That one is a sum over some of the samples of c phi phi^T, with c
+        uniform, scaled so that pre-activations have a mean variance of one
+        (assumed).
+
+        Args:
+            rng: `numpy.random.Generator`.
+            samples: Integer.
+            dimension: Integer, of the inputs.
+            anchors: Integer, rank of the second covariance.
+        """
+        inputs = colored_inputs(
+            rng.standard_normal((samples, dimension)),
+            power_law_covariance(dimension),
+        )
+        first = relu_kernel(inputs @ inputs.T)
+        phi = square_root(first)
+        chosen = phi[rng.choice(samples, anchors, replace=False)]
+        covariance = (chosen.T * rng.random(anchors)) @ chosen
+        gram = phi @ covariance @ phi.T
+        scale = np.trace(gram) / samples
+        second = relu_kernel(gram / scale)
+        return cls(
+            inputs,
+            square_root(covariance / scale),
+            (first, second),
+            (phi, square_root(second)),
+        )
+
+    def finite(self, width, rng, aligned=True):
+        """Draws a network of finite width.
+
+        Args:
+            width: Integer, of both layers.
+            rng: `numpy.random.Generator`.
+            aligned: Boolean. Whether the second layer is turned to the
+                features that it reads; a random orthogonal matrix otherwise.
+
+        Returns:
+            `FiniteNetwork`.
+        """
+        samples = len(self.inputs)
+        first = random_features(self.inputs, width, rng)
+        moment = self.features[0].T @ first / samples
+        turn = (
+            alignment.align(moment)
+            if aligned
+            else alignment.random_alignment(samples, width, rng)
+        )
+        read = turn.activations(first) @ self.root
+        second = random_features(read, width, rng)
+        return FiniteNetwork(
+            first, second, moment, self.features[1].T @ second / samples
+        )
+
+    def kernel_error(self, network):
+        """|K2 of a finite network - K2|^2 / |K2|^2."""
+        exact = self.kernels[1]
+        gap = network.second @ network.second.T - exact
+        return float(np.sum(gap**2) / np.sum(exact**2))
+
+    def feature_error(self, network):
+        """E|A phihat - phi|^2 of layer 2, with the best A."""
+        samples = len(self.inputs)
+        return alignment.aligned_error(
+            np.trace(self.kernels[1]) / samples,
+            np.sum(network.second**2) / samples,
+            network.second_moment,
+        )
+
+
+def readout_error(infinite, network, theta):
+    """Error of a finite network's output, and what bounds it.
+
+    The output f(x) = <theta, phi_2(x)> becomes <A^T theta, phihat_2(x)>.
+
+    Args:
+        infinite: `InfiniteNetwork`.
+        network: `FiniteNetwork`.
+        theta: Array `(samples,)`, the readout of the exact features.
+
+    Returns:
+        `(E|fhat - f|^2, |theta|^2 E|A phihat_2 - phi_2|^2)`.
+    """
+    turned = alignment.align(network.second_moment).activations(network.second)
+    gap = turned - infinite.features[1]
+    error = np.mean((gap @ theta) ** 2)
+    bound = np.sum(theta**2) * np.mean(np.sum(gap**2, axis=1))
+    return float(error), float(bound)

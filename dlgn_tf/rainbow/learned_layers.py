@@ -1,0 +1,364 @@
+"""The learned layers of a network, in order, and what each of them reads.
+
+Weights are seen as `(neurons, channels, patch)`: a convolution's filter has a
+column of channels at each position of its patch, a dense layer on a flattened
+map too, and any other dense layer has a patch of one. Alignments act on the
+channels alone, the same at every position.
+
+Source: arXiv 2305.18512, section 2; layouts as in the authors' repository.
+"""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.orthogonal import folded
+from dlgn_tf.models.relu import ReLUNetwork
+
+NETWORKS = ("gating", "value")
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedLayer:
+    """A dense layer or a convolution.
+
+    Attributes:
+        label: String, the layer's name, behind `gating/` or `value/` in a gated
+            network.
+        layer: Keras layer.
+        source: Keras tensor `(batch, ..., channels)` that it reads, the map
+            itself where that is flattened in between.
+        network: Name of the network it is in.
+        reads_input: Boolean. Whether it reads the network's input, with no
+            learned layer before it, which needs no alignment.
+    """
+
+    label: str
+    layer: layers.Layer
+    source: keras.KerasTensor
+    network: str
+    reads_input: bool
+
+    @property
+    def neurons(self):
+        return self.layer.kernel.shape[-1]
+
+    @property
+    def channels(self):
+        return self.source.shape[-1]
+
+    @property
+    def patch(self):
+        return math.prod(self.layer.kernel.shape[:-1]) // self.channels
+
+    @property
+    def dimension(self):
+        """Channels times patch, the dimension D of what a neuron reads."""
+        return self.channels * self.patch
+
+    @property
+    def signature(self):
+        """What two layers must share to be compared: not their widths."""
+        return type(self.layer).__name__, self.patch
+
+    @property
+    def weights(self):
+        """float64 array `(neurons, channels, patch)`."""
+        kernel = np.asarray(self.layer.kernel, np.float64)
+        by_patch = kernel.reshape(self.patch, self.channels, self.neurons)
+        return by_patch.transpose(2, 1, 0)
+
+    @property
+    def matrix(self):
+        """Weights as float64 array `(neurons, dimension)`, channels first."""
+        return self.weights.reshape(self.neurons, -1)
+
+    @property
+    def bias(self):
+        """float64 array `(neurons,)`, or None."""
+        if not self.layer.use_bias:
+            return None
+        return np.asarray(self.layer.bias, np.float64)
+
+    def assign(self, weights):
+        """Sets the weights, an array `(neurons, channels, patch)`."""
+        kernel = self.layer.kernel
+        weights = np.asarray(weights)
+        expected = (self.neurons, self.channels, self.patch)
+        if weights.shape != expected:
+            raise ValueError(
+                f"Expected weights of {self.label} of shape {expected}. "
+                f"Received: shape {weights.shape}"
+            )
+        kernel.assign(weights.transpose(2, 1, 0).reshape(kernel.shape))
+
+    def patches(self, activations):
+        """What each neuron is multiplied by, at every position.
+
+        Args:
+            activations: Array `(batch, ..., channels)`, of `source`.
+
+        Returns:
+            Array `(positions, dimension)`, in the order of `matrix`.
+        """
+        if isinstance(self.layer, layers.Conv2D):
+            taken = keras.ops.image.extract_patches(
+                activations,
+                self.layer.kernel_size,
+                strides=self.layer.strides,
+                dilation_rate=self.layer.dilation_rate,
+                padding=self.layer.padding,
+            )
+            taken = keras.ops.convert_to_numpy(taken)
+        else:
+            taken = np.asarray(activations)
+        by_patch = taken.reshape(-1, self.patch, self.channels)
+        return by_patch.transpose(0, 2, 1).reshape(-1, self.dimension)
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """A batch normalisation, which a change of what comes before it upsets.
+
+    Attributes:
+        label: See `LearnedLayer`.
+        layer: `keras.layers.BatchNormalization`.
+        source: Keras tensor `(batch, ..., channels)` that it normalises.
+        network: See `LearnedLayer`.
+        neurons_of: Labels of the learned layers whose neurons its channels are:
+            the last ones on each way that leads to it.
+    """
+
+    label: str
+    layer: layers.BatchNormalization
+    source: keras.KerasTensor
+    network: str
+    neurons_of: tuple[str, ...]
+
+
+class LayeredNetwork:
+    """A network with its learned layers, from input to output.
+
+    Args:
+        model: `ReLUNetwork` or `GatedNetwork` of the zoo, or a functional
+            `keras.Model` of one input and one output. A gated network's
+            gating network comes first. Orthogonal filters are folded into
+            plain kernels.
+        network: `"gating"` or `"value"`, to see one network of a gated model
+            alone. Defaults to `None`: all.
+
+    Attributes:
+        model: The model; the same, but for folded kernels.
+        parts: Tuple of `LearnedLayer` and `Normalization`, every one after
+            those it depends on.
+
+    Raises:
+        UserError: if the model is of another kind, or has no learned layer.
+    """
+
+    def __init__(self, model, network=None):
+        _check_network(model, network)
+        self.model = folded(model) if _of_zoo(model) else model
+        self._networks = _functional_networks(self.model)
+        self.parts = tuple(
+            part
+            for name, functional in self._networks.items()
+            if network in (None, name)
+            for part in _parts(functional, name)
+        )
+        if not self.layers:
+            raise UserError(
+                "Expected a network with a dense layer or a convolution. "
+                f"Received: {model.name}, which has none"
+            )
+        self._readers = {}
+
+    @property
+    def layers(self):
+        """Tuple of `LearnedLayer`."""
+        return tuple(p for p in self.parts if isinstance(p, LearnedLayer))
+
+    @property
+    def labels(self):
+        return tuple(layer.label for layer in self.layers)
+
+    def __getitem__(self, label):
+        for layer in self.layers:
+            if layer.label == label:
+                return layer
+        raise UserError(
+            f"Expected a learned layer, one of {', '.join(self.labels)}. "
+            f"Received: {label}"
+        )
+
+    @property
+    def classifier(self):
+        """Label of the layer that makes the logits, or None in a gating one."""
+        last = self.layers[-1]
+        return last.label if last.network == list(self._networks)[-1] else None
+
+    def read(self, images, parts):
+        """What parts of the network read, in evaluation mode.
+
+        Args:
+            images: Array of the model's inputs, one batch.
+            parts: Sequence of `LearnedLayer` or `Normalization` of this
+                network.
+
+        Returns:
+            List of float arrays `(batch, ..., channels)`, one a part.
+        """
+        values = {}
+        for name in dict.fromkeys(part.network for part in parts):
+            here = [part for part in parts if part.network == name]
+            read = self._reader(name, here)
+            taken = read(self._inputs(name, images), training=False)
+            taken = taken if isinstance(taken, list) else [taken]
+            values |= {
+                id(part): keras.ops.convert_to_numpy(value)
+                for part, value in zip(here, taken, strict=True)
+            }
+        return [values[id(part)] for part in parts]
+
+    def _reader(self, name, parts):
+        key = (name, *(part.label for part in parts))
+        if key not in self._readers:
+            self._readers[key] = keras.Model(
+                self._networks[name].inputs, [part.source for part in parts]
+            )
+        return self._readers[key]
+
+    def _inputs(self, name, images):
+        """What enters one of the networks."""
+        model = self.model
+        if not _of_zoo(model):
+            inputs = self._networks[name].inputs
+            return [images] if isinstance(inputs, list) else images
+        pixels = model.normalization(images)
+        if name != "value":
+            return pixels
+        gating = model.gating_network(pixels, training=False)
+        return model.value_inputs(pixels, gating)
+
+    def copy(self):
+        """A new `LayeredNetwork` of a copy of the whole model."""
+        return LayeredNetwork(copy_of(self.model), self._only)
+
+    @property
+    def _only(self):
+        seen = {part.network for part in self.parts}
+        return None if len(seen) == len(self._networks) else seen.pop()
+
+
+def learned_layers(model, network=None):
+    """The learned layers of a model, from input to output.
+
+    Args:
+        model: See `LayeredNetwork`.
+        network: See `LayeredNetwork`.
+
+    Returns:
+        List of `LearnedLayer`.
+    """
+    return list(LayeredNetwork(model, network).layers)
+
+
+def copy_of(model):
+    """A model of the same kind, structure and weights, which shares nothing.
+
+    Args:
+        model: `keras.Model`, functional or of the zoo.
+    """
+    if _of_zoo(model):
+        return model.with_networks(_functional_copy)
+    return _functional_copy(model)
+
+
+def _functional_copy(network):
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = network.trainable
+    return copy
+
+
+def _of_zoo(model):
+    return isinstance(model, ImageClassifier)
+
+
+def _check_network(model, network):
+    if network not in (None, *NETWORKS):
+        raise UserError(
+            f"Expected network to be one of {', '.join(NETWORKS)}. Received: "
+            f"network={network}"
+        )
+    if network and not isinstance(model, GatedNetwork):
+        raise UserError(
+            "Expected a gated network, which has a gating and a value network. "
+            f"Received: network={network} with {model.name}"
+        )
+
+
+def _functional_networks(model):
+    """Dict from a network's name to the functional model."""
+    if isinstance(model, GatedNetwork):
+        return {"gating": model.gating_network, "value": model.value_network}
+    if isinstance(model, ReLUNetwork):
+        return {"network": model.network}
+    inputs = getattr(model, "inputs", None)
+    if _of_zoo(model) or not inputs or len(inputs) != 1:
+        raise UserError(
+            "Expected a ReLU network, a gated network, or a functional model "
+            f"with one input. Received: a {type(model).__name__}"
+        )
+    return {"network": model}
+
+
+def _parts(network, name):
+    makers = {id(layer.output): layer for layer in _computing(network)}
+    prefix = f"{name}/" if name in NETWORKS else ""
+    for layer in _computing(network):
+        label = f"{prefix}{layer.name}"
+        before = tuple(dict.fromkeys(_last_learned(layer, makers)))
+        if _learned(layer):
+            source = _unflattened(layer.input, makers)
+            yield LearnedLayer(label, layer, source, name, not before)
+        elif isinstance(layer, layers.BatchNormalization):
+            owners = tuple(prefix + x.name for x in before)
+            yield Normalization(label, layer, layer.input, name, owners)
+
+
+def _computing(network):
+    return [x for x in network.layers if not isinstance(x, layers.InputLayer)]
+
+
+def _learned(layer):
+    # A depthwise convolution is none of these.
+    if isinstance(layer, layers.Conv2D) and layer.groups > 1:
+        raise UserError(
+            "Expected convolutions of one group. Received: "
+            f"{layer.groups} groups in {layer.name}"
+        )
+    return isinstance(layer, (layers.Dense, layers.Conv2D))
+
+
+def _unflattened(tensor, makers):
+    maker = makers.get(id(tensor))
+    return maker.input if isinstance(maker, layers.Flatten) else tensor
+
+
+def _last_learned(layer, makers):
+    taken = layer.input if isinstance(layer.input, list) else [layer.input]
+    for tensor in taken:
+        maker = makers.get(id(tensor))
+        if maker is None:
+            continue
+        if _learned(maker):
+            yield maker
+        else:
+            yield from _last_learned(maker, makers)

@@ -1,0 +1,196 @@
+"""Second and cross moments of activations, summed over a data set.
+
+Moments are not centred, and are means over all samples and all positions of
+maps. Sums are kept in float64.
+"""
+
+import math
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+GIB = 2**30
+
+# Rows that are held in float64 at a time.
+_ROWS = 2**12
+
+
+class JointMoments:
+    """Running moments of two representations of the same samples.
+
+    Args:
+        first: Integer, channels of the first.
+        second: Integer, channels of the second.
+
+    Attributes:
+        count: Integer, how many samples and positions were added.
+    """
+
+    def __init__(self, first, second):
+        self.count = 0
+        self._first = np.zeros((first, first))
+        self._second = np.zeros((second, second))
+        self._cross = np.zeros((first, second))
+
+    @staticmethod
+    def bytes(first, second):
+        """What the sums take, and a block of rows to add to them."""
+        sums = first**2 + second**2 + first * second
+        return 8 * (2 * sums + _ROWS * (first + second))
+
+    def add(self, first, second):
+        """Adds samples, arrays `(..., channels)` of equal leading shapes."""
+        if np.shape(first)[:-1] != np.shape(second)[:-1]:
+            raise ValueError(
+                "Expected as many samples and positions of both. Received: "
+                f"shapes {np.shape(first)} and {np.shape(second)}"
+            )
+        first = np.reshape(first, (-1, np.shape(first)[-1]))
+        second = np.reshape(second, (-1, np.shape(second)[-1]))
+        for start in range(0, len(first), _ROWS):
+            x = first[start : start + _ROWS].astype(np.float64)
+            y = second[start : start + _ROWS].astype(np.float64)
+            self._first += x.T @ x
+            self._second += y.T @ y
+            self._cross += x.T @ y
+        self.count += len(first)
+
+    @property
+    def first(self):
+        """E[x x^T], `(first, first)`."""
+        return self._first / max(self.count, 1)
+
+    @property
+    def second(self):
+        """E[y y^T], `(second, second)`."""
+        return self._second / max(self.count, 1)
+
+    @property
+    def cross(self):
+        """E[x y^T], `(first, second)`."""
+        return self._cross / max(self.count, 1)
+
+
+class SecondMoment:
+    """Running second moment of one representation.
+
+    Args:
+        channels: Integer.
+
+    Attributes:
+        count: Integer, how many samples and positions were added.
+    """
+
+    def __init__(self, channels):
+        self.count = 0
+        self._sum = np.zeros((channels, channels))
+
+    @staticmethod
+    def bytes(channels):
+        """What the sum takes, and a block of rows to add to it."""
+        return 8 * (2 * channels**2 + _ROWS * channels)
+
+    def add(self, activations):
+        """Adds samples, an array `(..., channels)`."""
+        rows = np.reshape(activations, (-1, np.shape(activations)[-1]))
+        for start in range(0, len(rows), _ROWS):
+            x = rows[start : start + _ROWS].astype(np.float64)
+            self._sum += x.T @ x
+        self.count += len(rows)
+
+    @property
+    def matrix(self):
+        """E[x x^T], `(channels, channels)`."""
+        return self._sum / max(self.count, 1)
+
+
+def joint_moments(pairs, memory_gib=1.0):
+    """Moments of two representations over a data set.
+
+    Args:
+        pairs: Iterable of pairs of arrays `(..., channels)`, batch by batch.
+        memory_gib: Float > 0. Bound on the memory used beside a batch.
+
+    Returns:
+        `JointMoments`.
+
+    Raises:
+        UserError: if they do not fit, or there is nothing.
+    """
+    moments = None
+    for first, second in pairs:
+        if moments is None:
+            channels = np.shape(first)[-1], np.shape(second)[-1]
+            check_memory(
+                JointMoments.bytes(*channels),
+                memory_gib,
+                f"Moments of {channels[0]} and {channels[1]} channels",
+            )
+            moments = JointMoments(*channels)
+        moments.add(first, second)
+    return _not_empty(moments)
+
+
+def second_moment(arrays, memory_gib=1.0):
+    """Second moment of a representation over a data set.
+
+    Args:
+        arrays: Iterable of arrays `(..., channels)`, batch by batch.
+        memory_gib: See `joint_moments`.
+
+    Returns:
+        float64 array `(channels, channels)`.
+
+    Raises:
+        UserError: as `joint_moments`.
+    """
+    moment = None
+    for activations in arrays:
+        if moment is None:
+            channels = np.shape(activations)[-1]
+            check_memory(
+                SecondMoment.bytes(channels),
+                memory_gib,
+                f"The second moment of {channels} channels",
+            )
+            moment = SecondMoment(channels)
+        moment.add(activations)
+    return _not_empty(moment).matrix
+
+
+def _not_empty(moments):
+    if moments is None or not moments.count:
+        raise UserError(
+            "Expected at least one sample to take moments of. Received: none"
+        )
+    return moments
+
+
+def check_memory(needed, memory_gib, what):
+    """Raises a `UserError` where `needed` bytes exceed a bound.
+
+    Args:
+        needed: Integer.
+        memory_gib: Float > 0.
+        what: String, the subject of the message, in the plural or not.
+    """
+    if needed > memory_gib * GIB:
+        least = math.ceil(needed / GIB * 1000) / 1000
+        raise UserError(
+            f"{what}: {needed:,} bytes. Expected memory_gib of at least "
+            f"{least:g}. Received: memory_gib={memory_gib}"
+        )
+
+
+def in_batches(images, size=1000):
+    """Views of an array, one batch each, which can be gone through again.
+
+    Args:
+        images: Array `(samples, ...)`.
+        size: Integer >= 1.
+
+    Returns:
+        List of arrays.
+    """
+    return [images[k : k + size] for k in range(0, len(images), size)]

@@ -1,0 +1,213 @@
+"""The basis in which networks are compared: of one network, or of their mean.
+
+Source: arXiv 2305.18512, section 2, with the iterations of the authors'
+repository.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow import moments
+from dlgn_tf.rainbow.alignment import Alignment
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.moments import JointMoments
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """The mean of one or several networks, each turned into one basis.
+
+    Attributes:
+        networks: Tuple of `LayeredNetwork`.
+        alignments: Tuple of dicts from label to `Alignment`, one a network.
+            Labels are those of `networks[0]`, in whose basis, or near which,
+            the mean lies.
+    """
+
+    networks: tuple[LayeredNetwork, ...]
+    alignments: tuple[dict[str, Alignment], ...]
+
+    @property
+    def labels(self):
+        return self.networks[0].labels
+
+    def channels(self, label):
+        return len(self.alignments[0][label].matrix)
+
+    def activations(self, images, labels):
+        """What learned layers read, in the reference basis.
+
+        Args:
+            images: Array, one batch.
+            labels: Sequence of labels.
+
+        Returns:
+            List of float64 arrays `(batch, ..., channels)`, one a label.
+        """
+        total = [0.0] * len(labels)
+        for network, turns in zip(self.networks, self.alignments, strict=True):
+            layers = [_twin(network, self, label) for label in labels]
+            for k, own in enumerate(network.read(images, layers)):
+                total[k] = total[k] + turns[labels[k]].activations(own)
+        return [each / len(self.networks) for each in total]
+
+    def mean_weights(self, label):
+        """Mean of the aligned weights of a layer with neurons in one order.
+
+        For the classifier alone: the neurons of other layers differ from
+        network to network.
+
+        Returns:
+            float64 array `(neurons, channels, patch)`.
+        """
+        aligned = [
+            turns[label].weights(_twin(network, self, label).weights)
+            for network, turns in zip(
+                self.networks, self.alignments, strict=True
+            )
+        ]
+        return np.mean(aligned, axis=0)
+
+
+def single(network):
+    """A network as the `Reference`: its own basis."""
+    turns = {
+        layer.label: alignment.identity(layer.channels)
+        for layer in network.layers
+    }
+    return Reference((network,), (turns,))
+
+
+def mean(networks, batches, num_iters=2, memory_gib=1.0):
+    """The mean network, near the basis of the first.
+
+    All are aligned to the first and their activations averaged; then all are
+    aligned to that mean, and so on.
+
+    Args:
+        networks: Sequence of `LayeredNetwork` of one architecture.
+        batches: Iterable of arrays of images, gone through `num_iters` times.
+        num_iters: Integer >= 0, alignments in all; 0 is the first network.
+            Defaults to 2, as in the authors' repository.
+        memory_gib: Float > 0, see `align_to`.
+
+    Returns:
+        `Reference`.
+
+    Raises:
+        UserError: if they differ in their architecture, or memory does not
+            suffice.
+    """
+    check_comparable(networks)
+    found = single(networks[0])
+    if len(networks) == 1:
+        return found
+    for _ in range(num_iters):
+        measured = align_to(found, networks, batches, memory_gib)
+        turns = map(turns_of, networks, measured)
+        found = Reference(tuple(networks), tuple(turns))
+    return found
+
+
+def align_to(reference, networks, batches, memory_gib=1.0):
+    """Moments of what the layers of networks read, with the reference.
+
+    Args:
+        reference: `Reference`.
+        networks: Sequence of `LayeredNetwork`.
+        batches: Iterable of arrays of images, gone through once.
+        memory_gib: Float > 0. Bound on all moments together.
+
+    Returns:
+        List of dicts from label to `JointMoments`, the reference first; one
+        dict a network.
+
+    Raises:
+        UserError: if the networks are of another architecture than the
+            reference, or memory does not suffice.
+    """
+    check_comparable([reference.networks[0], *networks])
+    labels = reference.labels
+    sizes = [
+        {
+            label: (reference.channels(label), layer.channels)
+            for label, layer in zip(labels, network.layers, strict=True)
+        }
+        for network in networks
+    ]
+    moments.check_memory(
+        sum(JointMoments.bytes(*s) for each in sizes for s in each.values()),
+        memory_gib,
+        f"Moments of {len(networks)} networks",
+    )
+    found = [
+        {label: JointMoments(*size) for label, size in each.items()}
+        for each in sizes
+    ]
+    for images in batches:
+        theirs = reference.activations(images, labels)
+        for network, sums in zip(networks, found, strict=True):
+            own = network.read(images, network.layers)
+            for label, first, second in zip(labels, theirs, own, strict=True):
+                sums[label].add(first, second)
+    return found
+
+
+def turns_of(network, measured):
+    """Alignments of a network, from its moments as `align_to` returns them.
+
+    What reads the network's input needs none.
+    """
+    turns = {}
+    for layer, (label, sums) in zip(
+        network.layers, measured.items(), strict=True
+    ):
+        turns[label] = (
+            alignment.identity(layer.channels)
+            if layer.reads_input
+            else alignment.align(sums.cross)
+        )
+    return turns
+
+
+def check_comparable(networks):
+    """Raises a `UserError` unless networks differ in nothing but widths.
+
+    Args:
+        networks: Sequence of `LayeredNetwork`, at least one.
+    """
+    if not networks:
+        raise UserError("Expected at least one network. Received: none")
+    first = networks[0]
+    expected = [layer.signature for layer in first.layers]
+    for network in networks[1:]:
+        received = [layer.signature for layer in network.layers]
+        if received != expected:
+            raise UserError(
+                "Expected networks of one architecture, which differ in their "
+                f"widths alone: {_shown(first)}. Received: {_shown(network)}"
+            )
+        theirs = network.layers[0].channels, network.layers[-1].neurons
+        if theirs != (first.layers[0].channels, first.layers[-1].neurons):
+            raise UserError(
+                "Expected networks of the same inputs and classes. Received: "
+                f"{_shown(first)} and {_shown(network)}"
+            )
+
+
+def _shown(network):
+    layers = network.layers
+    shown = [
+        f"{x.label} ({x.neurons} of {x.channels}x{x.patch})" for x in layers
+    ]
+    if len(shown) > 6:
+        shown = [*shown[:3], "...", shown[-1]]
+    return f"{network.model.name} with {len(layers)} layers {', '.join(shown)}"
+
+
+def _twin(network, reference, label):
+    """The layer of a network that stands where another's has this label."""
+    return network.layers[reference.labels.index(label)]

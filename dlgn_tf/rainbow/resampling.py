@@ -1,0 +1,319 @@
+"""New networks that work, drawn from the covariances of trained ones.
+
+Layer by layer, from input to output: Gaussian weights of a layer's covariance
+are turned into the basis of the new network, in which the layer before them was
+drawn already, and normalisations are measured anew.
+
+Source: arXiv 2305.18512, section 2 (definition of a Gaussian rainbow network),
+with the order of the authors' repository.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.learned_layers import Normalization
+from dlgn_tf.rainbow.moments import joint_moments
+from dlgn_tf.rainbow.reference import check_comparable
+from dlgn_tf.rainbow.spectra import ZERO
+from dlgn_tf.rainbow.spectra import eigen
+
+WEIGHTS = ("covariance", "white")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a network is resampled.
+
+    Attributes:
+        layers: Labels of the layers that are drawn anew. Defaults to `None`:
+            all but the classifier.
+        aligned: Whether layers are turned to what they read. Defaults to
+            `True`.
+        orthogonal: Whether a random orthogonal matrix stands in place of the
+            Gaussian one.
+        weights: `"covariance"`, or `"white"`: what was learned is left out, and
+            Gaussian weights of the same energy drawn.
+        memory_gib: Float > 0. Bound on the moments of activations.
+    """
+
+    layers: tuple[str, ...] | None = None
+    aligned: bool = True
+    orthogonal: bool = False
+    weights: str = "covariance"
+    memory_gib: float = 1.0
+
+
+def resample(model, covariances, batches, seed, network=None, **options):
+    """Draws a network from weight covariances.
+
+    Layers that are not drawn keep the trained weights of `model`, turned to
+    what they read now; the classifier has the mean of the reference's trained
+    classifiers. Biases, and scales and offsets of normalisations, belong to
+    neurons: those of new neurons are drawn, with replacement, from the trained
+    ones (assumed: the paper's networks have none). A layer whose covariance is
+    zero gets weights of zero.
+
+    Example:
+
+    >>> covariances = weight_covariances([model], batches, reference=0)
+    >>> drawn = resample(model, covariances, batches, seed=0)
+
+    Args:
+        model: `keras.Model` of the architecture of the covariances' networks;
+            its width may be another. It stays as it is.
+        covariances: `WeightCovariances`.
+        batches: Iterable of arrays of training images, gone through once or
+            twice for each layer.
+        seed: Integer.
+        network: `"gating"` or `"value"` where the covariances are of one
+            network of a gated model alone. The other network then stays.
+        **options: Of `Options`.
+
+    Returns:
+        A new `keras.Model`.
+
+    Raises:
+        UserError: if the model is of another architecture, there is no such
+            layer or option, or memory does not suffice.
+    """
+    options = Options(**options)
+    trained = LayeredNetwork(model, network)
+    drawn = trained.copy()
+    _check(trained, covariances, options)
+    work = _Resampling(trained, drawn, covariances, batches, seed, options)
+    for part in drawn.parts:
+        if isinstance(part, Normalization):
+            work.normalize(part)
+        else:
+            work.fill(part)
+    return drawn.model
+
+
+class _Resampling:
+    """A network that is half drawn.
+
+    Args:
+        trained: `LayeredNetwork` whose weights are kept where none are drawn.
+        drawn: `LayeredNetwork`, a copy of it, changed from input to output.
+    """
+
+    def __init__(self, trained, drawn, covariances, batches, seed, options):
+        self._trained, self._drawn = trained, drawn
+        self._covariances, self._reference = covariances, covariances.reference
+        self._batches, self._options = batches, options
+        self._rng = np.random.default_rng(seed)
+        self._new = set(_chosen(drawn, options))
+        self._changed = False
+
+    def fill(self, layer):
+        """Gives a learned layer its weights."""
+        label = self._reference.labels[self._drawn.labels.index(layer.label)]
+        if layer.label == self._drawn.classifier not in self._new:
+            if self._changed:
+                mean = self._reference.mean_weights(label)
+                layer.assign(self._turned(mean, layer, label))
+        elif layer.label in self._new:
+            weights = self._draw(layer, label)
+            layer.assign(self._turned(weights, layer, label))
+            self._redraw_bias(layer, label)
+            self._changed = True
+        elif self._turns(layer):
+            layer.assign(self._turned_from_trained(layer))
+
+    def _turns(self, layer):
+        """Whether a layer is turned to what it reads."""
+        if layer.reads_input or not self._changed:
+            return False
+        return self._options.aligned
+
+    def normalize(self, part):
+        """Measures a normalisation anew, if what it reads has changed."""
+        if not self._changed or not part.neurons_of:
+            return
+        if self._new.intersection(part.neurons_of):
+            self._redraw_affine(part)
+        count, total, squares = 0, 0.0, 0.0
+        for images in self._batches:
+            (x,) = self._drawn.read(images, [part])
+            x = x.reshape(-1, x.shape[-1]).astype(np.float64)
+            count += len(x)
+            total = total + x.sum(axis=0)
+            squares = squares + (x**2).sum(axis=0)
+        mean = total / count
+        part.layer.moving_mean.assign(mean)
+        part.layer.moving_variance.assign(
+            np.maximum(squares / count - mean**2, 0.0)
+        )
+
+    def _draw(self, layer, label):
+        """Weights `(neurons, channels, patch)` in the reference basis."""
+        shape = (layer.neurons, self._reference.channels(label), layer.patch)
+        rows = draw_rows(
+            self._covariances, label, layer.neurons, self._rng, self._options
+        )
+        return rows.reshape(shape)
+
+    def _turned(self, weights, layer, label):
+        """Weights in the reference basis, turned to the new network's."""
+        if not self._turns(layer):
+            return weights
+        moments = joint_moments(
+            (
+                (
+                    self._reference.activations(images, [label])[0],
+                    self._drawn.read(images, [layer])[0],
+                )
+                for images in self._batches
+            ),
+            self._options.memory_gib,
+        )
+        turned = alignment.align(moments.cross).weights_back(weights)
+        return _of_width(moments) * turned
+
+    def _turned_from_trained(self, layer):
+        """The trained weights of a layer, turned to what it reads now."""
+        twin = self._trained[layer.label]
+        moments = joint_moments(
+            (
+                (
+                    self._trained.read(images, [twin])[0],
+                    self._drawn.read(images, [layer])[0],
+                )
+                for images in self._batches
+            ),
+            self._options.memory_gib,
+        )
+        return alignment.align(moments.cross).weights_back(twin.weights)
+
+    def _redraw_bias(self, layer, label):
+        position = self._reference.labels.index(label)
+        if layer.bias is None:
+            return
+        trained = np.concatenate(
+            [net.layers[position].bias for net in self._reference.networks]
+        )
+        layer.layer.bias.assign(self._rng.choice(trained, layer.neurons))
+
+    def _redraw_affine(self, part):
+        position = self._drawn.parts.index(part)
+        trained = [
+            net.parts[position].layer for net in self._reference.networks
+        ]
+        names = [
+            n for n in ("gamma", "beta") if getattr(part.layer, n) is not None
+        ]
+        if not names:
+            return
+        columns = [
+            np.concatenate([np.asarray(getattr(x, name)) for x in trained])
+            for name in names
+        ]
+        # Scale and offset of one neuron stay together.
+        channels = getattr(part.layer, names[0]).shape[0]
+        taken = self._rng.integers(len(columns[0]), size=channels)
+        for name, column in zip(names, columns, strict=True):
+            getattr(part.layer, name).assign(column[taken])
+
+
+def draw_rows(covariances, label, neurons, rng, options):
+    """Weights of a layer as its covariance has them.
+
+    Args:
+        covariances: `WeightCovariances`.
+        label: String.
+        neurons: Integer.
+        rng: `numpy.random.Generator`.
+        options: `Options`.
+
+    Returns:
+        float64 array `(neurons, dimension)`.
+    """
+    matrix = covariances.matrices[label]
+    if options.weights == "white":
+        energy = np.trace(matrix) / len(matrix)
+        if options.orthogonal:
+            white = np.eye(len(matrix))
+            return draw_weights(energy * white, neurons, rng, orthogonal=True)
+        return math.sqrt(energy) * rng.standard_normal((neurons, len(matrix)))
+    trained = np.concatenate(covariances.weights[label])
+    if len(trained) >= len(matrix):
+        return draw_weights(matrix, neurons, rng, options.orthogonal)
+    # The same, from fewer neurons than dimensions: a large matrix' eigenvectors
+    # take long.
+    _, sizes, vectors = np.linalg.svd(trained, full_matrices=False)
+    values = sizes**2 / len(trained)
+    return _combine(values, vectors.T, neurons, rng, options.orthogonal)
+
+
+def draw_weights(covariance, neurons, rng, orthogonal=False):
+    """Weights G C^(1/2) of a covariance.
+
+    Args:
+        covariance: Array `(dimension, dimension)`.
+        neurons: Integer.
+        rng: `numpy.random.Generator`.
+        orthogonal: Boolean. Whether G is a random orthogonal matrix of the same
+            energy instead of a Gaussian one. Where there are as many neurons as
+            the covariance has rank, the weights then have that very
+            covariance.
+
+    Returns:
+        float64 array `(neurons, dimension)`.
+    """
+    return _combine(*eigen(covariance), neurons, rng, orthogonal)
+
+
+def _combine(values, vectors, neurons, rng, orthogonal):
+    """White combinations of scaled eigenvectors."""
+    kept = values > ZERO * values[0]
+    # Their signs are arbitrary; of one covariance all draws shall be the same.
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.sign(vectors[largest, range(vectors.shape[1])])
+    rank = int(kept.sum())
+    white = rng.standard_normal((neurons, rank))
+    if orthogonal and rank:
+        left, _, right = np.linalg.svd(white, full_matrices=False)
+        white = math.sqrt(max(neurons, rank)) * left @ right
+    return white @ (vectors[:, kept] * np.sqrt(values[kept])).T
+
+
+def _of_width(moments):
+    """What brings activations of another width to the reference's energy."""
+    first, second = len(moments.first), len(moments.second)
+    energies = np.trace(moments.first), np.trace(moments.second)
+    if first == second or energies[1] <= 0:
+        return 1.0
+    return math.sqrt(energies[0] / energies[1])
+
+
+def _chosen(network, options):
+    if options.layers is not None:
+        return options.layers
+    return tuple(x for x in network.labels if x != network.classifier)
+
+
+def _check(trained, covariances, options):
+    check_comparable([covariances.reference.networks[0], trained])
+    if options.weights not in WEIGHTS:
+        raise UserError(
+            f"Expected weights to be one of {', '.join(WEIGHTS)}. Received: "
+            f"weights={options.weights}"
+        )
+    for label in _chosen(trained, options):
+        trained[label]
+    same = all(
+        layer.channels == covariances.reference.channels(label)
+        for layer, label in zip(
+            trained.layers, covariances.reference.labels, strict=True
+        )
+    )
+    if not same and not options.aligned:
+        raise UserError(
+            "Expected aligned layers in a network of another width than that "
+            "of the covariances. Received: aligned=False"
+        )

@@ -1,0 +1,173 @@
+"""Spectra of covariances: fits, the Marchenko-Pastur law, whitening.
+
+Source: arXiv 2305.18512, figures 2, 5 and those on whitening.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import stats
+
+# Eigenvalues below this share of the first are taken to be zero.
+ZERO = 1e-10
+
+
+def eigen(covariance):
+    """Eigenvalues and eigenvectors of a covariance, the largest first.
+
+    Args:
+        covariance: Symmetric array `(dimension, dimension)`.
+
+    Returns:
+        float64 arrays `(dimension,)`, not negative, and `(dimension,
+        dimension)`, whose columns are the eigenvectors.
+    """
+    values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A line through logarithms.
+
+    Attributes:
+        slope: Float.
+        intercept: Float.
+        r_squared: Float in [0, 1].
+    """
+
+    slope: float
+    intercept: float
+    r_squared: float
+
+
+def exponential_fit(values, count):
+    """Line of log(value) over rank, through the first `count` values.
+
+    The number of ranks over which values fall by e is -1 / slope.
+
+    Args:
+        values: Array, descending, positive on the ranks that are fitted.
+        count: Integer >= 2.
+
+    Returns:
+        `Fit`.
+    """
+    return _line(np.arange(len(values[:count])), np.log(values[:count]))
+
+
+def power_law_fit(values, first=1, last=None):
+    """Line of log(value) over log(rank), ranks counted from 1.
+
+    Args:
+        values: Array, descending, positive on the ranks that are fitted.
+        first: Integer >= 1.
+        last: Integer, or None: to the end.
+
+    Returns:
+        `Fit`; values fall as rank ** slope.
+    """
+    chosen = np.asarray(values)[first - 1 : last]
+    ranks = np.arange(first, first + len(chosen))
+    return _line(np.log(ranks), np.log(chosen))
+
+
+def _line(x, y):
+    found = stats.linregress(x, y)
+    return Fit(
+        float(found.slope), float(found.intercept), float(found.rvalue**2)
+    )
+
+
+def marchenko_pastur_edges(ratio):
+    """Ends of the bulk of eigenvalues of a random covariance.
+
+    Args:
+        ratio: Float > 0, dimensions over samples (neurons).
+
+    Returns:
+        `(low, high)`, for entries of unit variance.
+    """
+    root = math.sqrt(ratio)
+    return (1 - root) ** 2, (1 + root) ** 2
+
+
+def marchenko_pastur_density(values, ratio):
+    """Density of the eigenvalues of a random covariance that are not zero.
+
+    Args:
+        values: Array of eigenvalues > 0, in units of the variance.
+        ratio: See `marchenko_pastur_edges`. Above 1 there are zero eigenvalues,
+            a share of 1 - 1 / ratio; the density is of the others, of integral
+            one.
+
+    Returns:
+        Array as `values`, zero outside of the edges.
+    """
+    low, high = marchenko_pastur_edges(ratio)
+    values = np.asarray(values, np.float64)
+    inside = np.maximum((high - values) * (values - low), 0.0)
+    return max(ratio, 1.0) * np.sqrt(inside) / (2 * np.pi * ratio * values)
+
+
+def fraction_outside(values, ratio):
+    """Share of a covariance's eigenvalues outside of the random bulk.
+
+    Eigenvalues are scaled to a mean of one over all dimensions; those that are
+    zero because neurons are fewer than dimensions are not counted.
+
+    Args:
+        values: Array `(dimension,)`, descending.
+        ratio: See `marchenko_pastur_edges`.
+
+    Returns:
+        Float in [0, 1].
+    """
+    values = np.asarray(values, np.float64)
+    scaled = values / values.mean()
+    # Of as many samples as it has, a random covariance has this rank.
+    rank = min(len(values), round(len(values) / ratio))
+    low, high = marchenko_pastur_edges(ratio)
+    counted = scaled[:rank]
+    return float(np.mean((counted < low) | (counted > high)))
+
+
+def whiten(weights, covariance):
+    """Weights in the eigenbasis of a covariance, each of unit variance.
+
+    Directions in which the covariance is zero are left out.
+
+    Args:
+        weights: Array `(neurons, dimension)`.
+        covariance: Array `(dimension, dimension)`.
+
+    Returns:
+        float64 array `(neurons, rank)`, the largest eigenvalue first.
+    """
+    values, vectors = eigen(covariance)
+    kept = values > ZERO * values[0]
+    return np.asarray(weights, np.float64) @ (
+        vectors[:, kept] / np.sqrt(values[kept])
+    )
+
+
+def gaussianity(marginals):
+    """Kolmogorov-Smirnov test of columns against the standard normal law.
+
+    Columns are divided by their root mean square first: what is tested is the
+    shape of their law, not its scale.
+
+    Args:
+        marginals: Array `(neurons, columns)`, as `whiten` makes it.
+
+    Returns:
+        float64 array `(columns,)` of p-values.
+    """
+    scale = np.sqrt(np.mean(marginals**2, axis=0))
+    return np.array(
+        [
+            stats.kstest(column, "norm").pvalue
+            for column in (marginals / scale).T
+        ]
+    )

@@ -1,0 +1,66 @@
+"""Runs of one model: their networks, first weights and snapshots."""
+
+import dataclasses
+import functools
+import pathlib
+
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.training import runs
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A run at its newest checkpoint.
+
+    Attributes:
+        path: Path of the run.
+        model: `ReLUNetwork` or `GatedNetwork`.
+        config: `dlgn_tf.config.Config`.
+        step: Integer.
+    """
+
+    path: pathlib.Path
+    model: object
+    config: object
+    step: int
+
+    @property
+    def name(self):
+        return self.path.name
+
+    @property
+    def networks(self):
+        """`"gating"` and `"value"` of a gated network, else None alone."""
+        gated = isinstance(self.model, GatedNetwork)
+        return ("gating", "value") if gated else (None,)
+
+    def layered(self, network=None):
+        """`LayeredNetwork` of the model, or of one network of a gated one."""
+        return LayeredNetwork(self.model, network)
+
+    @functools.cached_property
+    def initial(self):
+        """The model as it was drawn; None where it began as another."""
+        if self.config.init_from or self.config.gates_from:
+            return None
+        return runs.create_configured_model(self.config)
+
+    @property
+    def snapshots(self):
+        """Dict from step to path of the models that were kept."""
+        found = RunDirectory(self.path).snapshots.glob("step-*.keras")
+        steps = {int(p.stem.removeprefix("step-")): p for p in found}
+        return dict(sorted(steps.items()))
+
+    def at(self, step):
+        """The model at a step of `snapshots`."""
+        return trained.load_trained(self.snapshots[step], like=self.config)
+
+
+def load(path):
+    """Reads a run; raises a `UserError` if there is none."""
+    model, config, step = runs.load_run(path)
+    return TrainedRun(pathlib.Path(path), model, config, step)

@@ -1,0 +1,90 @@
+"""The modulus of wavelet coefficients against NumPy's complex numbers."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import ComplexModulus
+from dlgn_tf.layers import MorletFilters
+
+
+def split(coefficients, angles):
+    """Low-pass and complex wavelet coefficients."""
+    parts = np.split(coefficients.astype("float64"), 1 + 2 * angles, axis=-1)
+    wavelets = np.array(parts[1 : 1 + angles]) + 1j * np.array(
+        parts[1 + angles :]
+    )
+    return parts[0], list(wavelets)
+
+
+@pytest.mark.parametrize("angles", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_equals_numpy(rng, angles, channels):
+    shape = (2, 4, 3, (1 + 2 * angles) * channels)
+    coefficients = rng.normal(size=shape).astype("float32")
+    low_pass, wavelets = split(coefficients, angles)
+    moduli = np.concatenate(np.abs(wavelets), axis=-1)
+    np.testing.assert_allclose(
+        ComplexModulus(angles)(coefficients),
+        np.concatenate([low_pass, moduli], axis=-1),
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(
+        ComplexModulus(angles, skip=True)(coefficients),
+        np.concatenate([coefficients, np.abs(low_pass), moduli], axis=-1),
+        rtol=1e-5,
+    )
+    for skip, maps in ((False, 1 + angles), (True, 2 + 3 * angles)):
+        layer = ComplexModulus(angles, skip)
+        expected = (*shape[:-1], maps * channels)
+        assert layer.compute_output_shape(shape) == expected
+        assert layer(keras.Input(shape[1:])).shape[1:] == expected[1:]
+
+
+def test_is_blind_to_the_phase(rng):
+    """What a phase does to a wave it does not do to its modulus."""
+    rows = np.arange(32)[None, :, None, None] * np.ones((1, 32, 32, 1))
+    # Far from the highest frequency of the grid, where waves have no phase.
+    wavelets = MorletFilters(2, 1.6, np.pi / 2, kernel_size=15)
+    layers = wavelets, ComplexModulus(2)
+    moduli = []
+    for phase in (0.0, 1.0):
+        wave = np.cos(np.pi / 2 * rows + phase).astype("float32")
+        moduli.append(np.asarray(layers[1](layers[0](wave)))[0, 8:-8, 8:-8, 1])
+    np.testing.assert_allclose(moduli[0], moduli[1], rtol=0.01)
+    assert moduli[0].min() > 0.2
+
+
+def test_gradient_is_finite_at_zero_and_right_elsewhere(rng):
+    values = rng.normal(size=(1, 1, 1, 5))
+    values[..., [1, 3]] = 0.0
+    x = tf.constant(values)
+    layer = ComplexModulus(2, dtype="float64")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(layer(x))
+    gradient = np.ravel(tape.gradient(total, x))
+    modulus = np.hypot(values[..., 2], values[..., 4]).item()
+    expected = [1, 0, values[..., 2].item(), 0, values[..., 4].item()]
+    expected[2] /= modulus
+    expected[4] /= modulus
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_round_trip(tmp_path, rng, skip):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 9)), ComplexModulus(4, skip, name="modulus")]
+    )
+    model.save(tmp_path / "model.keras")
+    images = rng.normal(size=(2, 4, 4, 9)).astype("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(images), model(images))
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="angles=0"):
+        ComplexModulus(0)
+    with pytest.raises(ValueError, match="multiple of 9 channels"):
+        ComplexModulus(4)(np.zeros((1, 2, 2, 8), "float32"))

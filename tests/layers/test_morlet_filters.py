@@ -1,0 +1,165 @@
+"""Fixed wavelets against sums over pixels and against the FFT."""
+
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlgn_tf.layers import MorletFilters
+from dlgn_tf.layers.morlet_filters import morlet
+
+
+def draw(rng, *shape):
+    return rng.normal(size=shape).astype("float32")
+
+
+def expected_morlet(size, sigma, frequency, angle, slant):
+    """Pixel by pixel, from the formula."""
+    half = size // 2
+    wave, envelope = {}, {}
+    for u in range(-half, half + 1):
+        for v in range(-half, half + 1):
+            along = u * math.cos(angle) + v * math.sin(angle)
+            across = -u * math.sin(angle) + v * math.cos(angle)
+            g = math.exp(
+                -(along**2) / (2 * sigma**2)
+                - (slant * across) ** 2 / (2 * sigma**2)
+            )
+            g *= slant / (2 * math.pi * sigma**2)
+            envelope[u, v] = g
+            wave[u, v] = g * complex(
+                math.cos(frequency * along), math.sin(frequency * along)
+            )
+    beta = sum(wave.values()) / sum(envelope.values())
+    found = np.zeros((size, size), complex)
+    for u, v in wave:
+        found[u + half, v + half] = wave[u, v] - beta * envelope[u, v]
+    return found
+
+
+@pytest.mark.parametrize("slant", [1.0, 0.5])
+@pytest.mark.parametrize("angle", [0.0, math.pi / 4, 2.5])
+def test_morlet_is_the_formula(angle, slant):
+    arguments = (7, 0.8, 2.3, angle, slant)
+    np.testing.assert_allclose(
+        morlet(*arguments), expected_morlet(*arguments), atol=1e-12
+    )
+
+
+def test_wavelets_sum_to_zero_and_the_low_pass_filter_to_one():
+    filters = MorletFilters().filters()
+    assert filters.shape == (7, 7, 9)
+    sums = filters.sum(axis=(0, 1))
+    np.testing.assert_allclose(sums[1:], 0, atol=1e-12)
+    assert sums[0] == pytest.approx(1, abs=2e-3)
+
+
+def test_opposite_angles_are_conjugates():
+    one = morlet(9, 0.8, 2.0, 0.7)
+    np.testing.assert_allclose(
+        morlet(9, 0.8, 2.0, 0.7 + math.pi), one.conj(), atol=1e-12
+    )
+
+
+def test_frequency_is_where_the_spectrum_is_largest():
+    wavelet = np.zeros((64, 64), complex)
+    wavelet[:7, :7] = morlet(7, 0.8, 3 * math.pi / 4, 0.0)
+    spectrum = np.abs(np.fft.fft2(wavelet))
+    row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
+    assert column == 0
+    assert 2 * math.pi * row / 64 == pytest.approx(3 * math.pi / 4, abs=0.2)
+
+
+@pytest.mark.parametrize("sigma", [0.8, 0.8 * math.sqrt(1.5)])
+def test_the_window_keeps_the_energy(sigma):
+    whole = morlet(31, sigma, 2.0, 0.6)
+    kept = whole[12:19, 12:19]
+    lost = 1 - np.sum(np.abs(kept) ** 2) / np.sum(np.abs(whole) ** 2)
+    assert lost < 1e-6
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_convolves_every_channel_by_fft(rng, stride):
+    """A correlation, as all convolutions of networks are."""
+    images = draw(rng, 2, 9, 8, 3)
+    layer = MorletFilters(angles=2, sigma=0.7, kernel_size=5, stride=stride)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    height, width = padded.shape[1:3]
+    found = []
+    for k in range(5):
+        kernel = np.zeros((height, width))
+        kernel[:5, :5] = layer.filters()[..., k]
+        product = np.fft.fft2(padded, axes=(1, 2)) * np.conj(
+            np.fft.fft2(kernel)
+        ).reshape(1, height, width, 1)
+        full = np.fft.ifft2(product, axes=(1, 2)).real
+        found.append(full[:, :9:stride, :8:stride])
+    expected = np.concatenate(found, axis=-1)
+    outputs = layer(images)
+    assert outputs.shape == expected.shape
+    assert layer.compute_output_shape((2, 9, 8, 3)) == expected.shape
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_constant_images_leave_the_low_pass_filter_alone():
+    outputs = np.asarray(MorletFilters()(np.full((1, 8, 8, 2), 3.0, "float32")))
+    np.testing.assert_allclose(outputs[..., 2:], 0, atol=1e-6)
+    np.testing.assert_allclose(outputs[..., :2], 3, rtol=2e-3)
+
+
+def test_nothing_is_learned_and_the_gradient_is_the_transpose(rng):
+    layer = MorletFilters(stride=2)
+    x, y = (tf.constant(draw(rng, 1, 7, 6, 2)) for _ in range(2))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        outputs = layer(x)
+        cotangent = draw(rng, *outputs.shape)
+        total = tf.reduce_sum(outputs * cotangent)
+    assert layer.weights == []
+    # The layer is linear: <gradient, y> is the layer of y against the weights.
+    np.testing.assert_allclose(
+        np.sum(np.asarray(tape.gradient(total, x)) * y.numpy()),
+        np.sum(np.asarray(layer(y)) * cotangent),
+        rtol=1e-4,
+    )
+
+
+def test_symbolic_shape():
+    assert MorletFilters(stride=2)(keras.Input((32, 31, 3))).shape == (
+        None,
+        16,
+        16,
+        27,
+    )
+
+
+def test_config_round_trip():
+    layer = MorletFilters(3, 0.9, 2.0, 0.5, 0.6, 5, 2, name="wavelets")
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    again = keras.saving.deserialize_keras_object(config)
+    assert again.name == "wavelets" and again.stride == 2
+    np.testing.assert_array_equal(again.filters(), layer.filters())
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ({"angles": 0}, "Received: angles=0"),
+        ({"sigma": -1.0}, "Received: sigma=-1.0"),
+        ({"low_pass_sigma": math.nan}, "low_pass_sigma=nan"),
+        ({"slant": 0.0}, "slant=0.0"),
+        ({"kernel_size": 4}, "kernel_size=4"),
+        ({"stride": 0}, "stride=0"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MorletFilters(**arguments)
+
+
+def test_images_too_small_to_be_reflected():
+    with pytest.raises(ValueError, match="reflected by 3 pixels"):
+        MorletFilters()(np.zeros((1, 3, 8, 1), "float32"))

@@ -1,0 +1,124 @@
+"""Which networks are drawn, and what becomes of what is not."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.models.build import create_model
+from dlgn_tf.rainbow import accuracies
+from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.moments import in_batches
+from dlgn_tf.rainbow.resampling import resample
+from dlgn_tf.rainbow.trained_runs import TrainedRun
+
+SHAPE = (6, 6, 1)
+
+
+@pytest.fixture
+def task(rng):
+    images = rng.integers(0, 256, (60, *SHAPE)).astype("uint8")
+    labels = np.arange(60, dtype="int32") % 3
+    return types.SimpleNamespace(
+        batches=in_batches(images, 30),
+        head=ImageSet(images, labels),
+        test=ImageSet(images, labels),
+        seed=0,
+        draws=2,
+        orthogonal=False,
+        memory_gib=1.0,
+    )
+
+
+def run_of(name, seed=0, **options):
+    model = create_model(name, SHAPE, 3, seed=seed, **options)
+    return TrainedRun(types.SimpleNamespace(name="run"), model, None, 0)
+
+
+def test_ranks():
+    assert accuracies.ranks_of(25) == [1, 2, 4, 8, 16, 25]
+    assert accuracies.ranks_of(320) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 320]
+    assert accuracies.ranks_of(1) == [1]
+
+
+def test_layers_of_a_network_and_of_two():
+    plain = run_of("mlp_dnn", width=4)
+    assert accuracies.layers_of(plain) == {"all": ("dense1", "dense2")}
+    gated = run_of("mlp_dgn", width=4)
+    assert accuracies.layers_of(gated) == {
+        "gating": ("gating/dense1", "gating/dense2"),
+        "value": ("value/dense1", "value/dense2"),
+        "both": (
+            "gating/dense1",
+            "gating/dense2",
+            "value/dense1",
+            "value/dense2",
+        ),
+    }
+
+
+def test_rows_of_a_run(task):
+    run = run_of("mlp_dnn", width=8)
+    made = []
+
+    def step():
+        made.append(1)
+
+    trained = accuracies.trained_rows(run, task, step)
+    predicted = np.asarray(run.model(task.test.images)).argmax(-1)
+    assert [row["way"] for row in trained] == ["trained", "trained, new head"]
+    assert trained[0]["accuracy"] == np.mean(predicted == task.test.labels)
+    # Sixty images of noise: a head of four features knows some by heart.
+    assert trained[1]["accuracy"] > 1 / 3
+    rows = accuracies.resampling_rows([run], 0, task, step=step)
+    assert len(rows) == accuracies.networks_of(run, task.draws) == 12
+    assert len(made) == 14
+    draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
+    assert len(draws) == 2
+
+
+def test_the_other_network_keeps_its_weights(task):
+    """Of what reads the image; what reads drawn layers is turned to them."""
+    run = run_of("mlp_dgn", width=8)
+    covariances = weight_covariances([run.layered()], task.batches, reference=0)
+    for drawn, kept in (("gating", "value"), ("value", "gating")):
+        labels = accuracies.layers_of(run)[drawn]
+        model = resample(
+            run.model, covariances, task.batches, seed=0, layers=labels
+        )
+        new = dataclasses.replace(run, model=model).layered()
+        old = run.layered()
+        np.testing.assert_array_equal(
+            new[f"{kept}/dense1"].weights, old[f"{kept}/dense1"].weights
+        )
+        assert np.all(
+            new[f"{drawn}/dense1"].weights != old[f"{drawn}/dense1"].weights
+        )
+
+
+def test_clipping_leaves_the_weights(task):
+    run = run_of("mlp_dnn", width=8)
+    layered = run.layered()
+    covariances = weight_covariances([layered], task.batches, reference=0)
+    before = run.model.get_weights()
+    rows = accuracies.clipping_rows(
+        "run",
+        layered,
+        covariances,
+        covariances.reference.alignments[0],
+        task,
+    )
+    for old, new in zip(before, run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert {row["layer"] for row in rows} == {"dense1", "dense2"}
+    # Of one network the two are the same.
+    for rank in (1, 2, 4, 8):
+        same = {
+            round(row["explained"], 9)
+            for row in rows
+            if (row["layer"], row["rank"]) == ("dense2", rank)
+            and row["basis"] in ("weights", "own weights")
+        }
+        assert len(same) == 1

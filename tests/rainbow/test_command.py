@@ -1,0 +1,324 @@
+"""The command: what it writes, and what it says to a mistake."""
+
+import csv
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import dlgn_tf
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow import __main__ as entry
+
+PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+PNG = b"\x89PNG\r\n\x1a\n"
+FEW = ("--images=200", "--test_images=200", "--head_images=400")
+
+
+@pytest.fixture
+def command(in_this_process):
+    return functools.partial(in_this_process, entry)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, train_run):
+    """Three runs of an mlp, one of another width, one with snapshots."""
+    folder = tmp_path_factory.mktemp("mlp")
+    for name, *arguments in (
+        ("a", "--seed=0", "--snapshot_every=40"),
+        ("b", "--seed=1"),
+        ("c", "--seed=2", "--width=24"),
+    ):
+        train_run(
+            folder / name,
+            "mlp_dnn",
+            "--width=16",
+            "--norm=post",
+            "--train_steps=80",
+            "--learning_rates=0.01",
+            "--batch_size=64",
+            *arguments,
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory, train_run):
+    folder = tmp_path_factory.mktemp("gated")
+    for seed in (0, 1):
+        train_run(
+            folder / str(seed),
+            "c4gap_dlgn",
+            "--width=6",
+            "--depth=2",
+            "--train_steps=60",
+            "--learning_rates=0.01",
+            "--batch_size=64",
+            f"--seed={seed}",
+        )
+    return folder
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def dirs(folder, names):
+    return "--run_dirs=" + ",".join(str(folder / name) for name in names)
+
+
+def check_pictures(folder):
+    for path in folder.glob("*.png"):
+        content = path.read_bytes()
+        assert content.startswith(PNG) and len(content) > 5000
+
+
+def mean(rows, **of):
+    found = [
+        float(row["accuracy"])
+        for row in rows
+        if all(row[k] == v for k, v in of.items())
+    ]
+    assert found
+    return np.mean(found)
+
+
+def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
+    command(dirs(runs, "ab"), *FEW, f"--output_dir={tmp_path / 'new'}")
+    folder = tmp_path / "new"
+    assert {path.stem for path in folder.glob("*.png")} == {
+        "alignment",
+        "activation_spectra",
+        "weight_spectra",
+        "convergence",
+        "clipping",
+        "resampling",
+        "dynamics",
+    }
+    check_pictures(folder)
+    # Aligned to the first; a layer that reads the image agrees with itself.
+    rows = read(folder / "alignment.csv")
+    assert [row["run"] for row in rows] == ["b"] * 3
+    assert float(rows[0]["explained"]) == pytest.approx(1, abs=1e-9)
+    assert all(
+        float(row["relative_error"]) <= float(row["error_unaligned"]) + 1e-9
+        for row in rows
+    )
+    with np.load(folder / "covariances.npz") as arrays:
+        assert {k: v.shape for k, v in arrays.items()} == {
+            "dense1": (64, 64),
+            "dense2": (16, 16),
+            "logits": (8, 8),
+        }
+    check_clipping(read(folder / "clipping.csv"))
+    check_resampling(read(folder / "resampling.csv"))
+    told = capsys.readouterr().out
+    assert "trained (layers: none, covariances: none)" in told
+    assert "published" not in told
+
+
+def check_clipping(rows):
+    """With all directions a layer is what it was, whatever the basis."""
+    trained = {
+        (r["run"], r["layer"]): r["accuracy"]
+        for r in rows
+        if r["rank"] == r["dimension"]
+    }
+    assert set(trained) == {(r, f"dense{k}") for r in "ab" for k in (1, 2)}
+    full = {
+        row["accuracy"]
+        for row in rows
+        if row["rank"] == row["dimension"] and row["run"] == "a"
+    }
+    assert len(full) == 1
+    own = [
+        (int(row["rank"]), float(row["explained"]))
+        for row in rows
+        if (row["run"], row["layer"], row["basis"])
+        == ("a", "dense2", "own weights")
+    ]
+    assert [rank for rank, _ in own] == [1, 2, 4, 8, 16]
+    # Eight neurons span no more than eight directions.
+    assert dict(own)[8] == pytest.approx(1)
+    for basis in ("weights", "activations", "random"):
+        for row in rows:
+            if (row["run"], row["layer"], row["basis"]) == (
+                "a",
+                "dense2",
+                basis,
+            ):
+                best = dict(own)[int(row["rank"])]
+                assert float(row["explained"]) <= best + 1e-9
+
+
+def check_resampling(rows):
+    assert {row["layers"] for row in rows} == {"none", "all"}
+    trained = mean(rows, way="trained")
+    assert trained > 0.6
+    # Of as many neurons as this there is no reason to expect more.
+    aligned = mean(rows, way="resampled, new head")
+    assert 0.2 < aligned < trained + 0.1
+    ways = [
+        r["way"] for r in rows if (r["run"], r["covariances"]) == ("a", "all")
+    ]
+    assert len(ways) == len(set(ways)) == 6
+
+
+def test_one_run(tmp_path, command, runs):
+    command(dirs(runs, "b"), *FEW, f"--output_dir={tmp_path}", "--draws=2")
+    assert {path.stem for path in tmp_path.glob("*.csv")} == {
+        "spectra",
+        "fits",
+        "clipping",
+        "resampling",
+        "resampling_summary",
+    }
+    rows = read(tmp_path / "resampling.csv")
+    assert {row["covariances"] for row in rows} == {"none", "own"}
+    assert {row["draw"] for row in rows if row["way"] == "white"} == {"0", "1"}
+
+
+def test_runs_of_different_widths(tmp_path, command, runs):
+    command(
+        dirs(runs, "ac"),
+        *FEW,
+        f"--output_dir={tmp_path}",
+        "--parts=alignment,convergence",
+    )
+    rows = read(tmp_path / "alignment.csv")
+    # The widest is what others are aligned to.
+    assert {row["run"] for row in rows} == {"a"}
+    assert [row["channels"] for row in rows] == ["1", "16", "8"]
+    assert [row["error_unaligned"] != "" for row in rows] == [
+        True,
+        False,
+        False,
+    ]
+    assert read(tmp_path / "convergence.csv")
+
+
+def test_gated_networks_apart(tmp_path, command, gated):
+    command(
+        dirs(gated, "01"),
+        *FEW,
+        f"--output_dir={tmp_path}",
+        "--parts=alignment,spectra,resampling",
+        "--covariances=all",
+    )
+    rows = read(tmp_path / "alignment.csv")
+    assert {row["layer"] for row in rows} == {
+        "gating/conv1",
+        "gating/conv2",
+        "value/conv1",
+        "value/conv2",
+        "value/logits",
+    }
+    with np.load(tmp_path / "covariances.npz") as arrays:
+        assert arrays["gating.conv2"].shape == (54, 54)
+        assert arrays["value.logits"].shape == (6, 6)
+    rows = read(tmp_path / "resampling.csv")
+    drawn = {row["layers"] for row in rows}
+    assert drawn == {"none", "gating", "value", "both"}
+    check_pictures(tmp_path)
+
+
+def test_same_seed_same_tables(tmp_path, command, runs):
+    for name in "xy":
+        command(
+            dirs(runs, "a"),
+            *FEW,
+            f"--output_dir={tmp_path / name}",
+            "--parts=resampling",
+            "--seed=3",
+        )
+    first, second = (
+        (tmp_path / name / "resampling.csv").read_text() for name in "xy"
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "names,arguments,message",
+    [
+        ("a", ["--parts=alignment"], "two runs or more for --parts=alignment"),
+        ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
+        ("ab", ["--parts=all"], "Unknown part.*Received: all"),
+        ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
+        ("aa", [], "each of --run_dirs once"),
+        ("ad", [], "flags.txt"),
+        ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),
+        ("ab", ["--memory_gib=1e-6"], "memory_gib"),
+    ],
+)
+def test_mistakes(tmp_path, command, runs, names, arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        command(dirs(runs, names), f"--output_dir={tmp_path}", *FEW, *arguments)
+    assert "Received" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_runs_of_different_models(tmp_path, command, runs, gated):
+    with pytest.raises(UserError, match="runs of one model.*mlp_dnn.*c4gap"):
+        command(
+            f"--run_dirs={runs / 'a'},{gated / '0'}", f"--output_dir={tmp_path}"
+        )
+
+
+def test_runs_of_different_structure(tmp_path, command, gated, train_run):
+    train_run(
+        tmp_path / "deep",
+        "c4gap_dlgn",
+        "--width=6",
+        "--depth=3",
+        "--train_steps=1",
+    )
+    with pytest.raises(UserError, match="one architecture"):
+        command(
+            f"--run_dirs={gated / '0'},{tmp_path / 'deep'}",
+            f"--output_dir={tmp_path / 'out'}",
+        )
+
+
+def test_a_damaged_run_is_said_in_one_line(tmp_path, runs):
+    shutil.copytree(runs / "b", tmp_path / "b")
+    shutil.rmtree(tmp_path / "b" / "checkpoints")
+    found = run(f"--run_dirs={tmp_path / 'b'}", f"--output_dir={tmp_path}")
+    assert found.returncode == 2
+    assert len(found.stderr.splitlines()) == 1
+    assert "no checkpoints" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ([], "--run_dirs=A,B,C"),
+        (["--run_dirs=a"], "--output_dir=DIR"),
+        (["--images=0"], "images"),
+        (["--no_such_flag"], "no_such_flag"),
+    ],
+)
+def test_wrong_flags_import_no_tensorflow(arguments, message):
+    found = run(*arguments, "--", PYTHONPROFILEIMPORTTIME="1")
+    assert found.returncode == 2
+    assert message in found.stderr.splitlines()[-1]
+    assert " tensorflow" not in found.stderr
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "dlgn_tf.rainbow", *arguments],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PACKAGE_PARENT),
+            **environment,
+        },
+        check=False,
+    )

@@ -1,0 +1,144 @@
+"""Tables that compare networks, on weights of known law."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.rainbow import comparison
+from dlgn_tf.rainbow import figures
+from dlgn_tf.rainbow.covariance import WeightCovariances
+from dlgn_tf.rainbow.covariance import covariance
+
+DIMENSION = 30
+VARIANCES = np.exp(-np.arange(DIMENSION) / 5)
+
+
+def gaussian(rng, networks, neurons, first=1.0):
+    """Weights of covariance diag(VARIANCES), of which the first is scaled."""
+    scales = np.sqrt(VARIANCES)
+    scales[0] *= first
+    weights = [
+        rng.normal(size=(neurons, DIMENSION)) * scales for _ in range(networks)
+    ]
+    return WeightCovariances(
+        reference=None,
+        weights={"layer": weights},
+        matrices={"layer": covariance(weights)},
+        explained=[],
+        errors=[],
+        activations=[{"layer": np.diag(1 / np.arange(1.0, 51))}],
+    )
+
+
+def test_spectra_and_fits_of_a_known_law(rng):
+    found = gaussian(rng, 4, 4000)
+    rows = comparison.spectrum_rows(found, ["layer"])
+    values = [r["eigenvalue"] for r in rows if r["what"] == "weights"]
+    np.testing.assert_allclose(values, VARIANCES, rtol=0.1)
+    fits = {r["what"]: r for r in comparison.fit_rows(rows)}
+    assert fits["weights"]["slope"] == pytest.approx(-1 / 5, rel=0.02)
+    assert fits["weights"]["r_squared"] > 0.99
+    assert fits["activations"]["slope"] == pytest.approx(-1, rel=1e-6)
+    assert fits["activations"]["law"] == "power law"
+
+
+def test_initial_weights_end_where_trained_ones_end(rng):
+    found = gaussian(rng, 1, 200)
+    initial = {"layer": rng.normal(size=(200, DIMENSION))}
+    rows = comparison.spectrum_rows(found, ["layer"], initial)
+    ends = {r["what"]: r["eigenvalue"] for r in rows if r["rank"] == DIMENSION}
+    assert ends["initial weights"] == pytest.approx(ends["weights of one"])
+    before = np.linalg.eigvalsh(initial["layer"].T @ initial["layer"])[::-1]
+    after = [r["eigenvalue"] for r in rows if r["what"] == "initial weights"]
+    np.testing.assert_allclose(np.array(after) / after[0], before / before[0])
+
+
+def test_zero_weights_have_no_spectrum():
+    found = WeightCovariances(
+        reference=None,
+        weights={"layer": [np.zeros((4, 3))]},
+        matrices={"layer": np.zeros((3, 3))},
+        explained=[],
+        errors=[],
+        activations=[{"layer": np.eye(3)}],
+    )
+    rows = comparison.spectrum_rows(found, ["layer"], {"layer": np.eye(3)})
+    assert {r["what"] for r in rows} == {"activations"}
+    assert [r["what"] for r in comparison.fit_rows(rows)] == ["activations"]
+
+
+def test_more_networks_are_nearer_to_others(rng):
+    rows = comparison.convergence_rows(gaussian(rng, 8, 60), ["layer"])
+    assert [(r["networks"], r["others"]) for r in rows] == [
+        (1, 4),
+        (2, 4),
+        (3, 4),
+        (4, 4),
+    ]
+    errors = [row["error"] for row in rows]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > 1.3 * errors[-1]
+    for row in rows:
+        assert row["least"] <= row["error"] <= row["most"]
+
+
+def test_networks_and_others_are_disjoint():
+    for total in (2, 3, 5, 6):
+        others = total - total // 2
+        for count in range(1, total // 2 + 1):
+            splits = list(comparison._disjoint(total, count, others))
+            assert len(splits) == total
+            for chosen, rest in splits:
+                assert len(chosen) == count and len(rest) == others
+                assert not set(chosen) & set(rest)
+
+
+def test_whitening_leaves_white_noise(rng):
+    """Eigenvalues are then those of a random covariance, marginals normal."""
+    found = gaussian(rng, 6, 200)
+    rows = comparison.whitening_rows("abcdef", found, ["layer"])
+    before = np.mean([row["outside"] for row in rows])
+    after = np.mean([row["outside_whitened"] for row in rows])
+    assert before > 0.4
+    assert after < before / 4
+    p = [row["p_rank_6"] for row in rows]
+    assert np.median(p) > 0.05
+    assert rows[0]["p_rank_50"] == ""
+
+
+def test_marginals_that_are_not_normal_are_found(rng):
+    found = gaussian(rng, 3, 500)
+    for weights in found.weights["layer"]:
+        weights[:, 0] = np.sign(weights[:, 0])
+    rows = comparison.whitening_rows("abc", found, ["layer"])
+    assert max(row["p_rank_1"] for row in rows) < 1e-3
+
+
+def test_too_few_neurons_are_not_whitened(rng):
+    found = gaussian(rng, 2, DIMENSION - 1)
+    assert comparison.whitened(found, "layer") is None
+    (row, _) = comparison.whitening_rows("ab", found, ["layer"])
+    assert row["outside_whitened"] == row["p_rank_1"] == ""
+    assert 0 <= row["outside"] <= 1
+
+
+def test_pictures_of_whitening(rng):
+    found = gaussian(rng, 3, 100)
+    white = {"layer": comparison.whitened(found, "layer")}
+    figure = figures.marchenko_pastur(found.weights, white, "title")
+    left, right = figure.axes
+    assert left.get_title() == "layer, trained"
+    # The law is drawn where the bulk ends.
+    ratio = DIMENSION / 100
+    x = right.lines[0].get_xdata()
+    assert x[0] > (1 - np.sqrt(ratio)) ** 2 - 0.05
+    assert x[-1] < (1 + np.sqrt(ratio)) ** 2 + 0.05
+    shown = [a for a in figures.gaussianity(white, "title").axes if a.axison]
+    # Ranks 1, 2 and 11; there is no rank 101.
+    assert len(shown) == 3
+
+
+def test_grouped_keeps_the_order():
+    rows = [{"a": k, "b": k % 2} for k in (3, 2, 1)]
+    found = comparison.grouped(rows, "b")
+    assert list(found) == [(1,), (0,)]
+    assert [row["a"] for row in found[1,]] == [3, 1]

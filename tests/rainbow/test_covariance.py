@@ -1,0 +1,215 @@
+"""Weight covariances: of permuted twins, of widths, of what cannot be."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.rainbow import covariance
+from dlgn_tf.rainbow import reference
+from dlgn_tf.rainbow.covariance import operator_norm_error
+from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.moments import in_batches
+
+
+@pytest.fixture
+def inputs(rng):
+    return rng.standard_normal((300, 6)).astype("float32")
+
+
+@pytest.fixture
+def images(rng):
+    return rng.standard_normal((60, 9, 9, 2)).astype("float32")
+
+
+def second_moment(layer):
+    return layer.matrix.T @ layer.matrix / layer.neurons
+
+
+class TestPermutedTwins:
+    """Alignment undoes a permutation of neurons, exactly."""
+
+    @pytest.mark.parametrize("basis", ("mean", 0))
+    def test_dense(self, networks, inputs, rng, basis):
+        model = networks.mlp(1)
+        twins = [model, networks.permuted(model, rng)]
+        twins.append(networks.permuted(model, rng))
+        np.testing.assert_allclose(twins[1](inputs), model(inputs), atol=1e-5)
+        found = weight_covariances(twins, in_batches(inputs, 100), basis)
+        for layer in LayeredNetwork(model).layers:
+            np.testing.assert_allclose(
+                found.matrices[layer.label], second_moment(layer), atol=1e-5
+            )
+        assert min(min(e.values()) for e in found.explained) > 1 - 1e-9
+        assert max(max(e.values()) for e in found.errors) < 1e-9
+
+    def test_the_second_as_reference(self, networks, inputs, rng):
+        model = networks.mlp(1)
+        twins = [model, networks.permuted(model, rng)]
+        found = weight_covariances(twins, [inputs], reference=1)
+        wanted = second_moment(LayeredNetwork(twins[1])["dense2"])
+        np.testing.assert_allclose(found.matrices["dense2"], wanted, atol=1e-5)
+
+    @pytest.mark.parametrize("normalized", ("before", "after"))
+    def test_convolutions(self, networks, images, rng, normalized):
+        model = networks.settle(networks.convnet(2, normalized), images)
+        twin = networks.permuted(model, rng)
+        np.testing.assert_allclose(twin(images), model(images), atol=1e-4)
+        found = weight_covariances([model, twin], [images], reference=0)
+        for layer in LayeredNetwork(model).layers:
+            np.testing.assert_allclose(
+                found.matrices[layer.label], second_moment(layer), atol=1e-4
+            )
+
+
+class TestEstimates:
+    def test_one_network_is_in_its_own_basis(self, networks, inputs):
+        model = networks.mlp(1)
+        found = weight_covariances([model], [inputs])
+        for layer in LayeredNetwork(model).layers:
+            np.testing.assert_allclose(
+                found.matrices[layer.label], second_moment(layer), atol=1e-9
+            )
+
+    def test_the_basis_of_a_single_network_is_untouched(self, networks, inputs):
+        models = [networks.mlp(1), networks.mlp(2)]
+        found = weight_covariances(models, [inputs], reference=0)
+        turn = found.reference.alignments[0]["dense2"].matrix
+        np.testing.assert_allclose(turn, np.eye(12))
+        np.testing.assert_allclose(
+            found.weights["dense2"][0],
+            LayeredNetwork(models[0])["dense2"].matrix,
+            atol=1e-6,
+        )
+
+    def test_activations_are_second_moments(self, networks, inputs):
+        model = networks.mlp(1)
+        found = weight_covariances([model], in_batches(inputs, 70))
+        hidden = np.maximum(inputs @ np.asarray(model.layers[1].kernel), 0)
+        np.testing.assert_allclose(
+            found.activations[0]["dense2"], hidden.T @ hidden / 300, rtol=1e-4
+        )
+
+    def test_the_mean_is_that_of_aligned_activations(self, networks, inputs):
+        models = [networks.mlp(k) for k in (1, 2, 3)]
+        layered = [LayeredNetwork(model) for model in models]
+        mean = reference.mean(layered, [inputs], num_iters=1)
+        (found,) = mean.activations(inputs, ["dense2"])
+        hidden = [
+            np.float64(net.read(inputs, [net["dense2"]])[0]) for net in layered
+        ]
+        wanted = hidden[0]
+        for other in hidden[1:]:
+            left, _, right = np.linalg.svd(hidden[0].T @ other)
+            wanted = wanted + other @ (left @ right).T
+        np.testing.assert_allclose(found, wanted / 3, atol=1e-6)
+
+    def test_iterating_brings_networks_nearer_to_their_mean(
+        self, networks, inputs
+    ):
+        models = [networks.mlp(k, widths=(30, 9)) for k in range(4)]
+        once, twice = (
+            weight_covariances(models, [inputs], num_iters=n) for n in (1, 2)
+        )
+        assert once.explained[0]["dense2"] == pytest.approx(1)
+        mean = [
+            np.mean([e["dense2"] for e in each.explained[1:]])
+            for each in (once, twice)
+        ]
+        assert mean[1] > mean[0]
+
+    def test_narrower_networks_are_embedded(self, networks, inputs):
+        wide, narrow = networks.mlp(1, (16, 9)), networks.mlp(2, (4, 7))
+        found = weight_covariances([wide, narrow], [inputs], reference=0)
+        rows = found.weights["dense2"][1]
+        assert rows.shape == (7, 16)
+        own = LayeredNetwork(narrow)["dense2"].matrix
+        # Turned, and a quarter of the dimension of the reference.
+        np.testing.assert_allclose(rows @ rows.T, own @ own.T / 4, atol=1e-5)
+
+    def test_wider_networks_are_projected(self, networks, inputs):
+        narrow, wide = networks.mlp(1, (4, 7)), networks.mlp(2, (16, 9))
+        found = weight_covariances([narrow, wide], [inputs], reference=0)
+        rows = found.weights["dense2"][1]
+        own = LayeredNetwork(wide)["dense2"].matrix
+        assert rows.shape == (9, 4)
+        assert np.linalg.norm(rows) <= 2 * np.linalg.norm(own) + 1e-9
+
+    def test_zero_weights(self, networks, inputs):
+        model = networks.mlp(1)
+        layer = LayeredNetwork(model)["dense2"]
+        layer.assign(0 * layer.weights)
+        found = weight_covariances([model, networks.mlp(2)], [inputs], 0)
+        assert not found.weights["dense2"][0].any()
+        # What reads them is zero as well: nothing to align to.
+        assert found.explained[1]["logits"] == 0
+        assert np.isfinite(found.matrices["logits"]).all()
+
+
+class TestRefusals:
+    def test_another_depth(self, networks, inputs):
+        models = [networks.mlp(1), networks.mlp(1, (12, 9, 5), name="deep")]
+        with pytest.raises(UserError) as raised:
+            weight_covariances(models, [inputs])
+        text = str(raised.value)
+        assert "one architecture" in text and "deep with 4 layers" in text
+        assert "\n" not in text
+
+    def test_another_kernel_size(self, images):
+        x = keras.Input((9, 9, 2))
+        models = []
+        for size in (1, 3):
+            h = keras.layers.Conv2D(3, size, padding="same")(x)
+            h = keras.layers.GlobalAveragePooling2D()(h)
+            models.append(keras.Model(x, keras.layers.Dense(3)(h)))
+        with pytest.raises(UserError, match="one architecture"):
+            weight_covariances(models, [images])
+
+    def test_other_inputs(self, networks, inputs):
+        models = [networks.mlp(1), networks.mlp(1, inputs=7)]
+        with pytest.raises(UserError, match="same inputs and classes"):
+            weight_covariances(models, [inputs])
+
+    @pytest.mark.parametrize("basis", (2, -1, "first", True))
+    def test_no_such_reference(self, networks, inputs, basis):
+        models = [networks.mlp(1), networks.mlp(2)]
+        with pytest.raises(UserError, match="Expected reference 'mean'"):
+            weight_covariances(models, [inputs], reference=basis)
+
+    def test_no_alignment_at_all(self, networks, inputs):
+        with pytest.raises(UserError, match="num_iters >= 1"):
+            weight_covariances([networks.mlp(1)], [inputs], num_iters=0)
+
+    def test_no_network(self, inputs):
+        with pytest.raises(UserError, match="at least one network"):
+            weight_covariances([], [inputs])
+
+    def test_memory(self, networks, inputs):
+        models = [networks.mlp(1), networks.mlp(2)]
+        with pytest.raises(UserError, match="Moments of 2 networks: .* bytes"):
+            weight_covariances(models, [inputs], memory_gib=1e-6)
+
+
+class TestComparisons:
+    def test_operator_norm(self):
+        first, second = np.diag([3.0, 1.0]), np.diag([2.0, 4.0])
+        assert operator_norm_error(first, second) == pytest.approx(3 / 4)
+        zero = np.zeros((2, 2))
+        assert operator_norm_error(zero, zero) == 0
+        assert operator_norm_error(first, zero) == np.inf
+
+    def test_overlap(self):
+        first = np.diag([5.0, 4, 3, 2, 1])
+        assert covariance.leading_overlap(first, first, 2) == pytest.approx(1)
+        second = np.diag([5.0, 1, 3, 4, 2])
+        assert covariance.leading_overlap(first, second, 2) == pytest.approx(
+            0.5
+        )
+
+    def test_all_neurons_count_alike(self, rng):
+        many, few = rng.standard_normal((30, 4)), rng.standard_normal((10, 4))
+        every = np.concatenate([many, few])
+        np.testing.assert_allclose(
+            covariance.covariance([many, few]), every.T @ every / 40
+        )

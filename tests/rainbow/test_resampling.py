@@ -1,0 +1,383 @@
+"""Resampling: what is drawn, turned, measured anew, and what stays."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+from dlgn_tf.rainbow import heads
+from dlgn_tf.rainbow import resampling
+from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.evaluation import accuracy
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.moments import in_batches
+from dlgn_tf.rainbow.resampling import draw_weights
+from dlgn_tf.rainbow.resampling import resample
+
+
+@pytest.fixture
+def inputs(rng):
+    return rng.standard_normal((400, 6)).astype("float32")
+
+
+@pytest.fixture
+def images(rng):
+    return rng.standard_normal((60, 9, 9, 2)).astype("float32")
+
+
+@pytest.fixture
+def permuting(monkeypatch):
+    """Makes draws the trained neurons themselves, in another order."""
+
+    def install(model):
+        layers = [
+            x for x in LayeredNetwork(model).layers if x.label != "logits"
+        ]
+        left = iter(layers)
+
+        def draw(covariances, label, neurons, rng, options):
+            rows = next(left).matrix
+            np.testing.assert_allclose(
+                covariances.matrices[label], rows.T @ rows / neurons, atol=1e-6
+            )
+            return rows[rng.permutation(neurons)]
+
+        monkeypatch.setattr(resampling, "draw_rows", draw)
+
+    return install
+
+
+class TestDraws:
+    def test_covariance(self, rng):
+        mixing = rng.standard_normal((5, 3))
+        wanted = mixing @ mixing.T
+        rows = draw_weights(wanted, 100_000, rng)
+        np.testing.assert_allclose(rows.T @ rows / 1e5, wanted, atol=0.15)
+
+    def test_orthogonal_ones_have_it_exactly(self, rng):
+        mixing = rng.standard_normal((5, 3))
+        rows = draw_weights(mixing @ mixing.T, 4, rng, orthogonal=True)
+        np.testing.assert_allclose(rows.T @ rows / 4, mixing @ mixing.T)
+
+    def test_fewer_neurons_than_directions(self, rng):
+        """Exactly orthogonal neurons, of that covariance in the mean."""
+        scales = np.array([3.0, 2, 1, 1])
+        drawn = [
+            draw_weights(np.diag(scales), 2, rng, orthogonal=True)
+            for _ in range(4000)
+        ]
+        white = drawn[0] / np.sqrt(scales)
+        np.testing.assert_allclose(white @ white.T, 4 * np.eye(2), atol=1e-9)
+        mean = np.mean([w.T @ w / 2 for w in drawn], axis=0)
+        np.testing.assert_allclose(mean, np.diag(scales), atol=0.15)
+
+    @pytest.mark.parametrize("orthogonal", (True, False))
+    def test_zero(self, rng, orthogonal):
+        rows = draw_weights(np.zeros((3, 3)), 4, rng, orthogonal)
+        np.testing.assert_array_equal(rows, np.zeros((4, 3)))
+
+
+class TestRows:
+    @pytest.fixture
+    def covariances(self, rng):
+        """Of two networks, of fewer neurons than dimensions."""
+        weights = [rng.standard_normal((2, 5)) for _ in range(2)]
+        matrix = sum(w.T @ w for w in weights) / 4
+        return types.SimpleNamespace(
+            weights={"layer": weights}, matrices={"layer": matrix}
+        )
+
+    @pytest.mark.parametrize("orthogonal", (True, False))
+    def test_covariance(self, rng, covariances, orthogonal):
+        options = resampling.Options(orthogonal=orthogonal)
+        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        np.testing.assert_allclose(
+            rows.T @ rows / 5e4, covariances.matrices["layer"], atol=0.06
+        )
+
+    @pytest.mark.parametrize("orthogonal", (True, False))
+    def test_white(self, rng, covariances, orthogonal):
+        options = resampling.Options(weights="white", orthogonal=orthogonal)
+        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        energy = np.trace(covariances.matrices["layer"]) / 5
+        np.testing.assert_allclose(
+            rows.T @ rows / 5e4, energy * np.eye(5), atol=0.05 * energy
+        )
+
+    def test_gaussian(self, rng, covariances):
+        rows = resampling.draw_rows(
+            covariances, "layer", 20_000, rng, resampling.Options()
+        )
+        scaled = rows[:, 0] / np.sqrt(covariances.matrices["layer"][0, 0])
+        assert np.mean(scaled**4) == pytest.approx(3, abs=0.2)
+
+
+class TestTurning:
+    """If draws only permute neurons, alignment must undo it exactly."""
+
+    def test_dense(self, networks, inputs, permuting):
+        model = networks.mlp(1)
+        covariances = weight_covariances([model], [inputs])
+        permuting(model)
+        drawn = resample(model, covariances, in_batches(inputs, 150), 0)
+        first = [np.asarray(m.layers[1].kernel) for m in (drawn, model)]
+        assert not np.allclose(*first)
+        np.testing.assert_allclose(drawn(inputs), model(inputs), atol=1e-4)
+
+    @pytest.mark.parametrize("normalized", ("before", "after"))
+    def test_convolutions(self, networks, images, permuting, normalized):
+        """Strided and 1x1, normalised before or after, a flattened map."""
+        model = networks.convnet(3, normalized)
+        networks.settle(model, images)
+        covariances = weight_covariances([model], [images])
+        permuting(model)
+        drawn = resample(model, covariances, in_batches(images, 25), 0)
+        np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
+
+    def test_is_needed(self, networks, inputs, permuting):
+        model = networks.mlp(1)
+        covariances = weight_covariances([model], [inputs])
+        permuting(model)
+        drawn = resample(model, covariances, [inputs], 0, aligned=False)
+        gap = np.asarray(drawn(inputs) - model(inputs))
+        assert np.sqrt(np.mean(gap**2)) > 0.2 * np.std(model(inputs))
+
+    def test_layers_that_stay_are_turned(self, networks, inputs, permuting):
+        model = networks.mlp(1)
+        covariances = weight_covariances([model], [inputs])
+        permuting(model)
+        drawn = resample(model, covariances, [inputs], 0, layers=("dense1",))
+        np.testing.assert_allclose(drawn(inputs), model(inputs), atol=1e-4)
+
+    def test_the_reference_may_be_a_twin(self, networks, inputs, rng):
+        """Classifier and basis are the reference's, not the model's."""
+        model = networks.mlp(1)
+        twin = networks.permuted(model, rng)
+        covariances = weight_covariances([twin], [inputs])
+        seeds = (0, 0)
+        one, other = (
+            resample(m, covariances, [inputs], seed)
+            for m, seed in zip((model, twin), seeds, strict=True)
+        )
+        np.testing.assert_allclose(one(inputs), other(inputs), atol=1e-4)
+
+    def test_a_mean_of_permuted_twins(self, networks, inputs, rng):
+        model = networks.mlp(1)
+        twins = [model, *(networks.permuted(model, rng) for _ in range(2))]
+        drawn = [
+            resample(model, weight_covariances(each, [inputs]), [inputs], 4)
+            for each in (twins, twins[:1])
+        ]
+        logits = [np.asarray(m(inputs)) for m in drawn]
+        # Of one covariance; square roots agree but for rounding.
+        np.testing.assert_allclose(*logits, atol=2e-2)
+
+
+class TestNormalizations:
+    def test_are_measured_anew(self, networks, images):
+        model = networks.settle(networks.convnet(3), images)
+        covariances = weight_covariances([model], [images])
+        drawn = resample(model, covariances, in_batches(images, 25), 0)
+        network = LayeredNetwork(drawn)
+        for part in network.parts:
+            if part.label.startswith("norm"):
+                (read,) = network.read(images, [part])
+                read = read.reshape(-1, read.shape[-1])
+                np.testing.assert_allclose(
+                    part.layer.moving_mean, read.mean(axis=0), atol=1e-5
+                )
+                np.testing.assert_allclose(
+                    part.layer.moving_variance, read.var(axis=0), rtol=1e-4
+                )
+
+    def test_scales_and_offsets_stay_pairs(self, rng):
+        x = keras.Input((5,))
+        h = keras.layers.Dense(20, use_bias=True, name="dense1")(x)
+        h = keras.layers.BatchNormalization(name="norm")(h)
+        h = keras.layers.Dense(3, name="logits")(keras.layers.ReLU()(h))
+        model = keras.Model(x, h)
+        gamma = rng.standard_normal(20).astype("float32")
+        model.get_layer("norm").gamma.assign(gamma)
+        model.get_layer("norm").beta.assign(10 * gamma)
+        model.get_layer("dense1").bias.assign(gamma)
+        data = rng.standard_normal((50, 5)).astype("float32")
+        covariances = weight_covariances([model], [data])
+        drawn = resample(model, covariances, [data], 0)
+        norm = drawn.get_layer("norm")
+        np.testing.assert_allclose(norm.beta, 10 * np.asarray(norm.gamma))
+        for values in (norm.gamma, drawn.get_layer("dense1").bias):
+            assert set(np.asarray(values)) <= set(gamma)
+            assert not np.array_equal(values, gamma)
+
+
+class TestOptions:
+    @pytest.fixture
+    def model(self, networks):
+        return networks.mlp(1, widths=(40, 30), biases=True)
+
+    @pytest.fixture
+    def covariances(self, model, networks, inputs):
+        others = [networks.mlp(k, (40, 30), biases=True) for k in (2, 3)]
+        return weight_covariances([model, *others], [inputs])
+
+    def test_repeatable_and_the_model_stays(self, model, covariances, inputs):
+        before = model.get_weights()
+        one, same, other = (
+            resample(model, covariances, [inputs], seed) for seed in (1, 1, 2)
+        )
+        np.testing.assert_array_equal(one(inputs), same(inputs))
+        assert np.abs(one(inputs) - other(inputs)).max() > 0.1
+        for old, new in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+    def test_white_weights_have_the_energy(self, model, covariances, inputs):
+        drawn = resample(model, covariances, [inputs], 0, weights="white")
+        rows = LayeredNetwork(drawn)["dense1"].matrix
+        wanted = np.trace(covariances.matrices["dense1"]) / 6
+        np.testing.assert_allclose(
+            rows.T @ rows / 40, wanted * np.eye(6), atol=0.6 * wanted
+        )
+
+    def test_nothing_is_drawn(self, model, covariances, inputs):
+        drawn = resample(model, covariances, [inputs], 0, layers=())
+        np.testing.assert_array_equal(drawn(inputs), model(inputs))
+
+    @pytest.mark.parametrize("widths", ((20, 15), (64, 50)))
+    def test_another_width(self, networks, model, covariances, inputs, widths):
+        """Pre-activations are as large as those of the trained width."""
+        like = networks.mlp(9, widths, biases=True)
+        drawn = resample(like, covariances, [inputs], 0)
+        found, wanted = np.std(drawn(inputs)), np.std(model(inputs))
+        assert 0.3 * wanted < found < 2 * wanted
+
+    def test_another_width_is_aligned(self, networks, covariances, inputs):
+        with pytest.raises(UserError, match="Expected aligned layers"):
+            resample(
+                networks.mlp(9, (20, 15)),
+                covariances,
+                [inputs],
+                0,
+                aligned=False,
+            )
+
+    def test_what_there_is_not(self, networks, model, covariances, inputs):
+        with pytest.raises(UserError, match="Expected a learned layer"):
+            resample(model, covariances, [inputs], 0, layers=("dense7",))
+        with pytest.raises(UserError, match="one of covariance, white"):
+            resample(model, covariances, [inputs], 0, weights="black")
+        with pytest.raises(UserError, match="one architecture"):
+            resample(networks.mlp(1, (5, 5, 5)), covariances, [inputs], 0)
+
+    def test_zero_covariance(self, networks, inputs):
+        model = networks.mlp(1)
+        layer = LayeredNetwork(model)["dense2"]
+        layer.assign(0 * layer.weights)
+        drawn = resample(
+            model, weight_covariances([model], [inputs]), [inputs], 0
+        )
+        assert not LayeredNetwork(drawn)["dense2"].weights.any()
+        np.testing.assert_array_equal(drawn(inputs), np.zeros((400, 3)))
+
+
+class TestGatedNetworks:
+    @pytest.fixture
+    def model(self):
+        return create_model("c4gap_dlgn", (6, 6, 1), depth=2, width=6, seed=0)
+
+    @pytest.fixture
+    def pixels(self, rng):
+        return rng.integers(0, 256, (30, 6, 6, 1)).astype("uint8")
+
+    @staticmethod
+    def changed(model, drawn):
+        pairs = zip(
+            LayeredNetwork(model).layers,
+            LayeredNetwork(drawn).layers,
+            strict=True,
+        )
+        return {
+            a.label for a, b in pairs if not np.allclose(a.matrix, b.matrix)
+        }
+
+    @pytest.mark.parametrize("network", ("gating", "value"))
+    def test_one_network_alone(self, model, pixels, network):
+        layered = LayeredNetwork(model, network)
+        covariances = weight_covariances([layered], [pixels])
+        drawn = resample(model, covariances, [pixels], 0, network=network)
+        assert self.changed(model, drawn) == set(layered.labels)
+        assert np.isfinite(drawn(pixels)).all()
+
+    def test_values_are_turned_to_new_gates(self, model, pixels):
+        covariances = weight_covariances([model], [pixels])
+        gating = ("gating/conv1", "gating/conv2")
+        drawn = resample(model, covariances, [pixels], 0, layers=gating)
+        # The first value layer reads the image: nothing to turn.
+        wanted = {*gating, "value/conv2", "value/logits"}
+        assert self.changed(model, drawn) == wanted
+
+    def test_both(self, model, pixels):
+        covariances = weight_covariances([model], [pixels])
+        drawn = resample(model, covariances, [pixels], 0)
+        assert self.changed(model, drawn) == set(covariances.labels)
+
+
+class TestHeads:
+    @pytest.fixture
+    def labels(self, inputs):
+        return (inputs @ np.arange(1, 7) > 0).astype(int) + (inputs[:, 0] > 1)
+
+    def test_ridge_solves_the_normal_equations(self, networks, inputs, labels):
+        model = networks.mlp(1)
+        found = heads.retrain_head(model, inputs, labels, penalty=2.0)
+        hidden = inputs
+        for layer in model.layers[1:-1]:
+            hidden = np.maximum(hidden @ np.asarray(layer.kernel, float), 0)
+        targets = np.where(np.eye(3)[labels] > 0, 1.0, -1.0)
+        gram = hidden.T @ hidden + 2 * np.eye(hidden.shape[1])
+        wanted = np.linalg.solve(gram, hidden.T @ targets)
+        kernel = np.asarray(found.layers[-1].kernel)
+        np.testing.assert_allclose(kernel, wanted, atol=1e-4)
+        np.testing.assert_array_equal(
+            found.layers[1].kernel, model.layers[1].kernel
+        )
+
+    @pytest.mark.parametrize("method", heads.METHODS)
+    @pytest.mark.parametrize("biases", (True, False))
+    def test_better_than_before(self, networks, inputs, labels, method, biases):
+        model = networks.mlp(1, biases=biases)
+        found = heads.retrain_head(model, inputs, labels, method)
+        before, after = (accuracy(m, inputs, labels) for m in (model, found))
+        assert after > 0.6 > before
+
+    def test_two_classes(self, rng, inputs):
+        x = keras.Input((6,))
+        model = keras.Model(x, keras.layers.Dense(2)(x))
+        labels = (inputs[:, 1] > 0.3).astype(int)
+        found = heads.retrain_head(model, inputs, labels, "logistic")
+        assert accuracy(found, inputs, labels) > 0.95
+
+    def test_a_flattened_map(self, networks, images, rng):
+        model = networks.convnet(1)
+        labels = rng.permutation(np.arange(60) % 3)
+        found = heads.retrain_head(model, images, labels, penalty=1e-3)
+        assert accuracy(found, images, labels) > 0.6
+
+    def test_refusals(self, networks, inputs, labels):
+        model = networks.mlp(1)
+        with pytest.raises(UserError, match="one of ridge, logistic"):
+            heads.retrain_head(model, inputs, labels, "lasso")
+        with pytest.raises(UserError, match="labels of all 3 classes"):
+            heads.retrain_head(model, inputs, 0 * labels)
+
+    def test_freezing(self, networks):
+        model = networks.convnet(1)
+        heads.freeze_all_but(model, ["conv3", "logits"])
+        names = [v.path.split("/")[0] for v in model.trainable_variables]
+        assert names == ["conv3", "logits"]
+        norm = model.get_layer("norm1")
+        before = norm.get_weights()[0]
+        model(np.ones((2, 9, 9, 2)), training=True)
+        np.testing.assert_array_equal(norm.moving_mean, before)
