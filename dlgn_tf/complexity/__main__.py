@@ -1,7 +1,6 @@
 """Feature components: python -m dlgn_tf.complexity --run_dir=RUN_DIR."""
 
 import logging
-import shlex
 import sys
 
 from absl import flags
@@ -12,6 +11,7 @@ from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -160,6 +160,7 @@ def main():
         _experiment(values, name, data, orders)
     else:
         _network(values, data, orders)
+    origin.note_command(values.output_dir)
 
 
 def _check(values):
@@ -283,7 +284,7 @@ def _experiment(values, name, data, orders):
             data_dir=values.data_dir,
             train_examples=examples,
             networks=values.networks,
-            command=_command_line(),
+            command=origin.command_line(),
         )
     )
 
@@ -302,13 +303,9 @@ def _network(values, data, orders):
             layer=values.layer,
             network=values.network,
             panels=values.panels,
-            command=_command_line(),
+            command=origin.command_line(),
         )
     )
-
-
-def _command_line():
-    return shlex.join(["python", "-m", "dlgn_tf.complexity", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.reproduction import origin
 from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -129,6 +130,7 @@ def main():
             memory_gib=values.memory_gib,
         )
     )
+    origin.note_command(values.output_dir)
 
 
 def _configs(run_dirs):

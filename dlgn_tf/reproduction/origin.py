@@ -57,6 +57,11 @@ def here():
     )
 
 
+def command_line():
+    """What this process was called with, as one types it."""
+    return shlex.join(["python", *sys.orig_argv[1:]])
+
+
 def note_command(folder):
     """Notes in a folder which command wrote there, and what it was made with.
 
@@ -70,10 +75,9 @@ def note_command(folder):
         UserError: if the file is damaged or cannot be written.
     """
     file = pathlib.Path(folder) / COMMANDS
-    command = shlex.join(["python", *sys.orig_argv[1:]])
     with _damage_named(file):
         known = dict(json.loads(file.read_text())) if file.exists() else {}
-    known[command] = dataclasses.asdict(here())
+    known[command_line()] = dataclasses.asdict(here())
     with files.write_errors(folder):
         files.write_atomically(file, json.dumps(known, indent=1) + "\n")
 

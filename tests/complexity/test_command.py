@@ -2,10 +2,7 @@
 
 import csv
 import functools
-import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -55,6 +52,7 @@ def test_a_gated_network(tmp_path, command, model_path, capsys):
         f"--output_dir={folder}",
     )
     assert sorted(p.name for p in folder.iterdir()) == [
+        "commands.json",
         "effectiveness.csv",
         "effectiveness.png",
         "nets",
@@ -200,27 +198,9 @@ def test_mistakes(tmp_path, command, line, monkeypatch):
         ("--experiment=1 --output_dir=file", 2),
     ],
 )
-def test_answers_before_tensorflow(tmp_path, line, status):
+def test_answers_before_tensorflow(tmp_path, line, status, fresh_process):
     (tmp_path / "file").write_text("")
-    path = os.pathsep.join(
-        filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")])
-    )
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "dlgn_tf.complexity"]
-        + line.split(),
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    lines = done.stderr.splitlines()
-    imported = {
-        row.rpartition("|")[2].strip().partition(".")[0]
-        for row in lines
-        if row.startswith("import time:")
-    }
-    said = [row for row in lines if not row.startswith("import time:")]
+    done = fresh_process("dlgn_tf.complexity", *line.split())
     assert done.returncode == status
-    assert not imported & {"tensorflow", "keras", "numpy", "sklearn"}
-    assert len(said) == (1 if status else 0)
-    assert "Traceback" not in done.stderr
+    assert not done.imported & {"tensorflow", "keras", "numpy", "sklearn"}
+    assert len(done.said) == (1 if status else 0)

@@ -2,11 +2,8 @@
 
 import csv
 import functools
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -285,13 +282,17 @@ def test_runs_of_different_structure(tmp_path, command, gated, train_run):
         )
 
 
-def test_a_damaged_run_is_said_in_one_line(tmp_path, runs):
+def test_a_damaged_run_is_said_in_one_line(tmp_path, runs, fresh_process):
     shutil.copytree(runs / "b", tmp_path / "b")
     shutil.rmtree(tmp_path / "b" / "checkpoints")
-    found = run(f"--run_dirs={tmp_path / 'b'}", f"--output_dir={tmp_path}")
-    assert found.returncode == 2
-    assert len(found.stderr.splitlines()) == 1
-    assert "no checkpoints" in found.stderr
+    done = fresh_process(
+        "dlgn_tf.rainbow",
+        f"--run_dirs={tmp_path / 'b'}",
+        f"--output_dir={tmp_path}",
+    )
+    assert done.returncode == 2
+    assert len(done.said) == 1
+    assert "no checkpoints" in done.said[0]
 
 
 @pytest.mark.parametrize(
@@ -303,22 +304,9 @@ def test_a_damaged_run_is_said_in_one_line(tmp_path, runs):
         (["--no_such_flag"], "no_such_flag"),
     ],
 )
-def test_wrong_flags_import_no_tensorflow(arguments, message):
-    found = run(*arguments, "--", PYTHONPROFILEIMPORTTIME="1")
-    assert found.returncode == 2
-    assert message in found.stderr.splitlines()[-1]
-    assert " tensorflow" not in found.stderr
-
-
-def run(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "dlgn_tf.rainbow", *arguments],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(PACKAGE_PARENT),
-            **environment,
-        },
-        check=False,
-    )
+def test_wrong_flags_import_no_tensorflow(arguments, message, fresh_process):
+    done = fresh_process("dlgn_tf.rainbow", *arguments)
+    assert done.returncode == 2
+    assert message in done.said[-1]
+    assert "dlgn_tf" in done.imported
+    assert not done.imported & {"tensorflow", "keras"}
