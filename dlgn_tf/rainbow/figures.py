@@ -56,7 +56,7 @@ def alignment(rows, reference, title):
     if unaligned:
         left.plot(*zip(*unaligned, strict=True), "x", color="grey", label="raw")
     left.set_ylabel("relative squared error")
-    left.set_yscale("log")
+    left.set_ylim(bottom=0)
     right.set_ylabel("explained fraction")
     for axes in (left, right):
         axes.tick_params(axis="x", labelrotation=60)
@@ -273,7 +273,8 @@ def dynamics(rows, title):
             each.set_xscale("log")
             each.set_xlabel("direction")
         axes[0].legend(fontsize=6)
-    figure.suptitle(f"Weights along their final eigenvectors, {title}")
+    run = rows[0]["run"]
+    figure.suptitle(f"Weights along their final eigenvectors, {run}: {title}")
     return figure
 
 
