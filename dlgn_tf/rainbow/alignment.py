@@ -1,6 +1,7 @@
 """Orthogonal alignment of one representation of data with another."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -18,6 +19,17 @@ class Alignment:
 
     matrix: np.ndarray
     singular_values: np.ndarray
+
+    @property
+    def scale(self):
+        """What brings own activations to the size of the reference's.
+
+        The theory divides features by sqrt(width), networks do not: their
+        activations grow as sqrt(width), and weights that read them are as much
+        smaller.
+        """
+        reference, own = self.matrix.shape
+        return math.sqrt(reference / own)
 
     def activations(self, own):
         """Own activations `(..., own)` in the reference basis."""
@@ -83,15 +95,21 @@ def aligned_error(reference_energy, own_energy, cross, alignment=None):
 
 
 def relative_error(moments, alignment=None):
-    """`aligned_error` over E|reference|^2.
+    """`aligned_error` over E|reference|^2, at equal energy a channel.
+
+    Activations of another width are multiplied by `Alignment.scale`.
 
     Args:
         moments: `dlgn_tf.rainbow.moments.JointMoments`, the reference first.
         alignment: See `aligned_error`.
     """
     reference = np.trace(moments.first)
+    ratio = len(moments.first) / len(moments.second)
     error = aligned_error(
-        reference, np.trace(moments.second), moments.cross, alignment
+        reference,
+        ratio * np.trace(moments.second),
+        math.sqrt(ratio) * moments.cross,
+        alignment,
     )
     return _ratio(error, reference)
 

@@ -58,7 +58,8 @@ def weight_covariances(
     """Covariances of the weights of every learned layer.
 
     With one network all is in its own basis, and its covariances have at most
-    as many dimensions as it has neurons.
+    as many dimensions as it has neurons. A network that is the reference is not
+    turned, even where its activations leave a choice.
 
     Example:
 
@@ -82,13 +83,16 @@ def weight_covariances(
 
     Raises:
         UserError: if the networks are of different architectures, there is no
-            such reference, or memory does not suffice.
+            such reference, there are no samples, or memory does not suffice.
     """
     networks = [_layered(network) for network in networks]
     references.check_comparable(networks)
     chosen = _reference(networks, batches, reference, num_iters, memory_gib)
     measured = references.align_to(chosen, networks, batches, memory_gib)
-    turns = tuple(map(references.turns_of, networks, measured))
+    turns = tuple(
+        references.turns_of(network, sums, chosen)
+        for network, sums in zip(networks, measured, strict=True)
+    )
     weights = {
         label: [
             _aligned(network.layers[k], of_network[label])
@@ -173,8 +177,8 @@ def _reference(networks, batches, reference, num_iters, memory_gib):
 
 
 def _aligned(layer, turn):
-    own = math.sqrt(layer.channels / len(turn.matrix))
-    return own * turn.weights(layer.weights).reshape(layer.neurons, -1)
+    turned = turn.weights(layer.weights) / turn.scale
+    return turned.reshape(layer.neurons, -1)
 
 
 def _of_moments(function, measured):

@@ -1,5 +1,6 @@
 """Retrains the last layer of a network, or leaves it alone to be trained."""
 
+import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
@@ -110,8 +111,18 @@ def freeze_all_but(model, labels):
     Args:
         model: See `retrain_head`.
         labels: Labels of `LayeredNetwork(model)`.
+
+    Raises:
+        UserError: if there is no such layer, or filters are orthogonal: its
+            learned layers are not the model's own.
     """
     network = LayeredNetwork(model)
-    kept = {network[label].label for label in labels}
-    for part in network.parts:
-        part.layer.trainable = part.label in kept
+    if network.model is not model:
+        raise UserError(
+            "Expected a network of plain filters. Received: orthogonal ones; "
+            "fold them first"
+        )
+    kept = [network[label].layer for label in labels]
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        if not isinstance(layer, keras.Model):
+            layer.trainable = any(layer is each for each in kept)

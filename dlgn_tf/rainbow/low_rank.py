@@ -7,6 +7,7 @@ Source: arXiv 2305.18512, the figure on low-rank projection.
 """
 
 import contextlib
+import math
 
 import numpy as np
 
@@ -47,15 +48,28 @@ def activation_basis(network, layer, batches, memory_gib=1.0):
         network: `LayeredNetwork`.
         layer: One of its `LearnedLayer`.
         batches: Iterable of arrays of images.
-        memory_gib: Float > 0, see `moments.second_moment`.
+        memory_gib: Float > 0, see `moments.second_moment`. Patches are cut out
+            of as many images at a time as have patches of this size.
 
     Returns:
         float64 array `(dimension, dimension)`, the largest eigenvalue first.
     """
     read = (
-        layer.patches(network.read(images, [layer])[0]) for images in batches
+        layer.patches(part)
+        for images in batches
+        for part in _parts(network.read(images, [layer])[0], layer, memory_gib)
     )
     return eigen(moments.second_moment(read, memory_gib))[1]
+
+
+def _parts(maps, layer, memory_gib):
+    """Maps, as many at a time as have patches that fit into memory."""
+    positions = math.prod(maps.shape[1:-1])
+    # Both as they are cut out and in the order of the weights.
+    of_one = 2 * maps.itemsize * positions * layer.dimension
+    return moments.in_batches(
+        maps, max(1, int(memory_gib * moments.GIB / of_one))
+    )
 
 
 def random_basis(dimension, rng):

@@ -129,7 +129,8 @@ def joint_moments(pairs, memory_gib=1.0):
             )
             moments = JointMoments(*channels)
         moments.add(first, second)
-    return _not_empty(moments)
+    check_not_empty(moments.count if moments else 0)
+    return moments
 
 
 def second_moment(arrays, memory_gib=1.0):
@@ -156,15 +157,23 @@ def second_moment(arrays, memory_gib=1.0):
             )
             moment = SecondMoment(channels)
         moment.add(activations)
-    return _not_empty(moment).matrix
+    check_not_empty(moment.count if moment else 0)
+    return moment.matrix
 
 
-def _not_empty(moments):
-    if moments is None or not moments.count:
+def check_not_empty(count):
+    """Raises a `UserError` where no sample was seen.
+
+    A generator that was gone through already has none left either.
+
+    Args:
+        count: Integer.
+    """
+    if not count:
         raise UserError(
-            "Expected at least one sample to take moments of. Received: none"
+            "Expected batches of at least one sample to take moments of, which "
+            "can be gone through again. Received: none"
         )
-    return moments
 
 
 def check_memory(needed, memory_gib, what):

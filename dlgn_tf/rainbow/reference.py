@@ -40,6 +40,9 @@ class Reference:
     def activations(self, images, labels):
         """What learned layers read, in the reference basis.
 
+        Networks of another width count as one of the reference's would, see
+        `Alignment.scale`.
+
         Args:
             images: Array, one batch.
             labels: Sequence of labels.
@@ -51,7 +54,8 @@ class Reference:
         for network, turns in zip(self.networks, self.alignments, strict=True):
             layers = [_twin(network, self, label) for label in labels]
             for k, own in enumerate(network.read(images, layers)):
-                total[k] = total[k] + turns[labels[k]].activations(own)
+                turn = turns[labels[k]]
+                total[k] = total[k] + turn.scale * turn.activations(own)
         return [each / len(self.networks) for each in total]
 
     def mean_weights(self, label):
@@ -65,11 +69,23 @@ class Reference:
         """
         aligned = [
             turns[label].weights(_twin(network, self, label).weights)
+            / turns[label].scale
             for network, turns in zip(
                 self.networks, self.alignments, strict=True
             )
         ]
         return np.mean(aligned, axis=0)
+
+    def mean_bias(self, label):
+        """Mean of the biases of such a layer.
+
+        Returns:
+            float64 array `(neurons,)`, or None.
+        """
+        if self.networks[0][label].bias is None:
+            return None
+        biases = [_twin(net, self, label).bias for net in self.networks]
+        return np.mean(biases, axis=0)
 
 
 def single(network):
@@ -107,8 +123,11 @@ def mean(networks, batches, num_iters=2, memory_gib=1.0):
         return found
     for _ in range(num_iters):
         measured = align_to(found, networks, batches, memory_gib)
-        turns = map(turns_of, networks, measured)
-        found = Reference(tuple(networks), tuple(turns))
+        turns = tuple(
+            turns_of(network, sums, found)
+            for network, sums in zip(networks, measured, strict=True)
+        )
+        found = Reference(tuple(networks), turns)
     return found
 
 
@@ -127,7 +146,7 @@ def align_to(reference, networks, batches, memory_gib=1.0):
 
     Raises:
         UserError: if the networks are of another architecture than the
-            reference, or memory does not suffice.
+            reference, there are no samples, or memory does not suffice.
     """
     check_comparable([reference.networks[0], *networks])
     labels = reference.labels
@@ -153,14 +172,28 @@ def align_to(reference, networks, batches, memory_gib=1.0):
             own = network.read(images, network.layers)
             for label, first, second in zip(labels, theirs, own, strict=True):
                 sums[label].add(first, second)
+    for sums in found[0].values():
+        moments.check_not_empty(sums.count)
     return found
 
 
-def turns_of(network, measured):
+def turns_of(network, measured, reference=None):
     """Alignments of a network, from its moments as `align_to` returns them.
 
     What reads the network's input needs none.
+
+    Args:
+        network: `LayeredNetwork`.
+        measured: Dict from label to `JointMoments`.
+        reference: `Reference` of the moments; where it is this network alone,
+            its alignments are returned. Of directions without activations,
+            moments would leave them open. Defaults to `None`: measured.
+
+    Returns:
+        Dict from label to `Alignment`.
     """
+    if reference is not None and reference.networks == (network,):
+        return reference.alignments[0]
     turns = {}
     for layer, (label, sums) in zip(
         network.layers, measured.items(), strict=True

@@ -17,6 +17,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.learned_layers import Normalization
+from dlgn_tf.rainbow.moments import check_not_empty
 from dlgn_tf.rainbow.moments import joint_moments
 from dlgn_tf.rainbow.reference import check_comparable
 from dlgn_tf.rainbow.spectra import ZERO
@@ -53,10 +54,10 @@ def resample(model, covariances, batches, seed, network=None, **options):
 
     Layers that are not drawn keep the trained weights of `model`, turned to
     what they read now; the classifier has the mean of the reference's trained
-    classifiers. Biases, and scales and offsets of normalisations, belong to
-    neurons: those of new neurons are drawn, with replacement, from the trained
-    ones (assumed: the paper's networks have none). A layer whose covariance is
-    zero gets weights of zero.
+    classifiers, and of their biases. Other biases, and scales and offsets of
+    normalisations, belong to neurons: those of new neurons are drawn, with
+    replacement, from the trained ones (assumed: the paper's networks have
+    none). A layer whose covariance is zero gets weights of zero.
 
     Example:
 
@@ -117,19 +118,23 @@ class _Resampling:
             if self._changed:
                 mean = self._reference.mean_weights(label)
                 layer.assign(self._turned(mean, layer, label))
+                if layer.bias is not None:
+                    layer.layer.bias.assign(self._reference.mean_bias(label))
         elif layer.label in self._new:
             weights = self._draw(layer, label)
             layer.assign(self._turned(weights, layer, label))
             self._redraw_bias(layer, label)
             self._changed = True
-        elif self._turns(layer):
+        elif self._changed and self._turns(layer):
             layer.assign(self._turned_from_trained(layer))
 
     def _turns(self, layer):
-        """Whether a layer is turned to what it reads."""
-        if layer.reads_input or not self._changed:
-            return False
-        return self._options.aligned
+        """Whether a layer is turned to what it reads.
+
+        A layer that is drawn, be it the first one, comes in the reference's
+        basis, which need not be that of what was trained before it.
+        """
+        return self._options.aligned and not layer.reads_input
 
     def normalize(self, part):
         """Measures a normalisation anew, if what it reads has changed."""
@@ -144,6 +149,7 @@ class _Resampling:
             count += len(x)
             total = total + x.sum(axis=0)
             squares = squares + (x**2).sum(axis=0)
+        check_not_empty(count)
         mean = total / count
         part.layer.moving_mean.assign(mean)
         part.layer.moving_variance.assign(
@@ -172,8 +178,8 @@ class _Resampling:
             ),
             self._options.memory_gib,
         )
-        turned = alignment.align(moments.cross).weights_back(weights)
-        return _of_width(moments) * turned
+        turn = alignment.align(moments.cross)
+        return turn.scale * turn.weights_back(weights)
 
     def _turned_from_trained(self, layer):
         """The trained weights of a layer, turned to what it reads now."""
@@ -282,15 +288,6 @@ def _combine(values, vectors, neurons, rng, orthogonal):
     return white @ (vectors[:, kept] * np.sqrt(values[kept])).T
 
 
-def _of_width(moments):
-    """What brings activations of another width to the reference's energy."""
-    first, second = len(moments.first), len(moments.second)
-    energies = np.trace(moments.first), np.trace(moments.second)
-    if first == second or energies[1] <= 0:
-        return 1.0
-    return math.sqrt(energies[0] / energies[1])
-
-
 def _chosen(network, options):
     if options.layers is not None:
         return options.layers
@@ -298,7 +295,13 @@ def _chosen(network, options):
 
 
 def _check(trained, covariances, options):
-    check_comparable([covariances.reference.networks[0], trained])
+    first = covariances.reference.networks[0]
+    check_comparable([first, trained])
+    if _of_neurons(first) != _of_neurons(trained):
+        raise UserError(
+            "Expected a network with the biases and normalisations of those of "
+            f"the covariances. Received: {trained.model.name}, which has others"
+        )
     if options.weights not in WEIGHTS:
         raise UserError(
             f"Expected weights to be one of {', '.join(WEIGHTS)}. Received: "
@@ -317,3 +320,13 @@ def _check(trained, covariances, options):
             "Expected aligned layers in a network of another width than that "
             "of the covariances. Received: aligned=False"
         )
+
+
+def _of_neurons(network):
+    """What belongs to neurons beside their weights, part by part."""
+    return [
+        (part.layer.center, part.layer.scale)
+        if isinstance(part, Normalization)
+        else part.layer.use_bias
+        for part in network.parts
+    ]

@@ -14,7 +14,11 @@ from dlgn_tf.rainbow.learned_layers import copy_of
 def networks():
     """The functions below, which make networks."""
     return types.SimpleNamespace(
-        mlp=mlp, convnet=convnet, settle=settle, permuted=permuted
+        mlp=mlp,
+        convnet=convnet,
+        settle=settle,
+        permuted=permuted,
+        doubled=doubled,
     )
 
 
@@ -84,6 +88,16 @@ def settle(model, images):
             part.layer.moving_mean.assign(read.mean(axis=0))
             part.layer.moving_variance.assign(read.var(axis=0))
     return model
+
+
+def doubled(model):
+    """The same function as an `mlp`'s, every first neuron there twice."""
+    first, second, last = (np.asarray(x.kernel) for x in model.layers[1:])
+    made = mlp(0, (2 * first.shape[1], second.shape[1]), first.shape[0])
+    kernels = np.tile(first, (1, 2)), np.tile(second, (2, 1)) / 2, last
+    for layer, kernel in zip(made.layers[1:], kernels, strict=True):
+        layer.kernel.assign(kernel)
+    return made
 
 
 def permuted(model, rng):

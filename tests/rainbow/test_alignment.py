@@ -39,8 +39,10 @@ class TestAlign:
         else:
             back = alignment.Alignment(turn.matrix.T, turn.singular_values)
             wanted = error_of(back, second, first)
-        error = alignment.relative_error(sums)
-        assert error * np.mean(np.sum(first**2, 1)) == pytest.approx(wanted)
+        error = alignment.aligned_error(
+            np.trace(sums.first), np.trace(sums.second), sums.cross
+        )
+        assert error == pytest.approx(wanted)
         gram = turn.matrix @ turn.matrix.T
         gram = gram if own >= 6 else turn.matrix.T @ turn.matrix
         np.testing.assert_allclose(gram, np.eye(min(own, 6)), atol=1e-12)
@@ -60,6 +62,20 @@ class TestAlign:
         assert alignment.explained_fraction(sums) == pytest.approx(1)
         assert alignment.normalized_error(sums) == pytest.approx(0, abs=1e-12)
         assert alignment.relative_error(sums) == pytest.approx(4)
+
+    @pytest.mark.parametrize("copies", (2, 3))
+    def test_repeated_channels_are_no_error(self, rng, copies):
+        """Features are compared as if divided by sqrt(width)."""
+        first = rng.standard_normal((30, 5))
+        second = np.tile(first, copies)
+        for sums in (measured(first, second), measured(second, first)):
+            assert alignment.relative_error(sums) == pytest.approx(0, abs=1e-12)
+            turn = alignment.align(sums.cross)
+            assert alignment.relative_error(sums, turn) == pytest.approx(
+                0, abs=1e-12
+            )
+        turn = alignment.align(measured(first, second).cross)
+        np.testing.assert_allclose(turn.scale * turn.activations(second), first)
 
     def test_nothing_explains_zero(self):
         sums = measured(np.zeros((4, 3)), np.ones((4, 2)))

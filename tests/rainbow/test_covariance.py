@@ -72,6 +72,16 @@ class TestEstimates:
                 found.matrices[layer.label], second_moment(layer), atol=1e-9
             )
 
+    @pytest.mark.parametrize("basis", ("mean", 0))
+    def test_few_samples_leave_a_basis_alone(self, networks, inputs, basis):
+        """Fewer than channels: nothing would tell most directions."""
+        model = networks.mlp(1)
+        found = weight_covariances([model], [inputs[:4]], basis)
+        for layer in LayeredNetwork(model).layers:
+            np.testing.assert_allclose(
+                found.matrices[layer.label], second_moment(layer), atol=1e-12
+            )
+
     def test_the_basis_of_a_single_network_is_untouched(self, networks, inputs):
         models = [networks.mlp(1), networks.mlp(2)]
         found = weight_covariances(models, [inputs], reference=0)
@@ -127,6 +137,29 @@ class TestEstimates:
         own = LayeredNetwork(narrow)["dense2"].matrix
         # Turned, and a quarter of the dimension of the reference.
         np.testing.assert_allclose(rows @ rows.T, own @ own.T / 4, atol=1e-5)
+
+    @pytest.mark.parametrize("basis", ("mean", 0))
+    def test_neurons_that_are_there_twice(self, networks, inputs, basis):
+        """A wider network of the same function has the same covariances."""
+        model = networks.mlp(1)
+        twin = networks.doubled(model)
+        np.testing.assert_allclose(twin(inputs), model(inputs), atol=1e-5)
+        found = weight_covariances([model, twin], [inputs], basis)
+        for label in ("dense2", "logits"):
+            layer = LayeredNetwork(model)[label]
+            np.testing.assert_allclose(
+                found.matrices[label], second_moment(layer), atol=1e-5
+            )
+            assert max(each[label] for each in found.errors) < 1e-9
+        reference = found.reference
+        (mean,) = reference.activations(inputs, ["dense2"])
+        own = LayeredNetwork(model)
+        np.testing.assert_allclose(
+            mean, own.read(inputs, [own["dense2"]])[0], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            reference.mean_weights("dense2"), own["dense2"].weights, atol=1e-5
+        )
 
     def test_wider_networks_are_projected(self, networks, inputs):
         narrow, wide = networks.mlp(1, (4, 7)), networks.mlp(2, (16, 9))
@@ -184,6 +217,16 @@ class TestRefusals:
     def test_no_network(self, inputs):
         with pytest.raises(UserError, match="at least one network"):
             weight_covariances([], [inputs])
+
+    @pytest.mark.parametrize("basis", ("mean", 0))
+    def test_batches_that_are_over(self, networks, inputs, basis):
+        """A generator has nothing left for the second time."""
+        models = [networks.mlp(1), networks.mlp(2)]
+        spent = iter([inputs])
+        if basis == 0:
+            next(spent)
+        with pytest.raises(UserError, match="can be gone through again"):
+            weight_covariances(models, spent, basis)
 
     def test_memory(self, networks, inputs):
         models = [networks.mlp(1), networks.mlp(2)]

@@ -31,6 +31,26 @@ class TestBases:
             np.abs(np.sum(basis * vectors[:, ::-1], axis=0)), 1, atol=1e-6
         )
 
+    def test_patches_are_cut_out_of_a_few_images(
+        self, network, rng, monkeypatch
+    ):
+        images = rng.standard_normal((90, 9, 9, 2)).astype("float32")
+        layer = network["conv1"]
+        whole = low_rank.activation_basis(network, layer, [images])
+        sizes = []
+        cut = type(layer).patches
+
+        def noted(self, maps):
+            sizes.append(maps.size * 9 * 2 * maps.itemsize)
+            return cut(self, maps)
+
+        monkeypatch.setattr(type(layer), "patches", noted)
+        few = low_rank.activation_basis(network, layer, [images], 6e-4)
+        assert len(sizes) > 1 and max(sizes) <= 6e-4 * 2**30
+        np.testing.assert_allclose(
+            np.abs(np.sum(few * whole, axis=0)), 1, atol=1e-6
+        )
+
     def test_random_is_orthogonal(self, rng):
         basis = low_rank.random_basis(7, rng)
         np.testing.assert_allclose(basis.T @ basis, np.eye(7), atol=1e-12)

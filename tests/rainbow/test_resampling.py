@@ -8,6 +8,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.rainbow import heads
 from dlgn_tf.rainbow import resampling
 from dlgn_tf.rainbow.covariance import weight_covariances
@@ -164,6 +165,32 @@ class TestTurning:
         )
         np.testing.assert_allclose(one(inputs), other(inputs), atol=1e-4)
 
+    @pytest.mark.parametrize("wider", (False, True))
+    def test_a_layer_after_trained_ones(self, networks, inputs, rng, wider):
+        """It is drawn in the reference's basis, and turned to the model's."""
+        model = networks.mlp(1)
+        covariances = weight_covariances([model], [inputs])
+        twin = (networks.doubled if wider else networks.permuted)(
+            model, *[] if wider else [rng]
+        )
+        one, other = (
+            resample(m, covariances, [inputs], 0, layers=("dense2",))
+            for m in (model, twin)
+        )
+        np.testing.assert_allclose(one(inputs), other(inputs), atol=1e-4)
+
+    def test_the_classifiers_biases_are_the_references(
+        self, networks, inputs, rng
+    ):
+        """Their mean, as of its weights; neurons of logits have an order."""
+        models = [networks.mlp(k, biases=True) for k in (1, 2, 3)]
+        for model in models[:2]:
+            model.layers[-1].bias.assign(rng.standard_normal(3))
+        covariances = weight_covariances(models[:2], [inputs])
+        drawn = resample(models[2], covariances, [inputs], 0)
+        wanted = np.mean([m.layers[-1].bias for m in models[:2]], axis=0)
+        np.testing.assert_allclose(drawn.layers[-1].bias, wanted, rtol=1e-6)
+
     def test_a_mean_of_permuted_twins(self, networks, inputs, rng):
         model = networks.mlp(1)
         twins = [model, *(networks.permuted(model, rng) for _ in range(2))]
@@ -192,6 +219,24 @@ class TestNormalizations:
                 np.testing.assert_allclose(
                     part.layer.moving_variance, read.var(axis=0), rtol=1e-4
                 )
+
+    def test_from_the_moments_of_their_old_outputs(self, networks, images):
+        """mean + sqrt(var + eps) m1 and (var + eps) (m2 - m1^2)."""
+        model = networks.settle(networks.convnet(3), images)
+        covariances = weight_covariances([model], [images])
+        drawn = resample(model, covariances, [images], 0, layers=("conv1",))
+        old, new = (m.get_layer("norm1") for m in (model, drawn))
+        read = keras.Model(drawn.inputs, drawn.get_layer("relu1").output)
+        y = np.float64(old(read([images]), training=False)).reshape(-1, 5)
+        m1, m2 = y.mean(axis=0), (y**2).mean(axis=0)
+        mean, variance = map(np.float64, (old.moving_mean, old.moving_variance))
+        variance = variance + old.epsilon
+        np.testing.assert_allclose(
+            new.moving_mean, mean + np.sqrt(variance) * m1, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            new.moving_variance, variance * (m2 - m1**2), atol=1e-5
+        )
 
     def test_scales_and_offsets_stay_pairs(self, rng):
         x = keras.Input((5,))
@@ -256,7 +301,7 @@ class TestOptions:
     def test_another_width_is_aligned(self, networks, covariances, inputs):
         with pytest.raises(UserError, match="Expected aligned layers"):
             resample(
-                networks.mlp(9, (20, 15)),
+                networks.mlp(9, (20, 15), biases=True),
                 covariances,
                 [inputs],
                 0,
@@ -270,6 +315,14 @@ class TestOptions:
             resample(model, covariances, [inputs], 0, weights="black")
         with pytest.raises(UserError, match="one architecture"):
             resample(networks.mlp(1, (5, 5, 5)), covariances, [inputs], 0)
+        with pytest.raises(UserError, match="with the biases"):
+            resample(networks.mlp(1, (40, 30)), covariances, [inputs], 0)
+
+    def test_no_samples(self, networks, images):
+        model = networks.convnet(1)
+        covariances = weight_covariances([model], [images])
+        with pytest.raises(UserError, match="at least one sample"):
+            resample(model, covariances, [], 0, layers=("conv1",))
 
     def test_zero_covariance(self, networks, inputs):
         model = networks.mlp(1)
@@ -371,6 +424,20 @@ class TestHeads:
             heads.retrain_head(model, inputs, labels, "lasso")
         with pytest.raises(UserError, match="labels of all 3 classes"):
             heads.retrain_head(model, inputs, 0 * labels)
+
+    def test_freezing_what_is_no_dense_layer(self):
+        x = keras.Input((4,))
+        h = keras.layers.LayerNormalization()(keras.layers.Dense(5)(x))
+        model = keras.Model(x, keras.layers.Dense(3, name="logits")(h))
+        heads.freeze_all_but(model, ["logits"])
+        assert model.trainable_variables == model.get_layer("logits").weights
+
+    def test_freezing_orthogonal_filters(self):
+        model = create_model(
+            "fc_dnn", (3, 3, 1), width=4, orthogonal=OrthogonalFilters()
+        )
+        with pytest.raises(UserError, match="plain filters"):
+            heads.freeze_all_but(model, ["logits"])
 
     def test_freezing(self, networks):
         model = networks.convnet(1)

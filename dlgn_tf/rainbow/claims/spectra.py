@@ -146,10 +146,11 @@ def measure_whitening(rng):
         others.reference,
     )
     (rows,) = found.weights[LAYER2]
-    ratio = rows.shape[1] / len(rows)
     whitened = spectra.whiten(rows, others.matrices[LAYER2])
     outside = [
-        spectra.fraction_outside(spectra.eigen(covariance([each]))[0], ratio)
+        spectra.fraction_outside(
+            spectra.eigen(covariance([each]))[0], each.shape[1] / len(each)
+        )
         for each in (rows, whitened)
     ]
     p_values = spectra.gaussianity(whitened)
