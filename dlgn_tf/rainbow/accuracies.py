@@ -154,7 +154,7 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     rows = []
     for name, labels in layers_of(run).items():
         for draw, (way, options) in itertools.product(
-            range(task.draws), WAYS.items()
+            range(task.draws), ways_of(runs, shared is not None).items()
         ):
             model = resample(
                 run.model,
@@ -171,9 +171,31 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     return rows
 
 
-def networks_of(run, draws):
+def ways_of(runs, shared):
+    """Ways to draw a network, by name.
+
+    From the covariances of networks of other widths none can be drawn without
+    alignment.
+
+    Args:
+        runs: Sequence of `TrainedRun`.
+        shared: Boolean. Whether covariances are those of all of them.
+
+    Returns:
+        Dict from a name to options of `resample`.
+    """
+    widths = {tuple(x.neurons for x in r.layered().layers) for r in runs}
+    return {
+        name: options
+        for name, options in WAYS.items()
+        if len(widths) == 1 or not shared or options.get("aligned", True)
+    }
+
+
+def networks_of(runs, shared, draws):
     """How many networks `resampling_rows` makes of a run."""
-    return 2 * len(WAYS) * draws * len(layers_of(run))
+    ways = ways_of(runs, shared)
+    return 2 * len(ways) * draws * len(layers_of(runs[0]))
 
 
 def _both_heads(run, model, what, task, step):

@@ -256,15 +256,18 @@ class _Work:
             self._task.batches,
             self._task.memory_gib,
         )
-        return references.turns_of(moments)
+        return references.turns_of(network, moments, covariances.reference)
 
     def resampling(self):
         runs, task = self._runs, self._task
         own = task.covariances != "all"
         shared = len(runs) > 1 and task.covariances != "own"
-        of_run = accuracies.networks_of(runs[0], task.draws)
+        of_run = sum(
+            accuracies.networks_of(runs, of_all, task.draws)
+            for of_all in [False] * own + [True] * shared
+        )
         # Trained networks are told once.
-        count = len(runs) * ((own + shared) * of_run + 2)
+        count = len(runs) * (of_run + 2)
         step = _Counter("resampling", count, "network")
         rows = []
         for index in range(len(runs)):

@@ -73,7 +73,7 @@ def test_rows_of_a_run(task):
     # Sixty images of noise: a head of four features knows some by heart.
     assert trained[1]["accuracy"] > 1 / 3
     rows = accuracies.resampling_rows([run], 0, task, step=step)
-    assert len(rows) == accuracies.networks_of(run, task.draws) == 12
+    assert len(rows) == accuracies.networks_of([run], False, task.draws) == 12
     assert len(made) == 14
     draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
     assert len(draws) == 2

@@ -186,8 +186,19 @@ def test_runs_of_different_widths(tmp_path, command, runs):
         dirs(runs, "ac"),
         *FEW,
         f"--output_dir={tmp_path}",
-        "--parts=alignment,convergence",
     )
+    clipped = read(tmp_path / "clipping.csv")
+    assert {row["run"] for row in clipped} == {"a", "c"}
+    for run in "ac":
+        whole = {
+            row["accuracy"]
+            for row in clipped
+            if row["run"] == run and row["rank"] == row["dimension"]
+        }
+        # With all directions a layer is what it was.
+        assert len(whole) == 1
+    resampled = read(tmp_path / "resampling.csv")
+    assert {row["covariances"] for row in resampled} == {"none", "own", "all"}
     rows = read(tmp_path / "alignment.csv")
     # The widest is what others are aligned to.
     assert {row["run"] for row in rows} == {"a"}
