@@ -22,7 +22,9 @@ _USAGE = """Measures what the papers claim, prints measured beside expected.
   python -m dlgn_tf.claims --all --scale=minutes --output=results/claims.jsonl
 
 A run with --output that was broken off goes on where it was: the same command
-does not measure a claim again that is in OUTPUT.partial.
+does not measure a claim again that is in OUTPUT.partial, unless it reads
+results. One of another seed, code or machine, or with claims that are not asked
+for, is renamed OUTPUT.partial.1 and measured anew.
 
 Exit status: 0 if every claim that was measured holds, 1 if one does not, 2 for
 flags that cannot work."""
@@ -92,6 +94,11 @@ def main():
 
 def _measure_all(claims, kept):
     found = kept.outcomes() if kept else {}
+    if kept and kept.set_aside:
+        _progress(
+            f"{FLAGS.output}.partial is of another seed, code or machine, or "
+            f"of other claims too, and is now {kept.set_aside}"
+        )
     if found:
         _progress(f"going on after {len(found)} claims of {len(claims)}")
     for position, claim in enumerate(claims, start=1):

@@ -2,6 +2,7 @@
 
 import collections
 import importlib
+import os
 
 from absl import flags
 
@@ -9,6 +10,7 @@ from dlgn_tf import cli
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims.modules import CLAIM_MODULES
+from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
@@ -45,6 +47,11 @@ def main():
     for module in CLAIM_MODULES:
         importlib.import_module(module)
     text = page(records.read(values.claims), registry.claims())
+    if os.path.realpath(values.output) == os.path.realpath(values.claims):
+        raise UserError(
+            "Expected --output apart from --claims, which it would replace. "
+            f"Received: {values.output} for both"
+        )
     with files.write_errors(values.output):
         files.write_atomically(values.output, text)
     print(f"{values.output} is written")

@@ -1,8 +1,11 @@
 """What a run of claims leaves for scripts: a file of JSON objects."""
 
 import dataclasses
+import errno
+import itertools
 import json
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -21,6 +24,11 @@ class Records:
     Until the last claim is measured they are in PATH.partial, one JSON object
     a line; what an earlier run left in PATH stays until then. A new object
     goes on from there, if the seed, the code and the machine are the same.
+    A PATH.partial with anything else in it is renamed, PATH.partial.1. Claims
+    that read results are always measured again: the results may be others.
+
+    Attributes:
+        set_aside: Path-like that PATH.partial was renamed to, or None.
 
     Args:
         path: Path-like.
@@ -41,9 +49,11 @@ class Records:
             **dataclasses.asdict(origin.here()),
         }
         self._records = {}
+        self.set_aside = None
         try:
-            for record in read(self._partial) if self._partial.exists() else []:
-                self._keep(record)
+            if self._path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._go_on()
             self._rewrite()
         except OSError as error:
             raise UserError(
@@ -76,10 +86,20 @@ class Records:
         with files.write_errors(self._path):
             self._partial.replace(self._path)
 
-    def _keep(self, record):
+    def _go_on(self):
+        found = read(self._partial) if self._partial.exists() else []
+        usable = [record for record in found if self._is_usable(record)]
+        if len(usable) < len(found):
+            numbered = (f"{self._partial}.{n}" for n in itertools.count(1))
+            self.set_aside = next(p for p in numbered if not os.path.exists(p))
+            self._partial.rename(self.set_aside)
+        for record in usable:
+            if not self._claims[record["claim"]].reads_results:
+                self._records[record["claim"]] = record
+
+    def _is_usable(self, record):
         same = all(record.get(k) == v for k, v in self._made.items())
-        if same and record["claim"] in self._claims:
-            self._records[record["claim"]] = record
+        return same and record["claim"] in self._claims
 
     def _rewrite(self):
         ordered = (self._records[c] for c in self._claims if c in self._records)

@@ -164,7 +164,7 @@ def select(paper=None, only=(), scale="seconds"):
             is of a slower scale, or all are.
     """
     known = claims(paper)
-    wanted = [_find(claim_id, known) for claim_id in only] or known
+    wanted = [_find(claim_id, known, paper) for claim_id in only] or known
     allowed = SCALES[: SCALES.index(scale) + 1]
     slower = [c for c in wanted if c.scale not in allowed]
     if slower and (only or slower == wanted):
@@ -176,13 +176,15 @@ def select(paper=None, only=(), scale="seconds"):
     return [c for c in known if c in wanted and c not in slower]
 
 
-def _find(claim_id, known):
+def _find(claim_id, known, paper):
     for candidate in known:
         if candidate.id == claim_id:
             return candidate
     ids = [c.id for c in known]
+    of_paper = f" of paper {paper}" if paper else ""
     raise UserError(
-        "Unknown claim. Expected PAPER.NUMBER as --list prints them. "
+        f"Unknown claim{of_paper}. Expected PAPER.NUMBER as --list prints "
+        "them. "
         f"{_nearest(claim_id, ids)}Received: {claim_id}"
     )
 

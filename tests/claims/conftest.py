@@ -15,14 +15,20 @@ def empty_registry(monkeypatch):
 def register(empty_registry):
     """A function that registers a claim, one that holds unless told."""
 
-    def register_claim(claim_id, measure=None, scale="seconds"):
+    def register_claim(
+        claim_id, measure=None, scale="seconds", reads_results=False
+    ):
         if measure is None:
 
             def measure(rng):
                 return registry.Measurement(True, "1", {"drawn": rng.random()})
 
         registry.claim(
-            claim_id, scale=scale, statement="It is.", expected="one"
+            claim_id,
+            scale=scale,
+            statement="It is.",
+            expected="one",
+            reads_results=reads_results,
         )(measure)
 
     return register_claim

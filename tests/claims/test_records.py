@@ -1,6 +1,7 @@
 """What a run of claims leaves on disk, and how it goes on."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -78,6 +79,36 @@ def test_another_seed_or_other_claims_start_anew(three, path):
     assert not records.Records(path, three, 1).outcomes()
 
 
+def test_what_is_not_gone_on_with_is_kept_beside(three, path):
+    first = records.Records(path, three, 0)
+    assert first.set_aside is None
+    first.write(runner.measure(three[0]))
+    assert records.Records(path, three, 0).set_aside is None
+    partial = path.with_name("claims.jsonl.partial")
+    text = partial.read_text()
+    second = records.Records(path, three, 1)
+    second.write(runner.measure(three[0]))
+    third = records.Records(path, three[1:], 1)
+    assert third.set_aside == f"{partial}.2"
+    assert pathlib.Path(second.set_aside).read_text() == text
+    assert [r["seed"] for r in read(pathlib.Path(third.set_aside))] == [1]
+
+
+def test_claims_that_read_results_are_measured_again(register, path):
+    def not_yet(rng, results_dir):
+        return registry.Measurement(None, "no table", {})
+
+    register("dlgn.1")
+    register("dlgn.2", not_yet, reads_results=True)
+    claims = registry.claims()
+    kept = records.Records(path, claims, 0)
+    for claim in claims:
+        kept.write(runner.measure(claim))
+    again = records.Records(path, claims, 0)
+    assert list(again.outcomes()) == ["dlgn.1"]
+    assert again.set_aside is None
+
+
 @pytest.mark.parametrize("text", ["{", "[]\n", '{"claims": 3}\n', "\x00"])
 def test_a_file_of_something_else_is_refused(three, path, text):
     partial = path.with_name("claims.jsonl.partial")
@@ -91,6 +122,12 @@ def test_a_path_that_cannot_be_written_is_refused(three, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Received: --output=.*file/claims"):
         records.Records(tmp_path / "file" / "claims.jsonl", three, 0)
+
+
+def test_a_directory_is_refused_before_anything_is_measured(three, tmp_path):
+    with pytest.raises(UserError, match="--output=.*, Is a directory"):
+        records.Records(tmp_path, three, 0)
+    assert not tmp_path.with_name(f"{tmp_path.name}.partial").exists()
 
 
 def test_the_page_counts_and_lists(register, path):
@@ -128,3 +165,17 @@ def test_the_page_as_a_command(fresh_process, tmp_path):
     assert "nothing.jsonl, No such file" in done.said[0]
     assert not done.imported & {"tensorflow", "keras"}
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_does_not_replace_the_claims(fresh_process, three, path):
+    kept = records.Records(path, three, 0)
+    kept.write(runner.measure(three[0]))
+    kept.finish()
+    text = path.read_text()
+    done = fresh_process(
+        "dlgn_tf.claims.page", f"--claims={path}", f"--output={path}"
+    )
+    assert done.returncode == 2
+    assert len(done.said) == 1
+    assert "apart from --claims" in done.said[0]
+    assert path.read_text() == text

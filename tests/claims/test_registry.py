@@ -85,7 +85,7 @@ def test_only_takes_the_named_claims_once_and_in_order(register):
     [
         ({"paper": "dlng"}, "one of dlgn, tian. The nearest are dlgn. "),
         ({"only": ["dlgn.11"]}, "The nearest are dlgn.1. Received: dlgn.11"),
-        ({"paper": "dlgn", "only": ["tian.1"]}, "Unknown claim"),
+        ({"paper": "dlgn", "only": ["tian.1"]}, "Unknown claim of paper dlgn"),
         ({"only": ["dlgn.1", "tian.1"]}, "tian.1 takes longer. Expected --sc"),
         ({"paper": "tian"}, "tian.1 .*--scale=minutes. Received: --scale=sec"),
     ],

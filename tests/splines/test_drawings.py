@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf.splines import digits_network
 from dlgn_tf.splines import plane_network
 from dlgn_tf.splines.drawings import layer_partition
 from dlgn_tf.splines.drawings import nonlinearities
 from dlgn_tf.splines.drawings import output
 from dlgn_tf.splines.drawings import plane
+from dlgn_tf.splines.drawings import priors
 from dlgn_tf.splines.drawings import unit_partition
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -32,6 +34,14 @@ def test_nonlinearities(tmp_path):
             assert y == pytest.approx(z / (1 + np.exp(-eta * z)), abs=1e-5)
     assert len({row["beta"] for row in rows}) == 12
     assert len(list((tmp_path / "new").iterdir())) == 2
+
+
+def test_the_legend_says_what_the_lines_of_priors_are():
+    network = digits_network.create(0)
+    picture = priors.draw({"step 0": network, "step 1": network}, "priors")
+    (legend,) = picture.figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert sorted(said) == ["5 to 95 % of filters", "step 0", "step 1"]
 
 
 def test_unit_partition_is_of_shares():

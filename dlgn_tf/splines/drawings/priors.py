@@ -38,11 +38,14 @@ def draw(networks, title, **nonlinearity):
             at, [active[name].mean() for name in names], width, label=label
         )
         ends = [np.quantile(active[name], (0.05, 0.95)) for name in names]
-        axes.vlines(at, *np.transpose(ends), color="black", linewidth=0.8)
+        lines = axes.vlines(
+            at, *np.transpose(ends), color="black", linewidth=0.8
+        )
+    lines.set_label("5 to 95 % of filters")
     axes.axhline(0.5, color="black", linewidth=0.8)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_ylim(0, 1)
-    axes.set_ylabel("prior of the active region")
+    axes.set_ylabel("prior of the active region, mean of filters")
     axes.set_title(title)
     figure.legend(loc="outside right center", fontsize=8)
     rows = [
