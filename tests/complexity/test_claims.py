@@ -197,6 +197,8 @@ class TestCycles:
         assert not verdict(least - 0.02, 0.0)
         assert not verdict(least + 0.02, least - gap + 0.05)
         assert not verdict(math.nan, 0.0)
+        # Back maps of one short epoch.
+        assert not verdict(1.33, 0.79)
 
     def test_proposed_thresholds_are_stricter(self):
         from dlgn_tf.complexity.claims import cycles

@@ -135,9 +135,13 @@ def measure_copies(rng):
 
 
 def copies_hold(ratios, least=LEAST_OF_COPIES, gap=LEAST_GAP):
-    """Whether copies are told from strangers; see `measure_copies`."""
+    """Whether copies are told from strangers; see `measure_copies`.
+
+    A reliability above 1 is no share: back maps that have learned nothing yet
+    enlarge what they are given.
+    """
     copies, unrelated = ratios["copies"][5], ratios["unrelated"][5]
-    return bool(copies > least and copies - unrelated > gap)
+    return bool(least < copies <= 1 and copies - unrelated > gap)
 
 
 def _copies(seed):
