@@ -68,6 +68,9 @@ def disentangler(
 
     Shortcuts add their zero channels behind the others and not on both sides,
     as the authors' do: the same nets with their channels in another order.
+    Padding is Keras's "same", as in the zoo's ResNets: where a side is even, a
+    window of stride 2 begins at the pixel that the shortcut keeps, and the
+    authors' (PyTorch, one zero on each side) has it in the middle.
     Batch normalisation has PyTorch's defaults (momentum 0.9, epsilon 1e-5), as
     the authors' code is written in it.
 

@@ -57,8 +57,12 @@ class LadderSettings:
     def seconds(cls, seed=0, **changes):
         """Nets of r = 1/16, 20 epochs of 1000 images, for claims and tests.
 
-        Batches of 16 (assumed): with the paper's 128 so short a training ends
-        after 160 steps, before a net explains anything.
+        Batches of 16 and no augmentation (assumed): with the paper's 128 so
+        short a training ends after 160 steps, before a net explains anything.
+        With 16 too a net is far from the best of its order: Adam moves a
+        weight by no more than about its learning rate in a step, 0.3 in all,
+        so a feature much smaller or larger than a new net's output is not
+        reached.
         """
         training = Distillation(20, 1000, augmentation="none", seed=seed)
         small = {"width": 1 / 16, "batch_sizes": _SMALL, "training": training}

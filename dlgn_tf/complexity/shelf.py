@@ -58,6 +58,8 @@ class Shelf:
     def write(self, order, lower, net, line):
         """Keeps a net: first its weights, then its line.
 
+        Nets that started from another net of this order are finished no more.
+
         Args:
             order: Integer.
             lower: See `read`.
@@ -72,7 +74,7 @@ class Shelf:
             temporary = path.with_name(f"partial_{path.name}")
             net.save(temporary)
             files.replace_synced(temporary, path)
-            others = [x for x in self.lines() if x["order"] != line["order"]]
+            others = _not_from(line["order"], self.lines())
             lines = sorted([*others, line], key=lambda x: int(x["order"]))
             text = files.csv_text(line, [each.values() for each in lines])
             files.write_atomically(self._table, text)
@@ -118,6 +120,15 @@ def described_by(features, images):
         "images": len(images),
         "known_by": [[float(f.mean()), float(f.std())] for f in known],
     }
+
+
+def _not_from(order, lines):
+    """Lines of other orders that did not start from this, however far below."""
+    gone = {order}
+    for line in sorted(lines, key=lambda x: int(x["order"])):
+        if line["started_from"] in gone:
+            gone.add(line["order"])
+    return [line for line in lines if line["order"] not in gone]
 
 
 def _same(name, found, wanted):

@@ -135,6 +135,21 @@ class TestGames:
             assert not games.overfitting_holds({**good, name: value})
             assert not games.overfitting_holds({**good, name: math.nan})
 
+    @pytest.mark.parametrize(
+        "numbers, expected",
+        [
+            ([0.1, math.nan, -0.3], 0.3),
+            ([0.0, 0.2], 0.2),
+            ([math.inf, 0.2], math.inf),
+            ([math.nan, math.nan], math.nan),
+        ],
+    )
+    def test_undefined_ratios_are_left_out(self, numbers, expected):
+        from dlgn_tf.complexity.claims import games
+
+        found = games.largest_defined(np.array(numbers))
+        np.testing.assert_equal(found, expected)
+
 
 class TestCycles:
     def test_planted_truth(self, rng):
@@ -182,6 +197,17 @@ class TestCycles:
         assert not verdict(least - 0.02, 0.0)
         assert not verdict(least + 0.02, least - gap + 0.05)
         assert not verdict(math.nan, 0.0)
+        # Back maps of one short epoch.
+        assert not verdict(1.33, 0.79)
+
+    def test_proposed_thresholds_are_stricter(self):
+        from dlgn_tf.complexity.claims import cycles
+
+        ratios = {"copies": {5: 0.82}, "unrelated": {5: 0.5}}
+        assert cycles.copies_hold(ratios)
+        assert not cycles.copies_hold(ratios, *cycles.PROPOSED)
+        ratios = {"copies": {5: 0.92}, "unrelated": {5: 0.6}}
+        assert cycles.copies_hold(ratios, *cycles.PROPOSED)
 
 
 class TestLadders:

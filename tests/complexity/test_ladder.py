@@ -106,6 +106,21 @@ def test_an_order_in_between_retrains_what_started_below(
         assert same(weights(found)[order], expected), order
 
 
+def test_orders_above_a_net_that_changed_are_retrained(
+    tmp_path, feature, images, quick
+):
+    """13 and 25 started from a 7 that started from 4, which is left out."""
+    train_ladder(feature, images, settings((4, 7, 13, 25)), tmp_path, False)
+    found = train_ladder(
+        feature, images, settings((7, 13, 25)), tmp_path, False
+    )
+    afresh = train_ladder(
+        feature, images, settings((7, 13, 25)), progress=False
+    )
+    for order, expected in weights(afresh).items():
+        assert same(weights(found)[order], expected), order
+
+
 def test_another_ladder_is_refused(tmp_path, feature, images, quick):
     train_ladder(feature, images, settings((4,)), tmp_path, False)
     for change, name in (

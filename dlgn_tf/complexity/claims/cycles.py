@@ -20,8 +20,12 @@ from dlgn_tf.complexity.teachers import create_teacher
 SHARED, PAIR, PRIVATE, NETWORKS = 8, 4, 6, 3
 # Chosen on three seeds, where copies had 0.77 to 0.88 and the gap was 0.31 and
 # more. The 0.9 that was proposed is out of reach of so short a training: even
-# without a cycle copies have 0.79 to 0.91.
+# without a cycle copies have 0.79 to 0.91. With the 20 epochs of the other
+# claims, and back maps of 30, one seed had 0.50 and a gap of 0.14. A gap is not
+# what more training leads to: back maps of the exact optimum leave all that
+# unrelated networks have without a cycle.
 LEAST_OF_COPIES, LEAST_GAP = 0.7, 0.2
+PROPOSED = 0.9, 0.3
 # Of the nets; and as many sweeps of back maps as the paper's.
 EPOCHS = 60
 BACK_MAPS = cycle.CycleSettings(draws=256, batch_size=16)
@@ -118,7 +122,11 @@ def measure_copies(rng):
     )
     return Measurement(
         holds=copies_hold(ratios),
-        measured=f"reliability of order 4 after 5 cycles: {shown}",
+        measured=(
+            f"reliability of order 4 after 5 cycles: {shown}; what was "
+            "proposed "
+            + ("holds" if copies_hold(ratios, *PROPOSED) else "does not hold")
+        ),
         values={
             kind: {str(u): x for u, x in r.items()}
             for kind, r in ratios.items()
@@ -126,10 +134,14 @@ def measure_copies(rng):
     )
 
 
-def copies_hold(ratios):
-    """Whether copies are told from strangers; see `measure_copies`."""
+def copies_hold(ratios, least=LEAST_OF_COPIES, gap=LEAST_GAP):
+    """Whether copies are told from strangers; see `measure_copies`.
+
+    A reliability above 1 is no share: back maps that have learned nothing yet
+    enlarge what they are given.
+    """
     copies, unrelated = ratios["copies"][5], ratios["unrelated"][5]
-    return bool(copies > LEAST_OF_COPIES and copies - unrelated > LEAST_GAP)
+    return bool(least < copies <= 1 and copies - unrelated > gap)
 
 
 def _copies(seed):

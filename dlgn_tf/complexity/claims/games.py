@@ -88,8 +88,8 @@ def measure_overfitting(rng):
     shuffled = study.effectiveness(ImageSet(test.images, labels))
     main = int(np.argmax(shuffled.phi_train))
     found = {
-        "identity": float(np.abs(as_is.overfit - identity).max()),
-        "same": float(np.abs(same.overfit).max()),
+        "identity": largest_defined(as_is.overfit - identity),
+        "same": largest_defined(same.overfit),
         "shuffled": float(shuffled.overfit[main]),
     }
     return Measurement(
@@ -103,6 +103,15 @@ def measure_overfitting(rng):
         ),
         values={**found, "overfit": as_is.overfit},
     )
+
+
+def largest_defined(numbers):
+    """The largest magnitude of those that are defined; NaN where none is.
+
+    alpha_overfit is NaN where a component contributes next to nothing.
+    """
+    defined = np.abs(numbers)[~np.isnan(numbers)]
+    return float(defined.max()) if len(defined) else np.nan
 
 
 def overfitting_holds(found):
