@@ -40,8 +40,7 @@ def run(task):
             found.setdefault(label, []).append(tables.bars_of(share))
             accuracies.setdefault(label, []).append(float(accuracy))
             print(f"{label}, seed {seed}, {accuracy} %: {tables.shown(share)}")
-            # Whatever stops the next network, this one is told.
-            task.output.table("gated", rows)
+    task.output.table("gated", rows)
     task.output.picture(
         "gated",
         figures.significance(found, task.scale.orders, _title(workshop)),
