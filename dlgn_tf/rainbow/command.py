@@ -18,7 +18,7 @@ from dlgn_tf.rainbow.comparison import grouped
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.published import RESAMPLED
+from dlgn_tf.rainbow.published import resampled
 
 _BATCH = 500
 
@@ -276,8 +276,7 @@ class _Work:
                 rows += accuracies.resampling_rows(
                     runs, index, task, covariances, step
                 )
-        config = runs[0].config
-        published = RESAMPLED.get((config.model, config.width))
+        published = resampled(runs[0].config)
         summary = _summary(rows, published)
         self._output.table("resampling", rows)
         self._output.table("resampling_summary", summary)

@@ -16,3 +16,16 @@ RESAMPLED = {
     ("scattering7_dnn", 128): (0.919, 0.840, 0.8755),
     ("scattering7_dnn", 256): (0.919, 0.847, 0.8872),
 }
+
+
+def resampled(config):
+    """The entry of `RESAMPLED` for a network, or None.
+
+    Args:
+        config: `dlgn_tf.config.Config`; one with other options than those of
+            the paper has none.
+    """
+    as_published = config.norm in (None, "none") and config.skip in (None, True)
+    if not as_published or config.grayscale is False:
+        return None
+    return RESAMPLED.get((config.model, config.width))
