@@ -26,6 +26,7 @@ STEPS = (
     "compute_its_kernel",
     "test_a_theorem",
     "make_filters_orthogonal",
+    "resample_it",
 )
 _TITLE = """# A tour of dlgn_tf
 
