@@ -200,12 +200,15 @@ def _orders(texts):
     """Integers, or None where none are given."""
     if texts is None:
         return None
-    if not texts or not all(text.strip().isdecimal() for text in texts):
+    whole = all(text.strip().isdecimal() for text in texts)
+    orders = tuple(int(text) for text in texts) if whole else ()
+    of_nets = all(order >= 4 and order % 3 == 1 for order in orders)
+    if not (orders and of_nets and list(orders) == sorted({*orders})):
         raise UserError(
-            "Expected --orders of integers 3m + 1 such as 4,7,13,25. Received: "
-            f"--orders={','.join(texts)}"
+            "Expected --orders 3m + 1 from the lowest to the highest, such as "
+            f"4,7,13,25. Received: --orders={','.join(texts)}"
         )
-    return tuple(int(text) for text in texts)
+    return orders
 
 
 def _data_of_experiment(values, name):

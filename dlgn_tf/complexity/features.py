@@ -296,7 +296,7 @@ def _cut(network, tensor):
 
 
 def _output_of(network, layer, sites=()):
-    names = [*sites, *_names(network)]
+    names = list(dict.fromkeys([*sites, *_names(network)]))
     _check_layer(layer, names, network.name)
     output = network.get_layer(layer).output
     if isinstance(output, keras.KerasTensor) and len(output.shape) in (2, 4):

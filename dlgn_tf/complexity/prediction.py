@@ -94,7 +94,7 @@ def read_networks(path):
             "Expected a CSV file with numbers of networks in the columns "
             "n_train, test_acc, test_loss, and rho_reli_L, rho_unreli_L and "
             f"rho_c_L for orders L. Received: {path}, "
-            f"{type(error).__name__}: {error}"
+            + (getattr(error, "strerror", None) or repr(error))
         ) from error
     found = columns(orders)
     by_order = 3 + len(_KINDS) * len(orders)

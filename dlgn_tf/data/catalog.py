@@ -169,8 +169,8 @@ def check_available(name, data_dir=None, download=False):
         received = f"{root}, which holds no {info.tfds_name}/VERSION"
     raise UserError(
         f"Data set {name} is not at hand. Expected --data_dir=DIR of a copy "
-        "prepared by TFDS, --download to get one, or --dataset=digits, which "
-        f"needs none. Received: {received}"
+        "prepared by TFDS (dlgn_tf.train --download gets one), or "
+        f"--dataset=digits, which needs none. Received: {received}"
     )
 
 

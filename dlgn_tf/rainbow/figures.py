@@ -117,7 +117,8 @@ def convergence(rows, title):
         high = [row["most"] for row in found] - errors
         axes.errorbar(x, errors, (low, high), marker="o", label=label)
     axes.set_xlabel("networks")
-    axes.set_ylabel(f"operator norm error to {rows[0]['others']} others")
+    axes.set_xticks(sorted({row["networks"] for row in rows}))
+    axes.set_ylabel(f"operator norm error to others ({rows[0]['others']})")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7)
     figure.suptitle(title)
@@ -247,7 +248,8 @@ def resampling(rows, published, title):
             axes.axvline(value, color=_WAYS[way], linestyle=":")
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("test accuracy (dotted: published)")
+    dotted = " (dotted: published)" if any(published or ()) else ""
+    axes.set_xlabel(f"test accuracy{dotted}")
     axes.grid(alpha=0.3, axis="x")
     figure.suptitle(title)
     return figure

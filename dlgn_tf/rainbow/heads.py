@@ -22,7 +22,8 @@ def retrain_head(
         labels: Integer array `(samples,)`; every class must be there.
         method: `"ridge"`, least squares on one-hot labels, or `"logistic"`,
             multinomial logistic regression; both of scikit-learn.
-        penalty: Float > 0, weight of the squared norm (assumed).
+        penalty: Float > 0, weight of the squared norm in units of the mean
+            variance of a feature (assumed).
         batch_size: Integer.
 
     Returns:
@@ -46,11 +47,16 @@ def retrain_head(
             f"Expected labels of all {classes} classes to fit a head to. "
             f"Received: {len(present)} of them"
         )
-    features = _features(network, head, images, batch_size)
+    features = _features(network, head, images, batch_size).astype(np.float64)
+    unit = _unit(features)
     kernel, bias = _FIT[method](
-        features, np.asarray(labels), classes, penalty, head.bias is not None
+        features / unit,
+        np.asarray(labels),
+        classes,
+        penalty,
+        head.bias is not None,
     )
-    head.layer.kernel.assign(kernel.T)
+    head.layer.kernel.assign(kernel.T / unit)
     if head.bias is not None:
         head.layer.bias.assign(bias)
     return network.model
@@ -73,13 +79,18 @@ def _features(network, head, images, batch_size):
     )
 
 
+def _unit(features):
+    """In units of it a penalty means the same for features of any scale."""
+    return np.sqrt(features.var(axis=0).mean()) or 1.0
+
+
 def _ridge(features, labels, classes, penalty, biased):
     from sklearn.linear_model import Ridge
 
     # Targets of -1 and 1, as scikit-learn's classifier has them.
     targets = 2.0 * np.eye(classes)[labels] - 1
     fitted = Ridge(alpha=penalty, fit_intercept=biased)
-    fitted.fit(features.astype(np.float64), targets)
+    fitted.fit(features, targets)
     return fitted.coef_, fitted.intercept_
 
 
@@ -89,7 +100,7 @@ def _logistic(features, labels, classes, penalty, biased):
     fitted = LogisticRegression(
         C=1 / penalty, fit_intercept=biased, max_iter=1000
     )
-    fitted.fit(features.astype(np.float64), labels)
+    fitted.fit(features, labels)
     if classes == 2:
         zero = np.zeros_like(fitted.coef_)
         return (

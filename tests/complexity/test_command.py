@@ -177,7 +177,7 @@ MISTAKES = {
     "--model_path=nowhere --output_dir=x": "--model_path=nowhere",
     "--run_dir=nowhere --dataset=digits --output_dir=x": "--dataset=digits",
     "--experiment=gated --data_dir=nowhere --output_dir=x": "nowhere",
-    "--experiment=1 --orders=5 --images=20 --output_dir=out": "order=5",
+    "--experiment=1 --orders=5 --images=20 --output_dir=out": "orders=5",
     "--experiment=6 --networks=no.csv --output_dir=x": "no.csv",
 }
 

@@ -389,7 +389,8 @@ class TestHeads:
         for layer in model.layers[1:-1]:
             hidden = np.maximum(hidden @ np.asarray(layer.kernel, float), 0)
         targets = np.where(np.eye(3)[labels] > 0, 1.0, -1.0)
-        gram = hidden.T @ hidden + 2 * np.eye(hidden.shape[1])
+        penalty = 2 * hidden.var(axis=0).mean()
+        gram = hidden.T @ hidden + penalty * np.eye(hidden.shape[1])
         wanted = np.linalg.solve(gram, hidden.T @ targets)
         kernel = np.asarray(found.layers[-1].kernel)
         np.testing.assert_allclose(kernel, wanted, atol=1e-4)
@@ -404,6 +405,19 @@ class TestHeads:
         found = heads.retrain_head(model, inputs, labels, method)
         before, after = (accuracy(m, inputs, labels) for m in (model, found))
         assert after > 0.6 > before
+
+    @pytest.mark.parametrize("method", heads.METHODS)
+    def test_the_unit_of_features_does_not_matter(
+        self, networks, inputs, labels, method
+    ):
+        model = networks.mlp(1)
+        small = networks.mlp(1)
+        small.layers[-2].kernel.assign(1e-3 * small.layers[-2].kernel)
+        found = [
+            np.asarray(heads.retrain_head(m, inputs, labels, method)(inputs))
+            for m in (model, small)
+        ]
+        np.testing.assert_allclose(*found, rtol=1e-2, atol=1e-2)
 
     def test_two_classes(self, rng, inputs):
         x = keras.Input((6,))

@@ -39,9 +39,10 @@ def shown(found):
             component_labels(found.orders), found.significance, strict=True
         )
     ]
+    left = found.remainders[-1]
+    worse = " (fits worse than a constant: train longer)" if left > 1 else ""
     return (
-        f"{', '.join(parts)}, remainder {found.remainders[-1]:.3f}, gap "
-        f"{found.gap:+.3f}"
+        f"{', '.join(parts)}, remainder {left:.3f}{worse}, gap {found.gap:+.3f}"
     )
 
 
