@@ -14,13 +14,24 @@ os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+# Files of few tests that take minutes. At the end one worker would wait for
+# the other; see tools/test.
+_LONG = (
+    "test_continuation_c4gap.py",
+    "test_continuation_resnet.py",
+    "test_workers.py",
+    "test_jax.py",
+)
+
 
 def pytest_collection_modifyitems(items):
-    """Splits the CPU in two before TensorFlow's first operation.
+    """Long files come first, and the CPU is split in two where that is asked.
 
-    It cannot be done later, and importing TensorFlow takes seconds: so here,
-    and only where a collected test asks for two replicas.
+    It cannot be split after TensorFlow's first operation, and importing
+    TensorFlow takes seconds: so here, and only where a collected test asks for
+    two replicas.
     """
+    items.sort(key=lambda item: item.path.name not in _LONG)
     wanted = [
         i for i in items if "two_replicas" in getattr(i, "fixturenames", ())
     ]
