@@ -13,10 +13,7 @@ import numpy as np
 
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import batches
-from dlgn_tf.errors import UserError
-
-# A feature counts as constant where its variance is rounding.
-_ROUNDING = 1e-12
+from dlgn_tf.complexity.unit import check_varies
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -194,7 +191,7 @@ def measure_significance(feature, ladder, images, batch_size=_AT_A_TIME):
         )
         stream.add([*parts.parts, parts.remainder])
     found = Significance(tuple(ladder.orders), stream.matrix(), stream.count)
-    _check_varies(feature.name, found.variance, stream)
+    check_varies(feature.name, found.variance, stream)
     return found
 
 
@@ -206,27 +203,3 @@ def total_variation(first, second):
         second: The same.
     """
     return float(np.abs(np.asarray(first) - np.asarray(second)).sum() / 2)
-
-
-def check_varies(feature, images):
-    """Raises a `UserError` if a feature is constant over images.
-
-    Args:
-        feature: `Feature`.
-        images: Array `(n, height, width, channels)`.
-    """
-    stream = PartCovariance(1)
-    for batch in batches(len(images), _AT_A_TIME):
-        stream.add([feature.trunk(images[batch])])
-    _check_varies(feature.name, stream.matrix()[0, 0], stream)
-
-
-def _check_varies(name, variance, stream):
-    # Parts that cancel leave the rounding of the parts.
-    square = np.square(stream.means.sum(axis=0)).sum()
-    size = square + np.trace(stream.matrix())
-    if not variance > _ROUNDING * size:
-        raise UserError(
-            "Expected a feature that varies: a constant one has no components. "
-            f"Received: {name}, the same for all of {stream.count} images"
-        )

@@ -53,6 +53,7 @@ def disentangler(
     width=1.0,
     normalization=None,
     stem=None,
+    unit=None,
     seed=None,
 ):
     """A net of `order` ReLU layers from images to a feature's shape.
@@ -87,6 +88,8 @@ def disentangler(
             pooling behind it where the feature is 32 times smaller than the
             image. Defaults to `None`: large where three halvings do not
             suffice.
+        unit: `dlgn_tf.complexity.unit.Unit` in which the net learns the
+            feature, which a last layer of fixed numbers leaves, or None.
         seed: Integer from which all initial weights follow, or None.
 
     Returns:
@@ -111,6 +114,8 @@ def disentangler(
                 name = f"stage{stage}_block{block}"
                 h = _block(h, filters, stride if block == 1 else 1, name)
         output = _output(h, feature_shape)
+        if unit:
+            output = unit.back(output, "unit")
     net = keras.Model(image, output, name=f"disentangler{order}")
     if tuple(net.output_shape[1:]) != feature_shape:
         raise ValueError(
@@ -118,6 +123,18 @@ def disentangler(
             f"{net.output_shape[1:]}"
         )
     return net
+
+
+def in_unit(net):
+    """A net without the layer that leaves the unit, of the same weights.
+
+    Args:
+        net: `disentangler`.
+
+    Returns:
+        Functional `keras.Model`.
+    """
+    return keras.Model(net.inputs, net.get_layer(OUTPUT).output, name=net.name)
 
 
 def warm_start(small, large):

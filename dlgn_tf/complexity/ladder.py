@@ -8,18 +8,19 @@ import dataclasses
 import time
 
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity.components import check_varies
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
+from dlgn_tf.complexity.unit import InUnit
+from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
 
-# Images of which a feature is checked before anything is trained.
-_CHECKED = 1000
+# Images of which a feature's unit is known.
+_MEASURED = 1000
 # Batch sizes of the small settings.
 _SMALL = ((32, 16),)
 
@@ -59,10 +60,7 @@ class LadderSettings:
 
         Batches of 16 and no augmentation (assumed): with the paper's 128 so
         short a training ends after 160 steps, before a net explains anything.
-        With 16 too a net is far from the best of its order: Adam moves a
-        weight by no more than about its learning rate in a step, 0.3 in all,
-        so a feature much smaller or larger than a new net's output is not
-        reached.
+        With 16 too a net is far from the best of its order.
         """
         training = Distillation(20, 1000, augmentation="none", seed=seed)
         small = {"width": 1 / 16, "batch_sizes": _SMALL, "training": training}
@@ -120,6 +118,9 @@ class Ladder:
 def train_ladder(feature, images, settings, directory=None, progress=True):
     """Trains a disentangler net of every order on a feature.
 
+    Nets learn the feature in its unit, see `dlgn_tf.complexity.unit`, and give
+    it in its own.
+
     Args:
         feature: `Feature`.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
@@ -136,29 +137,30 @@ def train_ladder(feature, images, settings, directory=None, progress=True):
         UserError: if the feature is constant, or the directory holds a ladder
             of other settings or another feature.
     """
-    check_varies(feature, images[:_CHECKED])
+    unit = unit_of(feature, images[:_MEASURED])
     shelf = Shelf(directory, _description(feature, images, settings))
     draws, networks, lower = None, {}, None
     for order in settings.orders:
         net = shelf.read(order, lower)
         if net is None:
             draws = draws or Draws(
-                [feature], images, settings.training, progress
+                [InUnit(feature, unit)], images, settings.training, progress
             )
-            net = _new_net(feature, settings, order, networks.get(lower))
+            net = _new_net(feature, unit, settings, order, networks.get(lower))
             line = _train(net, draws, order, settings, progress)
             shelf.write(order, lower, net, line)
         networks[order], lower = net, order
     return Ladder(networks)
 
 
-def _new_net(feature, settings, order, below):
+def _new_net(feature, unit, settings, order, below):
     net = nets.disentangler(
         order,
         feature.shape,
         feature.image_shape,
         settings.width,
         feature.normalization,
+        unit=unit,
         seed=settings.training.seed + order,
     )
     if settings.warm_start and below is not None:
@@ -174,7 +176,7 @@ def _train(net, draws, order, settings, progress):
     )
     began = time.perf_counter()
     errors = distil(
-        net,
+        nets.in_unit(net),
         draws,
         order,
         training,

@@ -3,7 +3,8 @@
 For each order one disentangler net psi is trained with a linear map g_k for
 each of several networks, so that g_k(psi) is the feature of network k. Cycles
 through all of them (see `dlgn_tf.complexity.cycle`) leave what they share: the
-reliable part.
+reliable part. Features are in their units, see `dlgn_tf.complexity.unit`, so
+that each network weighs as much as the others.
 
 Source: Ren et al. (arXiv 2006.15920), section 5.
 """
@@ -24,6 +25,8 @@ from dlgn_tf.complexity.features import batches
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
+from dlgn_tf.complexity.unit import InUnit
+from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.progress import Progress
@@ -31,6 +34,8 @@ from dlgn_tf.progress import Progress
 # Cycles of the published figures, though 10 are trained; both are reported.
 CYCLES = (5, 10)
 _AT_A_TIME = 1000
+# Images of which the features' units are known.
+_MEASURED = 1000
 # Apart from the draws of the ladder, and of each other.
 _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
 
@@ -70,7 +75,7 @@ class SharedFeature:
 
     Args:
         net: `keras.Model` as `train_shared` makes it: images -> g_k(psi) of
-            every network k.
+            every network k, and h_k of that in its unit.
     """
 
     def __init__(self, net):
@@ -80,7 +85,10 @@ class SharedFeature:
 
     @property
     def forward(self):
-        """Kernels of g_k: list of float32 arrays `(C, C_k)`."""
+        """Kernels of g_k to features in their units.
+
+        List of float32 arrays `(C, C_k)`.
+        """
         return self._kernels("forward")
 
     @property
@@ -103,8 +111,13 @@ class SharedFeature:
         Returns:
             float32 array `(n, *feature shape)`.
         """
+        return self.reliable_of(outputs_of(self.psi, images), cycles)
+
+    def reliable_of(self, psi, cycles):
+        """As `reliable`, of psi: float32 array `(n, ..., C)`."""
         matrix = cycles_of.reliable_matrix(self.forward, self.back, cycles)
-        return outputs_of(self.psi, images) @ matrix.astype("float32")
+        unit = self.net.get_layer("unit1")
+        return psi @ np.float32(unit.scale * matrix) + np.float32(unit.offset)
 
     def _kernels(self, name):
         networks = len(self.net.outputs) // 2
@@ -136,15 +149,19 @@ def train_shared(features, images, settings, directory=None, progress=True):
     _check(features)
     description = dataclasses.asdict(settings)
     description["shared"].pop("orders")
+    units = [unit_of(feature, images[:_MEASURED]) for feature in features]
     shelf = Shelf(directory, {**described_by(features, images), **description})
     draws, found, lower = None, {}, None
     for order in settings.shared.orders:
         net = shelf.read(order, lower)
         if net is None:
             draws = draws or Draws(
-                features, images, settings.shared.training, progress
+                [InUnit(f, u) for f, u in zip(features, units, strict=True)],
+                images,
+                settings.shared.training,
+                progress,
             )
-            net = _new_net(features, order, settings.shared)
+            net = _new_net(features, units, order, settings.shared)
             shared, below = SharedFeature(net), found.get(lower)
             if settings.shared.warm_start and below:
                 nets.warm_start(below.psi, shared.psi)
@@ -169,7 +186,7 @@ def _check(features):
         )
 
 
-def _new_net(features, order, settings):
+def _new_net(features, units, order, settings):
     """psi, forward and back maps: images -> all g_k(psi), all h_k(g_k(psi))."""
     first, seed = features[0], settings.training.seed
     psi = nets.disentangler(
@@ -189,6 +206,13 @@ def _new_net(features, order, settings):
             _linear(first.shape[-1], f"back{k}")(g)
             for k, g in enumerate(there, start=1)
         ]
+        # After the ways back, so that these have the features in their units.
+        there = [
+            unit.back(g, f"unit{k}")
+            for k, (unit, g) in enumerate(
+                zip(units, there, strict=True), start=1
+            )
+        ]
     return keras.Model(psi.input, [*there, *back], name=f"shared{order}")
 
 
@@ -201,10 +225,11 @@ def _linear(channels, name):
 
 def _train(shared, order, images, draws, settings, progress):
     training = settings.shared.training
-    networks = len(shared.forward)
-    net = keras.Model(
-        shared.net.inputs, shared.net.outputs[:networks], name=shared.net.name
-    )
+    in_units = [
+        shared.net.get_layer(f"forward{k}").output
+        for k, _ in enumerate(shared.forward, start=1)
+    ]
+    net = keras.Model(shared.net.inputs, in_units, name=shared.net.name)
     errors = distil(
         net,
         draws,
@@ -376,21 +401,12 @@ def measure_reliability(
         )
     wanted = sorted({0, *cycles})
     streams = {u: PartCovariance(2 * len(orders) + 1) for u in wanted}
-    maps = {
-        u: {
-            order: cycles_of.reliable_matrix(
-                shared[order].forward, shared[order].back, u
-            )
-            for order in orders
-        }
-        for u in wanted
-    }
     for batch in batches(len(images), batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         whole = [outputs[order] for order in orders]
         psi = {o: outputs_of(shared[o].psi, images[batch]) for o in orders}
         for u, stream in streams.items():
-            reliable = [psi[order] @ maps[u][order] for order in orders]
+            reliable = [shared[o].reliable_of(psi[o], u) for o in orders]
             stream.add([f, *whole, *reliable])
     count = streams[0].count
     return Reliability(

@@ -69,12 +69,20 @@ def cycled(shared, psi, cycles):
     return psi
 
 
+def unit(feature, images):
+    """Mean of each channel, and root of the mean variance of coordinates."""
+    f = feature.trunk(images).astype("float64")
+    return f.mean(axis=(0, 1, 2)), np.sqrt(f.var(axis=0).mean())
+
+
 @pytest.mark.parametrize("cycles", [0, 2, 5])
-def test_reliable_feature(shared, images, cycles):
+def test_reliable_feature(shared, features, images, cycles):
+    centre, scale = unit(features[0], images)
     of_order = shared[7]
     pixels = images.astype("float32")
     psi = np.asarray(of_order.psi(pixels, training=False), "float64")
-    expected = cycled(of_order, psi, cycles) @ of_order.forward[0]
+    in_unit = cycled(of_order, psi, cycles) @ of_order.forward[0]
+    expected = centre + scale * in_unit
     np.testing.assert_allclose(
         of_order.reliable(images, cycles), expected, rtol=1e-3, atol=1e-4
     )
@@ -87,9 +95,10 @@ def test_net_holds_all_maps(shared, images, features):
     outputs = of_order.net(images.astype("float32"), training=False)
     shapes = [tuple(x.shape[1:]) for x in outputs]
     assert shapes[:3] == [f.shape for f in features]
+    centre, scale = unit(features[2], images)
     np.testing.assert_allclose(
         outputs[5],
-        np.asarray(outputs[2]) @ of_order.back[2],
+        (np.asarray(outputs[2]) - centre) / scale @ of_order.back[2],
         rtol=1e-3,
         atol=1e-5,
     )

@@ -7,20 +7,19 @@ suffice.
 Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 """
 
-import keras
-
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.experiments.workshop import output_feature
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.tasks import create_task
+from dlgn_tf.complexity.unit import InUnit
+from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.layers import PixelNormalization
 
 # ReLU layers of the network that is fitted to a task.
@@ -88,19 +87,21 @@ def fitted(workshop, depth, seed):
     of_task = _task_feature(depth, images, seed)
 
     def fit():
+        unit = unit_of(of_task, images.images)
         net = nets.disentangler(
             TARGET_ORDER,
             of_task.shape,
             of_task.image_shape,
             workshop.scale.width,
             of_task.normalization,
+            unit=unit,
             seed=seed,
         )
         training = workshop.scale.training(seed)
         batch_size = workshop.scale.ladder(seed).batch_size(TARGET_ORDER)
-        draws = Draws([of_task], images.images, training)
+        draws = Draws([InUnit(of_task, unit)], images.images, training)
         # A stream of its own: nets of the ladder draw other images.
-        distil(net, draws, _TARGET_STREAM, training, batch_size)
+        distil(nets.in_unit(net), draws, _TARGET_STREAM, training, batch_size)
         return net
 
     net = workshop.kept(f"{label}.keras", fit)
@@ -113,32 +114,19 @@ _TARGET_STREAM = 1000
 
 
 def _task_feature(depth, images, seed):
-    """The output of Task-n on standardised images; there is no head.
-
-    Its channels are centred and it is divided by the standard deviation of all
-    (assumed): behind 80 random layers of 16 channels what an image changes is a
-    thousandth of what a new net puts out, and no short training gets there.
-    Shares of a variance do not depend on either.
-    """
+    """The output of Task-n on standardised images; there is no head."""
     pixels = images.images / 255.0
     normalization = PixelNormalization(
         pixels.mean(axis=(0, 1, 2)), pixels.std(axis=(0, 1, 2))
     )
     shape = images.images.shape[1:]
     network = create_task(depth, shape, seed=seed)
-    drawn = outputs_of(
-        keras.Sequential([normalization, network]), images.images
-    ).astype("float64")
-    mean = drawn.mean(axis=(0, 1, 2))
-    scale = (drawn - mean).std()
     return Feature(
         f"Task-{depth} of seed {seed}",
         shape,
         network.output_shape[1:],
         normalization,
-        lambda batch: (
-            (network(normalization(batch), training=False) - mean) / scale
-        ),
+        lambda batch: network(normalization(batch), training=False),
         lambda batch: [],
         lambda f, context: f,
     )

@@ -1,0 +1,106 @@
+"""The unit in which nets learn a feature: centred, of variance 1.
+
+Adam moves a weight by about its learning rate in a step, so how far a short
+training gets would depend on how large a feature is, and whatever is measured
+of its components with it. Shares of variance know neither scale nor constant;
+in this unit nor does the training, and an error is a share of the variance.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity.features import batches
+from dlgn_tf.errors import UserError
+
+# A feature counts as constant where its variance is rounding.
+_ROUNDING = 1e-12
+_AT_A_TIME = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """Centre and scale of a feature: f = centre + scale * what a net gives.
+
+    Assumed: the authors' nets learn f itself.
+
+    Attributes:
+        centre: Tuple of floats, the mean of each channel over images and
+            places.
+        scale: Float > 0, root of the mean variance of the coordinates.
+    """
+
+    centre: tuple
+    scale: float
+
+    def of(self, f):
+        """A feature, array `(..., channels)`, in this unit: float32."""
+        centre = np.asarray(self.centre, "float32")
+        return (f - centre) / np.float32(self.scale)
+
+    def back(self, values, name=None):
+        """A Keras tensor `(..., channels)` of this unit as the feature."""
+        return keras.layers.Rescaling(
+            self.scale, offset=list(self.centre), name=name
+        )(values)
+
+
+class InUnit:
+    """A feature in its unit, in the place of one to draw from.
+
+    Args:
+        feature: `dlgn_tf.complexity.features.Feature`.
+        unit: `Unit`.
+    """
+
+    def __init__(self, feature, unit):
+        self._feature, self._unit = feature, unit
+        self.shape, self.size = feature.shape, feature.size
+
+    def trunk(self, images):
+        return self._unit.of(self._feature.trunk(images))
+
+
+def unit_of(feature, images):
+    """The unit of a feature over images.
+
+    Args:
+        feature: `dlgn_tf.complexity.features.Feature`.
+        images: Array `(n, height, width, channels)`.
+
+    Returns:
+        `Unit`.
+
+    Raises:
+        UserError: if the feature is constant over the images.
+    """
+    stream = PartCovariance(1)
+    for batch in batches(len(images), _AT_A_TIME):
+        stream.add([feature.trunk(images[batch])])
+    variance = stream.matrix()[0, 0]
+    check_varies(feature.name, variance, stream)
+    centre = stream.means.reshape(-1, feature.shape[-1]).mean(axis=0)
+    return Unit(
+        tuple(float(c) for c in centre),
+        float(np.sqrt(variance / feature.size)),
+    )
+
+
+def check_varies(name, variance, stream):
+    """Raises a `UserError` if a feature is constant over images.
+
+    Args:
+        name: String, the feature's, for people.
+        variance: Float, Var[f].
+        stream: `PartCovariance` of f or of parts that sum to it.
+    """
+    # Parts that cancel leave the rounding of the parts.
+    square = np.square(stream.means.sum(axis=0)).sum()
+    size = square + np.trace(stream.matrix())
+    if not variance > _ROUNDING * size:
+        raise UserError(
+            "Expected a feature that varies: a constant one has no components. "
+            f"Received: {name}, the same for all of {stream.count} images"
+        )

@@ -1,0 +1,101 @@
+"""What nets learn, and what is measured of it, knows no scale."""
+
+import keras
+import numpy as np
+import pytest
+
+from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity.cycle import CycleSettings
+from dlgn_tf.complexity.distillation import Distillation
+from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.reliability import ReliabilitySettings
+from dlgn_tf.complexity.reliability import measure_reliability
+from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.synthetic import shapes
+from dlgn_tf.complexity.unit import InUnit
+from dlgn_tf.complexity.unit import unit_of
+from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
+
+
+@pytest.fixture(scope="module")
+def images():
+    return shapes(80, 0, side=8).images
+
+
+@pytest.fixture(scope="module")
+def feature():
+    return feature_of(create_model("c1gap_dnn", (8, 8, 3), width=4, seed=0))
+
+
+def changed(feature, factor, shift):
+    """The same feature on another scale, around other means."""
+    return Feature(
+        f"{feature.name} times {factor}",
+        feature.image_shape,
+        feature.shape,
+        feature.normalization,
+        lambda images: factor * feature.trunk(images) + shift,
+        feature.context,
+        feature.logits,
+    )
+
+
+def test_unit(feature, images):
+    f = feature.trunk(images).astype("float64")
+    unit = unit_of(feature, images)
+    np.testing.assert_allclose(unit.centre, f.mean(axis=(0, 1, 2)), rtol=1e-5)
+    assert unit.scale == pytest.approx(np.sqrt(f.var(axis=0).mean()), rel=1e-5)
+    given = InUnit(feature, unit).trunk(images)
+    np.testing.assert_allclose(given.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    assert given.var(axis=0).mean() == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (5,)])
+def test_back_leaves_the_unit(rng, shape, tmp_path):
+    f = (rng.normal(size=(40, *shape)) * 7 + np.arange(5)).astype("float32")
+
+    class _Planted:
+        name, size = "planted", int(np.prod(shape))
+
+        def trunk(self, chosen):
+            return f[chosen]
+
+    _Planted.shape = shape
+    unit = unit_of(_Planted(), np.arange(40))
+    given = keras.Input(shape)
+    model = keras.Model(given, unit.back(given))
+    np.testing.assert_allclose(model(unit.of(f)), f, rtol=1e-4, atol=1e-4)
+    model.save(tmp_path / "unit.keras")
+    read = keras.models.load_model(tmp_path / "unit.keras")
+    np.testing.assert_array_equal(read(unit.of(f)), model(unit.of(f)))
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-9])
+def test_constant_feature_is_refused(feature, images, factor):
+    with pytest.raises(UserError, match="the same for all of 80 images"):
+        unit_of(changed(feature, factor, 3.0), images)
+
+
+@pytest.mark.parametrize(
+    ("factor", "shift"), [(1024.0, 0.0), (1 / 1024, 0.0), (16.0, 100.0)]
+)
+def test_shares_know_no_scale(feature, images, factor, shift):
+    """Trained nets, not planted ones: they learn the same."""
+    training = Distillation(3, 64, 1e-2, 1e-3, augmentation="none")
+    nets = LadderSettings((4, 7), 1 / 32, training=training)
+    cycle = CycleSettings(epochs=2, phases=2, draws=16, batch_size=8)
+    settings = ReliabilitySettings(nets, cycle)
+    descriptions = []
+    for each in (feature, changed(feature, factor, shift)):
+        ladder = train_ladder(each, images, nets, progress=False)
+        shared = train_shared([each, feature], images, settings, progress=False)
+        shares = measure_significance(each, ladder, images)
+        reliable = measure_reliability(each, ladder, shared, images)
+        descriptions.append(
+            [*shares.significance, *shares.remainders, *reliable.descriptor()]
+        )
+    np.testing.assert_allclose(*descriptions, rtol=2e-2, atol=1e-3)
