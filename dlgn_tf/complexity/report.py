@@ -13,9 +13,9 @@ RELATIVE = (
     "finite time is not the best net of l ReLU layers: even orders above the "
     "network's own depth leave a remainder. Shares are a profile under one "
     "training budget, to be compared with others under the same budget, and no "
-    "absolute measure; nets with a remainder above 1 fit worse than a constant. "
-    "Shares need not add up to 1: the gap, 1 - sum of rho_c - rho_rem, is twice the "
-    "covariances over the feature's variance."
+    "absolute measure; nets with a remainder above 1 fit worse than a "
+    "constant. Shares need not add up to 1: the gap, 1 - sum of rho_c - "
+    "rho_rem, is twice the covariances over the feature's variance."
 )
 # Where components or their nets are scored with labels.
 UNLABELLED = (

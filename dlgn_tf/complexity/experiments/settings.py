@@ -118,11 +118,12 @@ class Scale:
 
 
 SCALES = {
-    # Assumed: what two CPU cores do in some minutes.
+    # Assumed: what two CPU cores do in some minutes; less leaves a third even
+    # of the simplest task.
     "minutes": Scale(
         orders=(4, 7, 13),
-        width=1 / 16,
-        epochs=20,
+        width=1 / 8,
+        epochs=40,
         draws=1000,
         batch_sizes=((32, 16),),
         shared_batch_sizes=((32, 16),),
