@@ -13,6 +13,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.convolution import he_convolution
 from dlgn_tf.models.gated import copy_weights
 
 ORDERS = (4, 7, 13, 25)
@@ -209,7 +210,8 @@ def _stem(h, filters, kind, halvings):
             f"Expected a stem that leads to {halvings} halvings of the image. "
             f"Received: stem={kind}"
         )
-    h = _conv(h, filters, 7 if large else 3, 2 if large else 1, "stem")
+    size, stride = (7, 2) if large else (3, 1)
+    h = he_convolution(h, filters, size, stride, "stem_conv")
     h = layers.ReLU(name="stem_relu")(BatchNorm(**_NORM, name="stem_bn")(h))
     left = halvings - large
     if left == len(_STAGE_STRIDES):
@@ -226,22 +228,10 @@ def _block(h, filters, stride, name):
     skip = h
     if stride > 1 or h.shape[-1] != filters:
         skip = SubsampleAndPad(filters, stride, name=f"{name}_shortcut")(h)
-    h = _conv(h, filters, 3, stride, name)
+    h = he_convolution(h, filters, 3, stride, f"{name}_conv")
     h = BatchNorm(**_NORM, name=f"{name}_bn")(h)
     h = layers.Add(name=f"{name}_add")([skip, h])
     return layers.ReLU(name=f"{name}_relu")(h)
-
-
-def _conv(h, filters, kernel_size, stride, name):
-    return layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(h)
 
 
 def _output(h, feature_shape):

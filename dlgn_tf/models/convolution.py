@@ -1,4 +1,4 @@
-"""A convolution that keeps the resolution, with either padding."""
+"""Convolutions under a name."""
 
 from keras import layers
 
@@ -26,3 +26,29 @@ def convolution(x, filters, kernel_size, name, padding="same", biases=True):
     return layers.Conv2D(
         filters, kernel_size, padding=padding, use_bias=biases, name=name
     )(x)
+
+
+def he_convolution(h, filters, kernel_size, stride, name):
+    """A convolution of residual networks: no biases, weights drawn as by He.
+
+    Args:
+        h: Keras tensor `(batch, height, width, channels)`.
+        filters: Integer.
+        kernel_size: Integer, side of each filter.
+        stride: Integer.
+        name: String.
+
+    Returns:
+        Keras tensor `(batch, height / stride, width / stride, filters)`.
+
+    Source: He et al. (arXiv 1502.01852), of the initial weights.
+    """
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(h)

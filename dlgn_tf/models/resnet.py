@@ -15,6 +15,7 @@ from keras import layers
 
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.models.convolution import he_convolution
 from dlgn_tf.models.depths import resnet_block
 from dlgn_tf.models.depths import resnet_blocks
 from dlgn_tf.models.head import logits
@@ -79,7 +80,7 @@ def resnet(
     """
     with_branch, without_branch = _BLOCKS[block]
     group_filters = width * widen * (4 if block == "bottleneck" else 1)
-    h = _conv(x, width, 3, 1, "stem")
+    h = he_convolution(x, width, 3, 1, "stem")
     if block == "original":
         h = _gated(h, site, "stem", "stem", norm)
     for group in (1, 2, 3):
@@ -105,9 +106,9 @@ def resnet(
 
 def _original_block(u, place):
     name = place.name
-    h = _conv(u, place.filters, 3, place.stride, f"{name}_conv1")
+    h = he_convolution(u, place.filters, 3, place.stride, f"{name}_conv1")
     h = _gated(h, place.site, f"{name}_1", f"{name}_conv1", place.norm)
-    h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
+    h = he_convolution(h, place.filters, 3, 1, f"{name}_conv2")
     if place.norm == "pre":
         h = _batch_norm(h, f"{name}_conv2")
     # Option B of v1 normalises its projection, that of v2 does not.
@@ -136,9 +137,9 @@ def _gated(h, site, site_name, conv_name, norm):
 def _preactivated_block(u, place):
     name, site = place.name, place.site
     t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
-    h = _conv(t, place.filters, 3, place.stride, f"{name}_conv1")
+    h = he_convolution(t, place.filters, 3, place.stride, f"{name}_conv1")
     h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
-    h = _conv(h, place.filters, 3, 1, f"{name}_conv2")
+    h = he_convolution(h, place.filters, 3, 1, f"{name}_conv2")
     skip = _shortcut(t if place.activate_shortcut else u, place)
     return layers.Add(name=f"{name}_add")([skip, h])
 
@@ -157,11 +158,11 @@ def _bottleneck_block(u, place):
     name, site = place.name, place.site
     inner = place.filters // 4
     t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
-    h = _conv(t, inner, 1, 1, f"{name}_conv1")
+    h = he_convolution(t, inner, 1, 1, f"{name}_conv1")
     h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
-    h = _conv(h, inner, 3, place.stride, f"{name}_conv2")
+    h = he_convolution(h, inner, 3, place.stride, f"{name}_conv2")
     h = site(_batch_norm(h, f"{name}_3"), f"{name}_3")
-    h = _conv(h, place.filters, 1, 1, f"{name}_conv3")
+    h = he_convolution(h, place.filters, 1, 1, f"{name}_conv3")
     skip = _shortcut(t if place.activate_shortcut else u, place)
     return layers.Add(name=f"{name}_add")([skip, h])
 
@@ -180,20 +181,8 @@ def _shortcut(u, place, normalize=False):
     name = f"{place.name}_shortcut"
     if place.shortcut == "A":
         return SubsampleAndPad(place.filters, place.stride, name=name)(u)
-    projected = _conv(u, place.filters, 1, place.stride, name)
+    projected = he_convolution(u, place.filters, 1, place.stride, name)
     return _batch_norm(projected, name) if normalize else projected
-
-
-def _conv(h, filters, kernel_size, stride, name):
-    return layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(h)
 
 
 def _batch_norm(h, name):
