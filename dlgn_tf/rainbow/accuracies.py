@@ -9,9 +9,9 @@ import itertools
 
 import numpy as np
 
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
 

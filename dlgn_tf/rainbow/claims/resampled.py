@@ -3,8 +3,8 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
 from dlgn_tf.rainbow.teacher_task import CLASSES
