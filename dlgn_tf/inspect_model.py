@@ -204,24 +204,19 @@ def _check_source(values):
 
 def _data(values):
     """Keyword arguments of `sources.load`, checked."""
-    name, npz = values.dataset, None
-    data_dir = values.data_dir
     if values.run_dir:
         directory = RunDirectory(values.run_dir)
         config = directory.read_config()
         if values.which == "best":
             trained.locate_best(directory)
-        name, npz = config.dataset, None if data_dir else config.npz
-        data_dir = data_dir or config.data_dir
-    info = catalog.get(name)
-    if not npz:
-        catalog.check_available(name, data_dir)
+        source = catalog.source_of_run(config, values.data_dir)
+    else:
+        source = catalog.source(values.dataset, values.data_dir)
+    available = catalog.get(source["name"]).test_examples
     return {
-        "name": name,
-        "data_dir": data_dir,
+        **source,
         "train_examples": 1,
-        "test_examples": min(values.images or _IMAGES, info.test_examples),
-        "npz_file": npz,
+        "test_examples": min(values.images or _IMAGES, available),
     }
 
 

@@ -114,9 +114,7 @@ def main():
     steps = [] if part == "kernel" else _snapshots(directory)
     counts = _image_counts(values, config, part)
     _check_memory(values, *counts)
-    data_dir = values.data_dir or config.data_dir
-    if not config.npz:
-        catalog.check_available(config.dataset, data_dir)
+    source = catalog.source_of_run(config, values.data_dir)
     if values.which == "best":
         trained.locate_best(directory)
     output_dir = values.output_dir or str(directory.path / "dual")
@@ -126,14 +124,15 @@ def main():
     from dlgn_tf.data import sources
     from dlgn_tf.dual import command
 
-    images = sources.load(
-        config.dataset, data_dir, False, *counts, npz_file=config.npz
+    count, test_count = counts
+    train, test = sources.load(
+        train_examples=count, test_examples=test_count, **source
     )
     task = command.Task(
         directory=directory,
         config=config,
-        train=images[0],
-        test=images[1],
+        train=train,
+        test=test,
         output_dir=output_dir,
         alignment_ridge=values.alignment_ridge,
         seed=values.seed,

@@ -95,9 +95,7 @@ def main():
     configs = _configs(values.run_dirs)
     parts = _parts(values.parts, values.run_dirs)
     config = configs[0]
-    data_dir = values.data_dir or config.data_dir
-    if not config.npz:
-        catalog.check_available(config.dataset, data_dir)
+    source = catalog.source_of_run(config, values.data_dir)
     files.check_writable(values.output_dir, "output_dir")
 
     startup.import_keras()
@@ -107,12 +105,9 @@ def main():
     info = catalog.get(config.dataset)
     wanted = max(values.images, values.head_images)
     train, test = sources.load(
-        config.dataset,
-        data_dir,
-        False,
-        min(wanted, *(c.train_examples for c in configs)),
-        min(values.test_images, info.test_examples),
-        npz_file=config.npz,
+        train_examples=min(wanted, *(c.train_examples for c in configs)),
+        test_examples=min(values.test_images, info.test_examples),
+        **source,
     )
     command.measure(
         command.Task(
