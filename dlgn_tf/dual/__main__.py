@@ -180,8 +180,7 @@ def _check_gated(config):
 
 def _snapshots(directory):
     """Steps of the models that are kept, in order."""
-    names = [path.stem for path in directory.snapshots.glob("step-*.keras")]
-    steps = sorted(int(name.removeprefix("step-")) for name in names)
+    steps = list(directory.kept_models())
     if not steps:
         raise UserError(
             "Expected a run with snapshots, as dlgn_tf.train "

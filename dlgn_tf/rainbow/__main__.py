@@ -166,7 +166,6 @@ def _parts(given, run_dirs):
                 f"Unknown part. Expected --parts of {', '.join(PARTS)}. "
                 f"Received: {part}"
             )
-    have = {path: _snapshots(path) for path in run_dirs}
     reasons = {}
     if len(run_dirs) == 1:
         if flags.FLAGS.covariances == "all":
@@ -175,7 +174,7 @@ def _parts(given, run_dirs):
                 f"{run_dirs[0]}"
             )
         reasons |= dict.fromkeys(_OF_SEVERAL, "two runs or more")
-    if not any(have.values()):
+    if not any(RunDirectory(path).kept_models() for path in run_dirs):
         reasons["dynamics"] = (
             "a run with snapshots, as dlgn_tf.train --snapshot_every=STEPS "
             "leaves them,"
@@ -189,10 +188,6 @@ def _parts(given, run_dirs):
     if given:
         return tuple(part for part in PARTS if part in given)
     return tuple(part for part in PARTS if part not in reasons)
-
-
-def _snapshots(path):
-    return sorted(RunDirectory(path).snapshots.glob("step-*.keras"))
 
 
 if __name__ == "__main__":

@@ -51,9 +51,7 @@ class TrainedRun:
     @property
     def snapshots(self):
         """Dict from step to path of the models that were kept."""
-        found = RunDirectory(self.path).snapshots.glob("step-*.keras")
-        steps = {int(p.stem.removeprefix("step-")): p for p in found}
-        return dict(sorted(steps.items()))
+        return RunDirectory(self.path).kept_models()
 
     def at(self, step):
         """The model at a step of `snapshots`."""
