@@ -114,7 +114,7 @@ class _Work:
 
     def _covariances_of(self, networks):
         """In the basis of the mean, or of the widest where widths differ."""
-        widths = {tuple(x.neurons for x in n.layers) for n in networks}
+        widths = {network.widths for network in networks}
         print(f"covariances of {networks[0].labels[0]} and on", flush=True)
         return weight_covariances(
             networks,
@@ -132,8 +132,7 @@ class _Work:
 
     def _hidden(self, network):
         """Labels of the layers of a network, its classifier left out."""
-        layered = self._runs[0].layered(network)
-        return [x for x in layered.labels if x != layered.classifier]
+        return self._runs[0].layered(network).hidden
 
     def arrays(self):
         """covariances.npz: an array a layer."""

@@ -39,7 +39,13 @@ class TrainedRun:
 
     def layered(self, network=None):
         """`LayeredNetwork` of the model, or of one network of a gated one."""
-        return LayeredNetwork(self.model, network)
+        if network not in self._layered:
+            self._layered[network] = LayeredNetwork(self.model, network)
+        return self._layered[network]
+
+    @functools.cached_property
+    def _layered(self):
+        return {}
 
     @functools.cached_property
     def initial(self):
