@@ -29,7 +29,8 @@ that sees an event in every receptive field.
   linear          constructed ReLU layers beside the best affine maps
   separability    disentangled factors over training, gradient centred or not
   specialization  over-parameterised students of a fully connected teacher
-and writes tables (CSV) and pictures (PNG) to --output_dir."""
+and writes tables (CSV) and pictures (PNG) to --output_dir. Columns _std are
+those of a sample of seeds (divide by n - 1)."""
 
 # Flags that have an effect on an experiment, besides seeds and output_dir.
 _OF_STUDENTS = ("teacher", "depth", "events", "width", "batch_norm", "epochs")

@@ -29,7 +29,8 @@ network the gating and the value network are looked at apart. --parts are
   convergence  covariances of some runs against those of others
   whitening    what is left of weights once whitened by those of other runs
   clipping     accuracy with a layer projected on few directions
-  resampling   accuracy of networks drawn from the covariances
+  resampling   accuracy of networks drawn from the covariances; in the summary
+               std is that of a sample (divides by n - 1)
   dynamics     how weights grow, where a run has snapshots
 and leave tables (CSV) and pictures (PNG) in --output_dir, with
 covariances.npz."""

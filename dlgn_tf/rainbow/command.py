@@ -19,6 +19,7 @@ from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.published import resampled
+from dlgn_tf.spread import sample_std
 
 _BATCH = 500
 
@@ -348,7 +349,7 @@ def _dynamics_rows(run, network):
 
 
 def _summary(rows, published):
-    """Mean and standard deviation over runs and draws."""
+    """Mean and sample standard deviation over runs and draws."""
     names = ("trained", "resampled", "resampled, new head")
     printed = dict(zip(names, published or (), strict=False))
     return [
@@ -358,17 +359,13 @@ def _summary(rows, published):
             "way": way,
             "networks": len(found),
             "mean": float(np.mean([row["accuracy"] for row in found])),
-            "std": _std([row["accuracy"] for row in found]),
+            "std": sample_std([row["accuracy"] for row in found]),
             "published": printed.get(way) or "",
         }
         for (layers, source, way), found in grouped(
             rows, "layers", "covariances", "way"
         ).items()
     ]
-
-
-def _std(values):
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _percent(values):
