@@ -86,6 +86,32 @@ def in_this_process(monkeypatch):
     return run
 
 
+@pytest.fixture
+def measure_claim():
+    """A function that measures a registered claim of any scale."""
+    from dlgn_tf.claims import registry
+    from dlgn_tf.claims import runner
+
+    def measure(claim_id, seed=1, results_dir=None):
+        slowest = registry.SCALES[-1]
+        (claim,) = registry.select(only=[claim_id], scale=slowest)
+        return runner.measure(claim, seed, results_dir).measurement
+
+    return measure
+
+
+@pytest.fixture
+def assert_measured(measure_claim):
+    """A function that asks a claim for an answer, which may be no."""
+
+    def check(claim_id):
+        measurement = measure_claim(claim_id)
+        assert measurement.holds in (True, False)
+        assert "traceback" not in measurement.values, measurement
+
+    return check
+
+
 @dataclasses.dataclass(frozen=True)
 class FinishedCommand:
     """What a command did: exit status, lines it said, packages it imported."""
