@@ -1,7 +1,6 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
 import logging
-import math
 import pathlib
 import sys
 
@@ -129,11 +128,7 @@ def main():
     values = flags.FLAGS
     _check_source(values)
     _positions(values.positions)
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     data = _data(values)
     if not values.run_dir:
         _check_saved_model(pathlib.Path(values.saved_model))

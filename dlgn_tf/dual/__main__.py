@@ -1,6 +1,5 @@
 """Kernels of a run: python -m dlgn_tf.dual --run_dir=RUN_DIR --images=N."""
 
-import math
 import os
 import sys
 
@@ -213,11 +212,7 @@ def _image_counts(values, config, part):
 
 
 def _check_memory(values, count, test_count):
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     needed = 8 * count * (count + test_count) * _COPIES / 2**30
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if needed > there:

@@ -1,6 +1,5 @@
 """Trained networks side by side: python -m dlgn_tf.rainbow --run_dirs=A,B,C."""
 
-import math
 import sys
 
 from absl import flags
@@ -88,11 +87,7 @@ def main():
         raise UserError("Expected --run_dirs=A,B,C. Received: no --run_dirs")
     if not values.output_dir:
         raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     configs = _configs(values.run_dirs)
     parts = _parts(values.parts, values.run_dirs)
     config = configs[0]
