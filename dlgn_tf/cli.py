@@ -74,6 +74,22 @@ def check_positive(values, name):
         )
 
 
+def check_absent(values, names, what):
+    """Raises a `UserError` if a flag is given that has no effect.
+
+    Args:
+        values: `absl.flags.FlagValues`.
+        names: Strings, the flags.
+        what: String, such as `"with --run_dir"`.
+    """
+    for name in names:
+        if values[name].present:
+            raise UserError(
+                f"--{name} has no effect {what}. Expected no such flag. "
+                f"Received: --{name}={values[name].value}"
+            )
+
+
 def fail(name, error):
     """Prints one line on standard error and exits with status 2."""
     line = " ".join(str(error).split())

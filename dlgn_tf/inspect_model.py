@@ -178,17 +178,11 @@ def _check_source(values):
         raise UserError(
             f"Expected --run_dir=DIR or --saved_model=DIR. Received: {received}"
         )
-    if values.run_dir and values.dataset:
-        raise UserError(
-            "--dataset has no effect with --run_dir, which says it. Expected "
-            f"no such flag. Received: --dataset={values.dataset}"
-        )
+    if values.run_dir:
+        what = "with --run_dir, which says it"
+        cli.check_absent(values, ["dataset"], what)
     if values.saved_model:
-        if values["which"].present:
-            raise UserError(
-                "--which has no effect with --saved_model. Expected no such "
-                f"flag. Received: --which={values.which}"
-            )
+        cli.check_absent(values, ["which"], "with --saved_model")
         for name in ("dataset", "output_dir"):
             if not values[name].value:
                 raise UserError(

@@ -185,13 +185,9 @@ def _check(values):
             useless.append("networks")
     if values.run_dir:
         useless += ["model", "dataset"]
-    for name in useless:
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect with --{given[0]}="
-                f"{values[given[0]].value}. Expected no such flag. Received: "
-                f"--{name}={values[name].value}"
-            )
+    cli.check_absent(
+        values, useless, f"with --{given[0]}={values[given[0]].value}"
+    )
     if values.model:
         registry.parse(values.model)
 

@@ -159,12 +159,7 @@ def _part(values):
         part = "ntk_trace"
     else:
         part, useless = "kernel", []
-    for name in useless:
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect with --{part}. Expected no such flag. "
-                f"Received: --{name}={values[name].value}"
-            )
+    cli.check_absent(values, useless, f"with --{part}")
     return part
 
 

@@ -132,16 +132,10 @@ def _check_effective(values):
     """Refuses flags that have no effect on the experiment."""
     experiment = values.experiment
     every = {name for names in EFFECTIVE.values() for name in names}
-    useless = {name: experiment for name in every - {*EFFECTIVE[experiment]}}
+    useless = every - {*EFFECTIVE[experiment]}
     if experiment == "linear":
-        useless["seeds"] = experiment
-    for name in sorted(useless):
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect on --experiment={experiment}. "
-                f"Expected no such flag. Received: --{name}="
-                f"{values[name].value}"
-            )
+        useless.add("seeds")
+    cli.check_absent(values, sorted(useless), f"on --experiment={experiment}")
     if values["events"].present and values.teacher != "lookup":
         raise UserError(
             "Expected --events with --teacher=lookup. Received: --events="
