@@ -1,5 +1,6 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
+import math
 import os
 import signal
 import sys
@@ -57,6 +58,36 @@ def run(main, name, usage, check=None):
             sys.exit(128 + signal.SIGINT)
 
     app.run(lambda _: guarded(main), flags_parser=parse)
+
+
+def check_positive(values, name):
+    """Raises a `UserError` unless a flag is a finite number > 0.
+
+    Args:
+        values: `absl.flags.FlagValues`.
+        name: String, of a float flag that is given or has a default.
+    """
+    if not 0 < values[name].value < math.inf:
+        raise UserError(
+            f"Invalid --{name}. Expected a number > 0. "
+            f"Received: {values[name].value}"
+        )
+
+
+def check_absent(values, names, what):
+    """Raises a `UserError` if a flag is given that has no effect.
+
+    Args:
+        values: `absl.flags.FlagValues`.
+        names: Strings, the flags.
+        what: String, such as `"with --run_dir"`.
+    """
+    for name in names:
+        if values[name].present:
+            raise UserError(
+                f"--{name} has no effect {what}. Expected no such flag. "
+                f"Received: --{name}={values[name].value}"
+            )
 
 
 def fail(name, error):

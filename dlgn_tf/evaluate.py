@@ -96,13 +96,8 @@ def _config(values):
     """What is evaluated: `init_from` is None for a run's newest checkpoint."""
     if not values.run_dir:
         return _config_without_run(values)
-    for name in config_lib.network_flags():
-        flag = values[name]
-        if flag.present and name not in _WITH_RUN_DIR:
-            raise UserError(
-                f"--{name} has no effect with --run_dir, which says it. "
-                f"Expected no such flag. Received: --{name}={flag.value}"
-            )
+    said = [x for x in config_lib.network_flags() if x not in _WITH_RUN_DIR]
+    cli.check_absent(values, said, "with --run_dir, which says it")
     directory = RunDirectory(values.run_dir)
     config = directory.read_config()
     source = values.init_from

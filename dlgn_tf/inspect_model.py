@@ -1,7 +1,6 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
 import logging
-import math
 import pathlib
 import sys
 
@@ -129,11 +128,7 @@ def main():
     values = flags.FLAGS
     _check_source(values)
     _positions(values.positions)
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     data = _data(values)
     if not values.run_dir:
         _check_saved_model(pathlib.Path(values.saved_model))
@@ -183,17 +178,11 @@ def _check_source(values):
         raise UserError(
             f"Expected --run_dir=DIR or --saved_model=DIR. Received: {received}"
         )
-    if values.run_dir and values.dataset:
-        raise UserError(
-            "--dataset has no effect with --run_dir, which says it. Expected "
-            f"no such flag. Received: --dataset={values.dataset}"
-        )
+    if values.run_dir:
+        what = "with --run_dir, which says it"
+        cli.check_absent(values, ["dataset"], what)
     if values.saved_model:
-        if values["which"].present:
-            raise UserError(
-                "--which has no effect with --saved_model. Expected no such "
-                f"flag. Received: --which={values.which}"
-            )
+        cli.check_absent(values, ["which"], "with --saved_model")
         for name in ("dataset", "output_dir"):
             if not values[name].value:
                 raise UserError(
@@ -204,24 +193,19 @@ def _check_source(values):
 
 def _data(values):
     """Keyword arguments of `sources.load`, checked."""
-    name, npz = values.dataset, None
-    data_dir = values.data_dir
     if values.run_dir:
         directory = RunDirectory(values.run_dir)
         config = directory.read_config()
         if values.which == "best":
             trained.locate_best(directory)
-        name, npz = config.dataset, None if data_dir else config.npz
-        data_dir = data_dir or config.data_dir
-    info = catalog.get(name)
-    if not npz:
-        catalog.check_available(name, data_dir)
+        source = catalog.source_of_run(config, values.data_dir)
+    else:
+        source = catalog.source(values.dataset, values.data_dir)
+    available = catalog.get(source["name"]).test_examples
     return {
-        "name": name,
-        "data_dir": data_dir,
+        **source,
         "train_examples": 1,
-        "test_examples": min(values.images or _IMAGES, info.test_examples),
-        "npz_file": npz,
+        "test_examples": min(values.images or _IMAGES, available),
     }
 
 

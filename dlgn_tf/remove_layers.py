@@ -144,17 +144,15 @@ def _data(values, configs):
             f"Invalid --test_examples. Expected at most {info.test_examples}, "
             f"the test images of {info.name}. Received: {values.test_examples}"
         )
-    first = next(iter(configs.values()), None)
-    npz = None if values.data_dir or first is None else first.npz
-    data_dir = values.data_dir or (first.data_dir if first else None)
-    if not npz:
-        catalog.check_available(info.name, data_dir)
+    if configs:
+        first = next(iter(configs.values()))
+        source = catalog.source_of_run(first, values.data_dir)
+    else:
+        source = catalog.source(info.name, values.data_dir)
     return {
-        "name": info.name,
-        "data_dir": data_dir,
+        **source,
         "train_examples": 1,
         "test_examples": values.test_examples,
-        "npz_file": npz,
     }
 
 

@@ -7,8 +7,8 @@ weights, which know nothing of the covariances, are the control.
 """
 
 from dlgn_tf.data import sources
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.resampling import resample

@@ -1,5 +1,6 @@
 """Fixtures of all tests. Imports TensorFlow only where a test needs it."""
 
+import csv
 import dataclasses
 import importlib.util
 import os
@@ -86,6 +87,43 @@ def in_this_process(monkeypatch):
     return run
 
 
+@pytest.fixture(scope="session")
+def read_table():
+    """A function that reads a CSV file: a dict of strings for each row."""
+
+    def read(path):
+        with path.open() as file:
+            return list(csv.DictReader(file))
+
+    return read
+
+
+@pytest.fixture
+def measure_claim():
+    """A function that measures a registered claim of any scale."""
+    from dlgn_tf.claims import registry
+    from dlgn_tf.claims import runner
+
+    def measure(claim_id, seed=1, results_dir=None):
+        slowest = registry.SCALES[-1]
+        (claim,) = registry.select(only=[claim_id], scale=slowest)
+        return runner.measure(claim, seed, results_dir).measurement
+
+    return measure
+
+
+@pytest.fixture
+def assert_measured(measure_claim):
+    """A function that asks a claim for an answer, which may be no."""
+
+    def check(claim_id):
+        measurement = measure_claim(claim_id)
+        assert measurement.holds in (True, False)
+        assert "traceback" not in measurement.values, measurement
+
+    return check
+
+
 @dataclasses.dataclass(frozen=True)
 class FinishedCommand:
     """What a command did: exit status, lines it said, packages it imported."""
@@ -129,6 +167,25 @@ def fresh_process(tmp_path):
         return FinishedCommand(done.returncode, printed, said, imported)
 
     return run
+
+
+@pytest.fixture
+def assert_answers_early(tmp_path, fresh_process):
+    """A function that checks that a command answers before heavy imports.
+
+    In its folder there is a file named `file`.
+    """
+
+    def check(entry, line, status):
+        (tmp_path / "file").write_text("")
+        done = fresh_process(entry, *line.split())
+        assert done.returncode == status
+        assert "dlgn_tf" in done.imported
+        heavy = {"tensorflow", "keras", "numpy", "sklearn"}
+        assert not done.imported & {*heavy, "scipy", "matplotlib"}
+        assert len(done.said) == (1 if status else 0)
+
+    return check
 
 
 @pytest.fixture

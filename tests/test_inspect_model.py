@@ -1,6 +1,5 @@
 """The command that opens a network: its page, its numbers, its refusals."""
 
-import csv
 import functools
 import pathlib
 import re
@@ -65,11 +64,6 @@ def images():
     return sources.load("digits", test_examples=60)[1]
 
 
-def rows(folder, name):
-    with (folder / f"{name}.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
 def text(folder):
     return (folder / "index.html").read_text()
 
@@ -127,11 +121,11 @@ def test_templates_give_the_preactivations(dlgn, images):
         assert (found[f"{site}/positions"] == 4).all()
 
 
-def test_gate_statistics(dlgn, images):
+def test_gate_statistics(dlgn, images, read_table):
     folder, model = dlgn
     shares = {
         (row["site"], int(row["channel"])): float(row["on"])
-        for row in rows(folder, "gate_statistics")
+        for row in read_table(folder / "gate_statistics.csv")
     }
     for site, q in model.preactivations(images.images).items():
         expected = (np.asarray(q) > 0).mean(axis=(0, 1, 2))
@@ -140,11 +134,11 @@ def test_gate_statistics(dlgn, images):
     assert len(shares) == 12
 
 
-def test_decisions(dlgn, images):
+def test_decisions(dlgn, images, read_table):
     """The lead of the predicted class, for mistakes over the true one."""
     folder, model = dlgn
     values = logits(model, images)
-    found = rows(folder, "decisions")
+    found = read_table(folder / "decisions.csv")
     assert [row["site"] for row in found] == ["conv1", "conv2"] * 4
     for row in found:
         image, true, predicted, rival = (
@@ -161,10 +155,10 @@ def test_decisions(dlgn, images):
     assert len(wrong) == min(2, mistakes)
 
 
-def test_interventions(dlgn, images):
+def test_interventions(dlgn, images, read_table):
     """Off at the last site leaves the head's bias: one class for all."""
     folder, model = dlgn
-    found = rows(folder, "interventions")
+    found = read_table(folder / "interventions.csv")
     settings = [(row["site"], row["to"]) for row in found]
     assert settings == [
         (site, to) for site in ("conv1", "conv2") for to in ("off", "mean")
@@ -190,7 +184,9 @@ def test_summaries(dlgn):
     assert {step for step, *_ in read_events(folder / "page")} == {120}
 
 
-def test_a_network_with_relus_in_front_of_its_gates(trained_runs, tmp_path):
+def test_a_network_with_relus_in_front_of_its_gates(
+    trained_runs, tmp_path, read_table
+):
     """A DGN: what is local is named so, the kernel is there; chosen sites."""
     run_dir = trained_runs / "dgn"
     arguments = (f"--run_dir={run_dir}", *SMALL, f"--output_dir={tmp_path}")
@@ -199,15 +195,20 @@ def test_a_network_with_relus_in_front_of_its_gates(trained_runs, tmp_path):
     page = text(tmp_path)
     assert "at 1 of 2 gate sites there is no template" in page
     assert "local linearisation at test image 0" in page
-    exact = {row["site"]: row["exact"] for row in rows(tmp_path, "templates")}
+    exact = {
+        row["site"]: row["exact"]
+        for row in read_table(tmp_path / "templates.csv")
+    }
     assert exact == {"dense1": "True", "dense2": "False"}
-    means = rows(tmp_path, "kernel_by_class")
+    means = read_table(tmp_path / "kernel_by_class.csv")
     assert len(means) == 10
-    paths = rows(tmp_path, "paths")
+    paths = read_table(tmp_path / "paths.csv")
     assert len(paths) == 40 and all(row["path"] for row in paths)
 
     run_command(*arguments, "--sites=dense2")
-    assert {row["site"] for row in rows(tmp_path, "templates")} == {"dense2"}
+    assert {row["site"] for row in read_table(tmp_path / "templates.csv")} == {
+        "dense2"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +233,7 @@ def test_a_saved_model_is_enough(dlgn, saved_model, tmp_path):
         assert (tmp_path / f"{name}.csv").read_text() == expected
 
 
-def test_positions(dlgn, tmp_path):
+def test_positions(dlgn, tmp_path, read_table):
     folder, _ = dlgn
     run_command(
         f"--run_dir={folder.parent}",
@@ -241,7 +242,7 @@ def test_positions(dlgn, tmp_path):
         "--sites=conv2",
         *SMALL,
     )
-    places = [row["position"] for row in rows(tmp_path, "templates")]
+    places = [row["position"] for row in read_table(tmp_path / "templates.csv")]
     assert places == ["0:0"] * 3 + ["7:2"] * 3
 
 

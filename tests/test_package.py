@@ -1,5 +1,6 @@
 """What is installed, and what importing it costs."""
 
+import importlib
 import importlib.metadata
 import json
 import pathlib
@@ -8,6 +9,8 @@ import subprocess
 import sys
 
 import pytest
+
+THEORIES = ("complexity", "dual", "locality", "rainbow", "splines")
 
 
 def run(code):
@@ -23,6 +26,25 @@ def test_importing_the_package_imports_nothing_heavy():
     )
     heavy = {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "absl"}
     assert not heavy & set(json.loads(out))
+
+
+@pytest.mark.parametrize("theory", THEORIES)
+def test_names_of_a_theory_come_when_they_are_asked_for(theory):
+    out = run(
+        f"import sys, json, dlgn_tf.{theory} as theory;"
+        "modules = sorted(m.partition('.')[0] for m in sys.modules);"
+        "print(json.dumps([theory.__all__, modules]))"
+    )
+    names, modules = json.loads(out)
+    assert names and not {"tensorflow", "keras", "numpy"} & set(modules)
+    package = importlib.import_module(f"dlgn_tf.{theory}")
+    folder = pathlib.Path(package.__file__).parent
+    for name in names:
+        assert getattr(package, name).__name__ == name
+        # Importing the module would put it in the name's place.
+        assert not (folder / f"{name}.py").exists()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 def test_only_the_package_is_installed():

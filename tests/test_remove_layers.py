@@ -1,6 +1,5 @@
 """The command that leaves layers out: on runs, a checkpoint, refusals."""
 
-import csv
 import functools
 import os
 import pathlib
@@ -42,18 +41,13 @@ def command(in_this_process):
     return functools.partial(in_this_process, remove_layers)
 
 
-def read(folder):
-    with (folder / "removals.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_runs(runs, tmp_path, command, capsys):
+def test_runs(runs, tmp_path, command, capsys, read_table):
     command(
         f"--run_dirs={runs / 'v1'},{runs / 'v2'}",
         "--test_examples=200",
         f"--output_dir={tmp_path / 'new' / 'place'}",
     )
-    rows = read(tmp_path / "new" / "place")
+    rows = read_table(tmp_path / "new" / "place" / "removals.csv")
     blocks = [f"group{group}_block1" for group in (1, 2, 3)]
     assert [(row["model"], row["removed"]) for row in rows] == [
         (model, removed)
@@ -86,7 +80,9 @@ def test_runs(runs, tmp_path, command, capsys):
     assert f"resnet20_dnn: {1 - int(rows[0]['errors']) / 200:.2%}" in printed
 
 
-def test_two_runs_of_one_model_are_told_apart(runs, tmp_path, command):
+def test_two_runs_of_one_model_are_told_apart(
+    runs, tmp_path, command, read_table
+):
     link = tmp_path / "again"
     link.symlink_to(runs / "v1")
     command(
@@ -94,7 +90,7 @@ def test_two_runs_of_one_model_are_told_apart(runs, tmp_path, command):
         "--test_examples=50",
         f"--output_dir={tmp_path / 'out'}",
     )
-    rows = read(tmp_path / "out")
+    rows = read_table(tmp_path / "out" / "removals.csv")
     labels = [row["model"] for row in rows]
     assert labels == [str(runs / "v1")] * 4 + [str(link)] * 4
     errors = [row["errors"] for row in rows]
@@ -103,7 +99,7 @@ def test_two_runs_of_one_model_are_told_apart(runs, tmp_path, command):
 
 @pytest.mark.needs_cifar
 @pytest.mark.slow
-def test_a_published_network(tmp_path, command):
+def test_a_published_network(tmp_path, command, read_table):
     if not (CIFAR_DIR / "cifar10").is_dir() or not PUBLISHED.parent.is_dir():
         pytest.skip(f"no cifar10 in {CIFAR_DIR} or no {PUBLISHED}")
     command(
@@ -113,7 +109,7 @@ def test_a_published_network(tmp_path, command):
         "--test_examples=200",
         f"--output_dir={tmp_path}",
     )
-    rows = read(tmp_path)
+    rows = read_table(tmp_path / "removals.csv")
     assert len(rows) == 16
     accuracies = [float(row["accuracy"]) for row in rows]
     assert accuracies[0] > 0.75

@@ -1,17 +1,16 @@
 """Measures what the papers claim: python -m dlgn_tf.claims."""
 
-import importlib
 import sys
 
 from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import startup
+from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
-from dlgn_tf.claims.modules import CLAIM_MODULES
 from dlgn_tf.errors import UserError
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.
@@ -68,8 +67,7 @@ def define_flags():
 
 def main():
     """Measures the claims that the flags name; returns the exit status."""
-    for module in CLAIM_MODULES:
-        importlib.import_module(module)
+    modules.register_all()
     if FLAGS.list:
         every_scale = registry.SCALES[-1]
         claims = registry.select(FLAGS.paper, FLAGS.only, every_scale)

@@ -1,15 +1,14 @@
 """Claims as a page: python -m dlgn_tf.claims.page."""
 
 import collections
-import importlib
 import os
 
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
-from dlgn_tf.claims.modules import CLAIM_MODULES
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import files
 
@@ -44,8 +43,7 @@ def define_flags():
 def main():
     """Writes the page."""
     values = flags.FLAGS
-    for module in CLAIM_MODULES:
-        importlib.import_module(module)
+    modules.register_all()
     text = page(records.read(values.claims), registry.claims())
     if os.path.realpath(values.output) == os.path.realpath(values.claims):
         raise UserError(

@@ -185,13 +185,9 @@ def _check(values):
             useless.append("networks")
     if values.run_dir:
         useless += ["model", "dataset"]
-    for name in useless:
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect with --{given[0]}="
-                f"{values[given[0]].value}. Expected no such flag. Received: "
-                f"--{name}={values[name].value}"
-            )
+    cli.check_absent(
+        values, useless, f"with --{given[0]}={values[given[0]].value}"
+    )
     if values.model:
         registry.parse(values.model)
 
@@ -229,25 +225,16 @@ def _images(values, available):
 
 def _data_of_network(values):
     """Keyword arguments of `sources.load`, checked."""
-    name, data_dir, npz, most = values.dataset, values.data_dir, None, None
     if values.run_dir:
         config = RunDirectory(values.run_dir).read_config()
-        name, most = config.dataset, config.train_examples
-        npz = None if data_dir else config.npz
-        data_dir = data_dir or config.data_dir
+        source = catalog.source_of_run(config, values.data_dir)
+        available = config.train_examples
     else:
         with trained.named("model_path", values.model_path):
             trained.locate(values.model_path)
-    info = catalog.get(name or "cifar10")
-    if not npz:
-        catalog.check_available(info.name, data_dir)
-    available = min(info.train_examples, most or info.train_examples)
-    return {
-        "name": info.name,
-        "data_dir": data_dir,
-        "train_examples": _images(values, available),
-        "npz_file": npz,
-    }
+        source = catalog.source(values.dataset or "cifar10", values.data_dir)
+        available = catalog.get(source["name"]).train_examples
+    return {**source, "train_examples": _images(values, available)}
 
 
 def _scale(values, orders):

@@ -12,8 +12,8 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.features import batches
 from dlgn_tf.complexity.unit import check_varies
+from dlgn_tf.models.evaluation import batches
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

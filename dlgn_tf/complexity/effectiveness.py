@@ -17,8 +17,8 @@ from dlgn_tf.complexity import shapley
 from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import BATCH_SIZE
-from dlgn_tf.complexity.features import batches
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.evaluation import batches
 
 BASELINES = ("zero", "mean")
 NORMS = ("std", "var", "none")

@@ -15,6 +15,7 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.sites import galu_layer
@@ -155,11 +156,6 @@ def feature_of(model, layer=None, network="value"):
     if isinstance(model, ReLUNetwork):
         return _of_relu(model, layer or model.site_names[-1])
     return _of_graph(model, layer)
-
-
-def batches(count, size):
-    """Slices of at most `size` that cover `range(count)`."""
-    return [slice(first, first + size) for first in range(0, count, size)]
 
 
 def _of_relu(model, layer):

@@ -21,7 +21,6 @@ from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
-from dlgn_tf.complexity.features import batches
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
@@ -29,6 +28,7 @@ from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.evaluation import batches
 from dlgn_tf.progress import Progress
 
 # Cycles of the published figures, though 10 are trained; both are reported.

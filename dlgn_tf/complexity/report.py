@@ -1,9 +1,8 @@
 """The short report of a command: what was found, on what, and what it means."""
 
-import importlib.metadata
-import os
-import platform
 import textwrap
+
+from dlgn_tf.reproduction import origin
 
 TITLE = "report.md"
 
@@ -40,8 +39,10 @@ def text(title, paragraphs, facts):
     Returns:
         String.
     """
+    made = origin.here()
+    with_origin = {**facts, "machine": made.machine, "versions": made.versions}
     listed = "\n".join(
-        f"- {name}: {value}" for name, value in {**facts, **_machine()}.items()
+        f"- {key}: {value}" for key, value in with_origin.items()
     )
     parts = [f"# {title}", *map(_wrapped, paragraphs), listed]
     return "\n\n".join(parts) + "\n"
@@ -64,14 +65,3 @@ def picture(name, alternative):
         alternative: String.
     """
     return f"![{alternative}]({name}.png)"
-
-
-def _machine():
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}"
-        for name in ("tensorflow", "keras")
-    )
-    return {
-        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
-        "versions": versions,
-    }

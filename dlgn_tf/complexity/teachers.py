@@ -13,6 +13,7 @@ import tensorflow as tf
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models import evaluation
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training.steps import TrainingSteps
 
@@ -103,10 +104,5 @@ def train_teacher(model, images, settings):
 
 
 def accuracy(model, images, batch_size=250):
-    """Share of images that a network classifies as labelled: a float."""
-    right = 0
-    for first in range(0, len(images), batch_size):
-        batch = slice(first, first + batch_size)
-        logits = np.asarray(model(images.images[batch], training=False))
-        right += int((logits.argmax(axis=1) == images.labels[batch]).sum())
-    return right / len(images)
+    """Share of an `ImageSet` that a network classifies as labelled."""
+    return evaluation.accuracy(model, images.images, images.labels, batch_size)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.features import batches
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.evaluation import batches
 
 # A feature counts as constant where its variance is rounding.
 _ROUNDING = 1e-12

@@ -174,6 +174,39 @@ def check_available(name, data_dir=None, download=False):
     )
 
 
+def source(name, data_dir=None, npz_file=None):
+    """Where the images of a data set are read from, which is checked.
+
+    Args:
+        name: See `check_available`.
+        data_dir: See `check_available`.
+        npz_file: Path-like or None, which takes the place of `data_dir`.
+
+    Returns:
+        Dict, keyword arguments of `sources.load`.
+
+    Raises:
+        UserError: as `check_available`, unless there is an .npz.
+    """
+    get(name)
+    if not npz_file:
+        check_available(name, data_dir)
+    return {"name": name, "data_dir": data_dir, "npz_file": npz_file}
+
+
+def source_of_run(config, data_dir=None):
+    """As `source`, of the images that a run was trained on.
+
+    Args:
+        config: `Config` of the run.
+        data_dir: Path-like or None, which takes the place of the run's own
+            folder or .npz.
+    """
+    if data_dir:
+        return source(config.dataset, data_dir)
+    return source(config.dataset, config.data_dir, config.npz)
+
+
 def data_root(data_dir=None):
     """The folder of prepared data sets, `~` and the default filled in."""
     return os.path.expanduser(os.fspath(data_dir or DEFAULT_DATA_DIR))

@@ -1,6 +1,5 @@
 """Kernels of a run: python -m dlgn_tf.dual --run_dir=RUN_DIR --images=N."""
 
-import math
 import os
 import sys
 
@@ -114,9 +113,7 @@ def main():
     steps = [] if part == "kernel" else _snapshots(directory)
     counts = _image_counts(values, config, part)
     _check_memory(values, *counts)
-    data_dir = values.data_dir or config.data_dir
-    if not config.npz:
-        catalog.check_available(config.dataset, data_dir)
+    source = catalog.source_of_run(config, values.data_dir)
     if values.which == "best":
         trained.locate_best(directory)
     output_dir = values.output_dir or str(directory.path / "dual")
@@ -126,14 +123,15 @@ def main():
     from dlgn_tf.data import sources
     from dlgn_tf.dual import command
 
-    images = sources.load(
-        config.dataset, data_dir, False, *counts, npz_file=config.npz
+    count, test_count = counts
+    train, test = sources.load(
+        train_examples=count, test_examples=test_count, **source
     )
     task = command.Task(
         directory=directory,
         config=config,
-        train=images[0],
-        test=images[1],
+        train=train,
+        test=test,
         output_dir=output_dir,
         alignment_ridge=values.alignment_ridge,
         seed=values.seed,
@@ -161,12 +159,7 @@ def _part(values):
         part = "ntk_trace"
     else:
         part, useless = "kernel", []
-    for name in useless:
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect with --{part}. Expected no such flag. "
-                f"Received: --{name}={values[name].value}"
-            )
+    cli.check_absent(values, useless, f"with --{part}")
     return part
 
 
@@ -181,8 +174,7 @@ def _check_gated(config):
 
 def _snapshots(directory):
     """Steps of the models that are kept, in order."""
-    names = [path.stem for path in directory.snapshots.glob("step-*.keras")]
-    steps = sorted(int(name.removeprefix("step-")) for name in names)
+    steps = list(directory.kept_models())
     if not steps:
         raise UserError(
             "Expected a run with snapshots, as dlgn_tf.train "
@@ -215,11 +207,7 @@ def _image_counts(values, config, part):
 
 
 def _check_memory(values, count, test_count):
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     needed = 8 * count * (count + test_count) * _COPIES / 2**30
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if needed > there:

@@ -8,7 +8,8 @@ square by a constant over the width, so its mean falls as width^(-1/2).
 import dataclasses
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+
+from dlgn_tf.threads import one_blas_thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +32,7 @@ class Bias:
         return self.of_mean * self.draws**0.5 / self.of_draw
 
 
-# Matrices are so small that a second thread costs more than it brings.
-one_thread = threadpool_limits.wrap(1, user_api="blas")
-
-
-@one_thread
+@one_blas_thread
 def errors(network, widths, draws, rng):
     """Errors of independent draws of inputs, gates and weights.
 
@@ -70,7 +67,7 @@ def slope(widths, errors):
     return float(np.polyfit(np.log(widths), logs, 1)[0])
 
 
-@one_thread
+@one_blas_thread
 def bias(network, width, draws, rng):
     """Draws weights anew while inputs and gates stay, as far as they can.
 

@@ -30,6 +30,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
+from dlgn_tf.models.evaluation import batches
 
 # Images times logits that pass through the network at a time.
 _BATCH = 50
@@ -210,12 +211,9 @@ class DualView:
             `Decomposition`, its last axis the k products.
         """
         size = max(1, _BATCH // directions.shape[1])
-        batches = [
-            slice(first, first + size) for first in range(0, len(images), size)
-        ]
         parts = [
             self._of_batch(images[batch], site, directions[batch])
-            for batch in batches
+            for batch in batches(len(images), size)
         ]
         units, around, biases, logits = (
             np.concatenate(part) for part in zip(*parts, strict=True)

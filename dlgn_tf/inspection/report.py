@@ -9,7 +9,6 @@ import tempfile
 import time
 
 import numpy as np
-from keras import ops
 
 from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.data.images import ImageSet
@@ -25,6 +24,7 @@ from dlgn_tf.inspection.sections import paths
 from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
 from dlgn_tf.inspection.templates import is_affine
+from dlgn_tf.models import evaluation
 from dlgn_tf.training import files
 from dlgn_tf.training.output import Output
 
@@ -81,16 +81,8 @@ class Task:
     @functools.cached_property
     def logits(self):
         """float64 array `(images, classes)`."""
-        images = self.images.images
-        batches = (
-            images[first : first + _BATCH]
-            for first in range(0, len(images), _BATCH)
-        )
-        found = [
-            ops.convert_to_numpy(self.model(batch, training=False))
-            for batch in batches
-        ]
-        return np.concatenate(found).astype("float64")
+        found = evaluation.logits(self.model, self.images.images, _BATCH)
+        return found.astype("float64")
 
     @property
     def predicted(self):

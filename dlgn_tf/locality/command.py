@@ -17,6 +17,7 @@ from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.output import Output
 from dlgn_tf.progress import Progress
+from dlgn_tf.spread import sample_std
 
 _SETS, _FACTORS_BELOW = ((0, 1), (2,), (3, 4)), 5
 
@@ -265,10 +266,9 @@ def _summary_rows(found, rows):
 
 
 def _statistics(name, values):
-    spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
     return {
         f"{name}_mean": f"{np.mean(values):.4f}",
-        f"{name}_std": f"{spread:.4f}",
+        f"{name}_std": f"{sample_std(values):.4f}",
     }
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dlgn_tf.curves import band
+from dlgn_tf.curves import colours
 from dlgn_tf.output import new_figure
 
 KINDS = ("gates", "values", "outputs")
@@ -27,16 +29,16 @@ def selectivity(steps, curves, best, title):
     """
     figure = new_figure(11, 4.5)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    colours = _colours(curves.shape[2])
-    for level, colour in enumerate(colours):
+    levels = curves.shape[2]
+    for level, colour in enumerate(colours(levels)):
         label = f"level {level + 1}"
         label += " (leaves' parents)" if level == 0 else ""
-        label += " (root)" if level == len(colours) - 1 else ""
-        _band(left, steps, curves[:, :, level], colour, label)
+        label += " (root)" if level == levels - 1 else ""
+        band(left, steps, curves[:, :, level], colour, label)
     left.set_ylabel("selectivity, max |corr(node, event)|")
     left.set_ylim(0, 1)
     left.legend(loc="lower right")
-    _band(right, steps, best["accuracy"], "black", "student")
+    band(right, steps, best["accuracy"], "black", "student")
     if best["possible"]:
         right.axhline(
             best["possible"], color="grey", linestyle=":", label="best possible"
@@ -48,19 +50,6 @@ def selectivity(steps, curves, best, title):
         axes.grid(alpha=0.3)
     figure.suptitle(f"{title}: mean and range of {len(curves)} seeds")
     return figure
-
-
-def _colours(count):
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](x) for x in np.linspace(0, 0.9, count)]
-
-
-def _band(axes, x, curves, colour, label):
-    """Mean over the first axis, least to most shaded."""
-    axes.plot(x, curves.mean(axis=0), color=colour, label=label)
-    low, high = curves.min(axis=0), curves.max(axis=0)
-    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def correlations(before, after, title):
@@ -119,7 +108,7 @@ def families(found, title):
         for axes, kind in zip(row, KINDS, strict=True):
             levels = np.arange(1, kinds[kind].shape[2] + 1)
             for moment, colour in ((0, "grey"), (1, "tab:blue")):
-                _band(
+                band(
                     axes,
                     levels,
                     kinds[kind][:, moment],
@@ -128,7 +117,7 @@ def families(found, title):
                 )
             for source, (colour, label) in _SOURCES.items():
                 if kind == "values" and source in kinds:
-                    _band(axes, levels, kinds[source][:, 1], colour, label)
+                    band(axes, levels, kinds[source][:, 1], colour, label)
             axes.set_title(f"{family}: {kind}")
             axes.set_xticks(levels)
             axes.grid(alpha=0.3)
@@ -275,10 +264,8 @@ def specialization(found, title):
     for axes, (multiple, runs) in zip(row, found.items(), strict=True):
         means = np.array([run.means() for run in runs])
         epochs = np.arange(means.shape[1])
-        for layer, colour in enumerate(_colours(means.shape[2])):
-            _band(
-                axes, epochs, means[:, :, layer], colour, f"layer {layer + 1}"
-            )
+        for layer, colour in enumerate(colours(means.shape[2])):
+            band(axes, epochs, means[:, :, layer], colour, f"layer {layer + 1}")
         axes.set_title(f"{multiple} x the teacher's width")
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.3)

@@ -1,6 +1,5 @@
 """Trained networks side by side: python -m dlgn_tf.rainbow --run_dirs=A,B,C."""
 
-import math
 import sys
 
 from absl import flags
@@ -29,7 +28,8 @@ network the gating and the value network are looked at apart. --parts are
   convergence  covariances of some runs against those of others
   whitening    what is left of weights once whitened by those of other runs
   clipping     accuracy with a layer projected on few directions
-  resampling   accuracy of networks drawn from the covariances
+  resampling   accuracy of networks drawn from the covariances; in the summary
+               std is that of a sample (divides by n - 1)
   dynamics     how weights grow, where a run has snapshots
 and leave tables (CSV) and pictures (PNG) in --output_dir, with
 covariances.npz."""
@@ -87,17 +87,11 @@ def main():
         raise UserError("Expected --run_dirs=A,B,C. Received: no --run_dirs")
     if not values.output_dir:
         raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
-    if not 0 < values.memory_gib < math.inf:
-        raise UserError(
-            "Invalid --memory_gib. Expected a number > 0. "
-            f"Received: {values.memory_gib}"
-        )
+    cli.check_positive(values, "memory_gib")
     configs = _configs(values.run_dirs)
     parts = _parts(values.parts, values.run_dirs)
     config = configs[0]
-    data_dir = values.data_dir or config.data_dir
-    if not config.npz:
-        catalog.check_available(config.dataset, data_dir)
+    source = catalog.source_of_run(config, values.data_dir)
     files.check_writable(values.output_dir, "output_dir")
 
     startup.import_keras()
@@ -107,12 +101,9 @@ def main():
     info = catalog.get(config.dataset)
     wanted = max(values.images, values.head_images)
     train, test = sources.load(
-        config.dataset,
-        data_dir,
-        False,
-        min(wanted, *(c.train_examples for c in configs)),
-        min(values.test_images, info.test_examples),
-        npz_file=config.npz,
+        train_examples=min(wanted, *(c.train_examples for c in configs)),
+        test_examples=min(values.test_images, info.test_examples),
+        **source,
     )
     command.measure(
         command.Task(
@@ -171,7 +162,6 @@ def _parts(given, run_dirs):
                 f"Unknown part. Expected --parts of {', '.join(PARTS)}. "
                 f"Received: {part}"
             )
-    have = {path: _snapshots(path) for path in run_dirs}
     reasons = {}
     if len(run_dirs) == 1:
         if flags.FLAGS.covariances == "all":
@@ -180,7 +170,7 @@ def _parts(given, run_dirs):
                 f"{run_dirs[0]}"
             )
         reasons |= dict.fromkeys(_OF_SEVERAL, "two runs or more")
-    if not any(have.values()):
+    if not any(RunDirectory(path).kept_models() for path in run_dirs):
         reasons["dynamics"] = (
             "a run with snapshots, as dlgn_tf.train --snapshot_every=STEPS "
             "leaves them,"
@@ -194,10 +184,6 @@ def _parts(given, run_dirs):
     if given:
         return tuple(part for part in PARTS if part in given)
     return tuple(part for part in PARTS if part not in reasons)
-
-
-def _snapshots(path):
-    return sorted(RunDirectory(path).snapshots.glob("step-*.keras"))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import itertools
 
 import numpy as np
 
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
 
@@ -100,15 +100,14 @@ def layers_of(run):
     Returns:
         Dict from a name to labels; `"all"` of a network without gates.
     """
-    whole = run.layered()
-    drawn = [x for x in whole.labels if x != whole.classifier]
+    drawn = run.layered().hidden
     if run.networks == (None,):
-        return {"all": tuple(drawn)}
+        return {"all": drawn}
     apart = {
         network: tuple(x for x in drawn if x.startswith(f"{network}/"))
         for network in run.networks
     }
-    return {**apart, "both": tuple(drawn)}
+    return {**apart, "both": drawn}
 
 
 def trained_rows(run, task, step=lambda: None):
@@ -184,7 +183,7 @@ def ways_of(runs, shared):
     Returns:
         Dict from a name to options of `resample`.
     """
-    widths = {tuple(x.neurons for x in r.layered().layers) for r in runs}
+    widths = {run.layered().widths for run in runs}
     return {
         name: options
         for name, options in WAYS.items()

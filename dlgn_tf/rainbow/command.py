@@ -19,6 +19,7 @@ from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.published import resampled
+from dlgn_tf.spread import sample_std
 
 _BATCH = 500
 
@@ -114,7 +115,7 @@ class _Work:
 
     def _covariances_of(self, networks):
         """In the basis of the mean, or of the widest where widths differ."""
-        widths = {tuple(x.neurons for x in n.layers) for n in networks}
+        widths = {network.widths for network in networks}
         print(f"covariances of {networks[0].labels[0]} and on", flush=True)
         return weight_covariances(
             networks,
@@ -132,8 +133,7 @@ class _Work:
 
     def _hidden(self, network):
         """Labels of the layers of a network, its classifier left out."""
-        layered = self._runs[0].layered(network)
-        return [x for x in layered.labels if x != layered.classifier]
+        return self._runs[0].layered(network).hidden
 
     def arrays(self):
         """covariances.npz: an array a layer."""
@@ -349,7 +349,7 @@ def _dynamics_rows(run, network):
 
 
 def _summary(rows, published):
-    """Mean and standard deviation over runs and draws."""
+    """Mean and sample standard deviation over runs and draws."""
     names = ("trained", "resampled", "resampled, new head")
     printed = dict(zip(names, published or (), strict=False))
     return [
@@ -359,17 +359,13 @@ def _summary(rows, published):
             "way": way,
             "networks": len(found),
             "mean": float(np.mean([row["accuracy"] for row in found])),
-            "std": _std([row["accuracy"] for row in found]),
+            "std": sample_std([row["accuracy"] for row in found]),
             "published": printed.get(way) or "",
         }
         for (layers, source, way), found in grouped(
             rows, "layers", "covariances", "way"
         ).items()
     ]
-
-
-def _std(values):
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _percent(values):

@@ -6,6 +6,8 @@ figures 2 to 10 of arXiv 2305.18512.
 
 import numpy as np
 
+from dlgn_tf.curves import band
+from dlgn_tf.curves import colours
 from dlgn_tf.output import new_figure
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.comparison import grouped
@@ -196,7 +198,7 @@ def clipping(rows, title):
         for (basis,), found in grouped(here, "basis").items():
             for k, column in enumerate(("accuracy", "explained")):
                 ranks, curves = _by_rank(found, column)
-                _band(axes[k], ranks, curves, _BASES[basis], basis)
+                band(axes[k], ranks, curves, _BASES[basis], basis)
                 axes[k].set_ylabel(column)
         for each in axes:
             each.set_title(label, fontsize=9)
@@ -214,13 +216,6 @@ def _by_rank(rows, column):
     ranks = [row["rank"] for row in next(iter(curves))]
     shared = [c for c in curves if [row["rank"] for row in c] == ranks]
     return ranks, np.array([[row[column] for row in c] for c in shared])
-
-
-def _band(axes, x, curves, colour, label):
-    """Mean over the first axis, least to most shaded."""
-    axes.plot(x, curves.mean(axis=0), color=colour, label=label)
-    low, high = curves.min(axis=0), curves.max(axis=0)
-    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def resampling(rows, published, title):
@@ -263,7 +258,7 @@ def dynamics(rows, title):
     for axes, (label,) in zip(grid, labels, strict=True):
         here = [row for row in rows if row["layer"] == label]
         steps = grouped(here, "step")
-        for (step,), colour in zip(steps, _colours(len(steps)), strict=True):
+        for (step,), colour in zip(steps, colours(len(steps)), strict=True):
             found = steps[step,]
             x = [row["direction"] for row in found]
             for k, column in enumerate(("amplification", "cosine")):
@@ -278,12 +273,6 @@ def dynamics(rows, title):
     run = rows[0]["run"]
     figure.suptitle(f"Weights along their final eigenvectors, {run}: {title}")
     return figure
-
-
-def _colours(count):
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](x) for x in np.linspace(0, 0.9, count)]
 
 
 def _panels(rows, title):

@@ -6,6 +6,7 @@ import numpy as np
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.learned_layers import copy_of
+from dlgn_tf.rainbow.moments import in_batches
 
 METHODS = ("ridge", "logistic")
 
@@ -71,10 +72,8 @@ def _features(network, head, images, batch_size):
     # Flattened as the layer itself sees them.
     return np.concatenate(
         [
-            network.read(images[k : k + batch_size], [head])[0].reshape(
-                len(images[k : k + batch_size]), -1
-            )
-            for k in range(0, len(images), batch_size)
+            network.read(batch, [head])[0].reshape(len(batch), -1)
+            for batch in in_batches(images, batch_size)
         ]
     )
 

@@ -188,6 +188,16 @@ class LayeredNetwork:
     def labels(self):
         return tuple(layer.label for layer in self.layers)
 
+    @property
+    def hidden(self):
+        """Labels of all layers but the classifier."""
+        return tuple(x for x in self.labels if x != self.classifier)
+
+    @property
+    def widths(self):
+        """How many neurons each layer has, a tuple."""
+        return tuple(layer.neurons for layer in self.layers)
+
     def __getitem__(self, label):
         for layer in self.layers:
             if layer.label == label:

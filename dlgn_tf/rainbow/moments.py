@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.evaluation import batches
 
 GIB = 2**30
 
@@ -202,4 +203,4 @@ def in_batches(images, size=1000):
     Returns:
         List of arrays.
     """
-    return [images[k : k + size] for k in range(0, len(images), size)]
+    return [images[batch] for batch in batches(len(images), size)]

@@ -291,7 +291,7 @@ def _combine(values, vectors, neurons, rng, orthogonal):
 def _chosen(network, options):
     if options.layers is not None:
         return options.layers
-    return tuple(x for x in network.labels if x != network.classifier)
+    return network.hidden
 
 
 def _check(trained, covariances, options):

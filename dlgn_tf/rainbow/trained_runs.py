@@ -39,7 +39,13 @@ class TrainedRun:
 
     def layered(self, network=None):
         """`LayeredNetwork` of the model, or of one network of a gated one."""
-        return LayeredNetwork(self.model, network)
+        if network not in self._layered:
+            self._layered[network] = LayeredNetwork(self.model, network)
+        return self._layered[network]
+
+    @functools.cached_property
+    def _layered(self):
+        return {}
 
     @functools.cached_property
     def initial(self):
@@ -51,9 +57,7 @@ class TrainedRun:
     @property
     def snapshots(self):
         """Dict from step to path of the models that were kept."""
-        found = RunDirectory(self.path).snapshots.glob("step-*.keras")
-        steps = {int(p.stem.removeprefix("step-")): p for p in found}
-        return dict(sorted(steps.items()))
+        return RunDirectory(self.path).kept_models()
 
     def at(self, step):
         """The model at a step of `snapshots`."""

@@ -140,8 +140,7 @@ def _states_of_run(task):
     if drawn and not directory.snapshot(0).exists():
         model = runs.create_configured_model(config)
         found["step 0"] = _part(task, model)
-    for path in sorted(directory.snapshots.glob("step-*.keras")):
-        step = int(path.stem.removeprefix("step-"))
+    for step, path in directory.kept_models().items():
         if step < last:
             model = trained.load_trained(path, like=task.config)
             found[f"step {step:,}"] = _part(task, model)

@@ -146,5 +146,5 @@ def _summary(rows):
         parts.append(f"{mean:.2f} +- {std:.2f} % {meaning}")
     return (
         f"{len(rows)} permutations: test accuracy {', '.join(parts)} "
-        "(mean +- std over permutations)"
+        "(mean +- population std, which divides by n, over permutations)"
     )

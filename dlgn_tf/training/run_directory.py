@@ -45,6 +45,14 @@ class RunDirectory:
         """Path of the model that is kept of a step."""
         return self.snapshots / f"step-{step:08d}.keras"
 
+    def kept_models(self):
+        """Dict from step to path of the models that are kept, in order."""
+        found = {
+            int(path.stem.removeprefix("step-")): path
+            for path in self.snapshots.glob("step-*.keras")
+        }
+        return dict(sorted(found.items()))
+
     def read_config(self):
         """The `Config` of the run.
 
@@ -208,8 +216,8 @@ class RunDirectory:
                 run go as well.
         """
         with files.write_errors(self.path):
-            for path in self.snapshots.glob("step-*.keras"):
-                if int(path.stem.removeprefix("step-")) > step:
+            for kept, path in self.kept_models().items():
+                if kept > step:
                     path.unlink()
             if step < 0:
                 self.best.unlink(missing_ok=True)

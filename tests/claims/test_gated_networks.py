@@ -7,17 +7,14 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import gated_networks  # noqa: F401
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 
 CLAIMS = ("dlgn.3", "dlgn.4", "dlgn.5", "dlgn.8", "dlgn.9")
 
 
 @pytest.mark.parametrize("claim_id", CLAIMS)
-def test_claim_holds(claim_id):
-    (claim,) = registry.select(only=[claim_id])
-    outcome = runner.measure(claim, seed=1)
-    assert outcome.measurement.holds, outcome.measurement
+def test_claim_holds(claim_id, measure_claim):
+    measurement = measure_claim(claim_id)
+    assert measurement.holds, measurement
 
 
 class TestTiedGates:

@@ -38,7 +38,8 @@ def three(rng):
 ENTRY = """
 from dlgn_tf import cli
 from dlgn_tf.claims import __main__ as claims
-claims.CLAIM_MODULES = ("fake_claims",)
+from dlgn_tf.claims import modules
+modules.CLAIM_MODULES = ("fake_claims",)
 claims.define_flags()
 cli.run(claims.main, "dlgn_tf.claims", "usage")
 """

@@ -6,32 +6,21 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 from dlgn_tf.complexity import claims  # noqa: F401
 
 QUICK, TRAINED = (2, 3, 4, 6, 7, 9), (1, 5, 8, 10, 20)
 
 
-def measure(number):
-    (claim,) = registry.select(
-        only=[f"complexity.{number}"], scale="accelerator"
-    )
-    return runner.measure(claim, seed=1).measurement
-
-
 @pytest.mark.parametrize("number", QUICK)
-def test_quick_claim_holds(number):
-    measurement = measure(number)
+def test_quick_claim_holds(number, measure_claim):
+    measurement = measure_claim(f"complexity.{number}")
     assert measurement.holds, measurement
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
-def test_claim_is_measured(number):
-    """Some may not hold: what is asked for here is an answer."""
-    measurement = measure(number)
-    assert measurement.holds in (True, False)
-    assert "traceback" not in measurement.values, measurement
+def test_claim_is_measured(number, assert_measured):
+    assert_measured(f"complexity.{number}")
 
 
 def test_numbers():

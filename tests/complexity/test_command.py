@@ -1,6 +1,5 @@
 """The command: what it writes, and what it says to a mistake."""
 
-import csv
 import functools
 import pathlib
 
@@ -34,12 +33,7 @@ def model_path(tmp_path_factory):
     return path
 
 
-def read(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_a_gated_network(tmp_path, command, model_path, capsys):
+def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
     folder = tmp_path / "new"
     command(
         f"--model_path={model_path}",
@@ -62,7 +56,7 @@ def test_a_gated_network(tmp_path, command, model_path, capsys):
         "significance.csv",
         "significance.png",
     ]
-    rows = read(folder / "significance.csv")
+    rows = read_table(folder / "significance.csv")
     assert [row["order"] for row in rows] == ["4", "7"]
     shares = [float(row["significance"]) for row in rows]
     left, gap = float(rows[-1]["remainder"]), float(rows[-1]["gap"])
@@ -74,11 +68,13 @@ def test_a_gated_network(tmp_path, command, model_path, capsys):
     assert "How to read the shares" in report
     assert (folder / "panels_0.png").read_bytes().startswith(PNG)
     # f, and three panels an order, of eight rows of pixels.
-    assert len(read(folder / "panels.csv")) == 8 * (1 + 3 * 2)
+    assert len(read_table(folder / "panels.csv")) == 8 * (1 + 3 * 2)
     assert "remainder" in capsys.readouterr().out
 
 
-def test_a_killed_ladder_goes_on(tmp_path, command, model_path, monkeypatch):
+def test_a_killed_ladder_goes_on(
+    tmp_path, command, model_path, monkeypatch, read_table
+):
     arguments = (
         f"--model_path={model_path}",
         "--dataset=digits",
@@ -109,7 +105,7 @@ def test_a_killed_ladder_goes_on(tmp_path, command, model_path, monkeypatch):
     command(*arguments)
     assert trained == [7]
     assert first.read_bytes() == before
-    assert [r["order"] for r in read(tmp_path / "significance.csv")] == [
+    assert [r["order"] for r in read_table(tmp_path / "significance.csv")] == [
         "4",
         "7",
     ]
@@ -198,9 +194,5 @@ def test_mistakes(tmp_path, command, line, monkeypatch):
         ("--experiment=1 --output_dir=file", 2),
     ],
 )
-def test_answers_before_tensorflow(tmp_path, line, status, fresh_process):
-    (tmp_path / "file").write_text("")
-    done = fresh_process("dlgn_tf.complexity", *line.split())
-    assert done.returncode == status
-    assert not done.imported & {"tensorflow", "keras", "numpy", "sklearn"}
-    assert len(done.said) == (1 if status else 0)
+def test_answers_early(line, status, assert_answers_early):
+    assert_answers_early("dlgn_tf.complexity", line, status)

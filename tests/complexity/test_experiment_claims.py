@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 from dlgn_tf.complexity import claims  # noqa: F401
 from dlgn_tf.complexity.claims import compressed
 from dlgn_tf.complexity.claims import heads
@@ -20,11 +19,6 @@ from dlgn_tf.complexity.experiments.compression import Compressed
 TRAINED = range(11, 18)
 
 
-def measure(number):
-    (claim,) = registry.select(only=[f"complexity.{number}"], scale="minutes")
-    return runner.measure(claim, seed=1).measurement
-
-
 def test_numbers():
     numbers = [claim.number for claim in registry.claims("complexity")]
     assert numbers == list(range(1, 21))
@@ -32,15 +26,12 @@ def test_numbers():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
-def test_trained_claim_is_measured(number):
-    """Some do not hold: what is asked for here is an answer."""
-    measurement = measure(number)
-    assert measurement.holds in (True, False)
-    assert "traceback" not in measurement.values, measurement
+def test_trained_claim_is_measured(number, assert_measured):
+    assert_measured(f"complexity.{number}")
 
 
-def test_panels():
-    measurement = measure(19)
+def test_panels(measure_claim):
+    measurement = measure_claim("complexity.19")
     assert measurement.holds, measurement
     assert pictures.same_range({(-1.0, 1.0)})
     assert not pictures.same_range({(-1.0, 1.0), (-2.0, 2.0)})

@@ -3,6 +3,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -146,6 +147,44 @@ def test_newest_version_counts(tmp_path):
     prepare(tmp_path, "incomplete.9_9.9.9")
     info = catalog.get("cifar10")
     assert catalog.prepared_folder(info, tmp_path) == newest
+
+
+def test_source_is_checked(tmp_path):
+    with pytest.raises(UserError, match="is not at hand"):
+        catalog.source("cifar10", tmp_path)
+    with pytest.raises(UserError, match="Unknown data set"):
+        catalog.source("nothing", None, "given.npz")
+    prepare(tmp_path, "3.0.2")
+    assert catalog.source("cifar10", tmp_path) == {
+        "name": "cifar10",
+        "data_dir": tmp_path,
+        "npz_file": None,
+    }
+    # Nobody looks for the folder.
+    given = catalog.source("cifar10", "/nonexistent", "given.npz")
+    assert given["npz_file"] == "given.npz"
+
+
+def test_source_of_a_run(tmp_path):
+    """What is given now goes before what the run was trained on."""
+    prepare(tmp_path / "run", "3.0.2")
+    prepare(tmp_path / "now", "3.0.2")
+
+    def source(data_dir, npz, now):
+        config = types.SimpleNamespace(
+            dataset="cifar10", data_dir=data_dir, npz=npz
+        )
+        found = catalog.source_of_run(config, now)
+        assert found["name"] == "cifar10"
+        return found["data_dir"], found["npz_file"]
+
+    run, now = tmp_path / "run", tmp_path / "now"
+    assert source(run, None, None) == (run, None)
+    assert source(run, None, now) == (now, None)
+    assert source(None, "run.npz", None) == (None, "run.npz")
+    assert source(None, "run.npz", now) == (now, None)
+    with pytest.raises(UserError, match="is not at hand"):
+        source(run, None, tmp_path / "missing")
 
 
 def test_catalog_imports_nothing_heavy():

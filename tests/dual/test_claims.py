@@ -5,8 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 from dlgn_tf.dual import claims  # noqa: F401
 
 EXACT = ("dlgn.1", "dlgn.2", "dlgn.6", "dlgn.7", "dlgn.14")
@@ -14,18 +12,16 @@ STATISTICAL = ("dlgn.10", "dlgn.11", "dlgn.12", "dlgn.13")
 
 
 @pytest.mark.parametrize("claim_id", EXACT)
-def test_exact_claim_holds(claim_id):
-    (claim,) = registry.select(only=[claim_id])
-    outcome = runner.measure(claim, seed=1)
-    assert outcome.measurement.holds, outcome.measurement
+def test_exact_claim_holds(claim_id, measure_claim):
+    measurement = measure_claim(claim_id)
+    assert measurement.holds, measurement
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("claim_id", STATISTICAL)
-def test_statistical_claim_holds(claim_id):
-    (claim,) = registry.select(only=[claim_id])
-    outcome = runner.measure(claim, seed=1)
-    assert outcome.measurement.holds, outcome.measurement
+def test_statistical_claim_holds(claim_id, measure_claim):
+    measurement = measure_claim(claim_id)
+    assert measurement.holds, measurement
 
 
 class TestEnumeration:

@@ -1,7 +1,5 @@
 """Pages of all kinds of networks say what is true of each."""
 
-import csv
-
 import pytest
 
 from dlgn_tf.data import catalog
@@ -37,11 +35,6 @@ def page_of(task, folder):
     return report.write(task, folder).read_text()
 
 
-def rows(folder, name):
-    with (folder / f"{name}.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
 def test_an_ensemble(digits, tmp_path):
     page = page_of(task_of("c1gap_dnn", digits, members=2), tmp_path)
     assert "An ensemble of plain networks" in page
@@ -49,19 +42,21 @@ def test_an_ensemble(digits, tmp_path):
     assert "sum over the units of any site" not in page
 
 
-def test_a_permuted_network_names_both_sites(digits, tmp_path):
+def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
     task = task_of("c4gap_dlgn", digits, gate_permutation=(2, 0, 3, 1))
     page = page_of(task, tmp_path)
     assert "2, 0, 3, 1: value sites" in page and "counted from 0" in page
     assert "which gates" in page
-    found = {r["site"]: r["gates_of"] for r in rows(tmp_path, "templates")}
+    found = {
+        r["site"]: r["gates_of"] for r in read_table(tmp_path / "templates.csv")
+    }
     # Value sites conv1 and conv2 use the gates of sites 2 and 0.
     assert found == {"conv3": "conv1", "conv1": "conv2"}
     shares = {
         (row["site"], row["channel"]): float(row["on"])
-        for row in rows(tmp_path, "gate_statistics")
+        for row in read_table(tmp_path / "gate_statistics.csv")
     }
-    for row in rows(tmp_path, "templates"):
+    for row in read_table(tmp_path / "templates.csv"):
         expected = shares[row["gates_of"], row["channel"]]
         assert float(row["on"]) == pytest.approx(expected)
 

@@ -59,6 +59,13 @@ def test_layers_of_a_network_and_of_two():
     }
 
 
+def test_layers_are_looked_up_once():
+    run = run_of("mlp_dgn", width=4)
+    assert run.layered() is run.layered()
+    assert run.layered("value") is run.layered("value")
+    assert run.layered("value").labels != run.layered("gating").labels
+
+
 def test_rows_of_a_run(task):
     run = run_of("mlp_dnn", width=8)
     made = []

@@ -4,31 +4,22 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 from dlgn_tf.rainbow import claims  # noqa: F401
 
 WITHOUT_TRAINING = (1, 2, 3, 4, 5)
 TRAINED = (6, 7, 8, 9, 10, 11, 12)
 
 
-def measure(number, seed=1):
-    (claim,) = registry.select(only=[f"rainbow.{number}"], scale="minutes")
-    return runner.measure(claim, seed).measurement
-
-
 @pytest.mark.parametrize("number", WITHOUT_TRAINING)
-def test_claim_without_training_holds(number):
-    measurement = measure(number)
+def test_claim_without_training_holds(number, measure_claim):
+    measurement = measure_claim(f"rainbow.{number}")
     assert measurement.holds, measurement
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
-def test_claim_on_trained_networks_is_measured(number):
-    """Some do not hold: what is asked for here is an answer."""
-    measurement = measure(number)
-    assert measurement.holds in (True, False)
-    assert "traceback" not in measurement.values, measurement
+def test_claim_on_trained_networks_is_measured(number, assert_measured):
+    assert_measured(f"rainbow.{number}")
 
 
 @pytest.fixture(scope="class")
@@ -61,10 +52,8 @@ def small():
 
 class TestSmallNetworks:
     @pytest.mark.parametrize("number", TRAINED)
-    def test_is_measured(self, small, number):
-        measurement = measure(number)
-        assert measurement.holds in (True, False)
-        assert "traceback" not in measurement.values, measurement
+    def test_is_measured(self, small, number, assert_measured):
+        assert_measured(f"rainbow.{number}")
 
     def test_networks_learn_and_are_shared(self, small):
         network = small.trained(1, 1, 0)

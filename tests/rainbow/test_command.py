@@ -1,6 +1,5 @@
 """The command: what it writes, and what it says to a mistake."""
 
-import csv
 import functools
 import pathlib
 import shutil
@@ -61,11 +60,6 @@ def gated(tmp_path_factory, train_run):
     return folder
 
 
-def read(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
 def dirs(folder, names):
     return "--run_dirs=" + ",".join(str(folder / name) for name in names)
 
@@ -86,7 +80,7 @@ def mean(rows, **of):
     return np.mean(found)
 
 
-def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
+def test_all_parts_of_two_runs(tmp_path, command, runs, capsys, read_table):
     command(dirs(runs, "ab"), *FEW, f"--output_dir={tmp_path / 'new'}")
     folder = tmp_path / "new"
     assert {path.stem for path in folder.glob("*.png")} == {
@@ -100,7 +94,7 @@ def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
     }
     check_pictures(folder)
     # Aligned to the first; a layer that reads the image agrees with itself.
-    rows = read(folder / "alignment.csv")
+    rows = read_table(folder / "alignment.csv")
     assert [row["run"] for row in rows] == ["b"] * 3
     assert float(rows[0]["explained"]) == pytest.approx(1, abs=1e-9)
     assert all(
@@ -113,8 +107,8 @@ def test_all_parts_of_two_runs(tmp_path, command, runs, capsys):
             "dense2": (16, 16),
             "logits": (8, 8),
         }
-    check_clipping(read(folder / "clipping.csv"))
-    check_resampling(read(folder / "resampling.csv"))
+    check_clipping(read_table(folder / "clipping.csv"))
+    check_resampling(read_table(folder / "resampling.csv"))
     told = capsys.readouterr().out
     assert "trained (layers: none, covariances: none)" in told
     assert "published" not in told
@@ -167,7 +161,7 @@ def check_resampling(rows):
     assert len(ways) == len(set(ways)) == 6
 
 
-def test_one_run(tmp_path, command, runs):
+def test_one_run(tmp_path, command, runs, read_table):
     command(dirs(runs, "b"), *FEW, f"--output_dir={tmp_path}", "--draws=2")
     assert {path.stem for path in tmp_path.glob("*.csv")} == {
         "spectra",
@@ -176,18 +170,18 @@ def test_one_run(tmp_path, command, runs):
         "resampling",
         "resampling_summary",
     }
-    rows = read(tmp_path / "resampling.csv")
+    rows = read_table(tmp_path / "resampling.csv")
     assert {row["covariances"] for row in rows} == {"none", "own"}
     assert {row["draw"] for row in rows if row["way"] == "white"} == {"0", "1"}
 
 
-def test_runs_of_different_widths(tmp_path, command, runs):
+def test_runs_of_different_widths(tmp_path, command, runs, read_table):
     command(
         dirs(runs, "ac"),
         *FEW,
         f"--output_dir={tmp_path}",
     )
-    clipped = read(tmp_path / "clipping.csv")
+    clipped = read_table(tmp_path / "clipping.csv")
     assert {row["run"] for row in clipped} == {"a", "c"}
     for run in "ac":
         whole = {
@@ -197,9 +191,9 @@ def test_runs_of_different_widths(tmp_path, command, runs):
         }
         # With all directions a layer is what it was.
         assert len(whole) == 1
-    resampled = read(tmp_path / "resampling.csv")
+    resampled = read_table(tmp_path / "resampling.csv")
     assert {row["covariances"] for row in resampled} == {"none", "own", "all"}
-    rows = read(tmp_path / "alignment.csv")
+    rows = read_table(tmp_path / "alignment.csv")
     # The widest is what others are aligned to.
     assert {row["run"] for row in rows} == {"a"}
     assert [row["channels"] for row in rows] == ["1", "16", "8"]
@@ -208,10 +202,10 @@ def test_runs_of_different_widths(tmp_path, command, runs):
         False,
         False,
     ]
-    assert read(tmp_path / "convergence.csv")
+    assert read_table(tmp_path / "convergence.csv")
 
 
-def test_gated_networks_apart(tmp_path, command, gated):
+def test_gated_networks_apart(tmp_path, command, gated, read_table):
     command(
         dirs(gated, "01"),
         *FEW,
@@ -219,7 +213,7 @@ def test_gated_networks_apart(tmp_path, command, gated):
         "--parts=alignment,spectra,resampling",
         "--covariances=all",
     )
-    rows = read(tmp_path / "alignment.csv")
+    rows = read_table(tmp_path / "alignment.csv")
     assert {row["layer"] for row in rows} == {
         "gating/conv1",
         "gating/conv2",
@@ -230,7 +224,7 @@ def test_gated_networks_apart(tmp_path, command, gated):
     with np.load(tmp_path / "covariances.npz") as arrays:
         assert arrays["gating.conv2"].shape == (54, 54)
         assert arrays["value.logits"].shape == (6, 6)
-    rows = read(tmp_path / "resampling.csv")
+    rows = read_table(tmp_path / "resampling.csv")
     drawn = {row["layers"] for row in rows}
     assert drawn == {"none", "gating", "value", "both"}
     check_pictures(tmp_path)

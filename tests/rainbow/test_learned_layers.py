@@ -46,6 +46,8 @@ class TestLearnedLayer:
         ]
         assert [x.reads_input for x in network.layers] == [True] + 4 * [False]
         assert network.classifier == "logits"
+        assert network.hidden == ("stride", "one", "same", "flat")
+        assert network.widths == (3, 4, 5, 6, 3)
 
     @pytest.mark.parametrize(
         "label", ("stride", "one", "same", "flat", "logits")

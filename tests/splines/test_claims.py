@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
 from dlgn_tf.reproduction import results
 from dlgn_tf.splines import claims  # noqa: F401
 
@@ -16,28 +15,33 @@ QUICK = (1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 15, 22)
 SLOW = (8, 10, 14, 16)
 
 
-def measure(number, results_dir=None, scale="seconds"):
-    (claim,) = registry.select(only=[f"smaso.{number}"], scale=scale)
-    return runner.measure(claim, 1, results_dir).measurement
+@pytest.fixture
+def measure(measure_claim):
+    """A function that measures a claim of the paper by its number."""
+
+    def measure(number, results_dir=None):
+        return measure_claim(f"smaso.{number}", results_dir=results_dir)
+
+    return measure
 
 
 @pytest.mark.parametrize("number", QUICK)
-def test_claim_holds(number):
+def test_claim_holds(number, measure):
     measurement = measure(number)
     assert measurement.holds, measurement
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SLOW)
-def test_slow_claim_holds(number):
+def test_slow_claim_holds(number, measure):
     measurement = measure(number)
     assert measurement.holds, measurement
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [18, 21])
-def test_short_trainings(number):
-    measurement = measure(number, scale="minutes")
+def test_short_trainings(number, measure):
+    measurement = measure(number)
     assert measurement.holds, measurement
 
 
@@ -110,7 +114,9 @@ class TestIdentities:
         assert not identities.within_limits([0.0], [1e-5, 0.01])
 
     @pytest.mark.parametrize("number", [5, 6])
-    def test_layers_of_another_beta_are_seen(self, number, monkeypatch):
+    def test_layers_of_another_beta_are_seen(
+        self, number, measure, monkeypatch
+    ):
         from dlgn_tf.layers.beta import BetaLayer
 
         eta = BetaLayer._eta
@@ -316,30 +322,30 @@ class TestTables:
             for cell, mean in zip(pair, (40.0, 45.0), strict=True)
         }
 
-    def test_penalty(self, write):
+    def test_penalty(self, write, measure):
         cells = self.penalty_cells()
-        assert measure(19, write(cells), "minutes").holds
+        assert measure(19, write(cells)).holds
         worse = {**cells, "cifar10_lr5e-4_penalty": 69.0}
-        assert measure(19, write(worse), "minutes").holds is False
+        assert measure(19, write(worse)).holds is False
 
-    def test_a_second_data_set_counts(self, write):
+    def test_a_second_data_set_counts(self, write, measure):
         cells = self.penalty_cells() | self.penalty_cells("cifar100")
         cells["cifar100_lr1e-3_penalty"] = 60.0
-        assert measure(19, write(cells), "minutes").holds is False
+        assert measure(19, write(cells)).holds is False
 
-    def test_gram_schmidt(self, write):
+    def test_gram_schmidt(self, write, measure):
         cells = self.ablation_cells()
-        assert measure(20, write(cells), "minutes").holds
+        assert measure(20, write(cells)).holds
         worse = {**cells, "cifar100_swish_bn_gs": 39.0}
-        assert measure(20, write(worse), "minutes").holds is False
+        assert measure(20, write(worse)).holds is False
 
-    def test_nothing_is_not_measured(self, tmp_path, write):
+    def test_nothing_is_not_measured(self, tmp_path, write, measure):
         for number in (19, 20):
-            assert measure(number, tmp_path, "minutes").holds is None
-        assert measure(20, write(self.penalty_cells()), "minutes").holds is None
+            assert measure(number, tmp_path).holds is None
+        assert measure(20, write(self.penalty_cells())).holds is None
 
-    def test_few_runs_are_not_measured(self, write):
-        found = measure(19, write(self.penalty_cells(), runs=2), "minutes")
+    def test_few_runs_are_not_measured(self, write, measure):
+        found = measure(19, write(self.penalty_cells(), runs=2))
         assert found.holds is None
 
     def test_the_table_has_these_cells(self):

@@ -147,9 +147,5 @@ def test_mistakes(arguments, message, runs, command, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("line, status", [("--help", 0), ("--output=o x", 2)])
-def test_help_and_mistakes_import_nothing_heavy(line, status, fresh_process):
-    done = fresh_process("dlgn_tf.splines", *line.split())
-    assert done.returncode == status
-    assert "dlgn_tf" in done.imported
-    heavy = {"tensorflow", "keras", "numpy", "scipy", "matplotlib"}
-    assert not done.imported & heavy
+def test_answers_early(line, status, assert_answers_early):
+    assert_answers_early("dlgn_tf.splines", line, status)

@@ -46,6 +46,22 @@ def test_names_of_the_files(tmp_path):
         assert getattr(directory, attribute) == tmp_path / name
 
 
+def test_kept_models(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert directory.kept_models() == {}
+    directory.snapshots.mkdir()
+    # Of more digits than names are filled up to: by name it comes first.
+    steps = (200, 1, 100_000_000, 99_999_999)
+    for step in steps:
+        directory.snapshot(step).write_text("")
+    (directory.snapshots / "other.txt").write_text("")
+    found = directory.kept_models()
+    assert list(found) == sorted(steps)
+    assert all(path == directory.snapshot(k) for k, path in found.items())
+    directory.drop_models_after(200)
+    assert list(directory.kept_models()) == [1, 200]
+
+
 def test_new_directory(config):
     directory = RunDirectory(config.run_dir)
     assert not directory.has_checkpoints()

@@ -6,7 +6,6 @@ import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.claims.trained_networks import LOGITS
@@ -14,6 +13,7 @@ from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import leading_overlap
 from dlgn_tf.rainbow.covariance import operator_norm_error
 from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.threads import one_blas_thread
 
 # Of the eigenspaces that are compared.
 LEADING = 5
@@ -25,7 +25,7 @@ OF_WIDTH = (0, 1, 2)
 HIDDEN = (LAYER1, LAYER2)
 
 
-@one_thread
+@one_blas_thread
 def measure_overlap(rng):
     seed = networks.seed_of_run(rng)
     found = weight_covariances(
@@ -67,7 +67,7 @@ def _overlap(found, label):
     )
 
 
-@one_thread
+@one_blas_thread
 def measure_convergence(rng):
     seed = networks.seed_of_run(rng)
     by_number, by_width = errors_by_number(seed), errors_by_width(seed)

@@ -5,13 +5,13 @@ import numpy as np
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import spectra
-from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.infinite_network import power_law_covariance
 from dlgn_tf.rainbow.random_features import colored_inputs
 from dlgn_tf.rainbow.random_features import random_features
 from dlgn_tf.rainbow.random_features import relu_kernel
 from dlgn_tf.rainbow.random_features import relu_kernel_variance
 from dlgn_tf.rainbow.random_features import square_root
+from dlgn_tf.threads import one_blas_thread
 
 DIMENSION = 32
 KERNEL_WIDTHS = tuple(2**k for k in range(4, 12))
@@ -23,7 +23,7 @@ FITTED = (2, 200)
 ROTATIONS = 100
 
 
-@one_thread
+@one_blas_thread
 def measure_kernel_rate(rng, widths=KERNEL_WIDTHS, draws=KERNEL_DRAWS):
     inputs = _inputs(rng, KERNEL_SAMPLES)
     gram = inputs @ inputs.T
@@ -66,7 +66,7 @@ def slope_of(widths, errors):
     return float(np.polyfit(np.log(widths), np.log(errors), 1)[0])
 
 
-@one_thread
+@one_blas_thread
 def measure_procrustes(rng):
     worst = {"gap": 0.0, "orthogonality": 0.0, "lead": np.inf}
     for own in (40, 60, 24):
@@ -121,7 +121,7 @@ def _error(reference, own, turn):
     return float(np.mean(np.sum(gap**2, axis=1)))
 
 
-@one_thread
+@one_blas_thread
 def measure_feature_rate(rng, widths=FEATURE_WIDTHS, draws=FEATURE_DRAWS):
     inputs = _inputs(rng, FEATURE_SAMPLES)
     kernel = relu_kernel(inputs @ inputs.T)

@@ -3,17 +3,17 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.claims.trained_networks import LOGITS
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.threads import one_blas_thread
 
 # The network that is looked at, and the others.
 OWN, OTHERS = 0, (1, 2, 3, 4, 5)
@@ -25,7 +25,7 @@ FIRST_RANK, LEVEL = 6, 0.01
 HIDDEN = (LAYER1, LAYER2)
 
 
-@one_thread
+@one_blas_thread
 def measure_spectra(rng):
     seed = networks.seed_of_run(rng)
     own = networks.trained(seed, 1, OWN)
@@ -92,7 +92,7 @@ def spectra_hold(slopes, weights):
     )
 
 
-@one_thread
+@one_blas_thread
 def measure_clipping(rng):
     seed = networks.seed_of_run(rng)
     data, own = networks.task(seed), networks.trained(seed, 1, OWN)
@@ -136,7 +136,7 @@ def clipping_holds(full, kept):
     )
 
 
-@one_thread
+@one_blas_thread
 def measure_whitening(rng):
     seed = networks.seed_of_run(rng)
     others = networks.covariances(seed, 1, OTHERS)

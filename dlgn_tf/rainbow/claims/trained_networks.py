@@ -10,9 +10,9 @@ import functools
 import keras
 import numpy as np
 
+from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import teacher_task
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.evaluation import accuracy
 from dlgn_tf.rainbow.learned_layers import learned_layers
 from dlgn_tf.rainbow.moments import in_batches
 

@@ -4,12 +4,12 @@ import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.dynamics import along_eigenvectors
+from dlgn_tf.threads import one_blas_thread
 
 
-@one_thread
+@one_blas_thread
 def measure_dynamics(rng):
     seed = networks.seed_of_run(rng)
     snapshots = networks.trained(seed, 1, 0).snapshots[LAYER2]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.rainbow.claims.threads import one_thread
 from dlgn_tf.rainbow.infinite_network import InfiniteNetwork
 from dlgn_tf.rainbow.infinite_network import readout_error
+from dlgn_tf.threads import one_blas_thread
 
 WIDTHS = (32, 64, 128, 256, 512)
 DRAWS = 8
@@ -14,7 +14,7 @@ LARGEST_ERROR, LEAST_UNALIGNED = 0.05, 0.8
 PENALTY = 1e-3
 
 
-@one_thread
+@one_blas_thread
 def measure_kernel(rng, widths=WIDTHS, draws=DRAWS):
     network = InfiniteNetwork.draw(rng)
     errors = {
@@ -56,7 +56,7 @@ def kernel_holds(aligned, rotated):
     )
 
 
-@one_thread
+@one_blas_thread
 def measure_readout(rng, widths=WIDTHS, draws=DRAWS):
     infinite = InfiniteNetwork.draw(rng)
     features = infinite.features[1]

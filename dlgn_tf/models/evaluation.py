@@ -1,0 +1,52 @@
+"""What a model says of images that are in memory, batch by batch."""
+
+import numpy as np
+from keras import ops
+
+
+def batches(count, size):
+    """Slices of at most `size` that cover `range(count)`.
+
+    Args:
+        count: Integer.
+        size: Integer >= 1.
+
+    Returns:
+        List of slices.
+    """
+    return [slice(first, first + size) for first in range(0, count, size)]
+
+
+def logits(model, images, batch_size=1000):
+    """Logits in evaluation mode.
+
+    Args:
+        model: `keras.Model`, images -> logits.
+        images: Array `(samples, ...)`.
+        batch_size: Integer >= 1.
+
+    Returns:
+        Array `(samples, classes)`.
+    """
+    return np.concatenate(
+        [
+            ops.convert_to_numpy(model(images[batch], training=False))
+            for batch in batches(len(images), batch_size)
+        ]
+    )
+
+
+def accuracy(model, images, labels, batch_size=1000):
+    """Share of images whose class a model predicts.
+
+    Args:
+        model: See `logits`.
+        images: Array `(samples, ...)`.
+        labels: Integer array `(samples,)`.
+        batch_size: See `logits`.
+
+    Returns:
+        Float in [0, 1].
+    """
+    predicted = logits(model, images, batch_size).argmax(axis=-1)
+    return float(np.mean(predicted == labels))
