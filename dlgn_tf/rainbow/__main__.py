@@ -73,6 +73,12 @@ def define_flags():
         False,
         "Draw orthogonal matrices in place of Gaussian ones.",
     )
+    flags.DEFINE_list(
+        "layers",
+        [],
+        "Layers that are looked at, by name or by a pattern such as *_conv1, "
+        "but for alignment and dynamics. Default: all but the classifier.",
+    )
     flags.DEFINE_float("memory_gib", 1.0, "Bound of what moments take.")
     flags.DEFINE_string(
         "data_dir",
@@ -112,6 +118,7 @@ def main():
             test=test,
             output_dir=values.output_dir,
             parts=parts,
+            layers=tuple(values.layers),
             images=values.images,
             head_images=values.head_images,
             draws=values.draws,

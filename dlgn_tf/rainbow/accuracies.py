@@ -5,10 +5,12 @@ Every function returns rows of a table, dicts of the same keys.
 Source: arXiv 2305.18512, the figures on low-rank projection and resampling.
 """
 
+import fnmatch
 import itertools
 
 import numpy as np
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow.covariance import weight_covariances
@@ -40,15 +42,15 @@ def clipping_rows(name, run, covariances, turns, task, step=lambda: None):
         run: `LayeredNetwork`, whose weights are the same afterwards.
         covariances: `WeightCovariances` of all networks.
         turns: Dict from label to `Alignment` of this network.
-        task: Has `batches`, `test`, `seed` and `memory_gib`.
+        task: Has `batches`, `test`, `seed`, `memory_gib` and `layers`.
         step: Called after each curve.
 
     Returns:
         Rows of run, layer, basis, rank, accuracy, explained share of the
-        weights' energy; of every layer but the classifier. Basis `"own
+        weights' energy; of every chosen layer. Basis `"own
         weights"` is that of this network's weights alone.
     """
-    labels = [x for x in covariances.labels if x != run.classifier]
+    labels = chosen(run.hidden, task.layers)
     return [
         row
         for label in labels
@@ -91,23 +93,58 @@ def _clipped(name, run, label, covariances, turns, task, step):
         step()
 
 
-def layers_of(run):
+def chosen(labels, patterns):
+    """Layers that a pattern fits.
+
+    Args:
+        labels: Sequence of strings.
+        patterns: Sequence of strings as file names have them, `*_conv1`; of
+            none, all layers are chosen.
+
+    Returns:
+        Tuple of strings.
+    """
+    fits = fnmatch.fnmatchcase
+    return tuple(
+        label
+        for label in labels
+        if not patterns or any(fits(label, p) for p in patterns)
+    )
+
+
+def check_layers(labels, patterns):
+    """Raises a `UserError` if a pattern fits no layer; see `chosen`."""
+    for pattern in patterns:
+        if not chosen(labels, [pattern]):
+            raise UserError(
+                f"Expected layers of {', '.join(labels)}, or a pattern such as "
+                f"*_conv1. Received: {pattern}"
+            )
+
+
+def layers_of(run, patterns=()):
     """Which layers are drawn: all, or of a gated network those of either.
 
     Args:
         run: `TrainedRun`.
+        patterns: See `chosen`.
 
     Returns:
-        Dict from a name to labels; `"all"` of a network without gates.
+        Dict from a name to labels; `"all"` of a network without gates, or
+        `"chosen"` where there are patterns.
     """
-    drawn = run.layered().hidden
+    drawn = chosen(run.layered().hidden, patterns)
     if run.networks == (None,):
-        return {"all": drawn}
+        return {"chosen" if patterns else "all": drawn}
     apart = {
         network: tuple(x for x in drawn if x.startswith(f"{network}/"))
         for network in run.networks
     }
-    return {**apart, "both": drawn}
+    named = {**apart, "both": drawn}
+    # Of one network alone the two are one.
+    if not all(apart.values()):
+        del named["both"]
+    return {name: labels for name, labels in named.items() if labels}
 
 
 def trained_rows(run, task, step=lambda: None):
@@ -133,8 +170,8 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
         runs: Sequence of `TrainedRun`.
         index: Integer, which of them: its widths, its classifier, and where
             `shared` is None the covariances of its weights alone.
-        task: Has `batches`, `head`, `test`, `seed`, `draws`, `orthogonal` and
-            `memory_gib`.
+        task: Has `batches`, `head`, `test`, `seed`, `draws`, `orthogonal`,
+            `memory_gib` and `layers`.
         shared: `WeightCovariances` of all runs, whole networks, or None.
         step: Called after each network.
 
@@ -151,7 +188,7 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
         memory_gib=task.memory_gib,
     )
     rows = []
-    for name, labels in layers_of(run).items():
+    for name, labels in layers_of(run, task.layers).items():
         for draw, (way, options) in itertools.product(
             range(task.draws), ways_of(runs, shared is not None).items()
         ):
@@ -191,10 +228,10 @@ def ways_of(runs, shared):
     }
 
 
-def networks_of(runs, shared, draws):
+def networks_of(runs, shared, task):
     """How many networks `resampling_rows` makes of a run."""
     ways = ways_of(runs, shared)
-    return 2 * len(ways) * draws * len(layers_of(runs[0]))
+    return 2 * len(ways) * task.draws * len(layers_of(runs[0], task.layers))
 
 
 def _both_heads(run, model, what, task, step):

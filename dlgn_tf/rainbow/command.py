@@ -34,6 +34,8 @@ class Task:
         test: `ImageSet`.
         output_dir: Path-like.
         parts: Tuple of strings, see `dlgn_tf.rainbow.__main__`.
+        layers: Tuple of names or patterns of layers, see
+            `dlgn_tf.rainbow.accuracies.chosen`.
         images: Integer, images of `train` whose activations are measured.
         head_images: Integer, images of `train` that heads are fitted to.
         draws: Integer, networks drawn for each run.
@@ -48,6 +50,7 @@ class Task:
     test: ImageSet
     output_dir: str
     parts: tuple[str, ...]
+    layers: tuple[str, ...] = ()
     images: int = 5000
     head_images: int = 20_000
     draws: int = 1
@@ -97,6 +100,7 @@ class _Work:
         self._title = f"{self._runs[0].config.model}, {len(self._runs)} runs"
         self._networks = self._runs[0].networks
         references.check_comparable([run.layered() for run in self._runs])
+        accuracies.check_layers(self._runs[0].layered().hidden, task.layers)
 
     @functools.cached_property
     def _widest(self):
@@ -132,8 +136,9 @@ class _Work:
         return self._covariances_of([run.layered() for run in self._runs])
 
     def _hidden(self, network):
-        """Labels of the layers of a network, its classifier left out."""
-        return self._runs[0].layered(network).hidden
+        """Labels of a network's chosen layers, its classifier left out."""
+        labels = self._runs[0].layered(network).hidden
+        return accuracies.chosen(labels, self._task.layers)
 
     def arrays(self):
         """covariances.npz: an array a layer."""
@@ -263,7 +268,7 @@ class _Work:
         own = task.covariances != "all"
         shared = len(runs) > 1 and task.covariances != "own"
         of_run = sum(
-            accuracies.networks_of(runs, of_all, task.draws)
+            accuracies.networks_of(runs, of_all, task)
             for of_all in [False] * own + [True] * shared
         )
         # Trained networks are told once.

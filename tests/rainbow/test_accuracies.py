@@ -29,6 +29,7 @@ def task(rng):
         draws=2,
         orthogonal=False,
         memory_gib=1.0,
+        layers=(),
     )
 
 
@@ -59,6 +60,37 @@ def test_layers_of_a_network_and_of_two():
     }
 
 
+@pytest.mark.parametrize(
+    "patterns,expected",
+    [
+        (["dense2"], {"chosen": ("dense2",)}),
+        (["*2", "dense1"], {"chosen": ("dense1", "dense2")}),
+    ],
+)
+def test_chosen_layers(patterns, expected):
+    plain = run_of("mlp_dnn", width=4)
+    assert accuracies.layers_of(plain, patterns) == expected
+
+
+@pytest.mark.parametrize(
+    "patterns,expected",
+    [
+        (["gating/*"], {"gating": ("gating/dense1", "gating/dense2")}),
+        (
+            ["*/dense1"],
+            {
+                "gating": ("gating/dense1",),
+                "value": ("value/dense1",),
+                "both": ("gating/dense1", "value/dense1"),
+            },
+        ),
+    ],
+)
+def test_chosen_layers_of_two_networks(patterns, expected):
+    gated = run_of("mlp_dgn", width=4)
+    assert accuracies.layers_of(gated, patterns) == expected
+
+
 def test_layers_are_looked_up_once():
     run = run_of("mlp_dgn", width=4)
     assert run.layered() is run.layered()
@@ -80,7 +112,7 @@ def test_rows_of_a_run(task):
     # Sixty images of noise: a head of four features knows some by heart.
     assert trained[1]["accuracy"] > 1 / 3
     rows = accuracies.resampling_rows([run], 0, task, step=step)
-    assert len(rows) == accuracies.networks_of([run], False, task.draws) == 12
+    assert len(rows) == accuracies.networks_of([run], False, task) == 12
     assert len(made) == 14
     draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
     assert len(draws) == 2

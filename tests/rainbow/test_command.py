@@ -230,6 +230,22 @@ def test_gated_networks_apart(tmp_path, command, gated, read_table):
     check_pictures(tmp_path)
 
 
+def test_chosen_layers_alone(tmp_path, command, runs, read_table):
+    command(
+        dirs(runs, "ab"),
+        f"--output_dir={tmp_path}",
+        *FEW,
+        "--layers=*2",
+        "--parts=convergence,clipping,resampling",
+        "--covariances=own",
+    )
+    for name in ("convergence", "clipping"):
+        layers = {row["layer"] for row in read_table(tmp_path / f"{name}.csv")}
+        assert layers == {"dense2"}, name
+    rows = read_table(tmp_path / "resampling.csv")
+    assert {row["layers"] for row in rows} == {"none", "chosen"}
+
+
 def test_same_seed_same_tables(tmp_path, command, runs):
     for name in "xy":
         command(
@@ -256,6 +272,7 @@ def test_same_seed_same_tables(tmp_path, command, runs):
         ("ad", [], "flags.txt"),
         ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),
         ("ab", ["--memory_gib=1e-6"], "memory_gib"),
+        ("ab", ["--layers=dense1,conv*"], "layers of dense1, dense2,.*conv"),
     ],
 )
 def test_mistakes(tmp_path, command, runs, names, arguments, message):
