@@ -1,8 +1,18 @@
 """Make its filters orthogonal.
 
-The same network, its filters a differentiable function of the weights that are
-trained: what the Gram-Schmidt process makes of them, exactly. One flag does it;
-any Keras model can have such layers too.
+"From Hard to Soft" reads a layer as an inference: each unit decides which of
+its linear pieces the input belongs to, and decides for itself. Deciding for all
+units together would be better, and is the same where their filters (rows of
+weights) are orthogonal.
+
+Here filters are what the Gram-Schmidt process makes of the weights that are
+trained, as a differentiable function: orthogonal at every step, not only in the
+end. One flag does it; any Keras model can have such layers too
+(`dlgn_tf.layers.OrthogonalDense`, `OrthogonalConv2D`).
+
+The heat maps compare two layers of both value networks. The first has more
+filters than inputs, which cannot all be orthogonal: these become a tight frame,
+as orthogonal as their number allows.
 """
 
 import subprocess
@@ -12,21 +22,21 @@ from dlgn_tf.regularizers import largest_cosine
 from dlgn_tf.splines.drawings import gram_matrices
 from dlgn_tf.training import runs
 
-command = """-m dlgn_tf.train --model=c4gap_dlgn --dataset=digits --width=16
-    --padding=circular --learning_rates=0.001 --train_steps=900
-    --eval_every=300 --orthogonal_reparametrization=gram_schmidt
-    --run_dir=runs/tour_orthogonal"""
+command = """-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
+    --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
+    --log_every=150 --run_dir=runs/tour_orthogonal
+    --orthogonal_reparametrization=gram_schmidt"""
 subprocess.run([sys.executable, *command.split()], check=True)
 
 filters = {}
 for run_dir in ("runs/tour", "runs/tour_orthogonal"):
     model, config, step = runs.load_run(run_dir)
     network = model.value_network
-    cosine = float(largest_cosine(network.get_layer("conv4").kernel))
-    print(f"{run_dir}: largest |cosine| between two filters {cosine:.0e}")
-    filters[config.orthogonal_reparametrization] = gram_matrices.filters_of(
-        network
-    )
+    cosine = float(largest_cosine(network.get_layer("dense2").kernel))
+    print(f"{run_dir}: largest |cosine| in dense2 {cosine:.0e}")
+    found = gram_matrices.filters_of(network)
+    shown = {name: found[name] for name in ("dense1", "dense2")}
+    filters[config.orthogonal_reparametrization] = shown
 
 picture = gram_matrices.draw(filters, "|cosines| between filters")
 picture.figure.savefig("runs/tour/orthogonal.png")

@@ -1,8 +1,14 @@
 """Read its gates.
 
-Every gate of a DLGN is a function of <T, x> + b with one template T for all
-images. Drawn are the templates of the last gate site at its centre: an image
+What makes a ReLU of a deep layer switch depends on which ReLUs before it are
+on. A gate of a DLGN has no such history: its pre-activation is `<T, x> + b` for
+*every* image x, with one template T. The template is computed exactly, from the
+gating network's linear layers, and compared below with what the network itself
+says of all test images.
+
+Drawn are templates of the last gate site, behind all hidden layers. An image
 that looks like red turns the gate on, one that looks like blue turns it off.
+`python -m dlgn_tf.inspect_model` makes a page of this and more of any run.
 """
 
 import numpy as np
@@ -16,17 +22,17 @@ model, config, step = runs.load_run("runs/tour")
 train, test = sources.load("digits")
 
 site = model.site_names[-1]
-found = templates.templates(model, site, positions="center")
+found = templates.templates(model, site)
 
 # The template is the gate, for every image.
-row, column = found.positions[0]
 predicted = np.tensordot(test.images, found.weights, ([1, 2, 3], [1, 2, 3]))
-asked = np.asarray(model.preactivations(test.images)[site])[:, row, column]
+asked = np.asarray(model.preactivations(test.images)[site])
 error = np.abs(predicted + found.offsets - asked).max() / np.abs(asked).max()
 print(f"{len(found.weights)} templates, largest relative error {error:.0e}")
 
+shown = slice(16)
 figure = pictures.tiles(
-    pictures.as_colours(found.weights),
-    [f"channel {channel}" for channel in found.channels],
+    pictures.as_colours(found.weights[shown]),
+    [f"unit {channel}" for channel in found.channels[shown]],
 )
 figure.savefig("runs/tour/templates.png")

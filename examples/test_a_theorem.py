@@ -1,9 +1,15 @@
 """Test a theorem.
 
-As a deep gated network grows wider, the tangent kernel of its value network
-comes to a multiple of the neural path kernel (Theorem 2.1 of the paper's
-predecessor): the error falls like width to the power of -1/2. A plain ReLU
-network, whose gates move with its values, is the control: its does not.
+Gradient descent on a wide network is regression with its tangent kernel, the
+inner products of its gradients. With the gates given, the tangent kernel of the
+value network comes to a multiple of the neural path kernel as the network grows
+wider (Theorem 2.1 of the DLGN paper, from its predecessor); the error falls
+like width to the power of -1/2. So what wide value networks learn is decided by
+their gates.
+
+Measured is that error for networks with random weights and gates, a slope of
+about -1/2 in the picture. A plain ReLU network, whose gates come from the very
+weights that make its values, is the control: it does not come to this limit.
 """
 
 import numpy as np

@@ -1,15 +1,25 @@
 """Train a DLGN on digits.
 
-A deep linearly gated network is two networks: the gating network, linear in the
-image, says which units are on; the value network computes with them. Padding is
-circular, so that the theory of its kernel holds to the letter.
+A ReLU multiplies its pre-activation by a gate that is 1 where the
+pre-activation is positive and 0 elsewhere: `relu(q) = 1{q > 0} q`. A deep gated
+network leaves the two factors to two networks of the same shape. The *gating
+network* computes pre-activations q, and from each a gate, here the soft one
+`sigmoid(4 q)`. The *value network* computes what is passed on: it has no ReLUs,
+each of its units is multiplied by the gate of the same unit of the gating
+network. In a deep **linearly** gated network (DLGN) the gating network has no
+nonlinearity at all: every q is a linear function of the image.
+
+The model `fc_dlgn` is fully connected: three hidden layers of 128 units (three
+*gate sites*) and a linear classifier. Both networks see the image and are
+trained together. `python -m dlgn_tf.train --list_models` lists what else there
+is, up to ResNets.
 """
 
 import subprocess
 import sys
 
-# Half a minute on two cores. A finished run is not trained again.
-command = """-m dlgn_tf.train --model=c4gap_dlgn --dataset=digits --width=16
-    --padding=circular --learning_rates=0.001 --train_steps=900
-    --eval_every=300 --run_dir=runs/tour"""
+# Some seconds on two cores. A finished run is not trained again.
+command = """-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
+    --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
+    --log_every=150 --run_dir=runs/tour"""
 subprocess.run([sys.executable, *command.split()], check=True)

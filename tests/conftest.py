@@ -22,6 +22,7 @@ _LONG = (
     "test_continuation_resnet.py",
     "test_workers.py",
     "test_jax.py",
+    "test_tour.py",
 )
 
 

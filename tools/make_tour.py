@@ -5,19 +5,27 @@
 
 A script's docstring becomes text, what follows a cell of code. Pictures that it
 saves are shown too. The notebook is run from top to bottom in an empty folder
-(some minutes) and kept with its outputs.
+(about a minute) by the interpreter that runs this, and kept with its outputs.
 """
 
 import ast
+import base64
+import io
 import pathlib
 import re
 import tempfile
 
 import nbformat
 from absl import flags
+from ipykernel.kernelspec import make_ipkernel_cmd
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
+from PIL import Image
 
 from dlgn_tf import cli
+from dlgn_tf.training import files
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
 STEPS = (
@@ -30,8 +38,18 @@ STEPS = (
 )
 _TITLE = """# A tour of dlgn_tf
 
-The steps of `examples/`, one after the other: some minutes on two CPU cores."""
+A deep gated network, trained, opened up and compared with the theory: six steps
+on scikit-learn's digits, about a minute on two CPU cores. Each step is a script
+of this folder too, and goes on from the run that the first one leaves in
+`runs/tour`:
+
+{scripts}
+
+The networks are small and so are the experiments: they show how it is done.
+What was measured with care, with seeds and settings, is in
+[results](../results)."""
 _SECONDS = 900
+_COLOURS = 128
 
 
 def notebook():
@@ -40,12 +58,16 @@ def notebook():
     Returns:
         `nbformat.NotebookNode`.
     """
+    scripts = "\n".join(
+        f"{number}. [{step}.py]({step}.py)"
+        for number, step in enumerate(STEPS, 1)
+    )
     cells = [
-        nbformat.v4.new_markdown_cell(_TITLE),
+        nbformat.v4.new_markdown_cell(_TITLE.format(scripts=scripts)),
         nbformat.v4.new_code_cell("%matplotlib inline"),
     ]
-    for step in STEPS:
-        text, code = parts((EXAMPLES / f"{step}.py").read_text())
+    for number, step in enumerate(STEPS, 1):
+        text, code = parts((EXAMPLES / f"{step}.py").read_text(), number)
         cells.append(nbformat.v4.new_markdown_cell(text))
         cells.append(nbformat.v4.new_code_cell(code))
     # The same every time: ids are random by default.
@@ -57,18 +79,34 @@ def notebook():
         "language": "python",
     }
     return nbformat.v4.new_notebook(
-        cells=cells, metadata={"kernelspec": kernel}
+        cells=cells,
+        metadata={
+            "kernelspec": kernel,
+            "language_info": {"name": "python"},
+        },
     )
 
 
-def parts(script):
+def parts(script, number):
     """A script as the Markdown of its docstring and the code behind it."""
     title, _, body = ast.get_docstring(ast.parse(script)).partition("\n")
     code = script.split('"""', 2)[2].strip()
     saved = re.findall(r"^([\w.]+)\.savefig\(", code, re.MULTILINE)
     if saved:
         code = f"{code}\n{saved[-1]}"
-    return f"## {title.rstrip('.')}\n\n{body.strip()}", code
+    return f"## {number}. {title.rstrip('.')}\n\n{body.strip()}", code
+
+
+class _ThisInterpreter(KernelSpecManager):
+    """Knows one kernel: the interpreter that runs this, whatever else is there.
+
+    Jupyter would look for kernels in the user's folders first.
+    """
+
+    def get_kernel_spec(self, kernel_name):
+        return KernelSpec(
+            argv=make_ipkernel_cmd(), display_name="Python 3", language="python"
+        )
 
 
 def run(made, folder):
@@ -77,19 +115,42 @@ def run(made, folder):
     Raises:
         nbclient.exceptions.CellExecutionError: if a cell fails.
     """
+    metadata = dict(made.metadata)
     NotebookClient(
         made,
+        km=AsyncKernelManager(kernel_spec_manager=_ThisInterpreter()),
         timeout=_SECONDS,
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
+        coalesce_streams=True,
     ).execute()
+    # Without what the kernel adds of its machine.
+    made.metadata = nbformat.from_dict(metadata)
     for cell in made.cells:
         if cell.cell_type == "code":
-            # What libraries say at their start is nobody's result.
-            cell.outputs = [
-                x for x in cell.outputs if x.get("name") != "stderr"
-            ]
-    made.metadata.pop("language_info", None)
+            cell.outputs = [x for x in map(_kept, cell.outputs) if x]
+
+
+def _kept(output):
+    """An output as it is kept, or None: what is printed, and pictures.
+
+    What libraries say at their start is nobody's result, and a value that is
+    no picture may name the interpreter's path.
+    """
+    if output.output_type == "stream":
+        return output if output.name == "stdout" else None
+    if "image/png" not in output.data:
+        return None
+    output.data["image/png"] = _smaller(output.data["image/png"])
+    return output
+
+
+def _smaller(encoded):
+    """A PNG in base64 with few colours, a third of the size."""
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded)))
+    small = io.BytesIO()
+    picture.convert("RGB").quantize(_COLOURS).save(small, "png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def define_flags():
@@ -99,11 +160,13 @@ def define_flags():
 
 
 def main():
+    path = pathlib.Path(flags.FLAGS.output)
     made = notebook()
     with tempfile.TemporaryDirectory() as folder:
         run(made, folder)
-    nbformat.write(made, flags.FLAGS.output)
-    print(f"{flags.FLAGS.output} is written")
+    with files.write_errors(path):
+        files.write_atomically(path, nbformat.writes(made) + "\n")
+    print(f"{path} is written")
 
 
 if __name__ == "__main__":

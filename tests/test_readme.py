@@ -1,0 +1,197 @@
+"""Every figure that the README quotes is one of a page of results.
+
+The rule. A *figure* is a number with a decimal point, or one with %, points or
+times behind it. Numbers joined by ±, "to" or an opening bracket are one figure,
+which must be found as a whole: 97.5 % (97.2 to 97.8). A row of a table, an item
+of a list or a paragraph names, by its links, the pages that its figures are on;
+one without links means those of the block before it in its section. A page has
+a figure if the same numbers stand there, in this order, with as many digits or
+more. What a paper has published counts like the rest: pages print it beside.
+
+No figures are: settings, written as `code`; integers; arXiv numbers; versions,
+written as "Python 3.11 to 3.13".
+"""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "GUIDE.md")
+
+# Made by python -m dlgn_tf.claims.page, after everything else.
+MADE_LAST = "results/CLAIMS.md"
+
+NUMBER = r"(?<![\w.^/])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w^/]|\.\d)"
+JOINED = re.compile(
+    rf"{NUMBER}(?: ?%)?(?:(?: ± | to | \(){NUMBER}(?: ?%)?\)?)*"
+    r"(?: points| times)?"
+)
+MEASURED = re.compile(r"\.\d|e[+-]?\d|%|±| points$| times$")
+LINK = re.compile(r"\]\((results/[^)#]+\.(?:md|csv|json))\)")
+LEFT_OUT = re.compile(
+    r"```.*?```|`[^`]*`|!?\]\([^)]*\)|arXiv\s+[\d.]+"
+    r"|(?:Python|TensorFlow|Keras) [\d.]+(?: to [\d.]+)?",
+    re.DOTALL,
+)
+
+
+def blocks(section):
+    """Rows of tables, items of lists, and paragraphs."""
+    for paragraph in re.split(r"\n\s*\n", section):
+        yield from re.split(r"\n(?=\||- )", paragraph)
+
+
+def figures(text):
+    """What is quoted, as it is written."""
+    found = JOINED.findall(LEFT_OUT.sub(" ", " ".join(text.split())))
+    return [figure.strip() for figure in found if MEASURED.search(figure)]
+
+
+def numbers(text):
+    return re.findall(NUMBER, text)
+
+
+def quoted(document):
+    """Pairs of a figure and the pages it should be on."""
+    for section in re.split(r"(?m)^(?=#+ )", without_listings(document)):
+        pages = []
+        for block in blocks(section):
+            pages = LINK.findall(block) or pages
+            for figure in figures(block):
+                yield figure, tuple(pages)
+
+
+def without_listings(text):
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def value(number):
+    return float(number.replace(",", ""))
+
+
+def rounds_to(exact, shown):
+    """Whether a number is another one's rounding: 0.236 that of 0.24."""
+    mantissa, _, exponent = shown.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    unit = 10.0 ** (int(exponent or 0) - digits)
+    return abs(value(exact) - value(shown)) <= unit * (0.5 + 1e-6)
+
+
+def is_on(figure, there):
+    """Whether its numbers are among those of a page, one after the other."""
+    asked = numbers(figure)
+    windows = (there[i : i + len(asked)] for i in range(len(there)))
+    return any(
+        len(window) == len(asked) and all(map(rounds_to, window, asked))
+        for window in windows
+    )
+
+
+def missing(document, root=ROOT):
+    """Figures that are on none of their pages."""
+    for figure, pages in quoted(document):
+        if not any(is_on(figure, read_page(page, root)) for page in pages):
+            yield figure, pages
+
+
+def read_page(page, root=ROOT):
+    """Its numbers, as they are written, settings left out."""
+    return numbers(LEFT_OUT.sub(" ", (root / page).read_text()))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_figure_is_on_its_page(name):
+    assert not list(missing((ROOT / name).read_text()))
+
+
+def test_the_readme_quotes_figures():
+    assert len(list(quoted((ROOT / "README.md").read_text()))) > 50
+
+
+def changed(figure):
+    """The figure with the last digit of its first number another."""
+    first = numbers(figure)[0]
+    mantissa, exponent = re.fullmatch(r"(.*?)(e.*)?", first).groups()
+    other = str((int(mantissa[-1]) + 5) % 10)
+    return figure.replace(first, mantissa[:-1] + other + (exponent or ""), 1)
+
+
+def test_a_changed_digit_is_noticed():
+    """Mostly: a short number may stand on a page by chance, so quote pairs."""
+    document = (ROOT / "README.md").read_text()
+    noticed = [
+        not any(is_on(changed(figure), read_page(page)) for page in pages)
+        for figure, pages in quoted(document)
+    ]
+    assert sum(noticed) >= 0.85 * len(noticed)
+
+
+PAGE = """# A page
+
+Trained 82.40 ± 0.28, random 31.96 ± 6.19; `--beta=0.77`. 0.236 remain.
+
+| digits | 98.8 % (98.3 to 99.2) | 5.37e3 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        ("82.40 ± 0.28", True),
+        ("82.4 ± 0.3 %", True),
+        ("82.40 ± 0.29", False),
+        ("82.40 ± 6.19", False),
+        ("82.41 ± 0.28", False),
+        ("98.8 % (98.3 to 99.2)", True),
+        ("98.8 % (98.3 to 99.3)", False),
+        ("0.24", True),
+        ("0.23", False),
+        ("0.2360", True),
+        ("5.4e3", True),
+        ("5.5e3", False),
+        ("24 %", False),
+        ("0.77", False),
+    ],
+)
+def test_a_figure_and_its_page(figure, expected, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.md").write_text(PAGE)
+    document = f"## Results\n\nSee [a](results/a.md).\n\n| it | {figure} |\n"
+    assert figures(document) == [figure]
+    assert list(missing(document, tmp_path)) == (
+        [] if expected else [(figure, ("results/a.md",))]
+    )
+
+
+def test_a_figure_needs_a_page():
+    document = "## One\n\n[a](results/a.md)\n\n## Two\n\nThese are 3.5 %.\n"
+    assert list(missing(document)) == [("3.5 %", ())]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`--rate=0.001` of 8 passes",
+        "arXiv 2110.03403",
+        "Python 3.11 to 3.13",
+        "with 10,000 images, 2^18 of them, order 4-7, -1/2",
+        "```\nx = 0.5\n```",
+    ],
+)
+def test_what_is_no_figure(text):
+    assert not figures(text)
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, "BUILD.md"])
+def test_links_lead_somewhere(name):
+    text = without_listings((ROOT / name).read_text())
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    gone = {link for link in links if not (ROOT / link).exists()}
+    assert gone <= {MADE_LAST}
+
+
+def test_the_readme_is_short_enough_to_be_read():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 250
