@@ -66,16 +66,6 @@ class LadderSettings:
         small = {"width": 1 / 16, "batch_sizes": _SMALL, "training": training}
         return cls(**{**small, **changes})
 
-    @classmethod
-    def minutes(cls, seed=0, **changes):
-        """Nets of r = 1/8, 40 epochs of 2000 images, for two CPU cores.
-
-        Batches of 16 as in `seconds`.
-        """
-        training = Distillation(40, 2000, augmentation="none", seed=seed)
-        small = {"width": 1 / 8, "batch_sizes": _SMALL, "training": training}
-        return cls(**{**small, **changes})
-
     def batch_size(self, order):
         """Images of a training step of the net of an order."""
         blocks = nets.blocks_of(order)
@@ -126,7 +116,7 @@ def train_ladder(feature, images, settings, directory=None, progress=True):
         images: uint8 array `(n, height, width, channels)`; no labels are used.
         settings: `LadderSettings`.
         directory: Path-like where nets are kept, `order_04.keras` and so on,
-            with a line each in `ladder.csv`; what is finished there is read
+            with a line each in `nets.csv`; what is finished there is read
             and not trained again. None: nothing is kept.
         progress: Boolean. Whether to show it.
 

@@ -4,7 +4,8 @@ For each order one disentangler net psi is trained with a linear map g_k for
 each of several networks, so that g_k(psi) is the feature of network k. Cycles
 through all of them (see `dlgn_tf.complexity.cycle`) leave what they share: the
 reliable part. Features are in their units, see `dlgn_tf.complexity.unit`, so
-that each network weighs as much as the others.
+that each network weighs as much as the others (assumed: the authors' error is
+that of the features themselves).
 
 Source: Ren et al. (arXiv 2006.15920), section 5.
 """
@@ -58,15 +59,6 @@ class ReliabilitySettings:
         return cls(
             LadderSettings.seconds(seed, **changes),
             CycleSettings(epochs=30, draws=256, batch_size=16),
-        )
-
-    @classmethod
-    def minutes(cls, seed=0, **changes):
-        """Nets as `LadderSettings.minutes`, back maps of as many steps as the
-        paper's."""
-        return cls(
-            LadderSettings.minutes(seed, **changes),
-            CycleSettings(draws=512, batch_size=16),
         )
 
 
@@ -143,8 +135,8 @@ def train_shared(features, images, settings, directory=None, progress=True):
         Dict from order to `SharedFeature`.
 
     Raises:
-        UserError: if there are fewer than two features, they do not fit
-            together, or the directory holds other nets.
+        UserError: if there are fewer than two features, one is constant, they
+            do not fit together, or the directory holds other nets.
     """
     _check(features)
     description = dataclasses.asdict(settings)

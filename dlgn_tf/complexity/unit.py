@@ -1,4 +1,4 @@
-"""The unit in which nets learn a feature: centred, of variance 1.
+"""The unit in which nets learn a feature: each channel centred, variance 1.
 
 Adam moves a weight by about its learning rate in a step, so how far a short
 training gets would depend on how large a feature is, and whatever is measured
@@ -28,7 +28,7 @@ class Unit:
 
     Attributes:
         centre: Tuple of floats, the mean of each channel over images and
-            places.
+            places: where a mean differs from place to place, that stays.
         scale: Float > 0, root of the mean variance of the coordinates.
     """
 
@@ -60,6 +60,7 @@ class InUnit:
         self.shape, self.size = feature.shape, feature.size
 
     def trunk(self, images):
+        """As `Feature.trunk`, in the unit."""
         return self._unit.of(self._feature.trunk(images))
 
 
@@ -68,7 +69,8 @@ def unit_of(feature, images):
 
     Args:
         feature: `dlgn_tf.complexity.features.Feature`.
-        images: Array `(n, height, width, channels)`.
+        images: Array `(n, height, width, channels)`, as they are: nets may
+            learn from augmented ones.
 
     Returns:
         `Unit`.

@@ -43,6 +43,8 @@ PARTS = (
     "resampling",
     "dynamics",
 )
+# What can be done of some layers alone.
+_OF_LAYERS = ("spectra", "convergence", "whitening", "clipping", "resampling")
 # What cannot be done with one run.
 _OF_SEVERAL = ("alignment", "convergence", "whitening")
 
@@ -77,7 +79,8 @@ def define_flags():
         "layers",
         [],
         "Layers that are looked at, by name or by a pattern such as *_conv1, "
-        "but for alignment and dynamics. Default: all but the classifier.",
+        "but for alignment, dynamics and covariances.npz. Resampling draws "
+        "these alone. Default: all but the classifier.",
     )
     flags.DEFINE_float("memory_gib", 1.0, "Bound of what moments take.")
     flags.DEFINE_string(
@@ -98,6 +101,8 @@ def main():
     parts = _parts(values.parts, values.run_dirs)
     config = configs[0]
     source = catalog.source_of_run(config, values.data_dir)
+    if not set(parts) & set(_OF_LAYERS):
+        cli.check_absent(values, ["layers"], f"with --parts={','.join(parts)}")
     files.check_writable(values.output_dir, "output_dir")
 
     startup.import_keras()

@@ -282,6 +282,9 @@ class _Work:
                     runs, index, task, covariances, step
                 )
         published = resampled(runs[0].config)
+        if task.layers and published:
+            # Drawn networks are other ones than those that were published.
+            published = published[:1]
         summary = _summary(rows, published)
         self._output.table("resampling", rows)
         self._output.table("resampling_summary", summary)

@@ -23,6 +23,7 @@ class Scale:
         shared_batch_sizes: The same of the nets that networks share.
         cycle_epochs: Integer, of the maps back, see `CycleSettings`.
         cycle_draws: Integer, images of each of their phases.
+        cycle_batch_size: Integer, of their steps.
         augmentation: Of disentangler nets and teachers.
         teacher_width: Integer, filters of a teacher's first group.
         teacher_epochs: Integer; None where `teacher_steps` decides.
@@ -46,6 +47,7 @@ class Scale:
     shared_batch_sizes: tuple
     cycle_epochs: int
     cycle_draws: int
+    cycle_batch_size: int
     augmentation: str
     teacher_width: int
     teacher_batch_size: int
@@ -82,7 +84,11 @@ class Scale:
         """The `ReliabilitySettings`."""
         return ReliabilitySettings(
             self.ladder(seed, batch_sizes=self.shared_batch_sizes),
-            CycleSettings(epochs=self.cycle_epochs, draws=self.cycle_draws),
+            CycleSettings(
+                epochs=self.cycle_epochs,
+                draws=self.cycle_draws,
+                batch_size=self.cycle_batch_size,
+            ),
         )
 
     def teacher(self, seed, count):
@@ -127,8 +133,9 @@ SCALES = {
         draws=1000,
         batch_sizes=((32, 16),),
         shared_batch_sizes=((32, 16),),
-        cycle_epochs=10,
+        cycle_epochs=30,
         cycle_draws=250,
+        cycle_batch_size=16,
         augmentation="none",
         teacher_width=8,
         teacher_batch_size=32,
@@ -151,6 +158,7 @@ SCALES = {
         shared_batch_sizes=((8, 64), (32, 32)),
         cycle_epochs=100,
         cycle_draws=2000,
+        cycle_batch_size=64,
         augmentation="flip_crop",
         teacher_width=16,
         teacher_batch_size=128,

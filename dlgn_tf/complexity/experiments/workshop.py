@@ -13,6 +13,7 @@ from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.shelf import TARGETS
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model
@@ -57,7 +58,11 @@ class Workshop:
         self.scale, self.data = scale, data
         self.progress = progress
         self._directory = directory and pathlib.Path(directory)
-        described = {"data": data.name, "images": len(data.train)}
+        described = {
+            "data": data.name,
+            "images": len(data.train),
+            "targets": TARGETS,
+        }
         # Makes and checks settings.json; nothing else is put there.
         Shelf(directory, {**described, **_trainings(scale)})
 
