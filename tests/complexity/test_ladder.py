@@ -1,5 +1,7 @@
 """Ladders are kept order by order, go on where they stopped, refuse others."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
@@ -134,6 +137,34 @@ def test_another_ladder_is_refused(tmp_path, feature, images, quick):
     other = feature_of(create_model("c1gap_dnn", (8, 8, 3), width=4, seed=9))
     with pytest.raises(UserError, match="known_by"):
         train_ladder(other, images, settings((4,)), tmp_path, False)
+
+
+def test_nets_of_raw_features_are_refused(tmp_path, feature, images, quick):
+    train_ladder(feature, images, settings((4,)), tmp_path, False)
+    path = tmp_path / "settings.json"
+    described = json.loads(path.read_text())
+    del described["targets"]
+    path.write_text(json.dumps(described))
+    with pytest.raises(UserError, match="another targets"):
+        train_ladder(feature, images, settings((4,)), tmp_path, False)
+
+
+@pytest.mark.parametrize(
+    "found,same",
+    [
+        ([1.00001e-7, 3.0001e-7], True),
+        ([1e-7, 3.1e-7], False),
+        ([2e-7, 3e-7], False),
+        ([-5e-7, 8e-7], False),
+    ],
+)
+def test_tiny_features_are_told_apart(tmp_path, found, same):
+    Shelf(tmp_path, {"known_by": [[1e-7, 3e-7]]})
+    if same:
+        Shelf(tmp_path, {"known_by": [found]})
+    else:
+        with pytest.raises(UserError, match="known_by"):
+            Shelf(tmp_path, {"known_by": [found]})
 
 
 def test_unwritable_directory(tmp_path, feature, images):

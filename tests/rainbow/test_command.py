@@ -230,7 +230,11 @@ def test_gated_networks_apart(tmp_path, command, gated, read_table):
     check_pictures(tmp_path)
 
 
-def test_chosen_layers_alone(tmp_path, command, runs, read_table):
+def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
+    published = (0.5, 0.4, 0.3)
+    monkeypatch.setattr(
+        "dlgn_tf.rainbow.command.resampled", lambda config: published
+    )
     command(
         dirs(runs, "ab"),
         f"--output_dir={tmp_path}",
@@ -244,6 +248,12 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table):
         assert layers == {"dense2"}, name
     rows = read_table(tmp_path / "resampling.csv")
     assert {row["layers"] for row in rows} == {"none", "chosen"}
+    beside = {
+        row["way"]: row["published"]
+        for row in read_table(tmp_path / "resampling_summary.csv")
+    }
+    assert beside["trained"] == "0.5"
+    assert beside["resampled"] == beside["resampled, new head"] == ""
 
 
 def test_same_seed_same_tables(tmp_path, command, runs):
@@ -273,6 +283,7 @@ def test_same_seed_same_tables(tmp_path, command, runs):
         ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),
         ("ab", ["--memory_gib=1e-6"], "memory_gib"),
         ("ab", ["--layers=dense1,conv*"], "layers of dense1, dense2,.*conv"),
+        ("ab", ["--parts=alignment", "--layers=dense1"], "layers has no eff"),
     ],
 )
 def test_mistakes(tmp_path, command, runs, names, arguments, message):
