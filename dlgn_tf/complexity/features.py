@@ -127,7 +127,7 @@ def feature_of(model, layer=None, network="value"):
         model: `ReLUNetwork`, `GatedNetwork`, or a functional or sequential
             `keras.Model` with one input, an image, and one output. Where that
             ends in a softmax, the head returns the logarithms of its
-            probabilities.
+            probabilities. Of a sequential model a copy is looked at.
         layer: String. Defaults to the last gate site of a network of the zoo
             (of a ResNet: the output of the last block, before its ReLU).
         network: `"value"` or `"gating"`, of a gated network.
@@ -239,8 +239,9 @@ def _of_graph(model, layer):
             f"Received: none for {model.name}, whose layers are "
             f"{_listed(_names(model))}"
         )
-    tensor = _output_of(model, layer)
-    read, classify = _cut(model, tensor)
+    network = _connected_once(model)
+    tensor = _output_of(network, layer)
+    read, classify = _cut(network, tensor)
     as_logits = ops.log if _ends_in_softmax(model) else lambda logits: logits
 
     def entering(images):
@@ -255,6 +256,19 @@ def _of_graph(model, layer):
         entering,
         lambda f, context: as_logits(classify(f, context)),
     )
+
+
+def _connected_once(model):
+    """A model whose layers have one output each, that of its own graph.
+
+    Keras connects the layers of a sequential model anew for each layer that is
+    added, as it does when it loads one; their `output` is then another graph's.
+    """
+    if not isinstance(model, keras.Sequential):
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _cut(network, tensor):

@@ -150,16 +150,27 @@ def test_keras_graph(layer, sequential, images):
 
 
 def test_layers_of_another_model_are_told():
-    shared = keras.Sequential(small_graph().layers)
+    h = image = keras.Input(small_graph().input_shape[1:])
+    for layer in small_graph().layers[1:]:
+        layer(layer.input)
+        h = layer(h)
+    shared = keras.Model(image, h)
     with pytest.raises(UserError, match="saving and loading"):
         feature_of(shared, "dense")
 
 
-def test_saved_graph(tmp_path, images):
+@pytest.mark.parametrize("layer", ["conv", "dense"])
+@pytest.mark.parametrize("sequential", [False, True])
+def test_saved_graph(tmp_path, images, sequential, layer):
     path = tmp_path / "model.keras"
-    small_graph().save(path)
+    model = small_graph()
+    if sequential:
+        # Their layers are the other model's too.
+        model = keras.Sequential(model.layers)
+        feature_of(model, layer)
+    model.save(path)
     model = keras.models.load_model(path)
-    feature = feature_of(model, "dense")
+    feature = feature_of(model, layer)
     np.testing.assert_allclose(
         feature.head(feature.trunk(images), images),
         model(images.astype("float32")),
