@@ -82,11 +82,12 @@ def _made(folder):
 
 
 def _commands(folder):
-    noted, table = folder / origin.COMMANDS, folder / "results.csv"
-    if noted.is_file():
+    """Pairs of a command and what it was made with, folders inside included."""
+    for noted in sorted(folder.rglob(origin.COMMANDS)):
         for command, made in json.loads(noted.read_text()).items():
             yield command, tuple(made[field] for field in _FIELDS)
-    elif table.is_file():
+    table = folder / "results.csv"
+    if table.is_file():
         with table.open() as file:
             for row in csv.DictReader(file):
                 if set(_FIELDS) <= set(row):

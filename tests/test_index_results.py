@@ -1,0 +1,49 @@
+"""The index of results names every folder and how it was made."""
+
+import importlib.util
+import json
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+MADE = {"commit": "abc", "versions": "python 3", "machine": "a CPU"}
+
+
+@pytest.fixture(scope="module")
+def tool():
+    path = ROOT / "tools" / "index_results.py"
+    if not path.is_file():
+        pytest.skip("tools/ belongs to the checkout")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_index(tool, tmp_path):
+    (tmp_path / "b" / "inside").mkdir(parents=True)
+    (tmp_path / "b" / "results.md").write_text("# Of b\n\ntext\n")
+    noted = tmp_path / "b" / "inside" / "commands.json"
+    noted.write_text(json.dumps({"python -m x": MADE}))
+    table = tmp_path / "t.1-smoke" / "results.csv"
+    table.parent.mkdir()
+    table.write_text("commit,versions,machine\nabc,python 3,a CPU\n")
+    (tmp_path / "c").mkdir()
+    made = "  - commit abc; versions python 3; machine a CPU"
+    lines = [x for x in tool.index(tmp_path).splitlines() if x][3:]
+    assert lines == [
+        "## [Of b](b)",
+        "- `python -m x`",
+        made,
+        "## [c](c)",
+        "- commands: see the page; commit and machine unknown",
+        "## [t.1-smoke](t.1-smoke)",
+        "- `python tools/reproduce.py --table=t.1 --scale=smoke`",
+        made,
+    ]
+
+
+def test_the_kept_index_is_that_of_the_kept_results(tool):
+    kept = ROOT / "results" / "README.md"
+    assert kept.read_text() == tool.index(ROOT / "results")
