@@ -101,13 +101,12 @@ def read_table():
 
 @pytest.fixture
 def measure_claim():
-    """A function that measures a registered claim of any scale."""
+    """A function that measures a registered claim, no slower than a scale."""
     from dlgn_tf.claims import registry
     from dlgn_tf.claims import runner
 
-    def measure(claim_id, seed=1, results_dir=None):
-        slowest = registry.SCALES[-1]
-        (claim,) = registry.select(only=[claim_id], scale=slowest)
+    def measure(claim_id, seed=1, results_dir=None, scale="seconds"):
+        (claim,) = registry.select(only=[claim_id], scale=scale)
         return runner.measure(claim, seed, results_dir).measurement
 
     return measure
@@ -117,8 +116,8 @@ def measure_claim():
 def assert_measured(measure_claim):
     """A function that asks a claim for an answer, which may be no."""
 
-    def check(claim_id):
-        measurement = measure_claim(claim_id)
+    def check(claim_id, scale="seconds"):
+        measurement = measure_claim(claim_id, scale=scale)
         assert measurement.holds in (True, False)
         assert "traceback" not in measurement.values, measurement
 

@@ -20,7 +20,7 @@ def test_quick_claim_holds(number, measure_claim):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
 def test_claim_is_measured(number, assert_measured):
-    assert_measured(f"complexity.{number}")
+    assert_measured(f"complexity.{number}", "minutes")
 
 
 def test_numbers():

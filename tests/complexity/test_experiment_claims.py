@@ -27,11 +27,11 @@ def test_numbers():
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
 def test_trained_claim_is_measured(number, assert_measured):
-    assert_measured(f"complexity.{number}")
+    assert_measured(f"complexity.{number}", "minutes")
 
 
 def test_panels(measure_claim):
-    measurement = measure_claim("complexity.19")
+    measurement = measure_claim("complexity.19", scale="minutes")
     assert measurement.holds, measurement
     assert pictures.same_range({(-1.0, 1.0)})
     assert not pictures.same_range({(-1.0, 1.0), (-2.0, 2.0)})

@@ -19,7 +19,7 @@ def test_claim_without_training_holds(number, measure_claim):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", TRAINED)
 def test_claim_on_trained_networks_is_measured(number, assert_measured):
-    assert_measured(f"rainbow.{number}")
+    assert_measured(f"rainbow.{number}", "minutes")
 
 
 @pytest.fixture(scope="class")
@@ -53,7 +53,7 @@ def small():
 class TestSmallNetworks:
     @pytest.mark.parametrize("number", TRAINED)
     def test_is_measured(self, small, number, assert_measured):
-        assert_measured(f"rainbow.{number}")
+        assert_measured(f"rainbow.{number}", "minutes")
 
     def test_networks_learn_and_are_shared(self, small):
         network = small.trained(1, 1, 0)

@@ -19,8 +19,8 @@ SLOW = (8, 10, 14, 16)
 def measure(measure_claim):
     """A function that measures a claim of the paper by its number."""
 
-    def measure(number, results_dir=None):
-        return measure_claim(f"smaso.{number}", results_dir=results_dir)
+    def measure(number, results_dir=None, scale="seconds"):
+        return measure_claim(f"smaso.{number}", 1, results_dir, scale)
 
     return measure
 
@@ -41,7 +41,7 @@ def test_slow_claim_holds(number, measure):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [18, 21])
 def test_short_trainings(number, measure):
-    measurement = measure(number)
+    measurement = measure(number, scale="minutes")
     assert measurement.holds, measurement
 
 
@@ -324,28 +324,28 @@ class TestTables:
 
     def test_penalty(self, write, measure):
         cells = self.penalty_cells()
-        assert measure(19, write(cells)).holds
+        assert measure(19, write(cells), "minutes").holds
         worse = {**cells, "cifar10_lr5e-4_penalty": 69.0}
-        assert measure(19, write(worse)).holds is False
+        assert measure(19, write(worse), "minutes").holds is False
 
     def test_a_second_data_set_counts(self, write, measure):
         cells = self.penalty_cells() | self.penalty_cells("cifar100")
         cells["cifar100_lr1e-3_penalty"] = 60.0
-        assert measure(19, write(cells)).holds is False
+        assert measure(19, write(cells), "minutes").holds is False
 
     def test_gram_schmidt(self, write, measure):
         cells = self.ablation_cells()
-        assert measure(20, write(cells)).holds
+        assert measure(20, write(cells), "minutes").holds
         worse = {**cells, "cifar100_swish_bn_gs": 39.0}
-        assert measure(20, write(worse)).holds is False
+        assert measure(20, write(worse), "minutes").holds is False
 
     def test_nothing_is_not_measured(self, tmp_path, write, measure):
         for number in (19, 20):
-            assert measure(number, tmp_path).holds is None
-        assert measure(20, write(self.penalty_cells())).holds is None
+            assert measure(number, tmp_path, "minutes").holds is None
+        assert measure(20, write(self.penalty_cells()), "minutes").holds is None
 
     def test_few_runs_are_not_measured(self, write, measure):
-        found = measure(19, write(self.penalty_cells(), runs=2))
+        found = measure(19, write(self.penalty_cells(), runs=2), "minutes")
         assert found.holds is None
 
     def test_the_table_has_these_cells(self):
