@@ -14,13 +14,12 @@ from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
+from dlgn_tf.complexity.unit import MEASURED
 from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
 
-# Images of which a feature's unit is known.
-_MEASURED = 1000
 # Batch sizes of the small settings.
 _SMALL = ((32, 16),)
 
@@ -127,7 +126,7 @@ def train_ladder(feature, images, settings, directory=None, progress=True):
         UserError: if the feature is constant, or the directory holds a ladder
             of other settings or another feature.
     """
-    unit = unit_of(feature, images[:_MEASURED])
+    unit = unit_of(feature, images[:MEASURED])
     shelf = Shelf(directory, _description(feature, images, settings))
     draws, networks, lower = None, {}, None
     for order in settings.orders:

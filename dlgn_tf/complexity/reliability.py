@@ -25,6 +25,7 @@ from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
+from dlgn_tf.complexity.unit import MEASURED
 from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
@@ -35,8 +36,6 @@ from dlgn_tf.progress import Progress
 # Cycles of the published figures, though 10 are trained; both are reported.
 CYCLES = (5, 10)
 _AT_A_TIME = 1000
-# Images of which the features' units are known.
-_MEASURED = 1000
 # Apart from the draws of the ladder, and of each other.
 _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
 
@@ -141,7 +140,7 @@ def train_shared(features, images, settings, directory=None, progress=True):
     _check(features)
     description = dataclasses.asdict(settings)
     description["shared"].pop("orders")
-    units = [unit_of(feature, images[:_MEASURED]) for feature in features]
+    units = [unit_of(feature, images[:MEASURED]) for feature in features]
     shelf = Shelf(directory, {**described_by(features, images), **description})
     draws, found, lower = None, {}, None
     for order in settings.shared.orders:

@@ -18,6 +18,8 @@ from dlgn_tf.models.evaluation import batches
 # A feature counts as constant where its variance is rounding.
 _ROUNDING = 1e-12
 _AT_A_TIME = 1000
+# Images of which nets' trainings take a feature's unit.
+MEASURED = 1000
 
 
 @dataclasses.dataclass(frozen=True)
