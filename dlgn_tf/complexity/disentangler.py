@@ -24,6 +24,9 @@ _STAGE_STRIDES = ((1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2))
 # Of stem, max pooling and stages together.
 _MOST_HALVINGS = 5
 OUTPUT = "output"
+# Of He's deviation, for the weights of the output. At 1 a new net gives values
+# as large as a feature in its unit, which a short training has to unlearn.
+_OUTPUT_GAIN = 0.1
 
 
 def blocks_of(order):
@@ -74,7 +77,9 @@ def disentangler(
     window of stride 2 begins at the pixel that the shortcut keeps, and the
     authors' (PyTorch, one zero on each side) has it in the middle.
     Batch normalisation has PyTorch's defaults (momentum 0.9, epsilon 1e-5), as
-    the authors' code is written in it.
+    the authors' code is written in it. The weights of the output begin at a
+    tenth of He's, so that a new net gives next to nothing (assumed: the
+    authors' begin at He's).
 
     Args:
         order: Integer l = 3m + 1, the number of ReLU layers.
@@ -239,13 +244,19 @@ def _output(h, feature_shape):
     if not sides:
         h = layers.Flatten(name="flatten")(h)
         return layers.Dense(
-            channels, kernel_initializer="he_normal", name=OUTPUT
+            channels, kernel_initializer=_near_zero(), name=OUTPUT
         )(h)
     if tuple(h.shape[1:3]) != tuple(sides):
         h = layers.AdaptiveAveragePooling2D(tuple(sides), name="resize")(h)
     return layers.Conv2D(
-        channels, 1, kernel_initializer="he_normal", name=OUTPUT
+        channels, 1, kernel_initializer=_near_zero(), name=OUTPUT
     )(h)
+
+
+def _near_zero():
+    return keras.initializers.VarianceScaling(
+        2 * _OUTPUT_GAIN**2, "fan_in", "truncated_normal"
+    )
 
 
 def _copied(layer):

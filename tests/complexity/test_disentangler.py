@@ -182,6 +182,17 @@ def test_kaiming_normal():
     assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 256)), rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("feature", "inputs"), [((8, 8, 64), 512), ((100,), 8 * 8 * 512)]
+)
+def test_output_starts_at_a_tenth_of_kaiming_normal(feature, inputs):
+    model = nets.disentangler(4, feature, (32, 32, 3), seed=0)
+    kernel = np.array(model.get_layer("output").kernel)
+    expected = 0.1 * np.sqrt(2 / inputs)
+    assert kernel.shape[-2] == inputs
+    assert kernel.std() == pytest.approx(expected, rel=0.02)
+
+
 def test_warm_start_keeps_other_blocks(rng):
     small, large = disturbed(net(4), rng), net(7, seed=5)
     fresh = np.array(large.get_layer("stage2_block2_conv").kernel)
