@@ -257,44 +257,26 @@ def residual(
     Raises:
         UserError: as `fully_connected`; also if no sub-network has the size.
     """
-    both = other_gates is not None
-    if both and len(other_gates) != len(gates):
-        raise UserError(
-            f"Expected other gates of {len(gates)} blocks. Received: of "
-            f"{len(other_gates)}"
-        )
-    others = other_gates if both else [None] * len(gates)
+    _check_blocks(gates, other_gates, size)
+    others = [None] * len(gates) if other_gates is None else other_gates
     products = [
         GateProduct(*of_block) for of_block in zip(gates, others, strict=True)
     ]
-    skips = len(products) - 2
-    if skips < 0 or size not in (None, *range(skips + 1)):
-        raise UserError(
-            "Expected gates of two blocks without skips at least, and size as "
-            f"a number of blocks with skips. Received: {len(gates)} blocks and "
-            f"size={size}"
-        )
     input_product = InputProduct(inputs, other_inputs)
-    chains = _chain(gates), _chain(other_gates) if both else None
-    _check_sets(chains[0], inputs, chains[1], other_inputs)
+    _check_sets(
+        _chain(gates),
+        inputs,
+        None if other_gates is None else _chain(other_gates),
+        other_inputs,
+    )
     weights = _block_weights(products, variances)
 
     def block_kernel(block):
         base = input_product(block)[np.newaxis]
         if variances is not None:
             base = np.concatenate([base, np.zeros_like(base)])
-        for end in (0, -1):
-            base = _through(base, products[end](block), weights[end])
-        # By the number of blocks; all in one where it does not matter.
-        sums = [base] + [np.zeros_like(base) for _ in range(size or 0)]
-        for product, weight in zip(products[1:-1], weights[1:-1], strict=True):
-            gram = product(block)
-            if size is None:
-                sums[0] += _through(sums[0], gram, weight)
-            for m in range(size or 0, 0, -1):
-                sums[m] += _through(sums[m - 1], gram, weight)
-        # The kernel, or its derivative.
-        return sums[-1][-1]
+        grams = (product(block) for product in products)
+        return _sum_over_subnetworks(base, grams, weights, size)
 
     def block_bytes(side):
         each = max(product.block_bytes(side) for product in products)
@@ -304,12 +286,52 @@ def residual(
     return blocks.fill_within(
         block_kernel,
         input_product.shape,
-        not both,
+        other_gates is None,
         block_bytes,
         memory_gib,
         progress,
         held=input_product.nbytes + sum(p.nbytes for p in products),
     )
+
+
+def _check_blocks(gates, other_gates, size):
+    if other_gates is not None and len(other_gates) != len(gates):
+        raise UserError(
+            f"Expected other gates of {len(gates)} blocks. Received: of "
+            f"{len(other_gates)}"
+        )
+    skips = len(gates) - 2
+    if skips < 0 or size not in (None, *range(skips + 1)):
+        raise UserError(
+            "Expected gates of two blocks without skips at least, and size as "
+            f"a number of blocks with skips. Received: {len(gates)} blocks and "
+            f"size={size}"
+        )
+
+
+def _sum_over_subnetworks(base, grams, weights, size):
+    """The kernel of `residual`, or its derivative where `base` has it.
+
+    Args:
+        base: Array `(1, rows, columns)` or `(2, rows, columns)`, the kernel of
+            the inputs, and zeros.
+        grams: Iterable of arrays `(rows, columns)`, one a block.
+        weights: List of pairs of floats, see `_block_weights`.
+        size: Integer or None, see `residual`.
+    """
+    # By the number of blocks; all in one where it does not matter.
+    sums = [base] + [np.zeros_like(base) for _ in range(size or 0)]
+    ends = 0, len(weights) - 1
+    for position, (gram, weight) in enumerate(zip(grams, weights, strict=True)):
+        if position in ends:
+            for m, of_size in enumerate(sums):
+                sums[m] = _through(of_size, gram, weight)
+        elif size is None:
+            sums[0] += _through(sums[0], gram, weight)
+        else:
+            for m in range(size, 0, -1):
+                sums[m] += _through(sums[m - 1], gram, weight)
+    return sums[-1][-1]
 
 
 def sub_network(

@@ -124,54 +124,48 @@ def create_model(
         architecture.gate_sites,
     )
     normalization = _normalization(mean, std, per_image, image_shape)
-    published = {
-        "beta": architecture.gate_beta,
-        "epsilon": architecture.gate_epsilon,
-    }
     steepness = _given(beta=beta, epsilon=epsilon)
-    with initial_weights_from(seed):
-        if family == "dnn":
-            of_gates = _given(
-                gate=gate,
-                value_input=value_input,
-                gate_regime=gate_regime,
-                gate_permutation=gate_permutation,
-            )
-            _refuse_gates(name, {**of_gates, **steepness})
-            if members == 1:
-                return _relu_network(
-                    apply, normalization, activation, name, orthogonal
-                )
+    if family == "dnn":
+        of_gates = _given(
+            gate=gate,
+            value_input=value_input,
+            gate_regime=gate_regime,
+            gate_permutation=gate_permutation,
+        )
+        _refuse_gates(name, {**of_gates, **steepness})
+        if members > 1:
             networks = _independent_networks(
                 members, seed, apply, normalization
             )
             return EnsembleNetwork.of(networks, rule, name)
-        regime, gate = registry.resolve_gates(family, gate_regime, gate)
+        with initial_weights_from(seed):
+            return _relu_network(
+                apply, normalization, activation, name, orthogonal
+            )
+    regime, gate = registry.resolve_gates(family, gate_regime, gate)
+    published = {
+        "beta": architecture.gate_beta,
+        "epsilon": architecture.gate_epsilon,
+    }
+    with initial_weights_from(seed):
         gating_network, value_network, names = _two_networks(
-            apply, family, activation
+            apply, family, activation, orthogonal
         )
-        if orthogonal and orthogonal.networks in ("both", "gating"):
-            gating_network = with_orthogonal_filters(gating_network, orthogonal)
-        if orthogonal and orthogonal.networks in ("both", "value"):
-            value_network = with_orthogonal_filters(value_network, orthogonal)
-        gate_layer = Gate(gate, **{**published, **steepness}, name="gate")
-        if regime == "frozen_dependent":
-            # Betas of nonlinearities, which it lacks, stay as they start.
-            own = [
-                x.name for x in gating_network.layers if isinstance(x, BetaVQ)
-            ]
-            copy_weights(value_network, gating_network, except_for=own)
-        gating_network.trainable = regime == "joint"
-        return GatedNetwork(
-            gating_network,
-            value_network,
-            gate_layer,
-            normalization,
-            names,
-            value_input or registry.default_value_input(family),
-            gate_permutation,
-            name=name,
-        )
+    if regime == "frozen_dependent":
+        # Betas of nonlinearities, which it lacks, stay as they start.
+        own = [x.name for x in gating_network.layers if isinstance(x, BetaVQ)]
+        copy_weights(value_network, gating_network, except_for=own)
+    gating_network.trainable = regime == "joint"
+    return GatedNetwork(
+        gating_network,
+        value_network,
+        Gate(gate, **{**published, **steepness}, name="gate"),
+        normalization,
+        names,
+        value_input or registry.default_value_input(family),
+        gate_permutation,
+        name=name,
+    )
 
 
 def _normalization(mean, std, per_image, image_shape):
@@ -264,25 +258,13 @@ class _Applied:
         return keras.Model(image, site.preactivations, name=name)
 
 
-def _two_networks(apply, family, activation):
+def _two_networks(apply, family, activation, orthogonal):
     """Gating network, value network and the names of their sites."""
     value_sites = sites.MultiplyByGate()
     if family == "dlgn_sf":
         value_network = apply(value_sites, "value_network")
-        shapes = {
-            name: gate.shape[1:]
-            for name, gate in zip(
-                value_sites.names, value_sites.gates, strict=True
-            )
-        }
-        batch_norm = any(isinstance(x, BatchNorm) for x in value_network.layers)
-        gating_network = shallow_gating_network(
-            apply.image_shape,
-            shapes,
-            batch_norm,
-            "circular"
-            if apply.options.get("padding") == "circular"
-            else "same",
+        gating_network = _shallow_gating_network(
+            apply, value_network, value_sites
         )
     else:
         gating_sites = (
@@ -292,7 +274,22 @@ def _two_networks(apply, family, activation):
         )
         gating_network = apply(gating_sites, "gating_network")
         value_network = apply(value_sites, "value_network")
+    if orthogonal and orthogonal.networks in ("both", "gating"):
+        gating_network = with_orthogonal_filters(gating_network, orthogonal)
+    if orthogonal and orthogonal.networks in ("both", "value"):
+        value_network = with_orthogonal_filters(value_network, orthogonal)
     return gating_network, value_network, value_sites.names
+
+
+def _shallow_gating_network(apply, value_network, value_sites):
+    of_sites = zip(value_sites.names, value_sites.gates, strict=True)
+    circular = apply.options.get("padding") == "circular"
+    return shallow_gating_network(
+        apply.image_shape,
+        {name: gate.shape[1:] for name, gate in of_sites},
+        any(isinstance(x, BatchNorm) for x in value_network.layers),
+        "circular" if circular else "same",
+    )
 
 
 def load_model(path):
