@@ -134,24 +134,45 @@ class FinishedCommand:
     imported: set
 
 
+def _with_package():
+    import dlgn_tf
+
+    parent = pathlib.Path(dlgn_tf.__file__).parents[1]
+    path = [str(parent), os.environ.get("PYTHONPATH")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
+@pytest.fixture
+def printed_by(tmp_path):
+    """A function that runs code in a process of its own; what it prints."""
+
+    def run(code):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=_with_package(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
 @pytest.fixture
 def fresh_process(tmp_path):
     """A function that runs `python -m ...` in a process and folder of its own.
 
     It returns a `FinishedCommand`; `said` is standard error.
     """
-    import dlgn_tf
-
-    parent = pathlib.Path(dlgn_tf.__file__).parents[1]
-    path = os.pathsep.join(
-        filter(None, [str(parent), os.environ.get("PYTHONPATH")])
-    )
 
     def run(*arguments):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
+            env=_with_package(),
             capture_output=True,
             text=True,
             timeout=60,

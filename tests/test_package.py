@@ -5,22 +5,14 @@ import importlib.metadata
 import json
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
 THEORIES = ("complexity", "dual", "locality", "rainbow", "splines")
 
 
-def run(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-
-
-def test_importing_the_package_imports_nothing_heavy():
-    out = run(
+def test_importing_the_package_imports_nothing_heavy(printed_by):
+    out = printed_by(
         "import sys, json, dlgn_tf;"
         "print(json.dumps(sorted(m.partition('.')[0] for m in sys.modules)))"
     )
@@ -29,8 +21,8 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("theory", THEORIES)
-def test_names_of_a_theory_come_when_they_are_asked_for(theory):
-    out = run(
+def test_names_of_a_theory_come_when_they_are_asked_for(theory, printed_by):
+    out = printed_by(
         f"import sys, json, dlgn_tf.{theory} as theory;"
         "modules = sorted(m.partition('.')[0] for m in sys.modules);"
         "print(json.dumps([theory.__all__, modules]))"
