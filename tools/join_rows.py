@@ -1,0 +1,91 @@
+"""Joins what runs of several seeds have left into one CSV file.
+
+  python tools/join_rows.py --from='runs/fc-*/dual/kernels.csv' \\
+      --output=kernels.csv
+  python tools/join_rows.py --column=gates --output=results.csv \\
+      --from='random=runs/random-*/metrics.jsonl,learned=runs/x-*/metrics.jsonl'
+
+What * stands for, an integer, becomes the column seed, the word before = the
+one that --column names. Of a CSV file every row is taken, of a metrics.jsonl the last
+evaluation.
+"""
+
+import csv
+import glob
+import json
+import pathlib
+import re
+
+from absl import flags
+
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import files
+
+_OF_EVALUATION = (
+    "step",
+    "test_accuracy",
+    "test_classification_loss",
+    "test_images",
+)
+
+
+def define_flags():
+    flags.DEFINE_list(
+        "from", [], "Comma-separated patterns of files, each with one *."
+    )
+    flags.DEFINE_string("output", None, "The CSV file that is written.")
+    flags.DEFINE_string("column", None, "What the words before = are called.")
+
+
+def main():
+    values = flags.FLAGS
+    patterns = values["from"].value
+    if not values.output or not patterns:
+        raise UserError(
+            "Expected --output=FILE and --from=PATTERNS. Received: "
+            f"--output={values.output}, --from={','.join(patterns)}"
+        )
+    rows = [row for p in patterns for row in _rows_of(p, values.column)]
+    with files.write_errors(values.output):
+        with open(values.output, "w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    print(f"{values.output} is written: {len(rows)} rows")
+
+
+def _rows_of(pattern, column):
+    """Rows of all files that a pattern finds, in the order of their seeds."""
+    word, _, pattern = pattern.rpartition("=")
+    if bool(word) != bool(column):
+        raise UserError(
+            "Expected --column where a word and = stand before the pattern, "
+            f"and else none. Received: --column={column}, {word}={pattern}"
+        )
+    seed_of = re.compile(re.escape(pattern).replace(r"\*", r"(\d+)")).fullmatch
+    matches = map(seed_of, glob.glob(pattern))
+    found = {int(m[1]): pathlib.Path(m[0]) for m in matches if m}
+    if not found:
+        raise UserError(
+            "Expected files of a pattern with one * for a seed. Received: "
+            f"{pattern}, which finds none"
+        )
+    key = {column: word} if column else {}
+    for seed in sorted(found):
+        for row in _read(found[seed]):
+            yield {**key, "seed": seed, **row}
+
+
+def _read(path):
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    last = [line for line in lines if "test_accuracy" in line][-1]
+    return [{name: last[name] for name in _OF_EVALUATION}]
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, "tools/join_rows.py", __doc__)
