@@ -30,9 +30,11 @@ def test_index(tool, tmp_path):
     table.parent.mkdir()
     table.write_text("commit,versions,machine\nabc,python 3,a CPU\n")
     (tmp_path / "c").mkdir()
+    (tmp_path / "CLAIMS.md").write_text("# What was claimed\n")
     made = "  - commit abc; versions python 3; machine a CPU"
-    lines = [x for x in tool.index(tmp_path).splitlines() if x][3:]
+    lines = [x for x in tool.index(tmp_path).splitlines() if x][4:]
     assert lines == [
+        "## [What was claimed](CLAIMS.md)",
         "## [Of b](b)",
         "- `python -m x`",
         made,

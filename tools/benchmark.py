@@ -785,7 +785,10 @@ def _of_status(name):
 
 
 def markdown(rows, where):
+    names = dict.fromkeys(row["benchmark"] for row in rows)
     lines = [
+        f"# Speed beside named alternatives: {', '.join(names)}",
+        "",
         "Ratio: speed of the first over speed of the second, by turns in one "
         "process (startup and first_step: in processes of their own). Peak "
         "memory: of the process that holds both.",

@@ -21,8 +21,11 @@ from dlgn_tf.training import files
 _HEAD = """# Results
 
 Each folder holds what one or several commands left, their figures as CSV or
-JSON. Written by `python tools/index_results.py`.
+JSON; `tools/make_results FOLDER` measures it again. Written by
+`python tools/index_results.py`.
 """
+# What python -m dlgn_tf.claims.page writes, with commit and machine.
+CLAIMS = "CLAIMS.md"
 _FIELDS = ("commit", "versions", "machine")
 
 
@@ -50,6 +53,8 @@ def index(root):
         String.
     """
     parts = [_HEAD]
+    if (root / CLAIMS).is_file():
+        parts.append(f"## [{_heading(root / CLAIMS)}]({CLAIMS})\n")
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         parts.append(f"## [{_title(folder)}]({folder.name})\n")
         parts.append(_made(folder))
@@ -60,10 +65,13 @@ def _title(folder):
     """The first heading of a page in a folder, or the folder's name."""
     for name in ("results.md", "report.md", "benchmark.md"):
         if (folder / name).is_file():
-            for line in (folder / name).read_text().splitlines():
-                if line.startswith("# "):
-                    return line[2:]
+            return _heading(folder / name) or folder.name
     return folder.name
+
+
+def _heading(page):
+    lines = page.read_text().splitlines()
+    return next((x[2:] for x in lines if x.startswith("# ")), None)
 
 
 def _made(folder):

@@ -6,8 +6,8 @@
       --from='random=runs/random-*/metrics.jsonl,learned=runs/x-*/metrics.jsonl'
 
 What * stands for, an integer, becomes the column seed, the word before = the
-one that --column names. Of a CSV file every row is taken, of a metrics.jsonl the last
-evaluation.
+one that --column names. Of a CSV file every row is taken, of a metrics.jsonl
+the last evaluation.
 """
 
 import csv
@@ -64,8 +64,9 @@ def _rows_of(pattern, column):
             f"and else none. Received: --column={column}, {word}={pattern}"
         )
     seed_of = re.compile(re.escape(pattern).replace(r"\*", r"(\d+)")).fullmatch
-    matches = map(seed_of, glob.glob(pattern))
-    found = {int(m[1]): pathlib.Path(m[0]) for m in matches if m}
+    paths = glob.glob(pattern) if pattern.count("*") == 1 else []
+    matches = filter(None, map(seed_of, paths))
+    found = {int(match[1]): pathlib.Path(match[0]) for match in matches}
     if not found:
         raise UserError(
             "Expected files of a pattern with one * for a seed. Received: "

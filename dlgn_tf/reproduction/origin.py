@@ -62,7 +62,7 @@ def command_line():
     return shlex.join(["python", *sys.orig_argv[1:]])
 
 
-def note_command(folder):
+def note_command(folder, command=None):
     """Notes in a folder which command wrote there, and what it was made with.
 
     `commands.json` has a line for each command that wrote there; the same one
@@ -70,6 +70,7 @@ def note_command(folder):
 
     Args:
         folder: Path-like, of the results of this process.
+        command: String. Defaults to `None`: that of this process.
 
     Raises:
         UserError: if the file is damaged or cannot be written.
@@ -77,7 +78,7 @@ def note_command(folder):
     file = pathlib.Path(folder) / COMMANDS
     with _damage_named(file):
         known = dict(json.loads(file.read_text())) if file.exists() else {}
-    known[command_line()] = dataclasses.asdict(here())
+    known[command or command_line()] = dataclasses.asdict(here())
     with files.write_errors(folder):
         files.write_atomically(file, json.dumps(known, indent=1) + "\n")
 

@@ -1,0 +1,210 @@
+"""The commands that measure results/ again, and what joins their rows."""
+
+import csv
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from absl import flags
+
+from dlgn_tf import config
+from dlgn_tf.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "tools" / "make_results").is_file(),
+    reason="tools/ belongs to the checkout",
+)
+
+# Where things lie is another on each machine, and words on data are free.
+PLACES = ("run_dir", "data_dir", "output", "runs_dir", "gates", "jobs")
+PLACES += ("model_path", "init_from", "remark")
+# Stands for python: writes down what it is called with, and does nothing.
+STUB = """#!/bin/sh
+for word; do printf '%s\\n' "$word" >> "$LOG"; done
+echo >> "$LOG"
+"""
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function that runs the script on a copy, in which Python is a stub."""
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    stubs = tmp_path / "venv" / "bin"
+    stubs.mkdir(parents=True)
+    for name in ("python", "cp"):
+        (stubs / name).write_text(STUB)
+        (stubs / name).chmod(0o755)
+    shutil.copy(ROOT / "setup.cfg", tmp_path / "venv" / "dlgn_tf.installed")
+    (tmp_path / "resnet32.index").touch()
+    log = tmp_path / "log"
+
+    def run(*arguments, checkpoint=tmp_path / "resnet32"):
+        log.write_text("")
+        done = subprocess.run(
+            [tmp_path / "tools" / "make_results", *arguments],
+            env={
+                **os.environ,
+                "DLGN_TF_VENV": str(stubs.parent),
+                "LOG": str(log),
+                "DATA_DIR": "DATA",
+                "CHECKPOINT": str(checkpoint),
+            },
+            capture_output=True,
+            text=True,
+        )
+        blocks = log.read_text().split("\n\n")
+        return done, [block.splitlines() for block in blocks if block]
+
+    return run
+
+
+def essence(words):
+    """A command without what may differ: module and flags, sorted."""
+    kept = [w.lstrip("-") for w in words if w not in ("python", "-m")]
+    return sorted(w for w in kept if not w.startswith(PLACES))
+
+
+def folders():
+    found = (ROOT / "results").iterdir()
+    return sorted(path.name for path in found if path.is_dir())
+
+
+def test_every_folder_can_be_measured(make):
+    done, _ = make("--list")
+    assert sorted(done.stdout.split()) == sorted([*folders(), "claims"])
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_commands_are_those_that_the_folder_was_made_with(make, folder):
+    done, commands = make(folder)
+    assert done.returncode == 0, done.stderr
+    known = [essence(words) for words in commands]
+    for noted in (ROOT / "results" / folder).rglob("commands.json"):
+        for line in json.loads(noted.read_text()):
+            if not line.startswith("tools/make_results"):
+                assert essence(shlex.split(line)) in known, line
+    last, index = commands[-2], commands[-1]
+    assert last[-2:] == [f"results/{folder}", f"tools/make_results {folder}"]
+    assert index == ["tools/index_results.py"]
+
+
+def test_every_flag_exists(make):
+    """Of training: the others' are in the commands that were noted."""
+    values = flags.FlagValues()
+    config.define_flags(values)
+    done, commands = make(*folders())
+    assert done.returncode == 0, done.stderr
+    trained = [words for words in commands if "dlgn_tf.train" in words]
+    names = {
+        word[2:].partition("=")[0]
+        for words in trained
+        for word in words
+        if word.startswith("--") and not word.startswith("--flagfile")
+    }
+    assert len(trained) >= 24
+    assert names <= set(values)
+
+
+@pytest.mark.parametrize("folder", ["nothing", "theorem", "layer_removal x"])
+def test_unknown_folders_are_refused(make, folder):
+    done, commands = make("theorems", folder)
+    assert done.returncode == 2 and not commands
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"Received: {folder}")
+
+
+def test_a_missing_checkpoint_is_named(make):
+    done, commands = make("frozen_gates", checkpoint="nowhere")
+    assert done.returncode == 2 and not commands
+    assert done.stderr.endswith("Received: CHECKPOINT=nowhere\n")
+
+
+@pytest.fixture(scope="module")
+def tool():
+    path = ROOT / "tools" / "join_rows.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def join(tool, tmp_path, in_this_process, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *flags: in_this_process(tool, *flags)
+
+
+def write(path, header, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def test_rows_of_seeds(join, tmp_path, read_table):
+    for seed in (10, 9):
+        header = ["step", "error"]
+        write(tmp_path / f"a-{seed}" / "x.csv", header, [1, seed], [2, 0.5])
+    join("--from=a-*/x.csv", "--output=all.csv")
+    found = [list(row.values()) for row in read_table(tmp_path / "all.csv")]
+    assert found == [
+        ["9", "1", "9"],
+        ["9", "2", "0.5"],
+        ["10", "1", "10"],
+        ["10", "2", "0.5"],
+    ]
+
+
+def test_last_evaluations_of_runs(join, tmp_path, read_table):
+    shown = {"test_classification_loss": 1.5, "test_images": 8}
+    for name, accuracy in (("a", 0.25), ("b", 0.75)):
+        path = tmp_path / f"{name}-0" / "metrics.jsonl"
+        path.parent.mkdir()
+        lines = [
+            {"step": 1, "test_accuracy": 0.125, **shown},
+            {"step": 2, "test_accuracy": accuracy, "else": 3, **shown},
+            {"step": 2, "loss": 1.0},
+        ]
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    join(
+        "--from=y=b-*/metrics.jsonl,x=a-*/metrics.jsonl",
+        "--column=gates",
+        "--output=all.csv",
+    )
+    assert read_table(tmp_path / "all.csv") == [
+        {
+            "gates": word,
+            "seed": "0",
+            "step": "2",
+            "test_accuracy": accuracy,
+            "test_classification_loss": "1.5",
+            "test_images": "8",
+        }
+        for word, accuracy in (("y", "0.75"), ("x", "0.25"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags_given", "received"),
+    [
+        (["--from=a-*/x.csv"], "--output=None"),
+        (["--output=all.csv"], "--from="),
+        (["--from=b-*/x.csv", "--output=all.csv"], "finds none"),
+        (["--from=a-1/x.csv", "--output=all.csv"], "finds none"),
+        (["--from=k=a-*/x.csv", "--output=all.csv"], "--column=None"),
+        (["--from=a-*/x.csv", "--column=k", "--output=all.csv"], "--column=k"),
+        (["--from=a-*/x.csv", "--output=no/all.csv"], "no/all.csv"),
+    ],
+)
+def test_refusals(join, tmp_path, flags_given, received):
+    write(tmp_path / "a-1" / "x.csv", ["step"], [1])
+    with pytest.raises(UserError, match=re.escape(received)):
+        join(*flags_given)
+    assert not (tmp_path / "all.csv").exists()
