@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import sys
 
@@ -39,7 +40,7 @@ def run(main, name, usage, check=None):
         try:
             rest = flags.FLAGS(argv)
         except (flags.Error, OSError) as error:
-            fail(name, error)
+            fail(name, _in_our_words(error))
         except UnicodeDecodeError as error:
             fail(name, f"Expected a flagfile of text. Received: {error}")
         if len(rest) > 1:
@@ -95,6 +96,35 @@ def fail(name, error):
     line = " ".join(str(error).split())
     print(f"{name}: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def _in_our_words(error):
+    """What absl says of the command line, as expected and received."""
+    text = str(error)
+    if isinstance(error, flags.UnrecognizedFlagError):
+        nearest = text.partition("Did you mean: ")[2].removesuffix(" ?")
+        hint = f", nearest {nearest.strip()}" if nearest else ""
+        return (
+            f"Unknown flag. Expected one that --help names{hint}. Received: "
+            f"--{error.flagname}"
+        )
+    if isinstance(error, flags.CantOpenFlagFileError):
+        text = text.removeprefix("ERROR:: ")
+        return f"Expected a flagfile that can be read. Received: {text}"
+    found = re.match(r"flag --(\w+)=(.*?): ", text, re.DOTALL)
+    if found and isinstance(error, flags.IllegalFlagValueError):
+        name, value = found.groups()
+        expected = _expected(flags.FLAGS[name])
+        return f"Invalid --{name}. Expected {expected}. Received: {value}"
+    return error
+
+
+def _expected(flag):
+    """What values a flag takes, in words."""
+    choices = getattr(flag.parser, "enum_values", None)
+    if choices:
+        return f"one of {', '.join(choices)}"
+    return flag.parser.syntactic_help or "true or false"
 
 
 def _flags_help():

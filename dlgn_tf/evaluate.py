@@ -9,10 +9,10 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
+from dlgn_tf import files
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -61,17 +61,16 @@ def define_flags(flag_values=flags.FLAGS):
 def main():
     values = flags.FLAGS
     config = _config(values)
-    if not config.npz:
-        catalog.check_available(
-            config.dataset, config.data_dir, config.download
-        )
+    catalog.check_available(
+        config.dataset, config.data_dir, config.download, config.npz
+    )
     if values.output:
         _check_output(values.output)
 
     startup.import_keras()
     if config.init_from is None:
         result = evaluate(
-            values.run_dir, config.data_dir, values.eval_batch_size
+            values.run_dir, values.data_dir, values.eval_batch_size
         )
     else:
         result = evaluate_weights(config, values.eval_batch_size)
@@ -111,11 +110,17 @@ def _config(values):
         with trained.named("init_from", source):
             trained.locate(source)
     return dataclasses.replace(
-        config,
-        data_dir=values.data_dir or config.data_dir,
+        _with_data(config, values.data_dir),
         download=False,
         init_from=source,
     )
+
+
+def _with_data(config, data_dir):
+    """The `Config` of a run with images from a folder, if one is given."""
+    if data_dir is None:
+        return config
+    return dataclasses.replace(config, data_dir=data_dir, npz=None)
 
 
 def _config_without_run(values):
@@ -150,7 +155,8 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
 
     Args:
         run_dir: Path-like.
-        data_dir: Path-like or None, where prepared TFDS data sets are.
+        data_dir: Path-like, where prepared TFDS data sets are. Defaults to
+            `None`: the data of the run.
         batch_size: Integer.
 
     Returns:
@@ -165,7 +171,7 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
     from dlgn_tf.training.checkpoints import Checkpoints
 
     directory = RunDirectory(run_dir)
-    config = dataclasses.replace(directory.read_config(), data_dir=data_dir)
+    config = _with_data(directory.read_config(), data_dir)
     prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
 
     def fill(model):

@@ -7,6 +7,8 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
@@ -14,8 +16,6 @@ from dlgn_tf.inspection.sites import check_has_sites
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.inspection.sites import spread
 from dlgn_tf.models import registry
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

@@ -6,12 +6,12 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\

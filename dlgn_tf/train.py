@@ -37,10 +37,9 @@ def main():
     singles = permutations.single_runs(config) if all_permutations else {}
     for single in [config, *singles.values()]:
         check_run_directory(single)
-    if not config.npz:
-        catalog.check_available(
-            config.dataset, config.data_dir, config.download
-        )
+    catalog.check_available(
+        config.dataset, config.data_dir, config.download, config.npz
+    )
 
     startup.import_keras()
     from dlgn_tf.training import loop

@@ -4,10 +4,10 @@ A ReLU multiplies its pre-activation by a gate that is 1 where the
 pre-activation is positive and 0 elsewhere: `relu(q) = 1{q > 0} q`. A deep gated
 network leaves the two factors to two networks of the same shape. The *gating
 network* computes pre-activations q, and from each a gate, here the soft one
-`sigmoid(4 q)`. The *value network* computes what is passed on: it has no ReLUs,
-each of its units is multiplied by the gate of the same unit of the gating
-network. In a deep **linearly** gated network (DLGN) the gating network has no
-nonlinearity at all: every q is a linear function of the image.
+`1.1 sigmoid(4 q)`. The *value network* computes what is passed on: it has no
+ReLUs, each of its units is multiplied by the gate of the same unit of the
+gating network. In a deep **linearly** gated network (DLGN) the gating network
+has no nonlinearity at all: every q is a linear function of the image.
 
 The model `fc_dlgn` is fully connected: three hidden layers of 128 units (three
 *gate sites*) and a linear classifier. Both networks see the image and are

@@ -11,6 +11,7 @@ from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
+from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
@@ -78,6 +79,26 @@ def test_equals_the_evaluation_of_training(run):
     assert result["test_classification_loss"] == pytest.approx(
         run.last["test_classification_loss"], rel=1e-6
     )
+
+
+def test_images_of_another_place(run, tmp_path):
+    """A run of an .npz is evaluated on it, or on a folder that is given."""
+    copy, half = tmp_path / "run", tmp_path / "half.npz"
+    shutil.copytree(run.path, copy)
+    train, test = sources.load("digits", train_examples=20, test_examples=180)
+    npz.write(
+        half,
+        {
+            "train": (train.labels, train.images),
+            "test": (test.labels, test.images),
+        },
+    )
+    with (copy / "flags.txt").open("a") as file:
+        file.write(f"--npz={half}\n")
+    assert evaluate.evaluate(copy)["test_images"] == 180
+    there = evaluate.evaluate(copy, tmp_path)
+    assert there["test_images"] == 360
+    assert there["errors"] == run.errors
 
 
 def test_newest_checkpoint_is_taken(run, tmp_path):

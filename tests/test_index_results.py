@@ -39,7 +39,7 @@ def test_index(tool, tmp_path):
         "- `python -m x`",
         made,
         "## [c](c)",
-        "- commands: see the page; commit and machine unknown",
+        "- command and machine are on the page, no commit was noted",
         "## [t.1-smoke](t.1-smoke)",
         "- `python tools/reproduce.py --table=t.1 --scale=smoke`",
         made,

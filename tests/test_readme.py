@@ -19,6 +19,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "GUIDE.md")
+CLAIMS = ROOT / "results" / "claims.jsonl"
 
 NUMBER = r"(?<![\w.^/])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w^/]|\.\d)"
 JOINED = re.compile(
@@ -192,3 +193,31 @@ def test_links_lead_somewhere(name):
 def test_the_readme_is_short_enough_to_be_read():
     lines = (ROOT / "README.md").read_text().splitlines()
     assert len(lines) <= 250
+
+
+def verdicts():
+    """Of each paper: how many claims hold, and which do not or were not run."""
+    from dlgn_tf.claims import modules
+    from dlgn_tf.claims import records
+    from dlgn_tf.claims import registry
+
+    modules.register_all()
+    found = {r["claim"]: r["holds"] for r in records.read(CLAIMS)}
+    for paper in dict.fromkeys(claim.paper for claim in registry.claims()):
+        ids = [claim.id for claim in registry.claims(paper)]
+        failed = [i for i in ids if found.get(i) is False]
+        not_run = [i for i in ids if found.get(i) is None]
+        count = len(ids) - len(failed) - len(not_run)
+        yield paper, str(count), of_paper(failed), of_paper(not_run)
+
+
+def of_paper(ids):
+    """Numbers of claims, as the README lists them."""
+    return ", ".join(i.partition(".")[2] for i in ids) or "-"
+
+
+def test_verdicts_are_those_that_were_measured():
+    text = (ROOT / "README.md").read_text()
+    section = text.partition("## What does not hold\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| .*`(\w+)` \| (.*) \| (.*) \| (.*) \|$", section)
+    assert rows == list(verdicts())

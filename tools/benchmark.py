@@ -1,6 +1,6 @@
 """Measures speed against named alternatives, in the same process by turns.
 
-  python tools/benchmark.py --only=pipeline,step --rounds=5 --output=DIR
+  python tools/benchmark.py --only=pipeline,step --rounds=5 --output_dir=DIR
 
 Each comparison runs both sides in every round and reports the ratio of their
 speeds (above 1: ours is faster) as minimum, median and maximum over the rounds.
@@ -26,14 +26,19 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf.errors import UserError
 
-flags.DEFINE_list("only", None, "Names of benchmarks. Default: all.")
+flags.DEFINE_list(
+    "only",
+    None,
+    "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
+    "checkpoint, startup, first_step, orthogonal, npk. Default: all.",
+)
 flags.DEFINE_integer("rounds", 5, "Rounds of each.", 1)
 flags.DEFINE_integer("batch_size", 128, "Images a step.", 1)
 flags.DEFINE_integer("steps", 10, "Training steps a round.", 1)
 flags.DEFINE_string(
     "data_dir", None, "Prepared TFDS data sets: real CIFAR-10 for the kernels."
 )
-flags.DEFINE_string("output", None, "Folder for the table and the JSON.")
+flags.DEFINE_string("output_dir", None, "Folder for the table and the JSON.")
 
 BENCHMARKS = {}
 
@@ -358,7 +363,7 @@ def checkpoint(options):
 
 @benchmark
 def startup(options):
-    """Seconds to the answer of --help and to a first step."""
+    """Seconds to the answer of --help, and to import TensorFlow alone."""
     train = [sys.executable, "-m", "dlgn_tf.train"]
     seconds = [
         (
@@ -747,7 +752,7 @@ def machine():
     import keras
     import tensorflow as tf
 
-    from dlgn_tf.reproduction import origin
+    from dlgn_tf import origin
 
     return {
         "processor": origin.processor(),
@@ -812,7 +817,8 @@ def markdown(rows, where):
 
 
 def main():
-    from dlgn_tf.reproduction import origin
+    from dlgn_tf import origin
+    from dlgn_tf.data import catalog
 
     options = flags.FLAGS
     names = options.only or list(BENCHMARKS)
@@ -822,6 +828,8 @@ def main():
                 f"Unknown benchmark. Expected some of {', '.join(BENCHMARKS)}. "
                 f"Received: --only={name}"
             )
+    if options.data_dir:
+        catalog.check_available("cifar10", options.data_dir)
     where, rows = machine(), []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
@@ -830,8 +838,8 @@ def main():
         rows += [{**row, "peak_gib": peak_gib()} for row in found]
     table = markdown(rows, where)
     print(table)
-    if options.output:
-        folder = pathlib.Path(options.output)
+    if options.output_dir:
+        folder = pathlib.Path(options.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "benchmark.md").write_text(table)
         (folder / "benchmark.json").write_text(

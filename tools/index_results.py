@@ -14,9 +14,9 @@ import pathlib
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 
 _HEAD = """# Results
 
@@ -80,7 +80,7 @@ def _made(folder):
     for command, made in _commands(folder):
         by_origin.setdefault(made, []).append(f"`{command}`")
     if not by_origin:
-        return "- commands: see the page; commit and machine unknown\n"
+        return "- command and machine are on the page, no commit was noted\n"
     lines = []
     for made, commands in by_origin.items():
         lines += [f"- {command}" for command in dict.fromkeys(commands)]

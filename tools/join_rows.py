@@ -19,8 +19,8 @@ import re
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import files
 
 _OF_EVALUATION = (
     "step",

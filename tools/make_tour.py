@@ -25,7 +25,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from dlgn_tf import cli
-from dlgn_tf.training import files
+from dlgn_tf import files
+from dlgn_tf.errors import UserError
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
 STEPS = (
@@ -162,6 +163,11 @@ def define_flags():
 
 def main():
     path = pathlib.Path(flags.FLAGS.output)
+    if path.is_dir():
+        raise UserError(
+            f"Expected --output to be a file. Received: {path}, a folder"
+        )
+    files.check_writable(path.parent, "output")
     made = notebook()
     with tempfile.TemporaryDirectory() as folder:
         run(made, folder)

@@ -25,8 +25,9 @@ import time
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import pool
 from dlgn_tf.reproduction import report
@@ -34,7 +35,6 @@ from dlgn_tf.reproduction import results
 from dlgn_tf.reproduction import tables
 from dlgn_tf.reproduction import worker
 from dlgn_tf.reproduction.outlook import Outlook
-from dlgn_tf.training import files
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FLAGS = flags.FLAGS

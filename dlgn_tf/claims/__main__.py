@@ -1,5 +1,6 @@
 """Measures what the papers claim: python -m dlgn_tf.claims."""
 
+import os
 import sys
 
 from absl import flags
@@ -26,14 +27,18 @@ results. One of another seed, code or machine, or with claims that are not asked
 for, is renamed OUTPUT.partial.1 and measured anew.
 
 Exit status: 0 if every claim that was measured holds, 1 if one does not, 2 for
-flags that cannot work."""
+flags that cannot work. One that cannot be measured here, as results or data are
+missing, does not change it."""
 
 FLAGS = flags.FLAGS
 
 
 def define_flags():
     flags.DEFINE_string(
-        "paper", None, "Measure the claims of this paper. Default: of all."
+        "paper",
+        None,
+        "Measure the claims of this paper: dlgn, smaso, complexity, rainbow or "
+        "tian. Default: of all.",
     )
     flags.DEFINE_bool("all", False, "Measure every paper's, as by default.")
     flags.DEFINE_list(
@@ -78,6 +83,11 @@ def main():
             "Expected --all alone. Received: --all with --paper or --only"
         )
     claims = registry.select(FLAGS.paper, FLAGS.only, FLAGS.scale)
+    if FLAGS["results_dir"].present and not os.path.isdir(FLAGS.results_dir):
+        raise UserError(
+            "Expected --results_dir to be a folder that tools/reproduce.py "
+            f"wrote to. Received: {FLAGS.results_dir}"
+        )
     kept = None
     if FLAGS.output:
         kept = records.Records(FLAGS.output, claims, FLAGS.seed)

@@ -11,11 +11,11 @@ import pathlib
 import numpy as np
 
 import dlgn_tf
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.runner import Outcome
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 
 
 class Records:

@@ -85,11 +85,13 @@ def leave_initial_point(network, rng):
     """
     for layer in network.layers:
         if isinstance(layer, BatchNorm):
-            shape = layer.gamma.shape
-            layer.gamma.assign(rng.uniform(0.5, 1.0, shape))
+            shape = layer.moving_mean.shape
+            if layer.gamma is not None:
+                layer.gamma.assign(rng.uniform(0.5, 1.0, shape))
             layer.moving_variance.assign(rng.uniform(0.5, 2.0, shape))
             layer.moving_mean.assign(rng.normal(0, 0.3, shape))
-            layer.beta.assign(rng.normal(0, 0.3, shape))
+            if layer.beta is not None:
+                layer.beta.assign(rng.normal(0, 0.3, shape))
         elif getattr(layer, "bias", None) is not None:
             layer.bias.assign(rng.normal(0, 0.1, layer.bias.shape))
 

@@ -6,13 +6,13 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -93,10 +93,17 @@ def _define_experiment_flags():
         "An experiment, in place of a network of one's own.",
     )
     flags.DEFINE_integer(
-        "seeds", None, "Seeds 0, 1, ... of an experiment. Default: 2 (3).", 1
+        "seeds",
+        None,
+        "Seeds 0, 1, ... of an experiment. Default: 2; of gated 3.",
+        1,
     )
     flags.DEFINE_string(
-        "networks", None, "Table of networks (CSV) of experiment 6."
+        "networks",
+        None,
+        "Table of networks (CSV) of --experiment=prediction, with columns "
+        "n_train, test_acc, test_loss and, for orders L, rho_reli_L, "
+        "rho_unreli_L and rho_c_L, such as --experiment=samples writes.",
     )
 
 

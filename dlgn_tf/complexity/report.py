@@ -2,7 +2,7 @@
 
 import textwrap
 
-from dlgn_tf.reproduction import origin
+from dlgn_tf import origin
 
 TITLE = "report.md"
 

@@ -5,9 +5,6 @@ import keras
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 
-# Numbers of nonlinear layers that the paper compares.
-DEPTHS = (0, 2, 8, 26, 80)
-
 
 def create_task(
     depth, image_shape=(32, 32, 3), width=16, channels=64, pool=4, seed=None

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import importlib.util
 import os
+import zipfile
 
 from dlgn_tf.errors import UserError
 
@@ -138,7 +139,7 @@ def get(name):
     )
 
 
-def check_available(name, data_dir=None, download=False):
+def check_available(name, data_dir=None, download=False, npz_file=None):
     """Checks that `sources.load` will find a data set, or may get it.
 
     Args:
@@ -146,12 +147,21 @@ def check_available(name, data_dir=None, download=False):
         data_dir: Folder of prepared TFDS data sets, `~` allowed. Defaults to
             `~/tensorflow_datasets`.
         download: Whether TFDS may download and prepare what is missing.
+        npz_file: Path-like or None, which takes the place of `data_dir`.
 
     Raises:
         UserError: if the data set is unknown, or neither prepared nor to be
-            downloaded, or TFDS is not installed.
+            downloaded, or TFDS is not installed; or if there is no such .npz.
     """
     info = get(name)
+    if npz_file:
+        if not zipfile.is_zipfile(npz_file):
+            raise UserError(
+                "Expected an .npz that tools/prepare_data.py wrote. Received: "
+                f"{npz_file}"
+                + ("" if os.path.exists(npz_file) else ", which does not exist")
+            )
+        return
     if info.tfds_name is None:
         return
     if importlib.util.find_spec("tensorflow_datasets") is None:
@@ -180,17 +190,15 @@ def source(name, data_dir=None, npz_file=None):
     Args:
         name: See `check_available`.
         data_dir: See `check_available`.
-        npz_file: Path-like or None, which takes the place of `data_dir`.
+        npz_file: See `check_available`.
 
     Returns:
         Dict, keyword arguments of `sources.load`.
 
     Raises:
-        UserError: as `check_available`, unless there is an .npz.
+        UserError: as `check_available`.
     """
-    get(name)
-    if not npz_file:
-        check_available(name, data_dir)
+    check_available(name, data_dir, npz_file=npz_file)
     return {"name": name, "data_dir": data_dir, "npz_file": npz_file}
 
 

@@ -85,6 +85,11 @@ def read(path, info, counts):
 
 
 def _read_split(arrays, split, info, count):
+    if count is not None and count < 1:
+        raise UserError(
+            f"Invalid {split}_examples. Expected 1 or more. Received: "
+            f"{split}_examples={count}"
+        )
     labels = arrays[f"{split}_labels"][:count].astype(np.int32)
     if f"{split}_images" in arrays:
         images = arrays[f"{split}_images"][:count]

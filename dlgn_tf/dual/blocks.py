@@ -9,9 +9,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.memory import GIB
+from dlgn_tf.memory import least_gib
 from dlgn_tf.progress import Progress
-
-GIB = 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +96,10 @@ def check_memory(needed, shape, memory_gib):
     """
     if needed <= memory_gib * GIB:
         return
-    # Rounded up to three digits.
-    least = np.ceil(needed / GIB * 1000) / 1000
     raise UserError(
         f"A kernel of {shape[0]} x {shape[-1]} images does not fit. Expected "
-        f"memory_gib of at least {least:g}. Received: memory_gib={memory_gib}"
+        f"memory_gib of at least {least_gib(needed)}. Received: "
+        f"memory_gib={memory_gib}"
     )
 
 

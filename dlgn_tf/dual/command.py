@@ -16,7 +16,7 @@ from dlgn_tf.progress import Progress
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
-from dlgn_tf.training.output import Output
+from dlgn_tf.training.output import EventOutput
 from dlgn_tf.training.run_directory import RunDirectory
 
 _EVAL_BATCH = 500
@@ -77,7 +77,7 @@ def kernel(task, which):
         which: `"newest"` or `"best"`.
     """
     model, step = _trained(task, which)
-    output = Output(task.output_dir, "kernel", "dual")
+    output = EventOutput(task.output_dir, "kernel", "dual")
     # First of all, so that a model the theory does not cover is told at once.
     matrix, test_matrix = _kernels(task, model)
     accuracy = task.network_accuracy(model)
@@ -256,7 +256,7 @@ def _collect(task, part, rows, count, shown):
     Returns:
         The rows as a list.
     """
-    output = Output(task.output_dir, part, "dual")
+    output = EventOutput(task.output_dir, part, "dual")
     progress = Progress(part.replace("_", " "), 0, count, "snapshot")
     found = []
     for row in rows:

@@ -8,6 +8,7 @@ from keras import ops
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual.coverage import structure_of
+from dlgn_tf.memory import GIB
 from dlgn_tf.models.classifier import check_images
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.relu import ReLUNetwork
@@ -148,7 +149,7 @@ def _images_at_a_time(model, sets, memory_gib):
     held = sum(counts) * kept + 8 * counts[0] * counts[-1]
     passing = size * _numbers_of_pass(model)
     blocks.check_memory(held + passing, counts, memory_gib)
-    free = memory_gib * blocks.GIB - held
+    free = memory_gib * GIB - held
     return max(1, int(min(free, _MOST_PASSING) // passing))
 
 

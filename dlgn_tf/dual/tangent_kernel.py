@@ -5,8 +5,9 @@ import itertools
 
 import numpy as np
 
-from dlgn_tf.dual.blocks import GIB
 from dlgn_tf.errors import UserError
+from dlgn_tf.memory import GIB
+from dlgn_tf.memory import least_gib
 from dlgn_tf.progress import Progress
 
 # A longer batch makes no product faster.
@@ -208,9 +209,9 @@ def _block_sizes(gradients, images, memory_gib):
     row, pair = 2 * 8 * gradients.size, 8 * gradients.pairs
     least = max(4 * row, 4 * pair)
     if not least <= memory:
-        least = (least + gradients.bytes_within) / GIB
+        least = least_gib(least + gradients.bytes_within)
         raise UserError(
-            f"Expected memory_gib of at least {least:.3g} for the gradients of "
+            f"Expected memory_gib of at least {least} for the gradients of "
             f"this network. Received: memory_gib={memory_gib}"
         )
     rows = min(images, int(memory / 2 / row))

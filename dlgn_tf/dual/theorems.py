@@ -13,16 +13,17 @@ import numpy as np
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf.dual import convergence
 from dlgn_tf.dual.random_networks import Convolutional
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import PlainReLU
 from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.errors import UserError
 from dlgn_tf.output import Output
 from dlgn_tf.output import new_figure
 from dlgn_tf.progress import Progress
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 
 USAGE = """Measures how networks converge to the kernels of the DLGN paper's
 theorems as they grow wide.
@@ -219,11 +220,12 @@ def define_flags():
         "draws", DRAWS, "Draws of gates and weights for each width.", 2
     )
     flags.DEFINE_integer("seed", 0, "From which all draws follow.", 0)
-    flags.mark_flag_as_required("output_dir")
 
 
 def check():
     """Raises a `UserError` if the results could not be written."""
+    if not FLAGS.output_dir:
+        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
     files.check_writable(FLAGS.output_dir, "output_dir")
 
 

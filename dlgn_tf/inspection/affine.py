@@ -19,6 +19,7 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import CircularPadding
 from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.orthogonal import folded
@@ -220,17 +221,7 @@ def _value_network(model):
 
 def _moving(layer, dtype):
     """Scale and shift of a batch normalisation in evaluation mode."""
-    mean, variance, gamma, beta = (
-        np.asarray(ops.convert_to_numpy(weight), "float64")
-        for weight in (
-            layer.moving_mean,
-            layer.moving_variance,
-            layer.gamma,
-            layer.beta,
-        )
-    )
-    scale = gamma / np.sqrt(variance + layer.epsilon)
-    return scale.astype(dtype), (beta - mean * scale).astype(dtype)
+    return tuple(part.astype(dtype) for part in scale_and_shift(layer))
 
 
 def _without_bias(layer, dtype):

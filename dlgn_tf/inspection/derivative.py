@@ -9,9 +9,9 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.autodiff import pullback
+from dlgn_tf.memory import GIB
+from dlgn_tf.memory import least_gib
 from dlgn_tf.progress import Progress
-
-GIB = 2**30
 
 # Rows of a block beyond which nothing is gained.
 _MOST = 64
@@ -103,9 +103,8 @@ def _block(site_map, rows, memory_gib):
     block = int((memory_gib * GIB - held) // each)
     if block >= 1:
         return min(block, _MOST)
-    least = np.ceil((held + each) / GIB * 1000) / 1000
     raise UserError(
         f"{rows} templates of {site_map.site} do not fit: they take "
         f"{held:,} bytes. Expected fewer units, or memory_gib of at least "
-        f"{least:g}. Received: memory_gib={memory_gib}"
+        f"{least_gib(held + each)}. Received: memory_gib={memory_gib}"
     )

@@ -11,11 +11,11 @@ from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.layers import BetaVQ
+from dlgn_tf.memory import GIB
+from dlgn_tf.memory import least_gib
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.progress import Progress
-
-GIB = 2**30
 
 # Images of a batch; layers are compared by the pairs of one.
 _MOST = 64
@@ -309,10 +309,10 @@ def _batch_size(model, shapes, classes, given, memory_gib):
     fitting = int((memory_gib * GIB - held) // image)
     wanted = given or max(_FEWEST, min(_MOST, fitting))
     if wanted > fitting:
-        least = np.ceil((held + wanted * image) / GIB * 1000) / 1000
+        least = least_gib(held + wanted * image)
         raise UserError(
             "Expected fewer sites, a smaller batch_size, or memory_gib of at "
-            f"least {least:g}. Received: {len(shapes)} sites, "
+            f"least {least}. Received: {len(shapes)} sites, "
             f"batch_size={wanted}, memory_gib={memory_gib}"
         )
     return wanted

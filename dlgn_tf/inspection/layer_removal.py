@@ -11,10 +11,10 @@ Source: Veit et al. (arXiv 1605.06431), section 4.1, to which the DLGN paper
 import dataclasses
 from collections.abc import Callable
 
+from dlgn_tf import files
 from dlgn_tf.models.classifier import NETWORKS
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.output import new_figure
-from dlgn_tf.training import files
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.derivative import GIB
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.templates import affine_site
 from dlgn_tf.inspection.units import Units
+from dlgn_tf.memory import GIB
+from dlgn_tf.memory import least_gib
 
 
 def singular_values(model, site, memory_gib=1.0, progress=False):
@@ -37,11 +38,10 @@ def singular_values(model, site, memory_gib=1.0, progress=False):
     working = 8 * small * 5 * small
     needed = 8 * small * large + working
     if needed > memory_gib * GIB:
-        least = np.ceil(needed / GIB * 1000) / 1000
         raise UserError(
             f"The linear map of {site} is a matrix of {sides[0]:,} x "
             f"{sides[1]:,}, and its singular values take {needed:,} bytes. "
-            f"Expected memory_gib of at least {least:g}. Received: "
+            f"Expected memory_gib of at least {least_gib(needed)}. Received: "
             f"memory_gib={memory_gib}"
         )
     units = Units.of(site_map)

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+from dlgn_tf import files
 from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
@@ -25,8 +26,7 @@ from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
 from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.models import evaluation
-from dlgn_tf.training import files
-from dlgn_tf.training.output import Output
+from dlgn_tf.training.output import EventOutput
 
 PAGE = "index.html"
 # In the order of the page.
@@ -144,11 +144,6 @@ class Task:
             return set(names)
         return set(itertools.takewhile(affine, names))
 
-    @property
-    def linear_gates(self):
-        """Whether the family's gating network has no nonlinearity."""
-        return self.family in ("dlgn", "dlgn_sf")
-
     def gate_source(self, site):
         """Site of the gating network whose gate a value site uses."""
         names = self.model.site_names
@@ -217,9 +212,9 @@ def write(task, output_dir, tensorboard=False):
         `pathlib.Path` of the page.
     """
     with tempfile.TemporaryDirectory() as apart:
-        report = _filled(task, Output(apart, "page", "inspection"))
+        report = _filled(task, EventOutput(apart, "page", "inspection"))
         _replace(pathlib.Path(apart), pathlib.Path(output_dir))
-    output = Output(output_dir, "page", "inspection")
+    output = EventOutput(output_dir, "page", "inspection")
     output.text(PAGE, report.page.html())
     if tensorboard:
         step = task.step or 0

@@ -1,6 +1,7 @@
 """Batch normalisation that is fast on one replica and exact on several."""
 
 import keras
+import numpy as np
 from keras import ops
 
 if keras.backend.backend() == "tensorflow":
@@ -9,6 +10,32 @@ else:
     tf = None
 
 _FUSED_DTYPES = ("float16", "bfloat16", "float32")
+
+
+def scale_and_shift(layer):
+    """Batch normalisation in evaluation mode, `scale * x + shift`.
+
+    Args:
+        layer: `BatchNorm` or `keras.layers.BatchNormalization`, with or without
+            `scale` and `center`.
+
+    Returns:
+        float64 arrays `(channels,)`.
+    """
+    mean, variance, gamma, beta = (
+        None if x is None else np.asarray(ops.convert_to_numpy(x), "float64")
+        for x in (
+            layer.moving_mean,
+            layer.moving_variance,
+            layer.gamma,
+            layer.beta,
+        )
+    )
+    scale = 1 / np.sqrt(variance + layer.epsilon)
+    if gamma is not None:
+        scale = scale * gamma
+    shift = -mean * scale
+    return scale, shift if beta is None else shift + beta
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")

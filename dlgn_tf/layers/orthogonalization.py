@@ -64,7 +64,7 @@ def gram_schmidt(matrix, scale="unit"):
         Tensor of the same shape and dtype.
 
     Raises:
-        ValueError: if there are more columns than rows.
+        ValueError: if there are more columns than rows, or no such scale.
     """
     return _gram_schmidt(matrix, scale, _by_cholesky)
 
@@ -117,6 +117,10 @@ def _gram_schmidt(matrix, scale, factorize):
     has M's lower triangle, that in W is (v diag(c) + Q S) (R^(-1))' (Walter and
     Lehmann, 2010). With c = diag R what comes through R cancels M's diagonal.
     """
+    if scale not in ("unit", "residual"):
+        raise ValueError(
+            f"Expected scale to be unit or residual. Received: scale={scale}"
+        )
     residual = scale == "residual"
 
     def forward(matrix):

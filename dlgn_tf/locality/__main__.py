@@ -5,10 +5,10 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 
 USAGE = """\
 Locally connected ReLU networks: what single nodes come to know of a teacher

@@ -119,7 +119,7 @@ def activations(layers, inputs):
     return found
 
 
-def train(widths, outputs, multiple, epochs, seed, on_epoch=None):
+def train(widths, outputs, multiple, epochs, seed):
     """Trains a student whose hidden layers are `multiple` times as wide.
 
     Plain SGD with learning rate 0.05 on batches of 64.
@@ -130,7 +130,6 @@ def train(widths, outputs, multiple, epochs, seed, on_epoch=None):
         multiple: Integer.
         epochs: Integer, of 300 steps.
         seed: Integer.
-        on_epoch: Called with the number of epochs done.
 
     Returns:
         `Specialization`.
@@ -149,8 +148,6 @@ def train(widths, outputs, multiple, epochs, seed, on_epoch=None):
     for epoch in range(epochs + 1):
         if epoch:
             run_epoch(tf.constant(epoch))
-            if on_epoch:
-                on_epoch(epoch)
         of_teacher, of_student = (
             activations(layers, samples) for layers in (teacher, student)
         )

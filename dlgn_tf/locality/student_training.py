@@ -26,13 +26,11 @@ class History:
         selectivity: Dict from what was measured, see `Responses`, to
             an array `(measurements, levels)` on the test inputs.
         accuracies: On the test inputs, `(measurements,)`.
-        model: The student as it is at the end.
     """
 
     steps: np.ndarray
     selectivity: dict
     accuracies: np.ndarray
-    model: keras.Model
 
     def top_rise(self, what="outputs"):
         """What training adds to the mean selectivity of the top two levels."""
@@ -79,7 +77,6 @@ def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
             for what in points[0][0]
         },
         np.array([accuracy for _, accuracy in points]),
-        model,
     )
 
 

@@ -28,7 +28,8 @@ class ImageClassifier(keras.Model):
         Logits `(batch, classes)`.
 
     Attributes:
-        normalization: `PixelNormalization`, the first layer.
+        normalization: `PixelNormalization` or `PerImageStandardization`, the
+            first layer.
         site_names: List of strings, the gate sites from input to output.
         image_shape: Tuple `(height, width, channels)`.
         members: Integer, how many networks there are to train: 1, but for

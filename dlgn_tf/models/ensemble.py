@@ -28,7 +28,7 @@ class EnsembleNetwork(ImageClassifier):
         network: Functional `keras.Model`, normalised image -> logits of every
             member `(batch, members, classes)`, whose layer `conv1` is a
             `PooledReLUConvolution`.
-        normalization: `PixelNormalization`.
+        normalization: `PixelNormalization` or `PerImageStandardization`.
         site_names: List of strings, one gate site a member.
         rule: `"mean_softmax"`, the mean of the members' probabilities, or
             `"mean_logits"`. Defaults to `"mean_softmax"`.

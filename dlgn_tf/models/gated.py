@@ -28,7 +28,7 @@ class GatedNetwork(ImageClassifier):
         value_network: Functional `keras.Model`, `[image or ones, gates...]` ->
             logits.
         gate: `dlgn_tf.layers.Gate`.
-        normalization: `PixelNormalization`.
+        normalization: `PixelNormalization` or `PerImageStandardization`.
         site_names: List of strings.
         value_input: `"image"`, DGN(x, x) in the paper's notation, or
             `"ones"`, DGN(x, 1): the value network sees a constant that does

@@ -139,9 +139,8 @@ class Architecture:
         """
         if self.removable is None:
             raise UserError(
-                f"Option removed has no effect on {self.name}. Expected an "
-                "architecture with blocks that can be left out, a ResNet or a "
-                f"VGG. Received: {self.name}"
+                "Expected an architecture with blocks that can be left out, a "
+                f"ResNet or a VGG. Received: {self.name}"
             )
         return self.removable(self.resolve(options))
 
@@ -181,7 +180,7 @@ class Architecture:
 
         Args:
             family: String.
-            given: Dict of options, checked by `resolve`.
+            given: Dict of options, see `resolve`.
         """
         arguments = self.resolve(given)
         members, rule = given.get("members"), given.get("ensemble_rule")

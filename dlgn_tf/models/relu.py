@@ -24,7 +24,7 @@ class ReLUNetwork(ImageClassifier):
         network: Functional `keras.Model`, normalised image -> logits, whose
             gate sites are layers of one nonlinearity (see
             `models.sites.Activate`).
-        normalization: `PixelNormalization`.
+        normalization: `PixelNormalization` or `PerImageStandardization`.
         site_names: List of strings.
     """
 

@@ -5,12 +5,12 @@ import sys
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -98,7 +98,7 @@ def main():
         raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
     cli.check_positive(values, "memory_gib")
     configs = _configs(values.run_dirs)
-    parts = _parts(values.parts, values.run_dirs)
+    parts = _parts(values.parts, values.run_dirs, values.covariances)
     config = configs[0]
     source = catalog.source_of_run(config, values.data_dir)
     if not set(parts) & set(_OF_LAYERS):
@@ -166,7 +166,7 @@ def _configs(run_dirs):
     return configs
 
 
-def _parts(given, run_dirs):
+def _parts(given, run_dirs, covariances):
     """What is measured: what is asked for, or all that can be."""
     for part in given:
         if part not in PARTS:
@@ -176,7 +176,7 @@ def _parts(given, run_dirs):
             )
     reasons = {}
     if len(run_dirs) == 1:
-        if flags.FLAGS.covariances == "all":
+        if covariances == "all":
             raise UserError(
                 "Expected two runs or more for --covariances=all. Received: "
                 f"{run_dirs[0]}"

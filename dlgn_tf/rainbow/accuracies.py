@@ -46,9 +46,9 @@ def clipping_rows(name, run, covariances, turns, task, step=lambda: None):
         step: Called after each curve.
 
     Returns:
-        Rows of run, layer, basis, rank, accuracy, explained share of the
-        weights' energy; of every chosen layer. Basis `"own
-        weights"` is that of this network's weights alone.
+        Rows of run, layer, basis, rank, dimension, accuracy, explained share
+        of the weights' energy; of every chosen layer. Basis `"own weights"` is
+        that of this network's weights alone.
     """
     labels = chosen(run.hidden, task.layers)
     return [

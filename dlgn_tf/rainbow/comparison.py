@@ -122,8 +122,7 @@ def fit_rows(spectrum):
         ranks = min(ranks, len(values))
         if ranks < 3 or what == "initial weights":
             continue
-        line = fit(values, last=ranks) if law == "power law" else None
-        line = line or fit(values, ranks)
+        line = fit(values, last=ranks)
         rows.append(
             {
                 "layer": label,

@@ -121,8 +121,8 @@ def covariance(weights):
     Returns:
         float64 array `(dimension, dimension)`.
     """
-    total = sum(rows.T @ rows for rows in weights)
-    return np.asarray(total, np.float64) / sum(map(len, weights))
+    weights = [np.asarray(rows, np.float64) for rows in weights]
+    return sum(rows.T @ rows for rows in weights) / sum(map(len, weights))
 
 
 def operator_norm_error(estimate, reference):

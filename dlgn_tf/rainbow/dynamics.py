@@ -7,6 +7,7 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.spectra import eigen
 
 
@@ -42,7 +43,7 @@ def along_eigenvectors(snapshots, least=1e-6):
     """
     snapshots = [np.asarray(w, np.float64) for w in snapshots]
     final = snapshots[-1]
-    values, vectors = eigen(final.T @ final / len(final))
+    values, vectors = eigen(covariance([final]))
     kept = values > least * values[0]
     along = np.stack([w @ vectors[:, kept] for w in snapshots])
     sizes = np.linalg.norm(along, axis=1)

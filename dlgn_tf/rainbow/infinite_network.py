@@ -30,14 +30,12 @@ class FiniteNetwork:
     Attributes:
         first: float64 array `(samples, width)`, features of layer 1.
         second: float64 array `(samples, width)`, features of layer 2.
-        first_moment: float64 array `(samples, width)`, cross moment of the
-            exact features of layer 1 with these.
-        second_moment: The same of layer 2.
+        second_moment: float64 array `(samples, width)`, cross moment of the
+            exact features of layer 2 with these.
     """
 
     first: np.ndarray
     second: np.ndarray
-    first_moment: np.ndarray
     second_moment: np.ndarray
 
 
@@ -115,7 +113,7 @@ class InfiniteNetwork:
         read = turn.activations(first) @ self.root
         second = random_features(read, width, rng)
         return FiniteNetwork(
-            first, second, moment, self.features[1].T @ second / samples
+            first, second, self.features[1].T @ second / samples
         )
 
     def kernel_error(self, network):

@@ -11,10 +11,9 @@ import math
 
 import numpy as np
 
+from dlgn_tf.memory import GIB
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.spectra import eigen
-
-BASES = ("weights", "activations", "random")
 
 
 def weight_basis(covariance, layer, turn=None):
@@ -67,9 +66,7 @@ def _parts(maps, layer, memory_gib):
     positions = math.prod(maps.shape[1:-1])
     # Both as they are cut out and in the order of the weights.
     of_one = 2 * maps.itemsize * positions * layer.dimension
-    return moments.in_batches(
-        maps, max(1, int(memory_gib * moments.GIB / of_one))
-    )
+    return moments.in_batches(maps, max(1, int(memory_gib * GIB / of_one)))
 
 
 def random_basis(dimension, rng):

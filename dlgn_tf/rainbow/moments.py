@@ -4,14 +4,11 @@ Moments are not centred, and are means over all samples and all positions of
 maps. Sums are kept in float64.
 """
 
-import math
-
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.memory import check_memory
 from dlgn_tf.models.evaluation import batches
-
-GIB = 2**30
 
 # Rows that are held in float64 at a time.
 _ROWS = 2**12
@@ -174,22 +171,6 @@ def check_not_empty(count):
         raise UserError(
             "Expected batches of at least one sample to take moments of, which "
             "can be gone through again. Received: none"
-        )
-
-
-def check_memory(needed, memory_gib, what):
-    """Raises a `UserError` where `needed` bytes exceed a bound.
-
-    Args:
-        needed: Integer.
-        memory_gib: Float > 0.
-        what: String, the subject of the message, in the plural or not.
-    """
-    if needed > memory_gib * GIB:
-        least = math.ceil(needed / GIB * 1000) / 1000
-        raise UserError(
-            f"{what}: {needed:,} bytes. Expected memory_gib of at least "
-            f"{least:g}. Received: memory_gib={memory_gib}"
         )
 
 

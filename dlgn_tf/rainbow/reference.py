@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.memory import check_memory
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.alignment import Alignment
@@ -157,7 +158,7 @@ def align_to(reference, networks, batches, memory_gib=1.0):
         }
         for network in networks
     ]
-    moments.check_memory(
+    check_memory(
         sum(JointMoments.bytes(*s) for each in sizes for s in each.values()),
         memory_gib,
         f"Moments of {len(networks)} networks",

@@ -70,7 +70,8 @@ def resample(model, covariances, batches, seed, network=None, **options):
         covariances: `WeightCovariances`.
         batches: Iterable of arrays of training images, gone through once or
             twice for each layer.
-        seed: Integer.
+        seed: Integer or sequence of integers, see
+            `numpy.random.default_rng`.
         network: `"gating"` or `"value"` where the covariances are of one
             network of a gated model alone. The other network then stays.
         **options: Of `Options`.

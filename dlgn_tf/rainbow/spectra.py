@@ -42,19 +42,19 @@ class Fit:
     r_squared: float
 
 
-def exponential_fit(values, count):
-    """Line of log(value) over rank, through the first `count` values.
+def exponential_fit(values, last=None):
+    """Line of log(value) over rank, ranks counted from 0.
 
     The number of ranks over which values fall by e is -1 / slope.
 
     Args:
         values: Array, descending, positive on the ranks that are fitted.
-        count: Integer >= 2.
+        last: Integer >= 2, or None: to the end.
 
     Returns:
         `Fit`.
     """
-    return _line(np.arange(len(values[:count])), np.log(values[:count]))
+    return _line(np.arange(len(values[:last])), np.log(values[:last]))
 
 
 def power_law_fit(values, first=1, last=None):

@@ -27,7 +27,7 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
         f"# {table.name}: {table.title}",
         f"Published: {table.source}.",
         f"Scale `{scale}`: {table.scales[scale].words}.",
-        *([f"Remark: {remark}."] if remark else ()),
+        *([f"Remark: {remark.rstrip('.')}."] if remark else ()),
         f"{len(found)} of {_count(runs, found)} runs are finished.",
         "Test accuracy in percent, mean ± standard deviation over n runs "
         "(population: divides by n). *best* takes each run's highest accuracy "
@@ -48,6 +48,8 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
     parts = [
         *heading,
         "\n".join(_table_lines(table, cells, by_cell)),
+        "Each run: [results.csv](results.csv).",
+        "![measured and published](plot.png)",
         "\n".join(_failure_lines(failures)),
         "Commands, from the root of the repository; another run has another "
         "seed, and another permutation where there is one:",

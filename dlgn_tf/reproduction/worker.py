@@ -1,6 +1,7 @@
 """A process that trains one run after another, TensorFlow started once."""
 
 import contextlib
+import logging
 import os
 import queue
 import signal
@@ -8,11 +9,11 @@ import threading
 import time
 import traceback
 
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
 from dlgn_tf.reproduction import results
-from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 LOG = "log.txt"
@@ -45,6 +46,8 @@ def serve(connection, cores, shared_device):
         target=_receive, args=(connection, configs), daemon=True
     ).start()
     startup.import_keras()
+    # One process trains many networks: each is traced anew, which is no fault.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     while True:
         outcome = train(configs.get())
         with contextlib.suppress(BrokenPipeError):

@@ -1,22 +1,22 @@
-"""Pictures of splines: python -m dlgn_tf.splines --output=DIR."""
+"""Pictures of splines: python -m dlgn_tf.splines --output_dir=DIR."""
 
 import sys
 
 from absl import flags
 
 from dlgn_tf import cli
+from dlgn_tf import files
+from dlgn_tf import origin
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import origin
-from dlgn_tf.training import files
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
 Draws how layers partition their input, hard and soft (From Hard to Soft, arXiv
 1810.09274).
 
-  python -m dlgn_tf.splines --output=DIR
-  python -m dlgn_tf.splines --figure=prior,gram --run_dir=RUN_DIR --output=DIR
+  python -m dlgn_tf.splines --output_dir=DIR
+  python -m dlgn_tf.splines --figure=prior --run_dir=RUN_DIR --output_dir=DIR
 
 writes to DIR, each as .png with its numbers as .csv
   nonlinearities         beta-VQ ReLU, leaky ReLU and absolute value, ten betas
@@ -40,11 +40,11 @@ _OF_RUN = ("prior", "gram")
 def define_flags():
     flags.DEFINE_list(
         "figure",
-        list(FIGURES),
+        None,
         f"Comma-separated, of {', '.join(FIGURES)}. Default: all; with "
         f"--run_dir {', '.join(_OF_RUN)}.",
     )
-    flags.DEFINE_string("output", None, "Directory that is written to.")
+    flags.DEFINE_string("output_dir", None, "Directory that is written to.")
     flags.DEFINE_string("run_dir", None, "Directory of a run.")
     flags.DEFINE_enum(
         "network",
@@ -61,30 +61,31 @@ def define_flags():
 
 def main():
     values = flags.FLAGS
-    if not values.output:
-        raise UserError("Expected --output=DIR. Received: no --output")
+    if not values.output_dir:
+        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
     names = _figures(values)
     config = _config(values)
-    files.check_writable(values.output, "output")
+    files.check_writable(values.output_dir, "output_dir")
 
     startup.import_keras()
     from dlgn_tf.splines import command
 
     task = command.Task(
-        output=values.output,
+        output=values.output_dir,
         seed=values.seed,
         run_dir=values.run_dir,
         config=config,
         network=values.network or "gating",
     )
     command.draw(task, names)
-    origin.note_command(values.output)
+    origin.note_command(values.output_dir)
 
 
 def _figures(values):
     """Names of the figures that are drawn, in the order of `FIGURES`."""
-    given = values["figure"].present
-    wanted = values.figure if given or not values.run_dir else _OF_RUN
+    wanted = values.figure
+    if wanted is None:
+        wanted = _OF_RUN if values.run_dir else FIGURES
     unknown = [name for name in wanted if name not in FIGURES]
     if unknown or not wanted:
         raise UserError(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.orthogonal import kernel_in_effect
 from dlgn_tf.splines import parameters
 
@@ -121,25 +122,6 @@ def _normalization(layer, shape):
     times = int(np.prod(shape)) // len(scale)
     diagonal = np.diag(np.tile(scale, times))
     return parameters.dense(diagonal, np.tile(shift, times))
-
-
-def scale_and_shift(layer):
-    """Batch normalisation in evaluation mode, `scale * x + shift`.
-
-    Args:
-        layer: `BatchNorm` or `keras.layers.BatchNormalization`.
-
-    Returns:
-        Arrays `(channels,)`.
-    """
-    mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
-    scale = 1 / np.sqrt(variance + layer.epsilon)
-    if layer.gamma is not None:
-        scale = scale * _array(layer.gamma)
-    shift = -mean * scale
-    if layer.beta is not None:
-        shift = shift + _array(layer.beta)
-    return scale, shift
 
 
 def _is_plain(layer):

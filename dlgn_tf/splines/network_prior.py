@@ -6,9 +6,9 @@ Source: the SMASO paper (arXiv 1810.09274), appendix C.
 import keras
 import numpy as np
 
+from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.orthogonal import kernel_in_effect
 from dlgn_tf.splines import parameters
-from dlgn_tf.splines.keras_layers import scale_and_shift
 from dlgn_tf.splines.mixture import region_prior
 
 

@@ -10,8 +10,8 @@ import json
 import pathlib
 import re
 
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import files
 
 
 class Checkpoints:

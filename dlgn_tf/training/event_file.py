@@ -11,7 +11,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.summary.writer.record_writer import masked_crc32c
 
-from dlgn_tf.training import files
+from dlgn_tf import files
 
 _COUNTER = itertools.count()
 
@@ -43,6 +43,10 @@ class EventFile:
     def flush(self):
         if self._records is not None:
             self._records.flush()
+
+    def close(self):
+        if self._records is not None:
+            self._records.close()
 
     def _write(self, event):
         event.wall_time = time.time()

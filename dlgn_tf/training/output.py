@@ -1,12 +1,14 @@
 """What a command leaves besides files: events that TensorBoard shows."""
 
+import contextlib
+
 import numpy as np
 
+from dlgn_tf import files
 from dlgn_tf import output
-from dlgn_tf.training import files
 
 
-class Output(output.Output):
+class EventOutput(output.Output):
     """Writes a part of the results.
 
     Args:
@@ -36,16 +38,14 @@ class Output(output.Output):
 
         with files.write_errors(self._events):
             drop_events_after(self._events, -1)
-            file = EventFile(self._events)
-            for step, values in scalars:
-                for name, value in values.items():
-                    file.add(
-                        scalar_pb(f"{self._tag}/{name}", float(value)), step
-                    )
-            for name, (step, figure) in pictures.items():
-                pixels = _pixels(figure)[None]
-                file.add(images_pb(f"{self._tag}/{name}", pixels), step)
-            file.flush()
+            with contextlib.closing(EventFile(self._events)) as file:
+                for step, values in scalars:
+                    for name, value in values.items():
+                        point = scalar_pb(f"{self._tag}/{name}", float(value))
+                        file.add(point, step)
+                for name, (step, figure) in pictures.items():
+                    pixels = _pixels(figure)[None]
+                    file.add(images_pb(f"{self._tag}/{name}", pixels), step)
 
 
 def _pixels(figure):

@@ -2,7 +2,7 @@
 
 import time
 
-from dlgn_tf.training import files
+from dlgn_tf import files
 from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained

@@ -8,8 +8,8 @@ import os
 import pathlib
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import files
 from dlgn_tf.training.checkpoints import Checkpoints
 
 
@@ -19,7 +19,7 @@ class RunDirectory:
     Attributes:
         path: `pathlib.Path` of the directory.
         flags: flags.txt, every effective flag.
-        checkpoints: Directory of `tf.train.CheckpointManager`.
+        checkpoints: Directory of the checkpoints, see `checkpoints.py`.
         metrics: metrics.jsonl, one line an evaluation.
         model: model.keras, the final model.
         best: best.keras, the model of the best evaluation so far.

@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import types
+import zipfile
 
 import pytest
 
@@ -144,6 +145,11 @@ def test_newest_version_counts(tmp_path):
     assert catalog.prepared_folder(info, tmp_path) == newest
 
 
+def archive(path):
+    with zipfile.ZipFile(path, "w"):
+        return path
+
+
 def test_source_is_checked(tmp_path):
     with pytest.raises(UserError, match="is not at hand"):
         catalog.source("cifar10", tmp_path)
@@ -156,8 +162,19 @@ def test_source_is_checked(tmp_path):
         "npz_file": None,
     }
     # Nobody looks for the folder.
-    given = catalog.source("cifar10", "/nonexistent", "given.npz")
-    assert given["npz_file"] == "given.npz"
+    file = archive(tmp_path / "given.npz")
+    given = catalog.source("cifar10", "/nonexistent", file)
+    assert given["npz_file"] == file
+
+
+def test_an_npz_is_checked(tmp_path):
+    missing, text = tmp_path / "missing.npz", tmp_path / "text.npz"
+    text.write_text("no archive")
+    with pytest.raises(UserError, match="missing.npz, which does not exist"):
+        catalog.check_available("cifar10", npz_file=missing)
+    for path in (text, tmp_path):
+        with pytest.raises(UserError, match=f"Received: {path}$"):
+            catalog.check_available("digits", npz_file=path)
 
 
 def test_source_of_a_run(tmp_path):
@@ -174,10 +191,11 @@ def test_source_of_a_run(tmp_path):
         return found["data_dir"], found["npz_file"]
 
     run, now = tmp_path / "run", tmp_path / "now"
+    npz = archive(tmp_path / "run.npz")
     assert source(run, None, None) == (run, None)
     assert source(run, None, now) == (now, None)
-    assert source(None, "run.npz", None) == (None, "run.npz")
-    assert source(None, "run.npz", now) == (now, None)
+    assert source(None, npz, None) == (None, npz)
+    assert source(None, npz, now) == (now, None)
     with pytest.raises(UserError, match="is not at hand"):
         source(run, None, tmp_path / "missing")
 

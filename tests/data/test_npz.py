@@ -66,6 +66,13 @@ def message(path, counts=ALL, info=INFO):
     return text.partition("Received: ")[2]
 
 
+@pytest.mark.parametrize("split", COUNTS)
+@pytest.mark.parametrize("count", [0, -5])
+def test_counts_below_one_are_refused(path, split, count):
+    with pytest.raises(UserError, match=f"Received: {split}_examples={count}"):
+        npz.read(path, INFO, {**ALL, split: count})
+
+
 def change(path, **arrays):
     """Replaces arrays of a file; None takes one away."""
     with np.load(path) as file:

@@ -15,6 +15,8 @@ SMALL = {
     "resnet20": dict(depth=8, width=4),
     "resnet8": dict(depth=8, width=4, shortcut="B"),
     "resnet8v2": dict(depth=8, width=4, block="preactivated"),
+    # Its batch normalisation behind the gates neither scales nor shifts.
+    "resnet8post": dict(depth=8, width=4, norm="post"),
 }
 FAMILIES = {
     "dgn": dict(gate="hard"),
@@ -62,6 +64,7 @@ def sums_hold(model, images, sites=None):
         ("resnet20", "dnn"),
         ("resnet8", "dgn"),
         ("resnet8v2", "dlgn"),
+        ("resnet8post", "dlgn"),
     ],
 )
 def test_sums_at_every_site(name, family, general_model, images_for):

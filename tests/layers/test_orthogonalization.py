@@ -255,6 +255,13 @@ def test_more_filters_than_inputs_are_refused():
             function(tf.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("name", ["gram_schmidt", "householder"])
+def test_unknown_scales_are_refused(name):
+    function = getattr(orthogonalization, name)
+    with pytest.raises(ValueError, match="Received: scale=units"):
+        function(np.eye(3, dtype="float32"), "units")
+
+
 def test_a_convolution_s_filters_are_its_columns(rng):
     kernel = rng.normal(size=(3, 2, 4, 5))
     matrix = np.asarray(

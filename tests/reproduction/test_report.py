@@ -3,8 +3,8 @@ import types
 
 import pytest
 
+from dlgn_tf.origin import Origin
 from dlgn_tf.reproduction import report
-from dlgn_tf.reproduction.origin import Origin
 from dlgn_tf.reproduction.results import Result
 from dlgn_tf.reproduction.tables import Cell
 from dlgn_tf.reproduction.tables import Scale

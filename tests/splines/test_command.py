@@ -51,7 +51,7 @@ def read(path):
 
 
 def test_of_a_run(runs, command, tmp_path):
-    command(f"--run_dir={runs / 'dnn'}", f"--output={tmp_path}")
+    command(f"--run_dir={runs / 'dnn'}", f"--output_dir={tmp_path}")
     names = {path.name for path in tmp_path.iterdir()}
     pictures = ("region_prior", "gram")
     files = {f"{n}.{e}" for n in pictures for e in ("csv", "png")}
@@ -72,7 +72,7 @@ def test_initial_prior_of_a_run(runs, command, tmp_path):
         f"--run_dir={runs / 'dgn'}",
         "--figure=prior",
         "--network=value",
-        f"--output={tmp_path}",
+        f"--output_dir={tmp_path}",
     )
     model, _, _ = training_runs.load_run(runs / "dgn")
     layer = model.value_network.get_layer("conv2")
@@ -99,23 +99,25 @@ def test_first_network_of_a_run_with_others_gates(runs, command, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(runs / "learned", run)
     arguments = (f"--run_dir={run}", "--figure=prior")
-    command(*arguments, f"--output={tmp_path / 'kept'}")
+    command(*arguments, f"--output_dir={tmp_path / 'kept'}")
     kept = priors(tmp_path / "kept")
     assert kept["step 0", "conv2"] == kept["step 4", "conv2"]
     shutil.rmtree(run / "snapshots")
-    command(*arguments, f"--output={tmp_path / 'bare'}")
+    command(*arguments, f"--output_dir={tmp_path / 'bare'}")
     bare = priors(tmp_path / "bare")
     assert {state for state, _ in bare} == {"step 4"}
     assert bare["step 4", "conv2"] == kept["step 4", "conv2"]
     command(
-        f"--run_dir={run}", "--figure=gram", f"--output={tmp_path / 'gram'}"
+        f"--run_dir={run}", "--figure=gram", f"--output_dir={tmp_path / 'gram'}"
     )
 
 
 def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path):
     """Without biases, both regions of an absolute value are as likely."""
     command(
-        f"--run_dir={runs / 'abs'}", "--figure=prior", f"--output={tmp_path}"
+        f"--run_dir={runs / 'abs'}",
+        "--figure=prior",
+        f"--output_dir={tmp_path}",
     )
     found = priors(tmp_path)
     assert found["step 0", "conv1"] == found["step 0", "conv2"] == 0.5
@@ -126,13 +128,19 @@ def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path):
     ("arguments", "message"),
     [
         ([], "Expected --output"),
-        (["--output=o", "--figure=nonlinear"], "nonlinear"),
-        (["--output=o", "--figure="], "--figure"),
-        (["--output=o", "--run_dir=nowhere"], "nowhere"),
-        (["--output=o", "--network=value"], "--run_dir only"),
-        (["--output=o", "--run_dir=DNN", "--figure=unit"], "no effect|effect"),
-        (["--output=o", "--run_dir=DNN", "--network=value"], "gated networks"),
-        (["--output=FILE"], "is a file"),
+        (["--output_dir=o", "--figure=nonlinear"], "nonlinear"),
+        (["--output_dir=o", "--figure="], "--figure"),
+        (["--output_dir=o", "--run_dir=nowhere"], "nowhere"),
+        (["--output_dir=o", "--network=value"], "--run_dir only"),
+        (
+            ["--output_dir=o", "--run_dir=DNN", "--figure=unit"],
+            "no effect|effect",
+        ),
+        (
+            ["--output_dir=o", "--run_dir=DNN", "--network=value"],
+            "gated networks",
+        ),
+        (["--output_dir=FILE"], "is a file"),
     ],
 )
 def test_mistakes(arguments, message, runs, command, tmp_path, monkeypatch):
@@ -146,6 +154,8 @@ def test_mistakes(arguments, message, runs, command, tmp_path, monkeypatch):
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize("line, status", [("--help", 0), ("--output=o x", 2)])
+@pytest.mark.parametrize(
+    "line, status", [("--help", 0), ("--output_dir=o x", 2)]
+)
 def test_answers_early(line, status, assert_answers_early):
     assert_answers_early("dlgn_tf.splines", line, status)

@@ -80,9 +80,3 @@ def load(name=SYNTHETIC, data_dir=None, train_examples=None):
         return Data(name, train, test, synthetic.CLASSES)
     train, test = sources.load(name, data_dir, train_examples=train_examples)
     return Data(name, train, test, catalog.get(name).classes)
-
-
-def check(name, data_dir=None):
-    """Raises a `UserError` unless `load` will find the images."""
-    if name != SYNTHETIC:
-        catalog.check_available(name, data_dir)

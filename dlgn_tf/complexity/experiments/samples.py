@@ -13,7 +13,6 @@ import numpy as np
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import prediction
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
@@ -22,6 +21,7 @@ from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.models import evaluation
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
 AUTHORS = (
@@ -104,14 +104,10 @@ def measure(workshop, depth, count, seed, others):
 
 def scores(model, images):
     """Accuracy in percent and mean cross-entropy of a network."""
-    logits = np.concatenate(
-        [
-            np.asarray(model(images.images[first : first + 250]))
-            for first in range(0, len(images), 250)
-        ]
-    )
+    logits = evaluation.logits(model, images.images, 250)
+    right = logits.argmax(axis=1) == images.labels
     loss = cross_entropy(logits, images.labels).mean()
-    return 100 * teachers.accuracy(model, images), float(loss)
+    return 100 * float(right.mean()), float(loss)
 
 
 def _write(task, found):

@@ -7,6 +7,7 @@ import pathlib
 
 import keras
 
+from dlgn_tf import files
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.experiments.data import Data
 from dlgn_tf.complexity.experiments.settings import Scale
@@ -17,7 +18,6 @@ from dlgn_tf.complexity.shelf import TARGETS
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model
-from dlgn_tf.training import files
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -34,7 +34,10 @@ def measure(rng):
         layer.build((None, 8, 8, inputs))
         rows, bias = network_prior.filters(layer)
         if rows.size <= LEAST:
-            raise ValueError(f"Expected over {LEAST} weights of each layer")
+            raise ValueError(
+                f"Expected over {LEAST} weights of each layer. Received: "
+                f"{rows.size}"
+            )
         relu, both = (
             network_prior.prior_of_filters(rows, bias, activation)
             for activation in ("relu", "abs")

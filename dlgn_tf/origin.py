@@ -12,8 +12,8 @@ import shlex
 import subprocess
 import sys
 
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import files
 
 # What the commands left that wrote into a folder.
 COMMANDS = "commands.json"
@@ -133,7 +133,7 @@ def _file(directory):
 
 
 def _commit():
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[1]
     commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
     if not commit:
         return _UNKNOWN

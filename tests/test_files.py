@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlgn_tf.training import files
+from dlgn_tf import files
 
 
 def test_a_failed_write_leaves_nothing_of_its_own(tmp_path):
