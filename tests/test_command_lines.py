@@ -125,7 +125,7 @@ TRAIN = {
     f"--width {DIGITS} --depth": "width|depth",
     f"--seed=-1 {DIGITS}": "seed.*-1",
     f"--seed=18446744073709551616 {DIGITS}": "seed",
-    f"--modle=c4gap_dlgn {DIGITS}": "modle.*model",
+    f"--modle=c4gap_dlgn {DIGITS}": "nearest model.*modle",
     f"--export_dir=x {DIGITS}": "export_dir",
     "--flagfile=missing.flags": "missing.flags",
     "--flagfile=empty": "empty",
