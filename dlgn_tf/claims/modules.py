@@ -4,7 +4,7 @@ import importlib
 
 CLAIM_MODULES = (
     "dlgn_tf.claims.gated_networks",
-    "dlgn_tf.claims.published_tables",
+    "dlgn_tf.claims.tables",
     "dlgn_tf.dual.claims",
     "dlgn_tf.splines.claims",
     "dlgn_tf.locality.claims",

@@ -43,7 +43,10 @@ def start(tmp_path):
     [
         ([], "Expected --table, one of dlgn.1, "),
         (["--table=dlgn1"], "The nearest are dlgn.1"),
-        (["--table=dlgn.1", "--scale=hours"], "one of full, accelerator, minutes"),
+        (
+            ["--table=dlgn.1", "--scale=hours"],
+            "one of full, accelerator, minutes",
+        ),
         (["--table=dlgn.1", "--cells=mnist_*"], "Received: mnist_*"),
         (["--table=dlgn.1", "--data_dir=nowhere"], "Received: nowhere, which"),
         (["--table=npk.1", "--seeds=0"], "positive integer"),

@@ -22,9 +22,9 @@ from dlgn_tf.claims.registry import claim
     ),
 )
 def frozen_learned_gates_lie_between(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.frozen_learned_on_fc(results_dir)
+    return orders.frozen_learned_on_fc(results_dir)
 
 
 @claim(
@@ -38,9 +38,9 @@ def frozen_learned_gates_lie_between(rng, results_dir):
     ),
 )
 def joint_gates_are_better_than_random(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.joint_beats_frozen_random(results_dir)
+    return orders.joint_beats_frozen_random(results_dir)
 
 
 @claim(
@@ -58,9 +58,9 @@ def joint_gates_are_better_than_random(rng, results_dir):
     ),
 )
 def gates_are_learned_in_stages(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.gates_are_learned_in_stages(results_dir)
+    return orders.gates_are_learned_in_stages(results_dir)
 
 
 @claim(
@@ -77,9 +77,9 @@ def gates_are_learned_in_stages(rng, results_dir):
     ),
 )
 def input_and_order_do_not_matter(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.input_and_order_do_not_matter(results_dir)
+    return orders.input_and_order_do_not_matter(results_dir)
 
 
 @claim(
@@ -97,9 +97,9 @@ def input_and_order_do_not_matter(rng, results_dir):
     ),
 )
 def linear_gates_keep_most_of_the_accuracy(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.linear_gates_keep_most_of_the_accuracy(results_dir)
+    return orders.linear_gates_keep_most_of_the_accuracy(results_dir)
 
 
 @claim(
@@ -118,6 +118,6 @@ def linear_gates_keep_most_of_the_accuracy(rng, results_dir):
     ),
 )
 def shallow_features_suffice_for_c4gap(rng, results_dir):
-    from dlgn_tf.claims import table_orders
+    from dlgn_tf.claims.tables import orders
 
-    return table_orders.shallow_features_suffice_for_c4gap(results_dir)
+    return orders.shallow_features_suffice_for_c4gap(results_dir)
