@@ -1,39 +1,23 @@
-"""Measures how networks converge to the theorems' kernels, and draws it.
+"""How networks converge to the theorems' kernels as they grow wide.
 
-  python -m dlgn_tf.dual.theorems --output_dir=theorems
-
-writes a picture for each theorem, error against width, with the line of slope
--1/2; errors.csv, an error a draw; and summary.csv. Takes a minute.
+Measured is the relative error of the value network's tangent kernel against its
+limit, for the networks of three theorems of the DLGN paper (arXiv 2110.03403,
+Theorems 2.1, A.1 and B.1) and a control.
 """
 
 import dataclasses
-import sys
 
 import numpy as np
-from absl import flags
 
-from dlgn_tf import cli
 from dlgn_tf import files
-from dlgn_tf import origin
 from dlgn_tf.dual import convergence
 from dlgn_tf.dual.random_networks import Convolutional
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import PlainReLU
 from dlgn_tf.dual.random_networks import Residual
-from dlgn_tf.errors import UserError
 from dlgn_tf.output import Output
 from dlgn_tf.output import new_figure
-from dlgn_tf.progress import Progress
 
-USAGE = """Measures how networks converge to the kernels of the DLGN paper's
-theorems as they grow wide.
-
-  python -m dlgn_tf.dual.theorems --output_dir=theorems
-
-Writes theorem-2.1.png, theorem-A.1.png and theorem-B.1.png, error against width
-with the line of slope -1/2; errors.csv, an error a draw; summary.csv."""
-
-FLAGS = flags.FLAGS
 WIDTHS = (32, 64, 128, 256, 512)
 DRAWS = 24
 BIAS_WIDTH = 32
@@ -210,40 +194,3 @@ def write(results, output_dir):
         output.picture(f"theorem-{theorem}", figure(of_theorem), dpi=150)
         names.append(f"theorem-{theorem}.png")
     return names
-
-
-def define_flags():
-    flags.DEFINE_string(
-        "output_dir", None, "Folder for tables and pictures. Required."
-    )
-    flags.DEFINE_integer(
-        "draws", DRAWS, "Draws of gates and weights for each width.", 2
-    )
-    flags.DEFINE_integer("seed", 0, "From which all draws follow.", 0)
-
-
-def check():
-    """Raises a `UserError` if the results could not be written."""
-    if not FLAGS.output_dir:
-        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
-    files.check_writable(FLAGS.output_dir, "output_dir")
-
-
-def main():
-    """Measures all settings; returns the exit status."""
-    progress = Progress("theorems", 0, len(SETTINGS), "setting")
-    results = []
-    for index, setting in enumerate(SETTINGS):
-        rng = np.random.default_rng([FLAGS.seed, index])
-        results.append(measure(setting, rng, FLAGS.draws))
-        progress.update(index + 1, {"slope": results[-1].slope})
-    names = write(results, FLAGS.output_dir)
-    origin.note_command(FLAGS.output_dir)
-    print(summary_table(results), end="")
-    print(f"{', '.join(names)} are in {FLAGS.output_dir}")
-    return 0
-
-
-if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.dual.theorems", USAGE, check))
