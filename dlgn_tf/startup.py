@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import tempfile
 
@@ -40,6 +41,15 @@ def import_keras():
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+def hide_retracing():
+    """Hides what TensorFlow says of functions that are traced again and again.
+
+    It is a fault in one training, and not in a process that trains many
+    networks one after another.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _check_installed(*packages):

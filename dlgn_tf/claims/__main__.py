@@ -92,6 +92,7 @@ def main():
     if FLAGS.output:
         kept = records.Records(FLAGS.output, claims, FLAGS.seed)
     startup.import_keras()
+    startup.hide_retracing()
     outcomes = _measure_all(claims, kept)
     if kept:
         kept.finish()

@@ -1,7 +1,6 @@
 """A process that trains one run after another, TensorFlow started once."""
 
 import contextlib
-import logging
 import os
 import queue
 import signal
@@ -46,8 +45,7 @@ def serve(connection, cores, shared_device):
         target=_receive, args=(connection, configs), daemon=True
     ).start()
     startup.import_keras()
-    # One process trains many networks: each is traced anew, which is no fault.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    startup.hide_retracing()
     while True:
         outcome = train(configs.get())
         with contextlib.suppress(BrokenPipeError):
