@@ -178,7 +178,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
     [
         ("--paper=dlng", "The nearest are dlgn."),
         ("--only=dlgn.33", "The nearest are dlgn.3"),
-        ("--scale=hours", "<seconds|minutes|accelerator>"),
+        ("--scale=hours", "seconds, minutes, accelerator"),
         ("--output=/dev/null/claims.jsonl", "--output=/dev/null/claims.jsonl"),
         ("--seed=-1", "non-negative"),
         ("--all --paper=dlgn", "--all alone"),
