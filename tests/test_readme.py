@@ -220,4 +220,4 @@ def test_verdicts_are_those_that_were_measured():
     text = (ROOT / "README.md").read_text()
     section = text.partition("## What does not hold\n")[2].partition("\n## ")[0]
     rows = re.findall(r"(?m)^\| .*`(\w+)` \| (.*) \| (.*) \| (.*) \|$", section)
-    assert rows == list(verdicts())
+    assert sorted(rows) == sorted(verdicts())

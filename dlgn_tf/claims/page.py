@@ -30,6 +30,11 @@ PAPERS = {
 }
 VERDICTS = {True: "holds", False: "does not hold", None: "not measured"}
 NOT_RUN = "not run"
+_WHAT = (
+    "Written by `python -m dlgn_tf.claims.page` from what `python -m "
+    "dlgn_tf.claims` measured. A star marks thresholds that were chosen on "
+    "three seeds; claims that were not run are of a slower scale."
+)
 _TITLES = ("claim", "statement", "expected", "measured", "", "scale", "s")
 
 
@@ -69,7 +74,7 @@ def page(measured, claims):
     by_paper = collections.defaultdict(list)
     for claim in claims:
         by_paper[claim.paper].append((claim, found.get(claim.id)))
-    lines = ["# Claims", "", *_origins(measured), "", *_counts(by_paper)]
+    lines = ["# Claims", "", _WHAT, "", *_origins(measured), "", *_counts(by_paper)]
     for paper, pairs in by_paper.items():
         lines += ["", f"## {PAPERS.get(paper, paper)}", "", *_row(_TITLES)]
         lines.append("|---" * len(_TITLES) + "|")
