@@ -132,4 +132,6 @@ def _flags_help():
     by_module = flags.FLAGS.flags_by_module_dict()
     ours = ("__main__", "dlgn_tf", sys.argv[0])
     names = [name for name in by_module if name.startswith(ours)]
-    return "\n".join(flags.FLAGS.module_help(name) for name in names)
+    text = "\n".join(flags.FLAGS.module_help(name) for name in names)
+    # Those of the command itself stand under its path.
+    return text.replace(f"{sys.argv[0]}:", "flags:")
