@@ -74,7 +74,8 @@ def page(measured, claims):
     by_paper = collections.defaultdict(list)
     for claim in claims:
         by_paper[claim.paper].append((claim, found.get(claim.id)))
-    lines = ["# Claims", "", _WHAT, "", *_origins(measured), "", *_counts(by_paper)]
+    lines = ["# Claims", "", _WHAT, "", *_origins(measured), ""]
+    lines += _counts(by_paper)
     for paper, pairs in by_paper.items():
         lines += ["", f"## {PAPERS.get(paper, paper)}", "", *_row(_TITLES)]
         lines.append("|---" * len(_TITLES) + "|")
