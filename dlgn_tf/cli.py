@@ -115,16 +115,17 @@ def _in_our_words(error):
     if found and isinstance(error, flags.IllegalFlagValueError):
         name, value = found.groups()
         expected = _expected(flags.FLAGS[name])
-        return f"Invalid --{name}. Expected {expected}. Received: {value}"
+        if expected:
+            return f"Invalid --{name}. Expected {expected}. Received: {value}"
     return error
 
 
 def _expected(flag):
-    """What values a flag takes, in words."""
+    """What values a flag takes, in words, or nothing if its type has none."""
     choices = getattr(flag.parser, "enum_values", None)
     if choices:
         return f"one of {', '.join(choices)}"
-    return flag.parser.syntactic_help or "true or false"
+    return "true or false" if flag.boolean else flag.parser.syntactic_help
 
 
 def _flags_help():

@@ -1,6 +1,8 @@
 """The commands that measure results/ again, and what joins their rows."""
 
 import csv
+import dataclasses
+import functools
 import importlib.util
 import json
 import os
@@ -14,6 +16,7 @@ import pytest
 from absl import flags
 
 from dlgn_tf import config
+from dlgn_tf import origin
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -27,6 +30,7 @@ PLACES = ("run_dir", "data_dir", "output", "runs_dir", "gates", "jobs")
 PLACES += ("model_path", "init_from", "remark")
 # Stands for python: writes down what it is called with, and does nothing.
 STUB = """#!/bin/sh
+[ -z "$FAIL" ] || exit 3
 for word; do printf '%s\\n' "$word" >> "$LOG"; done
 echo >> "$LOG"
 """
@@ -46,7 +50,7 @@ def make(tmp_path):
     (tmp_path / "resnet32.index").touch()
     log = tmp_path / "log"
 
-    def run(*arguments, checkpoint=tmp_path / "resnet32"):
+    def run(*arguments, checkpoint=tmp_path / "resnet32", fail=""):
         log.write_text("")
         done = subprocess.run(
             [tmp_path / "tools" / "make_results", *arguments],
@@ -56,6 +60,7 @@ def make(tmp_path):
                 "LOG": str(log),
                 "DATA_DIR": "DATA",
                 "CHECKPOINT": str(checkpoint),
+                "FAIL": fail,
             },
             capture_output=True,
             text=True,
@@ -91,8 +96,12 @@ def test_commands_are_those_that_the_folder_was_made_with(make, folder):
         for line in json.loads(noted.read_text()):
             if not line.startswith("tools/make_results"):
                 assert essence(shlex.split(line)) in known, line
-    last, index = commands[-2], commands[-1]
-    assert last[-2:] == [f"results/{folder}", f"tools/make_results {folder}"]
+    noted, index = commands[-2:]
+    assert noted[:3] == [
+        "tools/note_folder.py",
+        f"--folder=results/{folder}",
+        f"--command=tools/make_results {folder}",
+    ]
     assert index == ["tools/index_results.py"]
 
 
@@ -124,22 +133,70 @@ def test_unknown_folders_are_refused(make, folder):
 def test_a_missing_checkpoint_is_named(make):
     done, commands = make("frozen_gates", checkpoint="nowhere")
     assert done.returncode == 2 and not commands
-    assert done.stderr.endswith("Received: CHECKPOINT=nowhere\n")
+    assert done.stderr.endswith("/nowhere\n")
 
 
-@pytest.fixture(scope="module")
-def tool():
-    path = ROOT / "tools" / "join_rows.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_a_failure_keeps_what_was_noted(make, tmp_path):
+    kept = tmp_path / "results" / "theorems" / "commands.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    done, _ = make("theorems", fail="yes")
+    assert done.returncode == 3
+    assert kept.read_text() == "{}"
+
+
+def test_relative_paths_are_those_of_the_caller(make, tmp_path):
+    _, commands = make("layer_removal")
+    assert f"--data_dir={pathlib.Path.cwd() / 'DATA'}" in commands[0]
+    assert f"--init_from={tmp_path / 'resnet32'}" in commands[1]
 
 
 @pytest.fixture
-def join(tool, tmp_path, in_this_process, monkeypatch):
+def tool(tmp_path, in_this_process, monkeypatch):
+    """A function that runs a tool in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    return lambda *flags: in_this_process(tool, *flags)
+
+    def run(name, *flags_given):
+        path = ROOT / "tools" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        in_this_process(module, *flags_given)
+
+    return run
+
+
+def test_notes_of_other_commits_and_paths_go(tool, tmp_path):
+    here = dataclasses.asdict(origin.here())
+    folder = tmp_path / "results"
+    (folder / "inside").mkdir(parents=True)
+    (folder / "inside" / "commands.json").write_text(
+        json.dumps(
+            {
+                "python x --data_dir=/a/data --from=/a/data/x": here,
+                "python y": {**here, "commit": "another"},
+            }
+        )
+    )
+    report = folder / "inside" / "report.md"
+    report.write_text("`--dataset=a --data_dir=/a/data`, of data in /a/data")
+    tool(
+        "note_folder",
+        "--folder=results",
+        "--command=make it",
+        "--paths=DIR=/a/data,PREFIX=/a/data/x",
+    )
+    noted = json.loads((folder / "commands.json").read_text())
+    assert noted == {"make it": here}
+    inside = json.loads((folder / "inside" / "commands.json").read_text())
+    assert inside == {"python x --data_dir=DIR --from=PREFIX": here}
+    said = "`--dataset=a --data_dir=DIR`, of data in /a/data"
+    assert report.read_text() == said
+
+
+@pytest.fixture
+def join(tool):
+    return functools.partial(tool, "join_rows")
 
 
 def write(path, header, *rows):
@@ -200,11 +257,16 @@ def test_last_evaluations_of_runs(join, tmp_path, read_table):
         (["--from=a-1/x.csv", "--output=all.csv"], "finds none"),
         (["--from=k=a-*/x.csv", "--output=all.csv"], "--column=None"),
         (["--from=a-*/x.csv", "--column=k", "--output=all.csv"], "--column=k"),
-        (["--from=a-*/x.csv", "--output=no/all.csv"], "no/all.csv"),
+        (["--from=a-*/x.csv,c-*/x.csv", "--output=all.csv"], "2 kinds"),
+        (["--from=e-*/x.csv", "--output=all.csv"], "0 kinds"),
+        (["--from=e-*/m.jsonl", "--output=all.csv"], "0 kinds"),
     ],
 )
 def test_refusals(join, tmp_path, flags_given, received):
     write(tmp_path / "a-1" / "x.csv", ["step"], [1])
+    write(tmp_path / "c-1" / "x.csv", ["epoch"], [1])
+    write(tmp_path / "e-1" / "x.csv", ["step"])
+    (tmp_path / "e-1" / "m.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
     with pytest.raises(UserError, match=re.escape(received)):
         join(*flags_given)
     assert not (tmp_path / "all.csv").exists()

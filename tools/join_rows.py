@@ -47,11 +47,16 @@ def main():
             f"--output={values.output}, --from={','.join(patterns)}"
         )
     rows = [row for p in patterns for row in _rows_of(p, values.column)]
+    headers = {tuple(row) for row in rows}
+    if len(headers) != 1:
+        raise UserError(
+            "Expected files with rows of the same columns. Received: "
+            f"{len(headers)} kinds of rows"
+        )
+    (header,) = headers
+    text = files.csv_text(header, [row.values() for row in rows])
     with files.write_errors(values.output):
-        with open(values.output, "w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        files.write_atomically(values.output, text)
     print(f"{values.output} is written: {len(rows)} rows")
 
 
@@ -83,8 +88,8 @@ def _read(path):
         with path.open(newline="") as file:
             return list(csv.DictReader(file))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    last = [line for line in lines if "test_accuracy" in line][-1]
-    return [{name: last[name] for name in _OF_EVALUATION}]
+    last = [line for line in lines if "test_accuracy" in line][-1:]
+    return [{name: line[name] for name in _OF_EVALUATION} for line in last]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dlgn_tf import files
 from dlgn_tf.errors import UserError
 
 # What nets learn, see `dlgn_tf.complexity.unit`.
-TARGETS = "centred, of variance 1"
+TARGETS = "centred, of variance 1, by nets that begin near zero"
 # Images from which a feature is known again.
 _KNOWN_BY = 64
 
