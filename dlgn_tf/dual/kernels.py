@@ -272,11 +272,10 @@ def residual(
     weights = _block_weights(products, variances)
 
     def block_kernel(block):
-        base = input_product(block)[np.newaxis]
-        if variances is not None:
-            base = np.concatenate([base, np.zeros_like(base)])
+        # No name for it here: it would be held while the sums are made.
+        sums = [_entering(input_product(block), variances is not None)]
         grams = (product(block) for product in products)
-        return _sum_over_subnetworks(base, grams, weights, size)
+        return _sum_over_subnetworks(sums, grams, weights, size)
 
     def block_bytes(side):
         each = max(product.block_bytes(side) for product in products)
@@ -309,23 +308,30 @@ def _check_blocks(gates, other_gates, size):
         )
 
 
-def _sum_over_subnetworks(base, grams, weights, size):
-    """The kernel of `residual`, or its derivative where `base` has it.
+def _entering(kernel, derivative):
+    """The kernel of the inputs, and its derivative in variances, 0."""
+    kernel = kernel[np.newaxis]
+    if derivative:
+        return np.concatenate([kernel, np.zeros_like(kernel)])
+    return kernel
+
+
+def _sum_over_subnetworks(sums, grams, weights, size):
+    """The kernel of `residual`, or its derivative where `sums` have it.
 
     Args:
-        base: Array `(1, rows, columns)` or `(2, rows, columns)`, the kernel of
-            the inputs, and zeros.
+        sums: List of one array, see `_entering`.
         grams: Iterable of arrays `(rows, columns)`, one a block.
         weights: List of pairs of floats, see `_block_weights`.
         size: Integer or None, see `residual`.
     """
     # By the number of blocks; all in one where it does not matter.
-    sums = [base] + [np.zeros_like(base) for _ in range(size or 0)]
+    sums += [np.zeros_like(sums[0]) for _ in range(size or 0)]
     ends = 0, len(weights) - 1
     for position, (gram, weight) in enumerate(zip(grams, weights, strict=True)):
         if position in ends:
-            for m, of_size in enumerate(sums):
-                sums[m] = _through(of_size, gram, weight)
+            for m in range(len(sums)):
+                sums[m] = _through(sums[m], gram, weight)
         elif size is None:
             sums[0] += _through(sums[0], gram, weight)
         else:
