@@ -89,6 +89,22 @@ def in_this_process(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def load_tool():
+    """A function that imports a module of tools/, which has no package."""
+
+    def load(name):
+        path = pathlib.Path(__file__).parents[1] / "tools" / f"{name}.py"
+        if not path.is_file():
+            pytest.skip("tools/ belongs to the checkout")
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def read_table():
     """A function that reads a CSV file: a dict of strings for each row."""
 

@@ -1,6 +1,5 @@
 """The index of results names every folder and how it was made."""
 
-import importlib.util
 import json
 import pathlib
 
@@ -10,15 +9,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 MADE = {"commit": "abc", "versions": "python 3", "machine": "a CPU"}
 
 
-@pytest.fixture(scope="module")
-def tool():
-    path = ROOT / "tools" / "index_results.py"
-    if not path.is_file():
-        pytest.skip("tools/ belongs to the checkout")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def tool(load_tool):
+    return load_tool("index_results")
 
 
 def test_index(tool, tmp_path):

@@ -1,7 +1,6 @@
 """examples/: the notebook holds what the scripts hold, and runs."""
 
 import ast
-import importlib.util
 import json
 import pathlib
 import re
@@ -122,15 +121,11 @@ def test_kept_outputs(steps):
 
 
 @pytest.fixture
-def make_tour():
+def make_tour(load_tool):
     """The module tools/make_tour.py."""
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    path = ROOT / "tools" / "make_tour.py"
-    spec = importlib.util.spec_from_file_location("make_tour", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("make_tour")
 
 
 def test_the_notebook_is_what_the_tool_makes(make_tour, kept):

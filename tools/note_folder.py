@@ -34,19 +34,23 @@ def main():
             "Expected --folder=DIR that is there and --command. Received: "
             f"--folder={values.folder}, --command={values.command}"
         )
+    words = dict(pair.partition("=")[::2] for pair in values.paths)
     origin.note_command(folder, values.command)
+    commit = origin.here().commit
     for noted in folder.rglob(origin.COMMANDS):
         known = json.loads(noted.read_text())
-        commit = origin.here().commit
         kept = {k: v for k, v in known.items() if v["commit"] == commit}
-        files.write_atomically(noted, json.dumps(kept, indent=1) + "\n")
-    for page in (*folder.rglob(origin.COMMANDS), *folder.rglob("report.md")):
-        text = page.read_text()
-        # The longest first: one may lie in another.
-        for pair in sorted(values.paths, key=len, reverse=True):
-            word, _, path = pair.partition("=")
-            text = text.replace(f"={path}", f"={word}") if path else text
-        files.write_atomically(page, text)
+        text = json.dumps(kept, indent=1) + "\n"
+        files.write_atomically(noted, _in_words(text, words))
+    for page in folder.rglob("report.md"):
+        files.write_atomically(page, _in_words(page.read_text(), words))
+
+
+def _in_words(text, words):
+    """Words for paths, the longest first: one may lie in another."""
+    for word, path in sorted(words.items(), key=lambda x: -len(x[1])):
+        text = text.replace(f"={path}", f"={word}")
+    return text
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """tools/reproduce.py without its workers."""
 
-import importlib.util
 import types
 
 import pytest
@@ -12,12 +11,8 @@ from dlgn_tf.reproduction import worker
 
 
 @pytest.fixture
-def tool(root, monkeypatch):
-    spec = importlib.util.spec_from_file_location(
-        "reproduce", root / "tools" / "reproduce.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def tool(load_tool, monkeypatch):
+    module = load_tool("reproduce")
     given = types.SimpleNamespace(jobs=1, remark=None)
     monkeypatch.setattr(module, "FLAGS", given)
     return module
