@@ -8,9 +8,8 @@ import os
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dlgn_tf.errors import UserError
+from dlgn_tf import memory
 from dlgn_tf.memory import GIB
-from dlgn_tf.memory import least_gib
 from dlgn_tf.progress import Progress
 
 
@@ -94,13 +93,8 @@ def check_memory(needed, shape, memory_gib):
         shape: Tuple `(n, m)`, or `(n,)` for a symmetric one.
         memory_gib: Float, the bound.
     """
-    if needed <= memory_gib * GIB:
-        return
-    raise UserError(
-        f"A kernel of {shape[0]} x {shape[-1]} images does not fit. Expected "
-        f"memory_gib of at least {least_gib(needed)}. Received: "
-        f"memory_gib={memory_gib}"
-    )
+    kernel = f"A kernel of {shape[0]} x {shape[-1]} images"
+    memory.check_memory(needed, memory_gib, kernel)
 
 
 def _largest(fits, most):

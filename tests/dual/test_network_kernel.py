@@ -341,7 +341,7 @@ def test_covered_though_unusual(rng, options):
 def test_memory_is_refused_before_gates_are_made(rng, monkeypatch):
     model = create("fc_dgn", rng)
     monkeypatch.setattr(type(model), "gates", None)
-    with pytest.raises(UserError, match="2000 x 2000 images does not fit"):
+    with pytest.raises(UserError, match="2000 x 2000 images: "):
         dual.neural_path_kernel(
             model, np.zeros((2000, *SHAPE), "uint8"), memory_gib=0.01
         )
