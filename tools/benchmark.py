@@ -761,7 +761,7 @@ def machine():
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
-        "load_before": os.getloadavg()[0],
+        "load_before": round(os.getloadavg()[0], 2),
     }
 
 
@@ -812,7 +812,10 @@ def markdown(rows, where):
             f"{row['ratio_median']:.2f} / {row['ratio_max']:.2f} "
             f"| {row['rounds']} | {row['peak_gib']:.2f} GiB |"
         )
-    notes = [f"{row['ours']}: {row['note']}" for row in rows if row["note"]]
+    # Comparisons of one thing with several say the same of it.
+    notes = dict.fromkeys(
+        f"{row['ours']}: {row['note']}" for row in rows if row["note"]
+    )
     return "\n".join([*lines, *(f"\n{note}" for note in notes)]) + "\n"
 
 
