@@ -23,6 +23,9 @@ def test_index(tool, tmp_path):
     table.parent.mkdir()
     table.write_text("commit,versions,machine\nabc,python 3,a CPU\n")
     (tmp_path / "c").mkdir()
+    (tmp_path / "d").mkdir()
+    both = {"python -m y": MADE, "tools/make_results d": MADE}
+    (tmp_path / "d" / "commands.json").write_text(json.dumps(both))
     (tmp_path / "CLAIMS.md").write_text("# What was claimed\n")
     made = "  - commit abc; versions python 3; machine a CPU"
     lines = [x for x in tool.index(tmp_path).splitlines() if x][4:]
@@ -33,6 +36,9 @@ def test_index(tool, tmp_path):
         made,
         "## [c](c)",
         "- command and machine are on the page, no commit was noted",
+        "## [d](d)",
+        "- `tools/make_results d`",
+        made,
         "## [t.1-smoke](t.1-smoke)",
         "- `python tools/reproduce.py --table=t.1 --scale=smoke`",
         made,

@@ -4,7 +4,8 @@
 
 The title of a folder is the first heading of its results.md or benchmark.md.
 Commands, commits, versions and machines are what the commands themselves left
-in commands.json (and tools/reproduce.py in results.csv).
+in commands.json (and tools/reproduce.py in results.csv). Of a folder that
+tools/make_results measured this is the one command that is named.
 """
 
 import csv
@@ -21,9 +22,10 @@ from dlgn_tf.errors import UserError
 _HEAD = """# Results
 
 Each folder holds what one or several commands left, their figures as CSV or
-JSON; `tools/make_results FOLDER` measures it again. Written by
-`python tools/index_results.py`.
+JSON; `tools/make_results FOLDER` measures it again, with the commands of its
+commands.json. Written by `python tools/index_results.py`.
 """
+_WHOLE = "`tools/make_results"
 # What python -m dlgn_tf.claims.page writes, with commit and machine.
 CLAIMS = "CLAIMS.md"
 _FIELDS = ("commit", "versions", "machine")
@@ -83,7 +85,10 @@ def _made(folder):
         return "- command and machine are on the page, no commit was noted\n"
     lines = []
     for made, commands in by_origin.items():
-        lines += [f"- {command}" for command in dict.fromkeys(commands)]
+        whole = [x for x in commands if x.startswith(_WHOLE)]
+        lines += [
+            f"- {command}" for command in dict.fromkeys(whole or commands)
+        ]
         fields = zip(_FIELDS, made, strict=True)
         lines.append("  - " + "; ".join(f"{k} {v}" for k, v in fields))
     return "\n".join(lines) + "\n"
