@@ -31,6 +31,7 @@ def test_index(tool, tmp_path):
     lines = [x for x in tool.index(tmp_path).splitlines() if x][4:]
     assert lines == [
         "## [What was claimed](CLAIMS.md)",
+        "- `tools/make_results claims`; its origin is on the page",
         "## [Of b](b)",
         "- `python -m x`",
         made,

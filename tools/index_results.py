@@ -22,8 +22,8 @@ from dlgn_tf.errors import UserError
 _HEAD = """# Results
 
 Each folder holds what one or several commands left, their figures as CSV or
-JSON; `tools/make_results FOLDER` measures it again, with the commands of its
-commands.json. Written by `python tools/index_results.py`.
+JSON; `tools/make_results FOLDER` measures it again, and lists the commands.
+Written by `python tools/index_results.py`.
 """
 _WHOLE = "`tools/make_results"
 # What python -m dlgn_tf.claims.page writes, with commit and machine.
@@ -57,6 +57,9 @@ def index(root):
     parts = [_HEAD]
     if (root / CLAIMS).is_file():
         parts.append(f"## [{_heading(root / CLAIMS)}]({CLAIMS})\n")
+        parts.append(
+            "- `tools/make_results claims`; its origin is on the page\n"
+        )
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         parts.append(f"## [{_title(folder)}]({folder.name})\n")
         parts.append(_made(folder))
