@@ -78,7 +78,7 @@ def test_committed_results_are_read():
     found = results.from_csv(root / "results/dlgn.1-minutes/results.csv")
     assert len(found) == 27
     assert {result.origin.commit for result in found} == {
-        "599f5008a3adab4110d07b4c4133f0b02967a62c"
+        "8b5d25b02ce1bc7c775d7a117eb305d928fe66d6"
     }
     assert {result.origin.machine for result in found} == {"AMD EPYC, 2 cores"}
 
