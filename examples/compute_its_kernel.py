@@ -15,6 +15,8 @@ all training images, not only these few.) The heat map shows the trained kernel
 as cosines, images ordered by class.
 """
 
+from train_a_dlgn import RUN_DIR
+
 from dlgn_tf import dual
 from dlgn_tf.data import sources
 from dlgn_tf.dual import figures
@@ -22,7 +24,7 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import runs
 
-model, config, step = runs.load_run("runs/tour")
+model, config, step = runs.load_run(RUN_DIR)
 train, test = sources.load("digits", train_examples=100)
 untrained = create_model("fc_dlgn", (8, 8, 1), width=128, depth=4, seed=0)
 
@@ -39,4 +41,4 @@ for name, network in (("trained", model), ("random", untrained)):
     if network is model:
         figure = figures.heat_map(kernel, train.labels, 10, "trained gates")
 
-figure.savefig("runs/tour/kernel.png")
+figure.savefig(f"{RUN_DIR}/kernel.png")

@@ -18,18 +18,22 @@ as orthogonal as their number allows.
 import subprocess
 import sys
 
+from train_a_dlgn import RUN_DIR
+
 from dlgn_tf.regularizers import largest_cosine
 from dlgn_tf.splines.drawings import gram_matrices
 from dlgn_tf.training import runs
 
-command = """-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
+ORTHOGONAL_DIR = f"{RUN_DIR}_orthogonal"
+
+command = f"""-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
     --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
-    --log_every=150 --run_dir=runs/tour_orthogonal
+    --log_every=150 --run_dir={ORTHOGONAL_DIR}
     --orthogonal_reparametrization=gram_schmidt"""
 subprocess.run([sys.executable, *command.split()], check=True)
 
 filters = {}
-for run_dir in ("runs/tour", "runs/tour_orthogonal"):
+for run_dir in (RUN_DIR, ORTHOGONAL_DIR):
     model, config, step = runs.load_run(run_dir)
     network = model.value_network
     cosine = float(largest_cosine(network.get_layer("dense2").kernel))
@@ -39,4 +43,4 @@ for run_dir in ("runs/tour", "runs/tour_orthogonal"):
     filters[config.orthogonal_reparametrization] = shown
 
 picture = gram_matrices.draw(filters, "|cosines| between filters")
-picture.figure.savefig("runs/tour/orthogonal.png")
+picture.figure.savefig(f"{RUN_DIR}/orthogonal.png")

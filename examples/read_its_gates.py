@@ -12,13 +12,14 @@ that looks like red turns the gate on, one that looks like blue turns it off.
 """
 
 import numpy as np
+from train_a_dlgn import RUN_DIR
 
 from dlgn_tf.data import sources
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates
 from dlgn_tf.training import runs
 
-model, config, step = runs.load_run("runs/tour")
+model, config, step = runs.load_run(RUN_DIR)
 train, test = sources.load("digits")
 
 site = model.site_names[-1]
@@ -35,4 +36,4 @@ figure = pictures.tiles(
     pictures.as_colours(found.weights[shown]),
     [f"unit {channel}" for channel in found.channels[shown]],
 )
-figure.savefig("runs/tour/templates.png")
+figure.savefig(f"{RUN_DIR}/templates.png")

@@ -13,6 +13,8 @@ are so easy that they come close; on CIFAR-10 the difference is larger (see
 `results/rainbow`).
 """
 
+from train_a_dlgn import RUN_DIR
+
 from dlgn_tf.data import sources
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow.covariance import weight_covariances
@@ -21,7 +23,7 @@ from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.resampling import resample
 from dlgn_tf.training import runs
 
-model, config, step = runs.load_run("runs/tour")
+model, config, step = runs.load_run(RUN_DIR)
 train, test = sources.load("digits")
 batches = in_batches(train.images)
 covariances = weight_covariances([model], batches, reference=0)

@@ -13,6 +13,7 @@ weights that make its values, is the control: it does not come to this limit.
 """
 
 import numpy as np
+from train_a_dlgn import RUN_DIR
 
 from dlgn_tf.dual import theorems
 
@@ -26,4 +27,4 @@ for result in results:
     print(f"{result.setting.name}: error ~ width^{result.slope:.2f}")
 
 figure = theorems.figure(results)
-figure.savefig("runs/tour/theorem.png")
+figure.savefig(f"{RUN_DIR}/theorem.png")

@@ -18,8 +18,10 @@ is, up to ResNets.
 import subprocess
 import sys
 
+RUN_DIR = "runs/tour"
+
 # Some seconds on two cores. A finished run is not trained again.
-command = """-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
+command = f"""-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
     --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
-    --log_every=150 --run_dir=runs/tour"""
+    --log_every=150 --run_dir={RUN_DIR}"""
 subprocess.run([sys.executable, *command.split()], check=True)

@@ -41,14 +41,15 @@ _TITLE = """# A tour of dlgn_tf
 
 A deep gated network, trained, opened up and compared with the theory: six steps
 on scikit-learn's digits, about a minute on two CPU cores. Each step is a script
-of this folder too, and goes on from the run that the first one leaves in
-`runs/tour`:
+of this folder too, and reads the run that the first one leaves in `runs/tour`:
 
 {scripts}
 
 The networks are small and so are the experiments: they show how it is done.
 What was measured with care, with seeds and settings, is in
 [results](../results)."""
+# How a script asks for the run of the first one.
+_FIRST = "from train_a_dlgn import RUN_DIR"
 _SECONDS = 900
 _COLOURS = 256
 
@@ -91,7 +92,9 @@ def notebook():
 def parts(script, number):
     """A script as the Markdown of its docstring and the code behind it."""
     title, _, body = ast.get_docstring(ast.parse(script)).partition("\n")
-    code = script.split('"""', 2)[2].strip()
+    code = script.split('"""', 2)[2]
+    # The cell of the first step has run by then.
+    code = re.sub(rf"\n+{_FIRST}\n+", "\n\n", code).strip()
     saved = re.findall(r"^([\w.]+)\.savefig\(", code, re.MULTILINE)
     if saved:
         code = f"{code}\n{saved[-1]}"
