@@ -11,6 +11,7 @@ from dlgn_tf import cli
 from dlgn_tf import config as config_lib
 from dlgn_tf import files
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import trained
@@ -55,7 +56,7 @@ def define_flags(flag_values=flags.FLAGS):
         "File that takes the result as JSON. Default: none.",
         flag_values=flag_values,
     )
-    config_lib.define_network_flags(flag_values)
+    training_flags.define_network_flags(flag_values)
 
 
 def main():
@@ -95,7 +96,7 @@ def _config(values):
     """What is evaluated: `init_from` is None for a run's newest checkpoint."""
     if not values.run_dir:
         return _config_without_run(values)
-    said = [x for x in config_lib.network_flags() if x not in _WITH_RUN_DIR]
+    said = [x for x in training_flags.network_flags() if x not in _WITH_RUN_DIR]
     cli.check_absent(values, said, "with --run_dir, which says it")
     directory = RunDirectory(values.run_dir)
     config = directory.read_config()

@@ -7,6 +7,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
 from dlgn_tf.training import permutations
@@ -91,5 +92,5 @@ def list_models():
 
 
 if __name__ == "__main__":
-    config_lib.define_flags()
+    training_flags.define_flags()
     sys.exit(cli.run(main, "dlgn_tf.train", USAGE, check))

@@ -52,11 +52,12 @@ def train_run():
     from absl import flags
 
     from dlgn_tf import config
+    from dlgn_tf import training_flags
     from dlgn_tf.training import loop
 
     def train(path, model, *arguments):
         values = flags.FlagValues()
-        config.define_flags(values)
+        training_flags.define_flags(values)
         fixed = ("--dataset=digits", "--optimizer=adam")
         given = (f"--run_dir={path}", f"--model={model}", *arguments)
         values(["test", *fixed, *given])

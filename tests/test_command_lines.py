@@ -14,6 +14,7 @@ from absl import flags
 
 import dlgn_tf
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 DIGITS = "--dataset=digits"
@@ -53,7 +54,7 @@ def tree(root):
 def make_run(path, *arguments, checkpoint=True):
     """What `train` leaves, as far as it is looked at before TensorFlow."""
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", DIGITS, f"--run_dir={path}", *arguments])
     path.mkdir(parents=True)
     text = config_lib.resolve(values).to_flags()
@@ -311,7 +312,7 @@ def test_help(module, flag, tmp_path):
 def test_help_names_every_training_flag(tmp_path):
     done, _ = run(tmp_path, "dlgn_tf.train", "--help")
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     for name in values:
         assert re.search(rf"--(\[no\])?{name}:", done.stdout), name
 

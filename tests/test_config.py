@@ -7,13 +7,14 @@ import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 
 
 def resolve(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     assert values(["test", *arguments]) == ["test"]
     return config_lib.resolve(values)
 
@@ -228,7 +229,7 @@ def test_flags_of_older_runs(tmp_path):
 
 def test_only_some_flags_are_defined():
     values = flags.FlagValues()
-    config_lib.define_network_flags(values)
+    training_flags.define_network_flags(values)
     flags.DEFINE_string("other", "x", "", flag_values=values)
     values(["test", "--model=resnet20_dnn", "--width=3", "--init_from=a"])
     assert config_lib.resolve_given(values) == resolve(
@@ -685,7 +686,7 @@ def test_bad_flagfiles(content, tmp_path):
 
 def test_every_field_has_a_flag_and_the_other_way_round():
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     fields = {field.name for field in dataclasses.fields(config_lib.Config)}
     assert set(values) == fields | {"epochs", "list_models"}
 

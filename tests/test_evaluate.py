@@ -11,6 +11,7 @@ from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
+from dlgn_tf import training_flags
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
@@ -20,7 +21,7 @@ from dlgn_tf.training import loop
 
 def resolve(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", *arguments])
     return config_lib.resolve(values)
 

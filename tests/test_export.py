@@ -15,6 +15,7 @@ from absl import flags
 import dlgn_tf
 from dlgn_tf import config as config_lib
 from dlgn_tf import export
+from dlgn_tf import training_flags
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
@@ -98,7 +99,7 @@ np.savez(result_file, **result)
 
 def resolve(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", "--dataset=digits", *arguments])
     return config_lib.resolve(values)
 

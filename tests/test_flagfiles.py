@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf.models import registry
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -183,7 +184,7 @@ def test_lineage_of_wide_resnets():
 def test_flags_after_a_flagfile_win():
     """As the usage text says; shown on the demo's file."""
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     flags.DEFINE_string("flagfile", "", "", flag_values=values)
     values(["test", "--flagfile=flags/demo.flags", "--width=3", "--seed=5"])
     config = config_lib.resolve(values)

@@ -14,8 +14,8 @@ import subprocess
 import pytest
 from absl import flags
 
-from dlgn_tf import config
 from dlgn_tf import origin
+from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def test_commands_are_those_that_the_folder_was_made_with(make, folder):
 def test_every_flag_exists(make):
     """Of training: the others' are in the commands that were noted."""
     values = flags.FlagValues()
-    config.define_flags(values)
+    training_flags.define_flags(values)
     done, commands = make(*folders())
     assert done.returncode == 0, done.stderr
     trained = [words for words in commands if "dlgn_tf.train" in words]

@@ -4,6 +4,7 @@ import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf.rainbow.published import resampled
 
 
@@ -21,6 +22,6 @@ from dlgn_tf.rainbow.published import resampled
 )
 def test_options(arguments, expected):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", *arguments])
     assert resampled(config_lib.resolve(values)) == expected

@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import tables
@@ -75,7 +76,7 @@ def test_commands_give_the_same_training(make, root, monkeypatch):
         words = shlex.split(run.command)
         assert words[:3] == ["python", "-m", "dlgn_tf.train"]
         values = flags.FlagValues()
-        config_lib.define_flags(values)
+        training_flags.define_flags(values)
         flags.DEFINE_string("flagfile", "", "", flag_values=values)
         assert values(words[2:])[1:] == []
         places = ("run_dir", "npz")

@@ -20,6 +20,7 @@ from absl import flags
 
 import dlgn_tf
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 
 # Seconds that a process may take for anything; a busy machine takes its time.
 _PATIENCE = 240
@@ -52,7 +53,7 @@ RUN_FLAGS = (
 
 def _resolve(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", *arguments])
     return config_lib.resolve(values)
 

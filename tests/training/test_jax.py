@@ -47,6 +47,7 @@ import numpy as np
 from absl import flags
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf import layers
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
@@ -156,7 +157,7 @@ def set_weights(model):
 
 def configured(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", "--dataset=digits", "--batch_size=32", *arguments])
     return config_lib.resolve(values)
 

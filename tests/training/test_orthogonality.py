@@ -11,6 +11,7 @@ from absl import flags
 from tensorboard.backend.event_processing import event_accumulator
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
@@ -30,7 +31,7 @@ GRAM_SCHMIDT = "--orthogonal_reparametrization=gram_schmidt"
 
 def resolve(*arguments):
     values = flags.FlagValues()
-    config_lib.define_flags(values)
+    training_flags.define_flags(values)
     values(["test", *SMALL, *arguments])
     return config_lib.resolve(values)
 
@@ -254,7 +255,7 @@ def test_flags_become_a_config_and_flags_again():
     assert mapped.orthogonal_filters().networks == "value"
     for config in (plain, penalised, mapped):
         values = flags.FlagValues()
-        config_lib.define_flags(values)
+        training_flags.define_flags(values)
         values(["test", *config.to_flags().splitlines()])
         assert config_lib.resolve(values) == config
 

@@ -53,6 +53,7 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
+from dlgn_tf import training_flags
 from dlgn_tf import train
 
 
@@ -72,7 +73,7 @@ def main():
     return train.main()
 
 
-config_lib.define_flags()
+training_flags.define_flags()
 sys.exit(cli.run(main, "dlgn_tf.train", train.USAGE, train.check))
 """
 
