@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import select
 import signal
 import sys
 
@@ -19,7 +20,8 @@ def run(main, name, usage, check=None):
     """Parses the flags, calls `main()` and exits.
 
     A wrong flag or a `UserError` ends in one line on standard error and exit
-    status 2; `--help` prints `usage` and the flags.
+    status 2; `--help` prints `usage` and the flags. Where the reader of what
+    is printed leaves, the process ends as one that SIGPIPE has killed.
 
     Args:
         main: Function without arguments that returns an exit status or None.
@@ -58,7 +60,24 @@ def run(main, name, usage, check=None):
             print(f"{name}: interrupted", file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
 
-    app.run(lambda _: guarded(main), flags_parser=parse)
+    try:
+        try:
+            app.run(lambda _: guarded(main), flags_parser=parse)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        # At exit Python flushes once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _reader_has_left():
+    """Whether nobody reads what is printed any more, as behind `| head`."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(state & select.POLLERR for _, state in poll.poll(0))
 
 
 def check_positive(values, name):

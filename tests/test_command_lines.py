@@ -4,6 +4,7 @@ import ctypes
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -315,6 +316,21 @@ def test_help_names_every_training_flag(tmp_path):
     training_flags.define_flags(values)
     for name in values:
         assert re.search(rf"--(\[no\])?{name}:", done.stdout), name
+
+
+@pytest.mark.parametrize("flag", ["--help", "--list_models"])
+def test_a_reader_that_leaves(flag):
+    """As behind `| head`: no word on it, and SIGPIPE's status."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlgn_tf.train", flag],
+        cwd=PACKAGE_PARENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 128 + signal.SIGPIPE
 
 
 def test_list_models(tmp_path):
