@@ -14,7 +14,7 @@ from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
 from dlgn_tf.inspection.sites import check_site
-from dlgn_tf.inspection.sites import spread
+from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.models import registry
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -305,7 +305,7 @@ def _sites(model, given):
     check_has_sites(model)
     for site in given:
         check_site(site, model.site_names)
-    chosen = given or spread(model.site_names, _SITES_SHOWN)
+    chosen = given or evenly(model.site_names, _SITES_SHOWN)
     return tuple(dict.fromkeys(chosen))
 
 

@@ -1,8 +1,9 @@
-"""Standard deviations of samples, by hand."""
+"""Standard deviations, means and ranges of samples, by hand."""
 
 import numpy as np
 import pytest
 
+from dlgn_tf.spread import mean_and_range
 from dlgn_tf.spread import sample_std
 
 
@@ -14,3 +15,17 @@ def test_divides_by_one_less():
 
 def test_a_single_value_has_none():
     assert sample_std([0.7]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "expected"),
+    [
+        ([0.5], ".3f", "0.500"),
+        ([1, 2, 3], ".1f", "2.0 (1.0 to 3.0)"),
+        ([np.nan, 1.0], ".1f", "1.0 (1.0 to 1.0)"),
+        ([np.nan], ".1f", "-"),
+        (np.array([0.25, 0.75]), ".2g", "0.5 (0.25 to 0.75)"),
+    ],
+)
+def test_mean_and_range(values, form, expected):
+    assert mean_and_range(values, form) == expected

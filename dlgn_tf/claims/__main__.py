@@ -62,8 +62,8 @@ def define_flags():
     flags.DEFINE_string(
         "results_dir",
         "results",
-        "Where tools/reproduce.py wrote TABLE-SCALE/results.csv, which the "
-        "claims on the papers' tables are measured on.",
+        "The folder of results that some claims read: TABLE-SCALE/results.csv "
+        "of tools/reproduce.py, and what dlgn_tf.rainbow wrote.",
     )
     flags.DEFINE_bool(
         "list", False, "Print the claims of every scale; measure none."

@@ -55,7 +55,7 @@ class Claim:
         measure: Function from a `numpy.random.Generator` to a `Measurement`,
             or one that raises `NotMeasured`.
         reads_results: Whether that function takes, as its second argument, the
-            folder of what tools/reproduce.py has measured.
+            folder of results that other commands have left.
     """
 
     id: str

@@ -158,11 +158,6 @@ def warm_start(small, large):
     copy_weights(small, large, except_for=new)
 
 
-def nonlinear_layers(net):
-    """How many ReLU layers a net has."""
-    return sum(isinstance(layer, layers.ReLU) for layer in net.layers)
-
-
 def parameters(net):
     """How many numbers are trained; moving averages are not."""
     return sum(math.prod(v.shape) for v in net.trainable_variables)

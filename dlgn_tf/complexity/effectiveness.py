@@ -73,6 +73,9 @@ class Effectiveness:
 
         Returns:
             float64 array `(orders,)`.
+
+        Raises:
+            UserError: if there is no such norm.
         """
         if norm not in NORMS:
             raise UserError(

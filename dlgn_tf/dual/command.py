@@ -54,7 +54,11 @@ class Task:
         return catalog.get(self.config.dataset).classes
 
     def snapshot(self, step):
-        """The model that was kept of a step."""
+        """The model that was kept of a step.
+
+        Raises:
+            UserError: if it cannot be read or is another network's.
+        """
         path = self.directory.snapshot(step)
         model = trained.load_trained(path, like=self.config)
         if model.name != self.config.model:

@@ -176,6 +176,7 @@ def total_bytes(left, right):
 
 
 def check_rank(array, rank, what):
+    """Raises a `UserError` unless an array has so many dimensions."""
     if array.ndim != rank:
         raise UserError(
             f"Expected {what} as arrays of {rank} dimensions, the first of "

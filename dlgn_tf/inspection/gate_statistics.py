@@ -61,11 +61,6 @@ class SiteStatistics:
         return self.on_at.reshape(-1, self.on_at.shape[-1]).mean(axis=0)
 
     @property
-    def on_by_position(self):
-        """Share of images and channels, `(height, width)`; `()` if dense."""
-        return self.on_at.mean(axis=-1)
-
-    @property
     def dead(self):
         """Channels that are off at all images and positions."""
         return np.flatnonzero(self._all_positions(self.on_at == 0))

@@ -119,6 +119,7 @@ def number(value, digits=3):
 
 
 def percent(share, digits=1):
+    """A share in [0, 1] as it is written: `12.5 %`."""
     return f"{100 * share:.{digits}f} %"
 
 

@@ -158,6 +158,7 @@ def draw_matrix(axes, values, labels, title, colour_label, centre=None):
 
 
 def finish(axes, x_label, y_label):
+    """Labels and a light grid, the same in all curves."""
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)
     axes.tick_params(labelsize=8)

@@ -44,7 +44,7 @@ def check_has_sites(model):
         )
 
 
-def spread(items, count):
+def evenly(items, count):
     """Some of a sequence, evenly from its first to its last.
 
     Args:

@@ -17,6 +17,7 @@ from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.output import Output
 from dlgn_tf.progress import Progress
+from dlgn_tf.spread import mean_and_range
 from dlgn_tf.spread import sample_std
 
 _SETS, _FACTORS_BELOW = ((0, 1), (2,), (3, 4)), 5
@@ -108,8 +109,9 @@ def students(task):
     output.table("correlations", _correlation_rows(*tables))
     output.picture("correlations", figures.correlations(*tables, title))
     print(
-        f"{title}: accuracy {_spread(accuracies[:, -1])}, best possible "
-        f"{_spread(possible)}; selectivity from the lowest level up "
+        f"{title}: accuracy {mean_and_range(accuracies[:, -1], '.4g')}, best "
+        f"possible {mean_and_range(possible, '.4g')}; selectivity from the "
+        f"lowest level up "
         f"{_numbers(curves[:, 0].mean(0))} -> {_numbers(curves[:, -1].mean(0))}"
     )
     _tell(output, "students", "correlations")
@@ -194,7 +196,7 @@ def families(task):
     )
     for family, kinds in found.items():
         accuracies = [r["accuracy"] for r in _by_seed(rows, family)]
-        print(f"{family}: accuracy {_spread(accuracies)}")
+        print(f"{family}: accuracy {mean_and_range(accuracies, '.4g')}")
         for kind, values in kinds.items():
             first, last = values.mean(axis=0)
             print(f"  {kind}: {_numbers(first)} -> {_numbers(last)}")
@@ -392,7 +394,9 @@ def separability(task):
     title = "three factors over five, separable at the start"
     output.picture("separability", figures.separability(histories, title))
     for label, curves in histories.items():
-        print(f"{label}: {_spread(curves[:, -1], '.2g')} after 300 steps")
+        print(
+            f"{label}: {mean_and_range(curves[:, -1], '.2g')} after 300 steps"
+        )
     _tell(output, "separability")
 
 
@@ -474,11 +478,6 @@ def _tell(output, *tables):
 
 def _numbers(values, digits=2):
     return " ".join(f"{value:.{digits}g}" for value in values)
-
-
-def _spread(values, form=".4g"):
-    low, high = min(values), max(values)
-    return f"{np.mean(values):{form}} ({low:{form}} to {high:{form}})"
 
 
 EXPERIMENTS = {

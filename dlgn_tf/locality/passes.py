@@ -59,9 +59,11 @@ class LocalNetwork:
         return weights[place * below : (place + 1) * below]
 
     def is_linear(self, level):
+        """Whether the nodes of a level, 1 to depth, have no ReLU."""
         return self.linear_top and level == self.fields.depth
 
     def bias(self, level, region):
+        """Biases of a region's nodes, `(nodes,)`."""
         return self.weights[level - 1][region, -1]
 
 
@@ -121,7 +123,15 @@ def run(network, leaves, targets, probabilities):
 
 
 def forward(network, leaves):
-    """Lists `f`, `raw_f` and `gates` of `Passes`."""
+    """The forward pass alone.
+
+    Args:
+        network: `Network`.
+        leaves: float64 array `(inputs, leaves, nodes)`.
+
+    Returns:
+        Lists `f`, `raw_f` and `gates` of `Passes`.
+    """
     f, raw_f, gates = [leaves], [leaves], [np.ones_like(leaves)]
     for level, weights in enumerate(network.weights, start=1):
         inputs = gathered(network.fields, level, f[-1])

@@ -133,6 +133,9 @@ def images_of(teacher, labels=None):
 
     Returns:
         `ImageSet`.
+
+    Raises:
+        UserError: if the inputs are not equally likely.
     """
     if np.ptp(teacher.probabilities) > 1e-12:
         raise UserError(

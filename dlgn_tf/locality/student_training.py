@@ -32,11 +32,6 @@ class History:
     selectivity: dict
     accuracies: np.ndarray
 
-    def top_rise(self, what="outputs"):
-        """What training adds to the mean selectivity of the top two levels."""
-        top = self.selectivity[what][:, -2:].mean(axis=1)
-        return float(top[-1] - top[0])
-
 
 def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
     """Adam with learning rate 3e-3, batches of 128, cross-entropy (assumed).

@@ -90,7 +90,8 @@ def create_model(
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
-            `dlgn_tf.models.registry.get(name)`; its defaults are as published.
+            `dlgn_tf.models.registry.Architecture.options`; its defaults are as
+            published.
 
     Returns:
         `ReLUNetwork` for family dnn, `EnsembleNetwork` if it has several

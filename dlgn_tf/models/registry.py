@@ -50,7 +50,7 @@ class Architecture:
         options: Options a user may change, with their published values.
         fixed: Arguments of the builder that make this architecture what it is.
         recipe: Name of its entry in `dlgn_tf.recipes`.
-        gate_sites: Number of gates layers, with the published options.
+        gate_sites: Number of gate sites, with the published options.
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
             or the first alone where there are no gates.

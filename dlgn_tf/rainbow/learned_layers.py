@@ -87,7 +87,14 @@ class LearnedLayer:
         return np.asarray(self.layer.bias, np.float64)
 
     def assign(self, weights):
-        """Sets the weights, an array `(neurons, channels, patch)`."""
+        """Sets the weights.
+
+        Args:
+            weights: Array `(neurons, channels, patch)`.
+
+        Raises:
+            ValueError: if it has another shape.
+        """
         kernel = self.layer.kernel
         weights = np.asarray(weights)
         expected = (self.neurons, self.channels, self.patch)

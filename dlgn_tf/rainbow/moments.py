@@ -38,7 +38,15 @@ class JointMoments:
         return 8 * (2 * sums + _ROWS * (first + second))
 
     def add(self, first, second):
-        """Adds samples, arrays `(..., channels)` of equal leading shapes."""
+        """Adds samples.
+
+        Args:
+            first: Array `(..., channels)`.
+            second: Array `(..., channels)` with the same leading shape.
+
+        Raises:
+            ValueError: if it has another one.
+        """
         if np.shape(first)[:-1] != np.shape(second)[:-1]:
             raise ValueError(
                 "Expected as many samples and positions of both. Received: "

@@ -42,6 +42,7 @@ def create_strategy(name):
 
 
 def is_multi_worker(strategy):
+    """Whether a `tf.distribute.Strategy` spans several processes."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 

@@ -27,7 +27,6 @@ def disturbed(model, rng):
 def test_depth(order):
     kinds = [type(layer).__name__ for layer in net(order).layers]
     assert kinds.count("ReLU") == order
-    assert nets.nonlinear_layers(net(order)) == order
     assert kinds.count("Conv2D") == order + 1
     assert nets.order_of(nets.blocks_of(order)) == order
 
@@ -85,7 +84,8 @@ def test_cost_is_as_published(order, width, side, millions, parameters):
 def test_any_shape(shape, image):
     model = net(7, shape, image)
     assert tuple(model.output_shape[1:]) == shape
-    assert nets.nonlinear_layers(model) == 7
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("ReLU") == 7
     images = np.zeros((1, *image), "float32")
     assert model(images).shape == (1, *shape)
 

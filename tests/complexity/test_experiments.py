@@ -166,12 +166,6 @@ class TestWorkshop:
 
 
 class TestTables:
-    def test_spread(self):
-        assert tables.spread([0.5]) == "0.500"
-        assert tables.spread([1, 2, 3], 1) == "2.0 (1.0 to 3.0)"
-        assert tables.spread([np.nan, 1.0], 1) == "1.0 (1.0 to 1.0)"
-        assert tables.spread([np.nan]) == "-"
-
     def test_markdown(self):
         text = tables.markdown(["a", "b"], [[1, "x"]])
         assert text.splitlines() == ["| a | b |", "| --- | --- |", "| 1 | x |"]

@@ -53,8 +53,6 @@ def test_shares(model, images):
                 np.testing.assert_allclose(shares, chosen.mean(inner))
             else:
                 assert np.isnan(shares).all()
-        by_position = on.mean((0, -1))
-        np.testing.assert_allclose(of_site.on_by_position, by_position)
         dead = [k for k in range(on.shape[-1]) if not on[..., k].any()]
         always = [k for k in range(on.shape[-1]) if on[..., k].all()]
         assert of_site.dead.tolist() == dead

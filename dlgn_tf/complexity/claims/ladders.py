@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Distillation
@@ -27,8 +28,8 @@ def measure_remainders(rng):
         )
     remainders = [each.remainders for each in found]
     shown = "; ".join(
-        f"rho_rem {_listed(each.remainders)}, rho_c "
-        f"{_listed(each.significance)}, gap {each.gap:.2f}"
+        f"rho_rem {listed(each.remainders)}, rho_c "
+        f"{listed(each.significance)}, gap {each.gap:.2f}"
         for each in found
     )
     return Measurement(
@@ -45,10 +46,6 @@ def measure_remainders(rng):
 def falls(remainders):
     """Whether no remainder is larger than the one before, but for `SLACK`."""
     return bool(np.all(np.diff(remainders) <= SLACK))
-
-
-def _listed(numbers):
-    return " ".join(f"{number:.2f}" for number in numbers)
 
 
 def measure_determinism(rng):

@@ -3,12 +3,14 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.spread import mean_and_range
 
 DEPTH, FEW, MANY = 8, 100, 1000
 SEEDS, GAME_SEEDS = 2, 3
@@ -60,8 +62,8 @@ def measure_reliability(rng):
         ]
         found.append([each.reliability for each in pair])
     shown = "; ".join(
-        f"{count}: {_listed(each.ratio())} (without cycles "
-        f"{_listed(each.ratio(0))})"
+        f"{count}: {listed(each.ratio())} (without cycles "
+        f"{listed(each.ratio(0))})"
         for pair in found
         for count, each in zip((FEW, MANY), pair, strict=True)
     )
@@ -137,12 +139,8 @@ def paper_claims(alphas):
 
 
 def _spreads(values):
-    return ", ".join(tables.spread(column, 3) for column in values.T)
+    return ", ".join(mean_and_range(column) for column in values.T)
 
 
 def _said(held):
     return "held" if held else "did not hold"
-
-
-def _listed(numbers):
-    return " ".join(f"{number:.2f}" for number in numbers)

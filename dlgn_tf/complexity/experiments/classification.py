@@ -12,6 +12,7 @@ import numpy as np
 
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.spread import mean_and_range
 
 REGIMES = ("all images", "own images")
 
@@ -122,7 +123,7 @@ def _summary(rows):
             [
                 *key,
                 *(
-                    tables.spread([float(row[name]) for row in ours], 2)
+                    mean_and_range([float(row[name]) for row in ours], ".2f")
                     for name in ("accuracy_of_feature", "accuracy", "gain")
                 ),
             ]

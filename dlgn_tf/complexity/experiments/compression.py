@@ -29,6 +29,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.errors import UserError
+from dlgn_tf.spread import mean_and_range
 
 KINDS = ("original", "compressed", "distilled")
 # ReLU layers of the distilled network.
@@ -205,7 +206,7 @@ def _write(task, found, compressions, title):
     ]
     task.output.table("compression", rows)
     _draw(task, found, title)
-    zeros = tables.spread([100 * what.zeros for what in compressions], 1)
+    zeros = mean_and_range([100 * what.zeros for what in compressions], ".1f")
     most = max(max(what.counts.values()) for what in compressions)
     task.report(
         "Experiment 5: compressed and distilled networks",
@@ -216,7 +217,7 @@ def _write(task, found, compressions, title):
         tables.markdown(
             ["network", "test accuracy (%)"],
             [
-                [kind, tables.spread([each.accuracy for each in several], 1)]
+                [kind, mean_and_range([x.accuracy for x in several], ".1f")]
                 for kind, several in found.items()
             ],
         ),

@@ -9,6 +9,7 @@ from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.spread import mean_and_range
 
 
 def run(task):
@@ -78,7 +79,7 @@ def _table(name, found, orders):
     return tables.markdown(
         [name, *(f"order {x}" for x in figures.component_labels(orders))],
         [
-            [label, *(tables.spread(column) for column in values.T)]
+            [label, *(mean_and_range(column) for column in values.T)]
             for label, values in found.items()
         ],
     )

@@ -15,6 +15,7 @@ from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.spread import mean_and_range
 
 # Family, and which of its networks.
 FEATURES = (
@@ -105,7 +106,8 @@ def _title(workshop):
 
 def _report(task, workshop, found, accuracies):
     of_networks = {
-        label: tables.spread(values, 1) for label, values in accuracies.items()
+        label: mean_and_range(values, ".1f")
+        for label, values in accuracies.items()
     }
     task.report(
         "Complexity of gated networks",

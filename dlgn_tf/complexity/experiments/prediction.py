@@ -15,7 +15,11 @@ TARGETS = {"accuracy": "test accuracy (%)", "loss": "test cross-entropy"}
 
 
 def run(task):
-    """Errors of linear predictions, `prediction.csv`, and two planes."""
+    """Errors of linear predictions, `prediction.csv`, and two planes.
+
+    Raises:
+        UserError: if there is no table of networks, or it is damaged.
+    """
     path = pathlib.Path(task.networks or prediction.AUTHORS_FILE)
     if not task.networks and not path.is_file():
         raise UserError(

@@ -22,6 +22,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.models import evaluation
+from dlgn_tf.spread import mean_and_range
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
 AUTHORS = (
@@ -180,7 +181,7 @@ def _reliability_table(reliable, orders):
     return tables.markdown(
         ["network", *(f"reliability up to {order}" for order in orders)],
         [
-            [label, *(tables.spread(column) for column in np.transpose(values))]
+            [label, *map(mean_and_range, np.transpose(values))]
             for label, values in reliable.items()
         ],
     )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.complexity.figures import component_labels
+from dlgn_tf.spread import mean_and_range
 
 
 def significance_rows(key, found):
@@ -57,22 +58,10 @@ def summary(found, orders):
     return markdown(
         ["network", *heads, "remainder"],
         [
-            [label, *(spread(column) for column in np.transpose(values))]
+            [label, *map(mean_and_range, np.transpose(values))]
             for label, values in found.items()
         ],
     )
-
-
-def spread(values, digits=3):
-    """`0.51 (0.48 to 0.53)`, of several seeds; of one, its value."""
-    values = np.asarray(values, float)
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return "-"
-    mean = f"{finite.mean():.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({finite.min():.{digits}f} to {finite.max():.{digits}f})"
 
 
 def markdown(heads, rows):

@@ -10,7 +10,7 @@ from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
-from dlgn_tf.inspection.sites import spread
+from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.output import new_figure
 
 _CHANNELS_DRAWN = 5
@@ -76,7 +76,7 @@ def add(report):
     _write_csv(report, chosen, found)
     drawn = {
         site: _strongest_channels(task, site, chosen, found[site])
-        for site in spread(task.sites, _SITES_DRAWN)
+        for site in evenly(task.sites, _SITES_DRAWN)
     }
     for kind, said in ((False, "Mistakes"), (True, "Right decisions")):
         of_kind = [k for k, each in enumerate(chosen) if each.right == kind]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import lossy
 from dlgn_tf.locality import marginal_gradients
 from dlgn_tf.locality import matrix_form
@@ -73,9 +74,9 @@ def measure_lossy_teachers(rng):
     found = {graph: lossy.measure(graph, TABLES, rng) for graph in GRAPHS}
     gaps = {graph: each.gaps.mean(axis=0) for graph, each in found.items()}
     shown = "; ".join(
-        f"{graph}: gap {_listed(gaps[graph])}, "
+        f"{graph}: gap {listed(gaps[graph], '.2g')}, "
         + ", ".join(
-            f"{name.replace('_', ' ')} {_listed(values.mean(axis=0))}"
+            f"{name.replace('_', ' ')} {listed(values.mean(axis=0), '.2g')}"
             for name, values in each.violations.items()
         )
         for graph, each in found.items()
@@ -97,7 +98,3 @@ def measure_lossy_teachers(rng):
 def falls(means):
     """Whether each is smaller than the one before."""
     return bool(np.all(np.diff(means) < 0))
-
-
-def _listed(numbers):
-    return " ".join(f"{number:.2g}" for number in numbers)

@@ -1,11 +1,16 @@
 """tian.6 and tian.7: what ReLUs tell apart, constructed and trained."""
 
+import functools
+
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import constructions
 from dlgn_tf.locality import passes
 from dlgn_tf.locality import teachers
+
+_listed = functools.partial(listed, form=".6g", separator=", ")
 
 ROWS, VERTEX_ROWS = range(4, 65), (4, 8, 16, 32, 64)
 PIXELS = range(2, 9)
@@ -136,7 +141,3 @@ def training_holds(with_relu, without):
     return all(loss < TRAINED_LOSS for loss in with_relu) and all(
         abs(loss - (2**s - s - 1)) < STOP_TOLERANCE for loss in without
     )
-
-
-def _listed(numbers):
-    return ", ".join(f"{number:.6g}" for number in numbers)

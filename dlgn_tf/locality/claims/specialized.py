@@ -1,9 +1,9 @@
 """tian.12 and tian.13: students whose nodes become the teacher's."""
 
-import numpy as np
-
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import specialization
+from dlgn_tf.spread import mean_and_range
 
 TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20
 FOUR_LAYERS, FOUR_OUTPUTS = (10, 15, 20, 25), 100
@@ -25,9 +25,9 @@ def measure_depth(rng):
         holds=depth_holds(two[-1], four[-1]),
         measured=(
             f"{list(TWO_LAYERS)}, {TWO_MULTIPLE} times as wide, {TWO_EPOCHS} "
-            f"epochs: {_listed(two[0])} -> {_listed(two[-1])}; "
+            f"epochs: {listed(two[0], '.3f')} -> {listed(two[-1], '.3f')}; "
             f"{list(FOUR_LAYERS)}, {FOUR_MULTIPLE} times, {FOUR_EPOCHS} "
-            f"epochs: {_listed(four[0])} -> {_listed(four[-1])}"
+            f"epochs: {listed(four[0], '.3f')} -> {listed(four[-1], '.3f')}"
         ),
         values={"two_layers": two, "four_layers": four},
     )
@@ -56,7 +56,7 @@ def measure_width(rng):
         for multiple in MULTIPLES
     }
     shown = ", ".join(
-        f"{multiple} times {np.mean(of):.3f} ({min(of):.3f} to {max(of):.3f})"
+        f"{multiple} times {mean_and_range(of)}"
         for multiple, of in found.items()
     )
     return Measurement(
@@ -76,7 +76,3 @@ def width_holds(found):
     return all(x < MOST_AT_WIDTH for x in found[1]) and all(
         x > LEAST_WIDER for x in wider
     )
-
-
-def _listed(numbers):
-    return " ".join(f"{number:.3f}" for number in numbers)

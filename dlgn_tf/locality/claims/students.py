@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import student
 from dlgn_tf.locality import student_training
 from dlgn_tf.locality.latent_tree import LatentTree
@@ -69,8 +70,8 @@ def _measured(runs, holds):
     accuracies = [float(run.accuracies[-1]) for run, _ in runs]
     best = [accuracy for _, accuracy in runs]
     shown = "; ".join(
-        f"{accuracy:.1%} of {possible:.1%}, {_listed(curve[0])} -> "
-        f"{_listed(curve[-1])}"
+        f"{accuracy:.1%} of {possible:.1%}, {listed(curve[0])} -> "
+        f"{listed(curve[-1])}"
         for accuracy, possible, curve in zip(
             accuracies, best, curves, strict=True
         )
@@ -88,7 +89,3 @@ def _measured(runs, holds):
             "rises": [float(_rise(curve)) for curve in curves],
         },
     )
-
-
-def _listed(numbers):
-    return " ".join(f"{number:.2f}" for number in numbers)

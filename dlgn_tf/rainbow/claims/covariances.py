@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.wording import listed
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
@@ -72,8 +73,8 @@ def measure_convergence(rng):
     seed = networks.seed_of_run(rng)
     by_number, by_width = errors_by_number(seed), errors_by_width(seed)
     shown = "; ".join(
-        f"{label} by networks {_listed(by_number[label])}, by width "
-        f"{_listed(by_width[label])}"
+        f"{label} by networks {listed(by_number[label], '.3f')}, by width "
+        f"{listed(by_width[label], '.3f')}"
         for label in HIDDEN
     )
     return Measurement(
@@ -145,10 +146,6 @@ def errors_by_width(seed):
         ]
         for label in HIDDEN
     }
-
-
-def _listed(errors):
-    return " ".join(f"{error:.3f}" for error in errors)
 
 
 def _widths():
