@@ -152,11 +152,7 @@ def create_model(
         gating_network, value_network, names = _two_networks(
             apply, family, activation, orthogonal
         )
-    if regime == "frozen_dependent":
-        # Betas of nonlinearities, which it lacks, stay as they start.
-        own = [x.name for x in gating_network.layers if isinstance(x, BetaVQ)]
-        copy_weights(value_network, gating_network, except_for=own)
-    gating_network.trainable = regime == "joint"
+    _start_gates(gating_network, value_network, regime)
     return GatedNetwork(
         gating_network,
         value_network,
@@ -180,6 +176,15 @@ def _normalization(mean, std, per_image, image_shape):
     normalization = PixelNormalization(mean, std, name="normalization")
     normalization.build((None, *image_shape))
     return normalization
+
+
+def _start_gates(gating_network, value_network, regime):
+    """Sets up a new gating network as its regime asks, in place."""
+    if regime == "frozen_dependent":
+        # Betas of nonlinearities, which it lacks, stay as they start.
+        own = [x.name for x in gating_network.layers if isinstance(x, BetaVQ)]
+        copy_weights(value_network, gating_network, except_for=own)
+    gating_network.trainable = regime == "joint"
 
 
 def _relu_network(
