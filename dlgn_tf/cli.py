@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import select
 import signal
 import sys
 
@@ -11,6 +10,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from dlgn_tf import standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")
@@ -21,7 +21,7 @@ def run(main, name, usage, check=None):
 
     A wrong flag or a `UserError` ends in one line on standard error and exit
     status 2; `--help` prints `usage` and the flags. Where the reader of what
-    is printed leaves, the process ends as one that SIGPIPE has killed.
+    is printed leaves, the status is that of SIGPIPE.
 
     Args:
         main: Function without arguments that returns an exit status or None.
@@ -37,8 +37,7 @@ def run(main, name, usage, check=None):
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
         if any(word in _HELP or f"-{word}" in _HELP for word in words):
-            print(f"{usage}\n\n{_flags_help()}")
-            sys.exit(0)
+            sys.exit(guarded(lambda: print(f"{usage}\n\n{_flags_help()}")))
         try:
             rest = flags.FLAGS(argv)
         except (flags.Error, OSError) as error:
@@ -52,32 +51,22 @@ def run(main, name, usage, check=None):
         return rest
 
     def guarded(function):
+        status = None
         try:
-            return function()
+            status = function()
+            print(end="", flush=True)
         except UserError as error:
             fail(name, error)
         except KeyboardInterrupt:
             print(f"{name}: interrupted", file=sys.stderr)
             sys.exit(128 + signal.SIGINT)
+        except BrokenPipeError:
+            if not standard_output.abandoned():
+                raise
+            return status or 128 + signal.SIGPIPE
+        return status
 
-    try:
-        try:
-            app.run(lambda _: guarded(main), flags_parser=parse)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        if not _reader_has_left():
-            raise
-        # At exit Python flushes once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
-
-
-def _reader_has_left():
-    """Whether nobody reads what is printed any more, as behind `| head`."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    return any(state & select.POLLERR for _, state in poll.poll(0))
+    app.run(lambda _: guarded(main), flags_parser=parse)
 
 
 def check_positive(values, name):

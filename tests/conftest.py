@@ -159,6 +159,12 @@ def _with_package():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
+@pytest.fixture(scope="session")
+def package_environment():
+    """Variables with which a process of another folder finds the package."""
+    return _with_package()
+
+
 @pytest.fixture
 def printed_by(tmp_path):
     """A function that runs code in a process of its own; what it prints."""

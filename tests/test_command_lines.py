@@ -318,19 +318,72 @@ def test_help_names_every_training_flag(tmp_path):
         assert re.search(rf"--(\[no\])?{name}:", done.stdout), name
 
 
-@pytest.mark.parametrize("flag", ["--help", "--list_models"])
-def test_a_reader_that_leaves(flag):
-    """As behind `| head`: no word on it, and SIGPIPE's status."""
+def behind_a_reader_that_left(*arguments):
+    """Exit status and standard error of Python with nobody at its output."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dlgn_tf.train", flag],
+        [sys.executable, *arguments],
         cwd=PACKAGE_PARENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
     )
     process.stdout.close()
-    assert process.stderr.read() == b""
+    said = process.stderr.read()
     process.stderr.close()
-    assert process.wait() == 128 + signal.SIGPIPE
+    return process.wait(), said
+
+
+@pytest.mark.parametrize("flag", ["--help", "--list_models"])
+def test_a_reader_that_leaves(flag):
+    """As behind `| head`: no word on it, and SIGPIPE's status."""
+    ended = behind_a_reader_that_left("-m", "dlgn_tf.train", flag)
+    assert ended == (128 + signal.SIGPIPE, "")
+
+
+ENTRY = """
+import os, sys
+from dlgn_tf import cli
+from dlgn_tf.errors import UserError
+def main():
+    {}
+sys.argv = ["x"]
+cli.run(main, "x", "")
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("return", 0, r""),
+        ("print(1)", 128 + signal.SIGPIPE, r""),
+        ("return 3", 3, r""),
+        ("raise UserError('Expected a')", 2, r"x: Expected a\n"),
+        ("raise KeyboardInterrupt", 130, r"x: interrupted\n"),
+        ("raise OSError('a bug')", 1, r"Traceback .*OSError: a bug\n"),
+    ],
+)
+def test_a_reader_that_leaves_hides_nothing(line, status, said):
+    found, text = behind_a_reader_that_left("-c", ENTRY.format(line))
+    assert found == status
+    assert re.fullmatch(said, text, re.DOTALL)
+
+
+def test_another_pipe_that_is_broken():
+    line = "ends = os.pipe(); os.close(ends[0]); os.write(ends[1], b'1')"
+    done = subprocess.run(
+        [sys.executable, "-c", ENTRY.format(line)],
+        cwd=PACKAGE_PARENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "\nBrokenPipeError: " in done.stderr
+
+
+def test_no_standard_output():
+    code = ENTRY.format("return 3")
+    command = ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, code]
+    assert subprocess.run(command, cwd=PACKAGE_PARENT).returncode == 3
 
 
 def test_list_models(tmp_path):

@@ -2,6 +2,8 @@
 
 import signal
 
+from dlgn_tf import standard_output
+
 
 class Interruption:
     """Notes SIGTERM and SIGINT instead of dying of them.
@@ -21,6 +23,15 @@ class Interruption:
             number: signal.signal(number, self._note) for number in self._CAUGHT
         }
         return self
+
+    def note_lost_reader(self):
+        """Notes SIGPIPE where nobody reads what is printed any more.
+
+        So a run behind `| head`, or a `| tee` that Ctrl-C has ended first, is
+        saved as well.
+        """
+        if standard_output.abandoned():
+            self.signal = self.signal or signal.SIGPIPE
 
     def _note(self, number, frame):
         self.signal = signal.Signals(number)

@@ -150,6 +150,7 @@ class _Run:
             with pace.measured(count):
                 self.totals = self.engine.train(count, self.totals)
             self.step = self.engine.step
+            interruption.note_lost_reader()
             if not self.totals.finite:
                 self._refuse_to_go_on()
             watch.count(count * config.batch_size)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -357,3 +358,27 @@ def test_good_checkpoints_are_what_finished_means(whole):
     assert Checkpoints(whole / "checkpoints").newest_good()[1] == 40
     names = {x.partition(".")[0] for x in finished(whole)}
     assert names == {"ckpt-25", "ckpt-30", "ckpt-35", "ckpt-40"}
+
+
+def test_a_reader_that_leaves(tmp_path, package_environment):
+    """As `| head` does: the run is saved where it is, and goes on."""
+    command = shlex.join([sys.executable, "-m", "dlgn_tf.train", *FLAGS])
+    ended = subprocess.run(
+        [
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            f"{command} --train_steps=100000 --checkpoint_every=10m "
+            "--eval_every=50000 | grep -m1 'training: step'",
+        ],
+        cwd=tmp_path,
+        env=package_environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in ended.stderr
+    printed = re.search(r"training: step (\d+)/", ended.stdout)
+    (manifest,) = (tmp_path / "run" / "checkpoints").glob("ckpt-*.json")
+    assert int(manifest.stem.partition("-")[2]) >= int(printed[1])
