@@ -1,4 +1,4 @@
-"""How far figures of several seeds lie apart."""
+"""Figures of several seeds: how far they lie apart, and as text."""
 
 import numpy as np
 
@@ -22,7 +22,8 @@ def mean_and_range(values, form=".3f"):
     """`0.51 (0.48 to 0.53)`: mean, least and most of several seeds.
 
     Args:
-        values: Sequence of floats; those that are not finite are left out.
+        values: Sequence of floats. Those that are not finite are left out, and
+            that is said: `0.51 (0.48 to 0.53; 2 of 3)`.
         form: String, format of each number.
 
     Returns:
@@ -34,5 +35,21 @@ def mean_and_range(values, form=".3f"):
         return "-"
     if len(values) == 1:
         return f"{values[0]:{form}}"
-    least, most = finite.min(), finite.max()
-    return f"{finite.mean():{form}} ({least:{form}} to {most:{form}})"
+    span = f"{finite.min():{form}} to {finite.max():{form}}"
+    if len(finite) < len(values):
+        span += f"; {len(finite)} of {len(values)}"
+    return f"{finite.mean():{form}} ({span})"
+
+
+def listed(numbers, form=".2f", separator=" "):
+    """Numbers on one line: `0.19 0.09 0.05`.
+
+    Args:
+        numbers: Iterable of numbers.
+        form: String, format of each.
+        separator: String.
+
+    Returns:
+        String.
+    """
+    return separator.join(f"{number:{form}}" for number in numbers)

@@ -176,7 +176,7 @@ def printed_by(tmp_path):
             env=_with_package(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -198,7 +198,7 @@ def fresh_process(tmp_path):
             env=_with_package(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         said, imported = [], set()
         for line in done.stderr.splitlines():

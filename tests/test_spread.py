@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 from dlgn_tf.spread import sample_std
 
@@ -22,10 +23,15 @@ def test_a_single_value_has_none():
     [
         ([0.5], ".3f", "0.500"),
         ([1, 2, 3], ".1f", "2.0 (1.0 to 3.0)"),
-        ([np.nan, 1.0], ".1f", "1.0 (1.0 to 1.0)"),
+        ([np.nan, 1.0, 2.0], ".1f", "1.5 (1.0 to 2.0; 2 of 3)"),
         ([np.nan], ".1f", "-"),
         (np.array([0.25, 0.75]), ".2g", "0.5 (0.25 to 0.75)"),
     ],
 )
 def test_mean_and_range(values, form, expected):
     assert mean_and_range(values, form) == expected
+
+
+def test_listed():
+    assert listed([0.125, 2]) == "0.12 2.00"
+    assert listed(iter([1 / 3, 1e-5]), ".2g", ", ") == "0.33, 1e-05"

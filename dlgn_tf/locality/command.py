@@ -17,6 +17,7 @@ from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.output import Output
 from dlgn_tf.progress import Progress
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 from dlgn_tf.spread import sample_std
 
@@ -111,8 +112,9 @@ def students(task):
     print(
         f"{title}: accuracy {mean_and_range(accuracies[:, -1], '.4g')}, best "
         f"possible {mean_and_range(possible, '.4g')}; selectivity from the "
-        f"lowest level up "
-        f"{_numbers(curves[:, 0].mean(0))} -> {_numbers(curves[:, -1].mean(0))}"
+        "lowest level up "
+        f"{listed(curves[:, 0].mean(0), '.2g')} -> "
+        f"{listed(curves[:, -1].mean(0), '.2g')}"
     )
     _tell(output, "students", "correlations")
 
@@ -199,7 +201,7 @@ def families(task):
         print(f"{family}: accuracy {mean_and_range(accuracies, '.4g')}")
         for kind, values in kinds.items():
             first, last = values.mean(axis=0)
-            print(f"  {kind}: {_numbers(first)} -> {_numbers(last)}")
+            print(f"  {kind}: {listed(first, '.2g')} -> {listed(last, '.2g')}")
     _tell(output, "families", "families_summary")
 
 
@@ -339,7 +341,7 @@ def lossy(task):
     title = "matrix form against back-propagation"
     output.picture("lossy", figures.lossy(lossy_teachers.CODES, found, title))
     for graph, each in found.items():
-        print(f"{graph}: gap {_numbers(each.gaps.mean(axis=0))}")
+        print(f"{graph}: gap {listed(each.gaps.mean(axis=0), '.2g')}")
     _tell(output, "lossy")
 
 
@@ -426,7 +428,7 @@ def specialize(task):
             [r for run in runs for r in run.winners_first_ranks()]
         )
         print(
-            f"{multiple} x: mean best correlation {_numbers(means, 3)}; "
+            f"{multiple} x: mean best correlation {listed(means, '.3g')}; "
             f"{np.mean(ranks == 0):.0%} of the winners were first at the start"
         )
     _tell(output, "specialization", "lucky")
@@ -474,10 +476,6 @@ def _tell(output, *tables):
     print(
         f"{', '.join(f'{t}.csv' for t in tables)} and PNG: {output.directory}"
     )
-
-
-def _numbers(values, digits=2):
-    return " ".join(f"{value:.{digits}g}" for value in values)
 
 
 EXPERIMENTS = {

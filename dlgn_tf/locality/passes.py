@@ -126,7 +126,7 @@ def forward(network, leaves):
     """The forward pass alone.
 
     Args:
-        network: `Network`.
+        network: `LocalNetwork`.
         leaves: float64 array `(inputs, leaves, nodes)`.
 
     Returns:

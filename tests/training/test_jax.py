@@ -47,8 +47,8 @@ import numpy as np
 from absl import flags
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf import layers
+from dlgn_tf import training_flags
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.training import engine as engines

@@ -53,8 +53,8 @@ from absl import flags
 
 from dlgn_tf import cli
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf import train
+from dlgn_tf import training_flags
 
 
 place = sys.argv.pop(1)

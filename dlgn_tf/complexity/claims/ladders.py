@@ -3,7 +3,6 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.wording import listed
 from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Distillation
@@ -14,6 +13,7 @@ from dlgn_tf.complexity.reliability import CycleSettings
 from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.spread import listed
 
 TEACHERS, SLACK = 2, 0.01
 TOLERANCE, LEAST_CHANGE = 1e-6, 1e-3

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.complexity import disentangler as nets
+from dlgn_tf.spread import listed
 
 # Millions of parameters at r = 1, of features 64x8x8 and images 32x32.
 PARAMETERS = {4: 1.66, 7: 4.76, 13: 10.96, 25: 23.3, 49: 48.1, 97: 97.7}
@@ -32,7 +33,7 @@ def measure_depths(rng):
     for order in PARAMETERS:
         net = nets.disentangler(order, *SHAPES[0])
         millions[order] = nets.parameters(net) / 1e6
-    shown = ", ".join(f"{m:.2f}" for m in millions.values())
+    shown = listed(millions.values(), separator=", ")
     return Measurement(
         holds=depths_hold(counts, millions),
         measured=(

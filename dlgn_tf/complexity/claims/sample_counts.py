@@ -3,13 +3,13 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.wording import listed
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 
 DEPTH, FEW, MANY = 8, 100, 1000
@@ -30,10 +30,11 @@ def measure_profiles(rng):
     )
     pairs = [[each.profile for each in pair] for pair in found]
     variations = [total_variation(*pair) for pair in pairs]
-    listed = ", ".join(f"{x:.3f}" for x in variations)
     return Measurement(
         holds=all(profiles_hold(*pair) for pair in pairs),
-        measured=f"total variation {listed}; {shown}",
+        measured=(
+            f"total variation {listed(variations, '.3f', ', ')}; {shown}"
+        ),
         values={"profiles": np.array(pairs), "variations": variations},
     )
 

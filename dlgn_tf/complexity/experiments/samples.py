@@ -22,6 +22,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.models import evaluation
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
@@ -193,7 +194,7 @@ def _key(each):
 
 
 def _shown(each):
-    ratios = ", ".join(f"{x:.3f}" for x in each.reliability.ratio())
+    ratios = listed(each.reliability.ratio(), ".3f", ", ")
     return (
         f"{each.subject.label}: accuracy {each.accuracy:.1f} %; "
         f"{tables.shown(each.significance)}; reliability {ratios}"

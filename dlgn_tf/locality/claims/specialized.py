@@ -1,8 +1,8 @@
 """tian.12 and tian.13: students whose nodes become the teacher's."""
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import specialization
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 
 TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20

@@ -3,10 +3,10 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.wording import listed
 from dlgn_tf.locality import student
 from dlgn_tf.locality import student_training
 from dlgn_tf.locality.latent_tree import LatentTree
+from dlgn_tf.spread import listed
 
 DEPTH, TRAIN, TEST = 5, 8000, 2000
 SEEDS, EPOCHS = 3, 15

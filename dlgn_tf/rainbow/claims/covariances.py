@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.wording import listed
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
@@ -14,6 +13,7 @@ from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import leading_overlap
 from dlgn_tf.rainbow.covariance import operator_norm_error
 from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.spread import listed
 from dlgn_tf.threads import one_blas_thread
 
 # Of the eigenspaces that are compared.
@@ -41,7 +41,7 @@ def measure_overlap(rng):
         "first": _overlap(found, LAYER1),
         "explained": [found.explained[1][k] for k in (LAYER2, LOGITS)],
     }
-    shown = " and ".join(f"{r:.3f}" for r in values["explained"])
+    shown = listed(values["explained"], ".3f", " and ")
     return Measurement(
         holds=overlap_holds(**values),
         measured=(
