@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -77,10 +78,10 @@ def test_committed_results_are_read():
     root = pathlib.Path(__file__).parents[2]
     found = results.from_csv(root / "results/dlgn.1-minutes/results.csv")
     assert len(found) == 27
-    assert {result.origin.commit for result in found} == {
-        "8b5d25b02ce1bc7c775d7a117eb305d928fe66d6"
-    }
-    assert {result.origin.machine for result in found} == {"AMD EPYC, 2 cores"}
+    # Whole, at one commit that nothing differed from, on one machine.
+    (commit,) = {result.origin.commit for result in found}
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    assert len({result.origin.machine for result in found}) == 1
 
 
 @pytest.mark.parametrize(
