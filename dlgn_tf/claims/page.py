@@ -35,7 +35,15 @@ _WHAT = (
     "dlgn_tf.claims` measured. A star marks thresholds that were chosen on "
     "three seeds; claims that were not run are of a slower scale."
 )
-_TITLES = ("claim", "statement", "expected", "measured", "", "scale", "s")
+_TITLES = (
+    "claim",
+    "statement",
+    "expected",
+    "measured",
+    "verdict",
+    "scale",
+    "seconds",
+)
 
 
 def define_flags():
