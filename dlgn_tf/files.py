@@ -88,10 +88,17 @@ def write_errors(path, other=()):
     try:
         yield
     except (OSError, *other) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"Expected to be able to write {path}. Received: {reason}"
+            f"Expected to be able to write {path}. Received: "
+            f"{why_not_written(error)}"
         ) from error
+
+
+def why_not_written(error):
+    """What an exception says of a file that could not be written, as text."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is a file"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def read_json(path):

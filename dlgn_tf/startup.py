@@ -1,10 +1,13 @@
 """What every process does that trains or evaluates. Imports nothing heavy."""
 
+import contextlib
 import importlib
 import importlib.util
 import logging
 import os
+import signal
 import tempfile
+import threading
 
 from dlgn_tf.errors import UserError
 
@@ -29,18 +32,49 @@ def import_keras():
             f"KERAS_BACKEND={backend}"
         )
     _check_installed("keras", backend, "tensorboard")
+    with _ctrl_c_waits():
+        _import_silently("keras")
+
+
+def _import_silently(name):
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            importlib.import_module("keras")
-        except BaseException:
+            importlib.import_module(name)
+        except Exception:
             held.seek(0)
             os.write(standard_error, held.read())
             raise
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits():
+    """Raises the `KeyboardInterrupt` of a Ctrl-C at the end of the block.
+
+    What is imported has callbacks (of the garbage collector, of module locks);
+    Python drops an exception that is raised in one of them, and the command
+    would go on. A second Ctrl-C acts at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, came = signal.getsignal(signal.SIGINT), []
+
+    def note(number, frame):
+        came.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def hide_retracing():

@@ -22,6 +22,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from PIL import Image
 
 from dlgn_tf import cli
@@ -173,7 +174,14 @@ def main():
     files.check_writable(path.parent, "output")
     made = notebook()
     with tempfile.TemporaryDirectory() as folder:
-        run(made, folder)
+        try:
+            run(made, folder)
+        except DeadKernelError as error:
+            # Its client ends the kernel on Ctrl-C.
+            raise UserError(
+                "Expected the notebook to run to its end. Received: an "
+                f"interruption, {error}"
+            ) from error
     with files.write_errors(path):
         files.write_atomically(path, nbformat.writes(made) + "\n")
     print(f"{path} is written")

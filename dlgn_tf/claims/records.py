@@ -58,7 +58,7 @@ class Records:
         except OSError as error:
             raise UserError(
                 "Expected a file that can be written. Received: "
-                f"--output={path}, {error.strerror}"
+                f"--output={path}, {files.why_not_written(error)}"
             ) from error
 
     def outcomes(self):
