@@ -59,10 +59,11 @@ def _ctrl_c_waits():
     Python drops an exception that is raised in one of them, and the command
     would go on. A second Ctrl-C acts at once.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before, came = signal.getsignal(signal.SIGINT), []
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or before in (None, signal.SIG_IGN):
         yield
         return
-    before, came = signal.getsignal(signal.SIGINT), []
 
     def note(number, frame):
         came.append(number)

@@ -91,3 +91,13 @@ def test_a_second_ctrl_c_acts_at_once(importing):
     with pytest.raises(KeyboardInterrupt):
         startup.import_keras()
     assert done == ["first"]
+
+
+def test_ctrl_c_is_ignored_where_it_was(importing):
+    """As in what a shell script runs in the background."""
+    importing(ctrl_c)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        startup.import_keras()
+    finally:
+        signal.signal(signal.SIGINT, before)
