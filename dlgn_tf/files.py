@@ -59,11 +59,8 @@ def check_writable(path, flag):
         path: Path-like, a directory that may not exist yet.
         flag: String, the flag that named it, for the message.
     """
-    nearest = pathlib.Path(path).absolute()
     try:
-        while not nearest.exists():
-            nearest = nearest.parent
-        reason = None
+        nearest, reason = _nearest_existing(path), None
         if not nearest.is_dir():
             reason = f"{nearest} is a file"
         elif not os.access(nearest, os.W_OK | os.X_OK):
@@ -75,6 +72,11 @@ def check_writable(path, flag):
             f"Expected --{flag} to be a directory that can be written. "
             f"Received: {path}, {reason}"
         )
+
+
+def _nearest_existing(path):
+    path = pathlib.Path(path).absolute()
+    return next(p for p in (path, *path.parents) if p.exists())
 
 
 @contextlib.contextmanager
@@ -97,7 +99,9 @@ def write_errors(path, other=()):
 def why_not_written(error):
     """What an exception says of a file that could not be written, as text."""
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"{error.filename} is a file"
+        nearest = _nearest_existing(error.filename)
+        if not nearest.is_dir():
+            return f"{nearest} is a file"
     return getattr(error, "strerror", None) or str(error)
 
 

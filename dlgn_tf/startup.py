@@ -1,6 +1,5 @@
 """What every process does that trains or evaluates. Imports nothing heavy."""
 
-import contextlib
 import importlib
 import importlib.util
 import logging
@@ -10,6 +9,7 @@ import tempfile
 import threading
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.interruption import Interruption
 
 _BACKENDS = ("tensorflow", "jax")
 
@@ -32,8 +32,14 @@ def import_keras():
             f"KERAS_BACKEND={backend}"
         )
     _check_installed("keras", backend, "tensorboard")
-    with _ctrl_c_waits():
+    # What is imported has callbacks (of the garbage collector, of module
+    # locks); Python drops a KeyboardInterrupt that is raised in one of them,
+    # and the command would go on.
+    caught = (signal.SIGINT,) if _ctrl_c_is_heeded() else ()
+    with Interruption(caught) as interruption:
         _import_silently("keras")
+    if interruption.signal:
+        raise KeyboardInterrupt
 
 
 def _import_silently(name):
@@ -51,31 +57,11 @@ def _import_silently(name):
             os.close(standard_error)
 
 
-@contextlib.contextmanager
-def _ctrl_c_waits():
-    """Raises the `KeyboardInterrupt` of a Ctrl-C at the end of the block.
-
-    What is imported has callbacks (of the garbage collector, of module locks);
-    Python drops an exception that is raised in one of them, and the command
-    would go on. A second Ctrl-C acts at once.
-    """
-    before, came = signal.getsignal(signal.SIGINT), []
+def _ctrl_c_is_heeded():
+    """Whether a Ctrl-C would end what runs here."""
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or before in (None, signal.SIG_IGN):
-        yield
-        return
-
-    def note(number, frame):
-        came.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
+    ignored = signal.getsignal(signal.SIGINT) in (None, signal.SIG_IGN)
+    return in_main and not ignored
 
 
 def hide_retracing():

@@ -4,8 +4,8 @@ import multiprocessing
 import os
 from multiprocessing import connection
 
+from dlgn_tf.interruption import Interruption
 from dlgn_tf.reproduction import worker
-from dlgn_tf.training.interruption import Interruption
 
 # How often, in seconds, signals and progress are looked at.
 _INTERVAL = 0.5

@@ -9,9 +9,9 @@ import types
 
 import pytest
 
+from dlgn_tf.interruption import Interruption
 from dlgn_tf.reproduction import pool
 from dlgn_tf.reproduction import worker
-from dlgn_tf.training.interruption import Interruption
 
 _serve = worker.serve
 

@@ -6,21 +6,25 @@ from dlgn_tf import standard_output
 
 
 class Interruption:
-    """Notes SIGTERM and SIGINT instead of dying of them.
+    """Notes signals instead of dying of them.
 
-    The loop looks at `signal` where it can stop. A second signal acts as it
-    would have without this.
+    What runs within looks at `signal` where it can stop. A second signal acts
+    as it would have without this.
+
+    Args:
+        signals: Sequence of `signal.Signals`.
 
     Attributes:
         signal: `signal.Signals` that came, or None.
     """
 
-    _CAUGHT = (signal.SIGTERM, signal.SIGINT)
+    def __init__(self, signals=(signal.SIGTERM, signal.SIGINT)):
+        self._caught = signals
 
     def __enter__(self):
         self.signal = None
         self._before = {
-            number: signal.signal(number, self._note) for number in self._CAUGHT
+            number: signal.signal(number, self._note) for number in self._caught
         }
         return self
 
