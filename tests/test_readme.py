@@ -196,19 +196,22 @@ def test_the_readme_is_short_enough_to_be_read():
 
 
 def verdicts():
-    """Of each paper: how many claims hold, and which do not or were not run."""
+    """Of each paper: how many claims hold, and which got another verdict."""
     from dlgn_tf.claims import modules
     from dlgn_tf.claims import records
     from dlgn_tf.claims import registry
+    from dlgn_tf.claims.registry import Verdict
 
     modules.register_all()
-    found = {r["claim"]: r["holds"] for r in records.read(CLAIMS)}
+    found = {r["claim"]: records.verdict(r) for r in records.read(CLAIMS)}
     for paper in dict.fromkeys(claim.paper for claim in registry.claims()):
         ids = [claim.id for claim in registry.claims(paper)]
-        failed = [i for i in ids if found.get(i) is False]
-        not_run = [i for i in ids if found.get(i) is None]
-        count = len(ids) - len(failed) - len(not_run)
-        yield paper, str(count), of_paper(failed), of_paper(not_run)
+        by_verdict = {v: [i for i in ids if found.get(i) == v] for v in Verdict}
+        held = by_verdict.pop(Verdict.HOLDS)
+        not_run = [i for i in ids if i not in found]
+        not_run += by_verdict.pop(Verdict.NOT_MEASURED)
+        others = map(of_paper, [*by_verdict.values(), not_run])
+        yield paper, str(len(held)), *others
 
 
 def of_paper(ids):
@@ -219,5 +222,7 @@ def of_paper(ids):
 def test_verdicts_are_those_that_were_measured():
     text = (ROOT / "README.md").read_text()
     section = text.partition("## What does not hold\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"(?m)^\| .*`(\w+)` \| (.*) \| (.*) \| (.*) \|$", section)
+    rows = re.findall(
+        r"(?m)^\| .*`(\w+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$", section
+    )
     assert sorted(rows) == sorted(verdicts())

@@ -20,15 +20,18 @@ _USAGE = """Measures what the papers claim, prints measured beside expected.
   python -m dlgn_tf.claims --paper=dlgn
   python -m dlgn_tf.claims --only=dlgn.3,dlgn.4 --output=claims.jsonl
   python -m dlgn_tf.claims --all --scale=minutes --output=results/claims.jsonl
+  python -m dlgn_tf.claims --only=dlgn.16 --scale=minutes --update \
+      --output=results/claims.jsonl
 
 A run with --output that was broken off goes on where it was: the same command
 does not measure a claim again that is in OUTPUT.partial, unless it reads
 results. One of another seed, code or machine, or with claims that are not asked
 for, is renamed OUTPUT.partial.1 and measured anew.
 
-Exit status: 0 if every claim that was measured holds, 1 if one does not, 2 for
-flags that cannot work. One that cannot be measured here, as results or data are
-missing, does not change it."""
+Exit status: 1 if a claim does not hold, 0 if none does not, 2 for flags that
+cannot work. Claims that are not decided, as what was measured tells for neither
+verdict, do not change it; nor do those that cannot be measured here, as results
+or data are missing."""
 
 FLAGS = flags.FLAGS
 
@@ -59,6 +62,11 @@ def define_flags():
         "Write the results to this file too, one JSON object a line. A file "
         "that is there is replaced in the end.",
     )
+    flags.DEFINE_bool(
+        "update",
+        False,
+        "Keep in --output what it has of claims that are not measured now.",
+    )
     flags.DEFINE_string(
         "results_dir",
         "results",
@@ -88,17 +96,20 @@ def main():
             "Expected --results_dir to be a folder that tools/reproduce.py "
             f"wrote to. Received: {FLAGS.results_dir}"
         )
+    if FLAGS.update and not FLAGS.output:
+        raise UserError(
+            "Expected --output, the file to update. Received: --update alone"
+        )
     kept = None
     if FLAGS.output:
-        kept = records.Records(FLAGS.output, claims, FLAGS.seed)
+        kept = records.Records(FLAGS.output, claims, FLAGS.seed, FLAGS.update)
     startup.import_keras()
     startup.hide_retracing()
     outcomes = _measure_all(claims, kept)
     if kept:
         kept.finish()
     print(report.table(outcomes))
-    failed = [o for o in outcomes if o.verdict == "does not hold"]
-    return 1 if failed else 0
+    return int(any(o.verdict == registry.Verdict.FAILS for o in outcomes))
 
 
 def _measure_all(claims, kept):

@@ -28,12 +28,13 @@ PAPERS = {
     "rainbow": "A Rainbow in Deep Network Black Boxes (arXiv 2305.18512)",
     "tian": "Deep and locally connected ReLU network (arXiv 1809.10829)",
 }
-VERDICTS = {True: "holds", False: "does not hold", None: "not measured"}
 NOT_RUN = "not run"
 _WHAT = (
     "Written by `python -m dlgn_tf.claims.page` from what `python -m "
     "dlgn_tf.claims` measured. A star marks thresholds that were chosen on "
-    "three seeds; claims that were not run are of a slower scale."
+    "three seeds. Not decided: what was measured tells for neither verdict; "
+    "not measured: what a claim is measured on is not there; not run: it is of "
+    "a slower scale."
 )
 _TITLES = (
     "claim",
@@ -94,7 +95,7 @@ def page(measured, claims):
 
 def verdict(record):
     """A word for a record, which is None for a claim that was not run."""
-    return NOT_RUN if record is None else VERDICTS[record["holds"]]
+    return NOT_RUN if record is None else records.verdict(record)
 
 
 def _origins(measured):
@@ -106,7 +107,7 @@ def _origins(measured):
 
 
 def _counts(by_paper):
-    columns = [*VERDICTS.values(), NOT_RUN]
+    columns = [*registry.Verdict, NOT_RUN]
     yield from _row(["paper", *columns])
     yield "|---" * (len(columns) + 1) + "|"
     for paper, pairs in by_paper.items():
@@ -124,7 +125,7 @@ def _cells(claim, record):
         claim.statement,
         claim.expected,
         measured,
-        f"**{word}**" if word == VERDICTS[False] else word,
+        f"**{word}**" if word == registry.Verdict.FAILS else word,
         claim.scale,
         seconds,
     )

@@ -13,7 +13,9 @@ import numpy as np
 import dlgn_tf
 from dlgn_tf import files
 from dlgn_tf import origin
+from dlgn_tf.claims import registry
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.registry import Verdict
 from dlgn_tf.claims.runner import Outcome
 from dlgn_tf.errors import UserError
 
@@ -26,6 +28,7 @@ class Records:
     goes on from there, if the seed, the code and the machine are the same.
     A PATH.partial with anything else in it is renamed, PATH.partial.1. Claims
     that read results are always measured again: the results may be others.
+    Updating, PATH keeps its lines of other claims that there still are.
 
     Attributes:
         set_aside: Path-like that PATH.partial was renamed to, or None.
@@ -34,12 +37,14 @@ class Records:
         path: Path-like.
         claims: List of `Claim` that are to be measured.
         seed: Integer.
+        update: Boolean.
 
     Raises:
-        UserError: if nothing can be written there.
+        UserError: if nothing can be written there, or there is nothing to
+            update.
     """
 
-    def __init__(self, path, claims, seed):
+    def __init__(self, path, claims, seed, update=False):
         self._path = pathlib.Path(path)
         self._partial = self._path.with_name(f"{self._path.name}.partial")
         self._claims = {claim.id: claim for claim in claims}
@@ -49,12 +54,16 @@ class Records:
             **dataclasses.asdict(origin.here()),
         }
         self._records = {}
+        before = read(self._path) if update else []
+        self._others = {
+            r["claim"]: r for r in before if r["claim"] not in self._claims
+        }
         self.set_aside = None
         try:
             if self._path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._go_on()
-            self._rewrite()
+            self._rewrite(self._claims, self._records)
         except OSError as error:
             raise UserError(
                 "Expected a file that can be written. Received: "
@@ -67,7 +76,10 @@ class Records:
             claim_id: Outcome(
                 self._claims[claim_id],
                 Measurement(
-                    record["holds"], record["measured"], record["values"]
+                    record["holds"],
+                    record["measured"],
+                    record["values"],
+                    verdict(record) != Verdict.NOT_MEASURED,
                 ),
                 record["seed"],
                 record["seconds"],
@@ -79,11 +91,14 @@ class Records:
         """Adds an `Outcome`."""
         self._records[outcome.claim.id] = self._record(outcome)
         with files.write_errors(self._partial):
-            self._rewrite()
+            self._rewrite(self._claims, self._records)
 
     def finish(self):
         """Puts the file into its place, claims in order."""
         with files.write_errors(self._path):
+            if self._others:
+                known = {claim.id: claim for claim in registry.claims()}
+                self._rewrite(known, self._records | self._others)
             self._partial.replace(self._path)
 
     def _go_on(self):
@@ -101,8 +116,8 @@ class Records:
         same = all(record.get(k) == v for k, v in self._made.items())
         return same and record["claim"] in self._claims
 
-    def _rewrite(self):
-        ordered = (self._records[c] for c in self._claims if c in self._records)
+    def _rewrite(self, order, kept):
+        ordered = (kept[claim_id] for claim_id in order if claim_id in kept)
         # Whatever a claim measured, its line must not cost the others theirs.
         lines = (json.dumps(r, allow_nan=False, default=str) for r in ordered)
         text = "".join(f"{line}\n" for line in lines)
@@ -118,6 +133,7 @@ class Records:
             "measured": measurement.measured,
             "values": _plain(measurement.values),
             "holds": _plain(measurement.holds),
+            "verdict": measurement.verdict,
             "scale": claim.scale,
             "seconds": round(outcome.seconds, 3),
             **self._made,
@@ -147,6 +163,19 @@ def read(path):
             f"Received: {path}, {getattr(error, 'strerror', None) or error}"
         ) from error
     return found
+
+
+def verdict(record):
+    """The `Verdict` of a record.
+
+    Before there were verdicts, a claim that could not be measured was the only
+    one without `holds`.
+    """
+    before = {True: Verdict.HOLDS, False: Verdict.FAILS}
+    return Verdict(
+        record.get("verdict")
+        or before.get(record["holds"], Verdict.NOT_MEASURED)
+    )
 
 
 def _plain(value):

@@ -1,9 +1,17 @@
 """What a run of claims prints: a table of measured beside expected."""
 
+import collections
 import shutil
 import textwrap
 
-_MARKS = {True: "yes", None: "-"}
+from dlgn_tf.claims.registry import Verdict
+
+_MARKS = {
+    Verdict.HOLDS: "yes",
+    Verdict.FAILS: "NO",
+    Verdict.UNDECIDED: "?",
+    Verdict.NOT_MEASURED: "-",
+}
 _COLUMNS = ("claim", "holds", "expected", "measured", "seconds")
 
 
@@ -25,17 +33,19 @@ def table(outcomes, width=None):
 
 
 def _summary(outcomes):
-    held = sum(bool(outcome.measurement.holds) for outcome in outcomes)
-    unknown = sum(outcome.measurement.holds is None for outcome in outcomes)
-    failed = len(outcomes) - held - unknown
-    left_out = f", not measured {unknown}" if unknown else ""
-    return f"holds {held}, does not hold {failed}{left_out}"
+    counts = collections.Counter(outcome.verdict for outcome in outcomes)
+    always = (Verdict.HOLDS, Verdict.FAILS)
+    return ", ".join(
+        f"{verdict} {counts[verdict]}"
+        for verdict in Verdict
+        if verdict in always or counts[verdict]
+    )
 
 
 def _cells(outcome):
     return (
         outcome.claim.id,
-        _MARKS.get(outcome.measurement.holds, "NO"),
+        _MARKS[outcome.verdict],
         outcome.claim.expected,
         outcome.measurement.measured,
         f"{outcome.seconds:.1f}",

@@ -28,9 +28,7 @@ class Outcome:
 
     @property
     def verdict(self):
-        return {True: "holds", None: "not measured"}.get(
-            self.measurement.holds, "does not hold"
-        )
+        return self.measurement.verdict
 
 
 def measure(claim, seed=0, results_dir="results"):
@@ -52,7 +50,7 @@ def measure(claim, seed=0, results_dir="results"):
     try:
         measurement = claim.measure(claim.generator(seed), *arguments)
     except NotMeasured as reason:
-        measurement = Measurement(holds=None, measured=str(reason))
+        measurement = Measurement(None, str(reason), was_measured=False)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         measurement = Measurement(

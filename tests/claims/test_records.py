@@ -94,6 +94,53 @@ def test_what_is_not_gone_on_with_is_kept_beside(three, path):
     assert [r["seed"] for r in read(pathlib.Path(third.set_aside))] == [1]
 
 
+def nothing_there(rng):
+    raise registry.NotMeasured("no table")
+
+
+def test_verdicts_are_kept(register, path):
+    found = {"dlgn.1": True, "dlgn.2": False, "dlgn.3": None}
+    for claim_id, holds in found.items():
+        register(claim_id, lambda rng, h=holds: registry.Measurement(h, "1"))
+    register("dlgn.4", nothing_there)
+    claims = registry.claims()
+    kept = records.Records(path, claims, 0)
+    for claim in claims:
+        kept.write(runner.measure(claim))
+    again = records.Records(path, claims, 0)
+    expected = ["holds", "does not hold", "not decided", "not measured"]
+    assert [o.verdict for o in again.outcomes().values()] == expected
+    again.finish()
+    assert [records.verdict(r) for r in read(path)] == expected
+    assert [r["holds"] for r in read(path)] == [True, False, None, None]
+
+
+def test_records_from_before_there_were_three_verdicts():
+    verdicts = [records.verdict({"holds": h}) for h in (True, False, None)]
+    assert verdicts == ["holds", "does not hold", "not measured"]
+
+
+def test_an_update_keeps_the_other_claims(three, path):
+    old = {"holds": True, "seed": 7}
+    before = [{"claim": c, **old} for c in ("tian.1", "dlgn.2", "gone.1")]
+    text = "".join(f"{json.dumps(record)}\n" for record in before)
+    path.write_text(text)
+    kept = records.Records(path, three[:2], 0, update=True)
+    assert not kept.outcomes()
+    for claim in three[:2]:
+        kept.write(runner.measure(claim))
+    assert path.read_text() == text
+    kept.finish()
+    found = [(r["claim"], r["seed"]) for r in read(path)]
+    assert found == [("dlgn.1", 0), ("dlgn.2", 0), ("tian.1", 7)]
+
+
+def test_an_update_of_nothing_is_refused(three, path):
+    with pytest.raises(UserError, match=r"claims.jsonl, No such file"):
+        records.Records(path, three, 0, update=True)
+    assert not list(path.parent.iterdir())
+
+
 def test_claims_that_read_results_are_measured_again(register, path):
     def not_yet(rng, results_dir):
         return registry.Measurement(None, "no table", {})
@@ -134,21 +181,24 @@ def test_the_page_counts_and_lists(register, path):
     register("dlgn.1")
     register("dlgn.2", lambda rng: registry.Measurement(False, "|x| is 2", {}))
     register("dlgn.3", lambda rng: registry.Measurement(None, "", {}))
+    register("dlgn.4", nothing_there)
     register("tian.1", scale="accelerator")
     claims = registry.claims()
     kept = records.Records(path, claims, 0)
-    for claim in claims[:3]:
+    for claim in claims[:4]:
         kept.write(runner.measure(claim))
     kept.finish()
     text = page.page(records.read(path), claims)
     lines = text.splitlines()
-    assert "| paper | holds | does not hold | not measured | not run |" in lines
-    assert "| dlgn | 1 | 1 | 1 | 0 |" in lines
-    assert "| tian | 0 | 0 | 0 | 1 |" in lines
+    header = "holds | does not hold | not decided | not measured | not run"
+    assert f"| paper | {header} |" in lines
+    assert "| dlgn | 1 | 1 | 1 | 1 | 0 |" in lines
+    assert "| tian | 0 | 0 | 0 | 0 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| dlgn.", "| tian."))]
     assert [row.split(" | ")[4].strip("*") for row in rows] == [
         "holds",
         "does not hold",
+        "not decided",
         "not measured",
         "not run",
     ]

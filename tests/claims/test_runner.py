@@ -34,6 +34,11 @@ def two(rng):
 @claim("fake.3", scale="minutes", statement="It ends.", expected="an end")
 def three(rng):
     raise RuntimeError("no\\nend")
+
+
+@claim("fake.4", scale="accelerator", statement="One or two.", expected="1")
+def four(rng):
+    return Measurement(None, "1 or 2")
 """
 ENTRY = """
 from dlgn_tf import cli
@@ -112,6 +117,20 @@ def test_table_shows_measured_beside_expected(register):
     assert lines[-1] == "holds 1, does not hold 1"
 
 
+def test_table_tells_verdicts_apart(register):
+    def nothing_there(rng):
+        raise registry.NotMeasured("no table")
+
+    register("dlgn.1", lambda rng: registry.Measurement(None, "neither"))
+    register("dlgn.2", nothing_there)
+    lines = report.table(outcomes(), width=80).splitlines()
+    assert lines[2].split()[:2] == ["dlgn.1", "?"]
+    assert lines[3].split()[:2] == ["dlgn.2", "-"]
+    assert lines[-1] == (
+        "holds 0, does not hold 0, not decided 1, not measured 1"
+    )
+
+
 def test_long_cells_are_wrapped_and_nothing_is_lost(register):
     words = [f"word{i}" for i in range(60)]
     register("dlgn.1", lambda rng: registry.Measurement(True, " ".join(words)))
@@ -120,11 +139,13 @@ def test_long_cells_are_wrapped_and_nothing_is_lost(register):
     assert [w for w in text.split() if w.startswith("word")] == words
 
 
-def test_exit_status_is_zero_if_all_hold(run_fake):
-    finished = run_fake("--only=fake.1")
+def test_exit_status_is_zero_if_none_does_not_hold(run_fake):
+    finished = run_fake("--only=fake.1,fake.4", "--scale=accelerator")
     assert finished.returncode == 0
-    assert finished.stdout.endswith("holds 1, does not hold 0\n")
-    assert "fake.1 (1/1): One is one." in finished.stderr
+    summary = "holds 1, does not hold 0, not decided 1\n"
+    assert finished.stdout.endswith(summary)
+    assert "fake.1 (1/2): One is one." in finished.stderr
+    assert "fake.4: not decided, " in finished.stderr
 
 
 def test_exit_status_is_one_if_a_claim_does_not_hold(run_fake, tmp_path):
@@ -147,6 +168,7 @@ def test_exit_status_is_one_if_a_claim_does_not_hold(run_fake, tmp_path):
         "measured",
         "values",
         "holds",
+        "verdict",
         "scale",
         "seed",
         "seconds",
@@ -169,6 +191,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
         ["fake.1", "seconds"],
         ["fake.2", "seconds"],
         ["fake.3", "minutes"],
+        ["fake.4", "accelerator"],
     ]
     assert finished.stderr == ""
 
@@ -181,6 +204,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
         ("--scale=hours", "seconds, minutes, accelerator"),
         ("--output=/dev/null/claims.jsonl", "--output=/dev/null/claims.jsonl"),
         ("--seed=-1", "non-negative"),
+        ("--update", "Received: --update alone"),
         ("--all --paper=dlgn", "--all alone"),
         ("--papers=dlgn", "papers"),
         ("dlgn.3", "Expected flags only. Received: dlgn.3"),
