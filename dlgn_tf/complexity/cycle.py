@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 
 METHODS = ("budgeted", "truncated_svd")
@@ -109,10 +110,10 @@ def truncated_back_maps(forward, moment, cutoff):
     Returns:
         List of float64 arrays `(C_k, C)`.
     """
-    sizes, axes = np.linalg.eigh(moment)
+    sizes, axes = factorizations.eigh(moment)
     root = (axes * np.sqrt(np.clip(sizes, 0, None))) @ axes.T
     return [
-        np.linalg.pinv(root @ np.asarray(g, "float64"), rcond=cutoff) @ root
+        factorizations.pinv(root @ np.asarray(g, "float64"), cutoff) @ root
         for g in forward
     ]
 

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 
 # What a parameter is chosen from. The ridge counts in mean eigenvalues of the
@@ -233,7 +234,8 @@ def label_alignment(kernel, labels, classes, ridge=0.0):
     n = len(kernel)
     signs = 2.0 * np.eye(classes)[np.asarray(labels)] - 1.0
     scaled = kernel / np.trace(kernel) + np.eye(n) * (ridge / n)
-    if np.linalg.matrix_rank(scaled, hermitian=True) < n:
+    sizes = np.abs(factorizations.eigvalsh(scaled))
+    if sizes.min() <= sizes.max() * n * np.finfo(sizes.dtype).eps:
         raise np.linalg.LinAlgError("Singular matrix")
     return np.sum(signs * np.linalg.solve(scaled, signs), axis=0)
 
@@ -308,7 +310,7 @@ def spectrum(kernel):
     Returns:
         `Spectrum`.
     """
-    eigenvalues = np.linalg.eigvalsh(kernel)[::-1].clip(min=0.0)
+    eigenvalues = factorizations.eigvalsh(kernel)[::-1].clip(min=0.0)
     shares = eigenvalues / eigenvalues.sum()
     positive = shares[shares > 0]
     entropy = -np.sum(positive * np.log(positive))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.templates import affine_site
@@ -48,7 +49,7 @@ def singular_values(model, site, memory_gib=1.0, progress=False):
     matrix = derivative(site_map, units, None, memory_gib, progress)
     matrix = matrix.reshape(sides)
     tall = matrix if sides[0] >= sides[1] else matrix.T
-    return np.linalg.svd(_triangle(tall), compute_uv=False)
+    return factorizations.singular_values(_triangle(tall))
 
 
 def _triangle(matrix):

@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
@@ -63,7 +64,7 @@ def _clipped(name, run, label, covariances, turns, task, step):
     matrix = covariances.matrices[label]
     bases = {
         "weights": low_rank.weight_basis(matrix, layer, turns[label]),
-        "own weights": np.linalg.svd(layer.matrix, full_matrices=False)[2].T,
+        "own weights": factorizations.svd(layer.matrix)[2].T,
         "activations": low_rank.activation_basis(
             run, layer, task.batches, task.memory_gib
         ),

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from dlgn_tf import factorizations
+
 
 @dataclasses.dataclass(frozen=True)
 class Alignment:
@@ -60,7 +62,7 @@ def align(cross):
         `Alignment`.
     """
     cross = np.asarray(cross, np.float64)
-    left, values, right = np.linalg.svd(cross, full_matrices=False)
+    left, values, right = factorizations.svd(cross)
     return Alignment(left @ right, values)
 
 
@@ -88,7 +90,7 @@ def aligned_error(reference_energy, own_energy, cross, alignment=None):
         Float, not negative but for rounding.
     """
     if alignment is None:
-        overlap = np.linalg.svd(cross, compute_uv=False).sum()
+        overlap = factorizations.singular_values(cross).sum()
     else:
         overlap = np.sum(alignment.matrix * cross)
     return float(reference_energy + own_energy - 2 * overlap)
@@ -133,7 +135,7 @@ def explained_fraction(moments, alignment=None):
         Float; 0 where one of the two is zero.
     """
     if alignment is None:
-        overlap = np.linalg.svd(moments.cross, compute_uv=False).sum()
+        overlap = factorizations.singular_values(moments.cross).sum()
     else:
         overlap = np.sum(alignment.matrix * moments.cross)
     energies = np.trace(moments.first) * np.trace(moments.second)

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import reference as references
@@ -135,8 +136,8 @@ def operator_norm_error(estimate, reference):
     Returns:
         Float. 0 where both are zero, inf where only the reference is.
     """
-    gap = np.linalg.norm(np.asarray(estimate) - reference, 2)
-    size = np.linalg.norm(reference, 2)
+    gap = factorizations.singular_values(np.asarray(estimate) - reference)[0]
+    size = factorizations.singular_values(reference)[0]
     if size == 0:
         return 0.0 if gap == 0 else math.inf
     return float(gap / size)
@@ -150,7 +151,7 @@ def leading_overlap(first, second, count):
         second: Another.
         count: Integer, how many eigenvectors span each space.
     """
-    u1, u2 = (np.linalg.eigh(c)[1][:, -count:] for c in (first, second))
+    u1, u2 = (factorizations.eigh(c)[1][:, -count:] for c in (first, second))
     return float(np.sum((u1.T @ u2) ** 2) / count)
 
 

@@ -6,6 +6,8 @@ Cho and Saul, "Kernel methods for deep learning" (2009), orders 1 and 2.
 
 import numpy as np
 
+from dlgn_tf import factorizations
+
 
 def random_features(inputs, width, rng, covariance=None):
     """Features relu(W x) / sqrt(width) of Gaussian weights.
@@ -120,5 +122,5 @@ def square_root(matrix):
     Returns:
         float64 array `(n, n)`.
     """
-    values, vectors = np.linalg.eigh(np.asarray(matrix, np.float64))
+    values, vectors = factorizations.eigh(np.asarray(matrix, np.float64))
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

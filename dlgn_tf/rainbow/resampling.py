@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
@@ -252,7 +253,7 @@ def draw_rows(covariances, label, neurons, rng, options):
         return draw_weights(matrix, neurons, rng, options.orthogonal)
     # The same, from fewer neurons than dimensions: a large matrix' eigenvectors
     # take long.
-    _, sizes, vectors = np.linalg.svd(trained, full_matrices=False)
+    _, sizes, vectors = factorizations.svd(trained)
     values = sizes**2 / len(trained)
     return _combine(values, vectors.T, neurons, rng, options.orthogonal)
 
@@ -284,7 +285,7 @@ def _combine(values, vectors, neurons, rng, orthogonal):
     rank = int(kept.sum())
     white = rng.standard_normal((neurons, rank))
     if orthogonal and rank:
-        left, _, right = np.linalg.svd(white, full_matrices=False)
+        left, _, right = factorizations.svd(white)
         white = math.sqrt(max(neurons, rank)) * left @ right
     return white @ (vectors[:, kept] * np.sqrt(values[kept])).T
 

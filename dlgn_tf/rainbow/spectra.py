@@ -9,6 +9,8 @@ import math
 import numpy as np
 from scipy import stats
 
+from dlgn_tf import factorizations
+
 # Eigenvalues below this share of the first are taken to be zero.
 ZERO = 1e-10
 
@@ -23,7 +25,7 @@ def eigen(covariance):
         float64 arrays `(dimension,)`, not negative, and `(dimension,
         dimension)`, whose columns are the eigenvectors.
     """
-    values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+    values, vectors = factorizations.eigh(np.asarray(covariance, np.float64))
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 

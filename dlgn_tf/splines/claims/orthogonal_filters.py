@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dlgn_tf import factorizations
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.layers import OrthogonalConv2D
@@ -70,7 +71,7 @@ def measure_gram_schmidt(rng):
 
 def conditioned(rng, inputs, filters):
     """A matrix of singular values between 1 and 3."""
-    u, _, v = np.linalg.svd(rng.normal(size=(inputs, filters)), False)
+    u, _, v = factorizations.svd(rng.normal(size=(inputs, filters)))
     return u * rng.uniform(1, 3, size=filters) @ v
 
 
@@ -181,7 +182,7 @@ def measure_newton_schulz(rng):
         matrix = glorot(rng, inputs, filters)
         label = f"{filters}x{inputs}"
         q = np.asarray(orthogonalization.newton_schulz(matrix))
-        u, _, v = np.linalg.svd(matrix.astype("float64"), False)
+        u, _, v = factorizations.svd(matrix.astype("float64"))
         other = np.asarray(orthogonalization.gram_schmidt(matrix))
         found["orthogonality"][label] = gram_error(lambda x: x, q)
         found["from SVD"][label] = float(np.abs(q - u @ v).max())
