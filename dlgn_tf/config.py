@@ -263,6 +263,12 @@ def resolve(values):
     options = _architecture(values, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
     gate = _gate(values, architecture, family, options)
+    normalization = values.normalization or recipe.normalization
+    if normalization == "imagenet" and dataset.image_shape[-1] != 3:
+        raise UserError(
+            "Expected colour images with --normalization=imagenet. Received: "
+            f"--dataset={dataset.name}, of shape {dataset.image_shape}"
+        )
     return Config(
         model=values.model,
         dataset=values.dataset,
@@ -280,7 +286,7 @@ def resolve(values):
             architecture.gate_sites,
         ),
         init_from=values.init_from,
-        normalization=values.normalization or recipe.normalization,
+        normalization=normalization,
         augmentation=values.augmentation
         or (dataset.augmentation if recipe.augment else "none"),
         balanced_batches=recipe.balanced

@@ -305,9 +305,10 @@ def _define_dataset_flags(values):
         "normalization",
         None,
         list(NORMALIZATIONS),
-        "dataset: (x/255 - mean)/std with the data set's constants; unit: "
-        "x/255; per_image: minus the image's mean, divided by its largest "
-        "absolute value. Default: as published for the architecture.",
+        "dataset: (x/255 - mean)/std with the data set's constants; imagenet: "
+        "with those of ImageNet, of colour images; unit: x/255; per_image: "
+        "minus the image's mean, divided by its largest absolute value. "
+        "Default: as published for the architecture.",
         flag_values=values,
     )
 

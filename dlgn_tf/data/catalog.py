@@ -18,6 +18,12 @@ DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 POLICIES = ("none", "crop", "flip_crop")
 
 
+# Of red, green and blue, on the [0, 1] scale: what torchvision's models are
+# trained with, and the Rainbow paper's networks on CIFAR-10.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
     """An entry of the catalogue.

@@ -20,7 +20,7 @@ def create_configured_model(config, removed=()):
             `dlgn_tf.models.registry.Architecture.removable_blocks`.
     """
     dataset = catalog.get(config.dataset)
-    standardized = config.normalization == "dataset"
+    mean, std = _pixel_constants(config.normalization, dataset)
     gate = {
         "gate": config.gate,
         "beta": config.gate_beta,
@@ -33,8 +33,8 @@ def create_configured_model(config, removed=()):
         config.model,
         dataset.image_shape,
         dataset.classes,
-        mean=dataset.mean if standardized else 0.0,
-        std=dataset.std if standardized else 1.0,
+        mean=mean,
+        std=std,
         per_image=config.normalization == "per_image",
         seed=config.weights_seed,
         orthogonal=config.orthogonal_filters(),
@@ -46,6 +46,15 @@ def create_configured_model(config, removed=()):
     for layer in _batch_norms(model):
         layer.share_statistics(config.batch_norm == "synchronized")
     return model
+
+
+def _pixel_constants(normalization, dataset):
+    """Mean and standard deviation that pixels are standardised with."""
+    if normalization == "dataset":
+        return dataset.mean, dataset.std
+    if normalization == "imagenet":
+        return catalog.IMAGENET_MEAN, catalog.IMAGENET_STD
+    return 0.0, 1.0
 
 
 def moving_statistics(model):
