@@ -44,7 +44,7 @@ def main():
     RunDirectory(values.run_dir).read_config()
     check_export_dir(values.export_dir)
 
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = startup.backend()
     if backend != "tensorflow":
         raise UserError(
             "Expected KERAS_BACKEND=tensorflow for a SavedModel. Received: "

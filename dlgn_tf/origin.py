@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from dlgn_tf import files
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 
 # What the commands left that wrote into a folder.
@@ -51,7 +52,7 @@ def here():
         versions.append(f"{package} {version}")
     return Origin(
         commit=_commit(),
-        backend=os.environ.get("KERAS_BACKEND", "tensorflow"),
+        backend=startup.backend(),
         versions=", ".join(versions),
         machine=", ".join([processor(), f"{os.cpu_count()} cores", *_gpus()]),
     )

@@ -2,8 +2,11 @@
 
 import importlib
 import importlib.util
+import json
 import logging
 import os
+import pathlib
+import re
 import signal
 import tempfile
 import threading
@@ -21,17 +24,25 @@ def import_keras():
     counts; they would stand before every message. They are shown if the import
     fails.
 
+    What a user's `keras.json` says of layout and precision holds for models of
+    their own. Here a command computes the same for everyone: both are Keras'
+    defaults, and precision is chosen by flags.
+
     Raises:
         UserError: if the backend is not one of those that train here, or not
-            installed.
+            installed, or Keras cannot read `keras.json`.
     """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend not in _BACKENDS:
+    name = backend()
+    if name not in _BACKENDS:
+        in_file = f"{_settings_path()} with backend "
+        source = "KERAS_BACKEND=" if _named_backend() else in_file
         raise UserError(
             f"Expected KERAS_BACKEND={' or '.join(_BACKENDS)}. Received: "
-            f"KERAS_BACKEND={backend}"
+            f"{source}{name}"
         )
-    _check_installed("keras", backend, "tensorboard")
+    _check_installed("keras", name, "tensorboard")
+    # Layers of Flax are no part of this package.
+    os.environ["KERAS_NNX_ENABLED"] = "false"
     # What is imported has callbacks (of the garbage collector, of module
     # locks); Python drops a KeyboardInterrupt that is raised in one of them,
     # and the command would go on.
@@ -40,6 +51,47 @@ def import_keras():
         _import_silently("keras")
     if interruption.signal:
         raise KeyboardInterrupt
+    _pin_settings()
+
+
+def backend():
+    """The backend that Keras takes: of the environment, or of `keras.json`."""
+    return _named_backend() or _settings().get("backend", "tensorflow")
+
+
+def _named_backend():
+    return os.environ.get("KERAS_BACKEND")
+
+
+def _settings():
+    """What `keras.json` says; nothing where there is none."""
+    try:
+        found = json.loads(_settings_path().read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        raise UserError(
+            f"Expected settings of Keras by name in {_settings_path()}. "
+            f"Received: {found!r}"
+        )
+    return found
+
+
+def _settings_path():
+    """Where Keras looks for it."""
+    home = pathlib.Path(os.path.expanduser("~"))
+    home = home if os.access(home, os.W_OK) else pathlib.Path("/tmp")
+    folder = os.environ.get("KERAS_HOME", home / ".keras")
+    return pathlib.Path(folder, "keras.json").expanduser()
+
+
+def _pin_settings():
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_dtype_policy("float32")
 
 
 def _import_silently(name):
@@ -48,7 +100,10 @@ def _import_silently(name):
         os.dup2(held.fileno(), 2)
         try:
             importlib.import_module(name)
-        except Exception:
+        except Exception as error:
+            # Keras' words for a value that it does not know.
+            if re.match("Invalid `.*` configuration", str(error)):
+                raise UserError(f"{_settings_path()}: {error}") from error
             held.seek(0)
             os.write(standard_error, held.read())
             raise
@@ -76,8 +131,7 @@ def hide_retracing():
 def _check_installed(*packages):
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            backend = os.environ.get("KERAS_BACKEND", "tensorflow (default)")
             raise UserError(
                 f"Expected {package} to be installed, which KERAS_BACKEND="
-                f"{backend} needs (see BUILD.md). Received: no such package"
+                f"{backend()} needs (see BUILD.md). Received: no such package"
             )

@@ -1,6 +1,8 @@
 """A backend that cannot serve is refused before anything heavy is imported."""
 
 import importlib.util
+import itertools
+import json
 import os
 import signal
 import weakref
@@ -15,6 +17,83 @@ def test_unknown_backend(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(UserError, match="Expected.*jax.*Received.*=torch"):
         startup.import_keras()
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    """A function that makes a home folder with settings of Keras."""
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".keras").mkdir()
+
+    def write(settings):
+        (tmp_path / ".keras" / "keras.json").write_text(json.dumps(settings))
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["torch", "numpy", "openvino", 3])
+def test_backend_of_keras_json(home, monkeypatch, tmp_path, name):
+    home({"backend": name})
+    with pytest.raises(
+        UserError, match=f"Received: .*keras.json with backend {name}"
+    ):
+        startup.import_keras()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / ".keras"))
+    with pytest.raises(
+        UserError, match=f"Received: .*keras.json with backend {name}"
+    ):
+        startup.import_keras()
+    # The environment wins, and Keras passes over an empty name.
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert startup.backend() == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    assert startup.backend() == name
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert startup.backend() == "tensorflow"
+
+
+def test_settings_that_are_none(home, tmp_path):
+    home([1])
+    with pytest.raises(UserError, match=r"by name in .*json. Received: \[1\]"):
+        startup.import_keras()
+    (tmp_path / ".keras" / "keras.json").write_text("{")
+    assert startup.backend() == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"floatx": "bfloat16"}, {"epsilon": 1}, {"image_data_format": "NHWC"}],
+)
+def test_settings_that_keras_refuses(home, fresh_process, tmp_path, settings):
+    home(settings)
+    done = fresh_process("dlgn_tf.splines", f"--output_dir={tmp_path}/out")
+    (name, value), *_ = settings.items()
+    assert done.returncode == 2
+    (line,) = done.said
+    assert f"keras.json: Invalid `{name}`" in line
+    assert line.endswith(f"Received: {name}={value}")
+
+
+def test_commands_compute_the_same_under_all_settings():
+    """Keras has read keras.json by then."""
+    import keras
+
+    for layout, floatx, epsilon in itertools.product(
+        ("channels_first", "channels_last"),
+        ("float16", "float32", "float64"),
+        (1e-7, 1e-3),
+    ):
+        keras.config.set_image_data_format(layout)
+        keras.config.set_floatx(floatx)
+        keras.config.set_epsilon(epsilon)
+        keras.config.set_dtype_policy(floatx)
+        startup.import_keras()
+        assert keras.config.image_data_format() == "channels_last"
+        assert keras.config.floatx() == "float32"
+        assert keras.config.epsilon() == 1e-7
+        assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize(

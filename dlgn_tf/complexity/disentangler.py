@@ -15,6 +15,7 @@ from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.convolution import he_convolution
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.layout import channels_last
 
 ORDERS = (4, 7, 13, 25)
 # Filters of the three stages, times the width r.
@@ -50,6 +51,7 @@ def order_of(blocks):
     return 3 * blocks + 1
 
 
+@channels_last()
 def disentangler(
     order,
     feature_shape,

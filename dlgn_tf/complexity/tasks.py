@@ -4,8 +4,10 @@ import keras
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.layout import channels_last
 
 
+@channels_last()
 def create_task(
     depth, image_shape=(32, 32, 3), width=16, channels=64, pool=4, seed=None
 ):

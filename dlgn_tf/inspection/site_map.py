@@ -125,7 +125,11 @@ def _member(model, index):
     stacked = model.network.get_layer("conv1")
     image = keras.Input(model.image_shape)
     convolution = layers.Conv2D(
-        stacked.filters, stacked.kernel_size, padding="same", name="conv1"
+        stacked.filters,
+        stacked.kernel_size,
+        padding="same",
+        data_format="channels_last",
+        name="conv1",
     )
     network = keras.Model([image], convolution(image))
     network.set_weights([weights[index] for weights in stacked.get_weights()])

@@ -70,7 +70,7 @@ class BetaVQPooling(BetaLayer):
         super().build(input_shape)
 
     def call(self, inputs):
-        place = (self.pool_size, self.strides, self.padding)
+        place = (self.pool_size, self.strides, self.padding, "channels_last")
         if self.hard:
             return ops.max_pool(inputs, *place)
         if self.linear:

@@ -22,6 +22,7 @@ from dlgn_tf.models import sites
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.head import logits
+from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.relu import ReLUNetwork
 
 FAMILIES = ("dnn", "dgn", "dlgn")
@@ -60,6 +61,7 @@ def local(x, site, classes, fields, width, batch_norm=False):
     return logits(h, classes)
 
 
+@channels_last()
 def create_student(
     family, fields, classes=2, width=10, events=2, batch_norm=False, seed=None
 ):

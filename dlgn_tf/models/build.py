@@ -18,11 +18,13 @@ from dlgn_tf.models import sites
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import shallow_gating_network
 
 
+@channels_last()
 def create_model(
     name,
     image_shape=(32, 32, 3),

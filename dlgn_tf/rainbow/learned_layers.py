@@ -121,6 +121,7 @@ class LearnedLayer:
                 strides=self.layer.strides,
                 dilation_rate=self.layer.dilation_rate,
                 padding=self.layer.padding,
+                data_format="channels_last",
             )
             taken = keras.ops.convert_to_numpy(taken)
         else:
