@@ -72,6 +72,8 @@ def test_scales():
     reliability = full.reliability(3)
     assert [reliability.shared.batch_size(x) for x in (25, 49)] == [64, 32]
     assert (reliability.cycle.epochs, reliability.cycle.draws) == (100, 2000)
+    # Table 3 and appendix G of the paper: ResNet-32 of 1,000 images.
+    assert (full.compressed_depth, full.compressed_count) == (32, 1000)
     # 640 steps: 4 batches of 100 images an epoch, 32 of 1000.
     minutes = SCALES["minutes"]
     assert minutes.teacher(0, 100).epochs == 160
@@ -243,6 +245,24 @@ def test_effectiveness(tmp_path):
     for row in read(tmp_path / "effectiveness.csv"):
         both = float(row["phi_train"]) - float(row["phi_test"])
         assert float(row["phi_overfit"]) == pytest.approx(both, abs=1e-3)
+
+
+def test_the_compressed_network_has_its_own_depth(tmp_path, monkeypatch):
+    scale = dataclasses.replace(TINY, depths=(8, 14), compressed_depth=8)
+    monkeypatch.setattr(compression.samples, "exemplary", lambda _: [])
+
+    def stop(workshop, depth, count, *_):
+        raise InterruptedError(depth, count)
+
+    monkeypatch.setattr(compression, "measure", stop)
+    with pytest.raises(InterruptedError) as error:
+        compression.run(dataclasses.replace(task(tmp_path), scale=scale))
+    assert error.value.args == (8, 40)
+
+
+def test_a_reliability_above_one_is_remarked():
+    assert tables.shown_reliability([0.5, 0.25]) == "0.500, 0.250"
+    assert "above 1 is no share" in tables.shown_reliability([1.25, 0.5])
 
 
 @pytest.mark.slow

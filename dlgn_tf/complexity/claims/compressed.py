@@ -5,14 +5,14 @@ from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.experiments import compression
 from dlgn_tf.complexity.experiments import tables
 
-DEPTH = 8
-
 
 def measure(rng):
     workshop = workshops.of_shapes()
     (seed,) = workshops.seeds(rng, 1)
-    count = workshop.scale.compressed_count
-    three, what = compression.measure(workshop, DEPTH, count, seed)
+    scale = workshop.scale
+    three, what = compression.measure(
+        workshop, scale.compressed_depth, scale.compressed_count, seed
+    )
     change = compression.profile_change(three["original"], three["compressed"])
     shown = "; ".join(
         f"{kind} accuracy {each.accuracy:.1f} %, "

@@ -77,7 +77,7 @@ def run(task):
         )
     workshop, found, lines = task.workshop(), {}, []
     others = samples.exemplary(workshop)
-    depth, count = max(task.scale.depths), workshop.scale.compressed_count
+    depth, count = task.scale.compressed_depth, task.scale.compressed_count
     for seed in range(task.seeds):
         three, what = measure(workshop, depth, count, seed, others)
         for kind, each in three.items():

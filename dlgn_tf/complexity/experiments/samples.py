@@ -22,7 +22,6 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.models import evaluation
-from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
@@ -194,7 +193,7 @@ def _key(each):
 
 
 def _shown(each):
-    ratios = listed(each.reliability.ratio(), ".3f", ", ")
+    ratios = tables.shown_reliability(each.reliability.ratio())
     return (
         f"{each.subject.label}: accuracy {each.accuracy:.1f} %; "
         f"{tables.shown(each.significance)}; reliability {ratios}"

@@ -32,8 +32,8 @@ class Scale:
         depths: Tuple of integers, of the teachers.
         counts: Tuple of integers, training images of the teachers.
         task_depths: Tuple of integers, n of the Task-n networks.
-        compressed_count: Integer, training images of the network that is
-            compressed.
+        compressed_depth: Integer, of the network that is compressed.
+        compressed_count: Integer, training images of that network.
         compression: `Compression`.
         gated_architecture: String, of the zoo, of the gated networks.
         gated_options: Dict of its options.
@@ -54,6 +54,7 @@ class Scale:
     depths: tuple
     counts: tuple
     task_depths: tuple
+    compressed_depth: int
     compressed_count: int
     compression: Compression
     gated_architecture: str
@@ -143,6 +144,7 @@ SCALES = {
         depths=(8,),
         counts=(100, 1000),
         task_depths=(0, 80),
+        compressed_depth=8,
         compressed_count=1000,
         compression=Compression(),
         gated_architecture="resnet20",
@@ -166,6 +168,7 @@ SCALES = {
         depths=(8, 14, 20, 32, 44),
         counts=(200, 500, 1000, 2000, 5000),
         task_depths=(0, 2, 8, 26, 80),
+        compressed_depth=32,
         compressed_count=1000,
         compression=Compression(rounds=300, epochs=20, last_epochs=100),
         gated_architecture="resnet20",

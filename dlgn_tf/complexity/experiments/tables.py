@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.complexity.figures import component_labels
+from dlgn_tf.spread import listed
 from dlgn_tf.spread import mean_and_range
 
 
@@ -45,6 +46,20 @@ def shown(found):
     return (
         f"{', '.join(parts)}, remainder {left:.3f}{worse}, gap {found.gap:+.3f}"
     )
+
+
+def shown_reliability(ratios):
+    """Reliabilities, order after order, in one line.
+
+    Args:
+        ratios: float array `(orders,)`, as `Reliability.ratio` returns them.
+    """
+    no_share = (
+        " (above 1 is no share: train back maps longer)"
+        if np.any(np.asarray(ratios) > 1)
+        else ""
+    )
+    return listed(ratios, ".3f", ", ") + no_share
 
 
 def summary(found, orders):

@@ -176,6 +176,13 @@ def save(model, path):
 def _trainings(scale):
     """What of a scale decides how a network comes out."""
     described = dataclasses.asdict(scale)
-    for lists in ("orders", "depths", "counts", "task_depths"):
-        described.pop(lists)
+    # What each network's name says.
+    for named in (
+        "orders",
+        "depths",
+        "counts",
+        "task_depths",
+        "compressed_depth",
+    ):
+        described.pop(named)
     return described
