@@ -14,8 +14,9 @@ RELATIVE = (
     "training budget, to be compared with others under the same budget, and no "
     "absolute measure; nets with a remainder above 1 fit worse than a "
     "constant, and a reliability above 1 is no share: its back maps have not "
-    "been trained for long enough. Shares need not add up to 1: the gap, 1 - sum of rho_c - "
-    "rho_rem, is twice the covariances over the feature's variance."
+    "been trained for long enough. Shares need not add up to 1: the gap, 1 - "
+    "sum of rho_c - rho_rem, is twice the covariances over the feature's "
+    "variance."
 )
 # Where components or their nets are scored with labels.
 UNLABELLED = (

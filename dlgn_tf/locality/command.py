@@ -326,7 +326,8 @@ def lossy(task):
         {
             "graph": graph,
             "teacher": world,
-            "events": codes,
+            "events_of_pairs": codes[0],
+            "events": codes[1],
             "gap": f"{each.gaps[world, index]:.6g}",
             **{
                 name: f"{values[world, index]:.6g}"

@@ -15,6 +15,7 @@ Source: Tian, arXiv 1809.10829, theorem 2 and its proof.
 
 import numpy as np
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.locality.teachers import content
 
 # Products of variances below it are rounding.
@@ -32,7 +33,15 @@ def violations(teacher, passes, pixels):
     Returns:
         Dict of floats: `"focus"`, `"broadness"`, `"gradient_and_gate"`,
         `"activation_and_gate"`, `"activation_and_gradient"`.
+
+    Raises:
+        UserError: if the graph has no edge above those of the leaves.
     """
+    if teacher.fields.depth < 2:
+        raise UserError(
+            "Expected a graph of at least two levels above the leaves. "
+            f"Received: {teacher.fields.depth}"
+        )
     codes, _ = content(teacher.fields, pixels)
     found = []
     for level in range(2, teacher.fields.depth + 1):

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from dlgn_tf import factorizations
+from dlgn_tf.errors import UserError
 from dlgn_tf.locality.passes import LocalNetwork
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 
@@ -21,16 +22,24 @@ CIRCLE_RADIUS = 0.3
 def vertices(rows):
     """Which rows are vertices of the hull of all, by linear programs.
 
-    A row that occurs twice is no vertex here.
+    A row that occurs twice is no vertex here; one that is alone is.
 
     Args:
         rows: Array `(m, d)`.
 
     Returns:
         Boolean array `(m,)`.
+
+    Raises:
+        UserError: if it is not a matrix.
     """
+    if np.ndim(rows) != 2:
+        raise UserError(
+            "Expected a matrix of one row per point. Received: shape "
+            f"{np.shape(rows)}"
+        )
     found = np.ones(len(rows), bool)
-    for index, row in enumerate(rows):
+    for index, row in enumerate(rows if len(rows) > 1 else ()):
         others = np.delete(rows, index, axis=0)
         equations = np.vstack([others.T, np.ones(len(others))])
         solved = linprog(

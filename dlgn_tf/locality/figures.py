@@ -166,7 +166,7 @@ def lossy(codes, found, title):
     """Gap and violated conditions against the events of the middle regions.
 
     Args:
-        codes: Integers.
+        codes: Pairs of integers: events of pairs and of regions of four.
         found: Dict from a graph to a `Lossy`.
         title: String.
 
@@ -186,8 +186,8 @@ def lossy(codes, found, title):
                 linewidth=thick,
                 label=name.replace("_", " "),
             )
-        axes.set_xticks(range(len(codes)), codes)
-        axes.set_xlabel("events of a region of four pixels")
+        axes.set_xticks(range(len(codes)), [f"{a}, {b}" for a, b in codes])
+        axes.set_xlabel("events of a pair, of a region of four pixels")
         axes.set_title(graph)
         axes.grid(alpha=0.3)
     row[0].legend(fontsize=8)

@@ -9,14 +9,15 @@ from dlgn_tf.locality import matrix_form
 from dlgn_tf.locality import teachers
 from dlgn_tf.locality.worlds import World
 
-CODES = (2, 4, 8, 16)
-# Of the regions of four pixels, which have 16 contents.
-LEVEL = 2
+# Events of each pair of pixels and of each region of four, which have 4 and 16
+# contents: two neighbouring levels forget, or activations and gradients could
+# not vary together within their events. The last teacher keeps all.
+CODES = ((2, 2), (3, 4), (3, 8), (4, 16))
 
 
 @dataclasses.dataclass(frozen=True)
 class Lossy:
-    """Teachers with ever more events in the middle.
+    """Teachers with ever more events at two neighbouring levels.
 
     Attributes:
         gaps: |DW of the matrix form - DW of back-propagation| relative to the
@@ -29,14 +30,16 @@ class Lossy:
     violations: dict
 
 
-def measure(graph, worlds, rng, codes=CODES):
-    """Refines the middle level over nested codes; pairs and top keep all.
+def measure(graph, worlds, rng, informed=True):
+    """Refines pairs and regions of four over nested codes; the top keeps all.
 
     Args:
         graph: One of `dlgn_tf.locality.worlds.GRAPHS`.
         worlds: Integer, how many are drawn.
         rng: `numpy.random.Generator`.
-        codes: Integers, growing.
+        informed: Boolean. Whether events are those of their own input; if not,
+            each level has those of inputs drawn at random: the control, which
+            keeps no more with more events.
 
     Returns:
         `Lossy`.
@@ -45,15 +48,23 @@ def measure(graph, worlds, rng, codes=CODES):
     for _ in range(worlds):
         world = World.draw(graph, rng)
         passes = world.passes()
-        order = teachers.random_order(world.teacher, LEVEL, rng)
-        for count in codes:
-            teacher = teachers.coarsened(world.teacher, LEVEL, count, order)
+        orders = [
+            teachers.random_order(world.teacher, level, rng) for level in (1, 2)
+        ]
+        for codes in CODES:
+            teacher = world.teacher
+            for level, (count, order) in enumerate(
+                zip(codes, orders, strict=True), start=1
+            ):
+                teacher = teachers.coarsened(teacher, level, count, order)
+            if not informed:
+                teacher = teachers.shuffled(teacher, (1, 2), rng)
             matrix = matrix_form.run(world.network, teacher, world.targets)
             gaps.append(
                 matrix_form.relative_gap(matrix.updates, passes.updates)
             )
             found.append(conditions.violations(teacher, passes, world.pixels))
-    shape = (worlds, len(codes))
+    shape = (worlds, len(CODES))
     return Lossy(
         np.reshape(gaps, shape),
         {n: np.reshape([x[n] for x in found], shape) for n in found[0]},

@@ -16,6 +16,7 @@ Source: Tian, arXiv 1809.10829, theorem 5, for eps = 0; eps > 0 is derived.
 """
 
 import numpy as np
+from scipy import linalg
 
 
 def jacobian(f, scale=1.0, epsilon=0.0, weights=None):
@@ -41,8 +42,11 @@ def jacobian(f, scale=1.0, epsilon=0.0, weights=None):
 
 
 def ideal_projector(f):
-    """Orthogonal projector onto the complement of span{f, 1}, `(n, n)`."""
-    basis, _ = np.linalg.qr(np.stack([np.ones(len(f)), f], axis=1))
+    """Orthogonal projector onto the complement of span{f, 1}, `(n, n)`.
+
+    Of rank n - 2, and n - 1 where f is constant.
+    """
+    basis = linalg.orth(np.stack([np.ones(len(f)), f], axis=1))
     return np.eye(len(f)) - basis @ basis.T
 
 

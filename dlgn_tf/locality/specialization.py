@@ -20,6 +20,7 @@ from dlgn_tf.locality.selectivity import correlations
 INPUTS, INPUT_STD = 20, 10.0
 BATCH_SIZE, STEPS_PER_EPOCH, LEARNING_RATE = 64, 300, 0.05
 EVALUATION_SAMPLES = 1024
+_MEDIAN_SAMPLES = 4096
 _WEIGHT_CHOICES = (-0.5, -0.25, 0.0, 0.25, 0.5)
 
 
@@ -93,6 +94,29 @@ def _distinct_rows(count, length, rng):
     return np.array(list(rows.values()))
 
 
+def half_open(layers, rng):
+    """The same teacher with the biases of its hidden nodes at the median.
+
+    Each is then on for half of all inputs, as the teachers of "Student
+    Specialization" (arXiv 1909.13458) are; with drawn biases many nodes above
+    the first layer are always on, or never.
+
+    Args:
+        layers: As `draw_teacher` returns them.
+        rng: `numpy.random.Generator`, of the inputs that medians are taken of.
+
+    Returns:
+        The same as `layers`.
+    """
+    h, hidden = INPUT_STD * rng.normal(size=(_MEDIAN_SAMPLES, INPUTS)), []
+    for weights, _ in layers[:-1]:
+        raw = h @ weights
+        biases = -np.median(raw, axis=0)
+        hidden.append((weights, biases))
+        h = np.maximum(raw + biases, 0)
+    return [*hidden, layers[-1]]
+
+
 def draw_student(widths, outputs, rng):
     """Weights and biases uniform in +-1 / sqrt(inputs), as PyTorch draws."""
     layers, below = [], INPUTS
@@ -119,7 +143,7 @@ def activations(layers, inputs):
     return found
 
 
-def train(widths, outputs, multiple, epochs, seed):
+def train(widths, outputs, multiple, epochs, seed, half_open_teacher=False):
     """Trains a student whose hidden layers are `multiple` times as wide.
 
     Plain SGD with learning rate 0.05 on batches of 64.
@@ -130,12 +154,16 @@ def train(widths, outputs, multiple, epochs, seed):
         multiple: Integer.
         epochs: Integer, of 300 steps.
         seed: Integer.
+        half_open_teacher: Boolean. Whether the teacher is that of `half_open`.
 
     Returns:
         `Specialization`.
     """
     rng = np.random.default_rng(seed)
-    teacher = _constants(draw_teacher(widths, outputs, rng))
+    teacher = draw_teacher(widths, outputs, rng)
+    if half_open_teacher:
+        teacher = half_open(teacher, rng)
+    teacher = _constants(teacher)
     wider = [multiple * width for width in widths]
     student = [
         tuple(tf.Variable(x, dtype=tf.float32) for x in layer)

@@ -12,6 +12,7 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 
 
@@ -123,15 +124,23 @@ def coarsened(teacher, level, codes, order):
     Args:
         teacher: `Teacher`.
         level: Integer.
-        codes: Integer, events that are left. Codes of the same order are
-            nested: those of 4 split those of 2.
+        codes: Integer in [1, events of the level], how many are left. Codes
+            of the same order are nested: those of 4 split those of 2.
         order: Integer array `(regions, events)`, for each region the rank of
             each event; neighbours in rank are merged.
 
     Returns:
         `Teacher`.
+
+    Raises:
+        UserError: if the level has fewer events than that.
     """
     events, counts = list(teacher.events), list(teacher.counts)
+    if not 1 <= codes <= counts[level]:
+        raise UserError(
+            f"Expected 1 to {counts[level]} codes, the events of level "
+            f"{level}. Received: codes={codes}"
+        )
     ranks = np.stack(
         [row[z] for row, z in zip(order, events[level].T, strict=True)], axis=1
     )
@@ -140,6 +149,23 @@ def coarsened(teacher, level, codes, order):
     return dataclasses.replace(
         teacher, events=tuple(events), counts=tuple(counts)
     )
+
+
+def shuffled(teacher, levels, rng):
+    """The same teacher with some levels' events those of other inputs.
+
+    Args:
+        teacher: `Teacher`.
+        levels: Integers; each is shuffled on its own.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        `Teacher`.
+    """
+    events = list(teacher.events)
+    for level in levels:
+        events[level] = rng.permutation(events[level])
+    return dataclasses.replace(teacher, events=tuple(events))
 
 
 def random_order(teacher, level, rng):

@@ -41,6 +41,14 @@ class TestExact:
         assert not exact.falls([0.3, 0.3, 0.0])
         assert not exact.falls([0.3, math.nan, 0.0])
 
+        good, uninformed = [0.5, 0.4, 0.3, 0.0], [0.5, 0.5, 0.48, 0.45]
+        assert exact.lossy_teachers_hold([good], [uninformed])
+        assert not exact.lossy_teachers_hold([uninformed], [uninformed])
+        assert not exact.lossy_teachers_hold([good, uninformed], [uninformed])
+        # Where events of other inputs do as well, events are not what helps.
+        assert not exact.lossy_teachers_hold([good], [good])
+        assert not exact.lossy_teachers_hold([[0.5, 0.4, math.nan, 0.0]], [])
+
     def test_a_wrong_identity_is_seen(self, rng, monkeypatch):
         from dlgn_tf.locality import marginal_gradients
         from dlgn_tf.locality.claims import exact
@@ -116,9 +124,12 @@ class TestLinearAndReLU:
         assert not module.constructions_hold({8: (0.0, 5.01)}, tree, found)
         assert not module.constructions_hold(circle, {3: (0.0, 3.9)}, found)
         assert not module.constructions_hold(circle, tree, [True, False])
-        assert module.training_holds([1e-5], [11.01])
-        assert not module.training_holds([1e-5, 1.0], [11.01])
-        assert not module.training_holds([1e-5], [11.1])
+        assert module.training_holds([1e-5], [11.01], [12.0, 0.0])
+        assert not module.training_holds([1e-5, 1.0], [11.01], [12.0])
+        assert not module.training_holds([1e-5], [11.1], [12.0])
+        # A check that dead outputs pass tells nothing.
+        assert not module.training_holds([1e-5], [11.01], [1e-5])
+        assert not module.training_holds([math.nan], [11.01], [12.0])
 
     def test_every_size_is_measured(self):
         from dlgn_tf.locality.claims import linear_and_relu as module
@@ -170,13 +181,29 @@ class TestStudents:
     def test_verdicts(self):
         from dlgn_tf.locality.claims import students
 
-        assert students.latents_found(0.95, self.CURVE)
-        assert not students.latents_found(0.92, self.CURVE)
-        assert not students.latents_found(0.95, self.CURVE[::-1])
+        assert students.latents_found(0.89, 0.9, self.CURVE)
+        assert not students.latents_found(0.87, 0.9, self.CURVE)
+        assert not students.latents_found(0.89, 0.9, self.CURVE[::-1])
         moved = self.CURVE + [[0, 0, 0, 0], [0.05, 0, 0, 0]]
-        assert not students.latents_found(0.95, moved)
-        assert students.nothing_found(0.5, self.CURVE[::-1])
-        assert not students.nothing_found(0.5, self.CURVE)
+        assert not students.latents_found(0.89, 0.9, moved)
+        assert students.nothing_found([(0.07, 0.14), (-0.1, 0.3)])
+        # Labels that teach as much as the true ones are not permuted.
+        assert not students.nothing_found([(0.07, 0.14), (0.14, 0.14)])
+        assert not students.nothing_found([(0.05, 0.04)])
+        assert not students.nothing_found([(math.nan, 0.2)])
+
+    def test_pairs_differ_in_their_labels_alone(self):
+        from dlgn_tf.locality.claims import students
+
+        short = {"epochs": 0, "depth": 2, "train": 20}
+        true, permuted = (
+            students.train(np.random.default_rng(3), kind, **short)
+            for kind in (False, True)
+        )
+        np.testing.assert_array_equal(
+            true[0].selectivity["outputs"], permuted[0].selectivity["outputs"]
+        )
+        assert true[1] == permuted[1]
 
 
 class TestSpecialized:
@@ -188,8 +215,21 @@ class TestSpecialized:
         assert not specialized.depth_holds((0.98, 0.96), four)
         assert not specialized.depth_holds(two, (0.995, 0.89, 0.8, 0.85))
         assert not specialized.depth_holds(two, (0.995, 0.95, 0.8, 0.96))
-        good = {1: [0.9, 0.8], 2: [0.97, 0.99], 5: [0.99, 0.99]}
+        good = {1: [0.9, 0.8], 2: [0.98, 0.99], 5: [0.99, 0.99]}
         assert specialized.width_holds(good)
         # Each seed counts, not their mean.
-        assert not specialized.width_holds({**good, 1: [0.93, 0.8]})
+        assert not specialized.width_holds({**good, 1: [0.98, 0.8]})
         assert not specialized.width_holds({**good, 2: [0.95, 0.999]})
+
+    def test_nodes_of_a_half_open_teacher_are_on_for_half_of_the_inputs(self):
+        from dlgn_tf.locality import specialization
+
+        rng = np.random.default_rng(0)
+        drawn = specialization.draw_teacher((10, 15), 5, rng)
+        layers = specialization.half_open(drawn, rng)
+        h = 10 * rng.normal(size=(20_000, 20))
+        for weights, biases in layers[:-1]:
+            h = np.maximum(h @ weights + biases, 0)
+            np.testing.assert_allclose((h > 0).mean(axis=0), 0.5, atol=0.04)
+        for (kept, _), (weights, _) in zip(layers, drawn, strict=True):
+            np.testing.assert_array_equal(kept, weights)

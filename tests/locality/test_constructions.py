@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.locality import constructions
 from dlgn_tf.locality import disentangled
 from dlgn_tf.locality import passes
@@ -21,6 +22,11 @@ class TestVertices:
         np.testing.assert_array_equal(
             constructions.vertices(rows), [True, False, False, False]
         )
+
+    def test_single_point(self):
+        assert constructions.vertices(np.ones((1, 3))).tolist() == [True]
+        with pytest.raises(UserError, match=r"matrix.*Received: shape \(3,\)"):
+            constructions.vertices(np.ones(3))
 
     def test_full_row_rank_keeps_vertices(self, rng):
         """Theorem 7: those of P F are those of P."""

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.locality import conditions
 from dlgn_tf.locality import energy_balance
 from dlgn_tf.locality import marginal_gradients
 from dlgn_tf.locality import matrix_form
 from dlgn_tf.locality import passes
 from dlgn_tf.locality import teachers
+from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.locality.worlds import World
 
@@ -244,6 +246,12 @@ class TestConditions:
             world.teacher, world.passes(), world.pixels
         )
         assert max(found.values()) < 1e-12
+
+    def test_a_graph_of_one_level_is_refused(self, world, rng):
+        teacher = teachers.content_teacher(ReceptiveFields.tree(1), rng)
+        pixels = teachers.all_inputs(2)
+        with pytest.raises(UserError, match="two levels.*Received: 1"):
+            conditions.violations(teacher, world.passes(), pixels)
 
     def test_lossy_teachers_violate_all(self, world, rng):
         teacher = world.teacher

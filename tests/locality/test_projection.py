@@ -145,3 +145,11 @@ class TestEnergyDescent:
         assert np.abs(history.products).max() < 1e-6
         assert history.drifts.max() < 1e-3
         assert history.losses[-1] < history.losses[0]
+
+
+def test_rank_of_the_ideal_projector(rng):
+    for f, rank in ((rng.normal(size=6), 4), (np.ones(6), 5), (np.zeros(6), 5)):
+        found = projection.ideal_projector(f)
+        assert np.linalg.matrix_rank(found) == rank
+        np.testing.assert_allclose(found @ found, found, atol=1e-12)
+        np.testing.assert_allclose(found @ f, 0, atol=1e-12)

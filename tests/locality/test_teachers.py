@@ -101,6 +101,12 @@ class TestTeachers:
                 assert (coarse.events[2][a] == coarse.events[2][b]).all()
         assert len(np.unique(fine.events[2][:, 0])) == 8
 
+    def test_more_codes_than_events_are_refused(self, rng):
+        teacher = teachers.content_teacher(ReceptiveFields.tree(3), rng)
+        order = teachers.random_order(teacher, 1, rng)
+        with pytest.raises(UserError, match="1 to 4 codes.*codes=8"):
+            teachers.coarsened(teacher, 1, 8, order)
+
     @pytest.mark.parametrize("events", [2, 4])
     def test_lookup_events_follow_from_children(self, rng, events):
         fields, pixels = ReceptiveFields.tree(3), teachers.all_inputs(8)
