@@ -1,19 +1,25 @@
 """Claims on the papers' tables, checked on what tools/reproduce.py measured."""
 
 import collections
-import dataclasses
-import math
 import pathlib
 import statistics
 
+from dlgn_tf.claims import contrasts
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.registry import NotMeasured
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
 
+# At which claims read a table, the best first; see `load`.
+SCALES = ("full", "accelerator", "minutes")
+
 
 class MeasuredTable:
     """Accuracies of a table's cells in percent: of each run one.
+
+    Runs of one gate permutation count as one, their mean: what varies in a
+    permuted cell is the permutation, and seeds of the same one tell nothing of
+    others.
 
     Attributes:
         name: String, such as `"dlgn.1"`.
@@ -28,64 +34,64 @@ class MeasuredTable:
 
     def __init__(self, name, scale, found, accuracy="best"):
         self.name, self.scale = name, scale
-        self._by_cell, self._steps = {}, collections.defaultdict(set)
+        runs, self._steps = {}, {}
         for result in found:
-            of_cell = self._by_cell.setdefault(result.cell, [])
-            of_cell.append(getattr(result, f"{accuracy}_accuracy"))
-            self._steps[result.cell].add(result.steps)
+            unit = result.permutation or result.seed
+            of_cell = runs.setdefault(result.cell, {})
+            value = getattr(result, f"{accuracy}_accuracy")
+            of_cell.setdefault(unit, []).append(value)
+            before = self._steps.get(result.cell, result.steps)
+            self._steps[result.cell] = min(result.steps, before)
+        self._by_cell = {
+            cell: {unit: statistics.fmean(v) for unit, v in of_cell.items()}
+            for cell, of_cell in runs.items()
+        }
 
     def has(self, *cells):
         return all(cell in self._by_cell for cell in cells)
 
-    def mean(self, cell):
-        return statistics.fmean(self._by_cell[cell])
+    def runs(self, cell):
+        """Dict from seed, or permutation, to accuracy."""
+        return self._by_cell[cell]
 
-    def error(self, cell):
-        """Standard error of the mean; NaN of fewer than two runs."""
-        values = self._by_cell[cell]
-        if len(values) < 2:
-            return math.nan
-        return statistics.stdev(values) / math.sqrt(len(values))
+    def values(self, cell):
+        return list(self._by_cell[cell].values())
 
     def steps(self, cell):
-        """The numbers of training steps of a cell's runs, a set."""
+        """The least number of training steps of a cell's runs."""
         return self._steps[cell]
 
     def fewest(self):
-        """The least number of runs of a cell; 0 without any."""
+        """The least number of values of a cell; 0 without any."""
         return min(map(len, self._by_cell.values()), default=0)
 
     def means(self):
-        return {cell: self.mean(cell) for cell in self._by_cell}
+        return {c: statistics.fmean(self.values(c)) for c in self._by_cell}
+
+    def above(self, label, high, low, margin=0.0, share=1.0):
+        """Compares two cells, or one and a number; see `contrasts.above`."""
+        cells = [cell for cell in (high, low) if isinstance(cell, str)]
+        if not self.has(*cells):
+            return contrasts.Comparison(f"{label} missing")
+        high, low = (
+            self.values(cell) if cell in cells else cell for cell in (high, low)
+        )
+        return contrasts.above(label, high, low, margin, share)
 
 
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One comparison of a claim.
-
-    Attributes:
-        shown: What is compared, with figures.
-        holds: Boolean, or None where cells are missing.
-    """
-
-    shown: str
-    holds: bool | None
-
-
-def load(results_dir, groups, scales, runs=1, also=(), accuracy="best"):
-    """Reads what a claim needs, at one scale.
+def load(results_dir, groups, also=(), accuracy="best"):
+    """Reads what a claim needs, at one of `SCALES`.
 
     A group counts at a scale at which its first cell was run. The first scale
-    is taken at which there are groups and all that count are complete: what
-    was begun at a higher one hides no complete results. Without such a scale,
-    it is the one that has most of the cells.
+    is taken at which there are groups and all that count are complete, each
+    cell with runs enough to decide: what was begun at a higher one hides no
+    complete results. Without such a scale, it is the one that has most of the
+    cells.
 
     Args:
         results_dir: Path-like; holds TABLE-SCALE/results.csv.
         groups: List of lists of `(table, cell)`: cells that the claim compares
             with one another.
-        scales: Names of scales, the best first.
-        runs: Integer, the runs that a cell needs.
         also: List of `(table, cell)` that are read where they are.
         accuracy: See `MeasuredTable`.
 
@@ -98,13 +104,13 @@ def load(results_dir, groups, scales, runs=1, also=(), accuracy="best"):
     """
     names = list(dict.fromkeys(name for group in groups for name, _ in group))
     begun = []
-    for scale in scales:
+    for scale in SCALES:
         found = _read(results_dir, names, scale)
         if found is None:
             continue
         counting = [group for group in groups if found[group[0]]]
         cells = [cell for group in counting for cell in group]
-        enough = sum(len(found[cell]) >= runs for cell in cells)
+        enough = sum(len(found[c]) >= contrasts.LEAST_RUNS for c in cells)
         tables = _measured(names, scale, found, [*cells, *also], accuracy)
         if cells and enough == len(cells):
             return tables
@@ -114,7 +120,7 @@ def load(results_dir, groups, scales, runs=1, also=(), accuracy="best"):
     if most or (tables and any(table.means() for table in tables)):
         return tables
     commands = ", ".join(
-        f"tools/reproduce.py --table={name} --scale={scales[-1]}"
+        f"tools/reproduce.py --table={name} --scale={SCALES[-1]}"
         for name in names
     )
     raise NotMeasured(f"no results in {results_dir}; {commands} makes them")
@@ -153,80 +159,31 @@ def _measured(names, scale, found, cells, accuracy):
     ]
 
 
-def check_runs(table, least):
-    """Raises `NotMeasured` if a cell of a table has too few runs.
+def measurement(tables, comparisons):
+    """A `Measurement` of a claim's comparisons; see `contrasts`.
 
-    Args:
-        table: `MeasuredTable`.
-        least: Integer.
+    It shows those that are refuted, else those that are not decided, else all.
     """
-    if table.fewest() < least:
-        raise NotMeasured(
-            f"{table.name} at scale {table.scale} has cells of "
-            f"{table.fewest()} runs; {least} are needed"
-        )
-
-
-def measurement(tables, checks):
-    """A `Measurement` of a claim's checks.
-
-    It does not hold if any check fails; if none fails but cells are missing,
-    it is not decided.
-    """
-    failed = [check for check in checks if check.holds is False]
-    missing = [check for check in checks if check.holds is None]
-    shown = "; ".join(check.shown for check in failed or checks)
+    holds = contrasts.decide(comparisons)
+    words, telling = "", comparisons
+    if holds is False:
+        words = "fails: "
+        count = len(comparisons)
+        telling = [c for c in comparisons if c.is_refuted(count)]
+    elif holds is None:
+        telling = [c for c in comparisons if not c.is_borne_out]
+        borne_out = len(comparisons) - len(telling)
+        words = f"{borne_out} of {len(comparisons)} borne out; not decided: "
+    shown = "; ".join(comparison.shown for comparison in telling)
     scale = ", ".join(
         f"{t.name} at scale {t.scale} (n >= {t.fewest()})" for t in tables
     )
-    if missing and not failed:
-        raise NotMeasured(f"{scale}: {shown}")
     return Measurement(
-        holds=not failed,
-        measured=f"{scale}: {'' if not failed else 'fails: '}{shown}",
+        holds=holds,
+        measured=f"{scale}: {words}{shown}",
         values={
             "scale": tables[0].scale,
             "means": {t.name: t.means() for t in tables},
-            "checks": {check.shown: check.holds for check in checks},
+            "comparisons": [vars(comparison) for comparison in comparisons],
         },
     )
-
-
-def compare(label, table, cells, holds, other=None):
-    """A `Check` of means.
-
-    Cells of two tables are compared only if they were trained for as many
-    steps: the tables' scales may shorten them differently.
-
-    Args:
-        label: String.
-        table: `MeasuredTable` of the first cell.
-        cells: Two names of cells.
-        holds: Function of both means.
-        other: `MeasuredTable` of the second cell. Defaults to `table`.
-    """
-    other = other or table
-    first, second = cells
-    if not (table.has(first) and other.has(second)):
-        return Check(f"{label} missing", None)
-    if table is not other and table.steps(first) != other.steps(second):
-        counts = (
-            "/".join(f"{n:,}" for n in sorted(steps))
-            for steps in (table.steps(first), other.steps(second))
-        )
-        return Check(f"{label} trained for {' and '.join(counts)} steps", None)
-    a, b = table.mean(first), other.mean(second)
-    return Check(f"{label} {a:.2f}, {b:.2f}", holds(a, b))
-
-
-def at_most(a, b):
-    return a <= b
-
-
-def below(a, b):
-    return a < b
-
-
-def within(points):
-    """A comparison of two means: at most so many points apart."""
-    return lambda a, b: abs(a - b) <= points

@@ -201,19 +201,25 @@ def test_fewer_evaluations_are_told(make, root, name):
                 assert {str(number), str(published[cell])} <= numbers
 
 
-@pytest.mark.parametrize("scale", ["full", "accelerator"])
+@pytest.mark.parametrize("scale", ["full", "accelerator", "minutes"])
 def test_claim_21_compares_equal_budgets(make, scale):
-    """Of cells that stand in different tables."""
-    for table, cell, shallow in (
-        ("dlgn.1", "cifar10_dlgn_x1", "cifar10_c4gap_dlgn_sf"),
-        ("dlgn.2", "cifar10_vgg16_dlgn_x1", "cifar10_vgg16_dlgn_sf"),
-    ):
-        (one,) = make(table, scale, patterns=cell, seeds=1)
-        (other,) = make("dlgn.3", scale, patterns=shallow, seeds=1)
-        assert one.cell in [run.cell for run in make(table, scale, seeds=1)]
-        assert one.config.train_steps == other.config.train_steps
-        assert one.config.boundaries == other.config.boundaries
-        assert one.config.eval_every == other.config.eval_every
+    runs = {run.cell.name: run for run in make("dlgn.3", scale, seeds=1)}
+    data_sets = ("cifar10", "cifar100") if scale == "full" else ("cifar10",)
+    pairs = [f"{data}_vgg16_dlgn" for data in data_sets]
+    for pair in ("cifar10_c4gap_dlgn", *pairs):
+        one, other = (runs[f"{pair}_{end}"].config for end in ("x1", "sf"))
+        for flag in (
+            "train_steps",
+            "train_examples",
+            "width",
+            "batch_size",
+            "learning_rates",
+            "boundaries",
+            "eval_every",
+            "value_input",
+            "l2",
+        ):
+            assert getattr(one, flag) == getattr(other, flag)
 
 
 def test_gates_come_from_the_run_of_the_same_seed(make):

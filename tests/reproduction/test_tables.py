@@ -24,7 +24,7 @@ PUBLISHED = {
     """,
     "dlgn.3": """
         62.2+-0.2 63.81 70.0+-0.2 72.2 75.1+-0.4 84.9+-0.2 - -
-        36.3+-0.2 38.23 42.2+-0.3 45.47 47.3+-0.6 56.3+-0.2
+        36.3+-0.2 38.23 42.2+-0.3 45.47 47.3+-0.6 56.3+-0.2 -
     """,
     "npk.1": """
         95.85+-0.10 95.85+-0.17 97.86+-0.11 97.10+-0.09 97.85+-0.09
@@ -145,9 +145,14 @@ def test_cells_of_table_3(config_of, dataset):
             assert config.model == "c1gap_dnn"
             assert (config.members or 1) == (members or 1)
             assert config.train_steps == epochs * 50_000 / 32
-    for network, steps in (("c4gap", 78_125), ("vgg16", 64_000)):
-        config = config_of(f"dlgn.3/{dataset}_{network}_dlgn_sf")
-        assert config.model == f"{network}_dlgn_sf"
+    for network, steps in (
+        ("c4gap_dlgn_sf", 78_125),
+        ("vgg16_dlgn_sf", 64_000),
+        ("vgg16_dlgn", 64_000),
+    ):
+        cell = network if network.endswith("_sf") else f"{network}_x1"
+        config = config_of(f"dlgn.3/{dataset}_{cell}")
+        assert config.model == network
         assert (config.train_steps, config.value_input) == (steps, "ones")
         assert config.dataset == dataset
 

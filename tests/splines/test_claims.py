@@ -288,14 +288,17 @@ class TestTables:
 
     @pytest.fixture
     def write(self, tmp_path):
-        def write(means, runs=3, scale="minutes"):
+        def write(means, runs=3, steps=5_000):
             found = [
                 # The best accuracy is not what counts.
-                results.Result(cell, seed, "", 99, mean, 2, 360, 10, 1.0, "do")
+                results.Result(
+                    cell, seed, "", 99, last, 2, 360, steps, 1.0, "do"
+                )
                 for cell, mean in means.items()
-                for seed in range(runs)
+                for seed, last in enumerate((mean - 0.1, mean, mean + 0.1))
+                if seed < runs
             ]
-            folder = tmp_path / f"smaso.2-{scale}"
+            folder = tmp_path / "smaso.2-minutes"
             folder.mkdir(exist_ok=True)
             (folder / "results.csv").write_text(results.to_csv(found))
             return tmp_path
@@ -333,6 +336,34 @@ class TestTables:
         cells["cifar100_lr1e-3_penalty"] = 60.0
         assert measure(19, write(cells), "minutes").holds is False
 
+    def test_cells_at_chance_are_no_evidence(self, write, measure):
+        for column in ("penalty", "baseline"):
+            cells = self.penalty_cells() | self.penalty_cells("cifar100")
+            assert measure(19, write(cells), "minutes").holds
+            # Twice chance is 2 %, and not shown to be passed.
+            cells[f"cifar100_lr1e-3_{column}"] = 2.1
+            found = measure(19, write(cells), "minutes")
+            assert found.holds is None
+            assert f"_{column} > chance 2.10, 2.00" in found.measured
+            # Far below, were it evidence.
+            assert "5 of 6 borne out" in found.measured
+
+    def test_what_was_trained_shortly_is_no_evidence(self, write, measure):
+        cells = self.penalty_cells()
+        assert measure(19, write(cells), "minutes").holds
+        cells["cifar10_lr5e-4_penalty"] = 60.0
+        assert measure(19, write(cells), "minutes").holds is False
+        for number, of_claim in ((19, cells), (20, self.ablation_cells())):
+            folder = write(of_claim, steps=4_999)
+            found = measure(number, folder, "minutes")
+            assert found.holds is None
+            assert "after 4,999 of 5,000 steps" in found.measured
+            assert "0 of" in found.measured
+
+    def test_near_figures_do_not_decide(self, write, measure):
+        cells = {**self.penalty_cells(), "cifar10_lr5e-4_penalty": 70.0}
+        assert measure(19, write(cells), "minutes").holds is None
+
     def test_gram_schmidt(self, write, measure):
         cells = self.ablation_cells()
         assert measure(20, write(cells), "minutes").holds
@@ -341,12 +372,13 @@ class TestTables:
 
     def test_nothing_is_not_measured(self, tmp_path, write, measure):
         for number in (19, 20):
-            assert measure(number, tmp_path, "minutes").holds is None
+            found = measure(number, tmp_path, "minutes")
+            assert found.verdict == "not measured"
         assert measure(20, write(self.penalty_cells()), "minutes").holds is None
 
-    def test_few_runs_are_not_measured(self, write, measure):
+    def test_few_runs_do_not_decide(self, write, measure):
         found = measure(19, write(self.penalty_cells(), runs=2), "minutes")
-        assert found.holds is None
+        assert found.verdict == "not decided"
 
     def test_the_table_has_these_cells(self):
         from dlgn_tf.reproduction import tables
