@@ -77,9 +77,16 @@ def test_task_depths():
 
 def test_sample_counts():
     few, many = np.array([0.6, 0.3, 0.1]), np.array([0.4, 0.4, 0.2])
-    assert sample_counts.profiles_hold(few, many)
-    assert not sample_counts.profiles_hold(many, few)
-    assert not sample_counts.profiles_hold(few, np.array([0.2, 0.3, 0.5]))
+    far = np.array([0.2, 0.3, 0.5])
+    for pairs, remaining, expected in (
+        ([(few, many)], 0.1, True),
+        ([(few, many), (many, few)], 0.1, False),
+        ([(few, far)], 0.1, False),
+        # Nets that have hardly learned the feature decide nothing.
+        ([(few, many)], 0.3, None),
+        ([(many, few)], np.nan, None),
+    ):
+        assert sample_counts.profiles_hold(pairs, remaining) is expected
     assert sample_counts.reliability_holds(few, np.array([0.8, 0.5, 0.4]))
     assert not sample_counts.reliability_holds(few, np.array([0.5, 0.4, 0.3]))
     assert not sample_counts.reliability_holds(few, np.array([0.8, 0.4, 0.5]))
@@ -99,17 +106,30 @@ def test_effectiveness():
     )
     assert not sample_counts.games_hold(games([np.inf, 1.0, 1.5, 0.2]))
 
-    def alphas(effective, few, many):
-        effective = np.array([effective])
-        return {
-            sample_counts.FEW: (effective, np.array([[few, 0.0]])),
-            sample_counts.MANY: (effective, np.array([[many, 0.0]])),
-        }
 
-    both = sample_counts.paper_claims
-    assert both(alphas([2.0, 1.0], 0.8, 0.4)) == (True, True)
-    assert both(alphas([1.0, 2.0], 0.8, 0.4)) == (False, True)
-    assert both(alphas([2.0, 1.0], 0.4, 0.8)) == (True, False)
+def test_effectiveness_is_decided_by_differences_of_seeds(rng):
+    """Of the same spread, means of 0, of five standard errors and of minus."""
+
+    def verdict(lead, rise):
+        noise = 0.01 * np.array([[-1.0], [0.0], [1.0]])
+        effective = np.hstack([1 + lead + noise, np.ones((3, 2))])
+        many = np.full((3, 3), 0.5)
+        few = many + rise + noise
+        return sample_counts.differences_hold(
+            sample_counts.paper_claims(
+                {
+                    sample_counts.FEW: (effective, few),
+                    sample_counts.MANY: (effective, many),
+                }
+            )
+        )
+
+    assert verdict(0.1, 0.1) is True
+    assert verdict(-0.1, 0.1) is False
+    assert verdict(0.1, -0.1) is False
+    assert verdict(0.0, 0.1) is None
+    assert verdict(0.1, 0.001) is None
+    assert verdict(0.1, np.nan) is None
 
 
 def test_heads():
@@ -121,11 +141,17 @@ def test_heads():
 def test_compressed():
     low = {"original": 0.5, "compressed": 0.5, "distilled": 0.7}
     good = {"stem_conv": 256, "logits": 32}
-    assert compressed.holds(Compressed(0.8, good), low)
-    for zeros, counts, shares in (
-        (0.0, good, low),
-        (0.8, {**good, "stem_conv": 257}, low),
-        (0.8, {**good, "logits": 33}, low),
-        (0.8, good, {**low, "distilled": 0.5}),
+    changes = {"compressed": 0.01, "distilled": 0.07}
+    assert compressed.holds(Compressed(0.8, good), low, changes)
+    for zeros, counts, shares, change in (
+        (0.0, good, low, 0.01),
+        (0.8, {**good, "stem_conv": 257}, low, 0.01),
+        (0.8, {**good, "logits": 33}, low, 0.01),
+        (0.8, good, {**low, "distilled": 0.5}, 0.01),
+        # As networks of other training images differ; as the distilled one.
+        (0.8, good, low, 0.13),
+        (0.8, good, low, 0.04),
+        (0.8, good, low, np.nan),
     ):
-        assert not compressed.holds(Compressed(zeros, counts), shares)
+        changed = {**changes, "compressed": change}
+        assert not compressed.holds(Compressed(zeros, counts), shares, changed)

@@ -186,11 +186,17 @@ class TestStudents:
         assert not students.latents_found(0.89, 0.9, self.CURVE[::-1])
         moved = self.CURVE + [[0, 0, 0, 0], [0.05, 0, 0, 0]]
         assert not students.latents_found(0.89, 0.9, moved)
-        assert students.nothing_found([(0.07, 0.14), (-0.1, 0.3)])
+        permuted = np.array([0.06, -0.35, -0.2, -0.1, 0.02])
+        true = np.array([0.31, 0.17, 0.27, 0.2, 0.3])
+        found = students.nothing_found
+        assert found(list(zip(permuted, true, strict=True))) is True
         # Labels that teach as much as the true ones are not permuted.
-        assert not students.nothing_found([(0.07, 0.14), (0.14, 0.14)])
-        assert not students.nothing_found([(0.05, 0.04)])
-        assert not students.nothing_found([(math.nan, 0.2)])
+        assert found(list(zip(true + 0.001, true, strict=True))) is False
+        noise = np.array([0.1, -0.1, 0.05, -0.05, 0.02])
+        close = zip(permuted, permuted + noise, strict=True)
+        assert found(list(close)) is None
+        assert found([(0.114, 0.311), (-0.352, 0.171)]) is None
+        assert found([(math.nan, 0.2)] * 3) is None
 
     def test_pairs_differ_in_their_labels_alone(self):
         from dlgn_tf.locality.claims import students
