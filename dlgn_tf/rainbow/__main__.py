@@ -23,7 +23,8 @@ one basis for all; and new networks drawn from these covariances.
 
 --run_dirs are runs of one model, which may differ in seed and width; of a gated
 network the gating and the value network are looked at apart. --parts are
-  alignment    how far activations agree once they are aligned
+  alignment    how far activations agree once they are aligned, on test
+               images; beside it untrained networks
   spectra      of activations and of weights, with fits
   convergence  covariances of some runs against those of others
   whitening    what is left of weights once whitened by those of other runs
@@ -82,6 +83,13 @@ def define_flags():
         "but for alignment, dynamics and covariances.npz. Resampling draws "
         "these alone. Default: all but the classifier.",
     )
+    flags.DEFINE_bool(
+        "whole_maps",
+        False,
+        "Align what a flattened layer reads as one vector, as the authors' "
+        "tutorial does, in place of its channels alone, the same at every "
+        "position.",
+    )
     flags.DEFINE_float("memory_gib", 1.0, "Bound of what moments take.")
     flags.DEFINE_string(
         "data_dir",
@@ -131,6 +139,7 @@ def main():
             covariances=values.covariances,
             orthogonal=values.orthogonal,
             memory_gib=values.memory_gib,
+            whole_maps=values.whole_maps,
         )
     )
     origin.note_command(values.output_dir)

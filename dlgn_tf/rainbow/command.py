@@ -16,7 +16,6 @@ from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow import trained_runs
 from dlgn_tf.rainbow.comparison import grouped
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.published import resampled
 from dlgn_tf.spread import sample_std
@@ -43,6 +42,7 @@ class Task:
         covariances: `"own"`, `"all"` or `"both"`, see `resampling_rows`.
         orthogonal: Boolean, see `dlgn_tf.rainbow.resampling.Options`.
         memory_gib: Float.
+        whole_maps: Boolean, see `LayeredNetwork`.
     """
 
     run_dirs: tuple[str, ...]
@@ -58,6 +58,7 @@ class Task:
     covariances: str = "both"
     orthogonal: bool = False
     memory_gib: float = 1.0
+    whole_maps: bool = False
 
     @functools.cached_property
     def batches(self):
@@ -93,7 +94,9 @@ class _Work:
     def __init__(self, task):
         self._task = task
         self._output = Output(task.output_dir)
-        self._runs = [trained_runs.load(path) for path in task.run_dirs]
+        self._runs = [
+            trained_runs.load(path, task.whole_maps) for path in task.run_dirs
+        ]
         self._names = [run.name for run in self._runs]
         if len(set(self._names)) < len(self._names):
             self._names = [str(run.path) for run in self._runs]
@@ -154,26 +157,27 @@ class _Work:
     def alignment(self):
         rows = []
         for network in self._networks:
-            layered = [run.layered(network) for run in self._runs]
-            moments = references.align_to(
-                references.single(layered[self._widest]),
-                layered,
+            untrained = [run.initial_layers(network) for run in self._runs]
+            rows += comparison.alignment_rows(
+                self._names,
+                [run.layered(network) for run in self._runs],
+                self._widest,
                 self._task.batches,
+                in_batches(self._task.test.images, _BATCH),
                 self._task.memory_gib,
+                untrained if all(untrained) else (),
             )
-            rows += comparison.alignment_rows(self._names, moments)
         reference = self._names[self._widest]
         rows = [row for row in rows if row["run"] != reference]
         self._save("alignment", rows, figures.alignment, reference)
         for (layer,), found in grouped(rows, "layer").items():
-            explained = [row["explained"] for row in found]
-            print(f"{layer}: aligned to {reference}, {_percent(explained)}")
+            print(f"{layer}: aligned to {reference}, {_explained(found)}")
 
     def spectra(self):
         rows = []
         for network, covariances in self._covariances.items():
-            first = self._runs[0].initial
-            initial = first and _weights(LayeredNetwork(first, network))
+            first = self._runs[0].initial_layers(network)
+            initial = first and _weights(first)
             rows += comparison.spectrum_rows(
                 covariances, self._hidden(network), initial
             )
@@ -219,7 +223,7 @@ class _Work:
         if not white:
             return
         weights = {
-            label: covariances.weights[label]
+            label: comparison.own_weights(covariances, label)
             for covariances in self._covariances.values()
             for label in covariances.labels
             if label in white
@@ -237,31 +241,16 @@ class _Work:
         step = _Counter("clipping", curves * len(self._runs), "curve")
         rows = []
         for network, covariances in self._covariances.items():
-            alignments = covariances.reference.alignments
             for k, run in enumerate(self._runs):
-                turns = (
-                    alignments[k]
-                    if len(alignments) == len(self._runs)
-                    else self._turns(covariances, run.layered(network))
-                )
                 rows += accuracies.clipping_rows(
                     self._names[k],
                     run.layered(network),
                     covariances,
-                    turns,
+                    covariances.alignments[k],
                     self._task,
                     step,
                 )
         self._save("clipping", rows, figures.clipping)
-
-    def _turns(self, covariances, network):
-        (moments,) = references.align_to(
-            covariances.reference,
-            [network],
-            self._task.batches,
-            self._task.memory_gib,
-        )
-        return references.turns_of(network, moments, covariances.reference)
 
     def resampling(self):
         runs, task = self._runs, self._task
@@ -335,7 +324,7 @@ def _dynamics_rows(run, network):
     """Growth along the final eigenvectors, of every layer at every snapshot."""
     snapshots = {}
     for step in run.snapshots:
-        snapshots[step] = _weights(LayeredNetwork(run.at(step), network))
+        snapshots[step] = _weights(run.layers_of(run.at(step), network))
     rows = []
     for label in next(iter(snapshots.values())):
         found = growth.along_eigenvectors(
@@ -376,5 +365,10 @@ def _summary(rows, published):
     ]
 
 
-def _percent(values):
-    return f"{np.mean(values):.1%} explained ({min(values):.1%} at least)"
+def _explained(rows):
+    values = [row["explained"] for row in rows]
+    control = [row["explained_untrained"] for row in rows]
+    told = f"{np.mean(values):.1%} explained ({min(values):.1%} at least)"
+    if "" in control:
+        return told
+    return f"{told}, untrained {np.mean(control):.1%}"

@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 
 from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import operator_norm_error
@@ -20,37 +21,78 @@ _WEIGHT_RANKS, _ACTIVATION_RANKS = 40, 100
 _TESTED_RANKS = (1, 2, 3, 6, 10, 20, 50, 100, 200)
 
 
-def alignment_rows(names, moments):
-    """How far what networks read agrees with the first network.
+def alignment_rows(
+    names, networks, reference, batches, held_out, memory_gib=1.0, untrained=()
+):
+    """How far what networks read agrees with one of them.
+
+    Alignments are fitted to some images and scored on others: of as few images
+    as channels any two networks would agree.
 
     Args:
         names: Sequence of strings, of the networks.
-        moments: List of dicts from label to `JointMoments`, as
-            `reference.align_to` returns them.
+        networks: Sequence of `LayeredNetwork`, of one architecture.
+        reference: Integer, the network that the others are aligned to.
+        batches: Iterable of arrays of images that alignments are fitted to.
+        held_out: Iterable of arrays of images that they are scored on.
+        memory_gib: Float > 0, see `reference.align_to`.
+        untrained: The same networks as they were drawn, a control: how much of
+            the agreement needs no training. Defaults to none.
 
     Returns:
         Rows of network, layer, channels, explained fraction, relative and
-        normalised error, and the error without an alignment where both have as
-        many channels.
+        normalised error, the error without an alignment where both have as
+        many channels, and explained fractions of the images that were fitted,
+        and of untrained networks.
     """
+    fitted, scored, turns = _aligned(
+        networks, reference, batches, held_out, memory_gib
+    )
+    control = None
+    if untrained:
+        control = _aligned(untrained, reference, batches, held_out, memory_gib)
     rows = []
-    for name, of_layers in zip(names, moments, strict=True):
-        for label, sums in of_layers.items():
+    for k, name in enumerate(names):
+        for label, sums in scored[k].items():
+            turn = turns[k][label]
             square = sums.first.shape == sums.second.shape
-            turn = alignment.identity(len(sums.first)) if square else None
-            unaligned = alignment.relative_error(sums, turn) if square else ""
+            raw = alignment.identity(len(sums.first)) if square else None
+            scores = {
+                "explained": alignment.explained_fraction(sums, turn),
+                "relative_error": alignment.relative_error(sums, turn),
+                "normalized_error": alignment.normalized_error(sums, turn),
+                "error_unaligned": alignment.relative_error(sums, raw)
+                if square
+                else "",
+                "explained_fitted": alignment.explained_fraction(
+                    fitted[k][label], turn
+                ),
+                "explained_untrained": "",
+            }
+            if control:
+                _, others, their_turns = control
+                scores["explained_untrained"] = alignment.explained_fraction(
+                    others[k][label], their_turns[k][label]
+                )
+            channels = len(sums.second)
             rows.append(
-                {
-                    "run": name,
-                    "layer": label,
-                    "channels": len(sums.second),
-                    "explained": alignment.explained_fraction(sums),
-                    "relative_error": alignment.relative_error(sums),
-                    "normalized_error": alignment.normalized_error(sums),
-                    "error_unaligned": unaligned,
-                }
+                {"run": name, "layer": label, "channels": channels, **scores}
             )
     return rows
+
+
+def _aligned(networks, index, batches, held_out, memory_gib):
+    """Moments of fitted and of other images, and alignments, by network."""
+    reference = references.single(networks[index])
+    fitted, scored = (
+        references.align_to(reference, networks, images, memory_gib)
+        for images in (batches, held_out)
+    )
+    turns = [
+        references.turns_of(network, sums, reference)
+        for network, sums in zip(networks, fitted, strict=True)
+    ]
+    return fitted, scored, turns
 
 
 def spectrum_rows(covariances, labels, initial=None):
@@ -183,25 +225,62 @@ def _disjoint(total, count, others):
         yield turned[:count], turned[total - others :]
 
 
+def own_dimensions(covariances, label, k):
+    """Weights of all networks, in those dimensions that one of them has.
+
+    A narrower network than the reference spans a part of its dimensions: in all
+    of them even white weights of it would not follow the law.
+
+    Args:
+        covariances: `WeightCovariances`.
+        label: String, the layer.
+        k: Integer, the network.
+
+    Returns:
+        List of arrays `(neurons, dimension)`, one a network.
+    """
+    weights = covariances.weights[label]
+    if not covariances.alignments:
+        return weights
+    turn = covariances.alignments[k][label]
+    reference, own = turn.matrix.shape
+    if own >= reference:
+        return weights
+    return [
+        turn.weights_back(rows.reshape(len(rows), reference, -1)).reshape(
+            len(rows), -1
+        )
+        for rows in weights
+    ]
+
+
+def own_weights(covariances, label):
+    """Weights of each network, in as many dimensions as it has.
+
+    Returns:
+        List of arrays `(neurons, dimension)`, one a network.
+    """
+    count = len(covariances.weights[label])
+    return [own_dimensions(covariances, label, k)[k] for k in range(count)]
+
+
 def whitened(covariances, label):
     """Weights of each network, whitened by the covariance of the others.
 
     Returns:
-        List of arrays `(neurons, dimension)`, the largest eigenvalue first;
-        None where the others have fewer neurons than the layer has dimensions,
-        so that their covariance has no inverse.
+        List of arrays `(neurons, dimension)`, the largest eigenvalue first, in
+        the dimensions that the network has; None where the others have fewer
+        neurons, so that their covariance has no inverse.
     """
-    weights = covariances.weights[label]
-    dimension = weights[0].shape[1]
-    neurons = sum(map(len, weights))
-    if min(neurons - len(own) for own in weights) < dimension:
-        return None
-    return [
-        spectra.whiten(
-            own, covariance([w for j, w in enumerate(weights) if j != k])
-        )
-        for k, own in enumerate(weights)
-    ]
+    found = []
+    for k in range(len(covariances.weights[label])):
+        weights = own_dimensions(covariances, label, k)
+        own = weights[k]
+        others = [rows for j, rows in enumerate(weights) if j != k]
+        if sum(map(len, others)) < own.shape[1]:
+            return None
+        found.append(spectra.whiten(own, covariance(others)))
+    return found
 
 
 def whitening_rows(names, covariances, labels):
@@ -219,7 +298,7 @@ def whitening_rows(names, covariances, labels):
     """
     rows = []
     for label in labels:
-        weights = covariances.weights[label]
+        weights = own_weights(covariances, label)
         white = whitened(covariances, label)
         for k, (name, own) in enumerate(zip(names, weights, strict=True)):
             neurons, dimension = own.shape

@@ -15,6 +15,7 @@ from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import reference as references
+from dlgn_tf.rainbow.alignment import Alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.reference import Reference
 
@@ -33,12 +34,13 @@ class WeightCovariances:
         matrices: Dict from label to float64 array `(dimension, dimension)`,
             channels before positions of the patch.
         explained: List of dicts from label to `explained_fraction`, one a
-            network.
-        errors: List of dicts from label to `relative_error`, one a network. As
-            `explained`, with what networks were aligned to last.
+            network, with what networks were aligned to last; of images that
+            were held out, if any were.
+        errors: List of dicts from label to `relative_error`, likewise.
         activations: List of dicts from label to float64 array `(channels,
             channels)`, one a network: the second moment of what the layer
             reads, in the network's own basis.
+        alignments: Tuple of dicts from label to `Alignment`, one a network.
     """
 
     reference: Reference
@@ -47,6 +49,7 @@ class WeightCovariances:
     explained: list[dict[str, float]]
     errors: list[dict[str, float]]
     activations: list[dict[str, np.ndarray]]
+    alignments: tuple[dict[str, Alignment], ...] = ()
 
     @property
     def labels(self):
@@ -54,7 +57,12 @@ class WeightCovariances:
 
 
 def weight_covariances(
-    networks, batches, reference="mean", num_iters=2, memory_gib=1.0
+    networks,
+    batches,
+    reference="mean",
+    num_iters=2,
+    memory_gib=1.0,
+    held_out=None,
 ):
     """Covariances of the weights of every learned layer.
 
@@ -78,16 +86,21 @@ def weight_covariances(
             mean: first to network 0, then to the mean that was found before.
             Defaults to 2, as in the authors' repository.
         memory_gib: Float > 0. Bound on the moments of activations.
+        held_out: Iterable of arrays of images that no alignment is fitted to.
+            Defaults to `None`: agreement is that of `batches`, which flatters;
+            of as few images as channels it is perfect, whatever the networks.
 
     Returns:
         `WeightCovariances`.
 
     Raises:
         UserError: if the networks are of different architectures, there is no
-            such reference, there are no samples, or memory does not suffice.
+            such reference, there are no samples, weights or activations are
+            not finite, or memory does not suffice.
     """
     networks = [_layered(network) for network in networks]
     references.check_comparable(networks)
+    references.check_finite(networks)
     chosen = _reference(networks, batches, reference, num_iters, memory_gib)
     measured = references.align_to(chosen, networks, batches, memory_gib)
     turns = tuple(
@@ -101,15 +114,22 @@ def weight_covariances(
         ]
         for k, label in enumerate(chosen.labels)
     }
+    scored = measured
+    if held_out is not None:
+        scored = references.align_to(chosen, networks, held_out, memory_gib)
     if reference == "mean":
         chosen = Reference(tuple(networks), turns)
     return WeightCovariances(
         reference=chosen,
         weights=weights,
         matrices={k: covariance(rows) for k, rows in weights.items()},
-        explained=_of_moments(alignment.explained_fraction, measured),
-        errors=_of_moments(alignment.relative_error, measured),
-        activations=_of_moments(lambda sums: sums.second, measured),
+        explained=_scores(alignment.explained_fraction, scored, turns),
+        errors=_scores(alignment.relative_error, scored, turns),
+        activations=[
+            {label: sums.second for label, sums in each.items()}
+            for each in measured
+        ],
+        alignments=turns,
     )
 
 
@@ -121,9 +141,17 @@ def covariance(weights):
 
     Returns:
         float64 array `(dimension, dimension)`.
+
+    Raises:
+        UserError: if there are no neurons.
     """
     weights = [np.asarray(rows, np.float64) for rows in weights]
-    return sum(rows.T @ rows for rows in weights) / sum(map(len, weights))
+    neurons = sum(map(len, weights))
+    if not neurons:
+        raise UserError(
+            "Expected weights of at least one neuron. Received: none"
+        )
+    return sum(rows.T @ rows for rows in weights) / neurons
 
 
 def operator_norm_error(estimate, reference):
@@ -182,8 +210,8 @@ def _aligned(layer, turn):
     return turned.reshape(layer.neurons, -1)
 
 
-def _of_moments(function, measured):
+def _scores(function, measured, turns):
     return [
-        {label: function(sums) for label, sums in each.items()}
-        for each in measured
+        {label: function(sums, turn[label]) for label, sums in each.items()}
+        for each, turn in zip(measured, turns, strict=True)
     ]

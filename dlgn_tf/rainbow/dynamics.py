@@ -31,7 +31,8 @@ def along_eigenvectors(snapshots, least=1e-6):
     """Amplification and cosine along the final eigenvectors.
 
     Directions whose eigenvalue is about zero are left out: where a layer has
-    fewer neurons than dimensions, nothing can be said there.
+    fewer neurons than dimensions, nothing can be said there. So are those along
+    which the first weights are zero, which have nothing to grow from.
 
     Args:
         snapshots: Sequence of arrays `(neurons, dimension)`, the first at
@@ -39,16 +40,18 @@ def along_eigenvectors(snapshots, least=1e-6):
         least: Float. Least share of the first eigenvalue that counts.
 
     Returns:
-        `Dynamics`; without directions if the final weights are all zero.
+        `Dynamics`; without directions if the first or the final weights are all
+        zero. The cosine of weights that are zero in between is 0.
     """
     snapshots = [np.asarray(w, np.float64) for w in snapshots]
     final = snapshots[-1]
     values, vectors = eigen(covariance([final]))
-    kept = values > least * values[0]
+    kept = (values > least * values[0]) & (snapshots[0] @ vectors).any(axis=0)
     along = np.stack([w @ vectors[:, kept] for w in snapshots])
     sizes = np.linalg.norm(along, axis=1)
     inner = np.einsum("tnr,nr->tr", along, along[0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Dynamics(
-            sizes / sizes[0], inner / (sizes * sizes[0]), values[kept]
-        )
+    products = sizes * sizes[0]
+    cosine = np.divide(
+        inner, products, out=np.zeros_like(inner), where=products > 0
+    )
+    return Dynamics(sizes / sizes[0], cosine, values[kept])

@@ -57,6 +57,15 @@ def alignment(rows, reference, title):
     ]
     if unaligned:
         left.plot(*zip(*unaligned, strict=True), "x", color="grey", label="raw")
+    control = [r for r in rows if r["explained_untrained"] != ""]
+    if control:
+        right.plot(
+            [row["layer"] for row in control],
+            [row["explained_untrained"] for row in control],
+            "x",
+            color="grey",
+            label="untrained",
+        )
     left.set_ylabel("relative squared error")
     left.set_ylim(bottom=0)
     right.set_ylabel("explained fraction")
@@ -151,18 +160,24 @@ def marchenko_pastur(weights, white, title):
 
 
 def _bulk(axes, arrays):
-    neurons, dimension = arrays[0].shape
-    ratio = dimension / neurons
-    found = []
+    """A histogram, and the law of each number of neurons and dimensions."""
+    found, ratios = [], set()
     for array in arrays:
+        neurons, dimension = array.shape
+        ratios.add(dimension / neurons)
         values = spectra.eigen(array.T @ array)[0]
         found.append((values / values.mean())[: min(neurons, dimension)])
-    low, high = spectra.marchenko_pastur_edges(ratio)
+    edges = {ratio: spectra.marchenko_pastur_edges(ratio) for ratio in ratios}
     found = np.concatenate(found)
-    top = max(1.5 * high, np.quantile(found, 0.95))
+    top = max(
+        1.5 * max(high for _, high in edges.values()),
+        np.quantile(found, 0.95),
+    )
     axes.hist(np.minimum(found, top), 60, density=True, color="lightgrey")
-    x = np.linspace(low, high, 300)[1:-1]
-    axes.plot(x, spectra.marchenko_pastur_density(x, ratio), color="tab:red")
+    for ratio, (low, high) in sorted(edges.items()):
+        x = np.linspace(low, high, 300)[1:-1]
+        density = spectra.marchenko_pastur_density(x, ratio)
+        axes.plot(x, density, color="tab:red")
     axes.set_xlabel("eigenvalue (the last bin: and above)", fontsize=7)
 
 

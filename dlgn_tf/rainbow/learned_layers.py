@@ -32,8 +32,9 @@ class LearnedLayer:
         label: String, the layer's name, behind `gating/` or `value/` in a gated
             network.
         layer: Keras layer.
-        source: Keras tensor `(batch, ..., channels)` that it reads, the map
-            itself where that is flattened in between.
+        source: Keras tensor `(batch, ..., channels)` that it reads; the map
+            itself where that is flattened in between, unless maps are taken
+            whole.
         network: Name of the network it is in.
         reads_input: Boolean. Whether it reads the network's input, with no
             learned layer before it, which needs no alignment.
@@ -160,9 +161,13 @@ class LayeredNetwork:
             plain kernels.
         network: `"gating"` or `"value"`, to see one network of a gated model
             alone. Defaults to `None`: all.
+        whole_maps: Boolean. Whether a dense layer on a flattened map is seen as
+            one that reads a vector, whose alignment mixes positions, as in the
+            authors' tutorial. Defaults to `False`: it has a patch.
 
     Attributes:
         model: The model; the same, but for folded kernels.
+        whole_maps: Boolean.
         parts: Tuple of `LearnedLayer` and `Normalization`, every one after
             those it depends on.
 
@@ -170,15 +175,16 @@ class LayeredNetwork:
         UserError: if the model is of another kind, or has no learned layer.
     """
 
-    def __init__(self, model, network=None):
+    def __init__(self, model, network=None, whole_maps=False):
         _check_network(model, network)
+        self.whole_maps = whole_maps
         self.model = folded(model) if _of_zoo(model) else model
         self._networks = _functional_networks(self.model)
         self.parts = tuple(
             part
             for name, functional in self._networks.items()
             if network in (None, name)
-            for part in _parts(functional, name)
+            for part in _parts(functional, name, whole_maps)
         )
         if not self.layers:
             raise UserError(
@@ -266,7 +272,7 @@ class LayeredNetwork:
 
     def copy(self):
         """A new `LayeredNetwork` of a copy of the whole model."""
-        return LayeredNetwork(copy_of(self.model), self._only)
+        return LayeredNetwork(copy_of(self.model), self._only, self.whole_maps)
 
     @property
     def _only(self):
@@ -337,14 +343,16 @@ def _functional_networks(model):
     return {"network": model}
 
 
-def _parts(network, name):
+def _parts(network, name, whole_maps):
     makers = {id(layer.output): layer for layer in _computing(network)}
     prefix = f"{name}/" if name in NETWORKS else ""
     for layer in _computing(network):
         label = f"{prefix}{layer.name}"
         before = tuple(dict.fromkeys(_last_learned(layer, makers)))
         if _learned(layer):
-            source = _unflattened(layer.input, makers)
+            source = layer.input
+            if not whole_maps:
+                source = _unflattened(source, makers)
             yield LearnedLayer(label, layer, source, name, not before)
         elif isinstance(layer, layers.BatchNormalization):
             owners = tuple(prefix + x.name for x in before)

@@ -20,13 +20,16 @@ class JointMoments:
     Args:
         first: Integer, channels of the first.
         second: Integer, channels of the second.
+        squares: Boolean. Whether the moments of either are summed beside the
+            cross moment, which take twice its time. Defaults to `True`.
 
     Attributes:
         count: Integer, how many samples and positions were added.
     """
 
-    def __init__(self, first, second):
+    def __init__(self, first, second, squares=True):
         self.count = 0
+        self._squares = squares
         self._first = np.zeros((first, first))
         self._second = np.zeros((second, second))
         self._cross = np.zeros((first, second))
@@ -57,9 +60,10 @@ class JointMoments:
         for start in range(0, len(first), _ROWS):
             x = first[start : start + _ROWS].astype(np.float64)
             y = second[start : start + _ROWS].astype(np.float64)
-            self._first += x.T @ x
-            self._second += y.T @ y
             self._cross += x.T @ y
+            if self._squares:
+                self._first += x.T @ x
+                self._second += y.T @ y
         self.count += len(first)
 
     @property
@@ -111,18 +115,19 @@ class SecondMoment:
         return self._sum / max(self.count, 1)
 
 
-def joint_moments(pairs, memory_gib=1.0):
+def joint_moments(pairs, memory_gib=1.0, squares=True):
     """Moments of two representations over a data set.
 
     Args:
         pairs: Iterable of pairs of arrays `(..., channels)`, batch by batch.
         memory_gib: Float > 0. Bound on the memory used beside a batch.
+        squares: Boolean, see `JointMoments`.
 
     Returns:
         `JointMoments`.
 
     Raises:
-        UserError: if they do not fit, or there is nothing.
+        UserError: if they do not fit, there is nothing, or it is not finite.
     """
     moments = None
     for first, second in pairs:
@@ -133,9 +138,9 @@ def joint_moments(pairs, memory_gib=1.0):
                 memory_gib,
                 f"Moments of {channels[0]} and {channels[1]} channels",
             )
-            moments = JointMoments(*channels)
+            moments = JointMoments(*channels, squares)
         moments.add(first, second)
-    check_not_empty(moments.count if moments else 0)
+    check_moment(*((moments.cross, moments.count) if moments else (0, 0)))
     return moments
 
 
@@ -163,22 +168,28 @@ def second_moment(arrays, memory_gib=1.0):
             )
             moment = SecondMoment(channels)
         moment.add(activations)
-    check_not_empty(moment.count if moment else 0)
+    check_moment(*((moment.matrix, moment.count) if moment else (0, 0)))
     return moment.matrix
 
 
-def check_not_empty(count):
-    """Raises a `UserError` where no sample was seen.
+def check_moment(moment, count):
+    """Raises a `UserError` where no sample was seen, or one that is not finite.
 
     A generator that was gone through already has none left either.
 
     Args:
-        count: Integer.
+        moment: Array, or 0 where there are no samples.
+        count: Integer, of the samples.
     """
     if not count:
         raise UserError(
             "Expected batches of at least one sample to take moments of, which "
             "can be gone through again. Received: none"
+        )
+    if not np.isfinite(moment).all():
+        raise UserError(
+            "Expected images of finite pixels, and finite activations. "
+            "Received: some that are not"
         )
 
 

@@ -76,7 +76,8 @@ def relu_kernel_variance(gram):
 
 def _norms_and_angles(gram):
     gram = np.asarray(gram, np.float64)
-    lengths = np.sqrt(np.diag(gram))
+    # Rounding leaves a length of zero below it.
+    lengths = np.sqrt(np.maximum(np.diag(gram), 0.0))
     norms = np.outer(lengths, lengths)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosines = np.where(norms > 0, gram / norms, 1.0)

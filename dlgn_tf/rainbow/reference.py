@@ -147,7 +147,8 @@ def align_to(reference, networks, batches, memory_gib=1.0):
 
     Raises:
         UserError: if the networks are of another architecture than the
-            reference, there are no samples, or memory does not suffice.
+            reference, there are no samples, activations are not finite, or
+            memory does not suffice.
     """
     check_comparable([reference.networks[0], *networks])
     labels = reference.labels
@@ -173,8 +174,9 @@ def align_to(reference, networks, batches, memory_gib=1.0):
             own = network.read(images, network.layers)
             for label, first, second in zip(labels, theirs, own, strict=True):
                 sums[label].add(first, second)
-    for sums in found[0].values():
-        moments.check_not_empty(sums.count)
+    for each in found:
+        for sums in each.values():
+            moments.check_moment(sums.cross, sums.count)
     return found
 
 
@@ -230,6 +232,21 @@ def check_comparable(networks):
                 "Expected networks of the same inputs and classes. Received: "
                 f"{_shown(first)} and {_shown(network)}"
             )
+
+
+def check_finite(networks):
+    """Raises a `UserError` if a weight or bias of a network is not finite.
+
+    Args:
+        networks: Sequence of `LayeredNetwork`.
+    """
+    for network in networks:
+        for part in network.parts:
+            if not all(np.isfinite(x).all() for x in part.layer.get_weights()):
+                raise UserError(
+                    "Expected networks of finite weights. Received: "
+                    f"{network.model.name}, {part.label} of which are not"
+                )
 
 
 def _shown(network):

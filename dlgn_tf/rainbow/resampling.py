@@ -18,9 +18,10 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.learned_layers import Normalization
-from dlgn_tf.rainbow.moments import check_not_empty
+from dlgn_tf.rainbow.moments import check_moment
 from dlgn_tf.rainbow.moments import joint_moments
 from dlgn_tf.rainbow.reference import check_comparable
+from dlgn_tf.rainbow.reference import check_finite
 from dlgn_tf.rainbow.spectra import ZERO
 from dlgn_tf.rainbow.spectra import eigen
 
@@ -85,7 +86,8 @@ def resample(model, covariances, batches, seed, network=None, **options):
             layer or option, or memory does not suffice.
     """
     options = Options(**options)
-    trained = LayeredNetwork(model, network)
+    first = covariances.reference.networks[0]
+    trained = LayeredNetwork(model, network, first.whole_maps)
     drawn = trained.copy()
     _check(trained, covariances, options)
     work = _Resampling(trained, drawn, covariances, batches, seed, options)
@@ -151,7 +153,7 @@ class _Resampling:
             count += len(x)
             total = total + x.sum(axis=0)
             squares = squares + (x**2).sum(axis=0)
-        check_not_empty(count)
+        check_moment(squares, count)
         mean = total / count
         part.layer.moving_mean.assign(mean)
         part.layer.moving_variance.assign(
@@ -170,33 +172,28 @@ class _Resampling:
         """Weights in the reference basis, turned to the new network's."""
         if not self._turns(layer):
             return weights
-        moments = joint_moments(
-            (
-                (
-                    self._reference.activations(images, [label])[0],
-                    self._drawn.read(images, [layer])[0],
-                )
-                for images in self._batches
-            ),
-            self._options.memory_gib,
+        turn = self._turn(
+            lambda images: self._reference.activations(images, [label])[0],
+            layer,
         )
-        turn = alignment.align(moments.cross)
         return turn.scale * turn.weights_back(weights)
 
     def _turned_from_trained(self, layer):
         """The trained weights of a layer, turned to what it reads now."""
         twin = self._trained[layer.label]
-        moments = joint_moments(
-            (
-                (
-                    self._trained.read(images, [twin])[0],
-                    self._drawn.read(images, [layer])[0],
-                )
-                for images in self._batches
-            ),
-            self._options.memory_gib,
+        turn = self._turn(
+            lambda images: self._trained.read(images, [twin])[0], layer
         )
-        return alignment.align(moments.cross).weights_back(twin.weights)
+        return turn.weights_back(twin.weights)
+
+    def _turn(self, reference, layer):
+        """`Alignment` of what a layer reads with what a function returns."""
+        pairs = (
+            (reference(images), self._drawn.read(images, [layer])[0])
+            for images in self._batches
+        )
+        moments = joint_moments(pairs, self._options.memory_gib, squares=False)
+        return alignment.align(moments.cross)
 
     def _redraw_bias(self, layer, label):
         position = self._reference.labels.index(label)
@@ -299,6 +296,7 @@ def _chosen(network, options):
 def _check(trained, covariances, options):
     first = covariances.reference.networks[0]
     check_comparable([first, trained])
+    check_finite([trained])
     if _of_neurons(first) != _of_neurons(trained):
         raise UserError(
             "Expected a network with the biases and normalisations of those of "

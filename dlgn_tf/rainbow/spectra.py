@@ -105,12 +105,16 @@ def marchenko_pastur_density(values, ratio):
             one.
 
     Returns:
-        Array as `values`, zero outside of the edges.
+        Array as `values`, zero outside of the edges; infinite at 0 where the
+        ratio is 1, to which the lower edge then comes down.
     """
     low, high = marchenko_pastur_edges(ratio)
     values = np.asarray(values, np.float64)
     inside = np.maximum((high - values) * (values - low), 0.0)
-    return max(ratio, 1.0) * np.sqrt(inside) / (2 * np.pi * ratio * values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density = np.sqrt(inside) / (2 * np.pi * ratio * values)
+    at_zero = np.where(low == 0.0, np.inf, 0.0)
+    return max(ratio, 1.0) * np.where(values == 0, at_zero, density)
 
 
 def fraction_outside(values, ratio):

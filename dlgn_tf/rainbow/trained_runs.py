@@ -20,12 +20,14 @@ class TrainedRun:
         model: `ReLUNetwork` or `GatedNetwork`.
         config: `dlgn_tf.config.Config`.
         step: Integer.
+        whole_maps: Boolean, see `LayeredNetwork`.
     """
 
     path: pathlib.Path
     model: object
     config: object
     step: int
+    whole_maps: bool = False
 
     @property
     def name(self):
@@ -40,12 +42,20 @@ class TrainedRun:
     def layered(self, network=None):
         """`LayeredNetwork` of the model, or of one network of a gated one."""
         if network not in self._layered:
-            self._layered[network] = LayeredNetwork(self.model, network)
+            self._layered[network] = self.layers_of(self.model, network)
         return self._layered[network]
 
     @functools.cached_property
     def _layered(self):
         return {}
+
+    def initial_layers(self, network=None):
+        """`LayeredNetwork` of the `initial` model, or None."""
+        return self.initial and self.layers_of(self.initial, network)
+
+    def layers_of(self, model, network=None):
+        """`LayeredNetwork` of this run at another step."""
+        return LayeredNetwork(model, network, self.whole_maps)
 
     @functools.cached_property
     def initial(self):
@@ -64,7 +74,7 @@ class TrainedRun:
         return trained.load_trained(self.snapshots[step], like=self.config)
 
 
-def load(path):
+def load(path, whole_maps=False):
     """Reads a run; raises a `UserError` if there is none."""
     model, config, step = runs.load_run(path)
-    return TrainedRun(pathlib.Path(path), model, config, step)
+    return TrainedRun(pathlib.Path(path), model, config, step, whole_maps)

@@ -161,6 +161,28 @@ def check_resampling(rows):
     assert len(ways) == len(set(ways)) == 6
 
 
+def test_alignment_alone(tmp_path, command, runs, read_table, capsys):
+    """Of images that nothing is fitted to, with untrained networks beside."""
+    command(
+        dirs(runs, "ab"),
+        "--images=5",
+        "--test_images=200",
+        f"--output_dir={tmp_path}",
+        "--parts=alignment",
+        "--whole_maps",
+    )
+    first, *others = read_table(tmp_path / "alignment.csv")
+    assert first["channels"] == "64"
+    for row in others:
+        explained, fitted, untrained = (
+            float(row[f"explained{name}"])
+            for name in ("", "_fitted", "_untrained")
+        )
+        assert explained < fitted - 0.02
+        assert 0 < untrained < 1
+    assert "untrained" in capsys.readouterr().out
+
+
 def test_one_run(tmp_path, command, runs, read_table):
     command(dirs(runs, "b"), *FEW, f"--output_dir={tmp_path}", "--draws=2")
     assert {path.stem for path in tmp_path.glob("*.csv")} == {

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import comparison
 from dlgn_tf.rainbow import figures
+from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.covariance import WeightCovariances
 from dlgn_tf.rainbow.covariance import covariance
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 DIMENSION = 30
 VARIANCES = np.exp(-np.arange(DIMENSION) / 5)
@@ -142,3 +145,129 @@ def test_grouped_keeps_the_order():
     found = comparison.grouped(rows, "b")
     assert list(found) == [(1,), (0,)]
     assert [row["a"] for row in found[1,]] == [3, 1]
+
+
+class TestAlignmentRows:
+    """Alignments are fitted to some images and scored on others."""
+
+    @pytest.fixture
+    def layered(self, networks):
+        return [LayeredNetwork(networks.mlp(seed)) for seed in (1, 2)]
+
+    def rows(self, networks, fitted, held_out, **options):
+        return {
+            row["layer"]: row
+            for row in comparison.alignment_rows(
+                "ab", networks, 0, [fitted], [held_out], **options
+            )
+            if row["run"] == "b"
+        }
+
+    def test_one_image_explains_no_others(self, layered, rng):
+        x = rng.standard_normal((400, 6)).astype("float32")
+        few = self.rows(layered, x[:1], x[100:])
+        many = self.rows(layered, x[:100], x[100:])
+        for label in ("dense2", "logits"):
+            assert few[label]["explained_fitted"] == pytest.approx(1)
+            assert few[label]["explained"] < many[label]["explained"] - 0.1
+            assert many[label]["explained"] < many[label]["explained_fitted"]
+            assert few[label]["explained_untrained"] == ""
+
+    def test_by_hand(self, layered, rng):
+        x, other = rng.standard_normal((2, 50, 6)).astype("float32")
+        row = self.rows(layered, x, other)["dense2"]
+        first, second = (
+            [
+                np.maximum(images @ network["dense1"].matrix.T, 0)
+                for network in layered
+            ]
+            for images in (x, other)
+        )
+        left, _, right = np.linalg.svd(first[0].T @ first[1])
+        turned = second[1] @ (left @ right).T
+        gap = np.sum((turned - second[0]) ** 2) / np.sum(second[0] ** 2)
+        assert row["relative_error"] == pytest.approx(gap, rel=1e-4)
+        explained = np.sum(turned * second[0]) / np.sqrt(
+            np.sum(second[0] ** 2) * np.sum(second[1] ** 2)
+        )
+        assert row["explained"] == pytest.approx(explained, rel=1e-4)
+        raw = np.sum((second[1] - second[0]) ** 2) / np.sum(second[0] ** 2)
+        assert row["error_unaligned"] == pytest.approx(raw, rel=1e-4)
+
+    def test_untrained_networks_beside_trained_ones(
+        self, layered, networks, rng
+    ):
+        """Twins agree; networks of other weights do not, as much."""
+        x = rng.standard_normal((300, 6)).astype("float32")
+        twin = networks.permuted(layered[0].model, rng)
+        found = self.rows(
+            [layered[0], LayeredNetwork(twin)],
+            x[:200],
+            x[200:],
+            untrained=layered,
+        )["logits"]
+        assert found["explained"] == pytest.approx(1)
+        assert found["explained_untrained"] == pytest.approx(
+            self.rows(layered, x[:200], x[200:])["logits"]["explained"]
+        )
+        assert found["explained_untrained"] < 0.99
+
+
+class TestNarrowNetworks:
+    """In a wider reference, white weights follow the law of their own width."""
+
+    WIDE, NARROW, PATCH = 40, 16, 2
+
+    @pytest.fixture
+    def covariances(self, rng):
+        turn = alignment.random_alignment(self.WIDE, self.NARROW, rng)
+        wide, narrow = (n * self.PATCH for n in (self.WIDE, self.NARROW))
+        own = rng.standard_normal((160, narrow))
+        weights = [
+            turn.weights(own.reshape(160, -1, self.PATCH)).reshape(160, -1),
+            *rng.standard_normal((2, 160, wide)),
+        ]
+        wide = alignment.identity(self.WIDE)
+        return own, WeightCovariances(
+            reference=None,
+            weights={"layer": weights},
+            matrices={"layer": covariance(weights)},
+            explained=[],
+            errors=[],
+            activations=[],
+            alignments=({"layer": turn}, {"layer": wide}, {"layer": wide}),
+        )
+
+    def test_rows(self, covariances):
+        own, found = covariances
+        rows = comparison.whitening_rows("abc", found, ["layer"])
+        assert [(row["neurons"], row["dimension"]) for row in rows] == [
+            (160, 32),
+            (160, 80),
+            (160, 80),
+        ]
+        for row in rows:
+            assert row["outside"] <= 0.1
+            assert row["outside_whitened"] <= 0.35
+        # In the reference's dimensions it is taken for something learned.
+        values = spectra.eigen(covariance(found.weights["layer"][:1]))[0]
+        assert spectra.fraction_outside(values, 80 / 160) > 0.6
+
+    def test_own_weights_come_back(self, covariances):
+        own, found = covariances
+        weights = comparison.own_weights(found, "layer")
+        np.testing.assert_allclose(weights[0], own, atol=1e-12)
+        np.testing.assert_array_equal(weights[1], found.weights["layer"][1])
+
+    def test_whitened_by_the_covariance_in_its_dimensions(self, covariances):
+        """Colours of all networks alike leave no trace."""
+        own, found = covariances
+        white = comparison.whitened(found, "layer")
+        assert [x.shape for x in white] == [(160, 32), (160, 80), (160, 80)]
+        figure = figures.marchenko_pastur(
+            {"layer": comparison.own_weights(found, "layer")},
+            {"layer": white},
+            "title",
+        )
+        # One law for each number of neurons and dimensions.
+        assert [len(axes.lines) for axes in figure.axes] == [2, 2]

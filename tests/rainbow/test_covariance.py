@@ -129,6 +129,27 @@ class TestEstimates:
         ]
         assert mean[1] > mean[0]
 
+    def test_agreement_of_images_that_were_held_out(self, networks, inputs):
+        """An alignment to one image holds for this one alone."""
+        models = [networks.mlp(1), networks.mlp(2)]
+        few, others = inputs[:1], inputs[1:]
+        fitted = weight_covariances(models, [few], 0)
+        scored = weight_covariances(models, [few], 0, held_out=[others])
+        enough = weight_covariances(models, [others], 0)
+        assert fitted.explained[1]["dense2"] == pytest.approx(1)
+        assert (
+            scored.explained[1]["dense2"] < enough.explained[1]["dense2"] - 0.1
+        )
+        assert scored.errors[1]["dense2"] > enough.errors[1]["dense2"] + 0.1
+        np.testing.assert_array_equal(
+            scored.matrices["dense2"], fitted.matrices["dense2"]
+        )
+        turn = scored.alignments[1]["dense2"]
+        np.testing.assert_allclose(
+            turn.weights(LayeredNetwork(models[1])["dense2"].weights)[..., 0],
+            scored.weights["dense2"][1],
+        )
+
     def test_narrower_networks_are_embedded(self, networks, inputs):
         wide, narrow = networks.mlp(1, (16, 9)), networks.mlp(2, (4, 7))
         found = weight_covariances([wide, narrow], [inputs], reference=0)
@@ -227,6 +248,25 @@ class TestRefusals:
             next(spent)
         with pytest.raises(UserError, match="can be gone through again"):
             weight_covariances(models, spent, basis)
+
+    @pytest.mark.parametrize("bad", (np.nan, np.inf))
+    def test_weights_that_are_not_finite(self, networks, inputs, bad):
+        model = networks.mlp(1)
+        kernel = np.array(model.get_layer("dense2").kernel)
+        kernel[0, 0] = bad
+        model.get_layer("dense2").kernel.assign(kernel)
+        with pytest.raises(UserError, match="finite weights.*mlp, dense2"):
+            weight_covariances([model], [inputs])
+
+    def test_images_that_are_not_finite(self, networks, inputs):
+        inputs[3, 2] = np.nan
+        with pytest.raises(UserError, match="images of finite pixels"):
+            weight_covariances([networks.mlp(1)], [inputs])
+
+    def test_no_neurons(self):
+        for weights in ([], [np.zeros((0, 3))]):
+            with pytest.raises(UserError, match="one neuron. Received: none"):
+                covariance.covariance(weights)
 
     def test_memory(self, networks, inputs):
         models = [networks.mlp(1), networks.mlp(2)]

@@ -49,6 +49,18 @@ class TestLearnedLayer:
         assert network.hidden == ("stride", "one", "same", "flat")
         assert network.widths == (3, 4, 5, 6, 3)
 
+    def test_whole_maps(self, rng):
+        """What a flattened layer reads is one vector, without a patch."""
+        network = LayeredNetwork(mixed_network(), whole_maps=True)
+        layer = network["flat"]
+        assert (layer.channels, layer.patch, layer.dimension) == (80, 1, 80)
+        np.testing.assert_array_equal(layer.matrix.T, layer.layer.kernel)
+        images = rng.standard_normal((2, 9, 9, 2)).astype("float32")
+        (read,) = network.read(images, [layer])
+        np.testing.assert_array_equal(layer.patches(read), read)
+        assert network["same"].patch == 6
+        assert network.copy()["flat"].patch == 1
+
     @pytest.mark.parametrize(
         "label", ("stride", "one", "same", "flat", "logits")
     )

@@ -45,6 +45,8 @@ class TestClosedForms:
         )
 
     def test_a_zero_sample(self):
+        kernel = relu_kernel(np.diag([1.0, -1e-17]))
+        np.testing.assert_array_equal(kernel, np.diag([0.5, 0.0]))
         kernel = relu_kernel(np.diag([1.0, 0.0]))
         np.testing.assert_allclose(kernel, [[0.5, 0], [0, 0]], atol=1e-15)
 

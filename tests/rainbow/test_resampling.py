@@ -138,6 +138,34 @@ class TestTurning:
         drawn = resample(model, covariances, in_batches(images, 25), 0)
         np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
 
+    def test_whole_maps(self, networks, images):
+        """The classifier is turned as one that reads a vector."""
+        model = networks.settle(networks.convnet(3), images)
+        layered = LayeredNetwork(model, whole_maps=True)
+        covariances = weight_covariances([layered], [images])
+        drawn = resample(model, covariances, [images], 0)
+        before, after = (
+            np.float64(keras.Model(m.input, m.layers[-2].output)(images))
+            for m in (model, drawn)
+        )
+        left, _, right = np.linalg.svd(before.T @ after)
+        np.testing.assert_allclose(
+            drawn.layers[-1].kernel,
+            (left @ right).T @ np.asarray(model.layers[-1].kernel),
+            atol=1e-4,
+        )
+
+    @pytest.mark.parametrize("what", ("weights", "images"))
+    def test_numbers_that_are_not_finite(self, networks, inputs, what):
+        model = networks.mlp(1)
+        covariances = weight_covariances([model], [inputs])
+        if what == "images":
+            inputs = np.full_like(inputs, np.nan)
+        else:
+            model.layers[-1].kernel.assign(np.full((9, 3), np.nan))
+        with pytest.raises(UserError, match=f"finite (pixels|{what})"):
+            resample(model, covariances, [inputs], 0)
+
     def test_is_needed(self, networks, inputs, permuting):
         model = networks.mlp(1)
         covariances = weight_covariances([model], [inputs])

@@ -74,6 +74,15 @@ class TestMarchenkoPastur:
         density = spectra.marchenko_pastur_density([0.01, 1.0, 9.0], 0.25)
         assert density[0] == density[2] == 0 < density[1]
 
+    @pytest.mark.parametrize("ratio,at_zero", [(0.5, 0), (1, np.inf), (2, 0)])
+    def test_density_at_zero(self, ratio, at_zero):
+        """At ratio 1 the law is that of x^2, x from a semicircle around 0."""
+        assert spectra.marchenko_pastur_density(0, ratio) == at_zero
+        assert spectra.marchenko_pastur_density([-1.0, 0.0], ratio)[0] == 0
+        if ratio == 1:
+            small = spectra.marchenko_pastur_density(1e-6, 1)
+            assert small == pytest.approx(1e3 / np.pi, rel=1e-3)
+
 
 class TestWhitening:
     def test_makes_covariance_the_identity(self, rng):
@@ -137,3 +146,13 @@ class TestDynamics:
         assert dynamics.along_eigenvectors(rows).cosine.shape == (3, 3)
         rows[-1] = 0
         assert dynamics.along_eigenvectors(rows).cosine.shape == (3, 0)
+
+    def test_directions_that_start_at_zero_are_left_out(self, rng):
+        rows = rng.standard_normal((3, 8, 4))
+        rows[1] = 0
+        found = dynamics.along_eigenvectors(rows)
+        assert found.amplification.shape == (3, 4)
+        assert not found.amplification[1].any() and not found.cosine[1].any()
+        rows[0] = 0
+        found = dynamics.along_eigenvectors(rows)
+        assert found.amplification.shape == (3, 0)
