@@ -9,6 +9,8 @@ import dataclasses
 import keras
 import numpy as np
 
+from dlgn_tf.models.standardization import standardize
+
 DIMENSION, CLASSES = 64, 10
 TRAIN, TEST = 20_000, 4_000
 _TEACHER_WIDTH = 40
@@ -56,13 +58,15 @@ def _teacher_labels(x, rng):
     return (logits - logits.mean(axis=0)).argmax(axis=1)
 
 
-def mlp(width, seed):
+def mlp(width, seed, standardized=False):
     """A network `dimension - width - width - classes` without biases.
 
     Args:
         width: Integer.
         seed: Integer, of the initial weights, which are normal of variance 2 /
             inputs (assumed).
+        standardized: Boolean. Whether every channel is standardised behind its
+            ReLU, as in the paper's ResNets.
 
     Returns:
         Functional `keras.Model` of layers dense1, dense2 and logits.
@@ -79,6 +83,8 @@ def mlp(width, seed):
         )
 
     x = keras.Input((DIMENSION,), name="x")
-    h = dense(width, "dense1", "relu")(x)
-    h = dense(width, "dense2", "relu")(h)
+    h = x
+    for name in ("dense1", "dense2"):
+        h = dense(width, name, "relu")(h)
+        h = standardize(h, name) if standardized else h
     return keras.Model(x, dense(CLASSES, "logits")(h), name="mlp")

@@ -6,8 +6,17 @@ import pytest
 from dlgn_tf.claims.registry import NotMeasured
 from dlgn_tf.rainbow.claims import plain_cnn
 
+# Networks of one distribution, around a mean.
+SPREAD = np.array([-0.01, 0.0, 0.01])
 
-def write(folder, trained, drawn, header="run,covariances,layers,way,accuracy"):
+
+def write(
+    folder,
+    trained,
+    drawn,
+    header="run,covariances,layers,way,accuracy",
+    control=0.1,
+):
     path = folder / "rainbow" / "plaincnn" / "resampling.csv"
     path.parent.mkdir(parents=True)
     lines = [header]
@@ -15,6 +24,7 @@ def write(folder, trained, drawn, header="run,covariances,layers,way,accuracy"):
         lines += [
             f"{k},none,none,trained,{a}",
             f"{k},own,all,resampled,{b}",
+            f"{k},own,all,not aligned,{control + 0.01 * k}",
             # Of other networks than that of the tutorial.
             f"{k},all,all,resampled,0.9",
             f'{k},own,all,"resampled, new head",0.9',
@@ -25,21 +35,42 @@ def write(folder, trained, drawn, header="run,covariances,layers,way,accuracy"):
 @pytest.mark.parametrize(
     "trained,drawn,holds",
     [
-        ([0.57, 0.59], [0.40, 0.38], True),
-        ([0.515, 0.52], [0.46, 0.461], True),
-        ([0.57, 0.57], [0.34, 0.34], False),
-        ([0.64, 0.64], [0.40, 0.40], False),
-        # Only the mean counts.
-        ([0.50, 0.64], [0.33, 0.47], True),
+        (0.574, 0.403, True),
+        (0.55, 0.43, True),
+        # Within six points, but not beyond a doubt.
+        (0.52, 0.403, None),
+        (0.574, 0.46, None),
+        (0.574, 0.31, False),
+        (0.67, 0.40, False),
     ],
 )
 def test_verdict(tmp_path, trained, drawn, holds):
-    write(tmp_path, trained, drawn)
+    write(tmp_path, trained + SPREAD, drawn + SPREAD)
     found = plain_cnn.measure(None, tmp_path)
     assert found.holds is holds
-    assert found.values["found"] == {"trained": trained, "resampled": drawn}
-    assert f"trained {np.mean(trained):.1%}" in found.measured
-    assert "2 runs" in found.measured
+    np.testing.assert_allclose(
+        found.values["found"]["trained"], 100 * (trained + SPREAD)
+    )
+    assert f"trained {100 * trained - 1:.1f}, " in found.measured
+    assert "3 runs" in found.measured and "%, told apart" in found.measured
+
+
+def test_two_runs_decide_nothing(tmp_path):
+    write(tmp_path, [0.57, 0.58], [0.40, 0.41])
+    assert plain_cnn.measure(None, tmp_path).holds is None
+
+
+def test_networks_that_spread_far_decide_nothing(tmp_path):
+    write(tmp_path, 0.574 + 7 * SPREAD, 0.403 + 7 * SPREAD)
+    assert plain_cnn.measure(None, tmp_path).holds is None
+
+
+def test_a_control_that_is_as_good(tmp_path):
+    """Where it lies near the published figure the rule tells nothing."""
+    write(tmp_path, 0.574 + SPREAD, 0.403 + SPREAD, control=0.38)
+    found = plain_cnn.measure(None, tmp_path)
+    assert found.holds is None
+    assert "not told apart" in found.measured
 
 
 def test_without_results(tmp_path):

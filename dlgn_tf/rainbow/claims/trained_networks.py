@@ -52,7 +52,7 @@ def task(seed):
 
 
 @functools.cache
-def trained(seed, scale, index, epochs=EPOCHS):
+def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     """Network `index` of a run at a width of 128 times `scale`.
 
     Stochastic gradient descent with momentum on the cross-entropy, without
@@ -63,7 +63,9 @@ def trained(seed, scale, index, epochs=EPOCHS):
     """
     draws = np.random.default_rng([seed, round(8 * scale), index])
     data = task(seed)
-    model = teacher_task.mlp(round(WIDTH * scale), int(draws.integers(2**31)))
+    model = teacher_task.mlp(
+        round(WIDTH * scale), int(draws.integers(2**31)), standardized
+    )
     model.compile(
         keras.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
