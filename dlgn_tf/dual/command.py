@@ -164,6 +164,7 @@ def _described(task, matrix, test_matrix):
         "svm_cost": machine.parameter,
         "effective_rank": spectrum.effective_rank,
         "participation_ratio": spectrum.participation_ratio,
+        "centered_effective_rank": spectrum.centered_effective_rank,
     }
     return figures_of_kernel, spectrum
 
@@ -199,7 +200,8 @@ def _tell(task, step, accuracy, described):
             f"{row['svm_accuracy']:.2%} (C {row['svm_cost']:g}), "
             f"y^T (H / tr H)^-1 y {row['label_alignment']:.4g}, centred "
             f"kernel-target alignment {row['centered_target_alignment']:.3f}, "
-            f"effective rank {row['effective_rank']:.1f}"
+            f"effective rank {row['effective_rank']:.1f}, centred "
+            f"{row['centered_effective_rank']:.1f}"
         )
     print(f"kernels.csv, kernel.npz and pictures are in {task.output_dir}")
 

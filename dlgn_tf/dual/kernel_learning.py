@@ -48,13 +48,18 @@ class Spectrum:
         eigenvalues: Array `(n,)` from the largest on, divided by their sum;
             those below 0 by rounding are 0.
         effective_rank: Float, exp of the entropy of the eigenvalues. Source:
-            Roy and Vetterli, "The effective rank", EUSIPCO 2007.
+            Roy and Vetterli, "The effective rank", EUSIPCO 2007. Of a kernel
+            that is nowhere negative it is low for the mean of the features
+            alone.
         participation_ratio: Float, 1 / sum of their squares.
+        centered_effective_rank: Float, that of features less their mean. Ranks
+            and ratio are 0 where there is nothing to count.
     """
 
     eigenvalues: np.ndarray
     effective_rank: float
     participation_ratio: float
+    centered_effective_rank: float
 
 
 def class_targets(labels, classes):
@@ -310,13 +315,25 @@ def spectrum(kernel):
     Returns:
         `Spectrum`.
     """
+    shares = _eigenvalue_shares(kernel)
+    of_centered = _eigenvalue_shares(center(kernel))
+    return Spectrum(
+        shares,
+        _effective_rank(shares),
+        float(1.0 / np.sum(shares**2)) if shares.any() else 0.0,
+        _effective_rank(of_centered),
+    )
+
+
+def _eigenvalue_shares(kernel):
     eigenvalues = factorizations.eigvalsh(kernel)[::-1].clip(min=0.0)
-    shares = eigenvalues / eigenvalues.sum()
+    return eigenvalues / (eigenvalues.sum() or 1.0)
+
+
+def _effective_rank(shares):
     positive = shares[shares > 0]
     entropy = -np.sum(positive * np.log(positive))
-    return Spectrum(
-        shares, float(np.exp(entropy)), float(1.0 / np.sum(shares**2))
-    )
+    return float(np.exp(entropy)) if len(positive) else 0.0
 
 
 def normalized(kernel):

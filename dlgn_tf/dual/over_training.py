@@ -76,7 +76,7 @@ def path_kernels(
 
     Yields:
         Dict for each step: step, the numbers of images and test_images,
-        network_accuracy, what `describe` finds, effective_rank, and the
+        network_accuracy, what `describe` finds, effective ranks, and the
         `kernel_distance` from the last step's kernel.
     """
 
@@ -90,13 +90,15 @@ def path_kernels(
         test_kernel = neural_path_kernel(
             model, test.images, train.images, **options
         )
+        spectrum = kernel_learning.spectrum(kernel)
         yield {
             "step": step,
             "images": len(train),
             "test_images": len(test),
             "network_accuracy": evaluate(model),
             **describe(kernel, test_kernel, train, test, classes, ridge, seed),
-            "effective_rank": kernel_learning.spectrum(kernel).effective_rank,
+            "effective_rank": spectrum.effective_rank,
+            "centered_effective_rank": spectrum.centered_effective_rank,
             "distance_from_last": kernel_learning.kernel_distance(kernel, last),
         }
 

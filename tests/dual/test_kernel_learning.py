@@ -252,6 +252,20 @@ def test_spectrum(rng):
     assert flat.participation_ratio == pytest.approx(5)
 
 
+def test_effective_rank_of_a_kernel_with_a_large_mean():
+    """Features less their mean have three dimensions, whatever the mean."""
+    found = kernel_learning.spectrum(np.eye(4) + 1e6)
+    assert found.effective_rank == pytest.approx(1, abs=1e-3)
+    assert found.centered_effective_rank == pytest.approx(3, rel=1e-4)
+
+
+def test_spectrum_of_nothing():
+    found = kernel_learning.spectrum(np.zeros((3, 3)))
+    assert not found.eigenvalues.any()
+    ranks = found.effective_rank, found.centered_effective_rank
+    assert ranks == (0, 0) and found.participation_ratio == 0
+
+
 def test_normalized_and_block_means(rng):
     x = rng.normal(size=(8, 3))
     x[5] = 0

@@ -158,10 +158,21 @@ class TestVerdicts:
     def test_spectra(self):
         from dlgn_tf.rainbow.claims import spectra
 
-        weights = {"r_squared": 0.9, "top": 6, "bulk": 1.2}
+        weights = {
+            "r_squared": 0.9,
+            "e_folding": 10,
+            "e_folding_at_start": 30,
+            "top": 3,
+            "bulk": 1.1,
+        }
         assert spectra.spectra_hold([-1.0], [weights])
         assert not spectra.spectra_hold([-0.5], [weights])
-        for wrong in ({"r_squared": 0.8}, {"top": 4}, {"bulk": 1.6}):
+        for wrong in (
+            {"r_squared": 0.8},
+            {"e_folding": 16},
+            {"top": 1.9},
+            {"bulk": 1.3},
+        ):
             assert not spectra.spectra_hold([-1.0], [weights | wrong])
 
     def test_spectrum_of_a_spike(self, rng):
@@ -171,8 +182,30 @@ class TestVerdicts:
         scales = np.ones(40)
         scales[0] = 10
         found = spectra.weight_spectrum(start, start * scales)
-        assert 30 < found["top"] < 100
+        # 100 over the edge, (1 + 0.1^(1/2))^2.
+        assert found["top"] == pytest.approx(100 / 1.73, rel=0.15)
         assert found["bulk"] == pytest.approx(1, abs=0.1)
+
+    def test_a_spectrum_that_grows_as_one_is_none(self, rng):
+        """Top and bulk lifted together are the start's; the old bounds of 5
+        and 1.5 times the start excluded each other so."""
+        from dlgn_tf.rainbow.claims import spectra
+
+        start, other = rng.standard_normal((2, 400, 100))
+        lifted = spectra.weight_spectrum(start, 3 * start)
+        assert lifted["top"] == pytest.approx(1, abs=0.1)
+        assert lifted["bulk"] == pytest.approx(1)
+        assert not spectra.spectrum_holds(lifted)
+        assert not spectra.spectrum_holds(spectra.weight_spectrum(start, other))
+        spikes = np.exp(np.maximum(1.5 - np.arange(100) / 8, 0))
+        assert spectra.spectrum_holds(
+            spectra.weight_spectrum(start, 3 * other * spikes)
+        )
+        # Without a bulk: all directions decay.
+        decaying = np.exp(2 - np.arange(100) / 12)
+        assert not spectra.spectrum_holds(
+            spectra.weight_spectrum(start, other * decaying)
+        )
 
     def test_clipping_and_whitening(self):
         from dlgn_tf.rainbow.claims import spectra

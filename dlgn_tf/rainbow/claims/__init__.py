@@ -5,6 +5,7 @@ Deep Network Black Boxes" (arXiv 2305.18512). Claims 6 to 12 are measured on
 small networks 64-w-w-10 without biases, trained on a synthetic task.
 """
 
+from dlgn_tf.claims import contrasts
 from dlgn_tf.claims.registry import claim
 
 
@@ -140,9 +141,12 @@ def covariances_converge(rng):
         "exponentially at first and keep their random bulk."
     ),
     expected=(
-        "activations: slopes in [-1.8, -0.6]; weights of both hidden layers: "
-        "R^2 of the log-linear fit on the top 20 > 0.85, top > 5 x initial, "
-        "median of the last half 0.7 to 1.5 x initial"
+        "activations: slopes in [-1.8, -0.6]; weights of both hidden layers, "
+        "beside the start rescaled to the median of their last half: R^2 of "
+        "the log-linear fit on the top 20 > 0.85, e-folding less than half the "
+        "start's, top > 2 x the Marchenko-Pastur edge, medians of the other "
+        "three quarters within a factor of 1.25; weights before training are "
+        "told apart"
     ),
 )
 def spectra_have_laws(rng):
@@ -227,7 +231,8 @@ def training_amplifies(rng):
         "authors' tutorial prints them."
     ),
     expected=(
-        "mean over the runs: trained 57.4 %, drawn 40.3 %, each within 6 points"
+        "mean over the runs: trained 57.4 %, drawn 40.3 %, each within 6 "
+        f"points; not aligned is told apart ({contrasts.RULE})"
     ),
     reads_results=True,
 )

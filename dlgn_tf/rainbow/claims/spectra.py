@@ -6,6 +6,7 @@ from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow import teacher_task
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
@@ -36,59 +37,94 @@ def measure_spectra(rng):
         ).slope
         for label in (LAYER2, LOGITS)
     ]
-    weights = {
-        label: weight_spectrum(
-            own.snapshots[label][0], own.snapshots[label][-1]
-        )
-        for label in HIDDEN
-    }
-    shown = "; ".join(
-        f"{label}: R^2 {w['r_squared']:.3f}, e-folding {w['e_folding']:.1f}, "
-        f"top x {w['top']:.1f}, median of the last half x {w['bulk']:.2f}"
-        for label, w in weights.items()
+    other = LayeredNetwork(teacher_task.mlp(networks.WIDTH, seed))
+    weights, control = {}, {}
+    for label in HIDDEN:
+        first, *_, last = own.snapshots[label]
+        weights[label] = weight_spectrum(first, last)
+        control[label] = weight_spectrum(first, other[label].matrix)
+    told_apart = not any(spectrum_holds(w) for w in control.values())
+    shown, beside = (
+        "; ".join(_told(label, w) for label, w in found.items())
+        for found in (weights, control)
     )
     return Measurement(
-        holds=spectra_hold(slopes, weights.values()),
+        holds=(spectra_hold(slopes, weights.values()) if told_apart else None),
         measured=(
-            f"activations: slopes {slopes[0]:.2f} and {slopes[1]:.2f}; {shown}"
+            f"activations: slopes {slopes[0]:.2f} and {slopes[1]:.2f}; "
+            f"{shown}; control, weights before training: {beside}"
         ),
-        values={"slopes": slopes, "weights": weights},
+        values={"slopes": slopes, "weights": weights, "control": control},
+    )
+
+
+def _told(label, found):
+    return (
+        f"{label}: R^2 {found['r_squared']:.3f}, e-folding "
+        f"{found['e_folding']:.1f} (start {found['e_folding_at_start']:.1f}), "
+        f"top {found['top']:.2f} x the edge, bulk x {found['bulk']:.2f}"
     )
 
 
 def weight_spectrum(initial, final):
-    """How the spectrum of a layer's weights changed.
+    """A layer's weights beside the start, rescaled to the same tail.
+
+    Training lifts the bulk together with the top; as in the authors' figures
+    the spectrum of the start is scaled to end where the trained one ends, here
+    in the median of the last half.
 
     Args:
         initial: Array `(neurons, dimension)`, before training.
         final: The same after it.
 
     Returns:
-        Dict of `r_squared` and `e_folding` of the exponential fit, and of `top`
-        and `bulk`, the first eigenvalue and the median of the last half over
-        those at initialisation.
+        Dict of `r_squared` and `e_folding` of the exponential fit,
+        `e_folding_at_start`; `top`, the first eigenvalue over the
+        Marchenko-Pastur edge of the rescaled start; and `bulk`, the largest
+        factor between medians of the second, third and last quarter of ranks
+        and those of the rescaled start.
     """
     before, after = (
         spectra.eigen(covariance([rows]))[0] for rows in (initial, final)
     )
-    fit = spectra.exponential_fit(after, TOP)
+    fits = [spectra.exponential_fit(each, TOP) for each in (before, after)]
+    neurons, dimension = final.shape
+    edge = spectra.marchenko_pastur_edges(dimension / neurons)[1]
+    edge *= before.mean()
     # Those beyond the rank are zero.
     after, before = (each[: min(final.shape)] for each in (after, before))
     half = len(after) // 2
+    lift = np.median(after[half:]) / np.median(before[half:])
+    ratios = [
+        np.median(ranks_after) / (lift * np.median(ranks_before))
+        for ranks_after, ranks_before in zip(
+            np.array_split(after, 4)[1:],
+            np.array_split(before, 4)[1:],
+            strict=True,
+        )
+    ]
     return {
-        "r_squared": fit.r_squared,
-        "e_folding": -1 / fit.slope,
-        "top": float(after[0] / before[0]),
-        "bulk": float(np.median(after[half:]) / np.median(before[half:])),
+        "r_squared": fits[1].r_squared,
+        "e_folding": -1 / fits[1].slope,
+        "e_folding_at_start": -1 / fits[0].slope,
+        "top": float(after[0] / (lift * edge)),
+        "bulk": float(max(max(r, 1 / r) for r in ratios)),
     }
 
 
 def spectra_hold(slopes, weights):
-    """Slopes in [-1.8, -0.6]; of each layer's weights the claim's bounds."""
+    """Slopes in [-1.8, -0.6], and every layer's weights as claimed."""
     decay = all(-1.8 <= slope <= -0.6 for slope in slopes)
-    return decay and all(
-        w["r_squared"] > 0.85 and w["top"] > 5 and 0.7 <= w["bulk"] <= 1.5
-        for w in weights
+    return decay and all(map(spectrum_holds, weights))
+
+
+def spectrum_holds(found):
+    """What `weight_spectrum` found is within the claim's bounds."""
+    return (
+        found["r_squared"] > 0.85
+        and found["e_folding"] < found["e_folding_at_start"] / 2
+        and found["top"] > 2
+        and found["bulk"] < 1.25
     )
 
 
