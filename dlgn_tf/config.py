@@ -344,14 +344,26 @@ def _seeds(values):
 
 
 def _train_examples(values, dataset):
-    count = values.train_examples or dataset.train_examples
-    if count > dataset.train_examples:
+    """How many training images are used, all of them by default."""
+    given = values.train_examples
+    # Whoever reads an .npz looks again; a run's may lie elsewhere by now.
+    if given and (values.npz or given <= (dataset.train_examples or 0)):
+        return given
+    place = {"data_dir": values.data_dir, "npz_file": values.npz}
+    available = catalog.examples(dataset.name, **place)["train"]
+    if available is None:
+        catalog.check_available(dataset.name, download=values.download, **place)
+        if not given:
+            raise UserError(
+                f"Expected --train_examples=N for {dataset.name}, whose size "
+                "is not known before it is there. Received: none"
+            )
+    elif (given or 1) > available:
         raise UserError(
-            f"Invalid --train_examples. Expected at most "
-            f"{dataset.train_examples}, the training images of {dataset.name}. "
-            f"Received: {count}"
+            f"Invalid --train_examples. Expected at most {available}, the "
+            f"training images of {dataset.name}. Received: {given}"
         )
-    return count
+    return given or available
 
 
 def _architecture(values, architecture, family):

@@ -24,12 +24,16 @@ Evaluates a run, or trained weights, over every test image.
   python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits --which=best
   python -m dlgn_tf.evaluate --model=resnet32_dnn --init_from=PATH
 
+  python -m dlgn_tf.evaluate --run_dir=RUN_DIR --npz=OTHER_IMAGES.npz
+  python -m dlgn_tf.evaluate --run_dir=RUN_DIR --dataset=svhn_cropped
+
 --init_from is a run directory, a .keras file, or the prefix of a checkpoint of
-resnets-in-tensorflow2. Model and data set are those of --run_dir or, without
-it, those that the flags name."""
+resnets-in-tensorflow2. The model is that of --run_dir or, without it, the one
+that the flags name; so are the images unless --dataset, --data_dir or --npz
+name others, of the same shape and as many classes."""
 
 # Flags that go with --run_dir, whose others say what the run is.
-_WITH_RUN_DIR = ("data_dir", "init_from")
+_WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from")
 
 
 def define_flags(flag_values=flags.FLAGS):
@@ -62,19 +66,16 @@ def define_flags(flag_values=flags.FLAGS):
 def main():
     values = flags.FLAGS
     config = _config(values)
-    catalog.check_available(
-        config.dataset, config.data_dir, config.download, config.npz
-    )
+    images = _images(values, config)
     if values.output:
         _check_output(values.output)
 
     startup.import_keras()
+    batch_size = values.eval_batch_size
     if config.init_from is None:
-        result = evaluate(
-            values.run_dir, values.data_dir, values.eval_batch_size
-        )
+        result = _evaluate_run(values.run_dir, config, images, batch_size)
     else:
-        result = evaluate_weights(config, values.eval_batch_size)
+        result = evaluate_weights(config, batch_size, images)
     step = result["step"]
     print(
         f"{result['model']} "
@@ -110,18 +111,19 @@ def _config(values):
     if source is not None:
         with trained.named("init_from", source):
             trained.locate(source)
-    return dataclasses.replace(
-        _with_data(config, values.data_dir),
-        download=False,
-        init_from=source,
-    )
+    return dataclasses.replace(config, init_from=source)
 
 
-def _with_data(config, data_dir):
-    """The `Config` of a run with images from a folder, if one is given."""
-    if data_dir is None:
-        return config
-    return dataclasses.replace(config, data_dir=data_dir, npz=None)
+def _images(values, config):
+    """Keyword arguments of `sources.load`, checked."""
+    if values.run_dir:
+        dataset = values.dataset if values["dataset"].present else None
+        return catalog.source_of_run(
+            config, values.data_dir, values.npz, dataset
+        )
+    images = catalog.place_of(config)
+    catalog.check_available(**images)
+    return images
 
 
 def _config_without_run(values):
@@ -151,7 +153,7 @@ def _check_output(path):
     files.check_writable(folder, "output")
 
 
-def evaluate(run_dir, data_dir=None, batch_size=500):
+def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
     """Evaluates the newest checkpoint of a run over every test image.
 
     Args:
@@ -159,6 +161,9 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
         data_dir: Path-like, where prepared TFDS data sets are. Defaults to
             `None`: the data of the run.
         batch_size: Integer.
+        npz: Path-like, an .npz of images in their place. Defaults to `None`.
+        dataset: String, a data set of as many classes and of images of the
+            same shape. Defaults to `None`: that of the run.
 
     Returns:
         Dict of model, dataset, step, test_accuracy, errors, test_images,
@@ -166,27 +171,34 @@ def evaluate(run_dir, data_dir=None, batch_size=500):
         test_member_accuracies, a list.
 
     Raises:
-        UserError: if the run or its data cannot be found.
+        UserError: if the run or its data cannot be found, or do not fit.
     """
+    config = RunDirectory(run_dir).read_config()
+    images = catalog.source_of_run(config, data_dir, npz, dataset)
+    return _evaluate_run(run_dir, config, images, batch_size)
+
+
+def _evaluate_run(run_dir, config, images, batch_size):
     from dlgn_tf.training import engine as engines
     from dlgn_tf.training.checkpoints import Checkpoints
 
     directory = RunDirectory(run_dir)
-    config = _with_data(directory.read_config(), data_dir)
     prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
 
     def fill(model):
         engines.restore_model(prefix, model)
 
-    return _evaluate(config, fill, step, batch_size)
+    return _evaluate(config, images, fill, step, batch_size)
 
 
-def evaluate_weights(config, batch_size=500):
+def evaluate_weights(config, batch_size=500, images=None):
     """Evaluates trained weights over every test image.
 
     Args:
         config: `Config` of the model, its `init_from` names the weights.
         batch_size: Integer.
+        images: Dict, keyword arguments of `sources.load`. Defaults to `None`:
+            the images of the `Config`.
 
     Returns:
         Dict as that of `evaluate`; step is None where the file does not say
@@ -205,10 +217,11 @@ def evaluate_weights(config, batch_size=500):
             transfer.copy_model(source, model)
 
     step = trained.step_of(trained.locate(config.init_from))
-    return _evaluate(config, fill, step, batch_size)
+    images = images or catalog.place_of(config)
+    return _evaluate(config, images, fill, step, batch_size)
 
 
-def _evaluate(config, fill, step, batch_size):
+def _evaluate(config, images, fill, step, batch_size):
     """Evaluates the model of a `Config` once `fill(model)` has run."""
     from dlgn_tf.data import sources
     from dlgn_tf.training import engine as engines
@@ -218,17 +231,11 @@ def _evaluate(config, fill, step, batch_size):
     config = dataclasses.replace(config, strategy="auto", xla=False)
     engine = engines.create_engine(config)
     fill(engine.model)
-    _, test_images = sources.load(
-        config.dataset,
-        config.data_dir,
-        config.download,
-        train_examples=1,
-        npz_file=config.npz,
-    )
+    _, test_images = sources.load(train_examples=1, **images)
     totals = loop.evaluate_with_progress(engine, test_images, batch_size)
     result = {
         "model": config.model,
-        "dataset": config.dataset,
+        "dataset": images["name"],
         "step": step,
         "test_accuracy": totals.accuracy,
         "errors": int(totals.errors),

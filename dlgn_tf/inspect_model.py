@@ -10,6 +10,7 @@ from dlgn_tf import cli
 from dlgn_tf import files
 from dlgn_tf import origin
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
@@ -59,11 +60,7 @@ def define_flags():
     flags.DEFINE_string(
         "dataset", None, "Images for --saved_model. A run says its own."
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: that of the run.",
-    )
+    training_flags.define_place_flags("that of the run")
     flags.DEFINE_string(
         "output_dir",
         None,
@@ -198,10 +195,10 @@ def _data(values):
         config = directory.read_config()
         if values.which == "best":
             trained.locate_best(directory)
-        source = catalog.source_of_run(config, values.data_dir)
+        source = catalog.source_of_run(config, values.data_dir, values.npz)
     else:
-        source = catalog.source(values.dataset, values.data_dir)
-    available = catalog.get(source["name"]).test_examples
+        source = catalog.source(values.dataset, values.data_dir, values.npz)
+    available = catalog.examples(**source)["test"]
     return {
         **source,
         "train_examples": 1,
@@ -289,15 +286,9 @@ def _load(values):
 
 def _check_images(model, dataset):
     """Raises a `UserError` if the data set is none of the model's."""
-    info = catalog.get(dataset)
     network = getattr(model, "value_network", None) or model.network
     classes = network.outputs[0].shape[-1]
-    if (model.image_shape, classes) != (info.image_shape, info.classes):
-        raise UserError(
-            f"Expected a data set of {'x'.join(map(str, model.image_shape))} "
-            f"images in {classes} classes, which the model takes. Received: "
-            f"--dataset={dataset}"
-        )
+    catalog.check_same_kind(catalog.get(dataset), model.image_shape, classes)
 
 
 def _sites(model, given):

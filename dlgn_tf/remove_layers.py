@@ -9,6 +9,7 @@ from dlgn_tf import cli
 from dlgn_tf import files
 from dlgn_tf import origin
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -46,11 +47,7 @@ def define_flags():
     flags.DEFINE_string(
         "dataset", None, "Test images. Default: of the runs, or cifar10."
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: that of the runs.",
-    )
+    training_flags.define_place_flags("that of the runs")
     flags.DEFINE_integer(
         "test_examples",
         None,
@@ -138,17 +135,18 @@ def _data(values, configs):
             "Expected networks of one data set. Received: "
             f"{', '.join(sorted(found))}"
         )
-    info = catalog.get(found.pop() if found else "cifar10")
-    if (values.test_examples or 1) > info.test_examples:
-        raise UserError(
-            f"Invalid --test_examples. Expected at most {info.test_examples}, "
-            f"the test images of {info.name}. Received: {values.test_examples}"
-        )
+    name = found.pop() if found else "cifar10"
     if configs:
         first = next(iter(configs.values()))
-        source = catalog.source_of_run(first, values.data_dir)
+        source = catalog.source_of_run(first, values.data_dir, values.npz)
     else:
-        source = catalog.source(info.name, values.data_dir)
+        source = catalog.source(name, values.data_dir, values.npz)
+    available = catalog.examples(**source)["test"]
+    if (values.test_examples or 1) > available:
+        raise UserError(
+            f"Invalid --test_examples. Expected at most {available}, the test "
+            f"images of {name}. Received: {values.test_examples}"
+        )
     return {
         **source,
         "train_examples": 1,

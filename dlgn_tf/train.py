@@ -38,9 +38,7 @@ def main():
     singles = permutations.single_runs(config) if all_permutations else {}
     for single in [config, *singles.values()]:
         check_run_directory(single)
-    catalog.check_available(
-        config.dataset, config.data_dir, config.download, config.npz
-    )
+    catalog.check_available(**catalog.place_of(config))
 
     startup.import_keras()
     from dlgn_tf.training import loop

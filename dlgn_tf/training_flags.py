@@ -55,6 +55,28 @@ def define_network_flags(flag_values=flags.FLAGS):
     _define_dataset_flags(flag_values)
 
 
+def define_place_flags(default, flag_values=flags.FLAGS):
+    """Defines the flags that say where images are read from.
+
+    Args:
+        default: String, where they are read from without these flags.
+        flag_values: `absl.flags.FlagValues` that takes them.
+    """
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        f"Folder of prepared TFDS data sets. Default: {default}.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "npz",
+        None,
+        "Read the images of the data set from this .npz, made by "
+        "tools/prepare_data.py, which needs no TensorFlow.",
+        flag_values=flag_values,
+    )
+
+
 def network_flags():
     """Names of the flags that `define_network_flags` defines."""
     values = flags.FlagValues()
@@ -282,23 +304,11 @@ def _define_dataset_flags(values):
         f"One of {', '.join(catalog.DATASETS)}. digits needs no download.",
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: ~/tensorflow_datasets.",
-        flag_values=values,
-    )
+    define_place_flags("~/tensorflow_datasets", values)
     flags.DEFINE_bool(
         "download",
         False,
         "Let TFDS download and prepare the data set.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "npz",
-        None,
-        "Read the images of --dataset from this .npz, made by "
-        "tools/prepare_data.py, which needs no TensorFlow.",
         flag_values=values,
     )
     flags.DEFINE_enum(

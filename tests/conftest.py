@@ -78,7 +78,7 @@ def in_this_process(monkeypatch):
                 define = getattr(flags, f"DEFINE_{kind}")
 
                 def into(*given, define=define, **named):
-                    return define(*given, flag_values=values, **named)
+                    return define(*given, **{**named, "flag_values": values})
 
                 patch.setattr(entry.flags, f"DEFINE_{kind}", into)
             entry.define_flags()

@@ -97,7 +97,7 @@ def timed(function):
 def random_images(count, shape=(32, 32, 3)):
     import numpy as np
 
-    from dlgn_tf.data.sources import ImageSet
+    from dlgn_tf.data.images import ImageSet
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, *shape), np.uint8)

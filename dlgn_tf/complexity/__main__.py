@@ -9,6 +9,7 @@ from dlgn_tf import cli
 from dlgn_tf import files
 from dlgn_tf import origin
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
@@ -144,7 +145,9 @@ def _define_training_flags():
         f"Default: that of the run; of a network cifar10; {SYNTHETIC}, but for "
         "--experiment=gated or --scale=full cifar10.",
     )
-    flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
+    training_flags.define_place_flags(
+        "that of the run, or ~/tensorflow_datasets"
+    )
 
 
 def main():
@@ -187,7 +190,7 @@ def _check(values):
         useless = [*_OF_NETWORKS, "seed"]
         if values.experiment in ("6", "prediction"):
             useless += ["orders", "width", "epochs", "draws", "images"]
-            useless += ["dataset", "data_dir", "seeds", "scale"]
+            useless += ["dataset", "data_dir", "npz", "seeds", "scale"]
         else:
             useless.append("networks")
     if values.run_dir:
@@ -215,13 +218,20 @@ def _orders(texts):
 
 
 def _data_of_experiment(values, name):
+    """Fields of the experiment's `Task` that say which images, checked."""
     if name == "prediction":
-        return None
+        return {}
     photographs = name == "gated" or values.scale == "full"
     found = values.dataset or ("cifar10" if photographs else SYNTHETIC)
-    if found != SYNTHETIC:
-        catalog.check_available(found, values.data_dir)
-    return found
+    if found == SYNTHETIC:
+        cli.check_absent(values, ["npz"], f"on {SYNTHETIC}")
+        return {"data": found, "train_examples": values.images}
+    source = _read_from(values, found)
+    return {
+        "data": source.pop("name"),
+        "npz": source.pop("npz_file"),
+        **source,
+    }
 
 
 def _images(values, available):
@@ -234,13 +244,17 @@ def _data_of_network(values):
     """Keyword arguments of `sources.load`, checked."""
     if values.run_dir:
         config = RunDirectory(values.run_dir).read_config()
-        source = catalog.source_of_run(config, values.data_dir)
-        available = config.train_examples
-    else:
-        with trained.named("model_path", values.model_path):
-            trained.locate(values.model_path)
-        source = catalog.source(values.dataset or "cifar10", values.data_dir)
-        available = catalog.get(source["name"]).train_examples
+        source = catalog.source_of_run(config, values.data_dir, values.npz)
+        seen = min(config.train_examples, catalog.examples(**source)["train"])
+        return {**source, "train_examples": _images(values, seen)}
+    with trained.named("model_path", values.model_path):
+        trained.locate(values.model_path)
+    return _read_from(values, values.dataset or "cifar10")
+
+
+def _read_from(values, dataset):
+    source = catalog.source(dataset, values.data_dir, values.npz)
+    available = catalog.examples(**source)["train"]
     return {**source, "train_examples": _images(values, available)}
 
 
@@ -269,17 +283,12 @@ def _experiment(values, name, data, orders):
     from dlgn_tf.complexity.experiments.task import Task
 
     module = importlib.import_module(f"dlgn_tf.complexity.experiments.{name}")
-    examples = values.images
-    if data not in (None, SYNTHETIC):
-        examples = _images(values, catalog.get(data).train_examples)
     module.run(
         Task(
             output_dir=values.output_dir,
             scale=_scale(values, orders),
             seeds=values.seeds or _SEEDS.get(name, 2),
-            data=data,
-            data_dir=values.data_dir,
-            train_examples=examples,
+            **data,
             networks=values.networks,
             command=origin.command_line(),
         )

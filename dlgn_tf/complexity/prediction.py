@@ -8,6 +8,8 @@ Source: the complexity paper (arXiv 2006.15920), its experiment 6.
 
 import csv
 import dataclasses
+import io
+import math
 import pathlib
 
 import numpy as np
@@ -72,24 +74,26 @@ def read_networks(path):
         path: Path-like, a CSV file with the columns `model`, `n_train`,
             `test_acc` (percent), `test_loss`, and for each order l
             `rho_reli_l`, `rho_unreli_l` and `rho_c_l`; others are passed over.
-            Orders are those that `rho_reli_l` is there of.
+            Orders are those that `rho_reli_l` is there of. Fields are separated
+            by commas, or by semicolons or tabs; then numbers may have decimal
+            commas.
 
     Returns:
         `Networks`.
 
     Raises:
-        UserError: if there is no such file, or a column or number is missing.
+        UserError: if there is no such file, or a column or number is missing
+            or not finite.
     """
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = _rows(path)
         orders = _orders(rows[0])
         numbers = {
-            name: np.array([float(row[name]) for row in rows])
+            name: np.array([_number(row, name) for row in rows])
             for name in columns(orders)
         }
         names = [f"{row['model']}-{row['n_train']}" for row in rows]
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except (OSError, LookupError, ValueError, csv.Error) as error:
         raise UserError(
             "Expected a CSV file with numbers of networks in the columns "
             "n_train, test_acc, test_loss, and rho_reli_L, rho_unreli_L and "
@@ -106,6 +110,37 @@ def read_networks(path):
         np.stack([numbers[name] for name in found[3:by_order]], axis=1),
         np.stack([numbers[name] for name in found[by_order:]], axis=1),
     )
+
+
+def _rows(path):
+    """Rows of a table as dicts, as spreadsheets of any country write it."""
+    # Some begin with a byte order mark.
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        text = file.read()
+    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+    lines = io.StringIO(text, newline="")
+    rows = list(csv.DictReader(lines, delimiter=delimiter, strict=True))
+    for number, row in enumerate(rows, 1):
+        # Fields too many stand under None, fields too few are None.
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has not as many fields as columns")
+        if delimiter != ",":
+            rows[number - 1] = {
+                name: field.replace(",", ".") for name, field in row.items()
+            }
+    if not rows:
+        raise ValueError("no networks")
+    return rows
+
+
+_DELIMITERS = (",", ";", "\t")
+
+
+def _number(row, name):
+    number = float(row[name])
+    if not math.isfinite(number):
+        raise ValueError(f"{name} of {row['model']}-{row['n_train']}: {number}")
+    return number
 
 
 def _orders(row):

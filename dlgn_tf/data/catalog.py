@@ -7,6 +7,7 @@ copy is reported at once.
 import dataclasses
 import difflib
 import importlib.util
+import json
 import os
 import zipfile
 
@@ -33,26 +34,39 @@ class DatasetInfo:
         description: One line.
         classes: Integer; labels lie in `[0, classes)`.
         image_shape: `(height, width, channels)`.
-        train_examples: Images in the training split.
-        test_examples: Images in the test split.
         mean: Floats on the [0, 1] scale of pixels, one a channel.
         std: Floats > 0 on the same scale, one a channel.
         augmentation: Policy of `dlgn_tf.data.augmentation` that keeps the
             classes apart; what training uses unless told otherwise.
-        tfds_name: Name in TensorFlow Datasets; None where nothing needs to be
-            prepared.
+        source: Where its images are read from unless --npz is given:
+            `"sklearn:digits"`, `"tfds:NAME"` of TensorFlow Datasets, or
+            `"npz"`, which means from --npz alone.
+        train_examples: Images in the training split, as far as is known
+            before they are at hand; see `examples`.
+        test_examples: The same of the test split.
     """
 
     name: str
     description: str
     classes: int
     image_shape: tuple[int, int, int]
-    train_examples: int
-    test_examples: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augmentation: str
-    tfds_name: str | None
+    source: str
+    train_examples: int | None = None
+    test_examples: int | None = None
+
+    @property
+    def reader(self):
+        """What reads its images: the part of `source` before the colon."""
+        return self.source.partition(":")[0]
+
+    @property
+    def tfds_name(self):
+        """Name in TensorFlow Datasets, or None."""
+        reader, _, name = self.source.partition(":")
+        return name if reader == "tfds" else None
 
 
 def _cifar(classes):
@@ -61,8 +75,6 @@ def _cifar(classes):
         description=f"CIFAR-{classes}: 32x32 colour photographs",
         classes=classes,
         image_shape=(32, 32, 3),
-        train_examples=50_000,
-        test_examples=10_000,
         mean=(0.4914, 0.4822, 0.4465),
         # The lineage's constants: the mean over images of each image's own
         # std, not the std over all pixels (0.2470, 0.2435, 0.2616). Published
@@ -70,7 +82,9 @@ def _cifar(classes):
         # CIFAR-10; that CIFAR-100 was trained with the same is assumed.
         std=(0.2023, 0.1994, 0.2010),
         augmentation="flip_crop",
-        tfds_name=f"cifar{classes}",
+        source=f"tfds:cifar{classes}",
+        train_examples=50_000,
+        test_examples=10_000,
     )
 
 
@@ -82,26 +96,26 @@ DATASETS = {
             description="handwritten digits of scikit-learn, 8x8 grey",
             classes=10,
             image_shape=(8, 8, 1),
-            train_examples=1437,
-            test_examples=360,
             # Measured over all pixels of the training split.
             mean=(0.3054,),
             std=(0.3760,),
             augmentation="none",
-            tfds_name=None,
+            source="sklearn:digits",
+            train_examples=1437,
+            test_examples=360,
         ),
         DatasetInfo(
             name="mnist",
             description="MNIST: handwritten digits, 28x28 grey",
             classes=10,
             image_shape=(28, 28, 1),
-            train_examples=60_000,
-            test_examples=10_000,
             # Those in common use for the training split; not measured here.
             mean=(0.1307,),
             std=(0.3081,),
             augmentation="none",
-            tfds_name="mnist",
+            source="tfds:mnist",
+            train_examples=60_000,
+            test_examples=10_000,
         ),
         _cifar(10),
         _cifar(100),
@@ -110,14 +124,14 @@ DATASETS = {
             description="SVHN: 32x32 colour photographs of house numbers",
             classes=10,
             image_shape=(32, 32, 3),
-            train_examples=73_257,
-            test_examples=26_032,
             # Those in common use for the training split; not measured here.
             mean=(0.4377, 0.4438, 0.4728),
             std=(0.1980, 0.2010, 0.1970),
             # No flip: a mirrored digit is another sign.
             augmentation="crop",
-            tfds_name="svhn_cropped",
+            source="tfds:svhn_cropped",
+            train_examples=73_257,
+            test_examples=26_032,
         ),
     )
 }
@@ -161,20 +175,37 @@ def check_available(name, data_dir=None, download=False, npz_file=None):
     """
     info = get(name)
     if npz_file:
-        if not zipfile.is_zipfile(npz_file):
-            raise UserError(
-                "Expected an .npz that tools/prepare_data.py wrote. Received: "
-                f"{npz_file}"
-                + ("" if os.path.exists(npz_file) else ", which does not exist")
-            )
-        return
-    if info.tfds_name is None:
-        return
+        _check_archive(npz_file)
+    elif info.reader == "tfds":
+        _check_prepared(info, data_dir, download)
+    elif info.reader == "npz":
+        place = f"--data_dir={data_dir}" if data_dir else "no --npz"
+        raise UserError(
+            f"The images of {name} are read from an .npz. Expected --npz=FILE. "
+            f"Received: {place}"
+        )
+    elif info.reader != "sklearn":
+        raise UserError(
+            f"Expected of {name} in the catalogue a source that begins with "
+            f"sklearn, tfds or npz. Received: {info.source}"
+        )
+
+
+def _check_archive(path):
+    if not zipfile.is_zipfile(path):
+        raise UserError(
+            "Expected for --npz a file that tools/prepare_data.py wrote. "
+            f"Received: {path}"
+            + ("" if os.path.exists(path) else ", which does not exist")
+        )
+
+
+def _check_prepared(info, data_dir, download):
     if importlib.util.find_spec("tensorflow_datasets") is None:
         raise UserError(
-            f"Data set {name} is one of TFDS, which is not installed. Expected "
-            "--npz=FILE that tools/prepare_data.py wrote elsewhere, or "
-            "--dataset=digits. Received: neither"
+            f"Data set {info.name} is one of TFDS, which is not installed. "
+            "Expected --npz=FILE that tools/prepare_data.py wrote elsewhere, "
+            "or --dataset=digits. Received: neither"
         )
     if download or prepared_folder(info, data_dir):
         return
@@ -184,10 +215,52 @@ def check_available(name, data_dir=None, download=False, npz_file=None):
     else:
         received = f"{root}, which holds no {info.tfds_name}/VERSION"
     raise UserError(
-        f"Data set {name} is not at hand. Expected --data_dir=DIR of a copy "
-        "prepared by TFDS (dlgn_tf.train --download gets one), or "
+        f"Data set {info.name} is not at hand. Expected --data_dir=DIR of a "
+        "copy prepared by TFDS (dlgn_tf.train --download gets one), or "
         f"--dataset=digits, which needs none. Received: {received}"
     )
+
+
+def examples(name, data_dir=None, npz_file=None):
+    """How many images there are, by what the data themselves say.
+
+    Args:
+        name: See `check_available`.
+        data_dir: See `check_available`.
+        npz_file: See `check_available`.
+
+    Returns:
+        Dict from `"train"` and `"test"` to an integer: of the .npz or the
+        prepared copy that is at hand, or else of the catalogue, which may not
+        know it (None).
+
+    Raises:
+        UserError: if the data set is unknown or the .npz damaged.
+    """
+    info = get(name)
+    if npz_file and zipfile.is_zipfile(npz_file):
+        # It imports NumPy.
+        from dlgn_tf.data import npz
+
+        return npz.count(npz_file, info)
+    known = {"train": info.train_examples, "test": info.test_examples}
+    if info.reader == "tfds" and not npz_file:
+        known |= _prepared_examples(prepared_folder(info, data_dir))
+    return known
+
+
+def _prepared_examples(folder):
+    """Numbers of images by split, as far as TFDS has noted them there."""
+    try:
+        with open(os.path.join(folder or "", "dataset_info.json")) as file:
+            splits = json.load(file)["splits"]
+        return {
+            split["name"]: sum(map(int, split["shardLengths"]))
+            for split in splits
+        }
+    # Whoever reads the images says what is wrong.
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
 
 
 def source(name, data_dir=None, npz_file=None):
@@ -199,7 +272,7 @@ def source(name, data_dir=None, npz_file=None):
         npz_file: See `check_available`.
 
     Returns:
-        Dict, keyword arguments of `sources.load`.
+        Dict, keyword arguments of `sources.load` and of `examples`.
 
     Raises:
         UserError: as `check_available`.
@@ -208,17 +281,53 @@ def source(name, data_dir=None, npz_file=None):
     return {"name": name, "data_dir": data_dir, "npz_file": npz_file}
 
 
-def source_of_run(config, data_dir=None):
-    """As `source`, of the images that a run was trained on.
+def place_of(config):
+    """Where a `Config` has its images from: keywords of `sources.load`."""
+    return {
+        "name": config.dataset,
+        "data_dir": config.data_dir,
+        "download": config.download,
+        "npz_file": config.npz,
+    }
+
+
+def source_of_run(config, data_dir=None, npz_file=None, dataset=None):
+    """As `source`, of images for a run: its own, unless others are named.
 
     Args:
         config: `Config` of the run.
         data_dir: Path-like or None, which takes the place of the run's own
             folder or .npz.
+        npz_file: Path-like or None, which takes the place of all of them.
+        dataset: String or None, another data set of the same kind of images
+            and as many classes.
+
+    Raises:
+        UserError: as `source`, or if the data set is of another kind.
     """
-    if data_dir:
-        return source(config.dataset, data_dir)
+    if dataset not in (None, config.dataset):
+        trained, other = get(config.dataset), get(dataset)
+        check_same_kind(other, trained.image_shape, trained.classes)
+        return source(dataset, data_dir or config.data_dir, npz_file)
+    if data_dir or npz_file:
+        return source(config.dataset, data_dir, npz_file)
     return source(config.dataset, config.data_dir, config.npz)
+
+
+def check_same_kind(info, image_shape, classes):
+    """Raises a `UserError` unless a data set is one for a model.
+
+    Args:
+        info: `DatasetInfo`.
+        image_shape: `(height, width, channels)` of the model.
+        classes: Integer, of the model.
+    """
+    if (info.image_shape, info.classes) != (tuple(image_shape), classes):
+        raise UserError(
+            f"Expected a data set of {'x'.join(map(str, image_shape))} images "
+            f"in {classes} classes, which the model takes. Received: "
+            f"--dataset={info.name}"
+        )
 
 
 def data_root(data_dir=None):
@@ -230,7 +339,7 @@ def prepared_folder(info, data_dir=None):
     """Finds the newest prepared version of a TFDS data set.
 
     Args:
-        info: `DatasetInfo` with a `tfds_name`.
+        info: `DatasetInfo` of TFDS.
         data_dir: As in `check_available`.
 
     Returns:

@@ -23,17 +23,53 @@ class ImageSet:
         return len(self.labels)
 
 
-def check_labels(info, place, labels):
-    """Raises a `UserError` if labels lie outside of a data set's classes.
+def labels_of(info, place, values):
+    """Labels as they are trained on, whatever type they are stored in.
 
     Args:
         info: `DatasetInfo`.
         place: Where they come from, for the message.
-        labels: Integer array.
+        values: Array `(examples,)`, at least one.
+
+    Returns:
+        int32 array of the same shape.
+
+    Raises:
+        UserError: if one is no whole number of `[0, info.classes)`.
     """
-    low, high = labels.min(), labels.max()
+    values = np.asarray(values)
+    expected = f"0 to {info.classes - 1}"
+    if not _are_whole(values):
+        raise UserError(
+            f"Labels of {info.name} in {place} do not fit. Expected integers "
+            f"{expected}. Received: {values.dtype} such as {values.flat[0]}"
+        )
+    low, high = values.min(), values.max()
     if low < 0 or high >= info.classes:
         raise UserError(
-            f"Labels of {info.name} in {place} do not fit. Expected 0 to "
-            f"{info.classes - 1}. Received: {low} to {high}"
+            f"Labels of {info.name} in {place} do not fit. Expected {expected}."
+            f" Received: {low} to {high}"
         )
+    return values.astype(np.int32)
+
+
+def _are_whole(values):
+    if values.dtype.kind == "f":
+        return bool(np.all(values == np.floor(values)))
+    return values.dtype.kind in "iub"
+
+
+def count_of(info, split, wanted, available):
+    """Number of images to read: all of them where `wanted` is None.
+
+    Raises:
+        UserError: if more are wanted than there are, or none.
+    """
+    if wanted is None:
+        return available
+    if not 1 <= wanted <= available:
+        raise UserError(
+            f"Invalid {split}_examples. Expected 1 to {available}, the {split} "
+            f"images of {info.name}. Received: {split}_examples={wanted}"
+        )
+    return wanted

@@ -1,36 +1,24 @@
 """Data sets in a single .npz file, read and written without TensorFlow.
 
 The file holds for each split, `train` and `test`, the labels and either the
-images or their encoded files (PNG, JPEG) one after the other:
+images or their encoded files (those of `decoding.FORMATS`) one after the other:
 
 | array | type | shape |
 |---|---|---|
-| `SPLIT_labels` | integer | (n,) |
+| `SPLIT_labels` | integer, or whole numbers as floats | (n,) |
 | `SPLIT_images` | uint8 | (n, height, width, channels) |
 | `SPLIT_encoded` | uint8 | (bytes of all files,) |
 | `SPLIT_ends` | int64 | (n,), where each file ends |
 """
 
-import concurrent.futures
-import io
+import contextlib
 import zipfile
 
 import numpy as np
 
-from dlgn_tf.data.images import ImageSet
+from dlgn_tf.data import decoding
+from dlgn_tf.data import images as labelled
 from dlgn_tf.errors import UserError
-
-# Of zip files, arrays and images that are damaged. Pillow calls a chunk of a
-# PNG that it cannot read a SyntaxError.
-_READ_ERRORS = (
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    zipfile.BadZipFile,
-)
 
 
 def write(path, splits):
@@ -69,59 +57,83 @@ def read(path, info, counts):
     Raises:
         UserError: if the file cannot be read or does not fit.
     """
+    with _arrays_of(path, info) as arrays:
+        return tuple(
+            _read_split(arrays, split, path, info, counts[split])
+            for split in ("train", "test")
+        )
+
+
+def count(path, info):
+    """How many images a data set has.
+
+    Args:
+        path: Path-like.
+        info: `DatasetInfo`, for the message.
+
+    Returns:
+        Dict from `"train"` and `"test"` to an integer.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    with _arrays_of(path, info) as arrays:
+        return {
+            split: len(arrays[f"{split}_labels"]) for split in ("train", "test")
+        }
+
+
+@contextlib.contextmanager
+def _arrays_of(path, info):
+    """The arrays of a file; what goes wrong with them is a `UserError`."""
     try:
         # np.load takes other kinds of files too.
         with zipfile.ZipFile(path), np.load(path) as arrays:
-            return tuple(
-                _read_split(arrays, split, info, counts[split])
-                for split in ("train", "test")
-            )
-    except _READ_ERRORS as error:
+            yield arrays
+    except UserError:
+        raise
+    # Damaged archives, arrays and images raise nearly anything: zlib.error,
+    # Pillow's SyntaxError and DecompressionBombError, MemoryError, ...
+    except Exception as error:
+        words = " ".join(str(error).split())[:160]
         raise UserError(
             f"Cannot read {info.name}. Expected an .npz that "
             f"tools/prepare_data.py wrote. Received: {path}, "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {words}"
         ) from error
 
 
-def _read_split(arrays, split, info, count):
+def _read_split(arrays, split, path, info, count):
     if count is not None and count < 1:
         raise UserError(
             f"Invalid {split}_examples. Expected 1 or more. Received: "
             f"{split}_examples={count}"
         )
-    labels = arrays[f"{split}_labels"][:count].astype(np.int32)
+    labels = arrays[f"{split}_labels"][:count]
     if f"{split}_images" in arrays:
         images = arrays[f"{split}_images"][:count]
     else:
-        ends = arrays[f"{split}_ends"][:count]
-        images = _decode(arrays[f"{split}_encoded"], ends, info)
+        encoded = arrays[f"{split}_encoded"]
+        files = _files(encoded, arrays[f"{split}_ends"][:count])
+        images = decoding.decode_all(files, info.image_shape)
     if images.shape[1:] != info.image_shape or images.dtype != np.uint8:
         raise ValueError(f"images {images.dtype}{images.shape[1:]}")
     if labels.shape != (len(images),) or not len(images):
         raise ValueError(f"{len(images)} images and labels {labels.shape}")
     if count is not None and len(labels) < count:
         raise ValueError(f"{len(labels)} {split} images instead of {count}")
-    return ImageSet(images, labels)
+    return labelled.ImageSet(images, labelled.labels_of(info, path, labels))
 
 
-def _decode(encoded, ends, info):
-    """Decodes many small files with Pillow, on all cores."""
-    from PIL import Image
-
-    shape = height, width, channels = info.image_shape
-    images = np.empty((len(ends), *shape), np.uint8)
-    begins = np.concatenate([[0], ends[:-1]])
-    mode = "L" if channels == 1 else "RGB"
-
-    def decode(index):
-        file = io.BytesIO(encoded[begins[index] : ends[index]].tobytes())
-        image = Image.open(file)
-        if image.size != (width, height):
-            raise ValueError(f"an image of {image.size} pixels")
-        images[index] = np.asarray(image.convert(mode)).reshape(shape)
-
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        # The list passes on what went wrong in a thread.
-        list(pool.map(decode, range(len(ends)), chunksize=256))
-    return images
+def _files(encoded, ends):
+    """The encoded files, a list of bytes."""
+    begins = np.concatenate([[0], ends[:-1]]).astype(ends.dtype)
+    grows = np.all(begins <= ends) and not np.any(ends > len(encoded))
+    if encoded.dtype != np.uint8 or ends.dtype.kind not in "iu" or not grows:
+        raise ValueError(
+            f"files of {encoded.dtype}{encoded.shape} that end at {ends}"
+        )
+    return [
+        encoded[begin:end].tobytes()
+        for begin, end in zip(begins, ends, strict=True)
+    ]

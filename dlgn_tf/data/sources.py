@@ -1,25 +1,16 @@
 """Data sets read into memory, as one uint8 array a split."""
 
-import numpy as np
-
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
-from dlgn_tf.data.images import ImageSet
-from dlgn_tf.data.images import check_labels
+from dlgn_tf.data import scikit_learn
+from dlgn_tf.data import tfds
 from dlgn_tf.errors import UserError
-
-# Images that one call of the decoder turns into one array.
-_READ_BATCH = 512
 
 
 def load_for(config):
     """The training and test images that a `Config` asks for; see `load`."""
     return load(
-        config.dataset,
-        config.data_dir,
-        config.download,
-        config.train_examples,
-        npz_file=config.npz,
+        train_examples=config.train_examples, **catalog.place_of(config)
     )
 
 
@@ -54,26 +45,11 @@ def load(
     info = catalog.get(name)
     wanted = {"train": train_examples, "test": test_examples}
     if npz_file:
-        splits = npz.read(npz_file, info, wanted)
-        for split in splits:
-            check_labels(info, npz_file, split.labels)
-        return splits
+        return npz.read(npz_file, info, wanted)
     catalog.check_available(name, data_dir, download)
-    if info.tfds_name is None:
-        return _load_digits(info, wanted)
-    folder = catalog.prepared_folder(info, data_dir)
-    if folder is None:
-        folder = _download(info, catalog.data_root(data_dir))
-    shards = _find_shards(info, folder)
-    # Both sizes are checked before the first image is read.
-    counts = {
-        split: _count(info, split, wanted[split], shards[split].num_examples)
-        for split in shards
-    }
-    return tuple(
-        _read_split(info, folder, shards[split].filepaths, counts[split])
-        for split in ("train", "test")
-    )
+    if info.reader == "sklearn":
+        return scikit_learn.read(info, wanted)
+    return tfds.read(info, data_dir, wanted)
 
 
 def load_encoded(name, data_dir=None):
@@ -92,183 +68,10 @@ def load_encoded(name, data_dir=None):
             damaged.
     """
     info = catalog.get(name)
-    if info.tfds_name is None:
+    if info.reader != "tfds":
         raise UserError(
             f"Expected a data set of TFDS. Received: {name}, whose images are "
             "not encoded"
         )
     catalog.check_available(name, data_dir)
-    folder = catalog.prepared_folder(info, data_dir)
-    return {
-        split: _read_files(info, folder, shard)
-        for split, shard in _find_shards(info, folder).items()
-    }
-
-
-def _load_digits(info, wanted):
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    digits = load_digits()
-    # Stored as 0 to 16.
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-    labels = digits.target.astype(np.int32)
-    train, test, train_labels, test_labels = train_test_split(
-        images,
-        labels,
-        test_size=info.test_examples,
-        stratify=labels,
-        random_state=0,
-    )
-    train_count = _count(info, "train", wanted["train"], len(train))
-    test_count = _count(info, "test", wanted["test"], len(test))
-    return (
-        ImageSet(train[:train_count], train_labels[:train_count]),
-        ImageSet(test[:test_count], test_labels[:test_count]),
-    )
-
-
-def _count(info, split, wanted, available):
-    """Number of images to read: all of them where `wanted` is None."""
-    if wanted is None:
-        return available
-    if not 1 <= wanted <= available:
-        raise UserError(
-            f"Invalid {split}_examples. Expected 1 to {available}, the {split} "
-            f"images of {info.name}. Received: {split}_examples={wanted}"
-        )
-    return wanted
-
-
-def _download(info, root):
-    """Lets TFDS download and prepare a data set; returns its folder."""
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(info.tfds_name, data_dir=root)
-        builder.download_and_prepare()
-    # Of the network, in `requests`, and of the disk.
-    except (OSError, tfds.download.DownloadError) as error:
-        raise UserError(
-            f"Cannot download {info.name}. Expected a network and a writable "
-            f"{root}. Received: {_one_line(error)}"
-        ) from error
-    return str(builder.data_dir)
-
-
-def _find_shards(info, folder):
-    """What TFDS knows of the two splits in a folder."""
-    import tensorflow_datasets as tfds
-    from google.protobuf import json_format
-
-    try:
-        builder = tfds.builder_from_directory(folder)
-        if builder.info.file_format.value != "tfrecord":
-            raise ValueError(f"{builder.info.file_format.value} files")
-        return {name: builder.info.splits[name] for name in ("train", "test")}
-    except (ValueError, KeyError, OSError, json_format.Error) as error:
-        raise _damaged(info, folder, error) from error
-
-
-def _read_split(info, folder, paths, count):
-    import tensorflow as tf
-
-    images = np.empty((count, *info.image_shape), np.uint8)
-    labels = np.empty(count, np.int32)
-    done = 0
-    try:
-        for batch, batch_labels in _decode(info, paths, count):
-            end = done + len(batch)
-            images[done:end] = batch
-            labels[done:end] = batch_labels
-            done = end
-    except tf.errors.OpError as error:
-        raise _damaged(info, folder, error) from error
-    if done < count:
-        raise _damaged(info, folder, f"{done} images instead of {count}")
-    check_labels(info, folder, labels)
-    return ImageSet(images, labels)
-
-
-def _read_files(info, folder, shard):
-    """Labels and encoded images of a split."""
-    import tensorflow as tf
-
-    labels, files = [], []
-    try:
-        batches = _records(shard.filepaths, shard.num_examples)
-        for parsed in batches.map(_parse).as_numpy_iterator():
-            labels.extend(parsed["label"])
-            files.extend(parsed["image"])
-    except tf.errors.OpError as error:
-        raise _damaged(info, folder, error) from error
-    if len(files) < shard.num_examples:
-        found = f"{len(files)} images instead of {shard.num_examples}"
-        raise _damaged(info, folder, found)
-    labels = np.array(labels, np.int32)
-    check_labels(info, folder, labels)
-    return labels, files
-
-
-def _records(paths, count):
-    """Batches of the first records of some shards, unparsed."""
-    import tensorflow as tf
-
-    records = tf.data.TFRecordDataset([str(path) for path in paths])
-    return records.take(count).batch(_READ_BATCH)
-
-
-def _parse(records):
-    """A batch of records as a dict of encoded images and labels."""
-    import tensorflow as tf
-
-    features = {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-    }
-    return tf.io.parse_example(records, features)
-
-
-def _decode(info, paths, count):
-    """Iterates over `(images, labels)` of the first records of some shards.
-
-    Whole batches are parsed and decoded in one call: CIFAR-10 takes a quarter
-    of the time of a `map` over single records, as TFDS has it.
-    """
-    import tensorflow as tf
-
-    image_spec = tf.TensorSpec(info.image_shape, tf.uint8)
-
-    def decode_image(encoded):
-        # map_fn refuses one that has another shape than `image_spec`.
-        return tf.io.decode_image(
-            encoded, channels=info.image_shape[-1], expand_animations=False
-        )
-
-    def decode_batch(records):
-        parsed = _parse(records)
-        images = tf.map_fn(
-            decode_image, parsed["image"], fn_output_signature=image_spec
-        )
-        return images, parsed["label"]
-
-    batches = _records(paths, count)
-    batches = batches.map(decode_batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-
-
-def _damaged(info, folder, what):
-    return UserError(
-        f"Cannot read {info.name}. Expected a copy prepared by TFDS in "
-        f"{folder}. Received: {_one_line(what)}"
-    )
-
-
-def _one_line(what):
-    """An error's kind and its first words, without a line break."""
-    text = " ".join(str(getattr(what, "message", what)).split())
-    # TensorFlow names the node of its graph before, the operation behind.
-    text = text.rpartition("}} ")[2].partition(" [Op:")[0]
-    text = text if len(text) <= 160 else f"{text[:160]}..."
-    kind = f"{type(what).__name__}: " if isinstance(what, Exception) else ""
-    return f"{kind}{text}"
+    return tfds.read_encoded(info, data_dir)

@@ -9,6 +9,7 @@ from dlgn_tf import cli
 from dlgn_tf import files
 from dlgn_tf import origin
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -91,11 +92,7 @@ def define_flags():
         1.0,
         "Bound of the memory that computing a kernel takes.",
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: that of the run.",
-    )
+    training_flags.define_place_flags("that of the run")
     flags.DEFINE_string(
         "output_dir", None, "Where results are written. Default: RUN_DIR/dual."
     )
@@ -111,9 +108,9 @@ def main():
     if part == "ntk_trace":
         _check_gated(config)
     steps = [] if part == "kernel" else _snapshots(directory)
-    counts = _image_counts(values, config, part)
+    source = catalog.source_of_run(config, values.data_dir, values.npz)
+    counts = _image_counts(values, config, part, catalog.examples(**source))
     _check_memory(values, *counts)
-    source = catalog.source_of_run(config, values.data_dir)
     if values.which == "best":
         trained.locate_best(directory)
     output_dir = values.output_dir or str(directory.path / "dual")
@@ -184,15 +181,16 @@ def _snapshots(directory):
     return steps
 
 
-def _image_counts(values, config, part):
+def _image_counts(values, config, part, available):
     """How many training and test images are used.
 
     No more training images than the network has seen, so that the kernel has
     no advantage.
     """
-    test = catalog.get(config.dataset).test_examples
+    train = min(config.train_examples, available["train"])
+    test = available["test"]
     for name, most, what in (
-        ("images", config.train_examples, "training images of the run"),
+        ("images", train, "training images of the run"),
         ("test_images", test, f"test images of {config.dataset}"),
     ):
         if (values[name].value or 1) > most:
@@ -200,7 +198,7 @@ def _image_counts(values, config, part):
                 f"Invalid --{name}. Expected at most {most}, the {what}. "
                 f"Received: {values[name].value}"
             )
-    default = min(_DEFAULT_IMAGES[part], config.train_examples)
+    default = min(_DEFAULT_IMAGES[part], train)
     if part == "ntk_trace":
         return values.images or default, 1
     return values.images or default, values.test_images or test

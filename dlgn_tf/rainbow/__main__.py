@@ -8,6 +8,7 @@ from dlgn_tf import cli
 from dlgn_tf import files
 from dlgn_tf import origin
 from dlgn_tf import startup
+from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -91,11 +92,7 @@ def define_flags():
         "position.",
     )
     flags.DEFINE_float("memory_gib", 1.0, "Bound of what moments take.")
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS data sets. Default: that of the first run.",
-    )
+    training_flags.define_place_flags("that of the first run")
 
 
 def main():
@@ -108,7 +105,8 @@ def main():
     configs = _configs(values.run_dirs)
     parts = _parts(values.parts, values.run_dirs, values.covariances)
     config = configs[0]
-    source = catalog.source_of_run(config, values.data_dir)
+    source = catalog.source_of_run(config, values.data_dir, values.npz)
+    available = catalog.examples(**source)
     if not set(parts) & set(_OF_LAYERS):
         cli.check_absent(values, ["layers"], f"with --parts={','.join(parts)}")
     files.check_writable(values.output_dir, "output_dir")
@@ -117,11 +115,11 @@ def main():
     from dlgn_tf.data import sources
     from dlgn_tf.rainbow import command
 
-    info = catalog.get(config.dataset)
     wanted = max(values.images, values.head_images)
+    seen = min(c.train_examples for c in configs)
     train, test = sources.load(
-        train_examples=min(wanted, *(c.train_examples for c in configs)),
-        test_examples=min(values.test_images, info.test_examples),
+        train_examples=min(wanted, seen, available["train"]),
+        test_examples=min(values.test_images, available["test"]),
         **source,
     )
     command.measure(

@@ -118,6 +118,44 @@ def test_reads_networks_of_any_orders(tmp_path):
     np.testing.assert_array_equal(found.significances[2], [27, 28])
 
 
+@pytest.fixture
+def plain(tmp_path):
+    """A table with commas and points, of three networks."""
+    names = prediction.columns((4,))
+    rows = [
+        {"model": f"m{k}"} | {name: f"{k}.{i}5" for i, name in enumerate(names)}
+        for k in range(3)
+    ]
+    write(tmp_path / "networks.csv", rows)
+    return tmp_path / "networks.csv"
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("fields", [",.", ";.", ";,", "\t,"])
+def test_tables_of_spreadsheets(mark, end, fields, plain):
+    expected = prediction.read_networks(plain)
+    assert expected.losses[2] == 2.25
+    delimiter, point = fields
+    text = plain.read_text().replace(",", delimiter).replace(".", point)
+    text = mark + text.replace("\n", end)
+    plain.write_bytes(text.encode())
+    found = prediction.read_networks(plain)
+    np.testing.assert_array_equal(found.descriptors, expected.descriptors)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert found.orders == (4,)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "", "2,25"])
+def test_numbers_that_are_none(number, plain):
+    """With a decimal comma and commas between fields there is one too many."""
+    text = plain.read_text()
+    assert text.count("2.25") == 1
+    plain.write_text(text.replace("2.25", number))
+    with pytest.raises(UserError, match="Received: .*networks.csv, "):
+        prediction.read_networks(plain)
+
+
 @pytest.mark.parametrize("fault", ["missing", "column", "number", "empty"])
 def test_refuses_other_tables(tmp_path, fault):
     path = tmp_path / "networks.csv"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.data import batches
-from dlgn_tf.data.sources import ImageSet
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 
 

@@ -1,11 +1,14 @@
 import dataclasses
+import json
 import os
+import pathlib
 import types
 import zipfile
 
 import pytest
 
 from dlgn_tf.data import catalog
+from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 
 
@@ -198,6 +201,86 @@ def test_source_of_a_run(tmp_path):
     assert source(None, npz, now) == (now, None)
     with pytest.raises(UserError, match="is not at hand"):
         source(run, None, tmp_path / "missing")
+
+
+def test_images_named_now_go_before_those_of_a_run(tmp_path):
+    run = archive(tmp_path / "run.npz")
+    now = archive(tmp_path / "now.npz")
+    config = types.SimpleNamespace(dataset="digits", data_dir=None, npz=run)
+    for data_dir in (None, tmp_path):
+        found = catalog.source_of_run(config, data_dir, now)
+        assert found["npz_file"] == now
+    prepare(tmp_path, "1.0.0", "cifar100")
+    config = types.SimpleNamespace(
+        dataset="cifar10", data_dir=tmp_path, npz=None
+    )
+    with pytest.raises(UserError, match="32x32x3 .*10 classes.*cifar100"):
+        catalog.source_of_run(config, dataset="cifar100")
+    prepare(tmp_path, "1.0.0", "svhn_cropped")
+    found = catalog.source_of_run(config, dataset="svhn_cropped")
+    assert (found["name"], found["data_dir"]) == ("svhn_cropped", tmp_path)
+
+
+@pytest.fixture
+def add(monkeypatch):
+    """A function that adds an entry like that of the digits."""
+
+    def add_entry(source):
+        entry = dataclasses.replace(
+            catalog.get("digits"), name="own", source=source
+        )
+        monkeypatch.setitem(catalog.DATASETS, "own", entry)
+        return entry
+
+    return add_entry
+
+
+def test_an_entry_whose_images_are_in_an_npz(add, tmp_path):
+    assert add("npz").tfds_name is None
+    for given in ({}, {"download": True}, {"data_dir": tmp_path}):
+        assert "Expected --npz=FILE" in message("own", **given)
+    catalog.check_available("own", npz_file=archive(tmp_path / "a.npz"))
+
+
+def test_an_entry_of_tfds(add, tmp_path):
+    assert add("tfds:mnist").tfds_name == "mnist"
+    assert "mnist/VERSION" in message("own", tmp_path)
+    prepare(tmp_path, "3.0.1", "mnist")
+    catalog.check_available("own", tmp_path)
+
+
+def test_an_entry_whose_reader_there_is_not(add):
+    add("tdfs:mnist")
+    assert message("own").endswith("Received: tdfs:mnist")
+
+
+def test_an_entry_of_digits_that_are_others(monkeypatch):
+    """Digits are read for the entry of digits alone."""
+    for change in ({"source": "sklearn:wine"}, {"image_shape": (9, 9, 1)}):
+        entry = dataclasses.replace(catalog.get("digits"), name="own", **change)
+        monkeypatch.setitem(catalog.DATASETS, "own", entry)
+        with pytest.raises(UserError, match="Received: own"):
+            sources.load("own")
+
+
+def test_numbers_of_images_of_a_prepared_copy(tmp_path):
+    """As many as TFDS has noted; those of the catalogue until then."""
+    known = {"train": 50_000, "test": 10_000}
+    assert catalog.examples("cifar10", tmp_path) == known
+    folder = pathlib.Path(prepare(tmp_path, "3.0.2"))
+    splits = [
+        {"name": "train", "shardLengths": ["12", "8"]},
+        {"name": "test", "shardLengths": ["10"]},
+    ]
+    info = folder / "dataset_info.json"
+    info.write_text(json.dumps({"splits": splits}))
+    found = catalog.examples("cifar10", tmp_path)
+    assert found == {"train": 20, "test": 10}
+    for damaged in ("", "[]", "{}", '{"splits": [{"name": "train"}]}'):
+        info.write_text(damaged)
+        assert catalog.examples("cifar10", tmp_path) == known
+    given = catalog.examples("cifar10", tmp_path, tmp_path / "missing.npz")
+    assert given == known
 
 
 def test_catalog_imports_nothing_heavy(printed_by):

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -207,6 +208,102 @@ def test_changed_byte(name, request):
                 np.testing.assert_array_equal(one.labels, other.labels)
 
 
+def test_changed_byte_of_a_compressed_file(path, tmp_path):
+    """Decompressors have errors of their own."""
+    squeezed = tmp_path / "squeezed.npz"
+    with np.load(path) as arrays:
+        smooth = {name: arrays[name] // 64 for name in arrays}
+    np.savez_compressed(squeezed, **smooth)
+    content = squeezed.read_bytes()
+    found = set()
+    for index in range(64, len(content), 97):
+        damaged = bytearray(content)
+        damaged[index] ^= 0xFF
+        squeezed.write_bytes(damaged)
+        try:
+            npz.read(squeezed, INFO, ALL)
+        except UserError as raised:
+            found.add(type(raised.__cause__).__name__)
+    assert {"error", "BadZipFile"} <= found
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        np.arange(1.0, 8),
+        np.arange(7, 0, -1),
+        np.full(7, -1),
+        np.full(7, 10**9),
+        np.full((7, 1), 5),
+        np.array(7),
+        np.full(7, 5j),
+    ],
+    ids=str,
+)
+def test_ends_that_are_none(ends, encoded_path):
+    change(encoded_path, train_ends=ends)
+    message(encoded_path)
+
+
+@pytest.mark.parametrize("files", [np.zeros((70, 3), np.uint8), np.zeros(70)])
+def test_encoded_files_that_are_no_bytes(files, encoded_path):
+    change(encoded_path, train_encoded=files, train_ends=np.arange(10, 80, 10))
+    message(encoded_path)
+
+
+@pytest.mark.parametrize("kind", ["eps", "tiff", "ppm", "ico"])
+def test_images_of_formats_that_are_not_named(kind, splits, tmp_path):
+    """Of an EPS Pillow makes a picture by starting Ghostscript."""
+    labels, images = splits["train"]
+    file = io.BytesIO()
+    Image.fromarray(images[0]).save(file, kind)
+    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
+    npz.write(tmp_path / "data.npz", found)
+    assert "UnidentifiedImageError" in message(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("kind", ["gif", "bmp", "png", "webp"])
+def test_images_of_formats_that_are(kind, tmp_path, rng):
+    image = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+    file = io.BytesIO()
+    options = {"lossless": True} if kind == "webp" else {}
+    Image.fromarray(image).save(file, kind, **options)
+    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
+    npz.write(tmp_path / "data.npz", found)
+    train, _ = npz.read(tmp_path / "data.npz", GREY, ALL)
+    # WebP keeps colours in another form, exactly all the same.
+    np.testing.assert_array_equal(train.images[0, ..., 0], image)
+
+
+@pytest.mark.parametrize("most, kind", [(100, "Bomb"), (600, "pixels")])
+def test_images_as_large_as_bombs(most, kind, encoded_path, monkeypatch):
+    """A line, and no warning beside it."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if kind == "Bomb":
+            assert kind in message(encoded_path)
+        else:
+            npz.read(encoded_path, INFO, ALL)
+
+
+@pytest.mark.parametrize("low", [0, 0x55])
+def test_grey_images_of_sixteen_bits(low, tmp_path, rng):
+    image = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+    deep = image.astype(np.uint16) * 256 + (low or image)
+    file = io.BytesIO()
+    Image.fromarray(deep).save(file, "png")
+    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
+    npz.write(tmp_path / "data.npz", found)
+    train, _ = npz.read(tmp_path / "data.npz", GREY, ALL)
+    np.testing.assert_array_equal(train.images[0, ..., 0], image)
+
+
+@pytest.mark.parametrize("name", ["path", "encoded_path"])
+def test_count(name, request):
+    assert npz.count(request.getfixturevalue(name), INFO) == COUNTS
+
+
 @pytest.mark.parametrize("missing", ["train_labels", "test_images"])
 def test_missing_array(missing, path):
     change(path, **{missing: None})
@@ -247,6 +344,41 @@ def test_labels_out_of_range(label, path):
         sources.load("cifar10", npz_file=path)
     assert f"{path} do not fit. Expected 0 to 9" in str(raised.value)
     assert str(label) in str(raised.value).partition("Received: ")[2]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0, 1, 0.5, 2],
+        [0, 1, np.nan, 2],
+        ["0", "1", "2", "3"],
+        [b"0", b"1", b"2", b"3"],
+        [0, 1, 2j, 3],
+        [0, 1, 2**32, 2],
+        [0, 1, 2**40 + 1, 2],
+        [0, 1, -(2**32), 2],
+        [0, 1, np.inf, 2],
+        np.array([0, 1, 2**64 - 1, 2], np.uint64),
+        np.array([0, 1, 2, 3], "datetime64[s]"),
+    ],
+    ids=str,
+)
+def test_labels_that_are_no_classes(labels, path):
+    """Cast to int32, each of them would pass for one."""
+    change(path, test_labels=np.array(labels))
+    with pytest.raises(UserError) as raised:
+        sources.load("cifar10", npz_file=path)
+    text = str(raised.value)
+    assert f"{path} do not fit. Expected" in text and "0 to 9" in text
+    assert "Received: " in text and "\n" not in text
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.uint8, np.int64, bool])
+def test_whole_labels_of_any_type(kind, path):
+    change(path, test_labels=np.array([0, 1, 1, 0], kind))
+    _, test = sources.load("cifar10", npz_file=path)
+    assert test.labels.dtype == np.int32
+    np.testing.assert_array_equal(test.labels, [0, 1, 1, 0])
 
 
 def test_empty_split(path):

@@ -8,6 +8,7 @@ import requests
 
 from dlgn_tf.data import catalog
 from dlgn_tf.data import sources
+from dlgn_tf.data import tfds
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -176,7 +177,7 @@ def test_prepared_copy_is_read_in_order(folder):
 
 
 def test_batches_of_records_are_joined(folder, monkeypatch):
-    monkeypatch.setattr(sources, "_READ_BATCH", 7)
+    monkeypatch.setattr(tfds, "_READ_BATCH", 7)
     train, _ = load(folder)
     np.testing.assert_array_equal(train.images, _pixels(TRAIN))
     np.testing.assert_array_equal(train.labels, _labels(TRAIN))

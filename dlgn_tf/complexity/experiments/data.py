@@ -61,7 +61,7 @@ class Data:
         return ImageSet(self.train.images[chosen], self.train.labels[chosen])
 
 
-def load(name=SYNTHETIC, data_dir=None, train_examples=None):
+def load(name=SYNTHETIC, data_dir=None, train_examples=None, npz_file=None):
     """Reads or draws the images of an experiment.
 
     Args:
@@ -70,6 +70,7 @@ def load(name=SYNTHETIC, data_dir=None, train_examples=None):
         data_dir: See `dlgn_tf.data.sources.load`.
         train_examples: Integer, the first so many training images. Defaults to
             all of a data set, 2,000 shapes.
+        npz_file: See `dlgn_tf.data.sources.load`.
 
     Returns:
         `Data`.
@@ -78,5 +79,7 @@ def load(name=SYNTHETIC, data_dir=None, train_examples=None):
         train = synthetic.shapes(train_examples or _TRAIN, [0, 0])
         test = synthetic.shapes(_TEST, [0, 1])
         return Data(name, train, test, synthetic.CLASSES)
-    train, test = sources.load(name, data_dir, train_examples=train_examples)
+    train, test = sources.load(
+        name, data_dir, train_examples=train_examples, npz_file=npz_file
+    )
     return Data(name, train, test, catalog.get(name).classes)

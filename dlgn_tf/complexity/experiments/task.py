@@ -23,7 +23,8 @@ class Task:
         scale: `Scale`.
         seeds: Integer: seeds 0, 1, ...
         data: String, see `dlgn_tf.complexity.experiments.data.load`.
-        data_dir: Path-like, or None.
+        data_dir: Path-like or None, see there.
+        npz: Path-like or None, see there.
         train_examples: Integer or None, see there.
         networks: Path-like of a table of networks, for experiment 6; None for
             the authors'.
@@ -35,6 +36,7 @@ class Task:
     seeds: int = 2
     data: str = images.SYNTHETIC
     data_dir: str | None = None
+    npz: str | None = None
     train_examples: int | None = None
     networks: str | None = None
     command: str = ""
@@ -45,7 +47,9 @@ class Task:
 
     def workshop(self):
         """A `Workshop` that keeps what it trains."""
-        found = images.load(self.data, self.data_dir, self.train_examples)
+        found = images.load(
+            self.data, self.data_dir, self.train_examples, self.npz
+        )
         folder = pathlib.Path(self.output_dir) / NETWORKS
         return Workshop(self.scale, found, folder)
 

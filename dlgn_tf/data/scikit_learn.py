@@ -1,0 +1,50 @@
+"""The handwritten digits that come with scikit-learn."""
+
+import numpy as np
+
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.data.images import count_of
+from dlgn_tf.data.images import labels_of
+from dlgn_tf.errors import UserError
+
+
+def read(info, wanted):
+    """Reads the digits, split once and for all.
+
+    Args:
+        info: `DatasetInfo` whose source is `"sklearn:digits"`.
+        wanted: Dict from `"train"` and `"test"` to how many of the first images
+            are read, None for all.
+
+    Returns:
+        `(ImageSet, ImageSet)`: training and test images.
+
+    Raises:
+        UserError: if the entry is one of other images, or there are fewer.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    if info.source != "sklearn:digits" or info.image_shape != (8, 8, 1):
+        raise UserError(
+            "Expected an entry of the catalogue with source sklearn:digits and "
+            f"images (8, 8, 1). Received: {info.name}, {info.source} and "
+            f"{info.image_shape}"
+        )
+    digits = load_digits()
+    # Stored as 0 to 16.
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    labels = labels_of(info, "scikit-learn", digits.target)
+    train, test, train_labels, test_labels = train_test_split(
+        images,
+        labels,
+        test_size=info.test_examples,
+        stratify=labels,
+        random_state=0,
+    )
+    train_count = count_of(info, "train", wanted["train"], len(train))
+    test_count = count_of(info, "test", wanted["test"], len(test))
+    return (
+        ImageSet(train[:train_count], train_labels[:train_count]),
+        ImageSet(test[:test_count], test_labels[:test_count]),
+    )
