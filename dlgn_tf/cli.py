@@ -1,5 +1,6 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
+import contextlib
 import math
 import os
 import re
@@ -10,6 +11,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from dlgn_tf import flagfiles
 from dlgn_tf import standard_output
 from dlgn_tf.errors import UserError
 
@@ -39,11 +41,9 @@ def run(main, name, usage, check=None):
         if any(word in _HELP or f"-{word}" in _HELP for word in words):
             sys.exit(guarded(lambda: print(f"{usage}\n\n{_flags_help()}")))
         try:
-            rest = flags.FLAGS(argv)
-        except (flags.Error, OSError) as error:
+            rest = flags.FLAGS([argv[0], *flagfiles.expand(argv[1:])])
+        except (flags.Error, UserError) as error:
             fail(name, _in_our_words(error))
-        except UnicodeDecodeError as error:
-            fail(name, f"Expected a flagfile of text. Received: {error}")
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
         if check:
@@ -116,9 +116,6 @@ def _in_our_words(error):
             f"Unknown flag. Expected one that --help names{hint}. Received: "
             f"--{error.flagname}"
         )
-    if isinstance(error, flags.CantOpenFlagFileError):
-        text = text.removeprefix("ERROR:: ")
-        return f"Expected a flagfile that can be read. Received: {text}"
     found = re.match(r"flag --(\w+)=(.*?): ", text, re.DOTALL)
     if found and isinstance(error, flags.IllegalFlagValueError):
         name, value = found.groups()
@@ -136,11 +133,29 @@ def _expected(flag):
     return "true or false" if flag.boolean else flag.parser.syntactic_help
 
 
+@contextlib.contextmanager
+def group(title, values):
+    """Puts the flags that are defined within under a title of --help.
+
+    Args:
+        title: String that follows "flags of".
+        values: `absl.flags.FlagValues` that takes them.
+    """
+    before = set(values)
+    yield
+    for name in values:
+        if name not in before:
+            values.register_flag_by_module(f"{_GROUP}{title}", values[name])
+
+
+_GROUP = "flags of "
+
+
 def _flags_help():
-    """Help on the package's own flags."""
+    """Help on the package's own flags: the command's own, then groups."""
     by_module = flags.FLAGS.flags_by_module_dict()
-    ours = ("__main__", "dlgn_tf", sys.argv[0])
-    names = [name for name in by_module if name.startswith(ours)]
-    text = "\n".join(flags.FLAGS.module_help(name) for name in names)
     # Those of the command itself stand under its path.
+    own = [name for name in ("__main__", sys.argv[0]) if name in by_module]
+    groups = [name for name in by_module if name.startswith(_GROUP)]
+    text = "\n".join(flags.FLAGS.module_help(name) for name in own + groups)
     return text.replace(f"{sys.argv[0]}:", "flags:")

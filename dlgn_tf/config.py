@@ -13,6 +13,7 @@ import re
 
 from absl import flags
 
+from dlgn_tf import flagfiles
 from dlgn_tf import orthogonal_flags
 from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
@@ -213,12 +214,12 @@ def read_flags(path, more=()):
     """
     values = flags.FlagValues()
     training_flags.define_flags(values)
-    flags.DEFINE_string("flagfile", "", "", flag_values=values)
+    given = flagfiles.expand([f"--flagfile={path}", *more])
     try:
-        words = values(["dlgn_tf", f"--flagfile={path}", *more])[1:]
+        words = values(["dlgn_tf", *given])[1:]
         if words:
             raise flags.Error(f"{words[0]} is no flag")
-    except (flags.Error, OSError, UnicodeDecodeError) as error:
+    except flags.Error as error:
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error

@@ -23,7 +23,6 @@ Evaluates a run, or trained weights, over every test image.
   python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits
   python -m dlgn_tf.evaluate --run_dir=runs/c4gap_dlgn-digits --which=best
   python -m dlgn_tf.evaluate --model=resnet32_dnn --init_from=PATH
-
   python -m dlgn_tf.evaluate --run_dir=RUN_DIR --npz=OTHER_IMAGES.npz
   python -m dlgn_tf.evaluate --run_dir=RUN_DIR --dataset=svhn_cropped
 

@@ -1,5 +1,7 @@
 """Trains a model of the zoo: python -m dlgn_tf.train --model=c4gap_dlgn."""
 
+import contextlib
+import signal
 import sys
 
 from absl import flags
@@ -20,7 +22,9 @@ Trains a deep gated network, or continues a run that has checkpoints.
   python -m dlgn_tf.train --model=c4gap_dlgn --dataset=digits
   python -m dlgn_tf.train --flagfile=flags/resnet110_dlgn.flags --data_dir=DIR
 
-Flags after --flagfile win over those in it."""
+Flags after --flagfile win over those in it: --epochs over its --train_steps,
+--learning_rates over boundaries of others. A file that it includes is looked
+for beside it and above."""
 
 
 def check():
@@ -49,7 +53,7 @@ def main():
             return 0
         last = loop.train(config)
     except loop.Stopped as stopped:
-        print(stopped)
+        _say(stopped)
         return 128 + stopped.signal
     if last is None:
         return 0
@@ -61,6 +65,15 @@ def main():
         "--export_dir=DIR"
     )
     return 0
+
+
+def _say(stopped):
+    """Says how to go on, on the stream that somebody may read."""
+    if stopped.signal != signal.SIGPIPE:
+        print(stopped)
+        return
+    with contextlib.suppress(OSError):
+        print(stopped, file=sys.stderr)
 
 
 def check_run_directory(config):

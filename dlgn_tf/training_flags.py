@@ -6,6 +6,7 @@ What values they may take together, and what they become, is in
 
 from absl import flags
 
+from dlgn_tf import cli
 from dlgn_tf import orthogonal_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.models import activations
@@ -25,18 +26,10 @@ def define_flags(flag_values=flags.FLAGS):
     Args:
         flag_values: `absl.flags.FlagValues` that takes them.
     """
-    flags.DEFINE_bool(
-        "list_models",
-        False,
-        "Print names, parameter counts and descriptions of all models; exit.",
-        flag_values=flag_values,
-    )
-    define_network_flags(flag_values)
-    _define_data_flags(flag_values)
-    _define_training_flags(flag_values)
-    orthogonal_flags.define_training_flags(flag_values)
-    _define_run_flags(flag_values)
-    _define_loop_flags(flag_values)
+    for title, of_network, of_training in _GROUPS:
+        with cli.group(title, flag_values):
+            for define in (*of_network, *of_training):
+                define(flag_values)
 
 
 def define_network_flags(flag_values=flags.FLAGS):
@@ -45,35 +38,35 @@ def define_network_flags(flag_values=flags.FLAGS):
     Args:
         flag_values: `absl.flags.FlagValues` that takes them.
     """
-    _define_model_flags(flag_values)
-    _define_size_flags(flag_values)
-    _define_variant_flags(flag_values)
-    _define_switches(flag_values)
-    _define_gate_flags(flag_values)
-    _define_activation_flags(flag_values)
-    orthogonal_flags.define_model_flags(flag_values)
-    _define_dataset_flags(flag_values)
+    for title, of_network, _ in _GROUPS:
+        with cli.group(title, flag_values):
+            for define in of_network:
+                define(flag_values)
 
 
-def define_place_flags(default, flag_values=flags.FLAGS):
-    """Defines the flags that say where images are read from.
+def define_place_flags(default):
+    """Defines the flags that say where a command reads its images.
 
     Args:
-        default: String, where they are read from without these flags.
-        flag_values: `absl.flags.FlagValues` that takes them.
+        default: String, where it does without these flags.
     """
+    with cli.group("images", flags.FLAGS):
+        _define_place_flags(default, flags.FLAGS)
+
+
+def _define_place_flags(default, values):
     flags.DEFINE_string(
         "data_dir",
         None,
         f"Folder of prepared TFDS data sets. Default: {default}.",
-        flag_values=flag_values,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "npz",
         None,
         "Read the images of the data set from this .npz, made by "
         "tools/prepare_data.py, which needs no TensorFlow.",
-        flag_values=flag_values,
+        flag_values=values,
     )
 
 
@@ -82,6 +75,15 @@ def network_flags():
     values = flags.FlagValues()
     define_network_flags(values)
     return list(values)
+
+
+def _define_list(values):
+    flags.DEFINE_bool(
+        "list_models",
+        False,
+        "Print names, parameter counts and descriptions of all models; exit.",
+        flag_values=values,
+    )
 
 
 def _define_model_flags(values):
@@ -304,7 +306,7 @@ def _define_dataset_flags(values):
         f"One of {', '.join(catalog.DATASETS)}. digits needs no download.",
         flag_values=values,
     )
-    define_place_flags("~/tensorflow_datasets", values)
+    _define_place_flags("~/tensorflow_datasets", values)
     flags.DEFINE_bool(
         "download",
         False,
@@ -511,3 +513,29 @@ def _define_loop_flags(values):
         1,
         flag_values=values,
     )
+
+
+# In the order of --help: a title, who defines the flags of a network and its
+# images, and who those of training it.
+_GROUPS = (
+    (
+        "the model",
+        (
+            _define_model_flags,
+            _define_size_flags,
+            _define_variant_flags,
+            _define_switches,
+        ),
+        (_define_list,),
+    ),
+    ("images", (_define_dataset_flags,), (_define_data_flags,)),
+    ("training", (), (_define_training_flags,)),
+    ("the run", (), (_define_run_flags, _define_loop_flags)),
+    ("gates", (_define_gate_flags,), ()),
+    ("nonlinearities", (_define_activation_flags,), ()),
+    (
+        "orthogonal filters",
+        (orthogonal_flags.define_model_flags,),
+        (orthogonal_flags.define_training_flags,),
+    ),
+)

@@ -1,6 +1,7 @@
 """What the entry points answer at once: mistakes, help, lists."""
 
 import ctypes
+import importlib
 import os
 import pathlib
 import re
@@ -310,12 +311,64 @@ def test_help(module, flag, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_names_every_training_flag(tmp_path):
+def test_help_names_every_training_flag_once(tmp_path):
     done, _ = run(tmp_path, "dlgn_tf.train", "--help")
     values = flags.FlagValues()
     training_flags.define_flags(values)
     for name in values:
-        assert re.search(rf"--(\[no\])?{name}:", done.stdout), name
+        found = re.findall(rf"^  --(?:\[no\])?{name}:", done.stdout, re.M)
+        assert len(found) == 1, name
+    # What every run is asked for comes before what few are.
+    titles = re.findall(r"^flags of (.*):$", done.stdout, re.M)
+    assert titles[:4] == ["the model", "images", "training", "the run"]
+
+
+def test_help_has_the_flags_of_the_command_itself_first(tmp_path):
+    done, _ = run(tmp_path, "dlgn_tf.evaluate", "--help")
+    own, *groups = re.split(r"^flags.*:$", done.stdout, flags=re.M)[1:]
+    names = re.findall(r"^  --(?:\[no\])?(\w+):", own, re.M)
+    assert names == ["eval_batch_size", "output", "run_dir", "which"]
+    network = re.findall(r"^  --(?:\[no\])?(\w+):", "".join(groups), re.M)
+    assert sorted(network) == sorted(training_flags.network_flags())
+
+
+def test_list_of_commands(tmp_path, capsys):
+    listed = importlib.import_module("dlgn_tf.__main__")
+    entries = {
+        path.relative_to(PACKAGE_PARENT / "dlgn_tf").with_suffix("").as_posix()
+        for path in (PACKAGE_PARENT / "dlgn_tf").rglob("*.py")
+        if "cli.run(" in path.read_text() and path.name != "cli.py"
+    }
+    names = {x.removesuffix("/__main__").replace("/", ".") for x in entries}
+    assert names == set(listed.COMMANDS)
+    done, _ = run(tmp_path, "dlgn_tf")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, what in listed.COMMANDS.items():
+        assert re.search(rf"^  {re.escape(name)} +{what}$", done.stdout, re.M)
+    assert listed.main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "Received: python -m dlgn_tf train" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGTERM])
+def test_how_to_go_on_is_said_where_it_can_be_read(number, capsys, monkeypatch):
+    """Nobody reads standard output any more behind `| head`."""
+    from dlgn_tf import train
+    from dlgn_tf.training import loop
+
+    def stop(config):
+        raise loop.Stopped(number, "how to go on")
+
+    values = flags.FlagValues()
+    training_flags.define_flags(values)
+    values(["test", DIGITS, "--run_dir=/tmp/nowhere"])
+    monkeypatch.setattr(train.flags, "FLAGS", values)
+    monkeypatch.setattr(loop, "train", stop)
+    assert train.main() == 128 + number
+    said = capsys.readouterr()
+    lost = number == signal.SIGPIPE
+    assert (said.err if lost else said.out) == "how to go on\n"
+    assert (said.out if lost else said.err) == ""
 
 
 def behind_a_reader_that_left(*arguments):

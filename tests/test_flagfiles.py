@@ -4,10 +4,10 @@ import pathlib
 import re
 
 import pytest
-from absl import flags
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
+from dlgn_tf import flagfiles
+from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -79,8 +79,11 @@ each_file = pytest.mark.parametrize(
 
 
 @each_file
-def test_resolves(file):
+def test_resolves(file, tmp_path, monkeypatch):
+    """From any folder, whatever it includes."""
     config = config_lib.read_flags(relative(file))
+    monkeypatch.chdir(tmp_path)
+    assert config_lib.read_flags(file) == config
     # The run of a table's row is found again by its flags.
     text = config.to_flags()
     assert f"--model={config.model}" in text.splitlines()
@@ -183,10 +186,105 @@ def test_lineage_of_wide_resnets():
 
 def test_flags_after_a_flagfile_win():
     """As the usage text says; shown on the demo's file."""
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    flags.DEFINE_string("flagfile", "", "", flag_values=values)
-    values(["test", "--flagfile=flags/demo.flags", "--width=3", "--seed=5"])
-    config = config_lib.resolve(values)
+    more = ["--width=3", "--seed=5"]
+    config = config_lib.read_flags("flags/demo.flags", more)
     assert (config.width, config.seed) == (3, 5)
     assert config.dataset == "digits"
+
+
+@pytest.mark.parametrize(
+    ("inside", "after", "expected"),
+    [
+        ("--train_steps=9", "--epochs=2", {"train_steps": 46}),
+        ("--epochs=2", "--train_steps=9", {"train_steps": 9}),
+        (
+            "--learning_rates=1,2 --boundaries=5",
+            "--learning_rates=3",
+            {"learning_rates": (3.0,), "boundaries": ()},
+        ),
+        (
+            "--learning_rates=1,2 --boundaries=5",
+            "--learning_rates=3,4",
+            {"learning_rates": (3.0, 4.0), "boundaries": (5,)},
+        ),
+        (
+            "--learning_rates=1,2 --boundaries=5",
+            "--learning_rates=3,4,5 --boundaries=6,7",
+            {"learning_rates": (3.0, 4.0, 5.0), "boundaries": (6, 7)},
+        ),
+        ("--npz=a.npz", "--data_dir=DIR", {"npz": None, "data_dir": "DIR"}),
+        (
+            "--optimizer=sgd --momentum=0.5 --nonesterov",
+            "--optimizer=adam",
+            {"optimizer": "adam", "momentum": None, "nesterov": None},
+        ),
+        (
+            "--gate=soft --gate_beta=4",
+            "--gate=hard --gate_regime=frozen_random",
+            {"gate": "hard", "gate_beta": None},
+        ),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_flags_win_over_what_stands_in_their_way(
+    inside, after, expected, nested, tmp_path
+):
+    (tmp_path / "base.flags").write_text(inside.replace(" ", "\n"))
+    path, more = tmp_path / "base.flags", after.split()
+    if nested:
+        path = tmp_path / "deep" / "a.flags"
+        path.parent.mkdir()
+        lines = ["# It includes:", "--flagfile=base.flags", *more]
+        path.write_text("\n".join(lines))
+        more = []
+    fixed = ("--dataset=digits", "--batch_size=64", "--model=c4gap_dlgn")
+    config = config_lib.read_flags(path, [*more, *fixed])
+    assert {key: getattr(config, key) for key in expected} == expected
+
+
+def test_flags_of_one_place_still_contradict_each_other(tmp_path):
+    path = tmp_path / "a.flags"
+    both = "--epochs=2\n--train_steps=9\n"
+    for inside, more in ((both, []), ("", both.split())):
+        path.write_text(inside)
+        with pytest.raises(UserError, match="not both"):
+            config_lib.read_flags(path, more)
+    # What comes before a file loses.
+    path.write_text("--train_steps=9\n")
+    with pytest.raises(UserError, match="not both"):
+        flagfiles_win = ["--epochs=2", f"--flagfile={path}"]
+        config_lib.read_flags(ROOT / "flags" / "demo.flags", flagfiles_win)
+
+
+def test_words_of_a_command_line(tmp_path):
+    path = tmp_path / "a.flags"
+    path.write_bytes(b"\xef\xbb\xbf--width=4\r\n\r\n  # no\r\n//\r\n--depth=2")
+    inside = ["--width=4", "--depth=2"]
+    for given in ([f"--flagfile={path}"], ["-flagfile", str(path)]):
+        words = ["--a", "1", *given, "--", f"--flagfile={path}"]
+        expected = ["--a", "1", *inside, "--", f"--flagfile={path}"]
+        assert flagfiles.expand(words) == expected
+    path.write_text("--train_steps=9")
+    words = flagfiles.expand([f"--flagfile={path}", "--epochs", "2"])
+    assert words == ["--epochs", "2"]
+    path.write_text("--flagfile=a.flags")
+    with pytest.raises(UserError, match="include themselves"):
+        flagfiles.expand([f"--flagfile={path}"])
+    with pytest.raises(UserError, match="no file"):
+        flagfiles.expand(["--flagfile"])
+
+
+def test_what_a_file_includes_is_looked_for_beside_it_first(
+    tmp_path, monkeypatch
+):
+    for name, width in (("beside", 1), ("here", 2)):
+        (tmp_path / name / "flags").mkdir(parents=True)
+        base = tmp_path / name / "flags" / "base.flags"
+        base.write_text(f"--width={width}")
+    monkeypatch.chdir(tmp_path / "here")
+    path = tmp_path / "beside" / "flags" / "a.flags"
+    path.write_text("--flagfile=flags/base.flags")
+    assert flagfiles.expand([f"--flagfile={path}"]) == ["--width=1"]
+    # The current folder is the last resort, as it was for absl.
+    (tmp_path / "beside" / "flags" / "base.flags").unlink()
+    assert flagfiles.expand([f"--flagfile={path}"]) == ["--width=2"]

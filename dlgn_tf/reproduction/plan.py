@@ -1,6 +1,5 @@
 """Which runs a table takes at a scale, and where each is written."""
 
-import contextlib
 import dataclasses
 import pathlib
 import random
@@ -177,9 +176,7 @@ def _gates_file(table, scale, cell, seed, places):
 
 
 def _read(root, flagfile, more):
-    # Flagfiles include one another by their path from there.
-    with contextlib.chdir(root):
-        return config_lib.read_flags(flagfile, more)
+    return config_lib.read_flags(pathlib.Path(root) / flagfile, more)
 
 
 def _check_data(runs, places):

@@ -1,0 +1,107 @@
+"""Flagfiles in a command line: where they are found, and who wins.
+
+absl reads them too, but looks for what a file includes in the current folder
+alone, and knows no flags that stand for one another. Imports nothing heavy.
+"""
+
+import pathlib
+
+from dlgn_tf.errors import UserError
+
+# Flags that a flag takes the place of where a flagfile before it has them.
+_DISPLACED = {
+    "epochs": ("train_steps",),
+    "train_steps": ("epochs",),
+    "data_dir": ("npz",),
+    "optimizer=adam": ("momentum", "nesterov", "nonesterov"),
+    "gate=hard": ("gate_beta", "gate_epsilon"),
+}
+
+
+def expand(words):
+    """Puts what flagfiles say in their place.
+
+    A file that a file includes is looked for in the folder of the latter, in
+    those above it, and in the current one. Flags after a --flagfile win over
+    those in it, and over those that stand in their way there: --epochs over
+    --train_steps, --learning_rates over boundaries that do not fit.
+
+    Args:
+        words: List of strings, a command line without the program.
+
+    Returns:
+        List of strings without --flagfile.
+
+    Raises:
+        UserError: if a file cannot be read or includes itself.
+    """
+    return _expand(words, ())
+
+
+def _expand(words, including):
+    """As `expand`, of the words of the last of the files `including`."""
+    # Each with whether it comes from a file.
+    found, rest = [], list(words)
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        name = name.lstrip("-") if word.startswith("-") else None
+        if not equals and rest:
+            value = rest[0]
+        if name != "flagfile":
+            found = [
+                (before, from_file)
+                for before, from_file in found
+                if not (from_file and _displaces(name, value, before))
+            ]
+            found.append((word, False))
+            continue
+        if not equals and not rest:
+            raise UserError("Expected --flagfile=FILE. Received: no file")
+        if not equals:
+            rest.pop(0)
+        found += [(each, True) for each in _of_file(value, including)]
+    return [word for word, _ in found] + rest
+
+
+def _displaces(name, value, before):
+    """Whether a flag takes the place of another one, a word of a file."""
+    other, _, other_value = before.lstrip("-").partition("=")
+    if name == "learning_rates" and other == "boundaries":
+        return value.count(",") != other_value.count(",") + 1
+    displaced = _DISPLACED.get(name) or _DISPLACED.get(f"{name}={value}")
+    return other in (displaced or ())
+
+
+def _of_file(name, including):
+    """The words of a flagfile, with those that it includes."""
+    path = _find(name.strip(), including)
+    if path in including:
+        raise UserError(
+            "Expected flagfiles that do not include themselves. Received: "
+            f"{path}"
+        )
+    try:
+        # Some editors begin with a byte order mark.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(
+            "Expected a flagfile that can be read. Received: "
+            f"{name}, {error.strerror}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"Expected a flagfile of text. Received: {name}, {error}"
+        ) from error
+    words = [line.strip() for line in lines]
+    return _expand(
+        [word for word in words if word and not word.startswith(("#", "//"))],
+        (*including, path),
+    )
+
+
+def _find(name, including):
+    path = pathlib.Path(name).expanduser()
+    folders = including[-1].parents if including else ()
+    found = [folder / path for folder in folders if (folder / path).is_file()]
+    return (found[0] if found else path).absolute()
