@@ -195,7 +195,7 @@ def test_flags_after_a_flagfile_win():
 @pytest.mark.parametrize(
     ("inside", "after", "expected"),
     [
-        ("--train_steps=9", "--epochs=2", {"train_steps": 46}),
+        ("--train_steps=9", "--epochs=2", {"train_steps": 45}),
         ("--epochs=2", "--train_steps=9", {"train_steps": 9}),
         (
             "--learning_rates=1,2 --boundaries=5",

@@ -3,16 +3,31 @@ import itertools
 import re
 import shlex
 
+import numpy as np
 import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import training_flags
+from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import tables
 
 TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages", "smaso.2")
+
+
+@pytest.fixture(scope="module")
+def npz_dir(tmp_path_factory):
+    """As many labels as the data sets have; a plan looks at no images."""
+    folder = tmp_path_factory.mktemp("npz")
+    for name, info in catalog.DATASETS.items():
+        labels = {
+            "train_labels": np.zeros(info.train_examples, np.int8),
+            "test_labels": np.zeros(info.test_examples, np.int8),
+        }
+        np.savez(folder / f"{name}.npz", **labels)
+    return folder
 
 
 @pytest.fixture
