@@ -1,168 +1,198 @@
-"""The MASO parameters of Keras layers."""
+"""The MASO parameters of Keras layers, read off what the layers compute."""
+
+import dataclasses
+import math
+import re
 
 import keras
 import numpy as np
+from keras import ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers.batch_norm import scale_and_shift
-from dlgn_tf.models.orthogonal import kernel_in_effect
+from dlgn_tf.inspection import measured_layers
+from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.layers.beta import BetaLayer
+from dlgn_tf.models.classifier import listed
+from dlgn_tf.splines import composition
 from dlgn_tf.splines import parameters
-
-_PASSING = (
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.InputLayer,
-    keras.layers.Reshape,
-)
-# What keras.activations.leaky_relu takes unless told otherwise.
-_LEAKY_SLOPE = 0.2
+from dlgn_tf.splines.maso import MASO
+from dlgn_tf.splines.measured_maps import maps_of
 
 
 def maso_of_layers(layers, input_shape):
     """One operator that computes what layers do in evaluation mode.
 
-    Example: `maso_of_layers([convolution, relu], (8, 8, 1))`, or a dense layer
-    that has its activation inside.
+    Every layer is called, and what it computes counts, whatever its class and
+    options: it may be affine (dense layers, convolutions of any kind, batch
+    normalisation, average pooling, padding), take the largest of its inputs
+    (pooling, `Maximum`), have two slopes that rise (ReLU, leaky ReLU, PReLU,
+    absolute value), or be a soft choice between such (`BetaVQ`,
+    `BetaVQPooling`). Together they may be anything that is the largest of
+    affine maps.
+
+    Example: `maso_of_layers([convolution, relu, pool], (8, 8, 1))`, or
+    `maso_of_layers([keras.Model(x, y)], (8, 8, 1))` of a functional network
+    with skips.
 
     Args:
-        layers: Built Keras layers in order: any affine ones (dense,
-            convolution, batch normalisation, average pooling), and at the end
-            at most one that is not (ReLU, leaky ReLU, absolute value,
-            max-pooling).
+        layers: Built Keras layers in order; functional networks of one input
+            and one output count as layers.
         input_shape: Tuple without the batch dimension.
 
     Returns:
-        `MASO`; its inputs and outputs are flattened.
+        `MASO`; its inputs and outputs are flattened, and its `beta` is that of
+        the layers.
 
     Raises:
-        UserError: if a layer is of another kind, or comes after a nonlinearity.
+        UserError: if a layer does something else, if layers together are not
+            the largest of affine maps (a convolution with weights < 0 after a
+            ReLU is none), or if there are more than fit into memory.
     """
     shape = tuple(input_shape)
-    found = parameters.dense(np.eye(int(np.prod(shape))))
+    found = parameters.dense(np.eye(math.prod(shape)))
     for layer in layers:
-        for step in _steps(layer, shape):
-            if found.regions > 1:
-                raise UserError(
-                    "Expected no layer after a nonlinearity: both are no "
-                    "largest of affine maps any more. Received: layer "
-                    f"{layer.name} after one"
-                )
-            activation = isinstance(step, tuple)
-            found = (
-                parameters.activated(found, step)
-                if activation
-                else step.after(found)
-            )
-        shape = tuple(layer.compute_output_shape((None, *shape))[1:])
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        copy = _copied(layer, shape)
+        if isinstance(copy, keras.Model):
+            own = _of_network(copy, found)
+        else:
+            own = _composed(copy, copy, [shape], found)
+        found, shape = own, _output_shape(copy, shape)
     return found
 
 
-def _steps(layer, shape):
-    """What a layer does in turn: operators, and slopes of activations."""
-    if isinstance(layer, _PASSING):
-        return []
-    if isinstance(layer, keras.layers.ReLU):
-        return [_slopes_of_relu(layer)]
-    if isinstance(layer, keras.layers.LeakyReLU):
-        return [(float(layer.negative_slope), 1.0)]
-    found = [] if isinstance(layer, keras.layers.Activation) else None
-    if found is None:
-        found = [_operator(layer, shape)]
-    slopes = _slopes_of_function(layer, getattr(layer, "activation", None))
-    return found if slopes is None else [*found, slopes]
-
-
-def _operator(layer, shape):
-    if isinstance(layer, keras.layers.Dense) and len(shape) == 1:
-        return parameters.dense(_array(kernel_in_effect(layer)), _bias(layer))
-    if isinstance(layer, keras.layers.Conv2D) and _is_plain(layer):
-        return parameters.convolution(
-            _array(kernel_in_effect(layer)),
-            _bias(layer),
-            shape,
-            layer.strides,
-            layer.padding,
-        )
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return _normalization(layer, shape)
-    pool = _pool(layer)
-    if pool is None:
+def _copied(layer, shape):
+    """A copy in float64, with the layer's weights."""
+    ends = [getattr(layer, name, ()) for name in ("inputs", "outputs")]
+    if isinstance(layer, keras.Model) and [len(end) for end in ends] != [1, 1]:
         raise UserError(
-            "Expected dense layers on vectors, plain convolutions, batch "
-            "normalisation, pooling and piecewise linear activations. "
-            f"Received: layer {layer.name}, a {type(layer).__name__} on "
-            f"{shape}"
+            "Expected a functional network of one input and one output. "
+            f"Received: {layer.name}, a {type(layer).__name__}"
         )
-    if isinstance(pool, str):
-        return _POOLS[pool](shape, shape[:2])
-    return _POOLS[pool[0]](shape, *pool[1:])
-
-
-_POOLS = {"max": parameters.max_pool, "average": parameters.average_pool}
-
-
-def _pool(layer):
-    """Kind of pooling, with window, strides and padding unless global."""
-    if isinstance(layer, keras.layers.GlobalMaxPooling2D):
-        return "max"
-    if isinstance(layer, keras.layers.GlobalAveragePooling2D):
-        return "average"
-    for kind, cls in (
-        ("max", keras.layers.MaxPooling2D),
-        ("average", keras.layers.AveragePooling2D),
-    ):
-        if isinstance(layer, cls):
-            return kind, layer.pool_size, layer.strides, layer.padding
-    return None
-
-
-def _normalization(layer, shape):
-    """Moving statistics, scale and shift, as a diagonal matrix."""
-    scale, shift = scale_and_shift(layer)
-    times = int(np.prod(shape)) // len(scale)
-    diagonal = np.diag(np.tile(scale, times))
-    return parameters.dense(diagonal, np.tile(shift, times))
-
-
-def _is_plain(layer):
-    return (
-        layer.groups == 1
-        and tuple(layer.dilation_rate) == (1, 1)
-        and layer.data_format == "channels_last"
-    )
-
-
-def _slopes_of_relu(layer):
-    if layer.max_value is not None or layer.threshold:
+    try:
+        if isinstance(layer, keras.Model):
+            copy = keras.models.clone_model(
+                layer, clone_function=measured_layers.in_float64
+            )
+        else:
+            copy = measured_layers.in_float64(layer)
+        _output_shape(copy, shape)
+    # Whatever a layer or the backend has against it.
+    except Exception as error:
         raise UserError(
-            "Expected a ReLU without upper bound and threshold. Received: "
-            f"layer {layer.name}"
+            f"Expected layers that compute here. Received: layer {layer.name} "
+            f"on {shape}, which does not: {_first_line(error)}"
+        ) from error
+    if len(copy.weights) != len(layer.weights):
+        raise UserError(
+            f"Expected built layers. Received: layer {layer.name}, which has "
+            "no weights yet"
         )
-    return float(layer.negative_slope), 1.0
+    copy.set_weights(layer.get_weights())
+    return copy
 
 
-def _slopes_of_function(layer, function):
-    """Slopes of an activation function; None of none."""
-    name = getattr(function, "__name__", None)
-    if function is None or name == "linear":
+def _first_line(error):
+    """What Keras says, without its frame and colours."""
+    lines = re.sub(r"\x1b\[[0-9]*m", "", str(error)).splitlines()
+    lines = [line for line in map(str.strip, lines) if line]
+    return lines[min(1, len(lines) - 1)] if lines else type(error).__name__
+
+
+def _output_shape(layer, shape):
+    with double_precision():
+        zeros = ops.zeros((1, *shape), "float64")
+        return tuple(layer(zeros).shape[1:])
+
+
+def _of_network(network, entering):
+    """Of a functional network in float64 on the units of an operator."""
+    known = {id(network.inputs[0]): entering}
+    for operation in network.operations:
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        taken = _inputs(operation, known)
+        step = keras.Function(taken, operation.output)
+        shapes = [tuple(tensor.shape[1:]) for tensor in taken]
+        operators = [known[id(tensor)] for tensor in taken]
+        made = _composed(
+            operation,
+            lambda *tensors, step=step: step(list(tensors)),
+            shapes,
+            MASO(*composition.stacked(operators)),
+        )
+        known[id(operation.output)] = made
+    (output,) = network.outputs
+    # Of a layer that is used twice only the first use is among the operations.
+    if id(output) not in known:
+        raise UserError(_ONCE.format(network.name))
+    return known[id(output)]
+
+
+_ONCE = (
+    "Expected a network whose layers are each used once and are no networks. "
+    "Received: {}, where that is not so"
+)
+
+
+def _inputs(operation, known):
+    taken = listed(operation.input)
+    unknown = any(id(tensor) not in known for tensor in taken)
+    if unknown or isinstance(operation, keras.Model):
+        raise UserError(_ONCE.format(operation.name))
+    return taken
+
+
+def _composed(layer, function, shapes, entering):
+    """A layer on the units of an operator."""
+    try:
+        maps = _maps(layer, function, shapes)
+        return MASO(*composition.compose(maps, entering))
+    except UserError as error:
+        raise UserError(
+            f"{error}: layer {layer.name}, a {type(layer).__name__}"
+        ) from error
+
+
+def _maps(layer, function, shapes):
+    """Of a copy of a layer, which is changed."""
+    inputs = sum(map(math.prod, shapes))
+    function = measured_layers.flattened(function, shapes)
+    if isinstance(layer, BetaLayer):
+        beta = np.asarray(ops.convert_to_numpy(layer.beta), "float64")
+        layer.initial_beta, layer.beta_mode = 1.0, "fixed"
+        found = maps_of(function, inputs)
+        beta = np.tile(beta, len(found.offsets) // beta.size)
+        return dataclasses.replace(found, beta=beta)
+    activation = getattr(layer, "activation", None)
+    found = maps_of(function, inputs)
+    if found is None and callable(activation):
+        found = _activated(layer, function, inputs)
+    return found or _refuse(function, inputs)
+
+
+def _activated(layer, function, inputs):
+    """Of an affine layer with a nonlinearity of its own, or None."""
+    points = measured_layers.probes(inputs)
+    expected = function(points)
+    activation, layer.activation = layer.activation, keras.activations.linear
+    affine = measured_layers.is_affine(function, inputs)
+    matrix, shift = measured_layers.affine_map(function, inputs)
+    layer.activation = activation
+    nonlinearity = measured_layers.flattened(activation, [shift.shape])
+    if not affine:
         return None
-    known = {
-        "relu": parameters.slopes_of("relu"),
-        "leaky_relu": parameters.slopes_of("leaky", _LEAKY_SLOPE),
-        "abs": parameters.slopes_of("abs"),
-        "absolute": parameters.slopes_of("abs"),
-    }
-    if name not in known:
-        raise UserError(
-            f"Expected an activation of {', '.join(known)}. Received: layer "
-            f"{layer.name} with {name}"
-        )
-    return known[name]
+    found = maps_of(nonlinearity, len(shift))
+    found = found or _refuse(nonlinearity, len(shift))
+    found = found.after_affine(matrix, shift)
+    return found if measured_layers.agree(found(points), expected) else None
 
 
-def _bias(layer):
-    return None if layer.bias is None else _array(layer.bias)
-
-
-def _array(variable):
-    return np.asarray(variable, "float64")
+def _refuse(function, inputs):
+    concave = maps_of(lambda x: -function(x), inputs) is not None
+    what = "the smallest of affine maps" if concave else "neither"
+    raise UserError(
+        "Expected layers that are affine, take the largest of their inputs or "
+        f"have two slopes that rise. Received: one that is {what}"
+    )

@@ -3,7 +3,9 @@
 import dataclasses
 
 import numpy as np
+from scipy import sparse
 
+from dlgn_tf.splines import composition
 from dlgn_tf.splines import selection
 
 
@@ -12,7 +14,8 @@ class MASO:
     """Units that are each the largest of several affine maps.
 
     out_k(x) = max_r <A_kr, x> + B_kr. With other selections than the hard one
-    the same parameters give the soft nonlinearities.
+    the same parameters give the soft nonlinearities. Wherever a `beta` can be
+    given it is a float or an array `(units,)` in [0, 1], by default its own.
 
     Source: the SMASO paper (arXiv 1810.09274), equations 1, 2 and 14 to 16.
 
@@ -20,10 +23,13 @@ class MASO:
         slopes: Array `(units, regions, inputs)`, A.
         offsets: Array `(units, regions)`, B; -inf for regions that a unit does
             not have, as at the border of a pooled image.
+        beta: Float or array `(units,)`: 1 for the largest, less for a soft
+            choice.
     """
 
     slopes: np.ndarray
     offsets: np.ndarray
+    beta: float | np.ndarray = 1.0
 
     def __post_init__(self):
         shapes = np.shape(self.slopes), np.shape(self.offsets)
@@ -61,14 +67,17 @@ class MASO:
         products = np.asarray(x, "float64") @ flat.T
         return products.reshape(-1, *self.offsets.shape) + self.offsets
 
-    def select(self, x, beta=1.0):
+    def select(self, x, beta=None):
         """The selection of `selection.beta_vq`, `(points, units, regions)`."""
-        return selection.beta_vq(self.scores(x), beta)
+        return self._selected(self.scores(x), beta)
 
-    def __call__(self, x, beta=1.0):
+    def _selected(self, scores, beta):
+        return selection.beta_vq(scores, self.beta if beta is None else beta)
+
+    def __call__(self, x, beta=None):
         """The layer's output `(points, units)`; at beta = 1 the largest."""
         scores = self.scores(x)
-        return selection.combine(selection.beta_vq(scores, beta), scores)
+        return selection.combine(self._selected(scores, beta), scores)
 
     def affine_form(self, weights):
         """A[T] and B[T], with which the output is A[T] x + B[T].
@@ -82,7 +91,7 @@ class MASO:
         slopes = np.einsum("kr,krd->kd", weights, self.slopes)
         return slopes, selection.combine(weights, self.offsets)
 
-    def jacobian(self, x, beta=1.0):
+    def jacobian(self, x, beta=None):
         """Derivative of the output in the input, off the cells' borders.
 
         sum_r t_r A_r + eta sum_r t_r (v_r - mean v) A_r, the second sum only
@@ -90,46 +99,42 @@ class MASO:
 
         Args:
             x: Array `(points, inputs)`.
-            beta: Float in [0, 1].
+            beta: See `MASO`.
 
         Returns:
             Array `(points, units, inputs)`.
         """
         scores = self.scores(x)
-        weights = selection.beta_vq(scores, beta)
-        if beta < 1:
-            finite = np.where(np.isneginf(scores), 0, scores)
-            mean = selection.combine(weights, finite)[..., None]
-            spread = selection.odds(beta) * (finite - mean)
-            weights = weights * (1 + spread)
-        return np.einsum("nkr,krd->nkd", weights, self.slopes)
+        weights = self._selected(scores, beta)
+        finite = np.where(np.isneginf(scores), 0, scores)
+        mean = selection.combine(weights, finite)[..., None]
+        eta = selection.odds(self.beta if beta is None else beta)[..., None]
+        soft = np.isfinite(eta)
+        spread = np.where(soft, eta, 0)[..., None] * (finite - mean)
+        return np.einsum("nkr,krd->nkd", weights * (1 + spread), self.slopes)
 
-    def after(self, affine):
-        """This operator on the output of an affine one (a single region).
-
-        Raises:
-            ValueError: if the other has several regions, or not as many units
-                as this has inputs.
-        """
-        if affine.regions != 1 or affine.units != self.inputs:
-            raise ValueError(
-                f"Expected {self.inputs} units of one region. Received: "
-                f"{affine.units} units of {affine.regions} regions"
-            )
-        return MASO(
-            self.slopes @ affine.slopes[:, 0],
-            self.offsets + self.slopes @ affine.offsets[:, 0],
-        )
-
-    def plus(self, affine):
-        """This operator plus an affine one: a skip connection.
+    def after(self, other):
+        """This operator on the output of another one.
 
         Raises:
-            ValueError: if the other has several regions or another shape.
+            ValueError: if the other has not as many units as this has inputs.
+            UserError: if the two are not the largest of affine maps, see
+                `composition.compose`.
         """
-        shape = (self.units, 1, self.inputs)
-        if affine.slopes.shape != shape:
+        slopes = sparse.csr_array(self.slopes.reshape(-1, self.inputs))
+        maps = composition.Maps(slopes, self.offsets, self.beta)
+        return MASO(*composition.compose(maps, other))
+
+    def plus(self, other):
+        """This operator plus another one: a skip connection.
+
+        Raises:
+            ValueError: if the other has other numbers of units or inputs.
+        """
+        if self.units != other.units:
             raise ValueError(
-                f"Expected slopes {shape}. Received: {affine.slopes.shape}"
+                f"Expected {self.units} units. Received: {other.units}"
             )
-        return MASO(self.slopes + affine.slopes, self.offsets + affine.offsets)
+        both = MASO(*composition.stacked([self, other]))
+        added = np.tile(np.eye(self.units), 2)[:, None]
+        return MASO(added, np.zeros((self.units, 1))).after(both)

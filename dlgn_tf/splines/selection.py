@@ -14,14 +14,19 @@ def odds(beta):
     """eta = beta / (1 - beta), with which beta-VQ scales the scores.
 
     Args:
-        beta: Float in [0, 1].
+        beta: Float or array in [0, 1].
+
+    Returns:
+        Array of the same shape, inf where beta is 1.
 
     Raises:
-        ValueError: if beta lies outside.
+        ValueError: if a beta lies outside.
     """
-    if not 0 <= beta <= 1:
+    beta = np.asarray(beta, "float64")
+    if not np.all((beta >= 0) & (beta <= 1)):
         raise ValueError(f"Expected beta in [0, 1]. Received: beta={beta}")
-    return np.inf if beta == 1 else beta / (1 - beta)
+    with np.errstate(divide="ignore"):
+        return beta / (1 - beta)
 
 
 def hard_vq(scores):
@@ -55,19 +60,26 @@ def beta_vq(scores, beta):
 
     Args:
         scores: Array `(..., regions)`.
-        beta: Float in [0, 1]: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all
+        beta: Float or array of the shape of the scores without their last
+            axis, in [0, 1]: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all
             regions of a unit the same weight.
 
     Returns:
-        Float array of the same shape.
+        Float array of the shape of the scores.
     """
-    eta = odds(beta)
-    if beta == 1:
+    eta = odds(beta)[..., None]
+    if np.all(np.isinf(eta)):
         return hard_vq(scores)
+    soft = special.softmax(_scaled(scores, eta), axis=-1)
+    return np.where(np.isinf(eta), hard_vq(scores), soft)
+
+
+def _scaled(scores, eta):
+    """eta scores, without what is no number: of no region, or hard."""
+    eta = np.where(np.isinf(eta), 1, eta)
     scores = np.asarray(scores, "float64")
     there = scores > -np.inf
-    scaled = np.where(there, eta * np.where(there, scores, 0), -np.inf)
-    return special.softmax(scaled, axis=-1)
+    return np.where(there, eta * np.where(there, scores, 0), -np.inf)
 
 
 def combine(weights, scores):
@@ -98,6 +110,16 @@ def objective(weights, scores, beta):
 
 
 def optimum(scores, beta):
-    """The largest `objective`: (1 - beta) logsumexp(eta scores), beta < 1."""
-    eta = odds(beta)
-    return (1 - beta) * special.logsumexp(eta * np.asarray(scores), axis=-1)
+    """The largest `objective`: (1 - beta) logsumexp(eta scores), beta < 1.
+
+    At beta = 1 it is the largest score, at 0 the logarithm of how many regions
+    there are.
+
+    Args:
+        scores: Array `(..., regions)`.
+        beta: As of `beta_vq`.
+    """
+    beta, eta = np.asarray(beta), odds(beta)
+    value = special.logsumexp(_scaled(scores, eta[..., None]), axis=-1)
+    hard = np.isinf(eta)
+    return np.where(hard, np.max(scores, axis=-1), (1 - beta) * value)

@@ -55,11 +55,27 @@ def test_shapes_are_checked(rng):
         MASO(np.zeros((2, 3)), np.zeros((2, 3)))
 
 
-def test_only_affine_operators_go_before(layer):
-    with pytest.raises(ValueError, match="one region"):
+def test_one_after_another(layer, rng):
+    """Of weights >= 0, which keep the largest of affine maps one."""
+    x = rng.normal(size=(50, 4))
+    kernel = rng.uniform(size=(6, 3))
+    affine = parameters.dense(kernel, rng.normal(size=3))
+    for last in (affine, parameters.activated(affine, (0.0, 1.0))):
+        np.testing.assert_allclose(last.after(layer)(x), last(layer(x)))
+    both = layer.plus(layer)
+    np.testing.assert_allclose(both(x), 2 * layer(x))
+    # Slopes 1/4 and 1 add up to 1/2, to 2, and in two ways to 5/4.
+    assert both.regions == 3
+
+
+def test_what_cannot_come_after_another_is_refused(layer):
+    with pytest.raises(ValueError, match="Expected 4 units"):
         layer.after(layer)
-    with pytest.raises(ValueError, match="slopes"):
-        layer.plus(layer)
+    with pytest.raises(ValueError, match="Expected 6 units"):
+        layer.plus(parameters.dense(np.eye(4)))
+    falling = parameters.dense(-np.eye(6))
+    with pytest.raises(UserError, match="weight of -1"):
+        falling.after(layer)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

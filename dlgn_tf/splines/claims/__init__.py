@@ -16,7 +16,8 @@ from dlgn_tf.splines.claims import trainings  # noqa: F401
     statement=(
         "Dense layers, convolutions (apodised and orthogonal ones, too), batch "
         "normalisation, pooling, maxout and skip connections with ReLU, leaky "
-        "ReLU or absolute value compute the largest of affine maps."
+        "ReLU or absolute value compute the largest of affine maps, and so do "
+        "blocks of them: pooling after a nonlinearity, a skip before one."
     ),
     expected=(
         "max |difference| <= 1e-12 in float64, 1e-5 in float32; > 1e-2 where "

@@ -55,7 +55,30 @@ def chains():
             [layers.Conv2D(3, 2), pool],
             IMAGE,
         ),
+        "conv, ReLU, max-pool": (
+            [layers.Conv2D(3, 3, activation="relu"), layers.MaxPooling2D(2)],
+            IMAGE,
+        ),
+        "depthwise conv, abs, average pool": (
+            [
+                layers.DepthwiseConv2D(2, dilation_rate=2),
+                layers.Activation(keras.ops.abs),
+                layers.AveragePooling2D(2),
+            ],
+            IMAGE,
+        ),
+        "padding, conv with skip, ReLU": (
+            [layers.ZeroPadding2D(1), _residual((8, 7, 2)), layers.ReLU()],
+            IMAGE,
+        ),
     }
+
+
+def _residual(shape):
+    """A network: x + ReLU of a convolution of x."""
+    x = keras.Input(shape)
+    branch = layers.Conv2D(shape[-1], 3, padding="same", activation="relu")
+    return keras.Model(x, layers.Add()([x, branch(x)]))
 
 
 def measure(rng):
@@ -109,9 +132,10 @@ def layer_difference(chain, shape, rng):
     native = np.asarray(network(x, training=False)).reshape(POINTS, -1)
     maso, flat = maso_of_layers(chain, shape), x.reshape(POINTS, -1)
     right = float(np.abs(maso(flat) - native).max())
-    if not np.any(maso.offsets[np.isfinite(maso.offsets)]):
+    bias = np.isfinite(maso.offsets) & (maso.offsets != 0)
+    if not np.any(bias):
         return right, None
-    bare = MASO(maso.slopes, np.zeros_like(maso.offsets))
+    bare = MASO(maso.slopes, np.where(bias, 0, maso.offsets))
     return right, float(np.abs(bare(flat) - native).max())
 
 

@@ -1,0 +1,197 @@
+"""One layer after another: which affine maps their units choose from.
+
+A maximum of maxima is one, and so are a sum of maxima and what grows with each
+of them: they choose from all combinations. A map that falls where a maximum
+rises is none of these.
+
+Source: the SMASO paper (arXiv 1810.09274), Theorem 1; what max-affine maps are
+closed under is that of convex functions.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy import sparse
+
+from dlgn_tf.errors import UserError
+
+# Of float64 numbers in the affine maps of one operator: 512 MiB.
+MOST_NUMBERS = 2**26
+
+
+@dataclasses.dataclass(frozen=True)
+class Maps:
+    """The affine maps that each unit of a layer chooses from.
+
+    Attributes:
+        slopes: Sparse array `(units * regions, inputs)`.
+        offsets: Array `(units, regions)`, -inf where there is no region.
+        beta: Float or array `(units,)` in [0, 1], how hard the choice is.
+    """
+
+    slopes: sparse.csr_array
+    offsets: np.ndarray
+    beta: float | np.ndarray = 1.0
+
+    def __call__(self, x):
+        """The largest, of points `(n, inputs)`: `(n, units)`."""
+        products = (self.slopes @ x.T).T.reshape(-1, *self.offsets.shape)
+        return (products + self.offsets).max(axis=-1)
+
+    def after_affine(self, matrix, shift):
+        """The maps on matrix x + shift."""
+        offsets = (self.slopes @ shift).reshape(self.offsets.shape)
+        return dataclasses.replace(
+            self, slopes=self.slopes @ matrix, offsets=self.offsets + offsets
+        )
+
+
+def compose(outer, inner):
+    """What units choose from that look at another operator's units.
+
+    Args:
+        outer: `Maps` with as many inputs as the other has units.
+        inner: `MASO`.
+
+    Returns:
+        Slopes `(units, regions, inputs)`, offsets `(units, regions)` and beta,
+        of which a `MASO` is made.
+
+    Raises:
+        ValueError: if the numbers of units do not fit.
+        UserError: if the outcome is not the largest of affine maps, or of so
+            many that they do not fit into memory.
+    """
+    if outer.slopes.shape[1] != inner.units:
+        raise ValueError(
+            f"Expected {outer.slopes.shape[1]} units. Received: {inner.units}"
+        )
+    if inner.regions == 1:
+        found = outer.after_affine(inner.slopes[:, 0], inner.offsets[:, 0])
+        shape = (*outer.offsets.shape, inner.inputs)
+        return found.slopes.reshape(shape), found.offsets, outer.beta
+    if np.any(np.less(inner.beta, 1)):
+        return _picked(outer, inner)
+    if np.any(np.less(outer.beta, 1)):
+        raise UserError(
+            "Expected a soft choice between affine maps. Received: one between "
+            "maxima"
+        )
+    return *_expanded(outer, inner), 1.0
+
+
+def stacked(operators):
+    """The units of several operators on the same inputs.
+
+    Args:
+        operators: List of `MASO`.
+
+    Returns:
+        Slopes, offsets and beta, as of `compose`.
+    """
+    regions = max(operator.regions for operator in operators)
+    slopes = [_padded(x.slopes, regions, 0.0) for x in operators]
+    offsets = [_padded(x.offsets, regions, -np.inf) for x in operators]
+    beta = [np.broadcast_to(x.beta, x.units) for x in operators]
+    return tuple(map(np.concatenate, (slopes, offsets, beta)))
+
+
+def _padded(array, regions, value):
+    missing = [(0, 0)] * array.ndim
+    missing[1] = 0, regions - array.shape[1]
+    return np.pad(array, missing, constant_values=value)
+
+
+def _picked(outer, inner):
+    """Soft choices that are passed on, shifted at most, or left out."""
+    picked = outer.slopes
+    if (
+        outer.offsets.shape[1] > 1
+        or np.any(np.diff(picked.indptr) > 1)
+        or np.any(picked.data != 1)
+    ):
+        raise UserError(
+            "Expected after a soft choice what passes its outputs on, such as "
+            "Flatten. Received: what makes no soft choice of it"
+        )
+    dense = picked.toarray()
+    # Where there is nothing to pass on there is one map, 0.
+    offsets = np.full((len(dense), inner.regions), -np.inf)
+    offsets[:, 0] = 0
+    units, sources = picked.nonzero()
+    offsets[units] = inner.offsets[sources]
+    slopes = np.tensordot(dense, inner.slopes, 1)
+    beta = np.ones(len(dense))
+    beta[units] = np.broadcast_to(inner.beta, inner.units)[sources]
+    return slopes, offsets + outer.offsets, beta
+
+
+def _expanded(outer, inner):
+    """Slopes and offsets of all combinations of regions."""
+    # Offsets are slopes of a further input, 1.
+    maps = np.concatenate([inner.slopes, inner.offsets[..., None]], axis=-1)
+    there = np.isfinite(inner.offsets)
+    counts = there.sum(axis=1)
+    several = counts > 1
+    _check_numbers(outer, counts, inner.inputs)
+    single = maps[np.arange(inner.units), np.argmax(there, axis=1)]
+    affine = outer.slopes @ np.where(several[:, None], 0, single)
+    affine[:, -1] += np.ravel(outer.offsets)
+    choices = [maps[unit, there[unit]] for unit in range(inner.units)]
+    units = np.arange(len(affine)).reshape(outer.offsets.shape)
+    found = []
+    for rows in units:
+        of_regions = [
+            _combined(affine[row], outer.slopes[[row]], several, choices)
+            for row in rows
+            if affine[row, -1] > -np.inf
+        ]
+        found.append(_distinct(np.concatenate(of_regions)))
+    regions = max(map(len, found))
+    slopes = np.zeros((len(found), regions, inner.inputs))
+    offsets = np.full((len(found), regions), -np.inf)
+    for unit, of_unit in enumerate(found):
+        slopes[unit, : len(of_unit)] = of_unit[:, :-1]
+        offsets[unit, : len(of_unit)] = of_unit[:, -1]
+    return slopes, offsets
+
+
+def _combined(affine, row, several, choices):
+    """The maps of one region: a sum over units, each of its own maps."""
+    found = affine[None]
+    for unit, factor in zip(row.indices, row.data, strict=True):
+        if not several[unit] or factor == 0:
+            continue
+        if factor < 0:
+            raise UserError(
+                "Expected after a nonlinearity what rises with it, such as "
+                "pooling, a skip, a ReLU, or weights >= 0. Received: a weight "
+                f"of {factor:.3g}, with which it is no largest of affine maps"
+            )
+        added = factor * choices[unit]
+        found = _distinct((found[:, None] + added).reshape(-1, len(affine)))
+    return found
+
+
+def _distinct(maps):
+    """Each map once, in the order of where it comes first."""
+    first = {}
+    # Adding 0 makes -0 and 0 the same.
+    for index, of_region in enumerate(maps + 0.0):
+        first.setdefault(of_region.tobytes(), index)
+    return maps[list(first.values())]
+
+
+def _check_numbers(outer, counts, inputs):
+    """Refuses more combinations of regions than fit into memory."""
+    chosen = outer.slopes.astype(bool)
+    # Logarithms: 81 ReLUs added have 2^81 regions.
+    of_rows = np.exp2(chosen @ np.log2(counts)).reshape(outer.offsets.shape)
+    regions = np.sum(of_rows * np.isfinite(outer.offsets), axis=1).max()
+    numbers = len(outer.offsets) * regions * (inputs + 1)
+    if numbers > MOST_NUMBERS:
+        raise UserError(
+            f"Expected affine maps of at most {MOST_NUMBERS:,} numbers, as of "
+            f"smaller images. Received: {numbers:.2g} numbers, {regions:.2g} "
+            "regions a unit"
+        )
