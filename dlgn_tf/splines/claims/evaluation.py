@@ -126,8 +126,8 @@ def layer_difference(chain, shape, rng):
     for layer in chain:
         outputs = layer(outputs)
     network = keras.Model(inputs, outputs)
-    _put_biases(network, rng)
     leave_initial_point(network, rng)
+    _put_biases(network, rng)
     x = rng.normal(size=(POINTS, *shape)).astype(keras.config.floatx())
     native = np.asarray(network(x, training=False)).reshape(POINTS, -1)
     maso, flat = maso_of_layers(chain, shape), x.reshape(POINTS, -1)
@@ -140,10 +140,10 @@ def layer_difference(chain, shape, rng):
 
 
 def _put_biases(network, rng):
-    for layer in network.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.moving_mean.assign(rng.normal(size=layer.moving_mean.shape))
-            layer.beta.assign(rng.normal(size=layer.beta.shape))
+    """Also of networks in it, and of Keras' own batch normalisation."""
+    for variable in network.weights:
+        if variable.name in ("bias", "beta", "moving_mean"):
+            variable.assign(rng.normal(size=variable.shape))
 
 
 def maxout_difference(rng):
