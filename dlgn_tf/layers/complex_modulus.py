@@ -18,7 +18,9 @@ class ComplexModulus(keras.layers.Layer):
     Args:
         angles: Integer >= 1. Complex maps of each channel.
         skip: Boolean. Whether coefficients are kept too, beside their moduli
-            and beside the modulus of the low-pass ones. Defaults to `False`.
+            and beside the modulus of the low-pass ones; for files of before
+            there was `SkipModulus`, which keeps complex ones. Defaults to
+            `False`.
 
     Call arguments:
         coefficients: Tensor `(..., (1 + 2 angles) channels)`: low-pass, real

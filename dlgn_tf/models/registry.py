@@ -543,7 +543,7 @@ ARCHITECTURES = {
             "scattering7",
             "as scattering3, two blocks an octave, 64 to 512, skip, unit norm",
             "scattering",
-            17_182_676,
+            12_350_968,
             {"width": 64, "skip": True, "unit_norm": True},
             factors=(1, 2, 4, 8, 8, 8, 8, 8),
             last_width=None,

@@ -13,7 +13,9 @@ import math
 from keras import layers
 
 from dlgn_tf.layers import ComplexModulus
+from dlgn_tf.layers import ComplexStandardization
 from dlgn_tf.layers import MorletFilters
+from dlgn_tf.layers import SkipModulus
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.standardization import standardize
 from dlgn_tf.models.standardization import uniform_weights
@@ -54,9 +56,8 @@ def scattering(
 
     The head standardises, flattens and has no biases; nothing has.
 
-    With `skip` the authors' maps are complex, and a real matrix acts on both
-    parts alike. Here real and imaginary parts are channels of their own, which
-    the matrix may mix (assumed).
+    With `skip` maps are complex: coefficients are kept beside their moduli. A
+    real matrix acts on both parts alike, and the head sees them as channels.
 
     Args:
         x: Keras tensor `(batch, height, width, channels)`.
@@ -64,7 +65,7 @@ def scattering(
         classes: Integer. Number of logits.
         width: Integer. Channels after the first matrix; the paper's width
             scale s is `width / 64`.
-        skip: Boolean, see `ComplexModulus`.
+        skip: Boolean, whether to skip moduli, see `SkipModulus`.
         unit_norm: Boolean. Whether channels are brought to l2 norm 1 at every
             pixel after each matrix.
         factors: Sequence of integers. Channels after each matrix, in units of
@@ -84,13 +85,18 @@ def scattering(
     for index, outputs in enumerate(channels):
         filters = _HALF_OCTAVES[index % 2] if half_octaves else _OCTAVE
         h = _block(h, f"conv{index + 1}", outputs, filters, skip, unit_norm)
-    h = layers.Flatten(name="flatten")(standardize(h, "head"))
+    h = standardize(h, "head")
+    if skip:
+        h = _parts_apart(h, "head")
+    h = layers.Flatten(name="flatten")(h)
     return logits(h, classes, False, uniform_weights())
 
 
 def _block(h, name, outputs, filters, skip, unit_norm):
     h = MorletFilters(ANGLES, **filters, name=f"{name}_wavelets")(h)
-    h = ComplexModulus(ANGLES, skip, name=f"{name}_modulus")(h)
+    if skip:
+        return _complex_block(h, name, outputs, unit_norm)
+    h = ComplexModulus(ANGLES, name=f"{name}_modulus")(h)
     h = standardize(h, name)
     h = layers.Conv2D(
         outputs,
@@ -102,3 +108,34 @@ def _block(h, name, outputs, filters, skip, unit_norm):
     if unit_norm:
         h = layers.UnitNormalization(name=f"{name}_norm")(h)
     return h
+
+
+def _complex_block(h, name, outputs, unit_norm):
+    """Where parts stand apart, a dense layer acts on both alike."""
+    # The image is real.
+    modulus = SkipModulus(ANGLES, name != "conv1", name=f"{name}_modulus")
+    h = _parts_together(modulus(h), f"{name}_modulus")
+    h = ComplexStandardization(name=f"{name}_bn")(h)
+    h = layers.Dense(
+        outputs,
+        use_bias=False,
+        kernel_initializer=uniform_weights(),
+        name=name,
+    )(_parts_apart(h, f"{name}_bn"))
+    if unit_norm:
+        h = layers.UnitNormalization((-2, -1), name=f"{name}_norm")(h)
+    return _parts_together(h, name)
+
+
+def _parts_together(h, name):
+    """`(..., 2, channels) -> (..., 2 channels)`."""
+    *sides, _, channels = h.shape[1:]
+    shape = (*sides, 2 * channels)
+    return layers.Reshape(shape, name=f"{name}_channels")(h)
+
+
+def _parts_apart(h, name):
+    """`(..., 2 channels) -> (..., 2, channels)`: real and imaginary part."""
+    *sides, channels = h.shape[1:]
+    shape = (*sides, 2, channels // 2)
+    return layers.Reshape(shape, name=f"{name}_parts")(h)

@@ -44,13 +44,11 @@ def block(model, name, x, scale, skip, unit_norm):
         wave -= wave.sum() / envelope.sum() * envelope
         parts.append(filtered(x, wave, stride))
     low_pass, waves = parts[0], parts[1:]
-    maps = [low_pass, *np.abs(waves)]
-    if skip:
-        linear = [low_pass, *np.real(waves), *np.imag(waves)]
-        maps = [*linear, np.abs(low_pass), *np.abs(waves)]
-    h = standardized(model, name, np.concatenate(maps, axis=-1))
+    maps = [*parts, *np.abs(parts)] if skip else [low_pass, *np.abs(waves)]
+    h = np.concatenate(maps, axis=-1)
+    h = (complex_standardized if skip else standardized)(model, name, h)
     (kernel,) = model.network.get_layer(name).get_weights()
-    h = h @ kernel[0, 0]
+    h = h @ np.squeeze(kernel)
     if unit_norm:
         h /= np.linalg.norm(h, axis=-1, keepdims=True)
     return h
@@ -59,6 +57,13 @@ def block(model, name, x, scale, skip, unit_norm):
 def standardized(model, name, h):
     mean, variance = model.network.get_layer(f"{name}_bn").get_weights()
     return (h - mean) / np.sqrt(variance + 1e-5)
+
+
+def complex_standardized(model, name, z):
+    """One mean a complex channel; variance is that of the distance from it."""
+    weights = model.network.get_layer(f"{name}_bn").get_weights()
+    means, variances = (np.split(w, 2) for w in weights)
+    return (z - means[0] - 1j * means[1]) / np.sqrt(sum(variances) + 1e-5)
 
 
 def randomize_statistics(model, rng):
@@ -109,6 +114,8 @@ def test_computes_what_the_spec_lists(rng, name, options, scales, sides):
         h = block(model, f"conv{index + 1}", h, scale, **given)
         if index < len(sides):
             assert h.shape[1:3] == (sides[index],) * 2
+    if given["skip"]:
+        h = np.concatenate([h.real, h.imag], axis=-1)
     h = standardized(model, "head", h)
     (kernel,) = model.network.get_layer("logits").get_weights()
     expected = h.reshape(2, -1) @ kernel
@@ -131,6 +138,11 @@ def test_widths(name, width, expected):
         layer.filters
         for layer in model.network.layers
         if type(layer) is keras.layers.Conv2D
+    ]
+    found += [
+        layer.units
+        for layer in model.network.layers
+        if type(layer) is keras.layers.Dense and layer.name != "logits"
     ]
     assert tuple(found) == expected
     assert not any(w.name == "bias" for w in model.weights)

@@ -79,10 +79,10 @@ def convnet(seed, normalized="after"):
 
 
 def settle(model, images):
-    """Gives a convnet's normalisations the statistics of some images."""
+    """Gives a network's normalisations the statistics of some images."""
     network = LayeredNetwork(model)
     for part in network.parts:
-        if part.label.startswith("norm"):
+        if isinstance(part.layer, keras.layers.BatchNormalization):
             (read,) = network.read(images, [part])
             read = read.reshape(-1, read.shape[-1])
             part.layer.moving_mean.assign(read.mean(axis=0))

@@ -138,6 +138,20 @@ class TestTurning:
         drawn = resample(model, covariances, in_batches(images, 25), 0)
         np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
 
+    def test_complex_maps(self, networks, rng, permuting):
+        """Of both parts of a channel alike, however its neurons are ordered."""
+        images = rng.integers(0, 256, (40, 32, 32, 3)).astype("uint8")
+        model = create_model(
+            "scattering3_mini_dnn", (32, 32, 3), width=2, skip=True, seed=0
+        )
+        networks.settle(model, images)
+        covariances = weight_covariances([model], [images])
+        permuting(model)
+        drawn = resample(model, covariances, [images], 0)
+        third = [m.network.get_layer("conv3").kernel for m in (drawn, model)]
+        assert not np.allclose(*third)
+        np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
+
     def test_whole_maps(self, networks, images):
         """The classifier is turned as one that reads a vector."""
         model = networks.settle(networks.convnet(3), images)
