@@ -9,8 +9,8 @@ from dlgn_tf.dual import blocks
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.memory import GIB
-from dlgn_tf.models.classifier import check_images
 from dlgn_tf.models.classifier import listed
+from dlgn_tf.models.images import check_images
 from dlgn_tf.models.relu import ReLUNetwork
 
 # Bytes of images on their way: more at a time is no faster.

@@ -111,7 +111,7 @@ def empirical_ntk(
             f"{keras.backend.backend()}"
         )
     from dlgn_tf.dual.example_gradients import ExampleGradients
-    from dlgn_tf.models.classifier import check_images
+    from dlgn_tf.models.images import check_images
 
     gradients = ExampleGradients(model)
     for each in [images] if others is None else [images, others]:

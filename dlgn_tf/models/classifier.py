@@ -1,11 +1,13 @@
 """What all models of the zoo have in common."""
 
 import copy
+import functools
+import warnings
 
 import keras
-import numpy as np
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.models import images as image_checks
 
 # Attributes, and arguments, that hold the networks of a model.
 NETWORKS = ("network", "gating_network", "value_network")
@@ -17,6 +19,19 @@ class ImageClassifier(keras.Model):
     Subclasses are `ReLUNetwork` (one network), `GatedNetwork` (two) and
     `EnsembleNetwork` (many small ones). All take images `(batch, height, width,
     channels)` with pixels in [0, 255], uint8 or floating, of any batch size.
+    The first images that are not black tell whether their pixels are in [0, 1]
+    instead, and a warning says so; tensors of a `tf.data.Dataset` are not
+    looked at.
+
+    A model has symbolic inputs and outputs like those that Keras makes of
+    layers, so that parts of it make models too.
+
+    Example:
+
+    >>> model = create_model("c4gap_dlgn", (8, 8, 1), width=16, seed=0)
+    >>> q = keras.Model(model.input, model.preactivations(model.input)["conv2"])
+    >>> q.output_shape
+    (None, 8, 8, 16)
 
     Call arguments:
         images: As above.
@@ -34,6 +49,9 @@ class ImageClassifier(keras.Model):
         image_shape: Tuple `(height, width, channels)`.
         members: Integer, how many networks there are to train: 1, but for
             an ensemble.
+
+    Raises:
+        UserError: if called on images of another shape.
     """
 
     members = 1
@@ -46,11 +64,91 @@ class ImageClassifier(keras.Model):
         self.autocast = False
         # The networks inside have their weights from the start.
         self.built = True
+        self._scale_is_known = False
 
     @property
     def site_shapes(self):
         """Dict from gate site to its shape without the batch dimension."""
         raise NotImplementedError
+
+    @functools.cached_property
+    def input(self):
+        return keras.Input(self.image_shape, name="image")
+
+    @functools.cached_property
+    def output(self):
+        return self.call(self.input)
+
+    @property
+    def inputs(self):
+        return [self.input]
+
+    @property
+    def outputs(self):
+        return [self.output]
+
+    @property
+    def input_shape(self):
+        return self.input.shape
+
+    @property
+    def output_shape(self):
+        return self.output.shape
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.output_shape[1:])
+
+    def __call__(self, images, *args, **kwargs):
+        self._look_at(images)
+        return super().__call__(images, *args, **kwargs)
+
+    def fit(self, x=None, *args, **kwargs):
+        self._look_at(x)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        self._look_at(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        self._look_at(x)
+        return super().predict(x, *args, **kwargs)
+
+    def quantize(self, *args, **kwargs):
+        # Keras quantises layers that are built, and a call builds them.
+        self.output  # noqa: B018
+        super().quantize(*args, **kwargs)
+
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        signature = input_signature or [self.input]
+        super().export(filepath, format, verbose, signature, **kwargs)
+
+    def _look_at(self, images):
+        """Refuses images of another shape; warns of pixels in [0, 1], once."""
+        shape = getattr(images, "shape", None)
+        if shape is None or getattr(shape, "rank", 4) is None:
+            return
+        image_checks.check_shape(self, shape)
+        if self._scale_is_known or not isinstance(
+            self.normalization, PixelNormalization
+        ):
+            return
+        largest = image_checks.largest_value(images)
+        self._scale_is_known = largest > 0
+        if 0 < largest <= 1:
+            warnings.warn(
+                f"Expected pixels in [0, 255]. Received: images for {self.name}"
+                f" whose largest value is {largest:.3g}, which it takes for "
+                "nearly black",
+                stacklevel=3,
+            )
 
     def call(self, images, training=None, by_member=False):
         logits = self.member_logits(images, training)
@@ -150,27 +248,6 @@ def _deserialized(config, custom_objects=None):
         else value
         for name, value in copy.deepcopy(config).items()
     }
-
-
-def check_images(model, images):
-    """Raises a `UserError` unless there are images that a model takes.
-
-    Args:
-        model: `ImageClassifier`.
-        images: What is said to be an array `(n, height, width, channels)`,
-            n >= 1, of finite numbers.
-    """
-    shape = np.shape(images)
-    if not shape or shape[0] < 1 or shape[1:] != tuple(model.image_shape):
-        raise UserError(
-            f"Expected images of shape (n, {str(model.image_shape)[1:]}, n >= "
-            f"1, as {model.name} takes them. Received: shape {shape}"
-        )
-    whole = np.issubdtype(np.asarray(images).dtype, np.integer)
-    if not whole and not np.all(np.isfinite(images)):
-        raise UserError(
-            "Expected images of finite numbers. Received: some that are not"
-        )
 
 
 def listed(outputs):

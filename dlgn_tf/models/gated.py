@@ -116,6 +116,7 @@ class GatedNetwork(ImageClassifier):
         return [entering, *gates.values()]
 
     def preactivations(self, images):
+        self._look_at(images)
         pixels = self.normalization(images)
         return self._named(self.gating_network(pixels, training=False))
 

@@ -73,6 +73,7 @@ class ReLUNetwork(ImageClassifier):
         return self.network(self.normalization(images), training=training)
 
     def preactivations(self, images):
+        self._look_at(images)
         if not self.site_names:
             return {}
         outputs = self._gating_part(self.normalization(images), training=False)

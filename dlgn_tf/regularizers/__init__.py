@@ -1,13 +1,13 @@
 """Terms of a training loss that depend on weights alone."""
 
-from dlgn_tf.regularizers.orthogonality import Orthogonality
-from dlgn_tf.regularizers.orthogonality import largest_cosine
-from dlgn_tf.regularizers.orthogonality import least_penalty
-from dlgn_tf.regularizers.orthogonality import orthogonality_penalty
+from dlgn_tf import lazy
 
-__all__ = [
-    "Orthogonality",
-    "largest_cosine",
-    "least_penalty",
-    "orthogonality_penalty",
-]
+__getattr__, __all__ = lazy.names(
+    __name__,
+    {
+        "Orthogonality": "orthogonality",
+        "largest_cosine": "orthogonality",
+        "least_penalty": "orthogonality",
+        "orthogonality_penalty": "orthogonality",
+    },
+)

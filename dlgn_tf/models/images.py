@@ -1,0 +1,54 @@
+"""What images a model takes: their shape, and the scale of their pixels."""
+
+import numpy as np
+
+from dlgn_tf.errors import UserError
+
+# As many are looked at to tell the scale of all.
+_SAMPLE = 64
+
+
+def check_images(model, images):
+    """Raises a `UserError` unless there are images that a model takes.
+
+    Args:
+        model: `ImageClassifier`.
+        images: What is said to be an array `(n, height, width, channels)`,
+            n >= 1, of finite numbers.
+    """
+    images = np.asarray(images)
+    check_shape(model, images.shape)
+    if not len(images):
+        raise UserError("Expected n >= 1 images. Received: none")
+    whole = np.issubdtype(images.dtype, np.integer)
+    if not whole and not np.all(np.isfinite(images)):
+        raise UserError(
+            "Expected images of finite numbers. Received: some that are not"
+        )
+
+
+def check_shape(model, shape):
+    """Raises a `UserError` unless a model takes a batch of this shape.
+
+    Args:
+        model: `ImageClassifier`.
+        shape: Sequence of integers, or None where a length is not known.
+    """
+    sides = zip(shape[1:], model.image_shape, strict=False)
+    if len(shape) != 4 or any(side not in (None, own) for side, own in sides):
+        raise UserError(
+            f"Expected images of shape (n, {str(model.image_shape)[1:]}, n >= "
+            f"1, as {model.name} takes them. Received: shape {tuple(shape)}"
+        )
+
+
+def largest_value(images):
+    """Largest absolute value of a sample of images, or 0.0 of none.
+
+    Args:
+        images: Array or tensor. One of a graph has no values and gives 0.0.
+    """
+    if not isinstance(images, np.ndarray) and not hasattr(images, "numpy"):
+        return 0.0
+    sample = np.asarray(images[:_SAMPLE])
+    return float(np.max(np.abs(sample), initial=0.0))
