@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import keras
+import numpy as np
 
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import panels
@@ -167,9 +168,11 @@ def _games(output, feature, ladder, train, test, name):
     logits = feature.head(feature.trunk(train.images[:1]), train.images[:1])
     if logits.shape != (1, classes):
         return [
-            f"Effectiveness is not measured: the network has no {classes} "
-            f"logits, but an output of shape {logits.shape[1:]}."
+            f"Effectiveness is not measured: the network, fed {_PIXELS}, has "
+            f"no {classes} logits, but an output of shape {logits.shape[1:]}."
         ]
+    fit = _fit(feature, _first(test))
+    print(fit)
     games = measure_effectiveness(feature, ladder, _first(train), _first(test))
     output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
     output.picture(
@@ -186,6 +189,7 @@ def _games(output, feature, ladder, train, test, name):
         for row in games.rows()
     ]
     return [
+        fit,
         f"Shapley values of the losses over the first {GAME_IMAGES} training "
         "and test images, for which training images are taken that the "
         "network may or may not have seen:",
@@ -194,6 +198,17 @@ def _games(output, feature, ladder, train, test, name):
     ]
 
 
+def _fit(feature, test):
+    """How well the network that is taken apart does, and on which pixels."""
+    logits = feature.head(feature.trunk(test.images), test.images)
+    accuracy = np.mean(np.argmax(logits, axis=-1) == test.labels)
+    return (
+        f"The network, fed {_PIXELS}, has a test accuracy of {accuracy:.2%} on "
+        f"the first {len(test)} images."
+    )
+
+
+_PIXELS = "pixels in [0, 255]"
 _SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
 
 

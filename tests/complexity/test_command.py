@@ -10,8 +10,10 @@ import pytest
 import dlgn_tf
 from dlgn_tf.complexity import __main__ as entry
 from dlgn_tf.complexity import ladder
+from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.build import load_model
 
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 SMALL = ("--images=60", "--epochs=2", "--draws=48", "--width=0.03")
@@ -69,7 +71,13 @@ def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
     assert (folder / "panels_0.png").read_bytes().startswith(PNG)
     # f, and three panels an order, of eight rows of pixels.
     assert len(read_table(folder / "panels.csv")) == 8 * (1 + 3 * 2)
-    assert "remainder" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "remainder" in printed
+    _, test = sources.load("digits")
+    whole = load_model(model_path)
+    right = np.argmax(whole.predict(test.images), -1) == test.labels
+    line = f"[0, 255], has a test accuracy of {right.mean():.2%} on the first"
+    assert line in printed and line in report
 
 
 def test_a_killed_ladder_goes_on(
