@@ -52,8 +52,8 @@ GATE_FLAGS = (
     "gate_permutation",
     "value_input",
 )
-# More runs than those of five sites, 5! - 1, nobody waits for.
-MOST_PERMUTED_SITES = 5
+# More runs than those of five sites of one shape nobody waits for.
+MOST_PERMUTATIONS = math.factorial(5) - 1
 
 # Flags that describe the model and where it came from, see
 # `Config.model_flags`.
@@ -387,7 +387,7 @@ def _gate(values, architecture, family, options):
         _refuse(given, "a ReLU network (family dnn), which gates itself")
         return given
     given["gate_permutation"] = _permutation(
-        given["gate_permutation"], architecture.site_count(options)
+        given["gate_permutation"], architecture, options
     )
     given["gate_regime"], given["gate"] = registry.resolve_gates(
         family, given["gate_regime"], given["gate"]
@@ -423,21 +423,20 @@ def _check_origins(regime, gates_from, init_from):
         )
 
 
-def _permutation(text, count):
-    """A tuple, `"all"`, or None for the identity.
-
-    Args:
-        text: String or None.
-        count: Integer, the number of gate sites.
-    """
+def _permutation(text, architecture, options):
+    """A tuple, `"all"`, or None for the identity."""
+    count = architecture.site_count(options)
     if text is None:
         return None
     if text == "all":
-        if not 2 <= count <= MOST_PERMUTED_SITES:
+        alike = architecture.alike_sites(options)
+        runs = math.prod(map(math.factorial, alike)) - 1
+        if not 1 <= runs <= MOST_PERMUTATIONS:
             raise UserError(
-                "Expected 2 to "
-                f"{MOST_PERMUTED_SITES} gate sites for --gate_permutation=all. "
-                f"Received: an architecture with {count}"
+                f"Expected 1 to {MOST_PERMUTATIONS} ways to permute gates of "
+                "one shape for --gate_permutation=all. Received: an "
+                f"architecture of {count} gate sites with "
+                f"{'more' if runs else 'none'}"
             )
         return text
     numbers = [n for n in text.split(",") if re.fullmatch(r"\d{1,4}", n)]

@@ -251,8 +251,8 @@ def _define_gate_flags(values):
         "Comma-separated and counted from 0, such as 2,0,3,1: the first site "
         "of the value network takes the gate of the gating network's site 2, "
         "and so on; sites must be of one shape. all: one run a permutation "
-        "other than the identity, each in RUN_DIR/permutation-2031. Default: "
-        "every site its own.",
+        "of sites of one shape, the identity left out, each in "
+        "RUN_DIR/permutation-2031. Default: every site its own.",
         flag_values=values,
     )
     flags.DEFINE_enum(

@@ -1,13 +1,14 @@
 """From a model's name to the model."""
 
 import contextlib
+import difflib
 import importlib
+import inspect
 import random
 
 import keras
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import Gate
 from dlgn_tf.layers import PerImageStandardization
@@ -21,6 +22,7 @@ from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.shallow import linear_maps_like
 from dlgn_tf.models.shallow import shallow_gating_network
 
 
@@ -107,6 +109,7 @@ def create_model(
             with `per_image`.
     """
     architecture, family = registry.parse(name)
+    _check_arguments(options)
     architecture.check_ensemble(family, options)
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape, options)
@@ -165,6 +168,19 @@ def create_model(
         gate_permutation,
         name=name,
     )
+
+
+def _check_arguments(options):
+    """Names the argument that was meant, such as image_shape by input_shape."""
+    own = [*inspect.signature(create_model).parameters][:-1]
+    known = [entry.options for entry in registry.ARCHITECTURES.values()]
+    for option in {*options}.difference(*known):
+        near = difflib.get_close_matches(option, own)
+        if near:
+            raise UserError(
+                f"Expected {' or '.join(near)} in a call of create_model. "
+                f"Received: {option}={options[option]}"
+            )
 
 
 def _normalization(mean, std, per_image, image_shape):
@@ -271,8 +287,11 @@ def _two_networks(apply, family, activation, orthogonal):
     value_sites = sites.MultiplyByGate()
     if family == "dlgn_sf":
         value_network = apply(value_sites, "value_network")
-        gating_network = _shallow_gating_network(
-            apply, value_network, value_sites
+        of_sites = zip(value_sites.names, value_sites.gates, strict=True)
+        gating_network = shallow_gating_network(
+            apply.image_shape,
+            {name: gate.shape[1:] for name, gate in of_sites},
+            linear_maps_like(value_network, apply.options),
         )
     else:
         gating_sites = (
@@ -289,21 +308,10 @@ def _two_networks(apply, family, activation, orthogonal):
     return gating_network, value_network, value_sites.names
 
 
-def _shallow_gating_network(apply, value_network, value_sites):
-    of_sites = zip(value_sites.names, value_sites.gates, strict=True)
-    circular = apply.options.get("padding") == "circular"
-    return shallow_gating_network(
-        apply.image_shape,
-        {name: gate.shape[1:] for name, gate in of_sites},
-        any(isinstance(x, BatchNorm) for x in value_network.layers),
-        "circular" if circular else "same",
-    )
-
-
 def load_model(path):
     """Reads a model of the zoo from a .keras file.
 
-    Keras knows the package's layers and models once this module is imported.
+    As `keras.models.load_model` does, see `dlgn_tf.registration`.
 
     Args:
         path: Path-like, such as RUN_DIR/model.keras.

@@ -2,10 +2,13 @@
 
 from keras import layers
 
+from dlgn_tf.layers import ApodizedConv2D
 from dlgn_tf.layers import CircularPadding
 
 
-def convolution(x, filters, kernel_size, name, padding="same", biases=True):
+def convolution(
+    x, filters, kernel_size, name, padding="same", biases=True, apodized=False
+):
     """A convolution of stride 1 under the name `name`.
 
     Args:
@@ -16,6 +19,7 @@ def convolution(x, filters, kernel_size, name, padding="same", biases=True):
         padding: `"same"`, zeros around the image, or `"circular"`, the image
             continued over its edges; see `CircularPadding`.
         biases: Boolean. Whether it has them.
+        apodized: Boolean. Whether filters are windowed, see `ApodizedConv2D`.
 
     Returns:
         Keras tensor `(batch, height, width, filters)`.
@@ -23,7 +27,8 @@ def convolution(x, filters, kernel_size, name, padding="same", biases=True):
     if padding == "circular":
         x = CircularPadding(kernel_size, name=f"{name}_padding")(x)
         padding = "valid"
-    return layers.Conv2D(
+    layer = ApodizedConv2D if apodized else layers.Conv2D
+    return layer(
         filters, kernel_size, padding=padding, use_bias=biases, name=name
     )(x)
 

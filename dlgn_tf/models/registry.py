@@ -61,6 +61,8 @@ class Architecture:
             the zoo.
         check_depth: Function of the builder's arguments that raises a
             `UserError` if no such depth exists.
+        alike: Function of the builder's arguments that lists how many gate
+            sites in a row have one shape; None where all have.
         removable: Function of the builder's arguments that lists the names of
             blocks which option `removed` can leave out; None where there are
             none.
@@ -80,6 +82,7 @@ class Architecture:
     minimum_side_padded: int | None = None
     choices: dict = dataclasses.field(default_factory=dict)
     check_depth: Callable = lambda arguments: None
+    alike: Callable | None = None
     removable: Callable | None = None
     # Assumed for all but the networks of the neural path kernel paper.
     gate_beta: float = 10.0
@@ -104,6 +107,19 @@ class Architecture:
         if "depth" not in self.options:
             return self.gate_sites
         return self.gate_sites + options["depth"] - self.options["depth"]
+
+    def alike_sites(self, options):
+        """How many gate sites in a row have one shape, from input to output.
+
+        Args:
+            options: Dict of options, as `resolve` returns it.
+
+        Returns:
+            List of integers >= 0. Their sum is `site_count`.
+        """
+        if self.alike is None:
+            return [self.site_count(options)]
+        return list(self.alike({**self.fixed, **options}))
 
     def resolve(self, given):
         """All arguments of the builder, the given options in place.
@@ -285,6 +301,15 @@ def _resnet_removable(arguments):
     )
 
 
+def _gconv_alike(arguments):
+    half, depth = arguments["depth"] // 2, arguments["depth"]
+    return [half, depth - half, 2]
+
+
+def _vgg_alike(arguments):
+    return depths.vgg_groups(arguments["depth"])
+
+
 def _conv(name, description, function, gate_sites, parameters, **options):
     return Architecture(
         name=name,
@@ -294,8 +319,11 @@ def _conv(name, description, function, gate_sites, parameters, **options):
         recipe=name,
         gate_sites=gate_sites,
         parameters=parameters,
-        **(_NPK_GATE if name in ("gconv", "vconv") else {}),
+        **(_NPK if name in ("gconv", "vconv") else {}),
     )
+
+
+_NPK = {**_NPK_GATE, "alike": _gconv_alike}
 
 
 def _vgg(depth, gate_sites, parameters):
@@ -306,6 +334,7 @@ def _vgg(depth, gate_sites, parameters):
         options={"depth": depth, "width": 64, "pooling": "average"},
         recipe="vgg",
         check_depth=_check_vgg_depth,
+        alike=_vgg_alike,
         removable=_vgg_removable,
         gate_sites=gate_sites,
         parameters=parameters,
@@ -439,7 +468,7 @@ ARCHITECTURES = {
             check_depth=_check_fcresnet_depth,
             removable=_fcresnet_removable,
             gate_sites=9,
-            parameters=(525_568, 1_049_856, 4_065_664),
+            parameters=(525_568, 1_049_856, 4_064_512),
         ),
         _conv(
             "c1gap",
@@ -507,7 +536,7 @@ ARCHITECTURES = {
             "mlp",
             "grey image, two hidden layers of 512 and 256, no biases",
             2,
-            (657_920, 1_313_280, 3_017_984),
+            (657_920, 1_313_280, 1_444_352),
             1,
             width=512,
         ),
@@ -515,7 +544,7 @@ ARCHITECTURES = {
             "plaincnn",
             "grey image, two conv 5x5 32/64 of stride 2, dense, no biases",
             2,
-            (68_000, 120_000, 70_688),
+            (68_000, 120_000, 68_864),
             13,
             width=32,
         ),
@@ -553,21 +582,21 @@ ARCHITECTURES = {
         _vgg(13, 10, (9_421_898, 18_838_666, 9_516_106)),
         _vgg(16, 13, (14_736_714, 29_468_298, 14_871_882)),
         _vgg(19, 16, (20_051_530, 40_097_930, 20_227_658)),
-        _resnet(20, "original", "A", 19, (271_098, 541_546, 293_114)),
-        _resnet(32, "original", "A", 31, (466_426, 932_202, 502_778)),
-        _resnet(44, "original", "A", 43, (661_754, 1_322_858, 712_442)),
-        _resnet(56, "original", "A", 55, (857_082, 1_713_514, 922_106)),
+        _resnet(20, "original", "A", 19, (271_098, 541_546, 292_426)),
+        _resnet(32, "original", "A", 31, (466_426, 932_202, 501_642)),
+        _resnet(44, "original", "A", 43, (661_754, 1_322_858, 710_858)),
+        _resnet(56, "original", "A", 55, (857_082, 1_713_514, 920_074)),
         _resnet(
-            110, "preactivated", "B", 109, (1_738_618, 3_476_586, 1_868_154)
+            110, "preactivated", "B", 109, (1_738_618, 3_476_586, 1_864_106)
         ),
-        _resnet(164, "bottleneck", "B", 163, (1_727_482, 3_452_394, 2_115_066)),
+        _resnet(164, "bottleneck", "B", 163, (1_727_482, 3_452_394, 2_102_954)),
         _resnet(
-            1001, "bottleneck", "B", 1000, (10_476_922, 20_951_274, 12_864_378)
+            1001, "bottleneck", "B", 1000, (10_476_922, 20_951_274, 12_789_770)
         ),
-        _wrn(16, 4, 13, (2_752_506, 5_502_442, 2_810_362)),
-        _wrn(40, 4, 37, (8_959_994, 17_917_418, 9_132_538)),
-        _wrn(16, 8, 13, (10_968_570, 21_932_010, 11_083_770)),
-        _wrn(28, 10, 25, (36_497_146, 72_987_882, 36_784_378)),
+        _wrn(16, 4, 13, (2_752_506, 5_502_442, 2_808_554)),
+        _wrn(40, 4, 37, (8_959_994, 17_917_418, 9_127_146)),
+        _wrn(16, 8, 13, (10_968_570, 21_932_010, 11_080_170)),
+        _wrn(28, 10, 25, (36_497_146, 72_987_882, 36_775_402)),
     )
 }
 

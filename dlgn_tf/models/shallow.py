@@ -1,17 +1,65 @@
 """Shallow features: every gate its own single linear map of the image."""
 
+import dataclasses
+
 import keras
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import Grayscale
 from dlgn_tf.models.convolution import convolution
 
 
-def shallow_gating_network(image_shape, sites, batch_norm, padding="same"):
+@dataclasses.dataclass(frozen=True)
+class LinearMaps:
+    """What the linear maps of all gate sites have in common.
+
+    Attributes:
+        batch_norm: Boolean. Whether convolutions are batch-normalised.
+        biases: Boolean. Whether convolutions and dense layers have biases.
+        kernel_size: Integer, side of a convolution's filters.
+        padding: `"same"` or `"circular"`, of the convolutions.
+        apodized: Boolean. Whether filters are windowed, see `ApodizedConv2D`.
+        grayscale: Boolean. Whether colours become grey first.
+    """
+
+    batch_norm: bool = False
+    biases: bool = True
+    kernel_size: int = 3
+    padding: str = "same"
+    apodized: bool = False
+    grayscale: bool = False
+
+
+def linear_maps_like(value_network, options):
+    """Linear maps with the options of a value network.
+
+    Args:
+        value_network: Functional `keras.Model`.
+        options: Dict, arguments of its architecture.
+
+    Returns:
+        `LinearMaps`. There are biases, and batch normalisation, where the value
+        network has them before its gates: one that only standardises stands
+        behind them.
+    """
+    below = [x for x in value_network.layers if x.name != "logits"]
+    circular = options.get("padding") == "circular"
+    return LinearMaps(
+        batch_norm=any(isinstance(x, BatchNorm) and x.center for x in below),
+        biases=any(getattr(x, "use_bias", False) for x in below),
+        kernel_size=options.get("kernel_size", 3),
+        padding="circular" if circular else "same",
+        apodized=options.get("apodized", False),
+        grayscale=options.get("grayscale", False),
+    )
+
+
+def shallow_gating_network(image_shape, sites, maps):
     """The gating network of a DLGN-SF.
 
     A site of shape (height, width, filters) gets its pre-activation from
-    average pooling of the image to that resolution, a 3x3 convolution and, in
+    average pooling of the image to that resolution, a convolution and, in
     architectures that have it, batch normalisation; a site of shape (units,)
     from one dense layer on the flattened image. Nothing is composed.
 
@@ -21,27 +69,39 @@ def shallow_gating_network(image_shape, sites, batch_norm, padding="same"):
     Args:
         image_shape: Tuple `(height, width, channels)`.
         sites: Dict from site name to shape without the batch dimension.
-        batch_norm: Boolean.
-        padding: `"same"` or `"circular"`, of the convolutions.
+        maps: `LinearMaps`.
 
     Returns:
         Functional `keras.Model`, image -> list of pre-activations.
     """
     image = keras.Input(image_shape, name="image")
+    seen = Grayscale(name="gray")(image) if maps.grayscale else image
     preactivations = []
     for name, shape in sites.items():
         if len(shape) == 1:
-            flat = layers.Flatten(name=f"{name}_flatten")(image)
-            q = layers.Dense(shape[0], name=name)(flat)
+            flat = layers.Flatten(name=f"{name}_flatten")(seen)
+            q = layers.Dense(shape[0], use_bias=maps.biases, name=name)(flat)
         else:
-            pooled = image
+            pooled = seen
             if tuple(shape[:2]) != tuple(image.shape[1:3]):
-                pooled = _pool_to(image, shape[:2], name)
-            q = convolution(pooled, shape[2], 3, name, padding)
-            if batch_norm:
-                q = BatchNorm(name=f"{name}_bn")(q)
+                pooled = _pool_to(seen, shape[:2], name)
+            q = _convolution(pooled, shape[2], name, maps)
         preactivations.append(q)
     return keras.Model(image, preactivations, name="gating_network")
+
+
+def _convolution(x, filters, name, maps):
+    q = convolution(
+        x,
+        filters,
+        maps.kernel_size,
+        name,
+        maps.padding,
+        maps.biases,
+        # A window leaves a filter of one pixel as it is.
+        maps.apodized and maps.kernel_size > 1,
+    )
+    return BatchNorm(name=f"{name}_bn")(q) if maps.batch_norm else q
 
 
 def _pool_to(image, size, name):

@@ -14,7 +14,9 @@ _COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
 
 
 def orders(config):
-    """All orders of a network's gates but the identity.
+    """All orders of a network's gates, each to a site of its shape, but one.
+
+    The identity is left out.
 
     Args:
         config: `Config`.
@@ -22,9 +24,18 @@ def orders(config):
     Returns:
         List of tuples such as `(2, 0, 3, 1)`.
     """
+    of_groups = map(itertools.permutations, _groups(config))
+    return [sum(order, ()) for order in itertools.product(*of_groups)][1:]
+
+
+def _groups(config):
+    """Gate sites of one shape, as tuples of their numbers."""
     architecture, _ = registry.parse(config.model)
-    sites = range(architecture.site_count(config.architecture_options()))
-    return list(itertools.permutations(sites))[1:]
+    counts = architecture.alike_sites(config.architecture_options())
+    ends = list(itertools.accumulate(counts))
+    return [
+        tuple(range(end - n, end)) for n, end in zip(counts, ends, strict=True)
+    ]
 
 
 def single_runs(config):
@@ -39,7 +50,8 @@ def single_runs(config):
     """
     found = {}
     for permutation in orders(config):
-        digits = "".join(map(str, permutation))
+        separator = "" if len(permutation) <= 10 else "."
+        digits = separator.join(map(str, permutation))
         found[digits] = dataclasses.replace(
             config,
             gate_permutation=permutation,
@@ -66,7 +78,7 @@ def train_all(config):
     singles = single_runs(config)
     for single in singles.values():
         _check_flags(single)
-    _check_shapes(config, singles)
+    _check_shapes(config)
     with directory.locked():
         directory.write_flags(config)
         for digits, single in singles.items():
@@ -89,13 +101,12 @@ def train_all(config):
     print(_summary(rows))
 
 
-def _check_shapes(config, singles):
+def _check_shapes(config):
     """Raises a `UserError` before the first run rather than in a later one."""
     from dlgn_tf.training import runs
 
-    count = len(next(iter(singles)))
     # A cycle compares each site with the next.
-    cycle = tuple((k + 1) % count for k in range(count))
+    cycle = sum((group[1:] + group[:1] for group in _groups(config)), ())
     runs.create_configured_model(
         dataclasses.replace(config, gate_permutation=cycle)
     )

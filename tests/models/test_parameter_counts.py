@@ -1,5 +1,7 @@
 """Parameter counts: published figures, a formula written here, real models."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -20,12 +22,17 @@ class Count:
         self.trainable = self.moving = self.head = 0
         self.sites = []
         self.has_batch_norm = False
+        # What the linear maps of a DLGN-SF have and see.
+        self.has_biases = False
+        self.seen_channels = channels
 
     def conv(self, size, inputs, filters, bias=True):
         self.trainable += size * size * inputs * filters + bias * filters
+        self.has_biases |= bias
 
     def dense(self, inputs, units, bias=True):
         self.trainable += (inputs + bias) * units
+        self.has_biases |= bias
 
     def batch_norm(self, channels):
         self.has_batch_norm = True
@@ -51,14 +58,14 @@ class Count:
     @property
     def shallow(self):
         total = self.dnn
-        height, width, channels = self.image
+        height, width, _ = self.image
         for site in self.sites:
-            units = site[-1]
+            units, window = site[-1], 9
             if len(site) == 1:
-                total += (height * width * channels + 1) * units
-            else:
-                total += (9 * channels + 1) * units
-                total += 4 * units if self.has_batch_norm else 0
+                window = height * width
+            elif self.has_batch_norm:
+                total += 4 * units
+            total += (window * self.seen_channels + self.has_biases) * units
         return total
 
 
@@ -127,6 +134,7 @@ def smallcnn(count):
 def mlp(count):
     """Of a grey image; nothing has biases."""
     height, width, _ = count.image
+    count.seen_channels = 1
     count.dense(height * width, 512, bias=False)
     count.dense(512, 256, bias=False)
     count.sites += [(512,), (256,)]
@@ -135,21 +143,28 @@ def mlp(count):
 
 def plaincnn(count):
     """Of a grey image 32x32, of which 14x14 and 5x5 are left."""
+    count.seen_channels = 1
     count.conv(5, 1, 32, bias=False)
     count.conv(5, 32, 64, bias=False)
     count.sites += [(14, 14, 32), (5, 5, 64)]
     return count.logits(5 * 5 * 64, bias=False)
 
 
-def scattering(count, *widths, maps=5):
-    """`maps` a channel: low-pass and 4 moduli, or 14 with the skip."""
-    inputs = count.image[-1]
+def scattering(count, *widths, skip=False):
+    """Low-pass and 4 wavelets a channel; with the skip their moduli too.
+
+    Maps then have two parts, which matrices act on alike and of which
+    standardisations know both.
+    """
+    inputs, maps, parts = count.image[-1], 5, 1
+    if skip:
+        maps, parts = 10, 2
     for width in widths:
-        count.standardization(maps * inputs)
+        count.standardization(parts * maps * inputs)
         count.conv(1, maps * inputs, width, bias=False)
         inputs = width
-    count.standardization(inputs)
-    return count.logits(2 * 2 * inputs, bias=False)
+    count.standardization(parts * inputs)
+    return count.logits(2 * 2 * parts * inputs, bias=False)
 
 
 def vgg(count, *groups):
@@ -243,7 +258,7 @@ COUNTS = {
     "scattering3": scattering(Count(), 64, 128, 256, 512),
     "scattering3_mini": scattering(Count(), 16, 32, 64, 64),
     "scattering7": scattering(
-        Count(), 64, 128, 256, 512, 512, 512, 512, 512, maps=14
+        Count(), 64, 128, 256, 512, 512, 512, 512, 512, skip=True
     ),
     "vgg11": vgg(Count(), 1, 1, 2, 2, 2),
     "vgg13": vgg(Count(), 2, 2, 2, 2, 2),
@@ -305,6 +320,24 @@ PUBLISHED = {
 def test_registry_equals_the_published_figure(name, parameters):
     architecture, family = registry.parse(name)
     assert architecture.parameter_count(family) == parameters
+
+
+def test_weights_of_the_authors_scattering_network_with_skip():
+    """Their inputs: 30, 640, 1280, 2560 and four times 5120; a head of 4096."""
+    inputs, outputs = (30, 640, 1280, 2560), (64, 128, 256, 512)
+    weights = sum(map(operator.mul, inputs, outputs))
+    weights += 4 * 5120 * 512 + 4096 * 10
+    assert weights == 12_248_960
+    model = create_model("scattering7_dnn")
+    assert parameters_of(model.trainable_weights) == weights
+    kernels = [
+        x.kernel.shape
+        for x in model.network.layers
+        if x.name[:2] == "co" and hasattr(x, "kernel")
+    ]
+    assert [tuple(k) for k in kernels] == [
+        *zip(inputs, outputs, strict=True)
+    ] + 4 * [(5120, 512)]
 
 
 def test_moving_statistics_of_vgg16():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.shallow import LinearMaps
 from dlgn_tf.models.shallow import shallow_gating_network
 
 SITES = {
@@ -37,7 +38,9 @@ def convolve(x, kernel, bias):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_equals_numpy(rng, batch_norm):
     sites = {name: SITES[name] for name in ("full", "half", "flat")}
-    network = shallow_gating_network((12, 8, 2), sites, batch_norm)
+    network = shallow_gating_network(
+        (12, 8, 2), sites, LinearMaps(batch_norm=batch_norm)
+    )
     randomize(network, rng)
     x = rng.normal(size=(3, 12, 8, 2))
     qs = dict(zip(sites, network(x), strict=True))
@@ -60,7 +63,7 @@ def test_equals_numpy(rng, batch_norm):
 
 def test_shapes_names_and_order():
     sites = dict(reversed([(n, SITES[n]) for n in ("full", "half", "flat")]))
-    network = shallow_gating_network((12, 8, 2), sites, False)
+    network = shallow_gating_network((12, 8, 2), sites, LinearMaps())
     shapes = [q.shape[1:] for q in network.outputs]
     assert shapes == [(7,), (6, 4, 5), (12, 8, 3)]
 
@@ -96,11 +99,14 @@ def test_odd_images_are_averaged(rng, name, side):
     image = np.full((1, side, side, 3), 51.0)
     assert np.all(np.isfinite(model(image)))
     for site, q in model.preactivations(image).items():
-        kernel, bias = model.gating_network.get_layer(site).get_weights()
+        # ResNets have no biases.
+        kernel, *bias = model.gating_network.get_layer(site).get_weights()
         gamma, beta, mean, variance = model.gating_network.get_layer(
             f"{site}_bn"
         ).get_weights()
-        expected = convolve(np.full((1, *q.shape[1:3], 3), 0.2), kernel, bias)
+        expected = convolve(
+            np.full((1, *q.shape[1:3], 3), 0.2), kernel, sum(bias)
+        )
         expected = gamma * (expected - mean) / np.sqrt(variance + 1e-3) + beta
         np.testing.assert_allclose(q, expected, rtol=1e-8, atol=1e-10)
 
@@ -114,7 +120,9 @@ def test_sides_may_differ(shape):
 
 def test_resolution_to_which_halving_does_not_lead(rng):
     """Windows from floor(i 12 / 5) to ceil((i + 1) 12 / 5)."""
-    network = shallow_gating_network((12, 12, 2), {"third": (5, 5, 2)}, False)
+    network = shallow_gating_network(
+        (12, 12, 2), {"third": (5, 5, 2)}, LinearMaps()
+    )
     images = rng.normal(size=(2, 12, 12, 2)).astype("float32")
     mean = np.zeros((5, 12), "float32")
     for row in range(5):

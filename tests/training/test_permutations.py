@@ -10,6 +10,8 @@ import statistics
 import pytest
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.models.build import create_model
 from dlgn_tf.training import loop
 from dlgn_tf.training import permutations
 from dlgn_tf.training import runs
@@ -45,6 +47,37 @@ def test_runs_of_it(config):
 def test_four_sites_have_23(resolve):
     config = resolve("--gate_permutation=all")
     assert len(permutations.single_runs(config)) == 23
+
+
+@pytest.mark.parametrize(
+    "arguments,groups",
+    [
+        ("--model=gconv_dlgn", ["01", "23", "45"]),
+        ("--model=gconv_dlgn --depth=3", ["0", "12", "34"]),
+        ("--model=vconv_dgn --depth=1", ["0", "12"]),
+    ],
+)
+def test_gates_keep_to_sites_of_their_shape(resolve, arguments, groups):
+    """Shapes are those of the network that is built."""
+    config = resolve("--gate_permutation=all", *FLAGS[1:2], *arguments.split())
+    orders = ["".join(map(str, order)) for order in permutations.orders(config)]
+    expected = itertools.product(*map(itertools.permutations, groups))
+    assert orders == ["".join(itertools.chain(*o)) for o in expected][1:]
+    plain = dataclasses.replace(config, gate_permutation=None)
+    shapes = runs.create_configured_model(plain).site_shapes.values()
+    for order in orders:
+        moved = [list(shapes)[int(site)] for site in order]
+        assert moved == list(shapes)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg19", "fcresnet", "c4gap"])
+def test_groups_of_sites_are_those_of_the_network(name):
+    model = create_model(f"{name}_dlgn", width=1)
+    architecture, _ = registry.parse(f"{name}_dlgn")
+    groups = itertools.groupby(model.site_shapes.values())
+    counted = [len(list(group)) for _, group in groups]
+    # The last two groups of a VGG have as many filters, and other sides.
+    assert architecture.alike_sites(architecture.resolve({})) == counted
 
 
 def test_stopped_and_continued(config, tmp_path, monkeypatch, capsys):
@@ -110,9 +143,9 @@ def first_of(config, real=permutations.single_runs):
 
 def test_sites_of_other_shapes(resolve, tmp_path):
     config = resolve(
-        "--model=gconv_dlgn",
+        "--model=smallcnn_dlgn",
         "--dataset=digits",
-        "--depth=2",
+        "--padding=same",
         "--width=2",
         "--gate_permutation=all",
         f"--run_dir={tmp_path}/run",
