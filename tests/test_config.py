@@ -424,7 +424,7 @@ SMALL = ("--dataset=digits",)
         ("--gate_permutation=1,0,2,3", "--depth=3"),
         # One site, six sites.
         ("--model=c1gap_dgn", "--gate_permutation=all"),
-        ("--model=gconv_dgn", "--gate_permutation=all"),
+        ("--depth=6", "--gate_permutation=all"),
         ("--weights_seed=18446744073709551616",),
         ("--model=c4gap_dnn", "--momentum=0.9"),
         ("--model=c4gap_dnn", "--nesterov"),

@@ -19,7 +19,7 @@ def check_images(model, images):
     images = np.asarray(images)
     check_shape(model, images.shape)
     if not len(images):
-        raise UserError("Expected n >= 1 images. Received: none")
+        raise _misfit(model, images.shape)
     whole = np.issubdtype(images.dtype, np.integer)
     if not whole and not np.all(np.isfinite(images)):
         raise UserError(
@@ -36,10 +36,14 @@ def check_shape(model, shape):
     """
     sides = zip(shape[1:], model.image_shape, strict=False)
     if len(shape) != 4 or any(side not in (None, own) for side, own in sides):
-        raise UserError(
-            f"Expected images of shape (n, {str(model.image_shape)[1:]}, n >= "
-            f"1, as {model.name} takes them. Received: shape {tuple(shape)}"
-        )
+        raise _misfit(model, shape)
+
+
+def _misfit(model, shape):
+    return UserError(
+        f"Expected images of shape (n, {str(model.image_shape)[1:]}, n >= 1, "
+        f"as {model.name} takes them. Received: shape {tuple(shape)}"
+    )
 
 
 def largest_value(images):
