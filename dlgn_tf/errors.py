@@ -8,3 +8,7 @@ class UserError(Exception):
     points print that line and exit non-zero; library callers catch it like any
     exception.
     """
+
+
+class BackendError(UserError):
+    """What was asked for needs a backend of Keras that is not set."""

@@ -44,13 +44,7 @@ def main():
     RunDirectory(values.run_dir).read_config()
     check_export_dir(values.export_dir)
 
-    backend = startup.backend()
-    if backend != "tensorflow":
-        raise UserError(
-            "Expected KERAS_BACKEND=tensorflow for a SavedModel. Received: "
-            f"KERAS_BACKEND={backend}"
-        )
-    startup.import_keras()
+    startup.import_keras(("tensorflow",))
     from dlgn_tf.training import runs
 
     model, config, step = runs.load_run(values.run_dir)

@@ -11,13 +11,14 @@ import signal
 import tempfile
 import threading
 
+from dlgn_tf.errors import BackendError
 from dlgn_tf.errors import UserError
 from dlgn_tf.interruption import Interruption
 
-_BACKENDS = ("tensorflow", "jax")
+BACKENDS = ("tensorflow", "jax")
 
 
-def import_keras():
+def import_keras(backends=BACKENDS):
     """Imports Keras and its backend without what they print at start-up.
 
     TensorFlow's native code writes a handful of lines before its log level
@@ -28,16 +29,19 @@ def import_keras():
     their own. Here a command computes the same for everyone: both are Keras'
     defaults, and precision is chosen by flags.
 
+    Args:
+        backends: Those on which the command runs, some of `BACKENDS`.
+
     Raises:
-        UserError: if the backend is not one of those that train here, or not
-            installed, or Keras cannot read `keras.json`.
+        UserError: if the backend is not one of them, or not installed, or
+            Keras cannot read `keras.json`.
     """
     name = backend()
-    if name not in _BACKENDS:
+    if name not in backends:
         in_file = f"{_settings_path()} with backend "
         source = "KERAS_BACKEND=" if _named_backend() else in_file
-        raise UserError(
-            f"Expected KERAS_BACKEND={' or '.join(_BACKENDS)}. Received: "
+        raise BackendError(
+            f"Expected KERAS_BACKEND={' or '.join(backends)}. Received: "
             f"{source}{name}"
         )
     _check_installed("keras", name, "tensorboard")
@@ -52,6 +56,23 @@ def import_keras():
     if interruption.signal:
         raise KeyboardInterrupt
     _pin_settings()
+
+
+def tensorflow():
+    """The module TensorFlow, for code that is written for it alone.
+
+    Raises:
+        BackendError: if Keras has another backend, whose tensors TensorFlow
+            does not take.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise BackendError(
+            "Expected KERAS_BACKEND=tensorflow, for which this is written. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}"
+        )
+    return importlib.import_module("tensorflow")
 
 
 def backend():

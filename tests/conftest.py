@@ -22,6 +22,7 @@ _LONG = (
     "test_continuation_resnet.py",
     "test_workers.py",
     "test_jax.py",
+    "test_backends.py",
     "test_tour.py",
 )
 
@@ -83,6 +84,8 @@ def in_this_process(monkeypatch):
                 patch.setattr(entry.flags, f"DEFINE_{kind}", into)
             entry.define_flags()
         monkeypatch.setattr(entry.flags, "FLAGS", values)
+        if hasattr(entry, "FLAGS"):
+            monkeypatch.setattr(entry, "FLAGS", values)
         values(["test", *map(str, arguments)])
         entry.main()
 

@@ -163,7 +163,7 @@ def main():
         data = _data_of_network(values)
     files.check_writable(values.output_dir, "output_dir")
 
-    startup.import_keras()
+    startup.import_keras(("tensorflow",))
     # TensorFlow warns of each graph that is made for one net alone.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if values.experiment:

@@ -15,10 +15,12 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from dlgn_tf import factorizations
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+
+tf = startup.tensorflow()
 
 METHODS = ("budgeted", "truncated_svd")
 

@@ -8,12 +8,14 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.data.augmentation import AugmentedImages
 from dlgn_tf.data.augmentation import check_policy
 from dlgn_tf.errors import UserError
 from dlgn_tf.progress import Progress
+
+tf = startup.tensorflow()
 
 # Features of all images are kept where they take no more than this.
 _CACHED_BYTES = 2**31

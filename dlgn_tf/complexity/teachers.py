@@ -8,14 +8,16 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models import evaluation
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training.steps import TrainingSteps
+
+tf = startup.tensorflow()
 
 # Of batch normalisation, PyTorch's default: the zoo's 0.99 lags behind a
 # training of some hundred steps.

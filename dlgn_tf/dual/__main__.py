@@ -116,7 +116,8 @@ def main():
     output_dir = values.output_dir or str(directory.path / "dual")
     files.check_writable(output_dir, "output_dir")
 
-    startup.import_keras()
+    needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
+    startup.import_keras(needed)
     from dlgn_tf.data import sources
     from dlgn_tf.dual import command
 

@@ -11,12 +11,14 @@ import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
+
+tf = startup.tensorflow()
 
 # TensorFlow holds a layer's output and the derivative in it, and while it
 # computes copies of both.

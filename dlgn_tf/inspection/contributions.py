@@ -22,10 +22,10 @@ its gates.
 
 import dataclasses
 
-import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
@@ -110,7 +110,7 @@ class DualView:
     """
 
     def __init__(self, model, dtype="float32"):
-        _check_backend()
+        startup.tensorflow()
         self.model = model
         self.network = AffineNetwork(model, dtype)
         if self.network.not_linear:
@@ -268,17 +268,9 @@ def check_logits(logits, classes):
             )
 
 
-def _check_backend():
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            "Expected the TensorFlow backend. Received: KERAS_BACKEND="
-            f"{keras.backend.backend()}"
-        )
-
-
 def _compiled(network):
     """Derivatives in the input, the gates and the biases' factors."""
-    import tensorflow as tf
+    tf = startup.tensorflow()
 
     @tf.function(reduce_retracing=True)
     def gradients(entering, gates, direction):

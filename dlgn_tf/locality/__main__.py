@@ -107,7 +107,7 @@ def main():
     _check_effective(values)
     files.check_writable(values.output_dir, "output_dir")
 
-    startup.import_keras()
+    startup.import_keras(("tensorflow",))
     from dlgn_tf.locality import command
 
     experiment = values.experiment

@@ -1,7 +1,10 @@
 """What automatic differentiation says of a batch normalisation layer."""
 
 import numpy as np
-import tensorflow as tf
+
+from dlgn_tf import startup
+
+tf = startup.tensorflow()
 
 
 def layer_gradients(layer, inputs, upstream):

@@ -4,10 +4,12 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.locality.teachers import all_inputs
+
+tf = startup.tensorflow()
 
 PIXELS, NODES, CLASSES = 8, 20, 3
 # As good as 0, so that the projection is exact.

@@ -13,9 +13,11 @@ luckmatters; here batches are drawn afresh, 300 to an epoch (assumed; there
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.locality.selectivity import correlations
+
+tf = startup.tensorflow()
 
 INPUTS, INPUT_STD = 20, 10.0
 BATCH_SIZE, STEPS_PER_EPOCH, LEARNING_RATE = 64, 300, 0.05

@@ -4,14 +4,16 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.locality import selectivity
 from dlgn_tf.locality import student
 from dlgn_tf.locality.responses import Responses
 from dlgn_tf.training.steps import TrainingSteps
+
+tf = startup.tensorflow()
 
 BATCH_SIZE = 128
 LEARNING_RATE = 3e-3

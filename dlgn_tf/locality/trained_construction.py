@@ -2,9 +2,11 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.locality.teachers import all_inputs
+
+tf = startup.tensorflow()
 
 STEPS, LEARNING_RATE, TOP_BIAS = 3000, 3e-3, 0.1
 # Of the top weights, relative to He's: all outputs start near 0.1, alive.

@@ -1,8 +1,9 @@
 """Training and evaluation steps on TensorFlow, on one or several replicas."""
 
-import tensorflow as tf
-
+from dlgn_tf import startup
 from dlgn_tf.training.totals import Totals
+
+tf = startup.tensorflow()
 
 
 class TrainingSteps:

@@ -3,10 +3,11 @@
 import contextlib
 import re
 
-import tensorflow as tf
-
+from dlgn_tf import startup
 from dlgn_tf.data.batches import Share
 from dlgn_tf.errors import UserError
+
+tf = startup.tensorflow()
 
 # What collective operations raise where a process is gone.
 _LOST_PEER_ERRORS = (

@@ -4,8 +4,8 @@ import functools
 import pathlib
 
 import keras
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import engine
@@ -16,6 +16,8 @@ from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.steps import Evaluation
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.summaries import gate_sample_stride
+
+tf = startup.tensorflow()
 
 
 class TensorFlowEngine:

@@ -4,9 +4,9 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import SmallNetwork
 from dlgn_tf.claims.small_networks import leave_initial_point
@@ -14,6 +14,8 @@ from dlgn_tf.claims.small_networks import listed
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.layers import Gate
 from dlgn_tf.models.gated import GatedNetwork
+
+tf = startup.tensorflow()
 
 NETWORKS = (
     SmallNetwork("c4gap", width=8),

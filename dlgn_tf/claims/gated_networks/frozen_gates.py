@@ -4,8 +4,8 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import VGG16
 from dlgn_tf.claims.small_networks import SmallNetwork
@@ -17,6 +17,8 @@ from dlgn_tf.models.transfer import copy_gates
 from dlgn_tf.training.optimizers import learning_rate
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.steps import losses_and_errors
+
+tf = startup.tensorflow()
 
 STEPS = 5
 _BATCH_SIZE = 32

@@ -3,11 +3,13 @@
 import collections
 
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.spread import listed
+
+tf = startup.tensorflow()
 
 # Millions of parameters at r = 1, of features 64x8x8 and images 32x32.
 PARAMETERS = {4: 1.66, 7: 4.76, 13: 10.96, 25: 23.3, 49: 48.1, 97: 97.7}

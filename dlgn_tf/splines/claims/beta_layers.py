@@ -4,13 +4,15 @@ import itertools
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import BetaVQPooling
 from dlgn_tf.splines import parameters
+
+tf = startup.tensorflow()
 
 BETAS = (0.0, 1e-9, 0.25, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6, 1 - 1e-9, 1.0)
 INPUTS = (-1e4, -30.0, -1.0, -1e-4, 0.0, 1e-4, 1.0, 30.0, 1e4)

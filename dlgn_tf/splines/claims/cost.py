@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 
 # Filters and inputs; the largest last, whose peak of memory is told.
@@ -64,8 +65,7 @@ def _label(shape):
 
 def hardware():
     """What it was measured on, one phrase."""
-    import tensorflow as tf
-
+    tf = startup.tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
     device = f"{len(gpus)} GPU" if gpus else f"{os.cpu_count()} CPU cores"
     return f"{device}, {platform.machine()}, TensorFlow {tf.__version__}"
@@ -102,8 +102,7 @@ def timings(shape, repeats, rng):
 
 def _draw(shape, rng):
     """A kernel and a gradient in what is made of it."""
-    import tensorflow as tf
-
+    tf = startup.tensorflow()
     filters, inputs = shape
     drawn = rng.uniform(-1, 1, size=(2, inputs, filters)).astype("float32")
     return tuple(map(tf.constant, drawn))
@@ -111,8 +110,7 @@ def _draw(shape, rng):
 
 def _graphs(method):
     """A method as a graph, and another with its gradient."""
-    import tensorflow as tf
-
+    tf = startup.tensorflow()
     from dlgn_tf.layers import orthogonalization
 
     function = {

@@ -2,13 +2,15 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from dlgn_tf import factorizations
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.layers import OrthogonalConv2D
 from dlgn_tf.layers import orthogonalization
+
+tf = startup.tensorflow()
 
 EXACT = 1e-12
 ROUNDING = 2e-6

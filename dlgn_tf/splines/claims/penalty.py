@@ -3,14 +3,16 @@
 import itertools
 
 import numpy as np
-import tensorflow as tf
 from scipy import stats
 
+from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.regularizers import least_penalty
 from dlgn_tf.regularizers import orthogonality_penalty
 from dlgn_tf.splines import parameters
+
+tf = startup.tensorflow()
 
 TOLERANCE = 1e-10
 ZERO = 1e-20

@@ -1,0 +1,99 @@
+"""What each command does with KERAS_BACKEND=jax; run by test_backends.py.
+
+Its name keeps pytest from collecting it on TensorFlow, where the other tests of
+these commands are.
+"""
+
+import importlib
+import pathlib
+
+import pytest
+
+from dlgn_tf.errors import BackendError
+
+FC = ("--width=8", "--depth=3", "--train_steps=4", "--batch_size=32")
+SNAPSHOTS = "--snapshot_every=2"
+RESNET = ("--width=4", "--depth=8", "--train_steps=2", "--batch_size=32")
+
+
+@pytest.fixture(scope="module")
+def runs(train_run, tmp_path_factory):
+    """Directories of an fc_dlgn and of a ResNet, trained under JAX."""
+    folder = tmp_path_factory.mktemp("runs")
+    train_run(folder / "fc", "fc_dlgn", *FC, SNAPSHOTS)
+    train_run(folder / "resnet", "resnet20_dnn", *RESNET)
+    return folder
+
+
+# Of each command of BUILD.md's table, with RUNS and OUT to be filled in.
+ARGUMENTS = {
+    "evaluate": ["--run_dir=RUNS/fc"],
+    "export": ["--run_dir=RUNS/fc", "--export_dir=OUT"],
+    "inspect_model": [
+        "--run_dir=RUNS/fc",
+        "--output_dir=OUT",
+        "--images=20",
+        "--examples=1",
+        "--channels=2",
+    ],
+    "remove_layers": [
+        "--run_dirs=RUNS/resnet",
+        "--output_dir=OUT",
+        "--test_examples=20",
+    ],
+    "dual": [
+        "--run_dir=RUNS/fc",
+        "--output_dir=OUT",
+        "--images=30",
+        "--test_images=20",
+    ],
+    "splines": ["--run_dir=RUNS/fc", "--output_dir=OUT"],
+    "rainbow": [
+        "--run_dirs=RUNS/fc",
+        "--output_dir=OUT",
+        "--parts=spectra",
+        "--images=40",
+        "--test_images=20",
+    ],
+    "complexity": ["--experiment=tasks", "--output_dir=OUT"],
+    "locality": ["--experiment=students", "--output_dir=OUT"],
+    "claims": ["--only=dlgn.4"],
+}
+
+
+def outcome(command, run, runs, folder):
+    """What became of a command: `"runs"`, or `"needs TensorFlow"`."""
+    given = [
+        argument.replace("RUNS", str(runs)).replace("OUT", str(folder / "out"))
+        for argument in ARGUMENTS[command]
+    ]
+    module = f"dlgn_tf.{command}"
+    package = importlib.util.find_spec(module).submodule_search_locations
+    entry = importlib.import_module(f"{module}.__main__" if package else module)
+    try:
+        run(entry, *given)
+    except BackendError as error:
+        assert "KERAS_BACKEND=tensorflow. Received" in str(error)
+        assert not (folder / "out").exists() or not any(
+            (folder / "out").iterdir()
+        )
+        return "needs TensorFlow"
+    return "runs"
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_command(command, in_this_process, runs, tmp_path, request):
+    path = pathlib.Path(__file__).parents[1] / "BUILD.md"
+    rows = [row.split("|") for row in path.read_text().splitlines()]
+    expected = {
+        row[1].strip(" `"): row[3].strip() for row in rows if len(row) == 5
+    }
+    found = outcome(command, in_this_process, runs, tmp_path)
+    assert expected[f"dlgn_tf.{command}"] == found
+
+
+def test_ntk_trace_names_its_backend(in_this_process, runs, tmp_path):
+    entry = importlib.import_module("dlgn_tf.dual.__main__")
+    arguments = [f"--run_dir={runs / 'fc'}", "--ntk_trace", "--images=10"]
+    with pytest.raises(BackendError, match="KERAS_BACKEND=tensorflow"):
+        in_this_process(entry, *arguments, f"--output_dir={tmp_path / 'out'}")
