@@ -492,7 +492,7 @@ def _orthogonalizations(filters, inputs, rounds):
     found = orthogonalization.gram_schmidt(kernel).numpy().astype("float64")
     error = np.abs(found.T @ found - np.eye(filters)).max()
     for name, other in (
-        ("the loop as published", orthogonalization.gram_schmidt_loop),
+        ("the loop of the authors' code", orthogonalization.gram_schmidt_loop),
         ("tf.linalg.qr", qr),
     ):
         seconds = by_turns(there_and_back(ours), there_and_back(other), rounds)

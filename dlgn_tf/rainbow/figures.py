@@ -1,7 +1,7 @@
 """Drawings of what is measured. Matplotlib is imported when one is made.
 
-Rows are those of `dlgn_tf.rainbow.comparison` and `accuracies`. They follow
-figures 2 to 10 of arXiv 2305.18512.
+Rows are those of `dlgn_tf.rainbow.comparison` and `accuracies`. They show
+what figures 2 to 10 of arXiv 2305.18512 do, without their axis of widths.
 """
 
 import numpy as np
