@@ -18,6 +18,7 @@ from dlgn_tf import orthogonal_flags
 from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import activations
 from dlgn_tf.models import registry
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
@@ -394,17 +395,16 @@ def _gate(values, architecture, family, options):
     )
     _check_origins(given["gate_regime"], given["gates_from"], values.init_from)
     defaults = {"value_input": registry.default_value_input(family)}
-    if given["gate"] == "hard":
-        soft = {name: given[name] for name in ("gate_beta", "gate_epsilon")}
-        _refuse(soft, "a hard gate")
-    else:
-        defaults["gate_beta"] = architecture.gate_beta
-        defaults["gate_epsilon"] = architecture.gate_epsilon
-        if given["gate_beta"] is not None and not given["gate_beta"] > 0:
-            raise UserError(
-                "Invalid --gate_beta. Expected a number > 0. "
-                f"Received: {given['gate_beta']}"
-            )
+    for option in ("gate_beta", "gate_epsilon"):
+        if option.removeprefix("gate_") in GATES[given["gate"]].options:
+            defaults[option] = getattr(architecture, option)
+        else:
+            _refuse({option: given[option]}, f"a {given['gate']} gate")
+    if given["gate_beta"] is not None and not given["gate_beta"] > 0:
+        raise UserError(
+            "Invalid --gate_beta. Expected a number > 0. "
+            f"Received: {given['gate_beta']}"
+        )
     return {k: defaults.get(k) if v is None else v for k, v in given.items()}
 
 

@@ -9,6 +9,7 @@ from absl import flags
 from dlgn_tf import cli
 from dlgn_tf import orthogonal_flags
 from dlgn_tf.data import catalog
+from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import activations
 from dlgn_tf.models import registry
 from dlgn_tf.recipes import NORMALIZATIONS
@@ -224,7 +225,7 @@ def _define_gate_flags(values):
     flags.DEFINE_enum(
         "gate",
         None,
-        ["soft", "hard"],
+        list(GATES),
         "Gate of the gated families: soft, sigmoid(beta q), or hard, 1{q > 0}, "
         "which passes no gradient. Default: soft where gates are learned "
         "jointly, hard where they are frozen.",

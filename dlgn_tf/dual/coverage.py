@@ -6,7 +6,6 @@ import itertools
 from keras import layers
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import CircularPadding
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
@@ -20,8 +19,6 @@ _COVERED = (
     layers.GlobalAveragePooling2D,
     layers.Multiply,
     layers.Add,
-    layers.Activation,
-    BetaVQ,
 )
 _IN_WORDS = {
     "BatchNorm": "batch normalisation",
@@ -68,7 +65,7 @@ def structure_of(model):
     convolutions = [
         layer for layer in network.layers if isinstance(layer, layers.Conv2D)
     ]
-    reasons = _strange_layers(network)
+    reasons = _strange_layers(model, network)
     if convolutions and not _has(network, layers.GlobalAveragePooling2D):
         reasons.append("no global average pooling (gconv has it)")
     if any(map(_sees_zeros, convolutions)):
@@ -101,11 +98,13 @@ def _refuse(model, why):
     raise UserError(f"{_EXPECTED} Received: {name}, which {why}")
 
 
-def _strange_layers(network):
+def _strange_layers(model, network):
     """What a network has that the theory has not, in words."""
-    found = {}
+    found, at_sites = {}, []
+    if isinstance(model, ReLUNetwork):
+        at_sites = [model.layer_at(site) for site in model.site_names]
     for layer in network.layers:
-        if not isinstance(layer, _COVERED):
+        if not (isinstance(layer, _COVERED) or layer in at_sites):
             kind = type(layer).__name__
             found[_IN_WORDS.get(kind, f"a layer of type {kind}")] = True
     if _has(network, layers.Conv2D) and _has(network, layers.Add):

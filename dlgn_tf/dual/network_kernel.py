@@ -11,7 +11,6 @@ from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.memory import GIB
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.images import check_images
-from dlgn_tf.models.relu import ReLUNetwork
 
 # Bytes of images on their way: more at a time is no faster.
 _MOST_PASSING = 2**26
@@ -110,7 +109,7 @@ def _gates_and_inputs(model, images, step):
     dtype = _dtype(model)
     count = len(images)
     gates = {
-        name: np.empty((count, *shape), "uint8" if _is_hard(model) else dtype)
+        name: np.empty((count, *shape), "uint8" if model.hard_gates else dtype)
         for name, shape in model.site_shapes.items()
     }
     inputs = np.ones((count, *model.image_shape), dtype)
@@ -122,12 +121,6 @@ def _gates_and_inputs(model, images, step):
             pixels = model.normalization(images[part])
             inputs[part] = ops.convert_to_numpy(pixels)
     return gates, inputs
-
-
-def _is_hard(model):
-    if isinstance(model, ReLUNetwork):
-        return model.activation == "relu"
-    return model.gate.kind == "hard"
 
 
 def _dtype(model):
@@ -144,7 +137,7 @@ def _images_at_a_time(model, sets, memory_gib):
     size = np.dtype(_dtype(model)).itemsize
     gates = sum(map(math.prod, model.site_shapes.values()))
     pixels = math.prod(model.image_shape)
-    kept = gates * (1 if _is_hard(model) else size) + size * pixels
+    kept = gates * (1 if model.hard_gates else size) + size * pixels
     counts = [len(images) for images in sets]
     held = sum(counts) * kept + 8 * counts[0] * counts[-1]
     passing = size * _numbers_of_pass(model)

@@ -1,7 +1,8 @@
 """A value network with its gates and its biases left open.
 
-Between two gate sites a value network is affine: convolutions, dense layers,
-batch normalisation with its moving statistics, averages, skips. Written so that
+Between two gate sites a value network is affine in evaluation: convolutions,
+dense layers, batch normalisation with its moving statistics, averages, skips,
+and whatever else `dlgn_tf.layers.affine` finds so. Written so that
 the gates come from outside and every bias is multiplied by a number that comes
 from outside too, its logits are linear in (input, those numbers) and affine in
 the gates of any one site. That is all that exact decompositions need.
@@ -12,31 +13,21 @@ Source: the DLGN paper (arXiv 2110.03403), section 3, where biases are absent.
 import dataclasses
 from collections.abc import Callable
 
+import keras
 import numpy as np
 from keras import layers
 from keras import ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import CircularPadding
-from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.inspection.site_map import float64_copy
+from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.orthogonal import folded
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.sites import galu_layer
-
-# Linear without a weight, and linear but for a bias.
-_FIXED = (
-    layers.Flatten,
-    layers.Add,
-    layers.AveragePooling2D,
-    layers.GlobalAveragePooling2D,
-    layers.ZeroPadding2D,
-    CircularPadding,
-    SubsampleAndPad,
-)
-_WEIGHTED = (layers.Conv2D, layers.Dense)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +42,11 @@ class Step:
             at a gate site and where there is only a scale.
         scale: Array `(channels,)` that a batch normalisation multiplies by, or
             None.
-        shift: Array `(channels,)`, the bias, or None.
+        shift: Array that broadcasts to `shape`, the bias, or None.
         site: Name of the gate site that the step is, or None.
         shape: Tuple, of what it puts out, without the batch dimension.
+        weighted: Boolean. Whether what it multiplies by is learned, and not
+            fixed or a gate.
     """
 
     name: str
@@ -63,11 +56,7 @@ class Step:
     shift: np.ndarray | None = None
     site: str | None = None
     shape: tuple[int, ...] = ()
-
-    @property
-    def weighted(self):
-        """Whether what it multiplies by is trained, and not fixed or a gate."""
-        return self.scale is not None or isinstance(self.linear, _WEIGHTED)
+    weighted: bool = False
 
 
 class AffineNetwork:
@@ -80,9 +69,9 @@ class AffineNetwork:
 
     Attributes:
         steps: Tuple of `Step`, every one after those it takes from.
-        biases: Tuple of names of the layers that have a bias; of batch
-            normalisations, the part that does not depend on their input.
-        not_linear: Tuple of names of the layers that are not linear, such as
+        biases: Tuple of names of the layers that have a bias, the part that
+            does not depend on their input.
+        not_linear: Tuple of names of the layers that are not affine, such as
             max pooling.
         classes: Integer, how many logits.
         dtype: String.
@@ -103,7 +92,7 @@ class AffineNetwork:
         self.classes = network.outputs[0].shape[-1]
         self._site_of = {site_layer(site): site for site in model.site_names}
         self._known = {id(network.inputs[0]): 0}
-        self.steps, self.not_linear = (), ()
+        self.steps, self.not_linear = (), _not_affine(network, self._site_of)
         for layer in network.layers:
             if not isinstance(layer, layers.InputLayer):
                 self.steps += (self._step(layer),)
@@ -141,7 +130,7 @@ class AffineNetwork:
             if step.site is not None:
                 result = taken[0] * gate(step.site, taken[0])
             elif step.linear is not None:
-                result = step.linear(taken if taken[1:] else taken[0])
+                result = applied(step.linear, taken)
             else:
                 result = taken[0] * step.scale
             if step.shift is not None:
@@ -169,11 +158,15 @@ class AffineNetwork:
         )
         if site is not None:
             return step
-        if isinstance(layer, layers.BatchNormalization):
-            scale, shift = _moving(layer, self.dtype)
+        weights = [keras.backend.is_float_dtype(x.dtype) for x in layer.weights]
+        step = dataclasses.replace(step, weighted=any(weights))
+        if layer.name in self.not_linear:
+            return dataclasses.replace(step, linear=_copied(layer, self.dtype))
+        if _is_scale(layer):
+            scale, shift = (
+                x.astype(self.dtype) for x in scale_and_shift(layer)
+            )
             return dataclasses.replace(step, scale=scale, shift=shift)
-        if not isinstance(layer, (*_FIXED, *_WEIGHTED)):
-            self.not_linear += (layer.name,)
         linear, shift = _without_bias(layer, self.dtype)
         return dataclasses.replace(step, linear=linear, shift=shift)
 
@@ -219,21 +212,52 @@ def _value_network(model):
     )
 
 
-def _moving(layer, dtype):
-    """Scale and shift of a batch normalisation in evaluation mode."""
-    return tuple(part.astype(dtype) for part in scale_and_shift(layer))
+def _not_affine(network, sites):
+    """Names of the layers that are no gate sites and not affine."""
+    with double_precision():
+        return tuple(
+            layer.name
+            for layer in float64_copy(network).layers
+            if layer.name not in sites and not is_affine(layer)
+        )
+
+
+def _is_scale(layer):
+    """Whether it is a batch normalisation of the last axis."""
+    rank = len(layer.output.shape)
+    return isinstance(layer, layers.BatchNormalization) and layer.axis in (
+        -1,
+        rank - 1,
+    )
 
 
 def _without_bias(layer, dtype):
-    """A copy of a layer without its bias, and the bias."""
-    config = {**layer.get_config(), "dtype": dtype}
-    weights, shift = layer.get_weights(), None
-    if isinstance(layer, _WEIGHTED) and layer.use_bias:
-        kernel, bias = weights
-        config["use_bias"] = False
-        weights, shift = [kernel], bias.astype(dtype)
+    """A function as the layer's but for its bias, and the bias, or None."""
+    if isinstance(layer, (layers.Conv2D, layers.Dense)):
+        if not layer.use_bias:
+            return _copied(layer, dtype), None
+        kernel, bias = layer.get_weights()
+        return _copied(layer, dtype, [kernel], use_bias=False), bias.astype(
+            dtype
+        )
+    copy = _copied(layer, dtype)
+    taken = [ops.zeros((1, *x.shape[1:]), dtype) for x in listed(layer.input)]
+    of_zeros = ops.convert_to_numpy(applied(copy, taken))
+    if not of_zeros.any():
+        return copy, None
+    return (lambda taken: copy(taken, training=False) - of_zeros), of_zeros[0]
+
+
+def _copied(layer, dtype, weights=None, **options):
+    """A copy that computes in a dtype."""
+    config = {**layer.get_config(), "dtype": dtype, **options}
     copy = type(layer).from_config(config)
     taken = [tensor.shape for tensor in listed(layer.input)]
     copy.build(taken if taken[1:] else taken[0])
-    copy.set_weights(weights)
-    return copy, shift
+    copy.set_weights(layer.get_weights() if weights is None else weights)
+    return copy
+
+
+def applied(function, tensors):
+    """The function of a tensor, or of a list of several."""
+    return function(tensors if tensors[1:] else tensors[0])

@@ -6,12 +6,16 @@ row-major order.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 from keras import layers
 from keras import ops
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.affine import applied
+
+# Numbers that a layer puts out at a time where it is written out by itself.
+_NUMBERS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +70,13 @@ def connections_of(step, shapes):
 
     Returns:
         `Connections`.
-
-    Raises:
-        UserError: if the step is of a kind that is not known here.
     """
     layer, (shape, *_) = step.linear, shapes
     if layer is None:
         return scaled(np.broadcast_to(step.scale, step.shape))
-    if isinstance(layer, layers.Dense):
+    if not _is_usual(layer):
+        return _written_out(step, shapes)
+    if isinstance(layer, layers.Dense) and len(shape) == 1:
         kernel = ops.convert_to_numpy(layer.kernel)
         return Connections(
             np.arange(kernel.shape[0])[None], kernel.T[None].astype("float64")
@@ -89,7 +92,16 @@ def connections_of(step, shapes):
         units = np.arange(np.prod(step.shape))
         sources = units[:, None] + len(units) * np.arange(len(shapes))
         return Connections(sources, np.ones((1, 1, len(shapes))))
-    return _rearranged(layer, shape)
+    return _rearranged(step, shapes) or _written_out(step, shapes)
+
+
+def _is_usual(layer):
+    """Whether its options have the values that the functions here assume."""
+    return (
+        getattr(layer, "data_format", None) in (None, "channels_last")
+        and getattr(layer, "groups", 1) == 1
+        and tuple(getattr(layer, "dilation_rate", (1, 1))) == (1, 1)
+    )
 
 
 def _units(shape):
@@ -97,11 +109,6 @@ def _units(shape):
 
 
 def _convolution(layer, shape):
-    if layer.groups != 1 or layer.dilation_rate != (1, 1):
-        raise UserError(
-            "Expected convolutions without groups and dilation. Received: "
-            f"{layer.name}"
-        )
     kernel = np.asarray(ops.convert_to_numpy(layer.kernel), "float64")
     sources = _windows(shape, kernel.shape[:2], layer.strides, layer.padding)
     rows, columns = sources.shape[:2]
@@ -145,8 +152,58 @@ def _margins(side, window, stride, padding):
     return total // 2, total - total // 2
 
 
-def _rearranged(layer, shape):
-    """A layer that moves units or adds zeros: it says itself, by numbers."""
-    numbers = ops.convert_to_tensor(1.0 + _units(shape)[None], layer.dtype)
-    moved = np.rint(ops.convert_to_numpy(layer(numbers))).astype(int) - 1
-    return Connections(moved.reshape(-1, 1), np.ones((1, 1, 1)))
+def _rearranged(step, shapes):
+    """A layer that moves units or adds zeros: it says itself, by numbers.
+
+    Returns:
+        `Connections`, or None if it does something else.
+    """
+    count = sum(map(math.prod, shapes))
+    numbers = np.arange(1.0, count + 1)
+    sources = np.rint(_values(step, shapes, numbers[None])).astype(int) - 1
+    if not np.all((sources >= -1) & (sources < count)):
+        return None
+    # Numbers in another order tell moving from computing.
+    others = np.random.default_rng(0).permutation(numbers)
+    expected = np.append(others, 0.0)[sources]
+    if not np.allclose(_values(step, shapes, others[None]), expected):
+        return None
+    return Connections(sources.reshape(-1, 1), np.ones((1, 1, 1)))
+
+
+def _written_out(step, shapes):
+    """Any linear layer: what it makes of each unit by itself."""
+    count, units = sum(map(math.prod, shapes)), math.prod(step.shape)
+    at_a_time = max(1, _NUMBERS // max(count, units))
+    taken, found = [], []
+    for first in range(0, count, at_a_time):
+        rows = np.arange(first, min(first + at_a_time, count))
+        alone = np.zeros((len(rows), count))
+        alone[np.arange(len(rows)), rows] = 1
+        made = _values(step, shapes, alone)
+        where = np.nonzero(made)
+        taken.append(np.stack([where[1], rows[where[0]]]))
+        found.append(made[where])
+    (unit, source), weight = np.concatenate(taken, 1), np.concatenate(found)
+    order = np.lexsort((source, unit))
+    unit, source, weight = unit[order], source[order], weight[order]
+    fans = np.bincount(unit, minlength=units)
+    position = np.arange(len(unit)) - np.repeat(np.cumsum(fans) - fans, fans)
+    sources = np.full((units, max(1, fans.max())), -1)
+    weights = np.zeros((units, 1, sources.shape[1]))
+    sources[unit, position] = source
+    weights[unit, 0, position] = weight
+    return Connections(sources, weights)
+
+
+def _values(step, shapes, flat):
+    """What a step makes of rows of units, counted through: `(rows, units)`."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    taken = [
+        ops.convert_to_tensor(part.reshape(-1, *shape), "float64")
+        for part, shape in zip(
+            np.split(flat, ends, axis=1), shapes, strict=True
+        )
+    ]
+    made = ops.convert_to_numpy(applied(step.linear, taken))
+    return made.reshape(len(flat), -1)

@@ -10,11 +10,8 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.sites import check_site
-from dlgn_tf.layers import BetaVQ
 from dlgn_tf.memory import GIB
 from dlgn_tf.memory import least_gib
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.progress import Progress
 
 # Images of a batch; layers are compared by the pairs of one.
@@ -42,9 +39,11 @@ class SiteStatistics:
             different images, one of each class; NaN without such a pair. It is
             a layer's factor in the neural path kernel.
         sureness: Float, mean of |2 g - 1|, g being the gate as a share of its
-            largest value: 1 for hard gates, 0 for gates that stay halfway.
+            range: 1 for hard gates, 0 for gates that stay halfway; NaN for
+            gates without bounds.
         entropy: Float, mean entropy in bits of a coin that falls with
-            probability g: 0 for hard gates, 1 for gates that stay halfway.
+            probability g: 0 for hard gates, 1 for gates that stay halfway; NaN
+            for gates without bounds.
     """
 
     site: str
@@ -231,12 +230,14 @@ def _gates_of_sites(model, sites):
 
     The latter two are means over positions and units.
     """
-    ranges = {site: _range(model, site) for site in sites}
 
     def of_site(site, preactivations, gates):
         on = preactivations > 0
-        least, most = ranges[site]
-        share = (ops.cast(gates, "float32") - least) / (most - least)
+        gate = model.gate_at(site)
+        share = ops.cast(gates, "float32") - gate.least
+        # NaN for gates without bounds, of which there is no share.
+        width = gate.most - gate.least
+        share = share / (width if math.isfinite(width) else math.nan)
         axes = tuple(range(1, len(share.shape)))
         sureness = ops.mean(ops.abs(2 * share - 1), axis=axes)
         return on, sureness, ops.mean(_entropy_bits(share), axis=axes)
@@ -247,15 +248,6 @@ def _gates_of_sites(model, sites):
         return [of_site(s, preactivations[s], gates[s]) for s in sites]
 
     return forward
-
-
-def _range(model, site):
-    """Between which numbers a site's gates lie."""
-    if isinstance(model, GatedNetwork):
-        soft = model.gate.kind == "soft"
-        return 0.0, 1 + model.gate.epsilon if soft else 1.0
-    layer = model.layer_at(site) if isinstance(model, ReLUNetwork) else None
-    return layer.slopes if isinstance(layer, BetaVQ) else (0.0, 1.0)
 
 
 def _entropy_bits(probability):

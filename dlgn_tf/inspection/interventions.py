@@ -7,6 +7,7 @@ all ReLUs behind it respond, as in a network with such a ReLU.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 from keras import ops
@@ -27,8 +28,8 @@ class Switch:
 
     Attributes:
         site: Name of the gate site.
-        to: `"on"`, 1 (the largest a soft gate can be, 1 + epsilon);
-            `"off"`, 0; `"mean"`, each gate's mean over a set of images.
+        to: `"on"`, the largest that a gate of the site can be; `"off"`, 0;
+            `"mean"`, each gate's mean over a set of images.
         channel: Integer, or None for all: of a dense layer, the unit.
         position: Tuple `(row, column)`, or None for all. With `channel` it is
             one unit of a convolution.
@@ -202,23 +203,29 @@ def _settings(model, images, switches, batch_size, reference):
     if any(switch.to == "mean" for switch in switches):
         of_images = images.images if reference is None else reference
         means = mean_gates(model, of_images, batch_size)
-    most = 1.0
-    if isinstance(model, GatedNetwork) and model.gate.kind == "soft":
-        most = 1.0 + model.gate.epsilon
     pairs = []
     for switch in switches:
         shape = shapes[switch.site]
         chosen = np.zeros(shape, "float32")
         channel = slice(None) if switch.channel is None else switch.channel
         chosen[(*(switch.position or (...,)), channel)] = 1
-        level = {"on": most, "off": 0.0}.get(switch.to)
-        setting = (
-            means[switch.site]
-            if level is None
-            else np.full(shape, level, "float32")
-        )
+        if switch.to == "mean":
+            setting = means[switch.site]
+        else:
+            level = _most(model, switch.site) if switch.to == "on" else 0.0
+            setting = np.full(shape, level, "float32")
         pairs.append((chosen, setting))
     return pairs
+
+
+def _most(model, site):
+    gate = model.gate_at(site)
+    if not math.isfinite(gate.most):
+        raise UserError(
+            "Expected gates with an upper bound, to which to=on sets them. "
+            f"Received: gate site {site!r}, gates {gate.formula}"
+        )
+    return gate.most
 
 
 def mean_gates(model, images, batch_size=100):

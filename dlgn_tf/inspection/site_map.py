@@ -1,5 +1,6 @@
 """The part of a network that leads from the image to one gate site."""
 
+import functools
 import math
 
 import keras
@@ -10,31 +11,13 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.sites import check_site
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import CircularPadding
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.orthogonal import folded
 from dlgn_tf.models.relu import ReLUNetwork
-
-# Affine in evaluation mode, where a layer has no activation of its own.
-_AFFINE = (
-    layers.InputLayer,
-    layers.Conv2D,
-    layers.Dense,
-    layers.AveragePooling2D,
-    layers.AdaptiveAveragePooling2D,
-    layers.GlobalAveragePooling2D,
-    layers.ZeroPadding2D,
-    layers.Flatten,
-    layers.Add,
-    BatchNorm,
-    CircularPadding,
-    SubsampleAndPad,
-)
 
 
 class SiteMap:
@@ -54,9 +37,6 @@ class SiteMap:
         site: String.
         image_shape: Tuple `(height, width, channels)`.
         shape: Tuple, the site's shape.
-        nonlinear: Name of the first layer before the site that is not affine,
-            or None.
-        row_bytes: Integer, about what one image takes on its way to the site.
         scale: float64 array `(channels,)`; a stored image x becomes
             x * scale - shift. 1 and 0 for a model that standardises each image
             by itself: its sites are functions of standardised images.
@@ -72,15 +52,35 @@ class SiteMap:
         self.site = site
         self.image_shape = tuple(model.image_shape)
         self.shape = tuple(network.output.shape[1:])
-        self.nonlinear = _first_nonlinear(network)
-        self.row_bytes = _row_bytes(network, self.nonlinear is None)
         with double_precision():
-            self._network = _float64_copy(network, positive)
+            self._network = float64_copy(network, positive)
             self._normalization = _float64_layer(model.normalization)
             self.scale, self.shift = _scale_and_shift(
                 self._normalization, self.image_shape[-1]
             )
         self.standardizes = _standardizes(self._normalization)
+
+    @functools.cached_property
+    def nonlinear(self):
+        """Name of the first layer before the site that is not affine, or None.
+
+        See `dlgn_tf.layers.affine`.
+        """
+        with double_precision():
+            for layer in self._network.layers:
+                if not is_affine(layer):
+                    return layer.name
+        return None
+
+    @property
+    def row_bytes(self):
+        """About what one image takes on its way to the site."""
+        network = self._network
+        sizes = [
+            8 * math.prod(layer.output.shape[1:]) for layer in network.layers
+        ]
+        # An affine network's pullback keeps only what is at work.
+        return 3 * sum(sizes) if self.nonlinear else 6 * max(sizes)
 
     def __call__(self, pixels):
         """Pre-activations `(batch, ...)` of a tensor of normalised images."""
@@ -96,11 +96,6 @@ class SiteMap:
         with double_precision():
             tensor = ops.convert_to_tensor(pixels, "float64")
             return ops.convert_to_numpy(self(tensor))
-
-
-def first_nonlinear(model, site):
-    """As the attribute `nonlinear` of `SiteMap`, without making one."""
-    return _first_nonlinear(_network_to(model, site))
 
 
 def _network_to(model, site):
@@ -136,22 +131,14 @@ def _member(model, index):
     return network
 
 
-def _first_nonlinear(network):
-    for layer in network.layers:
-        activation = getattr(layer, "activation", keras.activations.linear)
-        linear = activation is keras.activations.linear
-        if not (isinstance(layer, _AFFINE) and linear):
-            return layer.name
-    return None
+def float64_copy(network, positive=False):
+    """A functional model with its weights, in float64.
 
+    Args:
+        network: Functional `keras.Model`.
+        positive: Boolean, see `SiteMap`.
+    """
 
-def _row_bytes(network, affine):
-    """An affine network's pullback keeps only what is at work."""
-    sizes = [8 * math.prod(layer.output.shape[1:]) for layer in network.layers]
-    return 6 * max(sizes) if affine else 3 * sum(sizes)
-
-
-def _float64_copy(network, positive):
     def copied(layer):
         config = {**layer.get_config(), "dtype": "float64"}
         kind = type(layer)
@@ -159,9 +146,11 @@ def _float64_copy(network, positive):
             kind = layers.AveragePooling2D
         return kind.from_config(config)
 
-    # Else its input and the whole would round to float32.
-    image = keras.Input(network.input_shape[1:], dtype="float64")
-    copy = keras.models.clone_model(network, [image], clone_function=copied)
+    # Else its inputs and the whole would round to float32.
+    inputs = keras.tree.map_structure(
+        lambda x: keras.Input(x.shape[1:], dtype="float64"), network.input
+    )
+    copy = keras.models.clone_model(network, inputs, clone_function=copied)
     copy.autocast = False
     copy.set_weights(network.get_weights())
     if positive:
@@ -172,9 +161,10 @@ def _float64_copy(network, positive):
 
 def _positive(variable):
     """Means in place of weights, so that no depth leads out of range."""
-    if variable.name == "kernel":
+    if len(variable.shape) > 1:
         return 1 / math.prod(variable.shape[:-1])
-    return 1.0 if variable.name in ("gamma", "moving_variance") else 0.0
+    scales = ("gamma", "moving_variance", "variance")
+    return 1.0 if variable.name in scales else 0.0
 
 
 def _float64_layer(layer):

@@ -192,7 +192,7 @@ def _check_size(model, steps, shapes, most):
 
 def _fan(step, shapes):
     """How many units each unit of a step takes from, roughly."""
-    weights = step.linear.get_weights() if step.linear is not None else []
+    weights = getattr(step.linear, "weights", None)
     if weights:
         return np.prod(weights[0].shape[:-1])
     return max(

@@ -16,7 +16,6 @@ import numpy as np
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.site_map import SiteMap
-from dlgn_tf.inspection.site_map import first_nonlinear
 from dlgn_tf.inspection.units import Units
 
 
@@ -200,7 +199,7 @@ def is_affine(model, site):
     Raises:
         UserError: if there is no such site.
     """
-    return first_nonlinear(model, site) is None
+    return SiteMap(model, site).nonlinear is None
 
 
 def affine_site(model, site):

@@ -1,9 +1,8 @@
 """The gate: which units are on, as a function of their pre-activations."""
 
 import keras
-from keras import ops
 
-GATES = ("soft", "hard")
+from dlgn_tf.gate_kinds import GATES
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -24,7 +23,8 @@ class Gate(keras.layers.Layer):
     array([0., 0., 1.], dtype=float32)
 
     Args:
-        kind: String. `"soft"` or `"hard"`. Defaults to `"soft"`.
+        kind: String, one of `dlgn_tf.gate_kinds.GATES`: `"soft"` or `"hard"`.
+            Defaults to `"soft"`.
         beta: Float > 0. Steepness of the soft gate. Defaults to `10.0`.
         epsilon: Float >= 0. The soft gate lies in (0, 1 + epsilon). Defaults
             to `0.0`.
@@ -35,6 +35,10 @@ class Gate(keras.layers.Layer):
     Returns:
         Gates of the same shape and dtype.
 
+    Attributes:
+        function: `dlgn_tf.gate_kinds.GateFunction`, which knows the bounds of
+            the gates, whether they are indicators, and their formula.
+
     Raises:
         ValueError: if an argument lies outside its range.
     """
@@ -44,7 +48,7 @@ class Gate(keras.layers.Layer):
         if kind not in GATES:
             raise ValueError(
                 "Invalid value for argument `kind`. "
-                f"Expected one of {GATES}. Received: kind={kind!r}"
+                f"Expected one of {tuple(GATES)}. Received: kind={kind!r}"
             )
         if not 0 < beta < float("inf"):
             raise ValueError(
@@ -59,13 +63,13 @@ class Gate(keras.layers.Layer):
         self.kind = kind
         self.beta = float(beta)
         self.epsilon = float(epsilon)
+        entry = GATES[kind]
+        options = {name: getattr(self, name) for name in entry.options}
+        self.function = entry.make(**options)
         self.supports_masking = True
 
     def call(self, preactivations):
-        if self.kind == "hard":
-            return ops.cast(preactivations > 0, preactivations.dtype)
-        gates = ops.sigmoid(self.beta * preactivations)
-        return gates if self.epsilon == 0 else (1 + self.epsilon) * gates
+        return self.function(preactivations)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -2,24 +2,85 @@
 
 A DNN has one, and so has the gating network of a DGN. Every nonlinearity here
 is a multiple of its pre-activation, `f(q) = q g(q)`, and `g` is the gate that a
-DNN has: of the ReLU 1{q > 0}, of swish the sigmoid.
+DNN has: of the ReLU 1{q > 0}, of swish the sigmoid. To add one is to add an
+entry to `ACTIVATIONS`.
 """
 
+import dataclasses
+from collections.abc import Callable
+
+from dlgn_tf import gate_kinds
 from dlgn_tf.errors import UserError
 
-# Name -> kind of `dlgn_tf.layers.BetaVQ`, if it is one.
-ACTIVATIONS = {
-    "relu": None,
-    "swish": None,
-    "beta_vq": "relu",
-    "leaky_beta_vq": "leaky",
-    "abs_beta_vq": "abs",
-}
 BETA_MODES = ("fixed", "per_layer", "per_channel")
 
-# Assumed: the paper calls beta learnable and prints neither its first value nor
-# what has one of its own. 1/2 is swish.
-_BETA, _BETA_MODE, _SLOPE = 0.5, "per_layer", 0.01
+
+@dataclasses.dataclass(frozen=True)
+class Nonlinearity:
+    """A nonlinearity: its layer, and its gate.
+
+    Attributes:
+        layer: Function of the layer's name and of the resolved options that
+            returns the Keras layer.
+        gate: Function of that layer that returns its
+            `dlgn_tf.gate_kinds.GateFunction`, with bounds that hold for any
+            weights of the layer: compiled functions call it too.
+        defaults: Dict from the names of the options that it takes to their
+            defaults.
+        limit: Name of the piecewise linear function that it is or tends to, as
+            `dlgn_tf.splines.parameters.slopes_of` has them, or None.
+    """
+
+    layer: Callable
+    gate: Callable
+    defaults: dict = dataclasses.field(default_factory=dict)
+    limit: str | None = None
+
+
+def _of_keras(function, gate, limit):
+    """A nonlinearity that Keras knows by a name."""
+
+    def layer(name, options):
+        import keras
+
+        return keras.layers.Activation(function, name=name)
+
+    return Nonlinearity(layer, lambda layer: gate, limit=limit)
+
+
+def _beta_vq(activation, kind, **defaults):
+    """A kind of `dlgn_tf.layers.BetaVQ`."""
+
+    def layer(name, options):
+        from dlgn_tf.layers import BetaVQ
+
+        beta, mode = options["activation_beta"], options["activation_beta_mode"]
+        slope = options["activation_slope"]
+        return BetaVQ(kind, beta, mode, slope, name=name)
+
+    def gate(layer):
+        least, most = layer.slopes
+        return gate_kinds.GateFunction(
+            layer.gate,
+            f"what {activation} multiplies q by",
+            most,
+            least,
+            layer.hard and (least, most) == (0, 1),
+        )
+
+    # Assumed: the paper calls beta learnable and prints neither its first value
+    # nor what has one of its own. 1/2 is swish.
+    usual = {"activation_beta": 0.5, "activation_beta_mode": "per_layer"}
+    return Nonlinearity(layer, gate, {**usual, **defaults}, kind)
+
+
+ACTIVATIONS = {
+    "relu": _of_keras("relu", gate_kinds.hard(), "relu"),
+    "swish": _of_keras("silu", gate_kinds.soft(1.0), "relu"),
+    "beta_vq": _beta_vq("beta_vq", "relu"),
+    "leaky_beta_vq": _beta_vq("leaky_beta_vq", "leaky", activation_slope=0.01),
+    "abs_beta_vq": _beta_vq("abs_beta_vq", "abs"),
+}
 
 OPTIONS = (
     "activation",
@@ -59,22 +120,19 @@ def resolve(family, given, members=1, gate_sites=None):
             "Expected activation=relu for an ensemble, whose members are "
             f"computed at once. Received: activation={name}"
         )
-    kind = ACTIVATIONS[name]
-    if kind is None:
-        of_beta = {**given, "activation": None}
-        _refuse(of_beta, f"activation={name}", "activation=beta_vq")
-        return {**given, "activation": name}
-    if kind != "leaky":
-        slope = {"activation_slope": given["activation_slope"]}
-        _refuse(slope, f"activation={name}", "activation=leaky_beta_vq")
-    defaults = {
-        "activation_beta": _BETA,
-        "activation_beta_mode": _BETA_MODE,
-        "activation_slope": _SLOPE if kind == "leaky" else None,
-    }
+    for option, value in given.items():
+        if option not in ("activation", *ACTIVATIONS[name].defaults):
+            _refuse({option: value}, f"activation={name}", _having(option))
+    defaults = {"activation": name, **ACTIVATIONS[name].defaults}
     options = {k: defaults.get(k) if v is None else v for k, v in given.items()}
     _check_values(options)
     return options
+
+
+def _having(option):
+    """The nonlinearities that take an option, for a message."""
+    names = [k for k, v in ACTIVATIONS.items() if option in v.defaults]
+    return f"activation={' or '.join(names)}"
 
 
 def _refuse(given, what, only):
@@ -97,8 +155,9 @@ def _check_choice(option, value, choices):
 def _check_values(options):
     beta, mode = options["activation_beta"], options["activation_beta_mode"]
     slope = options["activation_slope"]
-    _check_choice("activation_beta_mode", mode, BETA_MODES)
-    if not 0 <= beta <= 1:
+    if mode is not None:
+        _check_choice("activation_beta_mode", mode, BETA_MODES)
+    if beta is not None and not 0 <= beta <= 1:
         raise UserError(
             "Invalid activation_beta. Expected a number from 0 to 1. "
             f"Received: activation_beta={beta}"

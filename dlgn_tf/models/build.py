@@ -9,7 +9,6 @@ import random
 import keras
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import Gate
 from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers import PixelNormalization
@@ -66,8 +65,9 @@ def create_model(
         std: Float or sequence, see `PixelNormalization`.
         per_image: Boolean, whether every image is put on a scale of its own
             instead, see `PerImageStandardization`.
-        gate: `"soft"` or `"hard"`, see `Gate`. Defaults to `"soft"` where
-            gates are learned jointly, to `"hard"` where they are frozen.
+        gate: One of `dlgn_tf.gate_kinds.GATES`, see `Gate`. Defaults to
+            `"soft"` where gates are learned jointly, to `"hard"` where they are
+            frozen.
         beta: Float, see `Gate`. Defaults to the architecture's.
         epsilon: Float, see `Gate`. Defaults to the architecture's.
         value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
@@ -79,9 +79,9 @@ def create_model(
             `"frozen_learned"`, elsewhere: the gating network is frozen, and
             `dlgn_tf.models.transfer.copy_gates` fills it. Hard gates pass no
             gradient, so they cannot be learned jointly. Defaults to `"joint"`,
-            or to `"frozen_random"` where `gate` is `"hard"`. Source: the neural
-            path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF (DI),
-            FLNPF and DNPFL.
+            or to `"frozen_random"` where `gate` passes no gradient. Source: the
+            neural path kernel paper (arXiv 2006.10529), its FRNPF (II), FRNPF
+            (DI), FLNPF and DNPFL.
         gate_permutation: Sequence of integers or None, see `GatedNetwork`.
         activation: Name of the nonlinearity, of `dlgn_tf.models.activations`,
             in a dnn or the gating network of a dgn. Defaults to `"relu"`.
@@ -157,7 +157,7 @@ def create_model(
         gating_network, value_network, names = _two_networks(
             apply, family, activation, orthogonal
         )
-    _start_gates(gating_network, value_network, regime)
+    _start_gates(gating_network, value_network, regime, names)
     return GatedNetwork(
         gating_network,
         value_network,
@@ -196,11 +196,15 @@ def _normalization(mean, std, per_image, image_shape):
     return normalization
 
 
-def _start_gates(gating_network, value_network, regime):
+def _start_gates(gating_network, value_network, regime, site_names):
     """Sets up a new gating network as its regime asks, in place."""
     if regime == "frozen_dependent":
-        # Betas of nonlinearities, which it lacks, stay as they start.
-        own = [x.name for x in gating_network.layers if isinstance(x, BetaVQ)]
+        # Weights of nonlinearities, which it lacks, stay as they start.
+        own = [
+            sites.activation_layer(site, activation)
+            for site in site_names
+            for activation in activations.ACTIVATIONS
+        ]
         copy_weights(value_network, gating_network, except_for=own)
     gating_network.trainable = regime == "joint"
 

@@ -187,13 +187,28 @@ class ImageClassifier(keras.Model):
         """
         return preactivations
 
+    def gate_at(self, site):
+        """The `dlgn_tf.gate_kinds.GateFunction` of a gate site.
+
+        Args:
+            site: String, one of `site_names`.
+        """
+        raise NotImplementedError
+
     def gates_of(self, preactivations):
         """Gates made of pre-activations, one by one, of the same shapes.
 
         Args:
             preactivations: What `routed` returned.
         """
-        raise NotImplementedError
+        return {
+            name: self.gate_at(name)(q) for name, q in preactivations.items()
+        }
+
+    @property
+    def hard_gates(self):
+        """Whether each gate of the model is 0 or 1."""
+        return all(self.gate_at(site).indicator for site in self.site_names)
 
     def gates(self, images):
         """The gate that every site uses, in evaluation mode.

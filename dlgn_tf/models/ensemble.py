@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlgn_tf.layers import Gate
+from dlgn_tf import gate_kinds
 from dlgn_tf.layers import PooledReLUConvolution
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
@@ -120,9 +120,8 @@ class EnsembleNetwork(ImageClassifier):
             self.network.get_layer("conv1").preactivations(pixels)
         )
 
-    def gates_of(self, preactivations):
-        hard = Gate("hard")
-        return {name: hard(q) for name, q in preactivations.items()}
+    def gate_at(self, site):
+        return gate_kinds.hard()
 
     def get_config(self):
         return {

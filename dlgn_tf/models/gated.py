@@ -126,6 +126,9 @@ class GatedNetwork(ImageClassifier):
         of_sites = list(preactivations.values())
         return self._named([of_sites[k] for k in self.gate_permutation])
 
+    def gate_at(self, site):
+        return self.gate.function
+
     def gates_of(self, preactivations):
         return {name: self.gate(q) for name, q in preactivations.items()}
 

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Callable
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import depths
 
 FAMILIES = {
@@ -647,9 +648,9 @@ def resolve_gates(family, regime=None, gate=None):
     Args:
         family: One of `FAMILIES` other than dnn.
         regime: One of `GATE_REGIMES`, or None: `"joint"`, or
-            `"frozen_random"` where the gate is hard.
-        gate: `"soft"`, `"hard"` or None: soft where gates are learned jointly,
-            hard where they are frozen.
+            `"frozen_random"` where the gate passes no gradient.
+        gate: One of `dlgn_tf.gate_kinds.GATES`, or None: soft where gates are
+            learned jointly, hard where they are frozen.
 
     Returns:
         `(regime, gate)`.
@@ -657,16 +658,23 @@ def resolve_gates(family, regime=None, gate=None):
     Raises:
         UserError: if gates of the family cannot be learned so.
     """
-    regime = regime or ("frozen_random" if gate == "hard" else "joint")
+    if gate not in (None, *GATES):
+        raise UserError(
+            f"Unknown gate. Expected one of {', '.join(GATES)}. Received: "
+            f"gate={gate}"
+        )
+    stuck = gate is not None and not GATES[gate].differentiable
+    regime = regime or ("frozen_random" if stuck else "joint")
     if regime not in GATE_REGIMES:
         raise UserError(
             f"Unknown gate regime. Expected one of {GATE_REGIMES}. "
             f"Received: gate_regime={regime}"
         )
-    if regime == "joint" and gate == "hard":
+    if regime == "joint" and stuck:
         raise UserError(
-            "Hard gates pass no gradient. Expected soft gates where they are "
-            "learned jointly. Received: gate=hard, gate_regime=joint"
+            f"{gate.capitalize()} gates pass no gradient. Expected soft gates "
+            f"where they are learned jointly. Received: gate={gate}, "
+            "gate_regime=joint"
         )
     if regime == "frozen_dependent" and family == "dlgn_sf":
         raise UserError(

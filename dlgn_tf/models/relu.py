@@ -8,7 +8,7 @@ from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
 from dlgn_tf.models.sites import activation_layer
-from dlgn_tf.models.sites import gate_of
+from dlgn_tf.models.sites import activation_of
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -51,11 +51,9 @@ class ReLUNetwork(ImageClassifier):
         """
         if not self.site_names:
             return None
-        layers = {layer.name for layer in self.network.layers}
-        for activation in ACTIVATIONS:
-            wanted = {activation_layer(s, activation) for s in self.site_names}
-            if wanted <= layers:
-                return activation
+        activation = activation_of(self.network, self.site_names)
+        if activation is not None:
+            return activation
         raise ValueError(
             "Expected the layer of one nonlinearity at each gate site. "
             f"Received: sites {self.site_names}"
@@ -79,11 +77,8 @@ class ReLUNetwork(ImageClassifier):
         outputs = self._gating_part(self.normalization(images), training=False)
         return self._named(outputs)
 
-    def gates_of(self, preactivations):
-        return {
-            name: gate_of(self.layer_at(name))(q)
-            for name, q in preactivations.items()
-        }
+    def gate_at(self, site):
+        return ACTIVATIONS[self.activation].gate(self.layer_at(site))
 
     @functools.cached_property
     def _gating_part(self):

@@ -20,8 +20,6 @@ is what would enter the ReLU, so it comes after batch normalisation.
 
 import keras
 
-from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers import Gate
 from dlgn_tf.models.activations import ACTIVATIONS
 
 
@@ -118,32 +116,26 @@ def _activation_layer(site_name, options):
     options = options or {"activation": "relu"}
     activation = options["activation"]
     name = activation_layer(site_name, activation)
-    kind = ACTIVATIONS[activation]
-    if kind is None:
-        function = {"relu": "relu", "swish": "silu"}[activation]
-        return keras.layers.Activation(function, name=name)
-    return BetaVQ(
-        kind,
-        options["activation_beta"],
-        options["activation_beta_mode"],
-        options["activation_slope"],
-        name=name,
-    )
+    return ACTIVATIONS[activation].layer(name, options)
 
 
-def gate_of(layer):
-    """What the layer of a nonlinearity multiplies pre-activations by.
+def activation_of(network, site_names):
+    """Name of the nonlinearity whose layers stand at gate sites.
 
     Args:
-        layer: What stands at a site of a DNN.
+        network: Functional `keras.Model`.
+        site_names: Sequence of strings.
 
     Returns:
-        Function from pre-activations to gates of the same shape.
+        String, one of `dlgn_tf.models.activations.ACTIVATIONS`; None where
+        there is no one of which each site has a layer.
     """
-    if isinstance(layer, BetaVQ):
-        return layer.gate
-    relu = layer.activation is keras.activations.relu
-    return Gate("hard") if relu else Gate("soft", beta=1.0)
+    names = {layer.name for layer in network.layers}
+    for activation in ACTIVATIONS:
+        wanted = {activation_layer(site, activation) for site in site_names}
+        if wanted and wanted <= names:
+            return activation
+    return None
 
 
 def galu_layer(site_name):

@@ -7,6 +7,7 @@ then layer by layer.
 """
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import registry
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
@@ -92,7 +93,8 @@ def check_same_gates(source, target):
             getattr(source.gate, what),
             getattr(target.gate, what),
             # A hard gate has no steepness.
-            ignored=what != "kind" and target.gate.kind == "hard",
+            ignored=what != "kind"
+            and what not in GATES[target.gate.kind].options,
         )
     for what in ("value_input", "gate_permutation"):
         _check_equal(what, getattr(source, what), getattr(target, what))

@@ -121,7 +121,13 @@ def _nonlinearity(task):
     if _is_gated(task) and task.network == "value":
         return {}
     # The prior is that of the hard function: of swish the ReLU.
-    kind = ACTIVATIONS.get(config.activation) or "relu"
+    kind = ACTIVATIONS[config.activation].limit if config.activation else "relu"
+    if kind is None:
+        raise UserError(
+            "Expected a nonlinearity that is or tends to a piecewise linear "
+            "one, of which the prior is. Received: activation="
+            f"{config.activation}"
+        )
     slope = config.activation_slope
     found = {"activation": kind}
     return found if slope is None else {**found, "negative_slope": slope}

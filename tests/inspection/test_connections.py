@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from keras import layers
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import Step
 from dlgn_tf.inspection.connections import connections_of
 from dlgn_tf.inspection.connections import scaled
 from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.layers import Grayscale
 
 NETWORKS = {
     "resnet20": dict(depth=8, width=2),
@@ -64,10 +65,8 @@ def test_sums_over_connections_are_the_network(name, general_model, images_for):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_average_pooling(padding, rng):
     """By loops; what lies beyond the edge does not count."""
-    import keras
-
     shape = (5, 4, 2)
-    layer = keras.layers.AveragePooling2D(
+    layer = layers.AveragePooling2D(
         (3, 2), strides=2, padding=padding, dtype="float64"
     )
     values = rng.normal(size=shape)
@@ -79,14 +78,37 @@ def test_average_pooling(padding, rng):
     np.testing.assert_allclose(found, expected.ravel(), rtol=1e-12)
 
 
-def test_refuses_convolutions_in_groups():
-    import keras
+LAYERS = {
+    "grouped": layers.Conv2D(4, 3, groups=2, use_bias=False),
+    "dilated": layers.Conv2D(3, 2, dilation_rate=2, use_bias=False),
+    "depthwise": layers.DepthwiseConv2D(3, use_bias=False),
+    "dense at each position": layers.Dense(3, use_bias=False),
+    "grey": Grayscale(),
+    "flipped": layers.Permute((2, 1, 3)),
+    "upsampled": layers.UpSampling2D(2, interpolation="bilinear"),
+    "concatenated": layers.Concatenate(),
+    "averaged": layers.Average(),
+    "subtracted": layers.Subtract(),
+    "dropped out": layers.Dropout(0.5),
+}
 
-    image = keras.Input((4, 4, 2))
-    layer = keras.layers.Conv2D(2, 3, groups=2, name="grouped")
-    step = Step("grouped", (0,), layer, shape=tuple(layer(image).shape[1:]))
-    with pytest.raises(UserError, match="without groups.*grouped$"):
-        connections_of(step, [(4, 4, 2)])
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_linear_layers_of_every_kind(name, rng):
+    """Sums over connections are what the layer computes."""
+    layer = LAYERS[name]
+    count = 2 if hasattr(layer, "_merge_function") else 1
+    shape = (5, 4, 3 if name == "grey" else 2)
+    values = rng.normal(size=(count, *shape)).astype("float32")
+    taken = [value[None] for value in values]
+    expected = np.asarray(layer(taken if count > 1 else taken[0]))[0]
+    step = Step(name, tuple(range(count)), layer, shape=expected.shape)
+    known = connections_of(step, [shape] * count)
+    padded = np.append(values.ravel(), 0.0)[known.sources][:, None]
+    found = (padded * known.weights).sum(-1)
+    np.testing.assert_allclose(
+        found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_what_is_not_linear_is_named(general_model):

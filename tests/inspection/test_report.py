@@ -67,7 +67,7 @@ def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
         (
             "fc_dgn",
             {"activation": "beta_vq", "depth": 3},
-            "beta-VQ of relu, beta 0.5 to 0.5",
+            "beta_vq, beta 0.5 to 0.5",
             "ReLU",
         ),
         (

@@ -2,14 +2,15 @@
 
 import math
 
-import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
-from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import PerImageStandardization
+from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.sites import activation_layer
+from dlgn_tf.models.sites import activation_of
 
 _FAMILIES = {
     "dnn": "A plain ReLU network. A unit's ReLU multiplies its pre-activation "
@@ -102,22 +103,16 @@ def _properties(task):
     model = task.model
     size = "x".join(map(str, model.image_shape))
     rows = [("images", f"{size}, {task.dataset.name}")]
-    gate = getattr(model, "gate", None)
-    if gate is None:
-        own = "hard, its own ReLU: 1 if q > 0, else 0"
-        activation = getattr(model, "activation", "relu")
-        if activation != "relu":
-            own = f"its own: what {activation} multiplies q by"
-        rows.append(("gate", own))
+    formula = model.gate_at(model.site_names[0]).formula
+    if not isinstance(model, GatedNetwork):
+        rows.append(("gate", f"its own, {formula}"))
         return rows
-    soft = f"soft: {number(1 + gate.epsilon)} · sigmoid({gate.beta:g} q)"
-    hard = "hard: 1 if q > 0, else 0"
-    rows.append(("gate", soft if gate.kind == "soft" else hard))
+    rows.append(("gate", formula))
     learned = model.gating_network.trainable
     rows.append(
         ("gating network", "learned with the values" if learned else "frozen")
     )
-    activation = _activation(model.gating_network)
+    activation = _activation(model)
     if activation:
         rows.append(("nonlinearity of the gating network", activation))
     sees = "the image" if model.value_input == "image" else "a constant, ones"
@@ -134,17 +129,19 @@ def _properties(task):
     return rows
 
 
-def _activation(network):
+def _activation(model):
     """Name of the nonlinearity of a gating network, None of a linear one."""
-    soft = [layer for layer in network.layers if isinstance(layer, BetaVQ)]
-    if soft:
-        betas = np.concatenate([np.ravel(layer.beta) for layer in soft])
-        least, most = (number(float(b)) for b in (betas.min(), betas.max()))
-        return f"beta-VQ of {soft[0].kind}, beta {least} to {most}"
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Activation):
-            return layer.activation.__name__
-    return None
+    # The last site's leads nowhere.
+    network, names = model.gating_network, model.site_names[:-1]
+    name = activation_of(network, names)
+    if name is None:
+        return None
+    layers = [network.get_layer(activation_layer(s, name)) for s in names]
+    betas = [np.ravel(x.beta) for x in layers if hasattr(x, "beta")]
+    if not betas:
+        return name
+    least, most = np.min(np.hstack(betas)), np.max(np.hstack(betas))
+    return f"{name}, beta {number(float(least))} to {number(float(most))}"
 
 
 def _sites(report):

@@ -50,7 +50,9 @@ def _shares(report, statistics):
         "those say nothing about an image.",
     )
     sureness = [each.sureness for each in statistics.sites.values()]
-    if min(sureness) < 1 - 1e-9:
+    if not np.all(np.isfinite(sureness)):
+        page.text("The gates have no bounds between which they could be sure.")
+    elif min(sureness) < 1 - 1e-9:
         site = list(statistics.sites)[int(np.argmin(sureness))]
         page.text(
             "Soft gates lie between off and on. How sure they are, the mean "
