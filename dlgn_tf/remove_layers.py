@@ -18,6 +18,9 @@ from dlgn_tf.training.run_directory import RunDirectory
 USAGE = """\
 Evaluates trained ResNets and VGGs with each of their blocks left out in turn,
 and writes removals.csv and removals.png: accuracy against the block left out.
+A gated network loses it in its value network and keeps its gates, so that the
+other paths stay as they are; with --networks=both its gating network loses it
+too.
 
   python -m dlgn_tf.remove_layers --run_dirs=runs/resnet20_dnn-cifar10,\\
 runs/vgg11_dnn-cifar10 --test_examples=1000 --output_dir=DIR
@@ -29,6 +32,13 @@ runs/vgg11_dnn-cifar10 --test_examples=1000 --output_dir=DIR
 def define_flags():
     flags.DEFINE_list(
         "run_dirs", [], "Comma-separated directories of runs of one data set."
+    )
+    flags.DEFINE_enum(
+        "networks",
+        None,
+        ["value", "both"],
+        "Which networks of gated models lose a block. value: the gates are "
+        "held; both: those of later blocks change. Default: value.",
     )
     flags.DEFINE_string(
         "init_from",
@@ -66,6 +76,7 @@ def main():
         raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
     configs = {path: _config(path) for path in values.run_dirs}
     _check_checkpoint_flags(values, configs)
+    _check_networks(values, configs)
     data = _data(values, configs)
     files.check_writable(values.output_dir, "output_dir")
 
@@ -117,6 +128,15 @@ def _check_checkpoint_flags(values, configs):
         _blocks(values.model, _checkpoint_options(values))
 
 
+def _check_networks(values, configs):
+    gated = [c for c in configs.values() if not c.model.endswith("_dnn")]
+    if values.networks and not gated:
+        raise UserError(
+            "Expected --networks with a run of a dgn, dlgn or dlgn_sf, which "
+            "has two. Received: none of them"
+        )
+
+
 def _checkpoint_options(values):
     architecture, _ = registry.parse(values.model)
     options = {"block": values.block, "shortcut": values.shortcut}
@@ -165,6 +185,7 @@ def _of_run(path, config, configs):
         model,
         functools.partial(runs.create_configured_model, config),
         _blocks(config.model, config.architecture_options()),
+        flags.FLAGS.networks or "value",
     )
 
 

@@ -4,17 +4,30 @@ A residual network is a sum over many paths, and each block that is left out
 takes away only those that pass through it: accuracy drops little. A VGG has a
 single path. Nothing is trained anew.
 
+Of a gated network the block is left out of the value network and the gates are
+held: then the paths that are left contribute what they did, and the kernel is
+that of the sub-networks without the block (theorem 3.3). Left out of the gating
+network too, as it is of a ReLU network, whose gates are its own, it changes the
+gates of later blocks.
+
 Source: Veit et al. (arXiv 1605.06431), section 4.1, to which the DLGN paper
-(arXiv 2110.03403) comes back in section 3.1.3.
+(arXiv 2110.03403) comes back in section 3.1.3; its theorem 3.3.
 """
 
 import dataclasses
 from collections.abc import Callable
 
+import keras
+
 from dlgn_tf import files
 from dlgn_tf.models.classifier import NETWORKS
+from dlgn_tf.models.classifier import listed
+from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.output import new_figure
+
+# Which networks of a gated model lose a block.
+OF_NETWORKS = ("value", "both")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +40,16 @@ class TrainedNetwork:
         build: Function of a tuple of names of blocks that returns the same
             architecture without them, its weights any.
         blocks: Names of the blocks that can be left out, in order.
+        networks: String, one of `OF_NETWORKS`: of a gated model, whether the
+            value network alone loses a block, under the gates of the whole
+            gating network, or both do.
     """
 
     label: str
     model: object
     build: Callable
     blocks: tuple[str, ...]
+    networks: str = "value"
 
     def without(self, block):
         """The network without a block, the other weights as they are."""
@@ -42,7 +59,21 @@ class TrainedNetwork:
                 copy_weights(
                     getattr(self.model, part), getattr(remaining, part)
                 )
+        if self.networks == "value" and isinstance(remaining, GatedNetwork):
+            return _under_gates_of(self.model, remaining)
         return remaining
+
+
+def _under_gates_of(whole, remaining):
+    """A gated network under the gates that a larger one has at its sites."""
+    gating = whole.gating_network
+    made = dict(zip(whole.site_names, listed(gating.outputs), strict=True))
+    held = keras.Model(
+        gating.inputs, [made[site] for site in remaining.site_names]
+    )
+    return remaining.with_networks(
+        lambda network: held if network is remaining.gating_network else network
+    )
 
 
 @dataclasses.dataclass(frozen=True)

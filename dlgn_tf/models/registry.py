@@ -658,12 +658,7 @@ def resolve_gates(family, regime=None, gate=None):
     Raises:
         UserError: if gates of the family cannot be learned so.
     """
-    if gate not in (None, *GATES):
-        raise UserError(
-            f"Unknown gate. Expected one of {', '.join(GATES)}. Received: "
-            f"gate={gate}"
-        )
-    stuck = gate is not None and not GATES[gate].differentiable
+    stuck = gate in GATES and not GATES[gate].differentiable
     regime = regime or ("frozen_random" if stuck else "joint")
     if regime not in GATE_REGIMES:
         raise UserError(

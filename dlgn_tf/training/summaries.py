@@ -1,7 +1,9 @@
 """What a run shows in TensorBoard.
 
-Every point is stamped with the optimiser's step. Scalar names are those of the
-lineage: train/error_rate, train/classification_loss, test/error_rate and so on.
+Every point is stamped with the optimiser's step. What is measured on training
+and on test images, error_rate and classification_loss, has one name in both, so
+that TensorBoard draws both curves in one chart; other scalars are train/... or
+test/... as in the lineage.
 """
 
 import dataclasses
@@ -19,8 +21,10 @@ from tensorboard.util import tensor_util
 
 from dlgn_tf.training.event_file import EventFile
 from dlgn_tf.training.event_file import drop_events_after
+from dlgn_tf.training.event_file import read_events
 
 _RUNS = ("train", "test")
+_OF_BOTH = ("error_rate", "classification_loss")
 
 
 class Summaries:
@@ -35,7 +39,15 @@ class Summaries:
     def __init__(self, path, after):
         for name in _RUNS:
             drop_events_after(path / name, after)
+        # A run that began with a name for each goes on so.
+        tags = {tag for _, tag, _ in read_events(path / "train")}
+        self._of_both = () if "train/error_rate" in tags else _OF_BOTH
         self._train, self._test = (EventFile(path / name) for name in _RUNS)
+
+    def _scalars(self, file, run, values, step):
+        for name, value in values.items():
+            tag = name if name in self._of_both else f"{run}/{name}"
+            file.add(scalar_pb(tag, value), step)
 
     def describe(self, config, images, step):
         """Flags as text, hyper-parameters, and a sample of input images.
@@ -69,8 +81,7 @@ class Summaries:
         }
         if totals.orthogonality_loss:
             values["orthogonality_loss"] = totals.mean_orthogonality_loss
-        for name, value in values.items():
-            self._train.add(scalar_pb(f"train/{name}", value), step)
+        self._scalars(self._train, "train", values, step)
 
     def betas(self, betas, step):
         """A point of each layer's beta; one a channel: mean and histogram.
@@ -97,8 +108,7 @@ class Summaries:
             values["member_error_rate_min"] = min(rates)
             values["member_error_rate_mean"] = sum(rates) / len(rates)
             values["member_error_rate_max"] = max(rates)
-        for name, value in values.items():
-            self._test.add(scalar_pb(f"test/{name}", value), step)
+        self._scalars(self._test, "test", values, step)
 
     def orthogonality(self, values, step):
         """How far filters are from orthogonal.

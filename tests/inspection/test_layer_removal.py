@@ -2,10 +2,12 @@
 
 import csv
 import io
+import itertools
 
 import numpy as np
 import pytest
 
+from dlgn_tf import dual
 from dlgn_tf.data import sources
 from dlgn_tf.inspection import layer_removal
 from dlgn_tf.models.build import create_model
@@ -20,7 +22,7 @@ def build(name, removed=()):
     return create_model(name, (8, 8, 1), removed=removed, **OPTIONS)
 
 
-def trained(name, rng):
+def trained(name, rng, networks="value"):
     """As if it were: weights that no seed of `build` gives."""
     model = build(name)
     for variable in model.variables:
@@ -28,13 +30,14 @@ def trained(name, rng):
         positive = variable.name in ("gamma", "moving_variance")
         variable.assign(np.abs(value) + 0.5 if positive else value)
     return layer_removal.TrainedNetwork(
-        "net", model, lambda removed: build(name, removed), BLOCKS
+        "net", model, lambda removed: build(name, removed), BLOCKS, networks
     )
 
 
-def errors_without(model, block, images):
+def errors_without(model, block, images, networks):
     """On TensorFlow and NumPy: the branch is silenced by its weights."""
-    parts = ("network", "gating_network", "value_network")
+    parts = ["network", "value_network"]
+    parts += ["gating_network"] if networks == "both" else []
     layers = [
         getattr(model, part).get_layer(f"{block}_conv2_bn")
         for part in parts
@@ -49,10 +52,19 @@ def errors_without(model, block, images):
     return int((predicted != images.labels).sum())
 
 
-@pytest.mark.parametrize("name", ["resnet20_dnn", "resnet20_dgn"])
-def test_errors_without_each_block(rng, name):
+@pytest.mark.parametrize(
+    "name,networks",
+    [
+        ("resnet20_dnn", "value"),
+        ("resnet20_dgn", "value"),
+        ("resnet20_dgn", "both"),
+        ("resnet20_dlgn", "value"),
+        ("resnet20_dlgn_sf", "value"),
+    ],
+)
+def test_errors_without_each_block(rng, name, networks):
     _, images = sources.load("digits", train_examples=1)
-    network = trained(name, rng)
+    network = trained(name, rng, networks)
     before = network.model.get_weights()
     found = list(
         layer_removal.removals(
@@ -62,7 +74,8 @@ def test_errors_without_each_block(rng, name):
     assert [line.removed for line in found] == ["", *BLOCKS]
     assert {(line.model, line.images) for line in found} == {("net", 360)}
     expected = [
-        errors_without(network.model, block, images) for block in ("", *BLOCKS)
+        errors_without(network.model, block, images, networks)
+        for block in ("", *BLOCKS)
     ]
     assert [line.errors for line in found] == expected
     assert len(set(expected)) > 1
@@ -70,6 +83,47 @@ def test_errors_without_each_block(rng, name):
         assert line.accuracy == pytest.approx(1 - line.errors / 360)
     for old, new in zip(before, network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def kernel_of_sub_networks(model, images, blocks):
+    """Theorem 3.3 by NumPy: a sum over the blocks' presence, of products."""
+    gates = {
+        site: np.asarray(gate, "float64")
+        for site, gate in model.gates(images).items()
+    }
+    x = np.asarray(model.normalization(images), "float64").reshape(5, -1)
+    total = 0
+    # Those with the first one are left out.
+    for present in itertools.product([False], [False, True]):
+        kept = dict(zip(blocks, present, strict=True))
+        kernel = x @ x.T
+        for site, gate in gates.items():
+            if kept.get(site.rsplit("_", 1)[0], True):
+                kernel = kernel * (gate @ gate.T) / gate.shape[1]
+        total = total + kernel
+    return total
+
+
+def test_held_gates_leave_theorem_3_3_exact(rng):
+    """The kernel without a block is the sum over sub-networks without it."""
+
+    def build(removed=()):
+        return create_model(
+            "fcresnet_dgn", (4, 4, 1), 3, removed=removed, depth=8, width=8,
+            biases=False, seed=1,
+        )  # fmt: skip
+
+    model = build()
+    images = rng.integers(0, 256, (5, 4, 4, 1)).astype("uint8")
+    skips = ("block1", "block2")
+    for networks, exact in (("value", True), ("both", False)):
+        network = layer_removal.TrainedNetwork(
+            "net", model, build, skips, networks
+        )
+        found = dual.neural_path_kernel(network.without("block1"), images)
+        expected = kernel_of_sub_networks(model, images, skips)
+        expected *= np.trace(found) / np.trace(expected)
+        assert np.allclose(found, expected, rtol=1e-4) == exact
 
 
 def test_one_network_is_built_at_a_time():

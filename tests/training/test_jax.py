@@ -467,10 +467,10 @@ def test_events_can_be_read(whole):
             for point in points
         }
 
-    curve = scalars("train", "train/classification_loss")
+    curve = scalars("train", "classification_loss")
     assert list(curve) == [20, 40, 60, 80, 100, 120]
     assert curve[120] < 0.8 * curve[20]
-    errors = scalars("test", "test/error_rate")
+    errors = scalars("test", "error_rate")
     for step, line in metrics(path).items():
         assert errors[step] == pytest.approx(line["test_error_rate"])
 

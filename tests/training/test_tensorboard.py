@@ -15,8 +15,13 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+from dlgn_tf.training.event_file import EventFile
+from dlgn_tf.training.event_file import read_events
+from dlgn_tf.training.summaries import Summaries
 from dlgn_tf.training.summaries import gate_sample_stride
+from dlgn_tf.training.totals import Totals
 
 SITES = ["conv1", "conv2", "dense1", "dense2"]
 LONGEST_WAIT = 90
@@ -92,7 +97,7 @@ class Server:
 def _everything_is_read(server):
     tags = server.get("scalars/tags")
     return (
-        10 in server.scalars("train", "train/error_rate")
+        10 in server.scalars("train", "error_rate")
         and "gates_open/dense2" in tags["test"]
         and 10 in server.scalars("test", "gates_open/dense2")
         and "gates/dense2" in server.get("histograms/tags")["test"]
@@ -132,15 +137,15 @@ def preactivations(expected_run):
 def test_tags(server):
     scalars = server.get("scalars/tags")
     assert set(scalars["train"]) == {
-        "train/error_rate",
-        "train/classification_loss",
+        "error_rate",
+        "classification_loss",
         "train/regularization_loss",
         "train/learning_rate",
         "train/images_per_second",
     }
     assert set(scalars["test"]) == {
-        "test/error_rate",
-        "test/classification_loss",
+        "error_rate",
+        "classification_loss",
         *(f"gates_open/{site}" for site in SITES),
     }
     histograms = server.get("histograms/tags")
@@ -150,8 +155,12 @@ def test_tags(server):
 def test_training_curves(server, expected_run):
     """Means over the two steps before each point, across the resume."""
     served = {
-        name: server.scalars("train", f"train/{name}")
-        for name in ("error_rate", "classification_loss", "regularization_loss")
+        tag.removeprefix("train/"): server.scalars("train", tag)
+        for tag in (
+            "error_rate",
+            "classification_loss",
+            "train/regularization_loss",
+        )
     }
     for values in served.values():
         assert list(values) == [2, 4, 6, 8, 10]
@@ -189,7 +198,7 @@ def test_images_per_second_are_positive(server):
 
 @pytest.mark.parametrize("name", ["error_rate", "classification_loss"])
 def test_test_curves_equal_metrics(name, server, metrics):
-    values = server.scalars("test", f"test/{name}")
+    values = server.scalars("test", name)
     assert list(values) == [3, 6, 9, 10]
     for line in metrics:
         assert values[line["step"]] == pytest.approx(
@@ -288,7 +297,7 @@ def test_hyper_parameters(server, metrics):
             "experimentName": "",
             "colParams": [
                 {
-                    "metric": {"group": "", "tag": "test/error_rate"},
+                    "metric": {"group": "", "tag": "error_rate"},
                     "order": "ORDER_UNSPECIFIED",
                 }
             ],
@@ -313,6 +322,29 @@ def test_hyper_parameters(server, metrics):
         entry["name"]["tag"]: entry["value"]
         for entry in groups[0]["metricValues"]
     }
-    assert values["test/error_rate"] == pytest.approx(
+    assert values["error_rate"] == pytest.approx(
         metrics[-1]["test_error_rate"], rel=1e-6
     )
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_names_are_those_with_which_a_run_began(tmp_path, old):
+    """New runs share a chart; an old one goes on in the two that it has."""
+    if old:
+        with_old_names = EventFile(tmp_path / "train")
+        with_old_names.add(scalar_pb("train/error_rate", 0.5), 1)
+        with_old_names.flush()
+    summaries = Summaries(tmp_path, 1)
+    totals = Totals(images=4, errors=1.0)
+    summaries.training(totals, 0.1, 10.0, 2)
+    summaries.evaluation(totals, 2)
+    summaries.flush()
+    found = {
+        run: {tag for step, tag, _ in read_events(tmp_path / run) if step == 2}
+        for run in ("train", "test")
+    }
+    shared = {"error_rate", "classification_loss"}
+    assert (shared <= found["train"] & found["test"]) == (not old)
+    assert ("test/error_rate" in found["test"]) == old
+    assert ("train/error_rate" in found["train"]) == old
+    assert "train/learning_rate" in found["train"]
