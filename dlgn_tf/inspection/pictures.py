@@ -63,6 +63,32 @@ def stored(image):
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
+def draw_patch(axes, image, boxes, title):
+    """Draws a stored image with frames around parts of it.
+
+    Args:
+        axes: Axes of a drawing.
+        image: Array `(height, width, channels)`.
+        boxes: Sequence of `(top, left, bottom, right)`, each one past the last
+            row and column; what is the whole image gets no frame.
+        title: String.
+    """
+    from matplotlib.patches import Rectangle
+
+    axes.imshow(stored(image), interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=7.5, color=_SOFT, pad=2)
+    for top, left, bottom, right in boxes:
+        if (bottom - top, right - left) != image.shape[:2]:
+            corner, sides = (
+                (left - 0.5, top - 0.5),
+                (right - left, bottom - top),
+            )
+            axes.add_patch(
+                Rectangle(corner, *sides, fill=False, edgecolor="#d9912b")
+            )
+
+
 def tiles(pictures, titles, columns=8, size=1.1):
     """Small pictures in rows, each with a line above it.
 

@@ -24,6 +24,7 @@ from dlgn_tf.inspection.sections import kernel
 from dlgn_tf.inspection.sections import paths
 from dlgn_tf.inspection.sections import switched_gates
 from dlgn_tf.inspection.sections import templates
+from dlgn_tf.inspection.sections import what_matters
 from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.models import evaluation
 from dlgn_tf.training.output import EventOutput
@@ -32,6 +33,7 @@ PAGE = "index.html"
 # In the order of the page.
 _SECTIONS = {
     "the network": at_a_glance,
+    "which gates matter": what_matters,
     "templates": templates,
     "gate statistics": gates,
     "decisions": decisions,

@@ -58,8 +58,6 @@ def errors_without(model, block, images, networks):
         ("resnet20_dnn", "value"),
         ("resnet20_dgn", "value"),
         ("resnet20_dgn", "both"),
-        ("resnet20_dlgn", "value"),
-        ("resnet20_dlgn_sf", "value"),
     ],
 )
 def test_errors_without_each_block(rng, name, networks):

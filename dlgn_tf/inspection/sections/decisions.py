@@ -69,7 +69,8 @@ def add(report):
         + ("template" if exact else "template or local linearisation")
         + " of its strongest unit on the left and the part of the image around "
         "what this unit sees on the right. Above it what the unit adds by "
-        "itself, and its gate g."
+        "itself, at its (row, column), and its gate g. Frames in the image are "
+        "the parts that these units see, where they see less than all of it."
     )
     chosen = [decision_of(task, index) for index in task.shown]
     found = {site: _decompose(task, view, chosen, site) for site in task.sites}
@@ -128,6 +129,7 @@ class _Channel:
         contribution: Float, what that one adds.
         gate: Float, its gate.
         picture: Its template, and what the image has in that place.
+        box: Tuple `(top, left, bottom, right)`, that place.
     """
 
     total: float
@@ -135,6 +137,7 @@ class _Channel:
     contribution: float
     gate: float
     picture: np.ndarray
+    box: tuple[int, ...]
 
 
 def _strongest_channels(task, site, chosen, parts):
@@ -154,9 +157,9 @@ def _strongest_channels(task, site, chosen, parts):
                 unit,
                 float(parts.units[k][unit]),
                 float(gates[k][unit]),
-                picture,
+                *picture_and_box,
             )
-            for unit, picture in zip(units[k], drawn[k], strict=True)
+            for unit, picture_and_box in zip(units[k], drawn[k], strict=True)
         ]
         for k in range(len(chosen))
     ]
@@ -168,7 +171,7 @@ def _strongest_unit(units, channel):
 
 
 def _templates(task, site, chosen, units):
-    """Of each decision a list of pictures, those of its units.
+    """Of each decision a list of pictures and their places, of its units.
 
     Exact ones come in one go; local ones are taken at each image.
     """
@@ -195,11 +198,12 @@ def _templates(task, site, chosen, units):
 
 
 def _in_place(weights, image):
-    """A template beside the part of the image that it sees."""
-    top, left, bottom, right = pictures.window(weights[None])
+    """A template beside the part of the image that it sees, and its place."""
+    top, left, bottom, right = box = pictures.window(weights[None])
     part = (slice(top, bottom), slice(left, right))
     template = pictures.as_colours(weights[None])[0]
-    return pictures.beside(template[part], pictures.stored(image)[part])
+    picture = pictures.beside(template[part], pictures.stored(image)[part])
+    return picture, box
 
 
 def _write_csv(report, chosen, found):
@@ -243,12 +247,12 @@ def _draw(report, decision, k, found, drawn):
     image_axes, logit_axes, part_axes = top.subplots(
         1, 3, width_ratios=[1, 1.7, 2.3]
     )
-    image_axes.imshow(
-        pictures.stored(task.images.images[decision.index]),
-        interpolation="nearest",
+    pictures.draw_patch(
+        image_axes,
+        task.images.images[decision.index],
+        {each.box for of in drawn.values() for each in of[k]},
+        f"test image {decision.index}",
     )
-    image_axes.set_axis_off()
-    image_axes.set_title(f"test image {decision.index}", fontsize=9)
     _draw_logits(logit_axes, task.logits[decision.index], decision)
     _draw_parts(part_axes, found, k)
     panels = bottom.subplots(len(drawn), _CHANNELS_DRAWN, squeeze=False)
@@ -352,7 +356,7 @@ def _draw_channels(row, site, channels):
         first = f"{channel}: {each.total:+.3g}"
         if place:
             first += (
-                f"\nat {':'.join(map(str, place))} {each.contribution:+.2g}"
+                f"\nat ({', '.join(map(str, place))}) {each.contribution:+.2g}"
             )
         axes.set_title(
             f"{first}, g {each.gate:.2f}",

@@ -38,23 +38,26 @@ def add(report):
     if not rows:
         page.note("None: gates are shut on every path of these images.")
         return
-    report.csv("paths", rows)
+    report.csv("paths", [row for row, _ in rows])
     _list_paths(page, rows)
     _list_shared(page, [paths for paths in found if paths])
 
 
 def _rows(chosen, found):
-    """Dicts, a path each."""
+    """Pairs of a dict and a path."""
     return [
-        {
-            "image": each.index,
-            "logit": each.predicted,
-            "rank": rank,
-            "contribution": path.contribution,
-            "feature": path.feature,
-            "value": path.value,
-            "path": _in_words(path),
-        }
+        (
+            {
+                "image": each.index,
+                "logit": each.predicted,
+                "rank": rank,
+                "contribution": path.contribution,
+                "feature": path.feature,
+                "value": path.value,
+                "path": _in_words(path),
+            },
+            path,
+        )
         for each, paths in zip(chosen, found, strict=True)
         for rank, path in enumerate(paths, start=1)
     ]
@@ -70,13 +73,14 @@ def _list_paths(page, rows):
                 f"{row['contribution']:+.3g}",
                 number(row["feature"]),
                 number(row["value"]),
-                row["path"],
+                _readable(path),
             )
-            for row in rows
+            for row, path in rows
             if row["rank"] <= _PATHS_LISTED
         ],
         "The strongest paths to the predicted logit. Feature: what enters, "
-        "times the gates; value: the product of the weights.",
+        "times the gates; value: the product of the weights. Places are (row, "
+        "column).",
     )
 
 
@@ -96,13 +100,29 @@ def _list_shared(page, found):
         [
             (
                 f"`{site}`",
-                ":".join(map(str, index)),
+                _unit(index),
                 f"{images:.0%}",
                 f"{share:.0%}",
             )
             for site, index, images, share in shared.units[:_UNITS_LISTED]
         ],
     )
+
+
+def _readable(path):
+    """`pixel (3, 4) → dense1 unit 17 → conv2 channel 5 at (1, 2)`."""
+    row, column, *_ = (*path.start_unit, 0)
+    first = f"pixel ({row}, {column})"
+    if path.start != "input":
+        first = f"bias of {path.start}"
+    units = (f"{site} {_unit(index)}" for site, index in path.units)
+    return " → ".join([first, *units])
+
+
+def _unit(index):
+    *place, channel = index
+    where = f" at ({', '.join(map(str, place))})" if place else ""
+    return f"{'channel' if place else 'unit'} {channel}{where}"
 
 
 def _in_words(path):

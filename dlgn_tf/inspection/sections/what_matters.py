@@ -1,0 +1,211 @@
+"""Which gates matter: for all decisions, for a class, and what opens them."""
+
+import numpy as np
+from keras import ops
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection import pictures
+from dlgn_tf.inspection.page import number
+from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.receptive_field import receptive_field
+from dlgn_tf.inspection.sections.decisions import decision_of
+from dlgn_tf.models import evaluation
+from dlgn_tf.output import new_figure
+
+_IMAGES = 100
+_OF_SITE, _OF_CLASS, _CLASSES = 3, 3, 20
+# Channels drawn, and images that open each and that close it.
+_DRAWN, _OPEN = 5, 3
+
+
+def add(report):
+    task, page = report.task, report.page
+    page.section("Which gates matter")
+    view = task.dual_view
+    if isinstance(view, UserError):
+        page.note(f"Not shown. {view}")
+        return
+    count = min(_IMAGES, len(task.images))
+    decisions = [decision_of(task, k) for k in range(count)]
+    predicted = np.array([each.predicted for each in decisions])
+    rivals = np.array([each.rival for each in decisions])
+    images = task.images.images[:count]
+    added = {
+        site: view.difference(images, site, predicted, rivals).channels
+        for site in task.sites
+    }
+    report.csv("channels", _rows(task, added, predicted))
+    page.text(
+        "What the units of a channel add to the lead of the predicted class "
+        "over its rival, all positions together, in the mean over the first "
+        f"{count:,} test images. The size, whatever the sign, says how "
+        "much a channel matters; `channels.csv` has all."
+    )
+    _list_channels(task, page, added, predicted)
+    _list_classes(page, task.sites[-1], added, predicted)
+    _draw(report, task.sites[-1], added[task.sites[-1]])
+
+
+def _means_by_class(added, predicted):
+    """Mean of each channel over the images taken for a class: a dict."""
+    return {
+        int(label): added[predicted == label].mean(axis=0)
+        for label in np.unique(predicted)
+    }
+
+
+def _rows(task, added, predicted):
+    """Dicts, a channel each."""
+    rows = []
+    for site, of_images in added.items():
+        sizes = np.abs(of_images).mean(axis=0)
+        by_class = _means_by_class(of_images, predicted)
+        on = task.statistics.sites[site].on
+        rows += [
+            {
+                "site": site,
+                "channel": channel,
+                "mean_size": float(sizes[channel]),
+                "share": float(sizes[channel] / max(sizes.sum(), 1e-30)),
+                "on": float(on[channel]),
+                **{
+                    f"class_{label}": float(mean[channel])
+                    for label, mean in by_class.items()
+                },
+            }
+            for channel in range(len(sizes))
+        ]
+    return rows
+
+
+def _strongest(values, count):
+    return np.argsort(-values, kind="stable")[:count]
+
+
+def _list_channels(task, page, added, predicted):
+    rows = []
+    for site, of_images in added.items():
+        sizes = np.abs(of_images).mean(axis=0)
+        by_class = _means_by_class(of_images, predicted)
+        labels = list(by_class)
+        for channel in _strongest(sizes, _OF_SITE):
+            means = np.array([by_class[label][channel] for label in labels])
+            rows.append(
+                (
+                    f"`{site}`",
+                    int(channel),
+                    number(float(sizes[channel])),
+                    percent(float(sizes[channel] / max(sizes.sum(), 1e-30))),
+                    percent(float(task.statistics.sites[site].on[channel])),
+                    f"class {labels[means.argmax()]}, {means.max():+.2g}",
+                    f"class {labels[means.argmin()]}, {means.min():+.2g}",
+                )
+            )
+    page.table(
+        [
+            "gate site",
+            "channel",
+            "mean size",
+            "of all",
+            "on",
+            "adds most for",
+            "adds least for",
+        ],
+        rows,
+        "The channels of each site that count most, and the predicted classes "
+        "to whose lead they add most and least in the mean.",
+    )
+
+
+def _list_classes(page, site, added, predicted):
+    page.table(
+        ["predicted class", "images", f"channels of {site} that add most"],
+        [
+            (
+                str(label),
+                int((predicted == label).sum()),
+                ", ".join(
+                    f"{channel} ({mean[channel]:+.2g})"
+                    for channel in _strongest(mean, _OF_CLASS)
+                ),
+            )
+            for label, mean in list(
+                _means_by_class(added[site], predicted).items()
+            )[:_CLASSES]
+        ],
+        "The gates that matter for a class.",
+    )
+
+
+def _draw(report, site, of_images):
+    """Images that open and close the channels that matter most at a site."""
+    task = report.task
+    channels = _strongest(np.abs(of_images).mean(axis=0), _DRAWN)
+    values = _preactivations(task, site, channels)
+    chosen = [_extremes(values[..., k]) for k in range(len(channels))]
+    boxes = _boxes(task, site, {place for row in chosen for _, place in row})
+    drawing = new_figure(1.1 * len(chosen[0]) + 1.2, 1.25 * len(channels))
+    panels = drawing.subplots(len(channels), len(chosen[0]), squeeze=False)
+    for k, channel in enumerate(channels):
+        for panel, (image, place) in zip(panels[k], chosen[k], strict=True):
+            pictures.draw_patch(
+                panel,
+                task.images.images[image],
+                [boxes[place]],
+                f"{image}: q {values[(image, *place, k)]:+.2g}",
+            )
+        panels[k, 0].text(
+            -0.15, 0.5, f"channel {channel}", rotation=90, fontsize=8,
+            ha="right", va="center", transform=panels[k, 0].transAxes,
+        )  # fmt: skip
+    report.picture(
+        "what_opens_gates",
+        drawing,
+        f"What opens the gates of the channels that matter most at {site} "
+        "(left half: the largest pre-activations q of all images) and what "
+        "closes them (right half: the smallest). The frame is the part of the "
+        "image that the unit sees.",
+    )
+
+
+def _preactivations(task, site, channels):
+    """Of all images: `(images, height, width, channels)` or without places."""
+    found = []
+    for batch in evaluation.batches(len(task.images), _IMAGES):
+        images = task.images.images[batch]
+        made = task.model.routed(task.model.preactivations(images))[site]
+        found.append(ops.convert_to_numpy(made)[..., channels])
+    return np.concatenate(found)
+
+
+def _extremes(values):
+    """Images and places at which a channel is largest, and smallest.
+
+    Args:
+        values: Array `(images, ...)` of its pre-activations.
+
+    Returns:
+        List of pairs of an image and a tuple of its place, `_OPEN` of the
+        largest and then as many of the smallest.
+    """
+    flat = values.reshape(len(values), -1)
+    count = min(_OPEN, len(flat))
+    largest = np.argsort(-flat.max(axis=1), kind="stable")[:count]
+    smallest = np.argsort(flat.min(axis=1), kind="stable")[:count]
+    found = [(k, flat[k].argmax()) for k in largest]
+    found += [(k, flat[k].argmin()) for k in smallest[::-1]]
+    places = [np.unravel_index(at, values.shape[1:]) for _, at in found]
+    return [
+        (int(image), tuple(map(int, place)))
+        for (image, _), place in zip(found, places, strict=True)
+    ]
+
+
+def _boxes(task, site, places):
+    """What the units at places see: a dict to `(top, left, bottom, right)`."""
+    places = sorted(places)
+    if not places[0]:
+        # The units of a dense site have none.
+        return {(): (0, 0, *task.model.image_shape[:2])}
+    found = receptive_field(task.model, task.gate_source(site), places)
+    return dict(zip(places, found, strict=True))
