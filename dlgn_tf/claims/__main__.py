@@ -12,6 +12,7 @@ from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
+from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 
 _USAGE = """Measures what the papers claim, prints measured beside expected.
@@ -73,6 +74,12 @@ def define_flags():
         "The folder of results that some claims read: TABLE-SCALE/results.csv "
         "of tools/reproduce.py, and what dlgn_tf.rainbow wrote.",
     )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS data sets with CIFAR-10, for claims on "
+        "images. Without it they take scikit-learn's digits.",
+    )
     flags.DEFINE_bool(
         "list", False, "Print the claims of every scale; measure none."
     )
@@ -100,6 +107,8 @@ def main():
         raise UserError(
             "Expected --output, the file to update. Received: --update alone"
         )
+    if FLAGS.data_dir:
+        catalog.check_available("cifar10", FLAGS.data_dir)
     kept = None
     if FLAGS.output:
         kept = records.Records(FLAGS.output, claims, FLAGS.seed, FLAGS.update)
@@ -126,7 +135,9 @@ def _measure_all(claims, kept):
         if claim.id in found:
             continue
         _progress(f"{claim.id} ({position}/{len(claims)}): {claim.statement}")
-        outcome = runner.measure(claim, FLAGS.seed, FLAGS.results_dir)
+        outcome = runner.measure(
+            claim, FLAGS.seed, FLAGS.results_dir, FLAGS.data_dir
+        )
         _progress(f"{claim.id}: {outcome.verdict}, {outcome.seconds:.1f} s")
         if kept:
             kept.write(outcome)

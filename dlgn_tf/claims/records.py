@@ -27,7 +27,7 @@ class Records:
     a line; what an earlier run left in PATH stays until then. A new object
     goes on from there, if the seed, the code and the machine are the same.
     A PATH.partial with anything else in it is renamed, PATH.partial.1. Claims
-    that read results are always measured again: the results may be others.
+    that read results or data are always measured again: they may be others.
     Updating, PATH keeps its lines of other claims that there still are.
 
     Attributes:
@@ -109,7 +109,8 @@ class Records:
             self.set_aside = next(p for p in numbered if not os.path.exists(p))
             self._partial.rename(self.set_aside)
         for record in usable:
-            if not self._claims[record["claim"]].reads_results:
+            claim = self._claims[record["claim"]]
+            if not (claim.reads_results or claim.reads_data):
                 self._records[record["claim"]] = record
 
     def _is_usable(self, record):

@@ -81,6 +81,8 @@ class Claim:
             or one that raises `NotMeasured`.
         reads_results: Whether that function takes, as its second argument, the
             folder of results that other commands have left.
+        reads_data: Whether it takes, as its last argument, the folder of
+            prepared TFDS data sets, or None without one.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Claim:
     expected: str
     measure: Callable
     reads_results: bool = False
+    reads_data: bool = False
 
     @property
     def paper(self):
@@ -106,7 +109,15 @@ class Claim:
 _CLAIMS = {}
 
 
-def claim(claim_id, *, scale, statement, expected, reads_results=False):
+def claim(
+    claim_id,
+    *,
+    scale,
+    statement,
+    expected,
+    reads_results=False,
+    reads_data=False,
+):
     """Registers the function it decorates as the measurement of a claim.
 
     Example:
@@ -123,6 +134,7 @@ def claim(claim_id, *, scale, statement, expected, reads_results=False):
         statement: String.
         expected: String.
         reads_results: Boolean.
+        reads_data: Boolean.
 
     Returns:
         A decorator that returns the function unchanged.
@@ -148,7 +160,13 @@ def claim(claim_id, *, scale, statement, expected, reads_results=False):
                 f"taken by {_CLAIMS[claim_id].measure.__qualname__}"
             )
         _CLAIMS[claim_id] = Claim(
-            claim_id, scale, statement, expected, measure, reads_results
+            claim_id,
+            scale,
+            statement,
+            expected,
+            measure,
+            reads_results,
+            reads_data,
         )
         return measure
 

@@ -31,7 +31,7 @@ class Outcome:
         return self.measurement.verdict
 
 
-def measure(claim, seed=0, results_dir="results"):
+def measure(claim, seed=0, results_dir="results", data_dir=None):
     """Measures one claim.
 
     An exception counts as "does not hold", so that it hides no other claim;
@@ -41,12 +41,15 @@ def measure(claim, seed=0, results_dir="results"):
         claim: `Claim`.
         seed: Integer >= 0.
         results_dir: Path-like, what claims read that read results.
+        data_dir: Path-like or None, what claims read that read data.
 
     Returns:
         `Outcome`.
     """
     began = time.perf_counter()
     arguments = [results_dir] if claim.reads_results else []
+    if claim.reads_data:
+        arguments.append(data_dir)
     try:
         measurement = claim.measure(claim.generator(seed), *arguments)
     except NotMeasured as reason:

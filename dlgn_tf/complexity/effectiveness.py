@@ -72,7 +72,8 @@ class Effectiveness:
                 variance; `"none"`, as it is.
 
         Returns:
-            float64 array `(orders,)`.
+            float64 array `(orders,)`; but for `"none"`, NaN for a component
+            without variance, up to rounding in float32: it has no size.
 
         Raises:
             UserError: if there is no such norm.
@@ -82,7 +83,17 @@ class Effectiveness:
                 f"Expected a norm, one of {', '.join(NORMS)}. Received: {norm}"
             )
         power = {"std": 0.5, "var": 1.0, "none": 0.0}[norm]
-        return self.phi_train / self.variances**power
+        if not power:
+            return self.phi_train
+        rounding = np.finfo("float32").eps ** 2 * self.variances.max()
+        ratio = np.full(len(self.variances), np.nan)
+        np.divide(
+            self.phi_train,
+            self.variances.clip(min=0) ** power,
+            out=ratio,
+            where=self.variances > rounding,
+        )
+        return ratio
 
     @property
     def overfit(self):

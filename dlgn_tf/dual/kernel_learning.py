@@ -31,7 +31,7 @@ class Fit:
         accuracy: Float in [0, 1], on them.
         parameter: Float, the ridge or the cost that was chosen.
         validation_accuracy: Float in [0, 1], for which it was chosen; None
-            where there was no choice.
+            where there was no choice, or a single image.
     """
 
     predictions: np.ndarray
@@ -46,7 +46,7 @@ class Spectrum:
 
     Attributes:
         eigenvalues: Array `(n,)` from the largest on, divided by their sum;
-            those below 0 by rounding are 0.
+            those that rounding leaves of 0 are 0.
         effective_rank: Float, exp of the entropy of the eigenvalues. Source:
             Roy and Vetterli, "The effective rank", EUSIPCO 2007. Of a kernel
             that is nowhere negative it is low for the mean of the features
@@ -97,7 +97,8 @@ def ridge_regression(
         `Fit`.
 
     Raises:
-        UserError: if the shapes or labels do not fit one another.
+        UserError: if the shapes or labels do not fit one another, or the
+            kernel is 0.
     """
     from sklearn.kernel_ridge import KernelRidge
 
@@ -135,7 +136,7 @@ def support_vectors(
         `Fit`.
 
     Raises:
-        UserError: if the shapes do not fit one another.
+        UserError: if the shapes do not fit one another, or the kernel is 0.
     """
     from sklearn.svm import SVC
 
@@ -188,6 +189,17 @@ def _check_square(kernel):
         )
 
 
+def _mean_eigenvalue(kernel):
+    """trace / n, which is not 0."""
+    mean = np.trace(kernel) / len(kernel)
+    if not mean > 0:
+        raise UserError(
+            "Expected a kernel that is not 0. Received: one of gates that are "
+            "shut on every path, for every image"
+        )
+    return mean
+
+
 def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
     """Chooses a parameter on a split of the training images, then uses it.
 
@@ -198,10 +210,11 @@ def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
         parameters: Numbers; the last one of equals is taken.
     """
     labels, test_labels = np.asarray(labels), np.asarray(test_labels)
-    scale = np.trace(kernel) / len(kernel)
+    scale = _mean_eigenvalue(kernel)
     kernel, test_kernel = kernel / scale, test_kernel / scale
     chosen, score = parameters[0], None
-    if len(parameters) > 1:
+    # Of a single image none is left to choose on.
+    if len(parameters) > 1 and len(labels) > 1:
         order = np.random.default_rng(seed).permutation(len(labels))
         count = max(round(_VALIDATION_SHARE * len(order)), 1)
         held, used = order[:count], order[count:]
@@ -234,11 +247,12 @@ def label_alignment(kernel, labels, classes, ridge=0.0):
         Array `(classes,)`; with two classes both are the same.
 
     Raises:
+        UserError: if the kernel is 0.
         numpy.linalg.LinAlgError: if the matrix is singular, to rounding.
     """
     n = len(kernel)
     signs = 2.0 * np.eye(classes)[np.asarray(labels)] - 1.0
-    scaled = kernel / np.trace(kernel) + np.eye(n) * (ridge / n)
+    scaled = (kernel / _mean_eigenvalue(kernel) + np.eye(n) * ridge) / n
     sizes = np.abs(factorizations.eigvalsh(scaled))
     if sizes.min() <= sizes.max() * n * np.finfo(sizes.dtype).eps:
         raise np.linalg.LinAlgError("Singular matrix")
@@ -315,8 +329,8 @@ def spectrum(kernel):
     Returns:
         `Spectrum`.
     """
-    shares = _eigenvalue_shares(kernel)
-    of_centered = _eigenvalue_shares(center(kernel))
+    shares = _eigenvalue_shares(kernel, np.trace(kernel))
+    of_centered = _eigenvalue_shares(center(kernel), np.trace(kernel))
     return Spectrum(
         shares,
         _effective_rank(shares),
@@ -325,8 +339,11 @@ def spectrum(kernel):
     )
 
 
-def _eigenvalue_shares(kernel):
-    eigenvalues = factorizations.eigvalsh(kernel)[::-1].clip(min=0.0)
+def _eigenvalue_shares(kernel, size):
+    """Those below the rounding errors of a kernel of trace `size` are 0."""
+    eigenvalues = factorizations.eigvalsh(kernel)[::-1]
+    rounding = len(kernel) * np.finfo("float64").eps * size
+    eigenvalues = np.where(eigenvalues > rounding, eigenvalues, 0.0)
     return eigenvalues / (eigenvalues.sum() or 1.0)
 
 

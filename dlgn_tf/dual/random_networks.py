@@ -64,19 +64,19 @@ class FullyConnected:
         limit = kernels.fully_connected(gates, entering, variances=variance)
 
         def sample(rng):
-            weights = bernoulli(rng, self._shapes(width), variance)
+            weights = bernoulli(rng, self.shapes(width), variance)
             kernel = value_gradients.fully_connected(weights, entering, used)
             return kernel, limit
 
         return sample
 
-    def _shapes(self, width):
+    def shapes(self, width):
         return _dense_shapes(self.inputs, width, self.depth)
 
     def gates(self, rng, x, width):
         """Gates of a gating network of Gaussian weights, `(images, width)`."""
         gates, h = [], x
-        for shape in self._shapes(width)[:-1]:
+        for shape in self.shapes(width)[:-1]:
             q = h @ gaussian(rng, shape)
             h = q if self.linear else np.maximum(q, 0)
             gates.append(hard(q) if self.beta is None else soft(q, self.beta))
@@ -95,7 +95,7 @@ class PlainReLU(FullyConnected):
         variance = VARIANCE_TIMES_WIDTH / width
 
         def sample(rng):
-            weights = bernoulli(rng, self._shapes(width), variance)
+            weights = bernoulli(rng, self.shapes(width), variance)
             gates, h = [], x
             for matrix in weights[:-1]:
                 q = h @ matrix

@@ -101,6 +101,26 @@ def test_results_do_not_depend_on_what_ran_before(register):
     assert alone.measurement == second.measurement
 
 
+def test_what_is_read_is_handed_on(empty_registry):
+    def read(rng, *places):
+        return registry.Measurement(True, " ".join(map(str, places)))
+
+    both = ("reads_results", "reads_data")
+    for number, reads in enumerate(((), both[:1], both[1:], both)):
+        registry.claim(
+            f"dlgn.{number + 1}",
+            scale="seconds",
+            statement="It is.",
+            expected="1",
+            **dict.fromkeys(reads, True),
+        )(read)
+    found = [
+        runner.measure(claim, 0, "RESULTS", "DATA").measurement.measured
+        for claim in registry.claims()
+    ]
+    assert found == ["", "RESULTS", "DATA", "RESULTS DATA"]
+
+
 def test_table_shows_measured_beside_expected(register):
     register("dlgn.1")
     register("dlgn.2", lambda rng: registry.Measurement(False, "not one"))
@@ -205,6 +225,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake):
         ("--output=/dev/null/claims.jsonl", "--output=/dev/null/claims.jsonl"),
         ("--seed=-1", "non-negative"),
         ("--update", "Received: --update alone"),
+        ("--data_dir=/nowhere", "/nowhere"),
         ("--all --paper=dlgn", "--all alone"),
         ("--papers=dlgn", "papers"),
         ("dlgn.3", "Expected flags only. Received: dlgn.3"),

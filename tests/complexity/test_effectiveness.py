@@ -154,6 +154,20 @@ def test_nothing_is_divided_by_nothing():
     assert np.isnan(nothing.overfit).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_does_not_vary_has_no_size():
+    # The second contributes a constant, the third is one up to rounding.
+    games = Effectiveness(
+        (1, 2, 3), np.arange(8.0)[::-1], np.arange(8.0), np.array([4, 0, 1e-16])
+    )
+    np.testing.assert_allclose(games.phi_train, [1, 2, 4])
+    for norm, first in (("std", 0.5), ("var", 0.25)):
+        np.testing.assert_allclose(
+            games.effective(norm), [first, np.nan, np.nan]
+        )
+    np.testing.assert_allclose(games.effective("none"), [1, 2, 4])
+
+
 def test_cross_entropy_of_large_logits():
     found = module.cross_entropy([[1e4, 0.0], [0.0, 1e4]], np.array([0, 0]))
     np.testing.assert_allclose(found, [0.0, 1e4])

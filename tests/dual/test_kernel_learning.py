@@ -266,6 +266,35 @@ def test_spectrum_of_nothing():
     assert ranks == (0, 0) and found.participation_ratio == 0
 
 
+@pytest.mark.parametrize("images", [1, 5])
+def test_images_that_are_alike_are_told_apart_by_nothing(images):
+    """Rounding errors of the centred kernel are no rank."""
+    found = kernel_learning.spectrum(np.full((images, images), 0.3))
+    assert found.effective_rank == pytest.approx(1)
+    assert found.centered_effective_rank == 0
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [
+        lambda *sets: kernel_learning.ridge_regression(*sets, 2),
+        kernel_learning.support_vectors,
+    ],
+)
+def test_one_image_and_no_kernel(learn):
+    found = learn(np.ones((1, 1)), [1], np.ones((3, 1)), [1, 1, 0])
+    np.testing.assert_array_equal(found.predictions, 1)
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert found.validation_accuracy is None
+    with pytest.raises(UserError, match="a kernel that is not 0"):
+        learn(np.zeros((2, 2)), [0, 1], np.zeros((1, 2)), [1])
+
+
+def test_nothing_aligns_with_no_label():
+    with pytest.raises(UserError, match="a kernel that is not 0"):
+        kernel_learning.label_alignment(np.zeros((3, 3)), [0, 1, 1], 2)
+
+
 def test_normalized_and_block_means(rng):
     x = rng.normal(size=(8, 3))
     x[5] = 0

@@ -1,9 +1,10 @@
-"""Claims 1, 2, 6, 7, 10 to 14 and 16 of the DLGN paper: the dual view.
+"""Claims 1, 2, 6, 7, 10 to 14, 16, 22 and 23 of the DLGN paper: the dual view.
 
 The numbers are those of the list of claims that was drawn from the paper
 (arXiv 2110.03403) and its predecessor (arXiv 2006.10529).
 """
 
+from dlgn_tf.claims.contrasts import RULE
 from dlgn_tf.claims.registry import claim
 
 _LAW = (
@@ -189,3 +190,43 @@ def path_features_are_learned(rng):
     from dlgn_tf.dual.claims import learned_features
 
     return learned_features.measure(rng)
+
+
+@claim(
+    "dlgn.22",
+    scale="minutes",
+    statement=(
+        "A wide value network trained under fixed gates adds to its outputs "
+        "what regression with the neural path kernel adds (theorem 2.1); a "
+        "ReLU network beside the kernel of its first gates does not, nor does "
+        "regression without gates."
+    ),
+    expected=(
+        "slope of the mean error against width, 64 to 512, in [-0.65, -0.35]; "
+        "at width 512 the error of both controls >= 1.5 times as large"
+    ),
+)
+def wide_networks_are_kernel_regression(rng):
+    from dlgn_tf.dual.claims import kernel_regression
+
+    return kernel_regression.measure(rng)
+
+
+@claim(
+    "dlgn.23",
+    scale="minutes",
+    reads_data=True,
+    statement=(
+        "Gates side by side make a sum of kernels, gates behind one another a "
+        "product, and a product of a few layers tells images apart better."
+    ),
+    expected=(
+        "identities by enumeration to 1e-10; random linear gates, infinite "
+        "width, ridge regression: products of 2 and of 4 layers > sum of any "
+        f"number, draw by draw; {RULE}"
+    ),
+)
+def products_know_more_than_sums(rng, data_dir):
+    from dlgn_tf.dual.claims import sums_and_products
+
+    return sums_and_products.measure(rng, data_dir)

@@ -1,0 +1,205 @@
+"""dlgn.22: what a wide value network learns under fixed gates.
+
+Gradient descent on half the sum of squared errors moves the outputs of a
+network whose tangent kernel K does not change as regression with K would,
+
+    f_T = f_0 + K(., X) K(X, X)^-1 (1 - (1 - rate K(X, X))^T) (y - f_0(X)),
+
+and K is the neural path kernel times the constant of Theorem 2.1 as the width
+grows. The error is the distance of what the trained network has added to its
+outputs from what regression adds, on images that neither has seen, relative to
+the latter; it should fall as width^(-1/2).
+
+Two controls must stay away: a ReLU network, whose gates move and depend on its
+values' weights, beside regression with the kernel of the gates that it begins
+with; and the network of fixed gates beside regression without gates, with
+<x, x'> of the same trace.
+
+Source: the DLGN paper (arXiv 2110.03403), sections 2 and 3.
+"""
+
+import numpy as np
+
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.data.sources import load
+from dlgn_tf.dual import convergence
+from dlgn_tf.dual import kernels
+from dlgn_tf.dual import random_networks
+from dlgn_tf.threads import one_blas_thread
+
+WIDTHS = (64, 128, 256, 512)
+DRAWS = 12
+DEPTH = 4
+IMAGES, TEST_IMAGES = 60, 100
+STEPS = 100
+# In 1 / the largest eigenvalue: below 2 for descent, and half that for what
+# differs at small widths.
+RATE = 0.4
+
+SLOPES = (-0.65, -0.35)
+# Errors of controls at the largest width, in that of fixed gates.
+APART = 1.5
+
+FIXED = "fixed gates"
+CONTROLS = ("gates that move (control)", "no gates in the kernel (control)")
+
+
+@one_blas_thread
+def measure(rng, widths=WIDTHS, draws=DRAWS):
+    found = {name: [] for name in (FIXED, *CONTROLS)}
+    for width in widths:
+        drawn = [errors(*odd_and_even(rng), width, rng) for _ in range(draws)]
+        for name, of_width in found.items():
+            of_width.append([each[name] for each in drawn])
+    slopes = {name: convergence.slope(widths, e) for name, e in found.items()}
+    means = {name: np.mean(e, axis=1) for name, e in found.items()}
+    widest = {name: mean[-1] for name, mean in means.items()}
+    shown = [
+        f"{name}: slope {slopes[name]:.2f}, error {means[name][0]:.2f} to "
+        f"{means[name][-1]:.2f}"
+        for name in found
+    ]
+    return Measurement(
+        holds=verdict(slopes[FIXED], widest),
+        measured=(
+            f"{'; '.join(shown)}; widths {widths[0]} to {widths[-1]}, {draws} "
+            f"draws, {STEPS} steps on {IMAGES} of scikit-learn's digits, odd "
+            f"against even, depth {DEPTH}"
+        ),
+        values={"widths": widths, "errors": found, "slopes": slopes},
+    )
+
+
+def verdict(slope, widest):
+    """Whether fixed gates converge as expected, and the controls do not.
+
+    Args:
+        slope: Float, of the errors under fixed gates.
+        widest: Dict from name to mean error at the largest width.
+    """
+    converges = SLOPES[0] <= slope <= SLOPES[1]
+    nearest = APART * widest[FIXED]
+    return bool(converges and all(widest[c] >= nearest for c in CONTROLS))
+
+
+def odd_and_even(rng):
+    """Images as directions from their mean, and +1 or -1 for even or odd.
+
+    Training images come first.
+
+    Args:
+        rng: `numpy.random.Generator`, draws them.
+
+    Returns:
+        float64 arrays `(images, pixels)` and `(images,)`.
+    """
+    train, _ = load("digits")
+    chosen = rng.permutation(len(train.images))[: IMAGES + TEST_IMAGES]
+    x = np.reshape(train.images[chosen], (len(chosen), -1)).astype("float64")
+    x -= x[:IMAGES].mean(axis=0)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return x, 1.0 - 2.0 * (train.labels[chosen] % 2)
+
+
+def errors(x, targets, width, rng):
+    """Errors of one draw of weights, by name.
+
+    Args:
+        x: float64 array `(images, pixels)`, training images first.
+        targets: Array `(images,)`.
+        width: Integer.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Dict of floats.
+    """
+    network = random_networks.FullyConnected(
+        depth=DEPTH, inputs=x.shape[1], linear=True
+    )
+    variance = random_networks.VARIANCE_TIMES_WIDTH / width
+    weights = random_networks.bernoulli(rng, network.shapes(width), variance)
+    gates = network.gates(rng, x, width)
+    _, own, _ = forward(weights, x)
+    kernel, of_own = (
+        kernels.fully_connected(each, x, variances=variance)
+        for each in (gates, own)
+    )
+    gram = x @ x.T
+    without = gram * (np.trace(kernel) / np.trace(gram))
+    rate = RATE / np.linalg.eigvalsh(kernel[:IMAGES, :IMAGES])[-1]
+    moving, no_gates = CONTROLS
+    return {
+        FIXED: error(weights, x, targets, rate, kernel, gates),
+        moving: error(weights, x, targets, rate, of_own),
+        no_gates: error(weights, x, targets, rate, without, gates),
+    }
+
+
+def error(weights, x, targets, rate, kernel, gates=None):
+    """How far training is from regression, see above.
+
+    Args:
+        weights: List of arrays `(inputs, outputs)`, the last with 1 output.
+        x: Array `(images, pixels)`, training images first.
+        targets: Array `(images,)`.
+        rate: Float.
+        kernel: Array `(images, images)`.
+        gates: List of arrays `(images, outputs)`; those of a ReLU network, its
+            own, if None.
+    """
+    *_, start = forward(weights, x, gates)
+    trained = train(weights, x, targets, rate, gates)
+    *_, end = forward(trained, x, gates)
+    added = regressed(kernel, (targets - start)[:IMAGES], rate)
+    difference = (end - start)[IMAGES:] - added
+    return float(np.linalg.norm(difference) / np.linalg.norm(added))
+
+
+def forward(weights, x, gates=None):
+    """What enters each layer, its gates, and the outputs `(images,)`."""
+    entering, used, h = [], [], x
+    for layer, matrix in enumerate(weights[:-1]):
+        q = h @ matrix
+        entering.append(h)
+        used.append(random_networks.hard(q) if gates is None else gates[layer])
+        h = q * used[-1]
+    return [*entering, h], used, (h @ weights[-1])[:, 0]
+
+
+def train(weights, x, targets, rate, gates=None, steps=STEPS):
+    """Weights after gradient descent on the training images."""
+    x, targets = x[:IMAGES], targets[:IMAGES]
+    if gates is not None:
+        gates = [gate[:IMAGES] for gate in gates]
+    weights = [matrix.copy() for matrix in weights]
+    for _ in range(steps):
+        entering, used, outputs = forward(weights, x, gates)
+        delta = (outputs - targets)[:, None]
+        for layer in reversed(range(len(weights))):
+            if layer < len(used):
+                delta = delta * used[layer]
+            gradient = entering[layer].T @ delta
+            delta = delta @ weights[layer].T
+            weights[layer] -= rate * gradient
+    return weights
+
+
+def regressed(kernel, residuals, rate, steps=STEPS):
+    """What as many steps of kernel regression add on the other images.
+
+    Args:
+        kernel: Array `(images, images)`, training images first.
+        residuals: Array `(IMAGES,)`, targets less the outputs at the start.
+        rate: Float.
+        steps: Integer.
+
+    Returns:
+        Array `(images - IMAGES,)`.
+    """
+    values, vectors = np.linalg.eigh(kernel[:IMAGES, :IMAGES])
+    # (1 - (1 - rate v)^T) / v is T rate where v is 0.
+    reached = 1.0 - (1.0 - rate * values) ** steps
+    small = values < 1e-12 * values[-1]
+    shares = np.where(small, steps * rate, reached / np.where(small, 1, values))
+    solved = vectors @ (shares * (vectors.T @ residuals))
+    return kernel[IMAGES:, :IMAGES] @ solved

@@ -1,0 +1,122 @@
+"""dlgn.23: gates side by side against gates behind one another.
+
+In one layer the gates of several are a sum of kernels, in several layers a
+product (the DLGN paper, arXiv 2110.03403, section 3.1.1). With random linear
+gates and infinite width every layer has the same kernel, (pi - angle) / pi up
+to a factor: a sum of any number of layers is that of one, a product of k its
+k-th power. Which knows more about images is measured by ridge regression.
+"""
+
+import numpy as np
+
+from dlgn_tf.claims import contrasts
+from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.data.sources import load
+from dlgn_tf.dual import closed_forms
+from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual.random_networks import hard
+from dlgn_tf.threads import one_blas_thread
+
+TOLERANCE = 1e-10
+DRAWS = 5
+# Training and test images of a draw, all of them others.
+SIZES = {"cifar10": (1_600, 800), "digits": (185, 100)}
+SUM, PRODUCTS = 1, (2, 4)
+
+
+@one_blas_thread
+def measure(rng, data_dir, sizes=SIZES):
+    """Accuracies of `DRAWS` draws, on CIFAR-10 where a folder has it."""
+    name = "cifar10" if data_dir else "digits"
+    images, _ = load(name, data_dir)
+    train, test = sizes[name]
+    drawn = rng.permutation(len(images))[: DRAWS * (train + test)]
+    off = identities(rng)
+    found, shuffled = [], []
+    for part in drawn.reshape(DRAWS, -1):
+        pixels = images.images[part].reshape(len(part), -1).astype("float64")
+        labels = images.labels[part]
+        found.append(accuracies(pixels, labels, train))
+        shuffled.append(accuracies(pixels, rng.permutation(labels), train))
+    comparisons = compare(found)
+    control = compare(shuffled)
+    holds = contrasts.decide(comparisons)
+    shown = "; ".join(c.shown for c in comparisons)
+    of_control = "; ".join(c.shown for c in control)
+    return Measurement(
+        holds=holds if off <= TOLERANCE else False,
+        measured=(
+            f"{shown}; labels shuffled (control) {of_control}; {DRAWS} draws "
+            f"of {train:,} training and {test:,} test images of {name}"
+            f"{'' if data_dir else ' (no --data_dir with CIFAR-10 given)'}; "
+            f"identities off by {off:.0e}"
+        ),
+        values={"accuracies": found, "shuffled": shuffled, "identities": off},
+    )
+
+
+def compare(found):
+    """Points that each product is above the sum, draw by draw.
+
+    Args:
+        found: List of dicts from number of layers to accuracy in percent.
+    """
+    return [
+        contrasts.above(
+            f"product of {layers} - sum",
+            [each[layers] - each[SUM] for each in found],
+            0.0,
+        )
+        for layers in PRODUCTS
+    ]
+
+
+def accuracies(pixels, labels, train):
+    """Dict from number of layers to accuracy of ridge regression in percent.
+
+    Args:
+        pixels: float64 array `(images, pixels)`, training images first.
+        labels: Integer array `(images,)`.
+        train: Integer, the number of training images.
+    """
+    centered = pixels - pixels[:train].mean(axis=0)
+    known = centered[:train]
+    gram = centered @ known.T
+    layer = 2 * closed_forms.gate_kernels(
+        centered, known, depth=2, family="dlgn"
+    ).squeeze(0)
+    found = {}
+    for layers in (SUM, *PRODUCTS):
+        kernel = gram * layer**layers
+        fit = kernel_learning.ridge_regression(
+            kernel[:train],
+            labels[:train],
+            kernel[train:],
+            labels[train:],
+            classes=10,
+        )
+        found[layers] = 100 * fit.accuracy
+    return found
+
+
+def identities(rng, images=5, inputs=4, width=6):
+    """How far path features are from sum and product, relatively.
+
+    Features of paths through one layer with the gates of two, and through the
+    two layers, are enumerated; of a path it is its input times its gates.
+    """
+    x = rng.normal(size=(images, inputs))
+    gates = [hard(rng.normal(size=(images, width))) for _ in range(2)]
+    one, other = (gate @ gate.T for gate in gates)
+    side_by_side = np.einsum("ni,nj->nij", x, np.concatenate(gates, axis=1))
+    behind = np.einsum("ni,nj,nk->nijk", x, *gates)
+    deviations = []
+    for features, kernel in (
+        (side_by_side, one + other),
+        (behind, one * other),
+    ):
+        flat = features.reshape(images, -1)
+        expected = x @ x.T * kernel
+        off = np.abs(flat @ flat.T - expected).max() / np.abs(expected).max()
+        deviations.append(float(off))
+    return max(deviations)
