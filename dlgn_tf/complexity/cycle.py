@@ -19,6 +19,7 @@ import numpy as np
 from dlgn_tf import factorizations
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.graphs import graph_of
 
 tf = startup.tensorflow()
 
@@ -163,9 +164,7 @@ class _Phase:
         self.back = [keras.Variable(h, dtype="float32") for h in start]
         self._adam = keras.optimizers.Adam(1e-3)
         self._adam.build(self.back)
-        self._graph = tf.function(
-            lambda *given: self._run(*given), reduce_retracing=True
-        )
+        self._graph = graph_of(self._run, reduce_retracing=True)
 
     def __call__(self, psi, cycles, rate, batch_size):
         """Trains on psi after so many cycles; returns the mean error."""

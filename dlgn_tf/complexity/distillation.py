@@ -13,6 +13,8 @@ from dlgn_tf import startup
 from dlgn_tf.data.augmentation import AugmentedImages
 from dlgn_tf.data.augmentation import check_policy
 from dlgn_tf.errors import UserError
+from dlgn_tf.graphs import graph_of
+from dlgn_tf.models.evaluation import batches
 from dlgn_tf.progress import Progress
 
 tf = startup.tensorflow()
@@ -170,9 +172,7 @@ class _Steps:
         self._adam = keras.optimizers.Adam(1e-3)
         self._adam.build(net.trainable_variables)
         # One graph a net; one that all nets shared would be traced as often.
-        self._graph = tf.function(
-            lambda *given: self._epoch(*given), reduce_retracing=True
-        )
+        self._graph = graph_of(self._epoch, reduce_retracing=True)
 
     def __call__(self, images, targets, rate, batch_size):
         """Trains for one epoch; returns the mean error, a float."""
@@ -220,10 +220,7 @@ def outputs_of(net, images, batch_size=_AT_A_TIME):
     """
     return np.concatenate(
         [
-            net(
-                tf.cast(images[first : first + batch_size], tf.float32),
-                training=False,
-            ).numpy()
-            for first in range(0, len(images), batch_size)
+            net(tf.cast(images[batch], tf.float32), training=False).numpy()
+            for batch in batches(len(images), batch_size)
         ]
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
@@ -104,7 +105,7 @@ class ExampleGradients:
         self.bytes_within = sum(map(_bytes_of_pass, networks.values()))
         self.pairs = max(max(t.pairs for t in tapped), 1)
         self._classes = networks[self.networks[-1]].output.shape[-1]
-        self._graph = tf.function(self._tensors)
+        self._graph = graph_of(self._tensors)
 
     def __call__(self, images, logit):
         """Computes a batch.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.graphs import graph_of
 
 _BACKEND = keras.backend.backend()
 
@@ -27,9 +28,7 @@ def compiled(function):
     """
     if _BACKEND != "tensorflow":
         return function
-    import tensorflow as tf
-
-    return tf.function(function, autograph=False)
+    return graph_of(function, autograph=False)
 
 
 def pullback(function, image, rows):
@@ -65,8 +64,7 @@ def pullback(function, image, rows):
 def _tensorflow_pullback(function, images):
     import tensorflow as tf
 
-    @tf.function(autograph=False)
-    def pull(image, cotangents):
+    def products(image, cotangents):
         # Static shapes, without which the graph would need the forward pass.
         batch = tf.broadcast_to(image, images.shape)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -79,6 +77,7 @@ def _tensorflow_pullback(function, images):
             unconnected_gradients="zero",
         )
 
+    pull = graph_of(products, autograph=False)
     one = tf.constant(images[:1])
     return lambda cotangents: pull(one, tf.constant(cotangents)).numpy()
 

@@ -27,6 +27,7 @@ from keras import ops
 
 from dlgn_tf import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
@@ -272,7 +273,6 @@ def _compiled(network):
     """Derivatives in the input, the gates and the biases' factors."""
     tf = startup.tensorflow()
 
-    @tf.function(reduce_retracing=True)
     def gradients(entering, gates, direction):
         factors = tf.ones(
             (tf.shape(entering)[0], len(network.biases)), network.dtype
@@ -288,4 +288,4 @@ def _compiled(network):
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
 
-    return gradients
+    return graph_of(gradients, reduce_retracing=True)

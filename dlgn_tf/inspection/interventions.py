@@ -16,6 +16,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
+from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.progress import Progress
 
@@ -101,16 +102,15 @@ def interventions(
         raise UserError("Expected at least one image. Received: none")
     settings = _settings(model, images, switches, batch_size, reference)
     sums = np.zeros((len(switches), 5))
-    batches = range(0, len(images), batch_size)
+    parts = batches(len(images), batch_size)
     shown = Progress(
         "interventions",
         0,
-        len(batches) * len(switches),
+        len(parts) * len(switches),
         "evaluation",
         silent=not progress,
     )
-    for done, first in enumerate(batches):
-        batch = slice(first, first + batch_size)
+    for done, batch in enumerate(parts):
         labels = images.labels[batch]
         entering, gates = network.entering(images.images[batch])
         before = network(entering, gates)
@@ -240,8 +240,8 @@ def mean_gates(model, images, batch_size=100):
         Dict from site to float32 array of the site's shape.
     """
     sums = {site: np.zeros(s) for site, s in model.site_shapes.items()}
-    for first in range(0, len(images), batch_size):
-        gates = model.gates(images[first : first + batch_size])
+    for batch in batches(len(images), batch_size):
+        gates = model.gates(images[batch])
         for site, gate in gates.items():
             sums[site] += ops.convert_to_numpy(gate).sum(0, dtype="float64")
     return {s: (x / len(images)).astype("float32") for s, x in sums.items()}

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from dlgn_tf import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.locality.teachers import all_inputs
 
@@ -82,7 +83,6 @@ def _energies(variables):
 def _step(inputs, labels, variables, layer):
     count = keras.ops.cast(len(inputs), "float64")
 
-    @tf.function
     def step(rate):
         with tf.GradientTape() as tape:
             f = tf.nn.relu(inputs @ variables[0])
@@ -96,4 +96,4 @@ def _step(inputs, labels, variables, layer):
         # The gradient of the mean carries the probability 1 / count.
         return -tf.reduce_sum(f * slope, axis=0), loss
 
-    return step
+    return graph_of(step)

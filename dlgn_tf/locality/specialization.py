@@ -15,6 +15,7 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.selectivity import correlations
 
 tf = startup.tensorflow()
@@ -198,7 +199,6 @@ def _constants(layers):
 def _epoch(teacher, student, seed):
     variables = [variable for layer in student for variable in layer]
 
-    @tf.function
     def run(epoch):
         for step in tf.range(STEPS_PER_EPOCH):
             number = epoch * STEPS_PER_EPOCH + step
@@ -214,4 +214,4 @@ def _epoch(teacher, student, seed):
             for variable, gradient in zip(variables, gradients, strict=True):
                 variable.assign_sub(LEARNING_RATE * gradient)
 
-    return run
+    return graph_of(run)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from dlgn_tf import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.teachers import all_inputs
 
 tf = startup.tensorflow()
@@ -48,7 +49,6 @@ def trained_outputs(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
         hidden = activation(tf.matmul(inputs, w1) + b1)
         return activation(tf.matmul(hidden, w2) + b2)
 
-    @tf.function
     def run():
         for _ in tf.range(steps):
             with tf.GradientTape() as tape:
@@ -58,7 +58,7 @@ def trained_outputs(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
             optimizer.apply(tape.gradient(total, values), variables)
         return outputs()
 
-    return run().numpy()
+    return graph_of(run)().numpy()
 
 
 def _initial(widths, seeds, rng, top_scale):

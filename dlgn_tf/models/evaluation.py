@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from dlgn_tf.errors import UserError
+
 
 def batches(count, size):
     """Slices of at most `size` that cover `range(count)`.
@@ -13,7 +15,12 @@ def batches(count, size):
 
     Returns:
         List of slices.
+
+    Raises:
+        UserError: if `count` is not positive.
     """
+    if count < 1:
+        raise UserError("Expected at least one image. Received: none")
     return [slice(first, first + size) for first in range(0, count, size)]
 
 

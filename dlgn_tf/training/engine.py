@@ -79,7 +79,12 @@ def evaluate_model(model, image_set, batch_size):
 
     Returns:
         `Totals` over all images.
+
+    Raises:
+        UserError: if there are none.
     """
+    if not len(image_set):
+        raise UserError("Expected at least one image. Received: none")
     return _backend_engine().evaluate_model(model, image_set, batch_size)
 
 

@@ -1,6 +1,9 @@
 """Training and evaluation steps on TensorFlow, on one or several replicas."""
 
+import tensorflow as tf
+
 from dlgn_tf import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.training.totals import Totals
 
 tf = startup.tensorflow()
@@ -157,6 +160,7 @@ class Evaluation:
     def __init__(self, model, strategy):
         self._model = model
         self._strategy = strategy
+        self._graph = graph_of(self._run, reduce_retracing=True)
 
     def __call__(self, dataset, images, on_batch=None):
         """Runs through `dataset`.
@@ -172,7 +176,7 @@ class Evaluation:
         """
         sums = 0.0
         for done, batch in enumerate(dataset, start=1):
-            sums = sums + self._run(batch).numpy()
+            sums = sums + self._graph(batch).numpy()
             if on_batch:
                 on_batch(done)
         return Totals(
@@ -183,7 +187,6 @@ class Evaluation:
             member_errors=tuple(sums[2:].tolist()),
         )
 
-    @tf.function(reduce_retracing=True)
     def _run(self, batch):
         on_replicas = self._strategy.run(self._step, batch)
         return self._strategy.reduce("sum", on_replicas, axis=None)
