@@ -1,6 +1,5 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
-import contextlib
 import math
 import os
 import re
@@ -11,6 +10,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from dlgn_tf import flag_groups
 from dlgn_tf import flagfiles
 from dlgn_tf import standard_output
 from dlgn_tf.errors import UserError
@@ -133,29 +133,11 @@ def _expected(flag):
     return "true or false" if flag.boolean else flag.parser.syntactic_help
 
 
-@contextlib.contextmanager
-def group(title, values):
-    """Puts the flags that are defined within under a title of --help.
-
-    Args:
-        title: String that follows "flags of".
-        values: `absl.flags.FlagValues` that takes them.
-    """
-    before = set(values)
-    yield
-    for name in values:
-        if name not in before:
-            values.register_flag_by_module(f"{_GROUP}{title}", values[name])
-
-
-_GROUP = "flags of "
-
-
 def _flags_help():
     """Help on the package's own flags: the command's own, then groups."""
     by_module = flags.FLAGS.flags_by_module_dict()
     # Those of the command itself stand under its path.
     own = [name for name in ("__main__", sys.argv[0]) if name in by_module]
-    groups = [name for name in by_module if name.startswith(_GROUP)]
+    groups = [name for name in by_module if name.startswith(flag_groups.PREFIX)]
     text = "\n".join(flags.FLAGS.module_help(name) for name in own + groups)
     return text.replace(f"{sys.argv[0]}:", "flags:")

@@ -6,7 +6,7 @@ What values they may take together, and what they become, is in
 
 from absl import flags
 
-from dlgn_tf import cli
+from dlgn_tf import flag_groups
 from dlgn_tf import orthogonal_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.gate_kinds import GATES
@@ -28,7 +28,7 @@ def define_flags(flag_values=flags.FLAGS):
         flag_values: `absl.flags.FlagValues` that takes them.
     """
     for title, of_network, of_training in _GROUPS:
-        with cli.group(title, flag_values):
+        with flag_groups.group(title, flag_values):
             for define in (*of_network, *of_training):
                 define(flag_values)
 
@@ -40,7 +40,7 @@ def define_network_flags(flag_values=flags.FLAGS):
         flag_values: `absl.flags.FlagValues` that takes them.
     """
     for title, of_network, _ in _GROUPS:
-        with cli.group(title, flag_values):
+        with flag_groups.group(title, flag_values):
             for define in of_network:
                 define(flag_values)
 
@@ -51,7 +51,7 @@ def define_place_flags(default):
     Args:
         default: String, where it does without these flags.
     """
-    with cli.group("images", flags.FLAGS):
+    with flag_groups.group("images", flags.FLAGS):
         _define_place_flags(default, flags.FLAGS)
 
 
