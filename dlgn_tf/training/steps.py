@@ -1,7 +1,5 @@
 """Training and evaluation steps on TensorFlow, on one or several replicas."""
 
-import tensorflow as tf
-
 from dlgn_tf import startup
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.training.totals import Totals

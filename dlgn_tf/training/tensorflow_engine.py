@@ -224,14 +224,7 @@ def evaluate_model(model, image_set, batch_size):
     """See `dlgn_tf.training.engine.evaluate_model`."""
     evaluation = Evaluation(model, tf.distribute.get_strategy())
     dataset = batches.test_dataset(image_set, batch_size)
-    logger = tf.get_logger()
-    level = logger.level
-    # Each model is traced once, of which TensorFlow warns where there are many.
-    logger.setLevel("ERROR")
-    try:
-        return evaluation(dataset, len(image_set))
-    finally:
-        logger.setLevel(level)
+    return evaluation(dataset, len(image_set))
 
 
 def _restore(checkpoint, prefix):
