@@ -50,9 +50,10 @@ def gram_schmidt(matrix, scale="unit"):
 
     A column that depends on those before it, up to rounding, becomes some
     direction orthogonal to all others (to which later columns are made
-    orthogonal), or 0 if lengths are those of residuals; it is never NaN, and
-    passes no gradient. Gradients are first derivatives; there are no second
-    ones.
+    orthogonal), or 0 if lengths are those of residuals; it is never NaN. With
+    lengths of residuals it passes the gradient of its own residual, so that a
+    filter which starts at 0 is trained; otherwise none, having no derivative.
+    Gradients are first derivatives; there are no second ones.
 
     Args:
         matrix: float32 or float64 tensor `(inputs, filters)` of known shape,
@@ -111,11 +112,12 @@ def _checked(matrix):
 
 
 def _gram_schmidt(matrix, scale, factorize):
-    """V = Q diag(c) of W = QR, with c = 1 or c = diag R, and its gradient.
+    """V = W T, T = R^(-1) diag(c) with c = 1 or c = diag R, and its gradient.
 
-    With v the gradient in V, M = -diag(c) v'Q and S the symmetric matrix that
-    has M's lower triangle, that in W is (v diag(c) + Q S) (R^(-1))' (Walter and
-    Lehmann, 2010). With c = diag R what comes through R cancels M's diagonal.
+    With v the gradient in V, M = v'V diag(c)^(-2) and L the lower triangle of
+    M, with half its diagonal for c = 1 and none for c = diag R (V'V is I, or is
+    diagonal), that in W is (v - V (L + L')) T'. It divides by no length but of
+    columns that later ones are made orthogonal to.
     """
     if scale not in ("unit", "residual"):
         raise ValueError(
@@ -124,18 +126,17 @@ def _gram_schmidt(matrix, scale, factorize):
     residual = scale == "residual"
 
     def forward(matrix):
-        v, inverse, lengths = factorize(matrix, residual)
+        v, transform, lengths = factorize(matrix, residual)
         # V is 0 where its length is.
         divisors = ops.where(lengths > 0, lengths, ops.ones_like(lengths))
 
         def gradient(*upstream):
             (upstream,) = upstream
-            m = ops.matmul(ops.transpose(upstream), v)
-            m = m * lengths[:, None] / divisors * _lower_half(m, not residual)
-            s = (m + ops.transpose(m)) / divisors[:, None]
-            of_upstream = ops.transpose(inverse * lengths)
-            of_v = ops.matmul(s, ops.transpose(inverse))
-            return ops.matmul(upstream, of_upstream) - ops.matmul(v, of_v)
+            lower = ops.matmul(ops.transpose(upstream), v)
+            lower = lower / divisors / divisors * _lower_half(v, not residual)
+            shares = lower + ops.transpose(lower)
+            free = upstream - ops.matmul(v, shares)
+            return ops.matmul(free, ops.transpose(transform))
 
         return v, gradient
 
@@ -143,26 +144,27 @@ def _gram_schmidt(matrix, scale, factorize):
 
 
 def _lower_half(matrix, diagonal):
-    """1 below the diagonal, 1/2 on it if wanted, 0 elsewhere."""
-    size = matrix.shape[0]
+    """For each pair of columns: 1 below the diagonal, 1/2 on it if wanted."""
+    size = matrix.shape[1]
     half = np.tril(np.ones((size, size)), -1) + np.eye(size) * diagonal / 2
     return ops.convert_to_tensor(half, dtype=matrix.dtype)
 
 
 def _by_cholesky(matrix, residual):
-    """V, R^(-1) and c, all of the matrix' dtype."""
+    """V, T and c, all of the matrix' dtype."""
     wide = _widened(matrix)
     wider = wide.dtype != matrix.dtype
     first, error, growth = _inverse_factor(wide, shifted=True)
 
     def finished(columns, factor, inverse):
         lengths = 1 / ops.diagonal(inverse)
-        factor = factor * lengths if residual else factor
-        lengths = lengths if residual else ops.ones_like(lengths)
-        columns = ops.matmul(columns, ops.cast(factor, columns.dtype))
+        if not residual:
+            lengths = ops.ones_like(lengths)
+        factor = ops.cast(factor * lengths, columns.dtype)
+        columns = ops.matmul(columns, factor)
         return tuple(
             ops.cast(tensor, matrix.dtype)
-            for tensor in (columns, inverse, lengths)
+            for tensor in (columns, inverse * lengths, lengths)
         )
 
     def once():
@@ -233,9 +235,12 @@ def _by_householder(matrix, residual):
     inverse = ops.solve_triangular(
         ops.transpose(r + huge * identity), identity, lower=True
     )
+    inverse = ops.transpose(inverse)
+    if not residual:
+        return q, inverse, ones
     lengths = ops.where(dependent, ops.zeros_like(ones), diagonal)
-    lengths = lengths if residual else ones
-    return q * lengths, ops.transpose(inverse), lengths
+    # That of a dependent column too leads from W to what is left of it.
+    return q * lengths, inverse * (lengths + huge), lengths
 
 
 def _widened(matrix):

@@ -199,6 +199,38 @@ def test_dependent_filters(rng, dtype):
             assert np.all(np.isfinite(array))
 
 
+@pytest.mark.parametrize("name", FAST)
+def test_a_last_filter_that_depends_has_the_gradient_of_the_process(rng, name):
+    """Which divides by the lengths of earlier ones alone."""
+    matrix, weights, direction = rng.normal(size=(3, 9, 4))
+    matrix[:, 3] = matrix[:, 0] - 2 * matrix[:, 2]
+    _, gradient = value_and_gradient(
+        lambda m: FAST[name](m, "residual"), matrix, weights
+    )
+
+    def total(step):
+        return np.sum(np.sin(loop(matrix + step * direction)) * weights)
+
+    expected = (total(1e-5) - total(-1e-5)) / 2e-5
+    assert np.sum(gradient * direction) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FAST)
+def test_a_filter_that_starts_at_0_moves(rng, name, dtype):
+    """Wherever it stands: by the share orthogonal to those before it."""
+    matrix, weights = rng.normal(size=(2, 9, 5)).astype(dtype)
+    matrix[:, 2] = 0
+    _, gradient = value_and_gradient(
+        lambda m: FAST[name](m, "residual"), matrix, weights
+    )
+    q, _ = np.linalg.qr(matrix[:, :2])
+    # The derivative of the sine there is 1.
+    expected = weights[:, 2] - q @ (q.T @ weights[:, 2])
+    np.testing.assert_allclose(gradient[:, 2], expected, atol=1e-5)
+    assert np.all(np.isfinite(gradient))
+
+
 def test_newton_schulz_is_the_polar_factor_and_not_gram_schmidt(rng):
     for filters, inputs, scale in ((20, 45, 1e-3), (30, 30, 1e3)):
         matrix = scale * rng.normal(size=(inputs, filters))
