@@ -47,7 +47,21 @@ class Apodized:
     `convolution_op` is multiplied there. The weight `kernel` stays as it is
     without a window. Filtering an image with `h * w` is filtering its windowed
     patches with `w`.
+
+    A window takes most of a filter's length. Initial weights are divided by the
+    window's root mean square, so that windowed filters have the lengths that
+    the initialiser gives others, and signals keep their size from layer to
+    layer (assumed: the authors' networks are batch-normalised).
     """
+
+    def add_weight(self, *args, **kwargs):
+        if kwargs.get("name") == "kernel":
+            initializer = kwargs["initializer"]
+            rms = float(np.sqrt(np.mean(self._window**2)))
+            kwargs["initializer"] = lambda *given, **named: (
+                initializer(*given, **named) / rms
+            )
+        return super().add_weight(*args, **kwargs)
 
     def convolution_op(self, inputs, kernel):
         return super().convolution_op(inputs, self.windowed(kernel))

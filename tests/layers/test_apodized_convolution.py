@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from dlgn_tf.layers import ApodizedConv2D
+from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.layers.apodized_convolution import apodization_window
+from dlgn_tf.models.build import create_model
 
 
 def test_hamming_window_of_three():
@@ -55,6 +57,41 @@ def test_is_the_inner_product_with_windowed_patches(float64, rng, stride):
                 rtol=1e-10,
                 atol=1e-12,
             )
+
+
+@pytest.mark.parametrize("size, stride", [(3, 1), (5, 1), (3, 2), (4, 3)])
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        (ApodizedConv2D, {}),
+        (ApodizedOrthogonalConv2D, {"scale": "gain"}),
+    ],
+)
+def test_windowed_filters_start_as_long_as_others(size, stride, kind, options):
+    """Mean square of the weights that inputs meet: Glorot's variance."""
+    layer = kind(96, size, strides=stride, **options)
+    layer.build((None, 8, 8, 64))
+    expected = 2 / (size**2 * (64 + 96))
+    kernel = np.asarray(layer.windowed(layer.kernel), "float64")
+    assert np.mean(np.square(kernel)) == pytest.approx(expected, rel=0.05)
+
+
+def test_a_deep_network_starts_alive():
+    """largecnn has seven windowed layers: no factor 4 in each."""
+    images = np.random.default_rng(0).normal(128, 64, (4, 32, 32, 3))
+    images = images.clip(0, 255).astype("uint8")
+    sizes = []
+    for apodized in (False, True):
+        model = create_model(
+            "largecnn_dnn",
+            mean=0.5,
+            std=0.25,
+            width=16,
+            apodized=apodized,
+            seed=0,
+        )
+        sizes.append(np.std(model(images)))
+    assert 0.2 < sizes[1] / sizes[0] < 5
 
 
 def test_round_trip_keeps_the_filters_without_window(tmp_path, rng):
