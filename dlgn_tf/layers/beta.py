@@ -5,12 +5,12 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.layers.precision import widened
+
 BETA_MODES = ("fixed", "per_layer", "per_channel")
 
-# Of u = log(beta / (1 - beta)), beyond which exp(u) leaves the range in which
-# it can be multiplied: in float16, and otherwise.
-_LARGEST_HALF = 8.0
-_LARGEST = 20.0
+# Of a learned u = log(beta / (1 - beta)).
+_BOUND = 20.0
 
 
 class BetaLayer(keras.layers.Layer):
@@ -28,8 +28,8 @@ class BetaLayer(keras.layers.Layer):
     `optimizer.exclude_from_weight_decay(var_names=["u"])`.
 
     Source: "From Hard to Soft" (arXiv 1810.09274), Theorem 3. How beta is
-    learned is not printed there; initial value and the bounds of u (8 in
-    float16, 20 otherwise) are assumed.
+    learned is not printed there; initial value and the bounds of u, -20 and
+    20, are assumed.
 
     Args:
         beta: Float in [0, 1]; with which it starts, if it is learned.
@@ -90,25 +90,18 @@ class BetaLayer(keras.layers.Layer):
             autocast=False,
         )
 
-    def _bound(self):
-        half = self.compute_dtype == "float16"
-        return _LARGEST_HALF if half else _LARGEST
-
     def _initial_u(self):
         odds = math.log(self.initial_beta) - math.log1p(-self.initial_beta)
-        return min(max(odds, -self._bound()), self._bound())
+        return min(max(odds, -_BOUND), _BOUND)
 
     def _eta(self):
-        """Eta within its bounds: a tensor like that of `beta`, or a float."""
+        """Eta, a learned one within its bounds: as `beta`, tensor or float."""
         if self.beta_mode == "fixed":
-            return math.exp(self._initial_u())
-        u = self._widened(ops.convert_to_tensor(self.u))
-        return ops.exp(ops.clip(u, -self._bound(), self._bound()))
+            return self.initial_beta / (1 - self.initial_beta)
+        return ops.exp(ops.clip(self._widened(self.u), -_BOUND, _BOUND))
 
-    def _widened(self, inputs):
-        """The inputs in at least 32 bits."""
-        wide = "float64" if self.compute_dtype == "float64" else "float32"
-        return ops.cast(inputs, wide)
+    def _widened(self, tensor):
+        return widened(tensor, self.compute_dtype)
 
     def get_config(self):
         config = {"beta": self.initial_beta, "beta_mode": self.beta_mode}

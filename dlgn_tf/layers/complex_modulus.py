@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.precision import widened
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class ComplexModulus(keras.layers.Layer):
@@ -46,7 +48,8 @@ class ComplexModulus(keras.layers.Layer):
         self.skip = bool(skip)
 
     def build(self, input_shape):
-        if input_shape[-1] % (1 + 2 * self.angles):
+        channels = input_shape[-1]
+        if channels is None or channels % (1 + 2 * self.angles):
             raise ValueError(
                 f"Expected a multiple of {1 + 2 * self.angles} channels. "
                 f"Received: input_shape={tuple(input_shape)}"
@@ -56,11 +59,9 @@ class ComplexModulus(keras.layers.Layer):
         channels = coefficients.shape[-1] // (1 + 2 * self.angles)
         end = channels * (1 + self.angles)
         low_pass = coefficients[..., :channels]
-        real, imaginary = (
-            coefficients[..., channels:end],
-            coefficients[..., end:],
+        moduli = modulus(
+            coefficients[..., channels:end], coefficients[..., end:]
         )
-        moduli = ops.sqrt(ops.square(real) + ops.square(imaginary) + 1e-12)
         if not self.skip:
             return ops.concatenate([low_pass, moduli], axis=-1)
         return ops.concatenate(
@@ -78,3 +79,10 @@ class ComplexModulus(keras.layers.Layer):
             "angles": self.angles,
             "skip": self.skip,
         }
+
+
+def modulus(real, imaginary):
+    """`sqrt(re^2 + im^2 + 1e-12)` of tensors, in their dtype."""
+    # In 16 bits squares overflow, and the little number is 0.
+    squares = ops.square(widened(real)) + ops.square(widened(imaginary))
+    return ops.cast(ops.sqrt(squares + 1e-12), real.dtype)

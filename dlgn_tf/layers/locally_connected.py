@@ -34,8 +34,8 @@ class LocallyConnected(keras.layers.Layer):
         Tensor `(batch, 1 + (regions - window) / stride, nodes)`.
 
     Raises:
-        ValueError: if an argument lies outside its range, or the windows leave
-            regions at the end out.
+        ValueError: if an argument lies outside its range, the windows leave
+            regions at the end out, or how many there are is not known.
     """
 
     def __init__(self, nodes, window, stride=None, seed=None, **kwargs):
@@ -56,7 +56,7 @@ class LocallyConnected(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape):
-        regions = self._regions(input_shape[1])
+        regions = self._regions(input_shape)
         fan_in = self.window * input_shape[2]
         self.kernel = self.add_weight(
             shape=(regions, fan_in, self.nodes),
@@ -83,9 +83,15 @@ class LocallyConnected(keras.layers.Layer):
         return ops.einsum("bri,rio->bro", gathered, self.kernel) + self.bias
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self._regions(input_shape[1]), self.nodes)
+        return (input_shape[0], self._regions(input_shape), self.nodes)
 
-    def _regions(self, below):
+    def _regions(self, input_shape):
+        _, below, channels = input_shape
+        if below is None or channels is None:
+            raise ValueError(
+                "Expected regions and channels whose numbers are known. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
         places = below - self.window
         if places < 0 or places % self.stride:
             raise ValueError(

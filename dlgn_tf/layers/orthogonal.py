@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers.precision import widened
 
 _MAPS = {
     "gram_schmidt": orthogonalization.gram_schmidt,
@@ -52,6 +53,9 @@ class OrthogonalKernel:
 
     Raises:
         ValueError: if there is no such option, or not together.
+        NotImplementedError: for low-rank updates (LoRA) and quantisation, which
+            Keras would make of the raw kernel; see
+            `dlgn_tf.models.orthogonal.folded`.
     """
 
     def __init__(
@@ -86,6 +90,8 @@ class OrthogonalKernel:
                 "Expected a convolution of a single group. Received: "
                 f"groups={self.groups}"
             )
+        if self.quantization_mode:
+            raise self._not_plain(f"dtype {self.dtype_policy.name}")
         self.reparametrization = reparametrization
         self.scale = scale
         self.overcomplete = overcomplete
@@ -124,8 +130,7 @@ class OrthogonalKernel:
         """
         if self.gain is None:
             return
-        raw = orthogonalization.filters_as_columns(self.raw_kernel)
-        squares = ops.sum(raw**2, axis=0)
+        squares = ops.sum(self._raw_matrix() ** 2, axis=0)
         tight = len(self.gain.shape) == 0
         self.gain.assign(ops.sqrt(ops.mean(squares) if tight else squares))
 
@@ -141,10 +146,13 @@ class OrthogonalKernel:
 
     @property
     def full_kernel(self):
-        """`kernel` in the precision of the weight, also where it is mixed."""
-        raw = ops.convert_to_tensor(self.raw_kernel)
-        matrix = orthogonalization.filters_as_columns(raw)
-        return ops.reshape(self._orthogonal(matrix), raw.shape)
+        """`kernel` as it is found, in float32 or float64."""
+        kernel = self._orthogonal(self._raw_matrix())
+        return ops.reshape(kernel, self.raw_kernel.shape)
+
+    def _raw_matrix(self):
+        raw = widened(self.raw_kernel)
+        return orthogonalization.filters_as_columns(raw)
 
     def _orthogonal(self, matrix):
         inputs, filters = matrix.shape
@@ -157,7 +165,9 @@ class OrthogonalKernel:
             made = ops.concatenate(list(groups), axis=1)
         else:
             made = self._tight_frame(matrix)
-        return made if self.gain is None else made * self.gain
+        if self.gain is None:
+            return made
+        return made * widened(self.gain)
 
     def _mapped(self, matrix):
         if self.scale == "residual":
@@ -171,6 +181,20 @@ class OrthogonalKernel:
         if self.scale == "residual":
             return frame * ops.sqrt(ops.sum(matrix**2) / filters)
         return frame
+
+    def enable_lora(self, *args, **kwargs):
+        raise self._not_plain("low-rank updates")
+
+    def quantize(self, *args, **kwargs):
+        raise self._not_plain("quantisation")
+
+    def _not_plain(self, received):
+        # What `keras.Model.quantize` passes over, with a warning.
+        return NotImplementedError(
+            "Expected a plain kernel, and not one that is orthogonal by "
+            "construction (dlgn_tf.models.orthogonal.folded gives that). "
+            f"Received: {received} of layer {self.name!r}"
+        )
 
     # Keras' own would write `kernel`, which is no weight, and leave out the
     # gain.

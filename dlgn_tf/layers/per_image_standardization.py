@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.precision import widened
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class PerImageStandardization(keras.layers.Layer):
@@ -31,14 +33,13 @@ class PerImageStandardization(keras.layers.Layer):
 
     def call(self, images):
         # In 16 bits the difference below would lose whole grey levels.
-        dtype = "float64" if self.compute_dtype == "float64" else "float32"
-        pixels = ops.cast(images, dtype)
+        pixels = widened(images, self.compute_dtype)
         axes = tuple(range(1, len(pixels.shape)))
         pixels = pixels - ops.mean(pixels, axis=axes, keepdims=True)
-        largest = ops.max(ops.abs(pixels), axis=axes, keepdims=True)
-        # A hundredth of a grey level: below it is rounding of the mean.
-        standardized = pixels / ops.maximum(largest, 0.01)
-        return ops.cast(standardized, self.compute_dtype)
+        # A hundredth of a grey level: below it is rounding of the mean. A batch
+        # of no images has no other maximum.
+        largest = ops.max(ops.abs(pixels), axes, keepdims=True, initial=0.01)
+        return ops.cast(pixels / largest, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

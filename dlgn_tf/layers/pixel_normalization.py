@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.precision import wide
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class PixelNormalization(keras.layers.Layer):
@@ -50,7 +52,7 @@ class PixelNormalization(keras.layers.Layer):
 
     def call(self, images):
         # In 16 bits the difference below would lose whole grey levels.
-        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        dtype = wide(self.compute_dtype)
         scale = [1.0 / (255.0 * s) for s in self.std]
         shift = [m / s for m, s in zip(*self._aligned(), strict=True)]
         pixels = ops.cast(images, dtype)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.complex_modulus import modulus
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class SkipModulus(keras.layers.Layer):
@@ -52,7 +54,8 @@ class SkipModulus(keras.layers.Layer):
         return (1 + 2 * self.angles) * (2 if self.complex_maps else 1)
 
     def build(self, input_shape):
-        if input_shape[-1] % self._reals:
+        channels = input_shape[-1]
+        if channels is None or channels % self._reals:
             raise ValueError(
                 f"Expected a multiple of {self._reals} channels. Received: "
                 f"input_shape={tuple(input_shape)}"
@@ -69,10 +72,7 @@ class SkipModulus(keras.layers.Layer):
             wavelets[: self.angles], wavelets[self.angles :], strict=True
         )
         maps = [low_pass, *(self._filtered(*pair) for pair in pairs)]
-        moduli = [
-            ops.sqrt(ops.square(real) + ops.square(imaginary) + 1e-12)
-            for real, imaginary in maps
-        ]
+        moduli = [modulus(real, imaginary) for real, imaginary in maps]
         return ops.stack(
             [
                 ops.concatenate([*(real for real, _ in maps), *moduli], -1),

@@ -31,7 +31,8 @@ class SubsampleAndPad(keras.layers.Layer):
         self.stride = int(stride)
 
     def build(self, input_shape):
-        if input_shape[-1] > self.filters:
+        channels = input_shape[-1]
+        if channels is None or channels > self.filters:
             raise ValueError(
                 f"Expected at most filters={self.filters} input channels. "
                 f"Received: input_shape={tuple(input_shape)}"

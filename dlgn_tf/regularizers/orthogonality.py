@@ -5,19 +5,33 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.layers.precision import widened
+
 REDUCTIONS = ("sum", "mean_entries")
 # Of the two regions of a ReLU.
 RELU_SLOPES = (0.0, 1.0)
 
 
-def orthogonality_penalty(kernel, reduction="sum", slopes=RELU_SLOPES):
+def orthogonality_penalty(
+    kernel, reduction="sum", slopes=RELU_SLOPES, filter_axes=-1, groups=1
+):
     """Squared inner products of different filters, both orders counted.
 
     A filter is all weights of a unit as one vector; positions of a convolution
     are left out. With regions of slopes s_r on a filter's output, the vectors
     are s_r times the filter, and the sum over pairs of filters and of regions
     is (sum of s_r^2)^2 times that over filters. Lengths are free: a single
-    filter costs nothing.
+    filter costs nothing. Filters of different groups see different channels, so
+    they are orthogonal.
+
+    | kernel of | `filter_axes` | `groups` |
+    |---|---|---|
+    | `Dense`, `Conv*D`, pointwise of `SeparableConv*D` | -1 | the layer's |
+    | `Conv*DTranspose` | -2 | 1 |
+    | `DepthwiseConv*D`, depthwise of the others | (-2, -1) | its channels |
+    | `EinsumDense` | those of its outputs | 1 |
+
+    It is computed in at least 32 bits.
 
     Source: the SMASO paper (arXiv 1810.09274), section 5, with condition (11).
     Whether it sums or takes means is not printed: the sum is the formula as it
@@ -25,31 +39,39 @@ def orthogonality_penalty(kernel, reduction="sum", slopes=RELU_SLOPES):
     has. Gradient for `"sum"`: 4 W (G - diag G), G = W'W, one filter a column.
 
     Args:
-        kernel: Floating tensor `(..., filters)`.
+        kernel: Floating tensor.
         reduction: `"sum"` or `"mean_entries"`, that divided by filters^2.
         slopes: Sequence of floats: 0, 1 for a ReLU, nu, 1 for a leaky ReLU,
             -1, 1 for the absolute value.
+        filter_axes: Integer or sequence of them, the axes of the kernel along
+            which filters lie. A regulariser cannot see of which layer a kernel
+            is.
+        groups: Integer >= 1, of a convolution's channels.
 
     Returns:
         Scalar tensor >= 0, which is 0 where all filters are orthogonal.
 
     Raises:
-        ValueError: if there is no such reduction.
+        ValueError: if there is no such reduction or axis, or filters do not
+            split into so many groups.
     """
     _check_reduction(reduction)
-    matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
-    gram = ops.matmul(ops.transpose(matrix), matrix)
+    matrices = _by_group(kernel, filter_axes, groups)
+    gram = _gram(matrices)
     # Not the difference of two large sums, which would lose a small one.
-    different = 1 - ops.eye(gram.shape[0], dtype=gram.dtype)
+    different = 1 - ops.eye(gram.shape[-1], dtype=gram.dtype)
     total = ops.sum((gram * different) ** 2)
-    return total * _factor(gram.shape[0], reduction, slopes)
+    return total * _factor(matrices, reduction, slopes)
 
 
-def least_penalty(kernel, reduction="sum", slopes=RELU_SLOPES):
+def least_penalty(
+    kernel, reduction="sum", slopes=RELU_SLOPES, filter_axes=-1, groups=1
+):
     """The least that the penalty can be for filters of these lengths.
 
     Welch's bound (sum |w|^2)^2 / D - sum |w|^4 where it is positive, as it is
-    for more filters of equal length than inputs D; 0 otherwise.
+    for more filters of equal length than inputs D; 0 otherwise; summed over
+    groups.
 
     Args:
         kernel: As for `orthogonality_penalty`, and so the others.
@@ -58,18 +80,18 @@ def least_penalty(kernel, reduction="sum", slopes=RELU_SLOPES):
         Scalar tensor.
     """
     _check_reduction(reduction)
-    matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
-    inputs, filters = matrix.shape
-    squares = ops.sum(matrix**2, axis=0)
-    bound = ops.sum(squares) ** 2 / inputs - ops.sum(squares**2)
-    return ops.maximum(bound, 0.0) * _factor(filters, reduction, slopes)
+    matrices = _by_group(kernel, filter_axes, groups)
+    squares = ops.sum(matrices**2, axis=1)
+    bound = ops.sum(squares, axis=-1) ** 2 / matrices.shape[1]
+    bound = ops.maximum(bound - ops.sum(squares**2, axis=-1), 0.0)
+    return ops.sum(bound) * _factor(matrices, reduction, slopes)
 
 
-def largest_cosine(kernel):
+def largest_cosine(kernel, filter_axes=-1, groups=1):
     """The largest |cosine| of the angle between two different filters.
 
     Args:
-        kernel: Floating tensor `(..., filters)`.
+        kernel: As for `orthogonality_penalty`, and so the others.
 
     Returns:
         Scalar tensor in [0, 1], of float64 on TensorFlow: graphics cards may
@@ -77,14 +99,41 @@ def largest_cosine(kernel):
         cosines. A filter of length 0 is orthogonal to all, and so is a single
         one.
     """
-    matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
+    matrices = _by_group(kernel, filter_axes, groups)
     if keras.backend.backend() == "tensorflow":
-        matrix = ops.cast(matrix, "float64")
-    lengths = ops.sqrt(ops.sum(matrix**2, axis=0))
-    matrix = matrix / ops.where(lengths > 0, lengths, 1.0)
-    cosines = ops.matmul(ops.transpose(matrix), matrix)
-    different = 1 - ops.eye(cosines.shape[0], dtype=cosines.dtype)
+        matrices = ops.cast(matrices, "float64")
+    lengths = ops.sqrt(ops.sum(matrices**2, axis=1, keepdims=True))
+    cosines = _gram(matrices / ops.where(lengths > 0, lengths, 1.0))
+    different = 1 - ops.eye(cosines.shape[-1], dtype=cosines.dtype)
     return ops.max(ops.abs(cosines) * different)
+
+
+def _by_group(kernel, filter_axes, groups):
+    """`(groups, inputs, filters of a group)`, in at least 32 bits."""
+    kernel = widened(kernel)
+    rank = len(kernel.shape)
+    axes = [filter_axes] if isinstance(filter_axes, int) else [*filter_axes]
+    if not axes or not all(-rank <= axis < rank for axis in axes):
+        raise ValueError(
+            f"Expected axes of a kernel of shape {tuple(kernel.shape)}. "
+            f"Received: filter_axes={filter_axes}"
+        )
+    axes = sorted(axis % rank for axis in axes)
+    count = math.prod(kernel.shape[axis] for axis in axes)
+    if groups < 1 or count % groups:
+        raise ValueError(
+            f"Expected groups into which {count} filters split. Received: "
+            f"groups={groups}"
+        )
+    inputs = [axis for axis in range(rank) if axis not in axes]
+    if axes[0] != len(inputs):
+        kernel = ops.transpose(kernel, inputs + axes)
+    matrices = ops.reshape(kernel, (-1, groups, count // groups))
+    return ops.transpose(matrices, (1, 0, 2))
+
+
+def _gram(matrices):
+    return ops.matmul(ops.swapaxes(matrices, 1, 2), matrices)
 
 
 def _check_reduction(reduction):
@@ -95,7 +144,8 @@ def _check_reduction(reduction):
         )
 
 
-def _factor(filters, reduction, slopes):
+def _factor(matrices, reduction, slopes):
+    filters = matrices.shape[0] * matrices.shape[2]
     of_slopes = math.fsum(slope**2 for slope in slopes) ** 2
     return of_slopes / (filters**2 if reduction == "mean_entries" else 1)
 
@@ -110,13 +160,22 @@ class Orthogonality(keras.regularizers.Regularizer):
     Example:
 
     >>> keras.layers.Conv2D(8, 3, kernel_regularizer=Orthogonality())
+    >>> transposed = Orthogonality(filter_axes=-2)
+    >>> keras.layers.Conv2DTranspose(8, 3, kernel_regularizer=transposed)
 
     Args:
         factor: Float >= 0. Defaults to `1.0`, as published.
-        reduction: See `orthogonality_penalty`, and so `slopes`.
+        reduction: See `orthogonality_penalty`, and so the others.
     """
 
-    def __init__(self, factor=1.0, reduction="sum", slopes=RELU_SLOPES):
+    def __init__(
+        self,
+        factor=1.0,
+        reduction="sum",
+        slopes=RELU_SLOPES,
+        filter_axes=-1,
+        groups=1,
+    ):
         _check_reduction(reduction)
         if not 0 <= factor < float("inf"):
             raise ValueError(
@@ -126,10 +185,13 @@ class Orthogonality(keras.regularizers.Regularizer):
         self.factor = float(factor)
         self.reduction = reduction
         self.slopes = tuple(float(slope) for slope in slopes)
+        single = isinstance(filter_axes, int)
+        self.filter_axes = filter_axes if single else list(filter_axes)
+        self.groups = groups
 
     def __call__(self, kernel):
         return self.factor * orthogonality_penalty(
-            kernel, self.reduction, self.slopes
+            kernel, self.reduction, self.slopes, self.filter_axes, self.groups
         )
 
     def get_config(self):
@@ -137,4 +199,6 @@ class Orthogonality(keras.regularizers.Regularizer):
             "factor": self.factor,
             "reduction": self.reduction,
             "slopes": list(self.slopes),
+            "filter_axes": self.filter_axes,
+            "groups": self.groups,
         }

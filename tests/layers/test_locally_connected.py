@@ -116,3 +116,12 @@ def test_wrong_arguments(arguments, text):
 def test_windows_that_leave_regions_out(regions):
     with pytest.raises(ValueError, match=f"over {regions}"):
         LocallyConnected(2, window=2).build((None, regions, 3))
+
+
+@pytest.mark.parametrize("shape", [(None, 3), (6, None)])
+def test_sizes_that_are_not_known_are_refused(shape):
+    layer = LocallyConnected(4, 2)
+    with pytest.raises(ValueError, match="numbers are known"):
+        layer(keras.Input(shape))
+    with pytest.raises(ValueError, match="numbers are known"):
+        layer.compute_output_shape((None, *shape))

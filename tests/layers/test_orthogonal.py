@@ -261,6 +261,38 @@ def test_two_replicas_have_one_kernel(rng, two_replicas):
     )
 
 
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", MAPS)
+def test_weights_of_16_bits(rng, policy, name):
+    """They are orthogonalised in float32."""
+    for scale in ("unit", "gain"):
+        layer = dense(6, 9, dtype=policy, reparametrization=name, scale=scale)
+        assert layer.raw_kernel.dtype == policy
+        full = np.asarray(layer.full_kernel, np.float64)
+        assert off_diagonal(full.T @ full) < 1e-6
+
+
+def test_low_rank_updates_and_quantisation_are_refused():
+    """Keras would make them of the raw kernel, and compute without."""
+    for layer in (
+        dense(4, 6),
+        OrthogonalConv2D(4, 3, name="conv"),
+    ):
+        if not layer.built:
+            layer.build((None, 5, 5, 2))
+        before = np.asarray(layer.kernel)
+        with pytest.raises(NotImplementedError, match="plain kernel.*folded"):
+            layer.enable_lora(2)
+        with pytest.raises(NotImplementedError, match="plain kernel"):
+            layer.quantize("int8")
+        assert layer.trainable_weights
+        np.testing.assert_array_equal(layer.kernel, before)
+    with pytest.raises(NotImplementedError, match="plain kernel"):
+        dense(4, 6, lora_rank=2)
+    with pytest.raises(NotImplementedError, match="int8_from_float32"):
+        OrthogonalDense(4, dtype="int8_from_float32")
+
+
 def test_wrong_options():
     for options, words in (
         ({"reparametrization": "qr"}, "reparametrization"),

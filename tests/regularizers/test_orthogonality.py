@@ -119,3 +119,92 @@ def test_wrong_arguments():
         Orthogonality(reduction="max")
     with pytest.raises(ValueError, match="factor"):
         Orthogonality(-1.0)
+
+
+def gram_of(layer, shape):
+    """Of the filters as a layer uses them: its rows as a linear map.
+
+    One output position is looked at; of a transposed convolution, all that one
+    pixel reaches.
+    """
+    size = int(np.prod(shape))
+    basis = np.eye(size, dtype="float32").reshape(size, *shape)
+    rows = np.asarray(layer(basis), np.float64)
+    filters = rows.reshape(size, -1, rows.shape[-1])
+    filters = filters.reshape(-1, rows.shape[-1])
+    return filters.T @ filters
+
+
+KERAS_LAYERS = {
+    "Dense": (lambda: keras.layers.Dense(4), (6,), {}),
+    "Conv1D": (lambda: keras.layers.Conv1D(4, 3), (3, 2), {}),
+    "Conv2D": (lambda: keras.layers.Conv2D(4, 2), (2, 2, 3), {}),
+    "Conv3D": (lambda: keras.layers.Conv3D(4, 2), (2, 2, 2, 2), {}),
+    "grouped": (
+        lambda: keras.layers.Conv2D(6, 2, groups=2),
+        (2, 2, 4),
+        {"groups": 2},
+    ),
+    "depthwise": (
+        lambda: keras.layers.DepthwiseConv2D(2, depth_multiplier=3),
+        (2, 2, 4),
+        {"filter_axes": (-2, -1), "groups": 4},
+    ),
+    "transposed": (
+        lambda: keras.layers.Conv2DTranspose(4, 3),
+        (1, 1, 2),
+        {"filter_axes": -2},
+    ),
+    "einsum": (
+        lambda: keras.layers.EinsumDense("bc,dec->bde", (2, 3)),
+        (5,),
+        {"filter_axes": (0, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KERAS_LAYERS)
+def test_filters_are_those_that_the_layer_uses(name):
+    make, shape, options = KERAS_LAYERS[name]
+    layer = make()
+    layer.build((None, *shape))
+    if name == "einsum":
+        flat = keras.layers.Reshape((-1,))
+        gram = gram_of(lambda x: flat(layer(x)), shape)
+    else:
+        gram = gram_of(layer, shape)
+    expected = np.sum((gram - np.diag(np.diag(gram))) ** 2)
+    assert expected > 1e-3
+    kernel = layer.kernel
+    found = Orthogonality(**options)(kernel)
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+    lengths = np.sqrt(np.diag(gram))
+    cosines = np.abs(gram / lengths / lengths[:, None])
+    np.fill_diagonal(cosines, 0)
+    found = float(largest_cosine(kernel, **options))
+    assert found == pytest.approx(cosines.max(), rel=1e-4)
+    assert float(least_penalty(kernel, "sum", **options)) <= expected
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bits_do_not_overflow(rng, dtype):
+    kernel = tf.cast(100 * rng.normal(size=(3, 3, 4, 8)), dtype)
+    wide = np.float64(tf.cast(kernel, tf.float64))
+    for function, wanted in (
+        (orthogonality_penalty, by_pairs(wide)),
+        (least_penalty, float(least_penalty(wide))),
+        (largest_cosine, float(largest_cosine(wide))),
+    ):
+        assert float(function(kernel)) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_welch_bound_of_groups(rng):
+    """Each group of more filters than inputs has one of its own."""
+    kernel = rng.normal(size=(3, 12))
+    kernel /= np.linalg.norm(kernel, axis=0)
+    found = float(least_penalty(kernel, groups=3))
+    assert found == pytest.approx(3 * (4**2 / 3 - 4), rel=1e-10)
+    with pytest.raises(ValueError, match="12 filters split.*groups=5"):
+        orthogonality_penalty(kernel, groups=5)
+    with pytest.raises(ValueError, match="filter_axes=3"):
+        orthogonality_penalty(kernel, filter_axes=3)

@@ -1,0 +1,25 @@
+"""Precision of what 16 bits are too few for."""
+
+import keras
+from keras import ops
+
+
+def wide(dtype):
+    """`"float64"` for that, `"float32"` for every dtype of fewer bits."""
+    return "float64" if dtype == "float64" else "float32"
+
+
+def widened(tensor, dtype=None):
+    """A tensor or variable in at least 32 bits.
+
+    Args:
+        tensor: Of any dtype.
+        dtype: String, such as a layer's compute dtype. Defaults to the
+            tensor's.
+
+    Returns:
+        Tensor of `wide(dtype)`.
+    """
+    tensor = ops.convert_to_tensor(tensor)
+    own = keras.backend.standardize_dtype(tensor.dtype)
+    return ops.cast(tensor, wide(dtype or own))
