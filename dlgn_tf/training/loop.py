@@ -64,7 +64,8 @@ def train(config):
         records = Records(config, directory, engine)
         if not records.restore():
             set_initial_weights(engine.model, config)
-        return _Run(config, engine, records).to_the_end()
+        with contextlib.closing(records):
+            return _Run(config, engine, records).to_the_end()
 
 
 class _Run:

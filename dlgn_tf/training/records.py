@@ -33,6 +33,7 @@ class Records:
             directory.checkpoints, engine.write_errors
         )
         self._saved_step, self._saved_at = -1, time.monotonic()
+        self._summaries = None
         self.totals = Totals()
         self.best_accuracy, self.best_step = 0.0, None
 
@@ -97,6 +98,12 @@ class Records:
             # A run that merely goes on says nothing twice.
             if changed or self._saved_step < 0:
                 self._summaries.describe(self._config, sample_images, step)
+
+    def close(self):
+        """Closes the event files, if it has begun; how a run ends, however."""
+        if self._summaries:
+            with files.write_errors(self._directory.path):
+                self._summaries.close()
 
     def training_point(self, images_per_second):
         """A point of the training curves, of what came since the last."""

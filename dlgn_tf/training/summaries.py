@@ -140,6 +140,10 @@ class Summaries:
         self._train.flush()
         self._test.flush()
 
+    def close(self):
+        self._train.close()
+        self._test.close()
+
 
 def gate_sample_stride(shape, samples=20_000):
     """Distance between the gates that go into a histogram.

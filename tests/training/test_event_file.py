@@ -1,5 +1,8 @@
 """Event files are cut back to a checkpoint, and nothing is lost unsaid."""
 
+import os
+import pathlib
+
 import pytest
 from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -78,3 +81,30 @@ def test_damaged_file_is_kept_aside(path, offset, capsys):
     assert str(path) in said and aside.name in said
     event_file.drop_events_after(path.parent, 4)
     assert capsys.readouterr().out == ""
+
+
+def open_files():
+    """What this process holds open, by name."""
+    found = []
+    for descriptor in pathlib.Path("/proc/self/fd").iterdir():
+        try:
+            found.append(os.readlink(descriptor))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_no_file_stays_open_after_an_exception(
+    train_run, tmp_path, monkeypatch
+):
+    from dlgn_tf.training import loop
+
+    def fail(run):
+        assert any("tfevents" in name for name in open_files())
+        raise RuntimeError("in the middle of a run")
+
+    monkeypatch.setattr(loop._Run, "_evaluate", fail)
+    small = ("--depth=2", "--width=2", "--batch_size=8", "--train_steps=1")
+    with pytest.raises(RuntimeError, match="in the middle"):
+        train_run(tmp_path, "fc_dnn", *small)
+    assert not any("tfevents" in name for name in open_files())
