@@ -280,6 +280,26 @@ def test_size_on_disk(tmp_path):
     assert graph < 0.5 * parameters
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("scattering3_mini_dnn", {}),
+        ("largecnn_dnn", {"width": 4, "per_image": True}),
+        ("c4gap_dlgn", {"width": 4}),
+    ],
+)
+def test_a_batch_of_no_images(name, options):
+    model = create_model(name, (32, 32, 3), seed=0, **options)
+    for signature in trained.EXPORTED_SIGNATURES:
+        answer = export._answer(model, signature)
+        none, two = (
+            answer(tf.zeros((count, 32, 32, 3), tf.uint8)) for count in (0, 2)
+        )
+        assert none.keys() == two.keys()
+        for name, value in two.items():
+            assert none[name].shape == (0, *value.shape[1:])
+
+
 def test_arrays_by_keyword(answers, models, images):
     """The default signature converts what it is given."""
     expected = models["dlgn"](images, training=False).numpy()
