@@ -20,6 +20,7 @@ from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
+from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import linear_maps_like
 from dlgn_tf.models.shallow import shallow_gating_network
@@ -89,7 +90,8 @@ def create_model(
         activation_beta_mode: See `BetaVQ`. Defaults to `"per_layer"`.
         activation_slope: Float, see `BetaVQ`. Defaults to `0.01`.
         orthogonal: `dlgn_tf.models.orthogonal_options.OrthogonalFilters`, or
-            None for plain kernels. Raw kernels start as the plain ones of this
+            the name of a reparametrisation, with its defaults; None for plain
+            kernels. Raw kernels start as the plain ones of this
             seed.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
@@ -114,6 +116,8 @@ def create_model(
     options = architecture.resolve(options)
     architecture.check_image_shape(image_shape, options)
     members = options.pop("members", 1)
+    if isinstance(orthogonal, str):
+        orthogonal = OrthogonalFilters(orthogonal)
     if orthogonal:
         orthogonal.check_model(family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)

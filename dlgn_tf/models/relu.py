@@ -55,8 +55,11 @@ class ReLUNetwork(ImageClassifier):
         if activation is not None:
             return activation
         raise ValueError(
-            "Expected the layer of one nonlinearity at each gate site. "
-            f"Received: sites {self.site_names}"
+            "Expected at each gate site a layer of its own, all of one "
+            "nonlinearity, such as "
+            f"{activation_layer(self.site_names[0], 'relu')!r}: none serves "
+            f"two sites. Received: sites {self.site_names}, layers "
+            f"{[layer.name for layer in self.network.layers]}"
         )
 
     def layer_at(self, site):

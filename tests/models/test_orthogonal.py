@@ -224,6 +224,16 @@ def test_the_tangent_kernel_is_in_the_weights_and_not_the_kernels(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+def test_a_name_stands_for_its_defaults(rng):
+    images = images_of(rng)
+    for name in ("gram_schmidt", "cayley"):
+        expected = build("c4gap_dlgn", OrthogonalFilters(name))
+        found = build("c4gap_dlgn", name)
+        np.testing.assert_array_equal(found(images), expected(images))
+    with pytest.raises(UserError, match="Received: gram_schmitt"):
+        build("c4gap_dlgn", "gram_schmitt")
+
+
 def test_wrong_options():
     for options, words in (
         ({"reparametrization": "none"}, "reparametrization"),
