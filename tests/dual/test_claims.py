@@ -229,17 +229,17 @@ class TestKernelRegression:
         assert module.error(weights, x, targets, rate, other, []) > 0.01
 
     def test_wider_is_nearer_under_fixed_gates_alone(self, module, rng):
-        drawn = [module.odd_and_even(rng) for _ in range(3)]
+        drawn = [module.odd_and_even(rng) for _ in range(6)]
         found = [
             [module.errors(x, targets, width, rng) for x, targets in drawn]
-            for width in (16, 64)
+            for width in (12, 96)
         ]
         mean = {
             name: [np.mean([e[name] for e in of_width]) for of_width in found]
             for name in (module.FIXED, *module.CONTROLS)
         }
         narrow, wide = mean[module.FIXED]
-        assert wide < 0.75 * narrow
+        assert wide < 0.6 * narrow
         for control in module.CONTROLS:
             assert mean[control][1] / mean[control][0] > 1.15 * wide / narrow
 
