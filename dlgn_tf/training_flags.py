@@ -52,22 +52,22 @@ def define_place_flags(default):
         default: String, where it does without these flags.
     """
     with flag_groups.group("images", flags.FLAGS):
-        _define_place_flags(default, flags.FLAGS)
+        _define_place_flags(default)
 
 
-def _define_place_flags(default, values):
+def _define_place_flags(default, **options):
     flags.DEFINE_string(
         "data_dir",
         None,
         f"Folder of prepared TFDS data sets. Default: {default}.",
-        flag_values=values,
+        **options,
     )
     flags.DEFINE_string(
         "npz",
         None,
         "Read the images of the data set from this .npz, made by "
         "tools/prepare_data.py, which needs no TensorFlow.",
-        flag_values=values,
+        **options,
     )
 
 
@@ -307,7 +307,7 @@ def _define_dataset_flags(values):
         f"One of {', '.join(catalog.DATASETS)}. digits needs no download.",
         flag_values=values,
     )
-    _define_place_flags("~/tensorflow_datasets", values)
+    _define_place_flags("~/tensorflow_datasets", flag_values=values)
     flags.DEFINE_bool(
         "download",
         False,
