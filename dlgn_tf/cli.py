@@ -1,5 +1,6 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
+import contextlib
 import math
 import os
 import re
@@ -12,6 +13,7 @@ from absl import logging
 
 from dlgn_tf import flag_groups
 from dlgn_tf import flagfiles
+from dlgn_tf import paths
 from dlgn_tf import standard_output
 from dlgn_tf.errors import UserError
 
@@ -35,6 +37,9 @@ def run(main, name, usage, check=None):
     # TensorFlow's start-up lines would bury the one line that matters.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
+    # A path may have characters that the output's encoding lacks.
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
@@ -42,6 +47,7 @@ def run(main, name, usage, check=None):
             sys.exit(guarded(lambda: print(f"{usage}\n\n{_flags_help()}")))
         try:
             rest = flags.FLAGS([argv[0], *flagfiles.expand(argv[1:])])
+            paths.make_local(flags.FLAGS)
         except (flags.Error, UserError) as error:
             fail(name, _in_our_words(error))
         if len(rest) > 1:
@@ -64,6 +70,11 @@ def run(main, name, usage, check=None):
             if not standard_output.abandoned():
                 raise
             return status or 128 + signal.SIGPIPE
+        except OSError as error:
+            if error.errno is None:
+                raise
+            # The system's, where nothing said it better.
+            fail(name, f"Expected files that work. Received: {error}")
         return status
 
     app.run(lambda _: guarded(main), flags_parser=parse)

@@ -178,16 +178,13 @@ def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
 
 
 def _evaluate_run(run_dir, config, images, batch_size):
-    from dlgn_tf.training import engine as engines
-    from dlgn_tf.training.checkpoints import Checkpoints
-
-    directory = RunDirectory(run_dir)
-    prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
+    from dlgn_tf.training import runs
 
     def fill(model):
-        engines.restore_model(prefix, model)
+        step, _ = runs.restore_newest(RunDirectory(run_dir), model)
+        return step
 
-    return _evaluate(config, images, fill, step, batch_size)
+    return _evaluate(config, images, fill, batch_size)
 
 
 def evaluate_weights(config, batch_size=500, images=None):
@@ -211,17 +208,17 @@ def evaluate_weights(config, batch_size=500, images=None):
 
     def fill(model):
         with trained.named("init_from", config.init_from):
-            source = trained.load_trained(config.init_from, like=config)
+            source, step = trained.load_with_step(config.init_from, config)
             transfer.check_same_gates(source, model)
             transfer.copy_model(source, model)
+        return step
 
-    step = trained.step_of(trained.locate(config.init_from))
     images = images or catalog.place_of(config)
-    return _evaluate(config, images, fill, step, batch_size)
+    return _evaluate(config, images, fill, batch_size)
 
 
-def _evaluate(config, images, fill, step, batch_size):
-    """Evaluates the model of a `Config` once `fill(model)` has run."""
+def _evaluate(config, images, fill, batch_size):
+    """Evaluates the model of a `Config` as `step = fill(model)` leaves it."""
     from dlgn_tf.data import sources
     from dlgn_tf.training import engine as engines
     from dlgn_tf.training import loop
@@ -229,7 +226,7 @@ def _evaluate(config, images, fill, step, batch_size):
     # However many devices the run had, one is always there.
     config = dataclasses.replace(config, strategy="auto", xla=False)
     engine = engines.create_engine(config)
-    fill(engine.model)
+    step = fill(engine.model)
     _, test_images = sources.load(train_examples=1, **images)
     totals = loop.evaluate_with_progress(engine, test_images, batch_size)
     result = {

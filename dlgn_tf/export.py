@@ -56,7 +56,15 @@ def main():
 
 
 def check_export_dir(path):
-    """Raises a `UserError` if something lies at `path` already."""
+    """Raises a `UserError` unless a SavedModel at `path` could be loaded.
+
+    Nothing may lie there, nor may TensorFlow take it for a pattern.
+    """
+    if not files.is_plain(path):
+        raise UserError(
+            "Expected an --export_dir without * ? [ and \\, which TensorFlow "
+            f"could not load. Received: {path}"
+        )
     if os.path.isfile(path) or (os.path.isdir(path) and os.listdir(path)):
         raise UserError(
             f"Expected an --export_dir that is new or empty. Received: {path}"

@@ -7,24 +7,101 @@ import io
 import json
 import os
 import pathlib
+import re
+import shutil
+import tempfile
 
 from dlgn_tf.errors import UserError
 
 
 def write_atomically(path, content):
     """Writes text or bytes to `path`, or leaves what was there untouched."""
+    if isinstance(content, str):
+        content = content.encode()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives the path of a new file that replaces `path` when it is written.
+
+    A symbolic link at either path is replaced, and what it points to is not
+    touched.
+
+    Args:
+        path: Path-like.
+
+    Raises:
+        OSError: if it cannot be written; what was at `path` is still there.
+    """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = path.with_name(f".partial.{path.name}")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb" if isinstance(content, bytes) else "w") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def temporary_folder(path):
+    """Makes an empty folder that goes afterwards, as do a killed one's files.
+
+    Args:
+        path: `pathlib.Path`.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_symlink():
+            path.unlink()
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def as_tensorflow_reads_it(path):
+    """Gives a path by which TensorFlow finds the folder at `path`.
+
+    TensorFlow takes `*`, `?`, `[` and a backslash for parts of a pattern, and
+    names for UTF-8. Where that goes wrong the path that it gets is a link in a
+    folder of its own.
+
+    Args:
+        path: `pathlib.Path` of a folder that is there.
+    """
+    if is_plain(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dlgn_tf_") as folder:
+        link = pathlib.Path(folder) / "link"
+        link.symlink_to(path.absolute())
+        yield link
+
+
+def is_plain(path):
+    """Whether TensorFlow takes a path for what the system takes it for."""
+    encoded = os.fsencode(path)
+    named_in_utf8 = encoded == str(path).encode(errors="replace")
+    return named_in_utf8 and not re.search(rb"[*?\[\\]", encoded)
+
+
+def check_no_link(path):
+    """Raises a `UserError` if `path`, within a folder, leads out of it."""
+    if pathlib.Path(path).is_symlink():
+        raise UserError(
+            f"Expected {path} to lie in its folder itself. Received: a link "
+            f"to {os.readlink(path)}"
+        )
 
 
 def csv_text(columns, lines):
@@ -37,13 +114,6 @@ def csv_text(columns, lines):
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([columns, *lines])
     return text.getvalue()
-
-
-def replace_synced(temporary, path):
-    """Moves a complete file into place once its bytes are on disk."""
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def sha256(path):

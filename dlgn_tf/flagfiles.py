@@ -4,9 +4,14 @@ absl reads them too, but looks for what a file includes in the current folder
 alone, and knows no flags that stand for one another. Imports nothing heavy.
 """
 
+import os
 import pathlib
+import re
 
 from dlgn_tf.errors import UserError
+
+# What a run leaves in its directory.
+OF_A_RUN = "flags.txt"
 
 # Flags that a flag takes the place of where a flagfile before it has them.
 _DISPLACED = {
@@ -24,7 +29,8 @@ def expand(words):
     A file that a file includes is looked for in the folder of the latter, in
     those above it, and in the current one. Flags after a --flagfile win over
     those in it, and over those that stand in their way there: --epochs over
-    --train_steps, --learning_rates over boundaries that do not fit.
+    --train_steps, --learning_rates over boundaries that do not fit. The
+    flags.txt of a run that was moved or copied is of the run where it lies.
 
     Args:
         words: List of strings, a command line without the program.
@@ -33,9 +39,17 @@ def expand(words):
         List of strings without --flagfile.
 
     Raises:
-        UserError: if a file cannot be read or includes itself.
+        UserError: if a file cannot be read or includes itself, or a word does
+            not fit into a line of text.
     """
-    return _expand(words, ())
+    expanded = _expand(words, ())
+    for word in expanded:
+        if re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", word):
+            raise UserError(
+                "Expected flags of printable text in the locale's encoding "
+                f"(LC_ALL=C.UTF-8 takes all). Received: {ascii(word)}"
+            )
+    return expanded
 
 
 def _expand(words, including):
@@ -83,25 +97,34 @@ def _of_file(name, including):
         )
     try:
         # Some editors begin with a byte order mark.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        of_a_run = path.name == OF_A_RUN and _holds_a_run(path.parent)
     except OSError as error:
         raise UserError(
             "Expected a flagfile that can be read. Received: "
             f"{name}, {error.strerror}"
         ) from error
-    except UnicodeDecodeError as error:
+    except ValueError as error:
         raise UserError(
             f"Expected a flagfile of text. Received: {name}, {error}"
         ) from error
     words = [line.strip() for line in lines]
-    return _expand(
-        [word for word in words if word and not word.startswith(("#", "//"))],
-        (*including, path),
+    words = [x for x in words if x and not x.startswith(("#", "//"))]
+    if of_a_run:
+        folder = os.path.dirname(os.path.expanduser(name))
+        words.append(f"--run_dir={folder or os.curdir}")
+    return _expand(words, (*including, path))
+
+
+def _holds_a_run(folder):
+    return any(
+        name == "checkpoints" or name.startswith("permutation-")
+        for name in os.listdir(folder)
     )
 
 
 def _find(name, including):
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     folders = including[-1].parents if including else ()
-    found = [folder / path for folder in folders if (folder / path).is_file()]
-    return (found[0] if found else path).absolute()
+    places = (folder / path for folder in folders)
+    return next(filter(os.path.isfile, places), path).absolute()

@@ -130,7 +130,7 @@ def main():
     if not values.run_dir:
         _check_saved_model(pathlib.Path(values.saved_model))
     output_dir = values.output_dir or str(
-        pathlib.Path(values.run_dir) / "inspection"
+        RunDirectory(values.run_dir).results("inspection")
     )
     files.check_writable(output_dir, "output_dir")
 
@@ -275,13 +275,11 @@ def _load(values):
 
     if values.saved_model:
         path = pathlib.Path(values.saved_model) / trained.EXPORTED_MODEL
-        model = trained.load_trained(path, like=None)
-        return model, trained.step_of(path)
+        return trained.load_with_step(path)
     if values.which == "newest":
         model, _, step = runs.load_run(values.run_dir)
         return model, step
-    best = RunDirectory(values.run_dir).best
-    return trained.load_trained(best, like=None), trained.step_of(best)
+    return trained.load_with_step(RunDirectory(values.run_dir).best)
 
 
 def _check_images(model, dataset):

@@ -58,11 +58,8 @@ class Output:
         """Writes an .npz file."""
         path = self.directory / f"{name}.npz"
         with files.write_errors(path):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.partial")
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-            files.replace_synced(temporary, path)
+            with files.replacing(path) as temporary:
+                np.savez_compressed(temporary, **arrays)
 
     def picture(self, name, figure, dpi=120):
         """Writes a `matplotlib.figure.Figure` as PNG.

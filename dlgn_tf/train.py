@@ -1,6 +1,7 @@
 """Trains a model of the zoo: python -m dlgn_tf.train --model=c4gap_dlgn."""
 
 import contextlib
+import shlex
 import signal
 import sys
 
@@ -60,9 +61,9 @@ def main():
     print(
         f"test accuracy {last['test_accuracy']:.2%} over "
         f"{last['test_images']:,} images at step {last['step']}\n"
-        f"look:   tensorboard --logdir={config.run_dir}\n"
-        f"export: python -m dlgn_tf.export --run_dir={config.run_dir} "
-        "--export_dir=DIR"
+        f"look:   tensorboard {shlex.quote(f'--logdir={config.run_dir}')}\n"
+        f"export: python -m dlgn_tf.export "
+        f"{shlex.quote(f'--run_dir={config.run_dir}')} --export_dir=DIR"
     )
     return 0
 

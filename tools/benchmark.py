@@ -335,18 +335,12 @@ def checkpoint(options):
     optimizer.build(model.trainable_variables)
     model.compile(optimizer)
     folder = tempfile.mkdtemp()
-    manager = tf.train.CheckpointManager(
-        tf.train.Checkpoint(model=model, optimizer=optimizer), folder, 2
-    )
+    written = tf.train.Checkpoint(model=model, optimizer=optimizer)
     numbers = iter(range(10**6))
     checkpoints = Checkpoints(folder)
 
     def save():
-        checkpoints.save(
-            next(numbers),
-            {},
-            lambda number: manager.save(checkpoint_number=number),
-        )
+        checkpoints.save(next(numbers), {}, written.write, keep=2)
 
     seconds = by_turns(
         save, lambda: model.save(f"{folder}/model.keras"), options.rounds

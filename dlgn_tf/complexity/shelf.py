@@ -73,9 +73,8 @@ class Shelf:
         line = {"order": str(order), "started_from": _text(lower), **line}
         path = self._path(order)
         with files.write_errors(path):
-            temporary = path.with_name(f"partial_{path.name}")
-            net.save(temporary)
-            files.replace_synced(temporary, path)
+            with files.replacing(path) as temporary:
+                net.save(temporary)
             others = _not_from(line["order"], self.lines())
             lines = sorted([*others, line], key=lambda x: int(x["order"]))
             text = files.csv_text(line, [each.values() for each in lines])

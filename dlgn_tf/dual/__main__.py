@@ -113,7 +113,7 @@ def main():
     _check_memory(values, *counts)
     if values.which == "best":
         trained.locate_best(directory)
-    output_dir = values.output_dir or str(directory.path / "dual")
+    output_dir = values.output_dir or str(directory.results("dual"))
     files.check_writable(output_dir, "output_dir")
 
     needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS

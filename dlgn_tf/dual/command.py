@@ -123,8 +123,8 @@ def _trained(task, which):
     if which == "newest":
         model, _, step = runs.load_run(task.directory.path)
         return model, step
-    model = trained.load_trained(task.directory.best, like=task.config)
-    return model, trained.step_of(task.directory.best) or 0
+    model, step = trained.load_with_step(task.directory.best, task.config)
+    return model, step or 0
 
 
 def _kernels(task, model):

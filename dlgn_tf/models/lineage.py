@@ -24,11 +24,13 @@ import contextlib
 import dataclasses
 import glob
 import os
+import pathlib
 import re
 
 import keras
 import numpy as np
 
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.relu import ReLUNetwork
 
@@ -173,9 +175,10 @@ def _read(prefix):
             "Expected the prefix of a TensorFlow checkpoint (what stands "
             f"before .index). Received: {prefix}, where there is none"
         )
-    tf = _import_tensorflow()
+    tf, path = _import_tensorflow(), pathlib.Path(prefix)
     with _damage(prefix, tf):
-        reader = tf.train.load_checkpoint(prefix)
+        with files.as_tensorflow_reads_it(path.parent) as folder:
+            reader = tf.train.load_checkpoint(str(folder / path.name))
         keys = set(reader.get_variable_to_shape_map())
         if _OBJECT_GRAPH not in keys:
             raise ValueError("it holds no graph of objects")

@@ -157,8 +157,8 @@ def _run(table, name, cell, seed, places):
         seed=seed,
         permutation=permutation,
         config=_read(places.root, flagfile, given + here),
-        command=f"python -m dlgn_tf.train --flagfile={flagfile} "
-        + shlex.join(given + shown),
+        command="python -m dlgn_tf.train "
+        + shlex.join([f"--flagfile={flagfile}", *given, *shown]),
     )
 
 

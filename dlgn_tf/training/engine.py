@@ -14,7 +14,7 @@ An engine has
     gate_statistics(images)     see `Summaries.gates`
     weights_are_finite()
     save_model(path)      writes the model as a .keras file
-    save(directory, step, keep) writes a checkpoint, returns its prefix
+    save(prefix)                writes a checkpoint
     restore(prefix)             reads one
     any(flag)             whether `flag` is true in any of the processes
     sync()                agrees with the other processes after a restore
@@ -43,15 +43,16 @@ def create_engine(config):
 
 
 @contextlib.contextmanager
-def misfits(prefix):
+def misfits(prefix, *more):
     """Turns failures to restore into a `UserError`.
 
     Args:
         prefix: Path-like, the checkpoint.
+        *more: Exception types of the backend that mean the same.
     """
     try:
         yield
-    except (ValueError, AssertionError, KeyError) as error:
+    except (ValueError, AssertionError, KeyError, *more) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"Expected a checkpoint of this model and optimiser. Received: "
@@ -63,7 +64,7 @@ def restore_model(prefix, model):
     """Restores a model alone from a checkpoint of this backend.
 
     Args:
-        prefix: Path-like, as `Checkpoints.newest_good` gives it.
+        prefix: Path-like, as `Checkpoints.restore_newest` gives it.
         model: `ImageClassifier`.
     """
     _backend_engine().restore_model(prefix, model)

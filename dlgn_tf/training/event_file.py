@@ -67,9 +67,14 @@ def drop_events_after(directory, step):
     Args:
         directory: Path-like, one of TensorBoard's runs; may be missing.
         step: Integer; events of later steps go. Below 0 all files go.
+
+    Raises:
+        UserError: if the directory is a link.
     """
+    files.check_no_link(directory)
     for path in sorted(pathlib.Path(directory).glob("*tfevents*")):
-        if step < 0:
+        # A hidden one was being rewritten when the run was killed.
+        if step < 0 or path.name.startswith("."):
             path.unlink()
             continue
         records = list(event_file_loader.RawEventFileLoader(str(path)).Load())
@@ -106,12 +111,10 @@ def _is_damaged(path, whole):
 
 
 def _rewrite(path, records):
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
         writer = RecordWriter(file)
         for record in records:
             writer.write(record)
-    os.replace(temporary, path)
 
 
 def read_events(directory):

@@ -182,16 +182,11 @@ class JaxEngine:
     def save_model(self, path):
         self.model.save(path)
 
-    def save(self, directory, step, keep):
-        directory = pathlib.Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        prefix = directory / f"ckpt-{step}"
+    def save(self, prefix):
         self.model.save_weights(f"{prefix}.weights.h5")
         store = {}
         self.optimizer.save_own_variables(store)
         np.savez(f"{prefix}.optimizer.npz", **store)
-        _delete_old(directory, keep)
-        return prefix
 
     def restore(self, prefix):
         restore_model(prefix, self.model)
@@ -286,15 +281,3 @@ def losses_and_errors(logits, labels):
     chosen = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)
     errors = jnp.sum(logits.argmax(-1) != labels, axis=0)
     return -chosen[..., 0], errors.astype(jnp.float32)
-
-
-def _delete_old(directory, keep):
-    """Deletes all but the newest checkpoints."""
-    found = sorted(
-        directory.glob("ckpt-*.weights.h5"),
-        key=lambda path: int(re.search(r"ckpt-(\d+)", path.name)[1]),
-    )
-    for path in found[:-keep]:
-        prefix = path.name.removesuffix(".weights.h5")
-        for part in directory.glob(f"{prefix}.*"):
-            part.unlink()

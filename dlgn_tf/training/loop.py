@@ -230,8 +230,8 @@ class _Run:
         raise Stopped(
             number,
             f"stopped by {number.name} and saved at step {self.step} of "
-            f"{self.config.train_steps}; python -m dlgn_tf.train "
-            f"--flagfile={self.config.run_dir}/flags.txt goes on",
+            f"{self.config.train_steps}; "
+            f"{RunDirectory(self.config.run_dir).command()} goes on",
         )
 
     def _snapshot_if_due(self):

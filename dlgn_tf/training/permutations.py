@@ -89,8 +89,7 @@ def train_all(config):
                     stopped.signal,
                     f"stopped by {stopped.signal.name} in permutation "
                     f"{digits}, {len(rows)} of {len(singles)} are finished; "
-                    f"python -m dlgn_tf.train --flagfile={directory.flags} "
-                    "goes on",
+                    f"{directory.command()} goes on",
                 ) from stopped
             rows.append({"permutation": digits, **last})
             _write(directory.path / "permutations.csv", rows)

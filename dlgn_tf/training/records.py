@@ -3,6 +3,7 @@
 import time
 
 from dlgn_tf import files
+from dlgn_tf.errors import UserError
 from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
@@ -52,11 +53,19 @@ class Records:
             if self._checkpoints.exist():
                 print("the first checkpoint was not finished: starting anew")
             return False
-        prefix, self._saved_step, state = self._checkpoints.newest_good()
-        self._engine.restore(prefix)
-        self.totals = Totals(**state["totals"])
-        self.best_accuracy = state["best_accuracy"]
-        self.best_step = state.get("best_step")
+        self._saved_step, state = self._checkpoints.restore_newest(
+            self._engine.restore
+        )
+        try:
+            self.totals = Totals(**state["totals"])
+            self.best_accuracy = state["best_accuracy"]
+            self.best_step = state.get("best_step")
+        except (TypeError, KeyError, AttributeError) as error:
+            raise UserError(
+                "Expected a checkpoint's manifest as dlgn_tf.train writes it. "
+                f"Received: that of step {self._saved_step} in "
+                f"{self._directory.checkpoints}, whose state is another"
+            ) from error
         self._mend_best()
         return True
 
@@ -169,15 +178,12 @@ class Records:
             "best_step": self.best_step,
             "seed": self._config.seed,
         }
-        self._checkpoints.save(step, state, self._write_checkpoint)
+        self._checkpoints.save(
+            step, state, self._engine.save, self._config.keep_checkpoints
+        )
         self._saved_step, self._saved_at = step, time.monotonic()
         if self.best_step == step:
             self._save_keras(self._directory.best)
-
-    def _write_checkpoint(self, step):
-        return self._engine.save(
-            self._directory.checkpoints, step, self._config.keep_checkpoints
-        )
 
     def result_is_missing(self):
         """Whether metrics.jsonl lacks the evaluation of the run's step."""
@@ -200,9 +206,7 @@ class Records:
 
     def _save_keras(self, path):
         """Writes the model so that a kill leaves the old file or the new."""
-        partial = path.with_name(".partial.keras")
         with files.write_errors(path, self._engine.write_errors):
-            path.parent.mkdir(exist_ok=True)
-            self._engine.save_model(partial)
-            trained.note_step(partial, self._engine.step)
-            files.replace_synced(partial, path)
+            with files.replacing(path) as temporary:
+                self._engine.save_model(temporary)
+                trained.note_step(temporary, self._engine.step)

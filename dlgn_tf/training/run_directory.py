@@ -6,11 +6,19 @@ import fcntl
 import json
 import os
 import pathlib
+import re
+import shlex
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import files
+from dlgn_tf import flagfiles
 from dlgn_tf.errors import UserError
 from dlgn_tf.training.checkpoints import Checkpoints
+
+# Within a run directory; links in their place would lead out of it.
+_LOCK = "lock"
+_NO_LINKS = (_LOCK, "checkpoints", "snapshots", "train", "test")
+_SNAPSHOT = re.compile(r"step-([0-9]{8,})\.keras")
 
 
 class RunDirectory:
@@ -31,7 +39,7 @@ class RunDirectory:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.flags = self.path / "flags.txt"
+        self.flags = self.path / flagfiles.OF_A_RUN
         self.checkpoints = self.path / "checkpoints"
         self.metrics = self.path / "metrics.jsonl"
         self.model = self.path / "model.keras"
@@ -45,11 +53,18 @@ class RunDirectory:
         """Path of the model that is kept of a step."""
         return self.snapshots / f"step-{step:08d}.keras"
 
+    def results(self, name):
+        """Path of a folder for what a command finds out about the run."""
+        path = self.path / name
+        files.check_no_link(path)
+        return path
+
     def kept_models(self):
         """Dict from step to path of the models that are kept, in order."""
         found = {
-            int(path.stem.removeprefix("step-")): path
-            for path in self.snapshots.glob("step-*.keras")
+            int(match[1]): self.snapshots / match[0]
+            for match in map(_SNAPSHOT.fullmatch, _names(self.snapshots))
+            if match
         }
         return dict(sorted(found.items()))
 
@@ -66,7 +81,7 @@ class RunDirectory:
                 f"Received: {self.path}, which has no {lacking}"
             )
         config = config_lib.read_flags(self.flags)
-        if "--model=" not in self.flags.read_text():
+        if "--model=" not in self.flags.read_text("utf-8"):
             raise UserError(
                 "Expected flags as dlgn_tf.train writes them. Received: "
                 f"{self.flags}, which names no model"
@@ -82,15 +97,14 @@ class RunDirectory:
 
         Raises:
             UserError: if the directory cannot be written, or holds a run of
-                another model.
+                another model, or one whose optimiser keeps other numbers.
         """
-        files.check_writable(self.path, "run_dir")
+        self.check_writable()
         if not self.has_checkpoints():
             return []
         changes = self.changes(config)
-        for flag in config.model_flags():
-            if flag in changes:
-                before, now = changes[flag]
+        for flag, (before, now) in changes.items():
+            if flag in config.model_flags() or _alters_state(flag, before, now):
                 raise UserError(
                     f"--run_dir={self.path} holds a run with "
                     f"--{flag}={before}. Expected the same, or another "
@@ -110,6 +124,12 @@ class RunDirectory:
             if flag not in passing
         ]
 
+    def check_writable(self):
+        """Raises a `UserError` unless all that a run writes would lie here."""
+        files.check_writable(self.path, "run_dir")
+        for name in _NO_LINKS:
+            files.check_no_link(self.path / name)
+
     def changes(self, config):
         """Dict from a flag to its value in the run here and in a `Config`.
 
@@ -122,6 +142,11 @@ class RunDirectory:
             for flag in now
             if before[flag] != now[flag]
         }
+
+    def command(self):
+        """What starts the run again, as one types it."""
+        flag = shlex.quote(f"--flagfile={self.flags}")
+        return f"python -m dlgn_tf.train {flag}"
 
     def with_first_weights(self, config):
         """The `Config` with the seed that a run here drew its weights from."""
@@ -144,29 +169,35 @@ class RunDirectory:
             UserError: if another process has it, or the directory cannot be
                 written.
         """
-        files.check_writable(self.path, "run_dir")
+        self.check_writable()
         with files.write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("a+")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                file.seek(0)
-                raise UserError(
-                    f"Expected a --run_dir that no other process trains in. "
-                    f"Received: {self.path}, which process "
-                    f"{file.read().strip() or 'unknown'} holds"
-                ) from error
+            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
             with files.write_errors(self.path):
-                file.truncate(0)
-                file.write(str(os.getpid()))
-                file.flush()
+                self._take(lock)
             yield
+        finally:
+            # It is let go whatever the file system says, and holds no data.
+            with contextlib.suppress(OSError):
+                os.close(lock)
+
+    def _take(self, lock):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(lock, 20).decode(errors="replace").strip()
+            raise UserError(
+                f"Expected a --run_dir that no other process trains in. "
+                f"Received: {self.path}, which process "
+                f"{holder or 'unknown'} holds"
+            ) from error
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
 
     def check_unlocked(self):
         """Raises a `UserError` if another process trains here."""
-        if (self.path / "lock").exists():
+        if (self.path / _LOCK).exists():
             with self.locked():
                 pass
 
@@ -174,7 +205,7 @@ class RunDirectory:
         """Whether flags.txt is there and gives this very `Config`."""
         if not self.flags.exists():
             return False
-        return self.flags.read_text() == config.to_flags()
+        return self.flags.read_text("utf-8") == config.to_flags()
 
     def write_flags(self, config):
         """Writes flags.txt."""
@@ -183,11 +214,12 @@ class RunDirectory:
 
     def append_metrics(self, record):
         """Adds a line to metrics.jsonl."""
-        with files.write_errors(self.metrics), self.metrics.open("a") as lines:
-            lines.write(json.dumps(record) + "\n")
-            lines.flush()
-            # The checkpoint that follows says that this line is there.
-            os.fsync(lines.fileno())
+        self._write_metrics([*self.read_metrics(), record])
+
+    def _write_metrics(self, records):
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        with files.write_errors(self.metrics):
+            files.write_atomically(self.metrics, text)
 
     def read_metrics(self):
         """Lines of metrics.jsonl as a list of dicts.
@@ -200,9 +232,12 @@ class RunDirectory:
         if not self.metrics.exists():
             return []
         try:
-            whole = self.metrics.read_text().split("\n")[:-1]
-            return [json.loads(line) for line in whole]
-        except ValueError as error:
+            whole = self.metrics.read_text("utf-8").split("\n")[:-1]
+            lines = [json.loads(line) for line in whole]
+            for line in lines:
+                int(line["step"])
+            return lines
+        except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"Expected a line of JSON an evaluation in {self.metrics}. "
                 f"Received: one that is damaged, {error}; mend or delete it"
@@ -226,7 +261,22 @@ class RunDirectory:
     def drop_metrics_after(self, step):
         """Forgets evaluations that lie beyond the checkpoint gone back to."""
         if self.metrics.exists():
-            kept = [r for r in self.read_metrics() if r["step"] <= step]
-            text = "".join(json.dumps(record) + "\n" for record in kept)
-            with files.write_errors(self.metrics):
-                files.write_atomically(self.metrics, text)
+            self._write_metrics(
+                [r for r in self.read_metrics() if r["step"] <= step]
+            )
+
+
+def _alters_state(flag, before, now):
+    """Whether an optimiser lacks numbers that it would go on from.
+
+    Adam has others than SGD, which has none without momentum; float16 scales
+    the loss by numbers of its own.
+    """
+    if flag == "mixed_precision":
+        return "mixed_float16" in (before, now)
+    return flag == "optimizer" or (flag == "momentum" and not before)
+
+
+def _names(folder):
+    """Names of what lies in a folder; none if there is no such folder."""
+    return os.listdir(folder) if folder.is_dir() else []

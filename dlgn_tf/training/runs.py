@@ -103,7 +103,21 @@ def load_run(run_dir):
     """
     directory = RunDirectory(run_dir)
     config = directory.read_config()
-    prefix, step, _ = Checkpoints(directory.checkpoints).newest_good()
     model = create_configured_model(config)
-    engines.restore_model(prefix, model)
+    step, _ = restore_newest(directory, model)
     return model, config, step
+
+
+def restore_newest(directory, model):
+    """Gives a model the weights of the newest checkpoint of its run.
+
+    Args:
+        directory: `RunDirectory`.
+        model: `ImageClassifier`.
+
+    Returns:
+        See `Checkpoints.restore_newest`.
+    """
+    return Checkpoints(directory.checkpoints).restore_newest(
+        lambda prefix: engines.restore_model(prefix, model)
+    )

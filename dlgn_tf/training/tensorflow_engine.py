@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 
+from dlgn_tf import files
 from dlgn_tf import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
@@ -35,7 +36,8 @@ class TensorFlowEngine:
         replicas = self.strategy.num_replicas_in_sync
         batches.check_splits(config.batch_size, replicas)
         if config.deterministic:
-            keras.utils.set_random_seed(config.seed)
+            # NumPy takes no larger ones.
+            keras.utils.set_random_seed(config.seed % 2**32)
             tf.config.experimental.enable_op_determinism()
         keras.config.set_dtype_policy(config.mixed_precision)
         with self.strategy.scope():
@@ -129,20 +131,13 @@ class TensorFlowEngine:
         self._settle_statistics()
         self.model.save(path)
 
-    def save(self, directory, step, keep):
+    def save(self, prefix):
         self._settle_statistics()
-        return self._manager(directory, keep).save(checkpoint_number=step)
-
-    @functools.lru_cache(1)  # noqa: B019, one manager a run
-    def _manager(self, directory, keep):
-        arguments = (self._checkpoint(), str(directory), keep)
-        try:
-            return tf.train.CheckpointManager(*arguments)
-        except UnicodeDecodeError:
-            # Its own list of checkpoints is damaged; ours are the manifests.
-            state = pathlib.Path(directory) / "checkpoint"
-            state.rename(state.with_name("checkpoint.damaged"))
-            return tf.train.CheckpointManager(*arguments)
+        with files.as_tensorflow_reads_it(prefix.parent) as folder:
+            self._checkpoint().write(str(folder / prefix.name))
+        # For tf.train.latest_checkpoint; nothing here reads it.
+        state = f'model_checkpoint_path: "{prefix.name}"\n'
+        prefix.with_name("checkpoint").write_text(state)
 
     def _checkpoint(self):
         return tf.train.Checkpoint(
@@ -234,8 +229,14 @@ def _restore(checkpoint, prefix):
             "Expected a checkpoint of KERAS_BACKEND=tensorflow. Received: "
             f"{prefix}, written on another backend"
         )
-    with engine.misfits(prefix):
-        status = checkpoint.restore(str(prefix))
-        # Otherwise TensorFlow lists at exit what was not asked for.
-        status.expect_partial()
+    # It lists what was not asked for when the model goes.
+    tf.get_logger().addFilter(_is_of_more_than_leftovers)
+    with engine.misfits(prefix, tf.errors.OpError):
+        with files.as_tensorflow_reads_it(prefix.parent) as folder:
+            status = checkpoint.read(str(folder / prefix.name))
         status.assert_existing_objects_matched()
+
+
+def _is_of_more_than_leftovers(record):
+    text = str(record.msg)
+    return not ("unrestored values" in text or "restored object" in text)

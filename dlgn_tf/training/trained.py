@@ -152,7 +152,7 @@ def finished_evaluations(directory, train_steps):
     return lines if step_of(directory.model) == lines[-1]["step"] else None
 
 
-def load_trained(path, like):
+def load_trained(path, like=None):
     """Reads a trained network.
 
     Args:
@@ -175,6 +175,18 @@ def load_trained(path, like):
     if pathlib.Path(path).is_dir() and found == RunDirectory(path).model:
         print(f"{path} has no best.keras: taking model.keras")
     return _load_keras(found)
+
+
+def load_with_step(path, like=None):
+    """As `load_trained`; also the step from which the weights are, or None.
+
+    They are of one file also where a training beside this process replaces it.
+    """
+    while True:
+        step = step_of(locate(path))
+        model = load_trained(path, like)
+        if step == step_of(locate(path)):
+            return model, step
 
 
 def _load_keras(path):
@@ -224,7 +236,8 @@ def _load_lineage(prefix, like):
 
 def note_step(path, step):
     """Notes in a .keras file from which step its weights are."""
-    with zipfile.ZipFile(path, "a") as archive:
+    # Opened here, as zipfile would begin an empty one if it cannot read it.
+    with open(path, "r+b") as file, zipfile.ZipFile(file, "a") as archive:
         archive.writestr(_STEP, json.dumps({"step": step}))
 
 

@@ -529,6 +529,7 @@ class Continuation:
         while process.returncode is None:
             names = os.listdir(folder) if folder.is_dir() else []
             begun = {re.match(r"ckpt-\d+|", name)[0] for name in names}
+            begun |= {name for name in names if name == ".partial"}
             if any(f"{x}.json" not in names for x in begun - {""}):
                 return
             time.sleep(0.0003)

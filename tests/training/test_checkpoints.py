@@ -1,13 +1,18 @@
 """Checkpoints hold all that a run needs, and damage to them is recognised."""
 
+import errno
+import gc
 import json
 import os
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import checkpoints as checkpoints_lib
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
@@ -36,11 +41,7 @@ def make(resolve):
 def save(engine, directory, step, keep=3, state=None):
     engine._clock.assign(step)
     checkpoints = Checkpoints(directory, engine.write_errors)
-    checkpoints.save(
-        step,
-        state or {},
-        lambda number: engine.save(directory, number, keep),
-    )
+    checkpoints.save(step, state or {}, engine.save, keep)
     return checkpoints
 
 
@@ -147,6 +148,21 @@ def test_missing_moments_are_refused(tmp_path, make):
     misfit(make, tmp_path, {"flags": ("--momentum=0",)}, {}, False)
 
 
+def test_a_misfit_is_one_line(tmp_path, make, caplog, dtype_policy):
+    """Another optimiser's numbers, and nothing of TensorFlow's behind it."""
+    other = {"flags": ("--mixed_precision=mixed_float16",)}
+    misfit(make, tmp_path, {}, other, False)
+    gc.collect()
+    assert not caplog.records
+
+
+def test_seeds_that_numpy_does_not_take(make, monkeypatch):
+    config = tf.config.experimental
+    monkeypatch.setattr(config, "enable_op_determinism", lambda: None)
+    for seed in (2**32 + 1, 2**64 - 1):
+        assert make("--deterministic", seed=seed).step == 0
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:100])
 
@@ -240,15 +256,130 @@ def test_none_good(damaged):
     assert contents(damaged) == before
 
 
-def test_damaged_state_of_the_manager(damaged, make):
-    """TensorFlow's own list of checkpoints is not what is relied on."""
-    (damaged / "checkpoint").write_bytes(os.urandom(64))
-    prefix, step, _ = Checkpoints(damaged).newest_good()
-    assert step == 10
-    engine = make(seed=3)
-    engine.restore(prefix)
-    save(engine, damaged, 15)
-    assert Checkpoints(damaged).newest_good()[1] == 15
+FOREIGN = ("{outside}/precious", "../outside/precious", "../outside/*", "*")
+
+
+def test_what_tensorflow_lists_is_not_relied_on(damaged, make, tmp_path):
+    """Nothing outside is deleted or restored, wherever the list points."""
+    outside = tmp_path / "outside"
+    shutil.copytree(damaged, outside)
+    for path in outside.glob("ckpt-10.*"):
+        path.rename(path.with_name(path.name.replace("ckpt-10", "precious")))
+    before = contents(outside)
+    names = [name.format(outside=outside) for name in FOREIGN]
+    lines = [f'all_model_checkpoint_paths: "{name}"\n' for name in names]
+    text = f'model_checkpoint_path: "{names[0]}"\n' + "".join(lines)
+    engine, newest = make(seed=3), 10
+    for state in (os.urandom(64), text.encode()):
+        (damaged / "checkpoint").write_bytes(state)
+        step, _ = Checkpoints(damaged).restore_newest(engine.restore)
+        assert step == engine.step == newest
+        newest += 3
+        for step in (newest - 2, newest - 1, newest):
+            save(engine, damaged, step, keep=2)
+        assert steps_on_disk(damaged) == [newest - 1, newest]
+    assert contents(outside) == before
+
+
+@pytest.mark.parametrize("name", ["../out/ckpt-5.index", "/etc/passwd", "x"])
+def test_a_manifest_names_no_other_files(name, damaged):
+    manifest = json.loads((damaged / "ckpt-10.json").read_text())
+    part = manifest["files"].pop("ckpt-10.index")
+    manifest["files"][name] = part
+    (damaged / "ckpt-10.json").write_text(json.dumps(manifest))
+    said = []
+    assert Checkpoints(damaged).newest_good(said.append)[1] == 5
+    assert "ckpt-10.json cannot be read" in said[0]
+
+
+NOT_PLAIN = ("run[1]", "run*", "run?", "run\\1", os.fsdecode(b"run\xff1"))
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN, ids=ascii)
+def test_a_folder_is_no_pattern(name, two_checkpoints, tmp_path, make):
+    """Its checkpoints come and go; those of folders that match it stay."""
+    folder, sibling = tmp_path / name, tmp_path / "run1"
+    for copy in (folder, sibling):
+        shutil.copytree(two_checkpoints, copy)
+    before, engine = contents(sibling), make(seed=3)
+    weights = randomize(engine.model.weights, 4)
+    for step in (11, 12):
+        save(engine, folder, step, keep=2)
+    assert steps_on_disk(folder) == [11, 12]
+    assert contents(sibling) == before
+    other = make(seed=2)
+    assert Checkpoints(folder).restore_newest(other.restore)[0] == 12
+    assert_equal(other.model.weights, weights)
+    assert sorted(x.name for x in tmp_path.iterdir()) == sorted([name, "run1"])
+
+
+def write_small(prefix):
+    """What stands for a backend's part where none is read."""
+    prefix.with_name(f"{prefix.name}.index").write_text(prefix.name)
+
+
+@pytest.mark.parametrize("moment", ["listed", "checked", "restored"])
+def test_a_training_beside_rotates_checkpoints_away(
+    moment, tmp_path, monkeypatch
+):
+    """Whenever the chosen one goes, the newest then is restored."""
+    training, steps, said = Checkpoints(tmp_path), iter((2, 3, 4)), []
+
+    def go_on():
+        training.save(next(steps), {}, write_small, 1)
+
+    def before_first(function):
+        pending = [go_on]
+
+        def wrapped(*args):
+            if pending:
+                pending.pop()()
+            return function(*args)
+
+        return wrapped
+
+    training.save(1, {"at": 1}, write_small, 1)
+    reader = Checkpoints(tmp_path)
+    if moment == "listed":
+        reader._read_manifest = before_first(reader._read_manifest)
+    if moment == "checked":
+        monkeypatch.setattr(
+            checkpoints_lib.files, "sha256", before_first(files.sha256)
+        )
+
+    def read(prefix):
+        assert prefix.with_name(f"{prefix.name}.index").read_text()
+        return restored.append(prefix.name)
+
+    restored = []
+    restore = before_first(read) if moment == "restored" else read
+    step, _ = reader.restore_newest(restore, said.append)
+    assert (step, restored, said) == (2, ["ckpt-2"], [])
+
+
+def test_what_cannot_be_restored_is_not_tried_again(tmp_path):
+    """It is whole, so the error is one of its own."""
+    Checkpoints(tmp_path).save(1, {}, write_small, 1)
+
+    def restore(prefix):
+        raise UserError("Expected another model. Received: this one")
+
+    with pytest.raises(UserError, match="another model"):
+        Checkpoints(tmp_path).restore_newest(restore)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_damaged(tmp_path, monkeypatch):
+    """A disk that fails once costs no checkpoint."""
+    Checkpoints(tmp_path).save(1, {}, write_small, 1)
+    before = contents(tmp_path)
+
+    def fail(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(files, "sha256", fail)
+    with pytest.raises(UserError, match="able to read .*nothing was deleted"):
+        Checkpoints(tmp_path).newest_good()
+    assert contents(tmp_path) == before
 
 
 def test_manifest_names_what_is_there(two_checkpoints):

@@ -168,7 +168,7 @@ def test_local_statistics_are_averaged(
     assert max(np.abs(one - two).max() for one, two in before) > 1e-3
     means = [np.mean(values, axis=0) for values in before]
 
-    engine.save(tmp_path / "checkpoints", 3, 1)
+    engine.save(tmp_path / "checkpoints" / "ckpt-3")
     assert_averaged(moving, means)
     single = runs.create_configured_model(config)
     engines.restore_model(tmp_path / "checkpoints" / "ckpt-3", single)

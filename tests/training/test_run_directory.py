@@ -3,9 +3,12 @@
 import dataclasses
 import json
 import os
+import shlex
+import shutil
 
 import pytest
 
+from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -200,6 +203,64 @@ def test_orthogonal_filters_may_not(before, now, flag, start):
     assert_one_line(error)
 
 
+SGD = ("--optimizer=sgd", "--learning_rates=0.1")
+FLOAT16 = (*SGD, "--mixed_precision=mixed_float16")
+BFLOAT16 = (*SGD, "--mixed_precision=mixed_bfloat16")
+NO_MOMENTUM = (*SGD, "--momentum=0")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "flag"),
+    [
+        (SGD, ("--optimizer=adam",), "optimizer"),
+        (("--optimizer=adam",), SGD, "optimizer"),
+        (("--optimizer=adam",), NO_MOMENTUM, "optimizer"),
+        (SGD, FLOAT16, "mixed_precision"),
+        (FLOAT16, NO_MOMENTUM, "mixed_precision"),
+        (FLOAT16, BFLOAT16, "mixed_precision"),
+        (NO_MOMENTUM, SGD, "momentum"),
+    ],
+)
+def test_an_optimiser_with_other_numbers_is_refused(before, now, flag, start):
+    with pytest.raises(UserError, match=f"with --{flag}=.* --{flag}=") as error:
+        start(before, now)
+    assert_one_line(error)
+
+
+@pytest.mark.parametrize("now", [BFLOAT16, NO_MOMENTUM, (*SGD, "--nesterov")])
+def test_one_with_the_same_numbers_goes_on(now, start):
+    assert len(start(SGD, now)) == 1
+
+
+@pytest.mark.parametrize("place", ["{run}", "{copy}", "."])
+def test_a_copy_of_a_run_goes_on_by_itself(
+    place, config, started, tmp_path, monkeypatch
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(started.path, copy)
+    monkeypatch.chdir(copy)
+    folder = place.format(run=started.path, copy=copy)
+    expected = dataclasses.replace(config, run_dir=folder)
+    file = os.path.join(folder, "flags.txt").removeprefix("./")
+    assert config_lib.read_flags(file) == expected
+    more = ["--run_dir=other"]
+    assert config_lib.read_flags(file, more).run_dir == "other"
+    # Flags without a run are a template, as any flagfile.
+    shutil.rmtree(copy / "checkpoints")
+    assert config_lib.read_flags(copy / "flags.txt") == config
+
+
+@pytest.mark.parametrize(
+    "line", ["5", "[]", '{"test_accuracy": 1}', '{"step": null}', "{}"]
+)
+def test_metrics_of_something_else(line, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text(f"{line}\n")
+    with pytest.raises(UserError, match="Expected a line of JSON") as error:
+        directory.read_metrics()
+    assert_one_line(error)
+
+
 def test_directory_without_checkpoints_takes_any_model(config, started):
     (started.checkpoints / "checkpoint").unlink()
     other = dataclasses.replace(config, model="c4gap_dgn")
@@ -264,3 +325,14 @@ def test_half_a_line_does_not_stop_a_run(tmp_path):
         file.write('{"step": 10, "test_acc')
     directory.drop_metrics_after(5)
     assert directory.read_metrics() == [{"step": 5}]
+
+
+@pytest.mark.parametrize("name", ["run", "it's [1] & $(x)", "läufe"])
+def test_the_command_can_be_typed(name):
+    words = shlex.split(RunDirectory(name).command())
+    assert words == [
+        "python",
+        "-m",
+        "dlgn_tf.train",
+        f"--flagfile={name}/flags.txt",
+    ]

@@ -2,6 +2,7 @@
 
 import sys
 import types
+import zipfile
 
 import keras
 import numpy as np
@@ -75,8 +76,6 @@ def test_damaged_file(where, model, tmp_path):
         content[middle] ^= 0xFF
     path.write_bytes(content)
     if where == "zip":
-        import zipfile
-
         path.unlink()
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("something", "else")
@@ -92,7 +91,6 @@ def test_another_model(like, tmp_path):
 
 def test_model_with_unknown_parts(model, like, tmp_path):
     import json
-    import zipfile
 
     model.save(tmp_path / "a.keras")
     with (
@@ -166,3 +164,24 @@ def test_source_inside_the_run_directory(
         *flags,
     )
     assert f"--{flag}" in refusal(trained.check_sources, config)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_weights_and_step_are_of_one_file(late, tmp_path, monkeypatch):
+    """Also where a training replaces it before or after they are read."""
+    path, later = tmp_path / "best.keras", [2, 3]
+
+    def save(step):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+        trained.note_step(path, step)
+
+    def load(path, like):
+        read = trained.step_of(path) if late else None
+        if later:
+            save(later.pop(0))
+        return read or trained.step_of(path)
+
+    save(1)
+    monkeypatch.setattr(trained, "load_trained", load)
+    assert trained.load_with_step(path) == (3, 3)

@@ -1,8 +1,6 @@
 """Trains what an experiment looks at, and keeps it: networks and ladders."""
 
-import contextlib
 import dataclasses
-import os
 import pathlib
 
 import keras
@@ -165,12 +163,8 @@ def output_feature(name, net, like):
 def save(model, path):
     """Writes a .keras file, whole or not at all."""
     with files.write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"partial_{path.name}")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        model.save(temporary)
-        files.replace_synced(temporary, path)
+        with files.replacing(path) as temporary:
+            model.save(temporary)
 
 
 def _trainings(scale):
