@@ -154,6 +154,12 @@ class TestVerdicts:
             assert not covariances.overlap_holds(*wrong)
         assert covariances.falls([3, 2, 1])
         assert not covariances.falls([3, 1, 1])
+        white = [0.9, 0.9, 0.9]
+        assert covariances.converges([0.4, 0.3, 0.2], white)
+        # Errors that were once enough.
+        assert not covariances.converges([6.5, 2.8, 0.95], white)
+        assert not covariances.converges([0.3, 0.2, 0.2], white)
+        assert not covariances.converges(white, white)
 
     def test_spectra(self):
         from dlgn_tf.rainbow.claims import spectra

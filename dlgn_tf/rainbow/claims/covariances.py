@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
@@ -23,6 +24,8 @@ MOST_RAW, LEAST_ALIGNED, LEAST_FIRST, LEAST_EXPLAINED = 0.2, 0.6, 0.8, 0.8
 ESTIMATING, COMPARED = (0, 1, 2, 3), (4, 5, 6, 7, 8, 9)
 # Networks of each width.
 OF_WIDTH = (0, 1, 2)
+# Errors of the last width over those of white weights.
+MOST_OF_WHITE = 0.5
 HIDDEN = (LAYER1, LAYER2)
 
 
@@ -72,13 +75,21 @@ def _overlap(found, label):
 def measure_convergence(rng):
     seed = networks.seed_of_run(rng)
     by_number, by_width = errors_by_number(seed), errors_by_width(seed)
+    told_apart = not any(
+        converges(each["white"], each["white"]) for each in by_width.values()
+    )
+    holds = all(map(falls, by_number.values())) and all(
+        converges(each["shape"], each["white"]) for each in by_width.values()
+    )
     shown = "; ".join(
         f"{label} by networks {listed(by_number[label], '.3f')}, by width "
-        f"{listed(by_width[label], '.3f')}"
+        f"{listed(by_width[label]['shape'], '.3f')} (of white weights, the "
+        f"control, {listed(by_width[label]['white'][-1:], '.3f')}; with their "
+        f"scale {listed(by_width[label]['whole'], '.3f')})"
         for label in HIDDEN
     )
     return Measurement(
-        holds=all(map(falls, [*by_number.values(), *by_width.values()])),
+        holds=holds if told_apart else None,
         measured=(
             f"{shown}; 1, 2, 4 networks against {len(COMPARED)} others, widths "
             f"{_widths()} against {len(OF_WIDTH)} networks of "
@@ -91,6 +102,16 @@ def measure_convergence(rng):
 def falls(errors):
     """Whether each error is below the one before."""
     return bool(np.all(np.diff(errors) < 0))
+
+
+def converges(errors, of_white):
+    """Whether errors fall, to half of those that weights of no training have.
+
+    Args:
+        errors: Sequence of floats, from width to width.
+        of_white: Sequence of floats, errors of the identity.
+    """
+    return falls(errors) and errors[-1] < MOST_OF_WHITE * of_white[-1]
 
 
 def errors_by_number(seed):
@@ -124,28 +145,46 @@ def errors_by_number(seed):
 
 
 def errors_by_width(seed):
-    """Errors of narrower networks against the widest.
+    """Errors of narrower networks against the widest, all standardised.
+
+    Wider networks move less from their start, so that errors of covariances as
+    they are, which are above 1, would fall for that alone. Compared is the
+    shape of each, its first eigenvalue being 1.
 
     Returns:
-        Dict from label to a list.
+        Dict from label to a dict of lists: `shape`, `whole`, of the
+        covariances as they are, and `white`, of the identity.
     """
     *scales, widest = networks.SCALES
-    reference = networks.covariances(seed, widest, OF_WIDTH)
-    found = [
-        weight_covariances(
-            networks.models(seed, scale, OF_WIDTH),
+
+    def estimate(scale, reference="mean"):
+        return weight_covariances(
+            networks.models(seed, scale, OF_WIDTH, standardized=True),
             networks.batches(seed),
-            reference.reference,
-        ).matrices
-        for scale in scales
-    ]
-    return {
-        label: [
-            operator_norm_error(each[label], reference.matrices[label])
-            for each in found
-        ]
-        for label in HIDDEN
-    }
+            reference,
+        )
+
+    reference = estimate(widest)
+    found = [estimate(scale, reference.reference) for scale in scales]
+    errors = {}
+    for label in HIDDEN:
+        wanted = reference.matrices[label]
+        matrices = [each.matrices[label] for each in found]
+        white = operator_norm_error(np.eye(len(wanted)), _shape(wanted))
+        errors[label] = {
+            "shape": [
+                operator_norm_error(_shape(matrix), _shape(wanted))
+                for matrix in matrices
+            ],
+            "whole": [operator_norm_error(m, wanted) for m in matrices],
+            "white": [white] * len(matrices),
+        }
+    return errors
+
+
+def _shape(matrix):
+    """A covariance over its first eigenvalue."""
+    return matrix / spectra.eigen(matrix)[0][0]
 
 
 def _widths():

@@ -56,7 +56,7 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     """Network `index` of a run at a width of 128 times `scale`.
 
     Stochastic gradient descent with momentum on the cross-entropy, without
-    weight decay.
+    weight decay. `standardized` as in `teacher_task.mlp`.
 
     Returns:
         `TrainedNetwork`.
@@ -90,9 +90,9 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     )
 
 
-def models(seed, scale, indices):
+def models(seed, scale, indices, **options):
     """Trained models of a run, a list."""
-    return [trained(seed, scale, index).model for index in indices]
+    return [trained(seed, scale, k, **options).model for k in indices]
 
 
 def batches(seed):
