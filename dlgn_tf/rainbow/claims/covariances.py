@@ -14,6 +14,7 @@ from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import leading_overlap
 from dlgn_tf.rainbow.covariance import operator_norm_error
 from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.spread import listed
 from dlgn_tf.threads import one_blas_thread
 
@@ -32,27 +33,43 @@ HIDDEN = (LAYER1, LAYER2)
 @one_blas_thread
 def measure_overlap(rng):
     seed = networks.seed_of_run(rng)
-    found = weight_covariances(
-        networks.models(seed, 1, (0, 1)), networks.batches(seed), reference=0
+    values = _agreement(seed, networks.models(seed, 1, (0, 1)))
+    control = _agreement(
+        seed, [networks.untrained(seed, 1, k)[0] for k in (0, 1)]
     )
-    own = [networks.trained(seed, 1, k).snapshots for k in (0, 1)]
-    values = {
-        "raw": leading_overlap(
-            *(covariance([each[LAYER2][-1]]) for each in own), LEADING
+    told_apart = not overlap_holds(**control)
+    return Measurement(
+        holds=overlap_holds(**values) if told_apart else None,
+        measured=(
+            f"{_agreement_shown(values)}; 2 networks 64-128-128-10; control, "
+            f"before training: {_agreement_shown(control)}"
         ),
+        values={**values, "control": control},
+    )
+
+
+def _agreement(seed, models):
+    """Of two networks; explained fractions of test inputs."""
+    found = weight_covariances(
+        models,
+        networks.batches(seed),
+        reference=0,
+        held_out=[networks.task(seed).test_x],
+    )
+    own = [LayeredNetwork(model)[LAYER2].matrix for model in models]
+    return {
+        "raw": leading_overlap(*(covariance([w]) for w in own), LEADING),
         "aligned": _overlap(found, LAYER2),
         "first": _overlap(found, LAYER1),
         "explained": [found.explained[1][k] for k in (LAYER2, LOGITS)],
     }
-    shown = listed(values["explained"], ".3f", " and ")
-    return Measurement(
-        holds=overlap_holds(**values),
-        measured=(
-            f"layer 2: {values['raw']:.3f} raw, {values['aligned']:.3f} "
-            f"aligned; layer 1: {values['first']:.3f}; explained fractions "
-            f"{shown}; 2 networks 64-128-128-10"
-        ),
-        values=values,
+
+
+def _agreement_shown(values):
+    return (
+        f"layer 2: {values['raw']:.3f} raw, {values['aligned']:.3f} aligned; "
+        f"layer 1: {values['first']:.3f}; explained fractions "
+        f"{listed(values['explained'], '.3f', ' and ')}"
     )
 
 

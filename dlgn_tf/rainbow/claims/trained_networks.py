@@ -51,6 +51,20 @@ def task(seed):
     return teacher_task.TeacherTask.draw(np.random.default_rng(seed))
 
 
+def untrained(seed, scale, index, standardized=False):
+    """Network `index` of a run as it was drawn, and what else it draws.
+
+    Returns:
+        `(model, generator)`.
+    """
+    draws = np.random.default_rng([seed, round(8 * scale), index])
+    width = round(WIDTH * scale)
+    return (
+        teacher_task.mlp(width, int(draws.integers(2**31)), standardized),
+        draws,
+    )
+
+
 @functools.cache
 def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     """Network `index` of a run at a width of 128 times `scale`.
@@ -61,11 +75,8 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     Returns:
         `TrainedNetwork`.
     """
-    draws = np.random.default_rng([seed, round(8 * scale), index])
     data = task(seed)
-    model = teacher_task.mlp(
-        round(WIDTH * scale), int(draws.integers(2**31)), standardized
-    )
+    model, draws = untrained(seed, scale, index, standardized)
     model.compile(
         keras.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
