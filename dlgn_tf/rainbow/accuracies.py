@@ -182,9 +182,10 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     """
     run = runs[index]
     source = "own" if shared is None else "all"
+    # A network in its own basis is not turned, whatever it sees.
     covariances = shared or weight_covariances(
         [run.layered()],
-        task.batches,
+        task.batches[:1],
         reference=0,
         memory_gib=task.memory_gib,
     )
