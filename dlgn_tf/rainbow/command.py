@@ -266,7 +266,8 @@ class _Work:
         rows = []
         for index in range(len(runs)):
             rows += accuracies.trained_rows(runs[index], task, step)
-            for covariances in [None] * own + [self._whole] * shared:
+            for of_all in [False] * own + [True] * shared:
+                covariances = self._whole if of_all else None
                 rows += accuracies.resampling_rows(
                     runs, index, task, covariances, step
                 )
