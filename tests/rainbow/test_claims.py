@@ -203,7 +203,7 @@ class TestVerdicts:
         assert lifted["bulk"] == pytest.approx(1)
         assert not spectra.spectrum_holds(lifted)
         assert not spectra.spectrum_holds(spectra.weight_spectrum(start, other))
-        spikes = np.exp(np.maximum(1.5 - np.arange(100) / 8, 0))
+        spikes = np.exp(np.maximum(1.5 - np.arange(100) / 14, 0))
         assert spectra.spectrum_holds(
             spectra.weight_spectrum(start, 3 * other * spikes)
         )
