@@ -145,6 +145,7 @@ class TensorFlowEngine:
         )
 
     def restore(self, prefix):
+        _check_lost_variables(self.model, prefix)
         _restore(self._checkpoint(), prefix)
 
     def any(self, flag):
@@ -210,8 +211,40 @@ class TensorFlowEngine:
         return everywhere
 
 
+def _check_lost_variables(model, prefix):
+    """Refuses a checkpoint of a network that had more variables.
+
+    TensorFlow passes over what it is not asked for: a network that has lost its
+    biases since would be restored, and compute something else.
+    """
+    from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+    name = "_CHECKPOINTABLE_OBJECT_GRAPH"
+    with engine.misfits(prefix):
+        try:
+            stored = tf.train.load_variable(str(prefix), name)
+        except tf.errors.OpError:
+            # Restoring says what there is instead.
+            return
+        graph = trackable_object_graph_pb2.TrackableObjectGraph
+        nodes = graph.FromString(stored).nodes
+        roots = nodes[0].children
+        left = [x.node_id for x in roots if x.local_name == "model"]
+        of_model = set(left)
+        while left:
+            children = {x.node_id for x in nodes[left.pop()].children}
+            left += children - of_model
+            of_model |= children
+        count = sum(bool(nodes[node].attributes) for node in of_model)
+        if count > len(model.variables):
+            raise ValueError(
+                f"{count} variables in place of {len(model.variables)}"
+            )
+
+
 def restore_model(prefix, model):
     """See `dlgn_tf.training.engine.restore_model`."""
+    _check_lost_variables(model, prefix)
     _restore(tf.train.Checkpoint(model=model), prefix)
 
 

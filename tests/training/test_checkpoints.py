@@ -143,6 +143,14 @@ def test_more_layers_are_refused(alone, tmp_path, make):
     misfit(make, tmp_path, {}, {"flags": ("--depth=14",)}, alone)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_fewer_variables_are_refused(alone, tmp_path, make):
+    """Weights that the network has lost since made another function of it."""
+    biased = ("--model=fc_dnn", "--depth=3")
+    plain = {"flags": (*biased, "--nobiases")}
+    misfit(make, tmp_path, {"flags": biased}, plain, alone)
+
+
 def test_missing_moments_are_refused(tmp_path, make):
     """They may not start again at zero unsaid."""
     misfit(make, tmp_path, {"flags": ("--momentum=0",)}, {}, False)
