@@ -45,7 +45,26 @@ def _of_keras(function, gate, limit):
 
         return keras.layers.Activation(function, name=name)
 
-    return Nonlinearity(layer, lambda layer: gate, limit=limit)
+    def gate_of(layer):
+        if not _is_plain(layer, function):
+            raise ValueError(
+                f"Expected the nonlinearity {function} at a gate site. "
+                f"Received: {type(layer).__name__} {layer.get_config()}"
+            )
+        return gate
+
+    return Nonlinearity(layer, gate_of, limit=limit)
+
+
+def _is_plain(layer, function):
+    """Whether a layer is a function that Keras knows, with nothing changed."""
+    import keras
+
+    if isinstance(layer, keras.layers.ReLU):
+        changed = layer.negative_slope, layer.threshold, layer.max_value
+        return function == "relu" and changed == (0, 0, None)
+    found = getattr(layer, "activation", None)
+    return found is keras.activations.get(function)
 
 
 def _beta_vq(activation, kind, **defaults):

@@ -38,6 +38,30 @@ def test_gates_say_which_relus_are_on(model, images):
         )
 
 
+def with_layer(layer):
+    image = keras.Input((2, 2, 1), name="image")
+    q = keras.layers.Flatten(name="hidden")(image)
+    network = keras.Model(image, keras.layers.Dense(2)(layer(q)))
+    return ReLUNetwork(network, PixelNormalization(0.5), ["hidden"])
+
+
+def test_a_layer_of_keras(rng):
+    model = with_layer(keras.layers.ReLU(name="hidden_relu"))
+    images = rng.integers(0, 256, (3, 2, 2, 1))
+    expected = images.reshape(3, -1) > 127.5
+    np.testing.assert_array_equal(model.gates(images)["hidden"], expected)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"negative_slope": 0.1}, {"threshold": 0.2}, {"max_value": 6}]
+)
+def test_another_function_than_the_relu_is_refused(changed):
+    """Its gate is not 1{q > 0}."""
+    model = with_layer(keras.layers.ReLU(name="hidden_relu", **changed))
+    with pytest.raises(ValueError, match="Expected the nonlinearity relu"):
+        model.gates(np.zeros((1, 2, 2, 1), "uint8"))
+
+
 def test_one_site_only(images):
     model = create_model("c1gap_dnn", SHAPE, 3, width=3)
     q = model.preactivations(images)
