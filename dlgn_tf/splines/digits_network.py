@@ -4,10 +4,13 @@ Plain Keras: what is compared here are weights after a training, and not how it
 is done.
 """
 
+import math
+
 import keras
 import numpy as np
 
 from dlgn_tf.data.sources import load
+from dlgn_tf.layers.orthogonalization import gram_schmidt
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
@@ -29,51 +32,62 @@ def create(seed, **options):
     ).network
 
 
-def create_kind(kind, seed):
+def create_kind(kind, seed, orthogonal_start=True):
     """One of `KINDS`; all of a seed start from the same kernels.
 
     Args:
         kind: `"plain"`; `"penalty"`, with the orthogonality penalty at 1 on
-            every kernel; or `"Gram-Schmidt"`, orthogonal by construction.
+            every kernel that can be orthogonal; or `"Gram-Schmidt"`, orthogonal
+            by construction.
         seed: See `create`.
+        orthogonal_start: Boolean. Whether these kernels are orthogonal; as
+            `create` draws them the penalty outweighs the loss, and the network
+            learns little in a short training.
     """
     network = create(seed)
+    kernels = [
+        layer.kernel
+        for layer in network.layers
+        if hasattr(layer, "kernel")
+        and layer.kernel.shape[-1] <= math.prod(layer.kernel.shape[:-1])
+    ]
+    for kernel in kernels:
+        matrix = keras.ops.reshape(kernel, (-1, kernel.shape[-1]))
+        if orthogonal_start:
+            matrix = gram_schmidt(matrix, "residual")
+        kernel.assign(keras.ops.reshape(matrix, kernel.shape))
+        if kind == "penalty":
+            kernel.regularizer = Orthogonality()
     if kind == "Gram-Schmidt":
         return with_orthogonal_filters(network, OrthogonalFilters())
-    if kind == "penalty":
-        for layer in network.layers:
-            if hasattr(layer, "kernel"):
-                layer.kernel.regularizer = Orthogonality()
     return network
 
 
-def train(network, seed, epochs):
+def train(network, seed, epochs, learning_rate=LEARNING_RATE, targets=None):
     """Trains with Adam on all training images of the digits, in place.
 
     Args:
         network: See `create`; regularisers of its variables count.
         seed: Integer, of the order of the images.
         epochs: Integer.
+        learning_rate: Float > 0.
+        targets: Function of the normalised training images that returns the
+            outputs they shall have, for the mean squared error; None for the
+            cross-entropy of their labels.
 
     Returns:
         Accuracy on the test images, a float.
     """
     train_images, test_images = load("digits")
-    network.compile(
-        keras.optimizers.Adam(LEARNING_RATE),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
+    x, y = _normalized(train_images), train_images.labels
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if targets is not None:
+        y, loss = targets(x), keras.losses.MeanSquaredError()
+    network.compile(keras.optimizers.Adam(learning_rate), loss=loss)
     rng = np.random.default_rng(seed)
-    x = _normalized(train_images)
     for _ in range(epochs):
         order = rng.permutation(len(x))
-        network.fit(
-            x[order],
-            train_images.labels[order],
-            BATCH_SIZE,
-            shuffle=False,
-            verbose=0,
-        )
+        network.fit(x[order], y[order], BATCH_SIZE, shuffle=False, verbose=0)
     logits = network.predict(_normalized(test_images), verbose=0)
     return float(np.mean(logits.argmax(axis=1) == test_images.labels))
 

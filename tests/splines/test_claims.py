@@ -175,12 +175,15 @@ class TestLayers:
         from dlgn_tf.splines.claims import orthogonal_filters
         from dlgn_tf.splines.claims import penalty
 
-        assert beta_layers.stability_verdict([], {0.5: True, 1 - 1e-9: False})
+        stable, right = beta_layers.stability_verdict, beta_layers.CONTROLS
+        assert stable([], right, 0.5)
+        assert not stable(["relu"], right, 0.5)
+        assert not stable([], right, 1e-5)
         for controls in (
             {0.5: True, 1 - 1e-9: True},
             {0.5: False, 1 - 1e-9: False},
         ):
-            assert not beta_layers.stability_verdict([], controls)
+            assert not stable([], controls, 0.5)
         assert beta_layers.gradients_agree([1e-9], 0.1)
         assert not beta_layers.gradients_agree([1e-9, 1e-3], 0.1)
         assert not beta_layers.gradients_agree([1e-9], 1e-4)
@@ -197,7 +200,7 @@ class TestLayers:
         assert not over({**errors, "tight": 0.1}, controls, True)
         assert not over(errors, {**controls, "frame": 1e-6}, True)
 
-    def test_not_finite_is_seen(self):
+    def test_wrong_layers_are_seen(self):
         from dlgn_tf.layers import BetaVQ
         from dlgn_tf.splines.claims import beta_layers
 
@@ -205,12 +208,18 @@ class TestLayers:
             def call(self, z):
                 return z / z
 
-        assert not beta_layers.is_finite(Broken("relu"))
+        class Doubled(BetaVQ):
+            def _eta(self):
+                return 2.0
+
+        assert beta_layers.error(Broken("relu")) == np.inf
+        assert beta_layers.error(Doubled("abs")) > beta_layers.WRONG
+        assert beta_layers.error(BetaVQ("abs")) < 1e-6
 
     def test_a_check_that_sees_nothing_is_seen(self, rng, monkeypatch):
         from dlgn_tf.splines.claims import beta_layers
 
-        monkeypatch.setattr(beta_layers, "is_finite", lambda layer: True)
+        monkeypatch.setattr(beta_layers, "error", lambda layer: 0.0)
         assert not beta_layers.measure_stability(rng).holds
 
     @pytest.mark.parametrize("scale", ["residual", "unit", "gain"])
@@ -250,8 +259,9 @@ class TestLayers:
         from dlgn_tf.splines.claims import cost
         from dlgn_tf.splines.claims import folding
 
-        assert cost.verdict([10.0, 50.0])
-        assert not cost.verdict([9.0, 50.0])
+        assert cost.verdict([10.0, 50.0], 1.2)
+        assert cost.verdict([9.0, 50.0], 1.2) is False
+        assert cost.verdict([10.0, 50.0], 11.0) is None
         worst = {"folded": 1e-8, "loaded": 0.0, "layers left": 0}
         assert folding.verdict(worst, 0.5)
         assert not folding.verdict({**worst, "folded": 1e-3}, 0.5)
@@ -263,11 +273,20 @@ class TestTrainings:
     def test_verdicts(self):
         from dlgn_tf.splines.claims import digit_trainings
 
-        cosines = {"plain": [0.2], "penalty": [0.01], "GS": [1e-8]}
-        assert digit_trainings.cosines_verdict(cosines)
-        swapped = {**cosines, "plain": [0.001]}
-        assert not digit_trainings.cosines_verdict(swapped)
-        assert not digit_trainings.cosines_verdict({**cosines, "GS": [1e-5]})
+        def runs(plain=0.2, penalty=0.01, exact=1e-8, accuracy=0.8):
+            found = {"plain": plain, "penalty": penalty, "exact": exact}
+            return {
+                kind: [{"cosine": cosine, "accuracy": accuracy}]
+                for kind, cosine in found.items()
+            }
+
+        assert digit_trainings.cosines_verdict(runs())
+        for wrong in (
+            {"plain": 0.001},
+            {"exact": 1e-5},
+            {"accuracy": 0.175},
+        ):
+            assert not digit_trainings.cosines_verdict(runs(**wrong))
         eta = {"conv1": np.array([0.9, 1.2])}
         assert digit_trainings.betas_verdict(eta)
         assert not digit_trainings.betas_verdict({"conv1": np.ones(2)})

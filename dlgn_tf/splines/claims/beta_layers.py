@@ -11,6 +11,7 @@ from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import BetaVQPooling
 from dlgn_tf.splines import parameters
+from dlgn_tf.splines.maso import MASO
 
 tf = startup.tensorflow()
 
@@ -18,8 +19,10 @@ BETAS = (0.0, 1e-9, 0.25, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6, 1 - 1e-9, 1.0)
 INPUTS = (-1e4, -30.0, -1.0, -1e-4, 0.0, 1e-4, 1.0, 30.0, 1e4)
 DTYPES = ("float32", "float16", "bfloat16")
 KINDS = ("relu", "leaky", "abs", "pooling")
-# Whether layers whose eta is a quotient are finite: the check sees both.
+# Whether layers whose eta is a quotient are right: the check sees both.
 CONTROLS = {0.5: True, 1 - 1e-9: False}
+# Of rounding, and of the bounds of a learned eta.
+ROUNDING = {"float32": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 TOLERANCE = 1e-6
 WRONG = 1e-2
 _STEP = 1e-6
@@ -27,37 +30,46 @@ _STEP = 1e-6
 
 def measure_stability(rng):
     del rng  # The inputs are the extreme ones.
-    bad, count = [], 0
-    for kind, beta, dtype in itertools.product(KINDS, BETAS, DTYPES):
-        modes = ["fixed"] if beta in (0, 1) else ["fixed", "per_layer"]
-        for mode in modes:
-            count += 1
-            if not is_finite(create(kind, beta, mode, dtype)):
-                bad.append(f"{kind}, beta {beta}, {mode}, {dtype}")
-    controls = {beta: is_finite(Quotient(beta=beta)) for beta in CONTROLS}
+    errors = {
+        f"{kind}, beta {beta}, {mode}, {dtype}": error(
+            create(kind, beta, mode, dtype)
+        )
+        / ROUNDING[dtype]
+        for kind, beta, dtype in itertools.product(KINDS, BETAS, DTYPES)
+        for mode in (["fixed"] if beta in (0, 1) else ["fixed", "per_layer"])
+    }
+    bad = [label for label, found in errors.items() if not found <= 1]
+    controls = {
+        beta: error(Quotient(beta=beta)) <= ROUNDING["float32"]
+        for beta in CONTROLS
+    }
+    clipped = error(Clipped(beta=1e-9))
     shown = ", ".join(
-        f"{'finite' if finite else 'not finite'} at {beta}"
-        for beta, finite in controls.items()
+        f"{'right' if right else 'wrong'} at {beta}"
+        for beta, right in controls.items()
     )
     return Measurement(
-        holds=stability_verdict(bad, controls),
+        holds=stability_verdict(bad, controls, clipped),
         measured=(
-            f"{count} layers ({', '.join(KINDS)}; {', '.join(DTYPES)}): "
-            f"{'all finite' if not bad else 'not finite: ' + '; '.join(bad)}; "
-            f"with beta / (1 - beta) in float32: {shown}"
+            f"{len(errors)} layers ({', '.join(KINDS)}; {', '.join(DTYPES)}): "
+            f"{'all right' if not bad else 'wrong: ' + '; '.join(bad)}, error "
+            f"at most {max(errors.values()):.2g} of the tolerance; with beta / "
+            f"(1 - beta) in float32: {shown}; with log eta cut off at -8: "
+            f"error {clipped:.2g}"
         ),
-        values={"not_finite": bad, "layers": count, "quotient": controls},
+        values={"errors": errors, "quotient": controls, "clipped": clipped},
     )
 
 
-def stability_verdict(bad, controls):
+def stability_verdict(bad, controls, clipped):
     """Whether the claim holds.
 
     Args:
-        bad: List of the layers that are not finite.
-        controls: Dict from each of `CONTROLS` to whether `Quotient` is finite.
+        bad: List of the layers whose values are wrong.
+        controls: Dict from each of `CONTROLS` to whether `Quotient` is right.
+        clipped: Float, the error of `Clipped`.
     """
-    return not bad and controls == CONTROLS
+    return not bad and controls == CONTROLS and clipped > WRONG
 
 
 def create(kind, beta, mode, dtype):
@@ -66,8 +78,14 @@ def create(kind, beta, mode, dtype):
     return BetaVQ(kind, beta=beta, beta_mode=mode, dtype=dtype)
 
 
-def is_finite(layer):
-    """Whether value, derivative in the inputs and in u are, at `INPUTS`."""
+def error(layer):
+    """Largest error of values and of derivatives in the inputs, at `INPUTS`.
+
+    Beside the closed form in float64: of values by the size of what enters, of
+    derivatives by theirs or 1. It is infinite where something is not finite,
+    the derivative in u included. Derivatives are compared where there are some:
+    not between regions of a hard choice.
+    """
     x = np.array(INPUTS)
     if isinstance(layer, BetaVQPooling):
         # Every pair of extremes in a window with their opposites.
@@ -81,7 +99,29 @@ def is_finite(layer):
         tape.watch(x)
         y = layer(x)
     found = [y, *tape.gradient(y, [x, *variables])]
-    return all(np.all(np.isfinite(np.float64(tensor))) for tensor in found)
+    found = [np.asarray(tensor, "float64") for tensor in found]
+    if not all(np.all(np.isfinite(tensor)) for tensor in found):
+        return np.inf
+    return _deviation(layer, np.asarray(x, "float64"), *found[:2])
+
+
+def _deviation(layer, x, values, derivatives):
+    """From the choice between the affine maps of each number or window."""
+    if isinstance(layer, BetaVQPooling):
+        slopes = np.eye(4)[None]
+        x, derivatives = x.reshape(-1, 4), derivatives.reshape(-1, 4)
+    else:
+        slopes = np.reshape(layer.slopes, (1, 2, 1))
+        x, derivatives = x[:, None], derivatives[:, None]
+    maso = MASO(slopes, np.zeros(slopes.shape[:2]), layer.initial_beta)
+    sizes = np.maximum(np.abs(x).max(axis=1), np.finfo("float64").tiny)
+    apart = np.abs(maso(x)[:, 0] - np.ravel(values)) / sizes
+    expected = maso.jacobian(x)[:, 0]
+    scores = maso.scores(x)[:, 0]
+    tied = np.sum(scores == scores.max(axis=1, keepdims=True), axis=1) > 1
+    compared = ~tied | (layer.initial_beta < 1)
+    turned = np.abs(expected - derivatives) / np.maximum(1, np.abs(expected))
+    return float(max(apart.max(), turned[compared].max()))
 
 
 class Quotient(BetaVQ):
@@ -90,6 +130,13 @@ class Quotient(BetaVQ):
     def _eta(self):
         beta = tf.constant(self.initial_beta, "float32")
         return beta / (1 - beta)
+
+
+class Clipped(BetaVQ):
+    """Has no eta below exp(-8), as what computes in float16 alone."""
+
+    def _eta(self):
+        return np.exp(np.clip(self._initial_u(), -8, 8))
 
 
 def measure_gradients(rng):
