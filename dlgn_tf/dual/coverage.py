@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import keras
 from keras import layers
 
 from dlgn_tf.errors import UserError
@@ -107,9 +108,34 @@ def _strange_layers(model, network):
         if not (isinstance(layer, _COVERED) or layer in at_sites):
             kind = type(layer).__name__
             found[_IN_WORDS.get(kind, f"a layer of type {kind}")] = True
+        for option in unusual_options(layer):
+            found[f"{option} in {layer.name}"] = True
     if _has(network, layers.Conv2D) and _has(network, layers.Add):
         found["convolutions with skips"] = True
     return list(found)
+
+
+def unusual_options(layer):
+    """Options of a dense layer or convolution by which it is no plain one.
+
+    Returns:
+        List of strings, `NAME=VALUE`; empty for layers of other kinds.
+    """
+    if not isinstance(layer, (layers.Dense, layers.Conv2D)):
+        return []
+    return [
+        f"{name}={getattr(value, '__name__', value)}"
+        for name, usual in _USUAL.items()
+        if (value := getattr(layer, name, usual)) != usual
+    ]
+
+
+_USUAL = {
+    "activation": keras.activations.linear,
+    "groups": 1,
+    "dilation_rate": (1, 1),
+    "data_format": "channels_last",
+}
 
 
 def _has(network, kind):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from dlgn_tf import startup
+from dlgn_tf.dual.coverage import unusual_options
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import OrthogonalKernel
@@ -241,7 +242,8 @@ def _factors_are_fewer(layer):
     # Its weight is not the kernel that its inputs are multiplied by.
     if isinstance(layer, OrthogonalKernel):
         return False
-    if not layer.kernel.trainable or getattr(layer, "groups", 1) != 1:
+    # What leaves it is not its kernel times patches, or not of these patches.
+    if not layer.kernel.trainable or unusual_options(layer):
         return False
     places, inputs, outputs = _counts(layer)
     return places**2 * (inputs + outputs) <= inputs * outputs

@@ -110,7 +110,7 @@ class MASO:
         mean = selection.combine(weights, finite)[..., None]
         eta = selection.odds(self.beta if beta is None else beta)[..., None]
         soft = np.isfinite(eta)
-        spread = np.where(soft, eta, 0)[..., None] * (finite - mean)
+        spread = np.where(soft, eta, 0) * (finite - mean)
         return np.einsum("nkr,krd->nkd", weights * (1 + spread), self.slopes)
 
     def after(self, other):

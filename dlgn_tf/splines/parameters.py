@@ -22,7 +22,15 @@ def slopes_of(activation, negative_slope=LEAKY_SLOPE):
     Args:
         activation: `"relu"`, `"leaky"` or `"abs"`.
         negative_slope: Float below 1, of `"leaky"`.
+
+    Raises:
+        ValueError: if it is not: such a function is the smallest of its maps.
     """
+    if activation == "leaky" and not negative_slope < 1:
+        raise ValueError(
+            "Expected a negative_slope below 1. Received: "
+            f"negative_slope={negative_slope}"
+        )
     known = {"relu": (0.0, 1.0), "leaky": (negative_slope, 1.0)}
     return {**known, "abs": (-1.0, 1.0)}[activation]
 

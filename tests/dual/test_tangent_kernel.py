@@ -1,5 +1,6 @@
 """The empirical NTK against gradients that are taken one image at a time."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,10 +8,12 @@ import tensorflow as tf
 from dlgn_tf.claims.small_networks import leave_initial_point
 from dlgn_tf.dual import tangent_kernel
 from dlgn_tf.dual import value_gradients
+from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.example_gradients import ExampleGradients
 from dlgn_tf.dual.tangent_kernel import empirical_ntk
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.relu import ReLUNetwork
 
 SMALL = (6, 6, 2)
 MODELS = {
@@ -207,3 +210,27 @@ def test_ensembles_are_refused(rng):
     model = create_model("c1gap_dnn", (6, 6, 1), width=2, members=3)
     with pytest.raises(UserError, match="EnsembleNetwork"):
         empirical_ntk(model, np.zeros((1, 6, 6, 1)))
+
+
+@pytest.mark.usefixtures("float64")
+def test_layers_with_options_are_no_plain_ones(rng):
+    """A nonlinearity inside a layer, groups and dilation, and what says so."""
+    image = keras.Input((6, 6, 2))
+    y = keras.layers.Conv2D(4, 2, groups=2, activation="tanh", name="a")(image)
+    y = keras.layers.Conv2D(4, 2, dilation_rate=2, name="b")(y)
+    y = keras.layers.Dense(40, activation="tanh", name="c")(
+        keras.layers.Flatten()(y)
+    )
+    y = keras.layers.Activation("relu", name="site_relu")(y)
+    network = keras.Model(image, keras.layers.Dense(3)(y))
+    model = ReLUNetwork(network, keras.layers.Rescaling(1 / 255), ["site"])
+    images = rng.uniform(0, 255, (4, 6, 6, 2))
+    rows = gradients(model, network, images, 1)
+    found = empirical_ntk(model, images, logit=1)
+    np.testing.assert_allclose(found.parts["network"], rows @ rows.T)
+    message = (
+        "activation=tanh in a and groups=2 in a and dilation_rate=.2, 2. in b "
+        "and activation=tanh in c"
+    )
+    with pytest.raises(UserError, match=message):
+        structure_of(model)

@@ -36,7 +36,14 @@ def test_affine_form_gives_the_output(layer, rng):
             np.testing.assert_allclose(slope @ point + offset, output)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 1.0])
+def test_slopes_that_fall_are_refused():
+    with pytest.raises(ValueError, match="below 1. Received: .*1.5"):
+        parameters.slopes_of("leaky", 1.5)
+
+
+@pytest.mark.parametrize(
+    "beta", [0.0, 0.5, 0.9, 1.0, np.array([0, 0.2, 0.5, 0.9, 1, 1])]
+)
 def test_jacobian(layer, rng, beta):
     x, step = rng.normal(size=(3, 4)), 1e-6
     found = layer.jacobian(x, beta)

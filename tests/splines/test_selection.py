@@ -74,3 +74,31 @@ def test_large_scores_stay_finite():
 def test_entropy():
     weights = np.array([[1.0, 0.0], [0.5, 0.5]])
     np.testing.assert_allclose(selection.entropy(weights), [0, np.log(2)])
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.5, 1.0])
+def test_optimum_with_a_missing_region(beta, rng):
+    """What the objective is of the selection; log 2 where beta is 0."""
+    scores = np.array([[0.5, -np.inf, 2.0], [-1.0, 3.0, -np.inf]])
+    found = selection.optimum(scores, beta)
+    weights = selection.beta_vq(scores, beta)
+    expected = selection.objective(weights, scores, beta)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    if beta in (0, 1):
+        known = {0: np.log([2, 2]), 1: [2, 3]}[int(beta)]
+        np.testing.assert_allclose(found, known, rtol=1e-12)
+
+
+def test_a_beta_for_each_unit(rng):
+    scores = rng.normal(size=(7, 4, 3))
+    beta = np.array([0.0, 0.4, 0.9, 1.0])
+    found = selection.beta_vq(scores, beta)
+    values = selection.optimum(scores, beta)
+    for unit, of_unit in enumerate(beta):
+        one = scores[:, unit]
+        np.testing.assert_array_equal(
+            found[:, unit], selection.beta_vq(one, of_unit)
+        )
+        np.testing.assert_array_equal(
+            values[:, unit], selection.optimum(one, of_unit)
+        )
