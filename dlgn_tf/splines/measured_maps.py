@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from dlgn_tf.inspection import measured_layers
+from dlgn_tf.splines import measured_layers
 from dlgn_tf.splines.composition import Maps
 
 
