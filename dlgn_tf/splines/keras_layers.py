@@ -50,15 +50,17 @@ def maso_of_layers(layers, input_shape):
     """
     shape = tuple(input_shape)
     found = parameters.dense(np.eye(math.prod(shape)))
-    for layer in layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        copy = _copied(layer, shape)
-        if isinstance(copy, keras.Model):
-            own = _of_network(copy, found)
-        else:
-            own = _composed(copy, copy, [shape], found)
-        found, shape = own, _output_shape(copy, shape)
+    # On JAX, also while copies are made and get their weights.
+    with double_precision():
+        for layer in layers:
+            if isinstance(layer, keras.layers.InputLayer):
+                continue
+            copy = _copied(layer, shape)
+            if isinstance(copy, keras.Model):
+                own = _of_network(copy, found)
+            else:
+                own = _composed(copy, copy, [shape], found)
+            found, shape = own, _output_shape(copy, shape)
     return found
 
 
@@ -101,9 +103,8 @@ def _first_line(error):
 
 
 def _output_shape(layer, shape):
-    with double_precision():
-        zeros = ops.zeros((1, *shape), "float64")
-        return tuple(layer(zeros).shape[1:])
+    zeros = ops.zeros((1, *shape), "float64")
+    return tuple(layer(zeros).shape[1:])
 
 
 def _of_network(network, entering):

@@ -75,9 +75,12 @@ def probes(inputs, seed=0):
 
 
 def agree(found, expected):
-    """Whether two arrays `(points, outputs)` are equal up to rounding."""
+    """Whether two arrays `(points, outputs)` are equal up to rounding.
+
+    In float32: some layers compute in it whatever comes.
+    """
     sizes = np.abs(expected)
-    rounding = 1e-9 * sizes + 1e-12 * sizes.max(axis=1, keepdims=True) + 1e-15
+    rounding = 1e-5 * sizes + 1e-7 * sizes.max(axis=1, keepdims=True) + 1e-15
     return bool(np.all(np.abs(found - expected) <= rounding))
 
 
