@@ -129,6 +129,7 @@ REFUSALS = {
     "--output_dir=out --init_from=x": "--model and --init_from together",
     "--output_dir=out --model=resnet20_dnn": "together.*resnet20_dnn",
     "--output_dir=out --run_dirs=v1 --block=original": "no effect on runs",
+    "--output_dir=out --run_dirs=v1 --networks=both": "dgn.*Received: none",
     "--output_dir=out --run_dirs=v1 --dataset=cifar10": "cifar10, digits",
     "--output_dir=out --run_dirs=v1 --test_examples=361": "360.*361",
     "--output_dir=file --run_dirs=v1": "output_dir.*file is a file",
