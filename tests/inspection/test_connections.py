@@ -78,25 +78,27 @@ def test_average_pooling(padding, rng):
     np.testing.assert_allclose(found, expected.ravel(), rtol=1e-12)
 
 
+# Made when they are tried: TensorFlow's devices are set once all tests are
+# collected.
 LAYERS = {
-    "grouped": layers.Conv2D(4, 3, groups=2, use_bias=False),
-    "dilated": layers.Conv2D(3, 2, dilation_rate=2, use_bias=False),
-    "depthwise": layers.DepthwiseConv2D(3, use_bias=False),
-    "dense at each position": layers.Dense(3, use_bias=False),
-    "grey": Grayscale(),
-    "flipped": layers.Permute((2, 1, 3)),
-    "upsampled": layers.UpSampling2D(2, interpolation="bilinear"),
-    "concatenated": layers.Concatenate(),
-    "averaged": layers.Average(),
-    "subtracted": layers.Subtract(),
-    "dropped out": layers.Dropout(0.5),
+    "grouped": lambda: layers.Conv2D(4, 3, groups=2, use_bias=False),
+    "dilated": lambda: layers.Conv2D(3, 2, dilation_rate=2, use_bias=False),
+    "depthwise": lambda: layers.DepthwiseConv2D(3, use_bias=False),
+    "dense at each position": lambda: layers.Dense(3, use_bias=False),
+    "grey": lambda: Grayscale(),
+    "flipped": lambda: layers.Permute((2, 1, 3)),
+    "upsampled": lambda: layers.UpSampling2D(2, interpolation="bilinear"),
+    "concatenated": lambda: layers.Concatenate(),
+    "averaged": lambda: layers.Average(),
+    "subtracted": lambda: layers.Subtract(),
+    "dropped out": lambda: layers.Dropout(0.5),
 }
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_linear_layers_of_every_kind(name, rng):
     """Sums over connections are what the layer computes."""
-    layer = LAYERS[name]
+    layer = LAYERS[name]()
     count = 2 if hasattr(layer, "_merge_function") else 1
     shape = (5, 4, 3 if name == "grey" else 2)
     values = rng.normal(size=(count, *shape)).astype("float32")

@@ -98,8 +98,8 @@ AFFINE = (
             "Reshape": {"target_shape": (-1,)},
             "Resizing": SIZE,
             "Solarization": {},
-            "SpectralNormalization": {"layer": layers.Conv2D(4, 3)},
-            "TimeDistributed": {"layer": layers.Dense(4)},
+            "SpectralNormalization": {"layer": lambda: layers.Conv2D(4, 3)},
+            "TimeDistributed": {"layer": lambda: layers.Dense(4)},
             # The package's own.
             "ApodizedConv2D": SAMPLED,
             "ApodizedOrthogonalConv2D": SAMPLED,
@@ -126,7 +126,7 @@ NOT_AFFINE = (
     (
         LINE,
         {
-            "Bidirectional": {"layer": layers.SimpleRNN(4)},
+            "Bidirectional": {"layer": lambda: layers.SimpleRNN(4)},
             "GRU": {"units": 4},
             "LSTM": {"units": 4},
         },
@@ -199,6 +199,8 @@ def called(layer, shape):
 def made(name, options, shape):
     # TensorFlow pools volumes in float32 alone, on a CPU.
     dtype = "float32" if shape == VOLUME else "float64"
+    # Made here: TensorFlow's devices are set once all tests are collected.
+    options = {k: v() if k == "layer" else v for k, v in options.items()}
     layer = called(found(name)(**options, dtype=dtype), shape)
     rng = np.random.default_rng(1)
     for weight in layer.weights:
