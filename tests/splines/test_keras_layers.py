@@ -127,8 +127,10 @@ def difference(found, network, rng):
 
 
 def label(case):
+    """The same in every process, as functions by their address are not."""
     make, _, options = case
-    return f"{make.__name__} {options}"
+    shown = {k: getattr(v, "__name__", v) for k, v in options.items()}
+    return f"{make.__name__} {shown}"
 
 
 @pytest.mark.parametrize("case", [*CONVOLUTIONS, *POOLS, *OTHERS], ids=label)
