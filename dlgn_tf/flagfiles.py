@@ -89,7 +89,7 @@ def _displaces(name, value, before):
 
 def _of_file(name, including):
     """The words of a flagfile, with those that it includes."""
-    path = _find(name.strip(), including)
+    path = _find(name, including)
     if path in including:
         raise UserError(
             "Expected flagfiles that do not include themselves. Received: "
@@ -111,8 +111,9 @@ def _of_file(name, including):
     words = [line.strip() for line in lines]
     words = [x for x in words if x and not x.startswith(("#", "//"))]
     if of_a_run:
-        folder = os.path.dirname(os.path.expanduser(name))
-        words.append(f"--run_dir={folder or os.curdir}")
+        # As it was typed, but for a file that another file names.
+        typed = os.path.dirname(os.path.expanduser(name)) or os.curdir
+        words.append(f"--run_dir={path.parent if including else typed}")
     return _expand(words, (*including, path))
 
 

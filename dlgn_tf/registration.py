@@ -59,5 +59,6 @@ def register_names_with_keras():
     """Registers them now if Keras is imported, else when it will be."""
     if "keras" in sys.modules:
         register_names()
-    else:
+    # By name: the class is another one once this module is loaded again.
+    elif _KerasFinder.__name__ not in (type(f).__name__ for f in sys.meta_path):
         sys.meta_path.insert(0, _KerasFinder())

@@ -1,12 +1,15 @@
 """Keras knows the package's classes, in whichever order both are imported."""
 
 import importlib
+import importlib.util
 import pathlib
+import sys
 
 import keras
 import pytest
 
 import dlgn_tf
+from dlgn_tf import registration
 from dlgn_tf.models.build import create_model
 
 READ = """
@@ -63,3 +66,16 @@ def test_every_registered_class_has_its_name_registered_early():
     }
     made = {n for n, kind in registered.items() if isinstance(kind, type)}
     assert len(made) > 20 and made <= listed
+
+
+def test_the_finder_stands_once_however_often_the_package_is_loaded(
+    monkeypatch,
+):
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.delitem(sys.modules, "keras")
+    for _ in range(2):
+        # As IPython's autoreload does.
+        importlib.reload(registration).register_names_with_keras()
+    names = [type(finder).__name__ for finder in sys.meta_path]
+    assert names.count("_KerasFinder") == 1
+    assert importlib.util.find_spec("keras").name == "keras"

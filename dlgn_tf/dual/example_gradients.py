@@ -16,7 +16,6 @@ from dlgn_tf import startup
 from dlgn_tf.dual.coverage import unusual_options
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of
-from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 
@@ -237,10 +236,9 @@ def _factors_are_fewer(layer):
     For two images they take `inputs * outputs` multiplications with gradients
     in full, `places^2 (inputs + outputs)` with factors.
     """
-    if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-        return False
-    # Its weight is not the kernel that its inputs are multiplied by.
-    if isinstance(layer, OrthogonalKernel):
+    # What derives from them (orthogonal or apodized filters) multiplies its
+    # inputs by something else than its weight.
+    if type(layer) not in (keras.layers.Conv2D, keras.layers.Dense):
         return False
     # What leaves it is not its kernel times patches, or not of these patches.
     if not layer.kernel.trainable or unusual_options(layer):

@@ -22,6 +22,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.site_map import float64_copy
 from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.layers.batch_norm import BatchNorm
 from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import GatedNetwork
@@ -225,10 +226,9 @@ def _not_affine(network, sites):
 def _is_scale(layer):
     """Whether it is a batch normalisation of the last axis."""
     rank = len(layer.output.shape)
-    return isinstance(layer, layers.BatchNormalization) and layer.axis in (
-        -1,
-        rank - 1,
-    )
+    # Not what derives from it: complex maps share a variance.
+    plain = type(layer) in (BatchNorm, layers.BatchNormalization)
+    return plain and layer.axis in (-1, rank - 1)
 
 
 def _without_bias(layer, dtype):

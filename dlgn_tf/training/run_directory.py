@@ -107,8 +107,9 @@ class RunDirectory:
             if flag in config.model_flags() or _alters_state(flag, before, now):
                 raise UserError(
                     f"--run_dir={self.path} holds a run with "
-                    f"--{flag}={before}. Expected the same, or another "
-                    f"--run_dir. Received: --{flag}={now}"
+                    f"--{flag}={before}. Expected the same, as in "
+                    f"{self.command()}, or another --run_dir. Received: "
+                    f"--{flag}={now}"
                 )
         # The seed of the initial weights has had its effect.
         passing = (
@@ -205,7 +206,7 @@ class RunDirectory:
         """Whether flags.txt is there and gives this very `Config`."""
         if not self.flags.exists():
             return False
-        return self.flags.read_text("utf-8") == config.to_flags()
+        return self.flags.read_bytes() == config.to_flags().encode()
 
     def write_flags(self, config):
         """Writes flags.txt."""
@@ -235,7 +236,8 @@ class RunDirectory:
             whole = self.metrics.read_text("utf-8").split("\n")[:-1]
             lines = [json.loads(line) for line in whole]
             for line in lines:
-                int(line["step"])
+                if type(line["step"]) is not int:
+                    raise ValueError(f"step {line['step']!r}")
             return lines
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(

@@ -222,7 +222,9 @@ def _check_lost_variables(model, prefix):
     name = "_CHECKPOINTABLE_OBJECT_GRAPH"
     with engine.misfits(prefix):
         try:
-            stored = tf.train.load_variable(str(prefix), name)
+            with files.as_tensorflow_reads_it(prefix.parent) as folder:
+                path = str(folder / prefix.name)
+                stored = tf.train.load_variable(path, name)
         except tf.errors.OpError:
             # Restoring says what there is instead.
             return
@@ -238,7 +240,8 @@ def _check_lost_variables(model, prefix):
         count = sum(bool(nodes[node].attributes) for node in of_model)
         if count > len(model.variables):
             raise ValueError(
-                f"{count} variables in place of {len(model.variables)}"
+                f"{count} variables in place of {len(model.variables)}; the "
+                "run's .keras files hold its network as it was made"
             )
 
 

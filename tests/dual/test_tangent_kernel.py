@@ -28,6 +28,7 @@ MODELS = {
     "wrn16_4_dlgn": ((9, 7, 2), {"width": 2, "depth": 10}),
     "vgg16_dgn": ((32, 32, 1), {"width": 2}),
     "fcresnet_dgn": (SMALL, {"width": 8, "depth": 8}),
+    "smallcnn_dgn": ((10, 10, 1), {"width": 12, "apodized": True}),
 }
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.build import create_model
 from dlgn_tf.training import checkpoints as checkpoints_lib
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints
@@ -399,3 +400,20 @@ def test_manifest_names_what_is_there(two_checkpoints):
     }
     for name, part in manifest["files"].items():
         assert (two_checkpoints / name).stat().st_size == part["bytes"]
+
+
+@pytest.mark.parametrize("name", ["run", "run[1]"])
+def test_a_network_that_has_lost_its_biases_is_refused(name, tmp_path):
+    """TensorFlow would restore what is left, whatever it computes then."""
+    pixels = {"image_shape": (4, 4, 1), "width": 2, "depth": 2}
+    stored, lost = (
+        create_model("fc_dlgn", biases=biases, **pixels)
+        for biases in (True, False)
+    )
+    (tmp_path / name).mkdir()
+    prefix = tmp_path / name / "ckpt-1"
+    with files.as_tensorflow_reads_it(prefix.parent) as folder:
+        tf.train.Checkpoint(model=stored).write(str(folder / prefix.name))
+    engines.restore_model(prefix, stored)
+    with pytest.raises(UserError, match="6 variables in place of 3"):
+        engines.restore_model(prefix, lost)

@@ -245,13 +245,24 @@ def test_a_copy_of_a_run_goes_on_by_itself(
     assert config_lib.read_flags(file) == expected
     more = ["--run_dir=other"]
     assert config_lib.read_flags(file, more).run_dir == "other"
+    # Another file's, which it names from its own folder.
+    (copy.parent / "mine.flags").write_text(f"--flagfile={copy.name}/flags.txt")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = config_lib.read_flags(copy.parent / "mine.flags")
+    assert found.run_dir == str(copy.absolute())
+    monkeypatch.undo()
     # Flags without a run are a template, as any flagfile.
     shutil.rmtree(copy / "checkpoints")
     assert config_lib.read_flags(copy / "flags.txt") == config
 
 
 @pytest.mark.parametrize(
-    "line", ["5", "[]", '{"test_accuracy": 1}', '{"step": null}', "{}"]
+    "line",
+    [
+        *("5", "[]", '{"test_accuracy": 1}', '{"step": null}', "{}"),
+        *('{"step": Infinity}', '{"step": "5"}', '{"step": 5.5}'),
+    ],
 )
 def test_metrics_of_something_else(line, tmp_path):
     directory = RunDirectory(tmp_path)
@@ -336,3 +347,11 @@ def test_the_command_can_be_typed(name):
         "dlgn_tf.train",
         f"--flagfile={name}/flags.txt",
     ]
+
+
+def test_flags_of_another_encoding_are_other_flags(config, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.flags.write_bytes(b"\xff--model=c4gap_dlgn")
+    assert not directory.holds_flags(config)
+    directory.write_flags(config)
+    assert directory.holds_flags(config)
