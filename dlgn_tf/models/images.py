@@ -54,5 +54,6 @@ def largest_value(images):
     """
     if not isinstance(images, np.ndarray) and not hasattr(images, "numpy"):
         return 0.0
-    sample = np.asarray(images[:_SAMPLE])
+    # A tensor that a graph has captured loses its values if it is sliced there.
+    sample = np.asarray(images)[:_SAMPLE]
     return float(np.max(np.abs(sample), initial=0.0))
