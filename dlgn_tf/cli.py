@@ -48,7 +48,8 @@ def run(main, name, usage, check=None):
         try:
             rest = flags.FLAGS([argv[0], *flagfiles.expand(argv[1:])])
             paths.make_local(flags.FLAGS)
-        except (flags.Error, UserError) as error:
+        # ValueError: --noNAME=true, of a switch.
+        except (flags.Error, UserError, ValueError) as error:
             fail(name, _in_our_words(error))
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")

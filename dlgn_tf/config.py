@@ -220,7 +220,8 @@ def read_flags(path, more=()):
         words = values(["dlgn_tf", *given])[1:]
         if words:
             raise flags.Error(f"{words[0]} is no flag")
-    except flags.Error as error:
+    # ValueError: --noNAME=true, of a switch.
+    except (flags.Error, ValueError) as error:
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error
@@ -594,11 +595,11 @@ def _train_steps(values, recipe, train_examples, batch_size):
     if values.epochs is None and recipe.train_steps:
         return recipe.train_steps
     # The last step completes the last pass.
-    steps = math.ceil(epochs * train_examples / batch_size)
     most = training_flags.MOST_STEPS
+    steps = epochs * train_examples / batch_size
     if epochs * train_examples < 1 or steps > most:
         raise UserError(
             f"Invalid --epochs. Expected one image to {most} steps in all. "
             f"Received: {epochs}"
         )
-    return steps
+    return math.ceil(steps)

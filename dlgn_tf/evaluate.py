@@ -144,7 +144,8 @@ def _config_without_run(values):
 
 def _check_output(path):
     folder = os.path.dirname(path) or "."
-    if os.path.isdir(path) or not os.path.isdir(folder):
+    other = os.path.exists(path) and not os.path.isfile(path)
+    if other or not os.path.isdir(folder):
         raise UserError(
             "Expected --output to be a file in a directory that is there. "
             f"Received: {path}"

@@ -65,7 +65,9 @@ def check_export_dir(path):
             "Expected an --export_dir without * ? [ and \\, which TensorFlow "
             f"could not load. Received: {path}"
         )
-    if os.path.isfile(path) or (os.path.isdir(path) and os.listdir(path)):
+    # A link to nothing is in the way, too.
+    in_the_way = os.path.lexists(path) and not os.path.isdir(path)
+    if in_the_way or (os.path.isdir(path) and os.listdir(path)):
         raise UserError(
             f"Expected an --export_dir that is new or empty. Received: {path}"
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -36,6 +37,9 @@ def replacing(path):
         OSError: if it cannot be written; what was at `path` is still there.
     """
     path = pathlib.Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # A device or a pipe, or a link to one, would be replaced by a file.
+        raise OSError(errno.EINVAL, "no regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     temporary.unlink(missing_ok=True)

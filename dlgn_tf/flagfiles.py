@@ -12,6 +12,8 @@ from dlgn_tf.errors import UserError
 
 # What a run leaves in its directory.
 OF_A_RUN = "flags.txt"
+# Beside it, of a copy that may be without its checkpoints.
+_OF_A_RUN_TOO = ("checkpoints", "metrics.jsonl", "model.keras", "best.keras")
 
 # Flags that a flag takes the place of where a flagfile before it has them.
 _DISPLACED = {
@@ -119,7 +121,7 @@ def _of_file(name, including):
 
 def _holds_a_run(folder):
     return any(
-        name == "checkpoints" or name.startswith("permutation-")
+        name in _OF_A_RUN_TOO or name.startswith("permutation-")
         for name in os.listdir(folder)
     )
 

@@ -308,6 +308,12 @@ def test_epochs_become_steps(arguments, steps):
     assert config.train_steps == steps
 
 
+@pytest.mark.parametrize("epochs", ["1e308", "1e12"])
+def test_more_steps_than_can_be_counted_are_refused(epochs):
+    with pytest.raises(UserError, match="Invalid --epochs.*Received: 1"):
+        resolve("--model=fc_dnn", "--dataset=digits", f"--epochs={epochs}")
+
+
 def test_epochs_win_over_a_recipe_in_steps():
     config = resolve("--model=resnet20_dnn", "--epochs=2")
     # 100,000 images by 128.

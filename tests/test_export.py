@@ -309,10 +309,12 @@ def test_arrays_by_keyword(answers, models, images):
         )
 
 
-@pytest.mark.parametrize("kind", ["file", "full"])
+@pytest.mark.parametrize("kind", ["file", "full", "link to nothing"])
 def test_export_dir_that_is_taken(kind, tmp_path):
     path = tmp_path / kind
-    if kind == "full":
+    if kind == "link to nothing":
+        path.symlink_to("nothing")
+    elif kind == "full":
         path = tmp_path
         (path / "something").write_text("")
     else:

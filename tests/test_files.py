@@ -1,5 +1,8 @@
 """Writing files."""
 
+import os
+import stat
+
 import pytest
 
 from dlgn_tf import files
@@ -21,3 +24,16 @@ def test_a_file_in_place_of_a_folder_is_named(below, tmp_path):
     with pytest.raises(UserError, match="Received: .*/taken is a file$"):
         with files.write_errors(path):
             files.write_atomically(path, "text")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_pipe_is_not_replaced(link, tmp_path):
+    """Nor is a device; root may replace /dev/null by a file."""
+    pipe, path = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    (path.symlink_to if link else path.hardlink_to)(pipe)
+    with pytest.raises(UserError, match="Received: no regular file"):
+        with files.write_errors(path):
+            files.write_atomically(path, "text")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert path.is_symlink() == link

@@ -109,12 +109,17 @@ def _read_split(arrays, split, path, info, count):
             f"Invalid {split}_examples. Expected 1 or more. Received: "
             f"{split}_examples={count}"
         )
-    labels = arrays[f"{split}_labels"][:count]
-    if f"{split}_images" in arrays:
-        images = arrays[f"{split}_images"][:count]
+    labels = arrays[f"{split}_labels"]
+    raw = f"{split}_images" in arrays
+    each = arrays[f"{split}_images" if raw else f"{split}_ends"]
+    # Before any are left out, or the others would have the labels of others.
+    if labels.shape != each.shape[:1]:
+        raise ValueError(f"{len(each)} images and labels {labels.shape}")
+    labels, each = labels[:count], each[:count]
+    if raw:
+        images = each
     else:
-        encoded = arrays[f"{split}_encoded"]
-        files = _files(encoded, arrays[f"{split}_ends"][:count])
+        files = _files(arrays[f"{split}_encoded"], each)
         images = decoding.decode_all(files, info.image_shape)
     if images.shape[1:] != info.image_shape or images.dtype != np.uint8:
         raise ValueError(f"images {images.dtype}{images.shape[1:]}")

@@ -468,3 +468,16 @@ def test_tool_ends_in_one_line(arguments, words, tmp_path):
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["raw", "encoded"])
+@pytest.mark.parametrize("count", [None, 3])
+def test_labels_of_fewer_images_are_refused(kind, count, tmp_path, rng):
+    """However few are asked for: the rest may have lost theirs anywhere."""
+    path, splits = tmp_path / "cut.npz", splits_of(INFO, rng)
+    labels, images = splits["train"]
+    splits["train"] = labels[:5], images
+    if kind == "encoded":
+        splits = encoded(splits)
+    npz.write(path, splits)
+    assert "7 images and labels (5,)" in message(path, {**ALL, "train": count})

@@ -20,6 +20,7 @@ Source: the DLGN paper (arXiv 2110.03403), sections 2 and 3.
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.data.sources import load
 from dlgn_tf.dual import convergence
@@ -131,7 +132,7 @@ def errors(x, targets, width, rng):
         value_gradients.fully_connected(weights, x, g) for g in (gates, own)
     )
     rate = RATE / max(
-        np.linalg.eigvalsh(each[:IMAGES, :IMAGES])[-1]
+        factorizations.eigvalsh(each[:IMAGES, :IMAGES])[-1]
         for each in (kernel, of_own, *tangent)
     )
     moving, no_gates = CONTROLS
@@ -203,7 +204,7 @@ def regressed(kernel, residuals, rate, steps=STEPS):
     Returns:
         Array `(images - IMAGES,)`.
     """
-    values, vectors = np.linalg.eigh(kernel[:IMAGES, :IMAGES])
+    values, vectors = factorizations.eigh(kernel[:IMAGES, :IMAGES])
     # (1 - (1 - rate v)^T) / v is T rate where v is 0.
     reached = 1.0 - (1.0 - rate * values) ** steps
     small = values < 1e-12 * values[-1]
