@@ -35,7 +35,8 @@ def check_shape(model, shape):
         shape: Sequence of integers, or None where a length is not known.
     """
     sides = zip(shape[1:], model.image_shape, strict=False)
-    if len(shape) != 4 or any(side not in (None, own) for side, own in sides):
+    rank = 1 + len(model.image_shape)
+    if len(shape) != rank or any(x not in (None, own) for x, own in sides):
         raise _misfit(model, shape)
 
 

@@ -4,15 +4,21 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models import evaluation
 
 
-@pytest.mark.parametrize("count", [0, 1, 6, 7])
+@pytest.mark.parametrize("count", [1, 6, 7])
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_batches_cover_all(count, size):
     parts = [np.arange(count)[x] for x in evaluation.batches(count, size)]
     assert [row for part in parts for row in part] == list(range(count))
     assert all(1 <= len(part) <= size for part in parts)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(UserError, match="at least one image. Received: none"):
+        evaluation.batches(0, 3)
 
 
 @pytest.fixture

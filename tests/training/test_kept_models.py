@@ -77,10 +77,10 @@ class _Killed(BaseException):
     pass
 
 
-def kill(monkeypatch, where, when):
+def kill(monkeypatch, where, when, owner=records_lib.Records):
     """Ends the process, as it were, before the `when`-th call of `where`."""
     calls = []
-    method = getattr(records_lib.Records, where)
+    method = getattr(owner, where)
 
     def killed(self, *arguments):
         calls.append(arguments)
@@ -88,22 +88,22 @@ def kill(monkeypatch, where, when):
             raise _Killed
         return method(self, *arguments)
 
-    monkeypatch.setattr(records_lib.Records, where, killed)
+    monkeypatch.setattr(owner, where, killed)
 
 
 @pytest.mark.parametrize(
-    ("where", "when"),
+    ("owner", "where", "when"),
     [
         # Before a snapshot, a best.keras, a checkpoint.
-        *(("_save_keras", when) for when in (1, 2, 3, 5)),
-        *(("_write_checkpoint", when) for when in (1, 2)),
+        *((records_lib.Records, "_save_keras", when) for when in (1, 2, 3, 5)),
+        *((records_lib.Checkpoints, "save", when) for when in (1, 2)),
     ],
 )
-def test_killed_anywhere(where, when, start, whole_run, monkeypatch):
+def test_killed_anywhere(owner, where, when, start, whole_run, monkeypatch):
     flags = ("--train_steps=10", "--snapshot_every=4")
     try:
         with monkeypatch.context() as context:
-            kill(context, where, when)
+            kill(context, where, when, owner)
             with pytest.raises(_Killed):
                 start(*flags)
     finally:
