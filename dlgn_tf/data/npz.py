@@ -123,7 +123,7 @@ def _read_split(arrays, split, path, info, count):
         images = decoding.decode_all(files, info.image_shape)
     if images.shape[1:] != info.image_shape or images.dtype != np.uint8:
         raise ValueError(f"images {images.dtype}{images.shape[1:]}")
-    if labels.shape != (len(images),) or not len(images):
+    if not len(images):
         raise ValueError(f"{len(images)} images and labels {labels.shape}")
     if count is not None and len(labels) < count:
         raise ValueError(f"{len(labels)} {split} images instead of {count}")

@@ -6,6 +6,23 @@ from keras import ops
 from dlgn_tf.layers.precision import widened
 
 
+def checked_angles(angles):
+    """The number of complex wavelets as an integer.
+
+    Args:
+        angles: Number >= 1.
+
+    Raises:
+        ValueError: if it is below 1.
+    """
+    if angles < 1:
+        raise ValueError(
+            "Invalid value for argument `angles`. "
+            f"Expected an integer >= 1. Received: angles={angles}"
+        )
+    return int(angles)
+
+
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class ComplexModulus(keras.layers.Layer):
     """Takes the modulus of wavelet coefficients, keeps the low-pass ones.
@@ -39,12 +56,7 @@ class ComplexModulus(keras.layers.Layer):
 
     def __init__(self, angles=4, skip=False, **kwargs):
         super().__init__(**kwargs)
-        if angles < 1:
-            raise ValueError(
-                "Invalid value for argument `angles`. "
-                f"Expected an integer >= 1. Received: angles={angles}"
-            )
-        self.angles = int(angles)
+        self.angles = checked_angles(angles)
         self.skip = bool(skip)
 
     def build(self, input_shape):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.complex_modulus import checked_angles
 from dlgn_tf.layers.complex_modulus import modulus
 
 
@@ -40,12 +41,7 @@ class SkipModulus(keras.layers.Layer):
 
     def __init__(self, angles=4, complex_maps=True, **kwargs):
         super().__init__(**kwargs)
-        if angles < 1:
-            raise ValueError(
-                "Invalid value for argument `angles`. "
-                f"Expected an integer >= 1. Received: angles={angles}"
-            )
-        self.angles = int(angles)
+        self.angles = checked_angles(angles)
         self.complex_maps = bool(complex_maps)
 
     @property
