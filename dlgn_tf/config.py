@@ -13,9 +13,9 @@ import re
 
 from absl import flags
 
-from dlgn_tf import flagfiles
 from dlgn_tf import orthogonal_flags
 from dlgn_tf import training_flags
+from dlgn_tf.command import flagfiles
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES

@@ -6,10 +6,10 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import startup
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

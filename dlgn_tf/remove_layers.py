@@ -5,14 +5,14 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
-from dlgn_tf import startup
 from dlgn_tf import training_flags
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -232,10 +232,10 @@ def measure(networks, data, batch_size, output_dir):
     Returns:
         List of `Removal`.
     """
+    from dlgn_tf.command.progress import Progress
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import layer_removal
-    from dlgn_tf.output import Output
-    from dlgn_tf.progress import Progress
+    from dlgn_tf.output.folder import Output
     from dlgn_tf.training import engine as engines
 
     _, test_images = sources.load(**data)

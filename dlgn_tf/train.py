@@ -7,10 +7,10 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
 from dlgn_tf import config as config_lib
-from dlgn_tf import startup
 from dlgn_tf import training_flags
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
 from dlgn_tf.training import permutations

@@ -6,8 +6,8 @@ What values they may take together, and what they become, is in
 
 from absl import flags
 
-from dlgn_tf import flag_groups
 from dlgn_tf import orthogonal_flags
+from dlgn_tf.command import flag_groups
 from dlgn_tf.data import catalog
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import activations

@@ -395,7 +395,7 @@ def test_a_reader_that_leaves(flag):
 
 ENTRY = """
 import os, sys
-from dlgn_tf import cli
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
 def main():
     {}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dlgn_tf import curves
-from dlgn_tf.output import new_figure
+from dlgn_tf.output import curves
+from dlgn_tf.output.folder import new_figure
 
 
 def test_colours_are_as_many_and_differ():

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 
 def test_a_failed_write_leaves_nothing_of_its_own(tmp_path):

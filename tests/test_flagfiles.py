@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import flagfiles
+from dlgn_tf.command import flagfiles
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 

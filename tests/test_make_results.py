@@ -14,9 +14,9 @@ import subprocess
 import pytest
 from absl import flags
 
-from dlgn_tf import origin
 from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import origin
 
 ROOT = pathlib.Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(

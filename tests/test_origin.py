@@ -11,9 +11,9 @@ import sys
 import pytest
 
 import dlgn_tf
-from dlgn_tf import origin
 from dlgn_tf.errors import UserError
-from dlgn_tf.origin import Origin
+from dlgn_tf.output import origin
+from dlgn_tf.output.origin import Origin
 from dlgn_tf.training.run_directory import RunDirectory
 
 FIRST = Origin("abc", "tensorflow", "keras 1", "two cores")

@@ -74,7 +74,8 @@ def test_only_entry_points_import_how_these_start():
         path
         for path in package.rglob("*.py")
         if re.search(
-            r"^\s*(from dlgn_tf import cli$|(from|import) dlgn_tf\.cli\b)",
+            r"^\s*(from dlgn_tf\.command import cli$"
+            r"|(from|import) dlgn_tf\.command\.cli\b)",
             path.read_text(),
             re.M,
         )

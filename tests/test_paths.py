@@ -9,8 +9,8 @@ from absl import flags
 
 import dlgn_tf
 from dlgn_tf import export
-from dlgn_tf import flagfiles
-from dlgn_tf import paths
+from dlgn_tf.command import flagfiles
+from dlgn_tf.command import paths
 from dlgn_tf.errors import UserError
 
 PACKAGE = pathlib.Path(dlgn_tf.__file__).parent

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from dlgn_tf import progress
-from dlgn_tf.progress import Progress
+from dlgn_tf.command import progress
+from dlgn_tf.command.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 
 

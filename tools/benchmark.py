@@ -23,7 +23,7 @@ import time
 
 from absl import flags
 
-from dlgn_tf import cli
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
 
 flags.DEFINE_list(
@@ -746,7 +746,7 @@ def machine():
     import keras
     import tensorflow as tf
 
-    from dlgn_tf import origin
+    from dlgn_tf.output import origin
 
     return {
         "processor": origin.processor(),
@@ -814,8 +814,8 @@ def markdown(rows, where):
 
 
 def main():
-    from dlgn_tf import origin
     from dlgn_tf.data import catalog
+    from dlgn_tf.output import origin
 
     options = flags.FLAGS
     names = options.only or list(BENCHMARKS)

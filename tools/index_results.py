@@ -14,10 +14,10 @@ import pathlib
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 
 _HEAD = """# Results
 

@@ -18,9 +18,9 @@ import re
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 _OF_EVALUATION = (
     "step",

@@ -25,9 +25,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from PIL import Image
 
-from dlgn_tf import cli
-from dlgn_tf import files
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
 STEPS = (

@@ -13,12 +13,12 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
+from dlgn_tf.command import cli
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 flags.DEFINE_string("dataset", "cifar10", "Name of the data set.")
 flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")

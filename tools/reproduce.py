@@ -24,10 +24,10 @@ import time
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import pool
 from dlgn_tf.reproduction import report

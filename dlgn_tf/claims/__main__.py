@@ -5,13 +5,13 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import startup
 from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 

@@ -5,12 +5,12 @@ import os
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
 from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
+from dlgn_tf.command import cli
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
 

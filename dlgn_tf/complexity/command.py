@@ -19,7 +19,7 @@ from dlgn_tf.data import catalog
 from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import Output
+from dlgn_tf.output.folder import Output
 
 # Images of each of the two games; the head runs 2^orders times on them.
 GAME_IMAGES = 1000

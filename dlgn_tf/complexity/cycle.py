@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from dlgn_tf import factorizations
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of
 

@@ -9,13 +9,13 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.augmentation import AugmentedImages
 from dlgn_tf.data.augmentation import check_policy
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.models.evaluation import batches
-from dlgn_tf.progress import Progress
 
 tf = startup.tensorflow()
 

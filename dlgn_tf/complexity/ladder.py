@@ -7,6 +7,7 @@ was stopped goes on with the first order that is not.
 import dataclasses
 import time
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.distillation import Draws
@@ -18,7 +19,6 @@ from dlgn_tf.complexity.unit import MEASURED
 from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
-from dlgn_tf.progress import Progress
 
 # Batch sizes of the small settings.
 _SMALL = ((32, 16),)

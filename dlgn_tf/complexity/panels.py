@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 COLOURS = "seismic"
 # The range is that of most of the feature's numbers (assumed: the paper has -1

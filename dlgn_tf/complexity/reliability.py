@@ -15,6 +15,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.covariance import PartCovariance
@@ -31,7 +32,6 @@ from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.evaluation import batches
-from dlgn_tf.progress import Progress
 
 # Cycles of the published figures, though 10 are trained; both are reported.
 CYCLES = (5, 10)

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from dlgn_tf import origin
+from dlgn_tf.output import origin
 
 TITLE = "report.md"
 

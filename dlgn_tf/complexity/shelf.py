@@ -7,8 +7,8 @@ import pathlib
 import keras
 import numpy as np
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 # What nets learn, see `dlgn_tf.complexity.unit`.
 TARGETS = "centred, of variance 1, by nets that begin near zero"

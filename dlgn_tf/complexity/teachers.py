@@ -9,7 +9,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.layers import BatchNorm

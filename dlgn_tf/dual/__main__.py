@@ -5,14 +5,14 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
-from dlgn_tf import startup
 from dlgn_tf import training_flags
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

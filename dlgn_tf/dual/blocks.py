@@ -8,9 +8,9 @@ import os
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dlgn_tf import memory
-from dlgn_tf.memory import GIB
-from dlgn_tf.progress import Progress
+from dlgn_tf.command import memory
+from dlgn_tf.command.memory import GIB
+from dlgn_tf.command.progress import Progress
 
 
 @dataclasses.dataclass(frozen=True)

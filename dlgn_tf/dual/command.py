@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.config import Config
 from dlgn_tf.data import catalog
 from dlgn_tf.data.images import ImageSet
@@ -12,7 +13,6 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
-from dlgn_tf.progress import Progress
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained

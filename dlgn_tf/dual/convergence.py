@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.threads import one_blas_thread
+from dlgn_tf.command.threads import one_blas_thread
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import math
 import keras
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgn_tf.dual import kernel_learning
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 # A picture shows no more images than this on a side.
 _MOST_DRAWN = 1000

@@ -5,10 +5,10 @@ import math
 import numpy as np
 from keras import ops
 
+from dlgn_tf.command.memory import GIB
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual.coverage import structure_of
-from dlgn_tf.memory import GIB
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.images import check_images
 

@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 
+from dlgn_tf.command.memory import GIB
+from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.memory import GIB
-from dlgn_tf.memory import least_gib
-from dlgn_tf.progress import Progress
 
 # A longer batch makes no product faster.
 _MOST_IMAGES = 64

@@ -25,7 +25,7 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.inspection.affine import AffineNetwork

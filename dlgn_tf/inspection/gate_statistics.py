@@ -6,13 +6,13 @@ import math
 import numpy as np
 from keras import ops
 
+from dlgn_tf.command.memory import GIB
+from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.sites import check_site
-from dlgn_tf.memory import GIB
-from dlgn_tf.memory import least_gib
-from dlgn_tf.progress import Progress
 
 # Images of a batch; layers are compared by the pairs of one.
 _MOST = 64

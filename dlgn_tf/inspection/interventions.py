@@ -12,13 +12,13 @@ import math
 import numpy as np
 from keras import ops
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.progress import Progress
 
 SETTINGS = ("on", "off", "mean")
 

@@ -19,12 +19,12 @@ from collections.abc import Callable
 
 import keras
 
-from dlgn_tf import files
 from dlgn_tf.models.classifier import NETWORKS
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
-from dlgn_tf.output import new_figure
+from dlgn_tf.output import files
+from dlgn_tf.output.folder import new_figure
 
 # Which networks of a gated model lose a block.
 OF_NETWORKS = ("value", "both")

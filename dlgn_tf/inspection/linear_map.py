@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from dlgn_tf import factorizations
+from dlgn_tf.command.memory import GIB
+from dlgn_tf.command.memory import least_gib
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.templates import affine_site
 from dlgn_tf.inspection.units import Units
-from dlgn_tf.memory import GIB
-from dlgn_tf.memory import least_gib
 
 
 def singular_values(model, site, memory_gib=1.0, progress=False):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgn_tf.inspection import spectra
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7

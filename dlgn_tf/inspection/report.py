@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 
-from dlgn_tf import files
 from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
@@ -27,6 +26,7 @@ from dlgn_tf.inspection.sections import templates
 from dlgn_tf.inspection.sections import what_matters
 from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.models import evaluation
+from dlgn_tf.output import files
 from dlgn_tf.training.output import EventOutput
 
 PAGE = "index.html"

@@ -15,13 +15,13 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.connections import connections_of
 from dlgn_tf.inspection.connections import scaled
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.contributions import check_logits
 from dlgn_tf.inspection.path_search import Search
-from dlgn_tf.progress import Progress
 
 KINDS = ("positive", "negative", "absolute")
 MOST_CONNECTIONS = 50_000_000

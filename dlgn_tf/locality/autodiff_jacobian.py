@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 
 tf = startup.tensorflow()
 

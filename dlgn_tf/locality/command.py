@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.locality import constructions
 from dlgn_tf.locality import disentangled
 from dlgn_tf.locality import figures
@@ -15,11 +16,10 @@ from dlgn_tf.locality import student_data
 from dlgn_tf.locality import teachers
 from dlgn_tf.locality.responses import Responses
 from dlgn_tf.locality.worlds import GRAPHS
-from dlgn_tf.output import Output
-from dlgn_tf.progress import Progress
-from dlgn_tf.spread import listed
-from dlgn_tf.spread import mean_and_range
-from dlgn_tf.spread import sample_std
+from dlgn_tf.output.folder import Output
+from dlgn_tf.output.spread import listed
+from dlgn_tf.output.spread import mean_and_range
+from dlgn_tf.output.spread import sample_std
 
 _SETS, _FACTORS_BELOW = ((0, 1), (2,), (3, 4)), 5
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dlgn_tf.curves import band
-from dlgn_tf.curves import colours
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.curves import band
+from dlgn_tf.output.curves import colours
+from dlgn_tf.output.folder import new_figure
 
 KINDS = ("gates", "values", "outputs")
 # Of gated networks, drawn with the values after training.

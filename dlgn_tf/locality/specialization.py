@@ -14,7 +14,7 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.selectivity import correlations
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.teachers import all_inputs
 

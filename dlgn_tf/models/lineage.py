@@ -30,9 +30,9 @@ import re
 import keras
 import numpy as np
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.output import files
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 

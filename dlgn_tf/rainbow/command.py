@@ -5,9 +5,10 @@ import functools
 
 import numpy as np
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.output import Output
-from dlgn_tf.progress import Progress
+from dlgn_tf.output.folder import Output
+from dlgn_tf.output.spread import sample_std
 from dlgn_tf.rainbow import accuracies
 from dlgn_tf.rainbow import comparison
 from dlgn_tf.rainbow import dynamics as growth
@@ -18,7 +19,6 @@ from dlgn_tf.rainbow.comparison import grouped
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.published import resampled
-from dlgn_tf.spread import sample_std
 
 _BATCH = 500
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from dlgn_tf.memory import GIB
+from dlgn_tf.command.memory import GIB
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.spectra import eigen
 

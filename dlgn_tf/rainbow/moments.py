@@ -6,8 +6,8 @@ maps. Sums are kept in float64.
 
 import numpy as np
 
+from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
-from dlgn_tf.memory import check_memory
 from dlgn_tf.models.evaluation import batches
 
 # Rows that are held in float64 at a time.

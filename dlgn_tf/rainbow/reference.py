@@ -8,8 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
-from dlgn_tf.memory import check_memory
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.alignment import Alignment

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from multiprocessing import connection
 
-from dlgn_tf.interruption import Interruption
+from dlgn_tf.command.interruption import Interruption
 from dlgn_tf.reproduction import worker
 
 # How often, in seconds, signals and progress are looked at.

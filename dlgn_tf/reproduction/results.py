@@ -4,10 +4,10 @@ import csv
 import dataclasses
 import statistics
 
-from dlgn_tf import files
-from dlgn_tf import origin as origin_lib
 from dlgn_tf.errors import UserError
-from dlgn_tf.origin import Origin
+from dlgn_tf.output import files
+from dlgn_tf.output import origin as origin_lib
+from dlgn_tf.output.origin import Origin
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

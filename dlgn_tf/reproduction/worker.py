@@ -8,10 +8,10 @@ import threading
 import time
 import traceback
 
-from dlgn_tf import files
-from dlgn_tf import origin
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.reproduction import results
 from dlgn_tf.training.run_directory import RunDirectory
 

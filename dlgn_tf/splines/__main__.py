@@ -4,11 +4,11 @@ import sys
 
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
-from dlgn_tf import startup
+from dlgn_tf.command import cli
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\

@@ -2,12 +2,12 @@
 
 import dataclasses
 
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.config import Config
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.progress import Progress
 from dlgn_tf.splines import digits_network
 from dlgn_tf.splines import plane_network
 from dlgn_tf.splines.drawings import gram_matrices

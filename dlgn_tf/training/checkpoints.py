@@ -13,8 +13,8 @@ import os
 import pathlib
 import re
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 _STEP = re.compile(r"ckpt-(0|[1-9][0-9]*)\.")
 # What either backend writes. The last is what TensorFlow leaves when killed.

@@ -11,7 +11,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.summary.writer.record_writer import masked_crc32c
 
-from dlgn_tf import files
+from dlgn_tf.output import files
 
 _COUNTER = itertools.count()
 

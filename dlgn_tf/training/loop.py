@@ -10,11 +10,11 @@ import contextlib
 import signal
 import time
 
+from dlgn_tf.command.interruption import Interruption
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.errors import UserError
-from dlgn_tf.interruption import Interruption
-from dlgn_tf.progress import Progress
 from dlgn_tf.training.engine import create_engine
 from dlgn_tf.training.initial_weights import set_initial_weights
 from dlgn_tf.training.orthogonality import overcomplete

@@ -4,11 +4,11 @@ import contextlib
 
 import numpy as np
 
-from dlgn_tf import files
-from dlgn_tf import output
+from dlgn_tf.output import files
+from dlgn_tf.output.folder import Output
 
 
-class EventOutput(output.Output):
+class EventOutput(Output):
     """Writes a part of the results.
 
     Args:

@@ -4,9 +4,9 @@ import dataclasses
 import itertools
 import statistics
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.output import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

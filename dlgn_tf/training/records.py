@@ -2,8 +2,8 @@
 
 import time
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained

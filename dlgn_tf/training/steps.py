@@ -1,6 +1,6 @@
 """Training and evaluation steps on TensorFlow, on one or several replicas."""
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.graphs import graph_of
 from dlgn_tf.training.totals import Totals
 

@@ -3,7 +3,7 @@
 import contextlib
 import re
 
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.data.batches import Share
 from dlgn_tf.errors import UserError
 

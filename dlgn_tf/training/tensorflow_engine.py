@@ -5,10 +5,10 @@ import pathlib
 
 import keras
 
-from dlgn_tf import files
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
 from dlgn_tf.training import runs

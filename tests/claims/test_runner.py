@@ -41,7 +41,7 @@ def four(rng):
     return Measurement(None, "1 or 2")
 """
 ENTRY = """
-from dlgn_tf import cli
+from dlgn_tf.command import cli
 from dlgn_tf.claims import __main__ as claims
 from dlgn_tf.claims import modules
 modules.CLAIM_MODULES = ("fake_claims",)

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from dlgn_tf.interruption import Interruption
+from dlgn_tf.command.interruption import Interruption
 from dlgn_tf.reproduction import pool
 from dlgn_tf.reproduction import worker
 

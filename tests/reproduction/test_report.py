@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from dlgn_tf.origin import Origin
+from dlgn_tf.output.origin import Origin
 from dlgn_tf.reproduction import report
 from dlgn_tf.reproduction.results import Result
 from dlgn_tf.reproduction.tables import Cell

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.origin import Origin
+from dlgn_tf.output.origin import Origin
 from dlgn_tf.reproduction import results
 from dlgn_tf.training.run_directory import RunDirectory
 

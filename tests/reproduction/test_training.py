@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from dlgn_tf import origin
+from dlgn_tf.output import origin
 from dlgn_tf.reproduction import plan
 from dlgn_tf.reproduction import results
 from dlgn_tf.reproduction import tables

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf import files
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.output import files
 from dlgn_tf.training import checkpoints as checkpoints_lib
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints

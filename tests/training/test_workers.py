@@ -51,7 +51,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from dlgn_tf import cli
+from dlgn_tf.command import cli
 from dlgn_tf import config as config_lib
 from dlgn_tf import train
 from dlgn_tf import training_flags

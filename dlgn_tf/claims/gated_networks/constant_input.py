@@ -6,12 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import SmallNetwork
 from dlgn_tf.claims.small_networks import leave_initial_point
 from dlgn_tf.claims.small_networks import listed
 from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.command import startup
 from dlgn_tf.layers import Gate
 from dlgn_tf.models.gated import GatedNetwork
 

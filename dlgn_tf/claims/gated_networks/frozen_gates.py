@@ -5,11 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import VGG16
 from dlgn_tf.claims.small_networks import SmallNetwork
 from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.command import startup
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.data.sources import load

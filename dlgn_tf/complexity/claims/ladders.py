@@ -13,7 +13,7 @@ from dlgn_tf.complexity.reliability import CycleSettings
 from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
-from dlgn_tf.spread import listed
+from dlgn_tf.output.spread import listed
 
 TEACHERS, SLACK = 2, 0.01
 TOLERANCE, LEAST_CHANGE = 1e-6, 1e-3

@@ -4,10 +4,10 @@ import collections
 
 import numpy as np
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command import startup
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.spread import listed
+from dlgn_tf.output.spread import listed
 
 tf = startup.tensorflow()
 

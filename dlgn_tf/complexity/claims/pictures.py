@@ -7,7 +7,7 @@ import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.complexity import panels
-from dlgn_tf.output import Output
+from dlgn_tf.output.folder import Output
 
 ORDERS, SIDE, CHANNELS = (4, 7, 13), 8, 6
 _PNG = b"\x89PNG\r\n\x1a\n"

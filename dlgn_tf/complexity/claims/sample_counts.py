@@ -10,8 +10,8 @@ from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
-from dlgn_tf.spread import listed
-from dlgn_tf.spread import mean_and_range
+from dlgn_tf.output.spread import listed
+from dlgn_tf.output.spread import mean_and_range
 
 DEPTH, FEW, MANY = 8, 100, 1000
 SEEDS, GAME_SEEDS = 2, 3

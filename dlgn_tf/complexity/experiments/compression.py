@@ -29,7 +29,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.errors import UserError
-from dlgn_tf.spread import mean_and_range
+from dlgn_tf.output.spread import mean_and_range
 
 KINDS = ("original", "compressed", "distilled")
 # ReLU layers of the distilled network.

@@ -15,7 +15,7 @@ from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.spread import mean_and_range
+from dlgn_tf.output.spread import mean_and_range
 
 # Family, and which of its networks.
 FEATURES = (

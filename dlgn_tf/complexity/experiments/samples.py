@@ -22,7 +22,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.models import evaluation
-from dlgn_tf.spread import mean_and_range
+from dlgn_tf.output.spread import mean_and_range
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
 AUTHORS = (

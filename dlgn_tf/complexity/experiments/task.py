@@ -8,7 +8,7 @@ from dlgn_tf.complexity import report
 from dlgn_tf.complexity.experiments import data as images
 from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.experiments.workshop import Workshop
-from dlgn_tf.output import Output
+from dlgn_tf.output.folder import Output
 
 # Folder of trained networks, in the output directory.
 NETWORKS = "networks"

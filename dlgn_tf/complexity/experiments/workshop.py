@@ -5,7 +5,6 @@ import pathlib
 
 import keras
 
-from dlgn_tf import files
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.experiments.data import Data
 from dlgn_tf.complexity.experiments.settings import Scale
@@ -16,6 +15,7 @@ from dlgn_tf.complexity.shelf import TARGETS
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model
+from dlgn_tf.output import files
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

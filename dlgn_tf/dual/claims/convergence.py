@@ -3,11 +3,11 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.dual import closed_forms
 from dlgn_tf.dual import theorems
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import unit_vectors
-from dlgn_tf.threads import one_blas_thread
 
 SLOPES = (-0.65, -0.35)
 LARGEST_ERROR = 0.2

@@ -11,11 +11,11 @@ import numpy as np
 
 from dlgn_tf.claims import contrasts
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.data.sources import load
 from dlgn_tf.dual import closed_forms
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual.random_networks import hard
-from dlgn_tf.threads import one_blas_thread
 
 TOLERANCE = 1e-10
 DRAWS = 5

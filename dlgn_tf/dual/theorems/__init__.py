@@ -9,14 +9,14 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf import files
 from dlgn_tf.dual import convergence
 from dlgn_tf.dual.random_networks import Convolutional
 from dlgn_tf.dual.random_networks import FullyConnected
 from dlgn_tf.dual.random_networks import PlainReLU
 from dlgn_tf.dual.random_networks import Residual
-from dlgn_tf.output import Output
-from dlgn_tf.output import new_figure
+from dlgn_tf.output import files
+from dlgn_tf.output.folder import Output
+from dlgn_tf.output.folder import new_figure
 
 WIDTHS = (32, 64, 128, 256, 512)
 DRAWS = 24

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 from absl import flags
 
-from dlgn_tf import cli
-from dlgn_tf import files
-from dlgn_tf import origin
+from dlgn_tf.command import cli
+from dlgn_tf.command.progress import Progress
 from dlgn_tf.dual import theorems
 from dlgn_tf.errors import UserError
-from dlgn_tf.progress import Progress
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 
 USAGE = """Measures how networks converge to the kernels of the DLGN paper's
 theorems as they grow wide.

@@ -11,7 +11,7 @@ from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.inspection.sites import evenly
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 _CHANNELS_DRAWN = 5
 _UNITS_LISTED = 20

@@ -4,7 +4,7 @@ import numpy as np
 
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.page import percent
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 _NAMES_FIT = 40
 

@@ -11,7 +11,7 @@ from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 # The whole map of a site is decomposed where that takes seconds.
 _MOST_OPERATIONS = 2e9

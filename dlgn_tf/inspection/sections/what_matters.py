@@ -10,7 +10,7 @@ from dlgn_tf.inspection.page import percent
 from dlgn_tf.inspection.receptive_field import receptive_field
 from dlgn_tf.inspection.sections.decisions import decision_of
 from dlgn_tf.models import evaluation
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 
 _IMAGES = 100
 _OF_SITE, _OF_CLASS, _CLASSES = 3, 3, 20

@@ -8,7 +8,7 @@ from dlgn_tf.locality import marginal_gradients
 from dlgn_tf.locality import matrix_form
 from dlgn_tf.locality.worlds import GRAPHS
 from dlgn_tf.locality.worlds import World
-from dlgn_tf.spread import listed
+from dlgn_tf.output.spread import listed
 
 TOLERANCE = 1e-10
 LEAST_CONTROL = 1e-2

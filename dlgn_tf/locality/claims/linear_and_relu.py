@@ -8,7 +8,7 @@ from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.locality import constructions
 from dlgn_tf.locality import passes
 from dlgn_tf.locality import teachers
-from dlgn_tf.spread import listed
+from dlgn_tf.output.spread import listed
 
 _listed = functools.partial(listed, form=".6g", separator=", ")
 

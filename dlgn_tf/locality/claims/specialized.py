@@ -2,8 +2,8 @@
 
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.locality import specialization
-from dlgn_tf.spread import listed
-from dlgn_tf.spread import mean_and_range
+from dlgn_tf.output.spread import listed
+from dlgn_tf.output.spread import mean_and_range
 
 TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20
 FOUR_LAYERS, FOUR_OUTPUTS = (10, 15, 20, 25), 100

@@ -7,7 +7,7 @@ from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.locality import student
 from dlgn_tf.locality import student_training
 from dlgn_tf.locality.latent_tree import LatentTree
-from dlgn_tf.spread import listed
+from dlgn_tf.output.spread import listed
 
 DEPTH, TRAIN, TEST = 5, 8000, 2000
 SEEDS, PAIRS, EPOCHS = 3, 5, 15

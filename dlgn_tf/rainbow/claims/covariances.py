@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
+from dlgn_tf.output.spread import listed
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1
@@ -15,8 +17,6 @@ from dlgn_tf.rainbow.covariance import leading_overlap
 from dlgn_tf.rainbow.covariance import operator_norm_error
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.spread import listed
-from dlgn_tf.threads import one_blas_thread
 
 # Of the eigenspaces that are compared.
 LEADING = 5

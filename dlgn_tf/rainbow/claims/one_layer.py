@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.infinite_network import power_law_covariance
@@ -11,7 +12,6 @@ from dlgn_tf.rainbow.random_features import random_features
 from dlgn_tf.rainbow.random_features import relu_kernel
 from dlgn_tf.rainbow.random_features import relu_kernel_variance
 from dlgn_tf.rainbow.random_features import square_root
-from dlgn_tf.threads import one_blas_thread
 
 DIMENSION = 32
 KERNEL_WIDTHS = tuple(2**k for k in range(4, 12))

@@ -6,8 +6,8 @@ import pathlib
 from dlgn_tf.claims import contrasts
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.registry import NotMeasured
+from dlgn_tf.output.spread import listed
 from dlgn_tf.rainbow.published import RESAMPLED
-from dlgn_tf.spread import listed
 
 FOLDER = "rainbow/plaincnn"
 # Points of accuracy.

@@ -3,12 +3,12 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.heads import retrain_head
 from dlgn_tf.rainbow.resampling import resample
 from dlgn_tf.rainbow.teacher_task import CLASSES
-from dlgn_tf.threads import one_blas_thread
 
 # Networks whose mean covariances are drawn from, and draws.
 OF_WIDTH, DRAWS = (0, 1, 2), 3

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import low_rank
 from dlgn_tf.rainbow import spectra
@@ -14,7 +15,6 @@ from dlgn_tf.rainbow.claims.trained_networks import LOGITS
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.threads import one_blas_thread
 
 # The network that is looked at, and the others.
 OWN, OTHERS = 0, (1, 2, 3, 4, 5)

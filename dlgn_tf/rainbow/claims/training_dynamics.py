@@ -3,10 +3,10 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER2
 from dlgn_tf.rainbow.dynamics import along_eigenvectors
-from dlgn_tf.threads import one_blas_thread
 
 
 @one_blas_thread

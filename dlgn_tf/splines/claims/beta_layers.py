@@ -5,9 +5,9 @@ import itertools
 import keras
 import numpy as np
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.command import startup
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import BetaVQPooling
 from dlgn_tf.splines import parameters

@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.command import startup
 
 # Filters and inputs; the largest last, whose peak of memory is told.
 SHAPES = ((192, 192), (96, 864), (192, 1728))

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from dlgn_tf import factorizations
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.command import startup
 from dlgn_tf.layers import OrthogonalConv2D
 from dlgn_tf.layers import orthogonalization
 

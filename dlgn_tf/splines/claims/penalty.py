@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from dlgn_tf import startup
 from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.command import startup
 from dlgn_tf.regularizers import least_penalty
 from dlgn_tf.regularizers import orthogonality_penalty
 from dlgn_tf.splines import parameters

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 from dlgn_tf.splines import gram
 from dlgn_tf.splines import network_prior
 from dlgn_tf.splines.drawings.output import Picture

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 from dlgn_tf.splines import plane_network
 from dlgn_tf.splines import selection
 from dlgn_tf.splines.drawings import plane

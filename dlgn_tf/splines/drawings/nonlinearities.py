@@ -7,7 +7,7 @@ slope of the leaky ReLU are those of the author's script.
 import numpy as np
 from matplotlib import colormaps
 
-from dlgn_tf.output import new_figure
+from dlgn_tf.output.folder import new_figure
 from dlgn_tf.splines.drawings.output import Picture
 from dlgn_tf.splines.nonlinearities import beta_vq_nonlinearity
 from dlgn_tf.splines.parameters import slopes_of

@@ -4,7 +4,7 @@ import dataclasses
 
 from matplotlib.figure import Figure
 
-from dlgn_tf.output import Output
+from dlgn_tf.output.folder import Output
 
 
 @dataclasses.dataclass(frozen=True)

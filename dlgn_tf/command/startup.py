@@ -11,9 +11,9 @@ import signal
 import tempfile
 import threading
 
+from dlgn_tf.command.interruption import Interruption
 from dlgn_tf.errors import BackendError
 from dlgn_tf.errors import UserError
-from dlgn_tf.interruption import Interruption
 
 BACKENDS = ("tensorflow", "jax")
 

@@ -11,10 +11,10 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from dlgn_tf import flag_groups
-from dlgn_tf import flagfiles
-from dlgn_tf import paths
-from dlgn_tf import standard_output
+from dlgn_tf.command import flag_groups
+from dlgn_tf.command import flagfiles
+from dlgn_tf.command import paths
+from dlgn_tf.command import standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")

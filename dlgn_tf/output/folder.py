@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from dlgn_tf import files
+from dlgn_tf.output import files
 
 
 def new_figure(width, height):

@@ -2,7 +2,7 @@
 
 import signal
 
-from dlgn_tf import standard_output
+from dlgn_tf.command import standard_output
 
 
 class Interruption:

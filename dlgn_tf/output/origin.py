@@ -12,9 +12,9 @@ import shlex
 import subprocess
 import sys
 
-from dlgn_tf import files
-from dlgn_tf import startup
+from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 
 # What the commands left that wrote into a folder.
 COMMANDS = "commands.json"

@@ -1,0 +1,1 @@
+"""What commands leave: files, tables and pictures."""
