@@ -1,12 +1,12 @@
 """Writes a run as a SavedModel: python -m dlgn_tf.export --run_dir=RUN_DIR."""
 
+import dataclasses
 import os
 import pathlib
-import sys
-
-from absl import flags
 
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
@@ -29,29 +29,32 @@ DIR/assets.extra/model.keras is the same network for Keras and for
 python -m dlgn_tf.inspect_model --saved_model=DIR."""
 
 
-def define_flags():
-    flags.DEFINE_string("run_dir", None, "Directory of the run.")
-    flags.DEFINE_string(
-        "export_dir", None, "Where the SavedModel is written: new or empty."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
+
+    run_dir: str | None = common_flags.run_dir(required="DIR")
+    export_dir: str | None = fields.flag(
+        None,
+        "Where the SavedModel is written: new or empty.",
+        path=True,
+        required="DIR",
     )
 
 
-def main():
-    values = flags.FLAGS
-    for name in ("run_dir", "export_dir"):
-        if not values[name].value:
-            raise UserError(f"Expected --{name}=DIR. Received: no --{name}")
-    RunDirectory(values.run_dir).read_config()
-    check_export_dir(values.export_dir)
+def run(command):
+    """Writes the SavedModel of a `Command`."""
+    RunDirectory(command.run_dir).read_config()
+    check_export_dir(command.export_dir)
 
     startup.import_keras(("tensorflow",))
     from dlgn_tf.training import runs
 
-    model, config, step = runs.load_run(values.run_dir)
-    export(model, values.export_dir, step)
+    model, config, step = runs.load_run(command.run_dir)
+    export(model, command.export_dir, step)
     print(
         f"{config.model} at step {step}: SavedModel with signatures "
-        f"{', '.join(trained.EXPORTED_SIGNATURES)} in {values.export_dir}"
+        f"{', '.join(trained.EXPORTED_SIGNATURES)} in {command.export_dir}"
     )
 
 
@@ -140,5 +143,4 @@ def _answer(model, name):
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.export", USAGE))
+    cli.run(run, "dlgn_tf.export", USAGE, Command)

@@ -105,4 +105,4 @@ def list_models():
 
 if __name__ == "__main__":
     training_flags.define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.train", USAGE, check))
+    sys.exit(cli.run(main, "dlgn_tf.train", USAGE, check=check))

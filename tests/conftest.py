@@ -72,7 +72,12 @@ def in_this_process(monkeypatch):
     """A function that runs an entry point's module with arguments."""
     from absl import flags
 
+    from dlgn_tf.command import fields
+
     def run(entry, *arguments):
+        if hasattr(entry, "Command"):
+            words = map(str, arguments)
+            return entry.run(fields.parse(entry.Command, words))
         values = flags.FlagValues()
         with monkeypatch.context() as patch:
             for kind in ("bool", "enum", "float", "integer", "list", "string"):

@@ -9,6 +9,7 @@ from absl import flags
 
 import dlgn_tf
 from dlgn_tf import export
+from dlgn_tf.command import fields
 from dlgn_tf.command import flagfiles
 from dlgn_tf.command import paths
 from dlgn_tf.errors import UserError
@@ -48,6 +49,11 @@ def defined(monkeypatch):
 
     def define(module):
         values = flags.FlagValues()
+        # Of a package whose __main__ only starts it.
+        module = getattr(module, "command", module)
+        if hasattr(module, "Command"):
+            fields.define(module.Command, values)
+            return values
         with monkeypatch.context() as patch:
             for kind in ("bool", "enum", "float", "integer", "list", "string"):
                 plain = getattr(flags, f"DEFINE_{kind}")

@@ -11,7 +11,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from dlgn_tf.command import flag_groups
+from dlgn_tf.command import fields
 from dlgn_tf.command import flagfiles
 from dlgn_tf.command import paths
 from dlgn_tf.command import standard_output
@@ -20,18 +20,21 @@ from dlgn_tf.errors import UserError
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")
 
 
-def run(main, name, usage, check=None):
-    """Parses the flags, calls `main()` and exits.
+def run(main, name, usage, command=None, check=None):
+    """Parses the flags, calls `main()` or `main(command)` and exits.
 
     A wrong flag or a `UserError` ends in one line on standard error and exit
     status 2; `--help` prints `usage` and the flags. Where the reader of what
     is printed leaves, the status is that of SIGPIPE.
 
     Args:
-        main: Function without arguments that returns an exit status or None.
+        main: Function that returns an exit status or None. It takes the
+            command, or no arguments where there is none.
         name: Name of the entry point, such as `dlgn_tf.train`.
         usage: Text above the list of flags.
-        check: Function without arguments that raises a `UserError` if the
+        command: Dataclass whose fields are the flags, see
+            `dlgn_tf.command.fields`. Defaults to `None`: they are defined.
+        check: Function of the same arguments that raises a `UserError` if the
             parsed flags cannot work; --only_check_args ends after it.
     """
     # TensorFlow's start-up lines would bury the one line that matters.
@@ -40,6 +43,10 @@ def run(main, name, usage, check=None):
     # A path may have characters that the output's encoding lacks.
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+    made = []
+    if command:
+        fields.define(command, flags.FLAGS)
 
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
@@ -53,8 +60,10 @@ def run(main, name, usage, check=None):
             fail(name, _in_our_words(error))
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
+        if command:
+            guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
         if check:
-            guarded(check)
+            guarded(lambda: check(*made))
         return rest
 
     def guarded(function):
@@ -78,7 +87,7 @@ def run(main, name, usage, check=None):
             fail(name, f"Expected files that work. Received: {error}")
         return status
 
-    app.run(lambda _: guarded(main), flags_parser=parse)
+    app.run(lambda _: guarded(lambda: main(*made)), flags_parser=parse)
 
 
 def check_positive(values, name):
@@ -150,6 +159,8 @@ def _flags_help():
     by_module = flags.FLAGS.flags_by_module_dict()
     # Those of the command itself stand under its path.
     own = [name for name in ("__main__", sys.argv[0]) if name in by_module]
-    groups = [name for name in by_module if name.startswith(flag_groups.PREFIX)]
+    groups = [name for name in by_module if name.startswith(fields.TITLE)]
+    # Those of the command itself come first.
+    groups.sort(key=lambda name: name != fields.TITLE)
     text = "\n".join(flags.FLAGS.module_help(name) for name in own + groups)
     return text.replace(f"{sys.argv[0]}:", "flags:")

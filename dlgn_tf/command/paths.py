@@ -41,12 +41,21 @@ def make_local(values):
     for name in set(FLAGS) & set(values):
         value = values[name].value
         if isinstance(value, list):
-            values[name].value = [_local(path, name) for path in value]
+            values[name].value = [local(path, name) for path in value]
         elif value:
-            values[name].value = _local(value, name)
+            values[name].value = local(value, name)
 
 
-def _local(text, flag):
+def local(text, flag):
+    """A path with `~` replaced.
+
+    Args:
+        text: String.
+        flag: String, the name of the flag that it is the value of.
+
+    Raises:
+        UserError: if it is none of the local file system.
+    """
     path = os.path.expanduser(text)
     expected = None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):

@@ -74,7 +74,7 @@ def main():
 
 
 training_flags.define_flags()
-sys.exit(cli.run(main, "dlgn_tf.train", train.USAGE, train.check))
+sys.exit(cli.run(main, "dlgn_tf.train", train.USAGE, check=train.check))
 """
 
 

@@ -1,14 +1,14 @@
 """Draws it: python -m dlgn_tf.dual.theorems --output_dir=DIR."""
 
-import sys
+import dataclasses
 
 import numpy as np
-from absl import flags
 
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.dual import theorems
-from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
 
@@ -21,40 +21,37 @@ Writes theorem-2.1.png, theorem-A.1.png and theorem-B.1.png, error against width
 with the line of slope -1/2; errors.csv, an error a draw; summary.csv."""
 
 
-def define_flags():
-    flags.DEFINE_string(
-        "output_dir", None, "Folder for tables and pictures. Required."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
+
+    output_dir: str | None = common_flags.output_dir(
+        "Folder for tables and pictures. Required."
     )
-    flags.DEFINE_integer(
-        "draws", theorems.DRAWS, "Draws of gates and weights for each width.", 2
+    draws: int = fields.flag(
+        theorems.DRAWS, "Draws of gates and weights for each width.", least=2
     )
-    flags.DEFINE_integer("seed", 0, "From which all draws follow.", 0)
+    seed: int = common_flags.seed("From which all draws follow.")
 
 
-def check():
+def check(command):
     """Raises a `UserError` if the results could not be written."""
-    values = flags.FLAGS
-    if not values.output_dir:
-        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
-    files.check_writable(values.output_dir, "output_dir")
+    files.check_writable(command.output_dir, "output_dir")
 
 
-def main():
-    """Measures all settings; returns the exit status."""
-    values = flags.FLAGS
+def run(command):
+    """Measures all settings."""
     progress = Progress("theorems", 0, len(theorems.SETTINGS), "setting")
     results = []
     for index, setting in enumerate(theorems.SETTINGS):
-        rng = np.random.default_rng([values.seed, index])
-        results.append(theorems.measure(setting, rng, values.draws))
+        rng = np.random.default_rng([command.seed, index])
+        results.append(theorems.measure(setting, rng, command.draws))
         progress.update(index + 1, {"slope": results[-1].slope})
-    names = theorems.write(results, values.output_dir)
-    origin.note_command(values.output_dir)
+    names = theorems.write(results, command.output_dir)
+    origin.note_command(command.output_dir)
     print(theorems.summary_table(results), end="")
-    print(f"{', '.join(names)} are in {values.output_dir}")
-    return 0
+    print(f"{', '.join(names)} are in {command.output_dir}")
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.dual.theorems", USAGE, check))
+    cli.run(run, "dlgn_tf.dual.theorems", USAGE, Command, check)

@@ -1,0 +1,66 @@
+"""Flags that mean the same in several commands, written once."""
+
+from dlgn_tf.command.fields import flag
+
+
+def run_dir(text="Directory of the run.", **known):
+    """The run that a command is about."""
+    return flag(None, text, path=True, **known)
+
+
+def which():
+    """Which network of a run."""
+    return flag(
+        "newest",
+        "Of the run: the newest checkpoint, or best.keras.",
+        choices=("newest", "best"),
+    )
+
+
+def output_dir(text="Where results are written.", required="DIR"):
+    """The folder that takes what a command finds out."""
+    return flag(None, text, path=True, required=required)
+
+
+def data_dir(default):
+    """Where prepared data sets are.
+
+    Args:
+        default: String, where a command looks without the flag.
+    """
+    return flag(
+        None,
+        f"Folder of prepared TFDS data sets. Default: {default}.",
+        path=True,
+        group="images",
+    )
+
+
+def npz():
+    """A file of images in place of a prepared data set."""
+    return flag(
+        None,
+        "Read the images of the data set from this .npz, made by "
+        "tools/prepare_data.py, which needs no TensorFlow.",
+        path=True,
+        group="images",
+    )
+
+
+def seed(text):
+    """The number that all random numbers follow from."""
+    return flag(0, text, least=0)
+
+
+def memory_gib(what):
+    """How much memory something may take.
+
+    Args:
+        what: String, such as `"a kernel takes"`.
+    """
+    return flag(1.0, f"Bound of the memory that {what}.", positive=True)
+
+
+def eval_batch_size(**known):
+    """Images of a step where nothing is trained."""
+    return flag(500, "Images a step.", least=1, **known)

@@ -1,0 +1,239 @@
+"""A command is a frozen dataclass, and its fields are its flags.
+
+To add a flag is to add a field:
+
+    width: int | None = fields.flag(None, "Filters of a layer.", least=1)
+
+Its annotation says of which type the flag is, its metadata what else there is
+to know. Imports nothing heavy.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+
+from absl import flags
+
+from dlgn_tf.command import flagfiles
+from dlgn_tf.command import paths
+from dlgn_tf.errors import UserError
+
+# absl keeps flags by modules; a title of --help is one more.
+TITLE = "flags"
+_KEY = "flag"
+_WORDS = {int: "integers", float: "numbers"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """What a field's metadata say of its flag.
+
+    Attributes:
+        help: String, shown by --help.
+        choices: Tuple of the strings that are allowed, or None: any.
+        least: Number, the smallest that is allowed, or None.
+        most: Number, the largest that is allowed, or None.
+        positive: Boolean. Whether a number, or each of several, must be > 0.
+        required: String, what stands for the value in the message to whoever
+            leaves the flag out, such as `"DIR"`; None where it has a default.
+        path: Boolean. Whether it names files or folders.
+        group: String, follows "flags of" in the title that --help lists it
+            under; None for the command's own.
+        kind: Type, where the annotation of the field is another one.
+    """
+
+    help: str
+    choices: tuple[str, ...] | None = None
+    least: float | None = None
+    most: float | None = None
+    positive: bool = False
+    required: str | None = None
+    path: bool = False
+    group: str | None = None
+    kind: type | None = None
+
+
+def flag(default, text, **known):
+    """A field of a command that is a flag.
+
+    Args:
+        default: Its value where the flag is not given.
+        text: String, the help.
+        **known: Further attributes of `Flag`.
+    """
+    metadata = {_KEY: Flag(text, **known)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """Base of commands.
+
+    Attributes:
+        given: Names of the flags that were given, others than defaults; empty
+            for a command that a program makes.
+    """
+
+    given: frozenset[str] = dataclasses.field(
+        default=frozenset(), repr=False, compare=False, kw_only=True
+    )
+
+    def check_absent(self, names, what):
+        """Raises a `UserError` if a flag is given that has no effect.
+
+        Args:
+            names: Strings, the flags.
+            what: String, such as `"with --run_dir"`.
+        """
+        for name in names:
+            if name in self.given:
+                raise UserError(
+                    f"--{name} has no effect {what}. Expected no such flag. "
+                    f"Received: --{name}={_text(getattr(self, name))}"
+                )
+
+
+def of(command):
+    """Dict from the name of each flag of a command to its `Flag`."""
+    return {
+        field.name: field.metadata[_KEY]
+        for field in dataclasses.fields(command)
+        if _KEY in field.metadata
+    }
+
+
+def names(command, group):
+    """Names of the flags of a command that stand in a group, as a tuple."""
+    return tuple(k for k, known in of(command).items() if known.group == group)
+
+
+def define(command, values):
+    """Defines the flags of a command in `absl.flags.FlagValues`."""
+    for field in dataclasses.fields(command):
+        known = field.metadata.get(_KEY)
+        if known:
+            _define(field, known, values)
+
+
+def _define(field, known, values):
+    options = {"flag_values": values, "module_name": TITLE}
+    if known.group:
+        options["module_name"] = f"{TITLE} of {known.group}"
+    kind, several = _kind(field, known)
+    common = (field.name, field.default)
+    if several:
+        flags.DEFINE_list(*common, known.help, **options)
+    elif kind is bool:
+        flags.DEFINE_bool(*common, known.help, **options)
+    elif kind is str and known.choices:
+        choices = list(known.choices)
+        flags.DEFINE_enum(*common, choices, known.help, **options)
+    elif kind is str:
+        flags.DEFINE_string(*common, known.help, **options)
+    else:
+        number = {int: flags.DEFINE_integer, float: flags.DEFINE_float}[kind]
+        number(*common, known.help, known.least, known.most, **options)
+
+
+def _kind(field, known):
+    """The type of a flag's value, or of each of several, and if there are."""
+    kind = known.kind or field.type
+    if isinstance(kind, types.UnionType):
+        kind = next(x for x in typing.get_args(kind) if x is not types.NoneType)
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0], True
+    return kind, False
+
+
+def parse(command, words):
+    """Makes a command of words of a command line.
+
+    Args:
+        command: Dataclass.
+        words: Sequence of strings, such as `["--width=3"]`.
+
+    Raises:
+        flags.Error: if one is no flag of the command or has no such value.
+        UserError: if a value or a flagfile cannot be.
+    """
+    values = flags.FlagValues()
+    define(command, values)
+    rest = values(["", *flagfiles.expand(list(words))])[1:]
+    if rest:
+        raise flags.Error(f"{rest[0]} is no flag")
+    return read(command, values)
+
+
+def read(command, values):
+    """Makes a command of parsed flags.
+
+    Args:
+        command: Dataclass.
+        values: `absl.flags.FlagValues` in which `define` defined its flags.
+
+    Raises:
+        UserError: if a flag is missing or has a value that cannot be.
+    """
+    found = {
+        field.name: _value(field, field.metadata[_KEY], values[field.name])
+        for field in dataclasses.fields(command)
+        if _KEY in field.metadata
+    }
+    if issubclass(command, Command):
+        found["given"] = frozenset(x for x in found if values[x].present)
+    return command(**found)
+
+
+def _value(field, known, given):
+    """The value of a flag for its field, checked."""
+    value, name = given.value, field.name
+    if known.required and not value:
+        raise UserError(
+            f"Expected --{name}={known.required}. Received: no --{name}"
+        )
+    if value is None:
+        return None
+    kind, several = _kind(field, known)
+    if several:
+        value = _several(name, known, kind, value)
+    elif kind is float and not math.isfinite(value) and not known.positive:
+        refuse(name, "a finite number", value)
+    elif known.positive and not 0 < value < math.inf:
+        refuse(name, "a number > 0", value)
+    if known.path and several:
+        return tuple(paths.local(each, name) for each in value)
+    return paths.local(value, name) if known.path else value
+
+
+def _several(name, known, kind, texts):
+    """The values of a comma-separated flag as a tuple."""
+    if kind is str:
+        if known.choices and not set(texts) <= set(known.choices):
+            raise UserError(
+                f"Expected --{name} of {', '.join(known.choices)}. "
+                f"Received: --{name}={','.join(texts)}"
+            )
+        return tuple(texts)
+    try:
+        values = tuple(map(kind, texts))
+    except ValueError:
+        values = ()
+    least = 0 if known.positive else -math.inf
+    if not values or not all(least < x < math.inf for x in values):
+        positive = " > 0" if known.positive else ""
+        expected = f"comma-separated {_WORDS[kind]}{positive}"
+        refuse(name, expected, ",".join(texts))
+    return values
+
+
+def refuse(name, expected, received):
+    """Raises a `UserError` on the value of a flag."""
+    raise UserError(
+        f"Invalid --{name}. Expected {expected}. Received: {_text(received)}"
+    )
+
+
+def _text(value):
+    """A value as it stands in a command line."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
