@@ -1,1 +1,5 @@
 """Data sets as uint8 arrays, their augmentation and their batches."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,15 +1,5 @@
 """The zoo: architectures, families, and the models made of them."""
 
-from dlgn_tf import lazy
+import lazy_loader
 
-__getattr__, __all__ = lazy.names(
-    __name__,
-    {
-        "Bernoulli": "initializers",
-        "EnsembleNetwork": "ensemble",
-        "GatedNetwork": "gated",
-        "ReLUNetwork": "relu",
-        "create_model": "build",
-        "load_model": "build",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,13 +1,5 @@
 """Terms of a training loss that depend on weights alone."""
 
-from dlgn_tf import lazy
+import lazy_loader
 
-__getattr__, __all__ = lazy.names(
-    __name__,
-    {
-        "Orthogonality": "orthogonality",
-        "largest_cosine": "orthogonality",
-        "least_penalty": "orthogonality",
-        "orthogonality_penalty": "orthogonality",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,11 +1,16 @@
 """Models for configurations: new ones, and those of finished runs."""
 
+import os
+import typing
+
 from keras import ops
 
+from dlgn_tf.config import Config
 from dlgn_tf.data import catalog
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers.beta import BetaLayer
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import engine as engines
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.run_directory import RunDirectory
@@ -89,14 +94,32 @@ def _layers(model, kind):
     ]
 
 
-def load_run(run_dir):
-    """The model of a run at its newest checkpoint.
+class TrainedRun(typing.NamedTuple):
+    """A run at its newest checkpoint.
+
+    Attributes:
+        model: `ImageClassifier` with the weights of that checkpoint.
+        config: `Config`, what the run was asked for.
+        step: Integer, the training steps behind these weights.
+    """
+
+    model: ImageClassifier
+    config: Config
+    step: int
+
+
+def load_run(run_dir: str | os.PathLike) -> TrainedRun:
+    """Reads the model of a run at its newest checkpoint.
+
+    Example:
+
+    >>> model = dlgn_tf.load_run("runs/c4gap_dlgn-digits").model
 
     Args:
         run_dir: Path-like, written by `dlgn_tf.train`.
 
     Returns:
-        `(model, config, step)`.
+        `TrainedRun`, a tuple `(model, config, step)`.
 
     Raises:
         UserError: if there is no such run.
@@ -105,7 +128,7 @@ def load_run(run_dir):
     config = directory.read_config()
     model = create_configured_model(config)
     step, _ = restore_newest(directory, model)
-    return model, config, step
+    return TrainedRun(model, config, step)
 
 
 def restore_newest(directory, model):

@@ -3,3 +3,7 @@
 One file a picture; each makes `Picture`s, which `output.save` writes. Importing
 it imports nothing.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

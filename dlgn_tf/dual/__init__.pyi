@@ -1,0 +1,17 @@
+from . import kernels as kernels
+from . import paths as paths
+from . import theorems as theorems
+from .closed_forms import gate_kernels as gate_kernels
+from .figures import heat_map as heat_map
+from .kernel_learning import label_alignment as label_alignment
+from .kernel_learning import ridge_regression as ridge_regression
+from .kernel_learning import support_vectors as support_vectors
+from .kernels import convolutional as convolutional
+from .kernels import fully_connected as fully_connected
+from .kernels import residual as residual
+from .kernels import sub_network as sub_network
+from .network_kernel import neural_path_kernel as neural_path_kernel
+from .paths import convolutional_paths as convolutional_paths
+from .paths import fully_connected_paths as fully_connected_paths
+from .paths import residual_paths as residual_paths
+from .tangent_kernel import empirical_ntk as empirical_ntk

@@ -1,0 +1,9 @@
+from . import activations as activations
+from . import registry as registry
+from .build import create_model as create_model
+from .build import load_model as load_model
+from .ensemble import EnsembleNetwork as EnsembleNetwork
+from .evaluation import accuracy as accuracy
+from .gated import GatedNetwork as GatedNetwork
+from .initializers import Bernoulli as Bernoulli
+from .relu import ReLUNetwork as ReLUNetwork

@@ -1,0 +1,13 @@
+from .alignment import Alignment as Alignment
+from .alignment import align as align
+from .alignment import explained_fraction as explained_fraction
+from .covariance import WeightCovariances as WeightCovariances
+from .covariance import weight_covariances as weight_covariances
+from .dynamics import along_eigenvectors as along_eigenvectors
+from .heads import retrain_head as retrain_head
+from .infinite_network import InfiniteNetwork as InfiniteNetwork
+from .learned_layers import LayeredNetwork as LayeredNetwork
+from .low_rank import clipping_curve as clipping_curve
+from .moments import in_batches as in_batches
+from .resampling import resample as resample
+from .spectra import whiten as whiten
