@@ -75,6 +75,8 @@ def in_this_process(monkeypatch):
     from dlgn_tf.command import fields
 
     def run(entry, *arguments):
+        # Of a package whose __main__ only starts it.
+        entry = getattr(entry, "command", entry)
         if hasattr(entry, "Command"):
             words = map(str, arguments)
             return entry.run(fields.parse(entry.Command, words))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import __main__ as entry
+from dlgn_tf.locality import command as entry
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
