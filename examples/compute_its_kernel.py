@@ -19,15 +19,13 @@ images ordered by class.
 
 from train_a_dlgn import RUN_DIR
 
+from dlgn_tf import create_model
+from dlgn_tf import data
 from dlgn_tf import dual
-from dlgn_tf.data import sources
-from dlgn_tf.dual import figures
-from dlgn_tf.dual import kernel_learning
-from dlgn_tf.models.build import create_model
-from dlgn_tf.training import runs
+from dlgn_tf import load_run
 
-model, config, step = runs.load_run(RUN_DIR)
-train, test = sources.load("digits")
+model = load_run(RUN_DIR).model
+train, test = data.load("digits")
 untrained = create_model("fc_dlgn", (8, 8, 1), width=128, depth=4, seed=0)
 
 
@@ -46,7 +44,7 @@ for name, kernel in (
     ("trained gates", of(model)),
 ):
     among = kernel(train.images, train.images)
-    fit = kernel_learning.ridge_regression(
+    fit = dual.ridge_regression(
         among,
         train.labels,
         kernel(test.images, train.images),
@@ -55,5 +53,5 @@ for name, kernel in (
     )
     print(f"{name}: regression with 1,437 images {fit.accuracy:.1%}")
 
-figure = figures.heat_map(among, train.labels, 10, "trained gates")
+figure = dual.heat_map(among, train.labels, 10, "trained gates")
 figure.savefig(f"{RUN_DIR}/kernel.png")

@@ -20,9 +20,9 @@ import sys
 
 from train_a_dlgn import RUN_DIR
 
+from dlgn_tf import load_run
 from dlgn_tf.regularizers import largest_cosine
-from dlgn_tf.splines.drawings import gram_matrices
-from dlgn_tf.training import runs
+from dlgn_tf.splines import drawings
 
 ORTHOGONAL_DIR = f"{RUN_DIR}_orthogonal"
 
@@ -34,13 +34,14 @@ subprocess.run([sys.executable, *command.split()], check=True)
 
 filters = {}
 for run_dir in (RUN_DIR, ORTHOGONAL_DIR):
-    model, config, step = runs.load_run(run_dir)
-    network = model.value_network
+    run = load_run(run_dir)
+    network = run.model.value_network
     cosine = float(largest_cosine(network.get_layer("dense2").kernel))
     print(f"{run_dir}: largest |cosine| in dense2 {cosine:.0e}")
-    found = gram_matrices.filters_of(network)
-    shown = {name: found[name] for name in ("dense1", "dense2")}
-    filters[config.orthogonal_reparametrization] = shown
+    of_layers = drawings.gram_matrices.filters_of(network)
+    filters[run.config.orthogonal_reparametrization] = {
+        name: of_layers[name] for name in ("dense1", "dense2")
+    }
 
-picture = gram_matrices.draw(filters, "|cosines| between filters")
+picture = drawings.gram_matrices.draw(filters, "|cosines| between filters")
 picture.figure.savefig(f"{RUN_DIR}/orthogonal.png")

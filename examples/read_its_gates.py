@@ -14,26 +14,26 @@ that looks like red turns the gate on, one that looks like blue turns it off.
 import numpy as np
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf.data import sources
+from dlgn_tf import data
+from dlgn_tf import load_run
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates
-from dlgn_tf.training import runs
 
-model, config, step = runs.load_run(RUN_DIR)
-train, test = sources.load("digits")
+model = load_run(RUN_DIR).model
+train, test = data.load("digits")
 
 site = model.site_names[-1]
-found = templates.templates(model, site)
+of_site = templates.templates(model, site)
 
 # The template is the gate, for every image.
-predicted = np.tensordot(test.images, found.weights, ([1, 2, 3], [1, 2, 3]))
+predicted = np.tensordot(test.images, of_site.weights, ([1, 2, 3], [1, 2, 3]))
 asked = np.asarray(model.preactivations(test.images)[site])
-error = np.abs(predicted + found.offsets - asked).max() / np.abs(asked).max()
-print(f"{len(found.weights)} templates, largest relative error {error:.0e}")
+error = np.abs(predicted + of_site.offsets - asked).max() / np.abs(asked).max()
+print(f"{len(of_site.weights)} templates, largest relative error {error:.0e}")
 
 shown = slice(16)
 figure = pictures.tiles(
-    pictures.as_colours(found.weights[shown]),
-    [f"unit {channel}" for channel in found.channels[shown]],
+    pictures.as_colours(of_site.weights[shown]),
+    [f"unit {channel}" for channel in of_site.channels[shown]],
 )
 figure.savefig(f"{RUN_DIR}/templates.png")

@@ -14,17 +14,15 @@ not understand, and the network guesses.
 
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf.data import sources
-from dlgn_tf.models.evaluation import accuracy
-from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.resampling import resample
-from dlgn_tf.training import runs
+from dlgn_tf import data
+from dlgn_tf import load_run
+from dlgn_tf import rainbow
+from dlgn_tf.models import accuracy
 
-model, config, step = runs.load_run(RUN_DIR)
-train, test = sources.load("digits")
-batches = in_batches(train.images)
-covariances = weight_covariances([model], batches, reference=0)
+model = load_run(RUN_DIR).model
+train, test = data.load("digits")
+batches = rainbow.in_batches(train.images)
+covariances = rainbow.weight_covariances([model], batches, reference=0)
 
 print(f"trained: {accuracy(model, test.images, test.labels):.1%}")
 for name, options in (
@@ -33,7 +31,7 @@ for name, options in (
     ("not aligned", {"aligned": False}),
 ):
     networks = [
-        resample(model, covariances, batches, seed=seed, **options)
+        rainbow.resample(model, covariances, batches, seed=seed, **options)
         for seed in range(3)
     ]
     accuracies = [accuracy(x, test.images, test.labels) for x in networks]
