@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 NOTEBOOK = EXAMPLES / "tour.ipynb"
 FIRST = "from train_a_dlgn import RUN_DIR"
-SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {*EXAMPLES.glob("own_*.py")})
 
 
 def source(cell):

@@ -52,8 +52,8 @@ class DatasetInfo:
     image_shape: tuple[int, int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    augmentation: str
-    source: str
+    augmentation: str = "none"
+    source: str = "npz"
     train_examples: int | None = None
     test_examples: int | None = None
 
@@ -99,7 +99,6 @@ DATASETS = {
             # Measured over all pixels of the training split.
             mean=(0.3054,),
             std=(0.3760,),
-            augmentation="none",
             source="sklearn:digits",
             train_examples=1437,
             test_examples=360,
@@ -112,7 +111,6 @@ DATASETS = {
             # Those in common use for the training split; not measured here.
             mean=(0.1307,),
             std=(0.3081,),
-            augmentation="none",
             source="tfds:mnist",
             train_examples=60_000,
             test_examples=10_000,

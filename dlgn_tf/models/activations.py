@@ -37,8 +37,16 @@ class Nonlinearity:
     limit: str | None = None
 
 
-def _of_keras(function, gate, limit):
-    """A nonlinearity that Keras knows by a name."""
+def of_keras(
+    function: str, gate: gate_kinds.GateFunction, limit: str | None = None
+) -> Nonlinearity:
+    """A nonlinearity that Keras knows by a name.
+
+    Args:
+        function: String, as `keras.layers.Activation` takes it.
+        gate: Its `dlgn_tf.gate_kinds.GateFunction`.
+        limit: See `Nonlinearity`.
+    """
 
     def layer(name, options):
         import keras
@@ -63,8 +71,8 @@ def _is_plain(layer, function):
     if isinstance(layer, keras.layers.ReLU):
         changed = layer.negative_slope, layer.threshold, layer.max_value
         return function == "relu" and changed == (0, 0, None)
-    found = getattr(layer, "activation", None)
-    return found is keras.activations.get(function)
+    activation = getattr(layer, "activation", None)
+    return activation is keras.activations.get(function)
 
 
 def _beta_vq(activation, kind, **defaults):
@@ -94,8 +102,8 @@ def _beta_vq(activation, kind, **defaults):
 
 
 ACTIVATIONS = {
-    "relu": _of_keras("relu", gate_kinds.hard(), "relu"),
-    "swish": _of_keras("silu", gate_kinds.soft(1.0), "relu"),
+    "relu": of_keras("relu", gate_kinds.hard(), "relu"),
+    "swish": of_keras("silu", gate_kinds.soft(1.0), "relu"),
     "beta_vq": _beta_vq("beta_vq", "relu"),
     "leaky_beta_vq": _beta_vq("leaky_beta_vq", "leaky", activation_slope=0.01),
     "abs_beta_vq": _beta_vq("abs_beta_vq", "abs"),
