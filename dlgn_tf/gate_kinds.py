@@ -9,6 +9,8 @@ kernels and the page of a network ask the entry.
 import dataclasses
 from collections.abc import Callable
 
+from dlgn_tf.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class GateFunction:
@@ -31,7 +33,24 @@ class GateFunction:
     indicator: bool = False
 
     def __call__(self, preactivations):
-        return self.function(preactivations)
+        """The gates.
+
+        Raises:
+            UserError: if they have another shape, which would be broadcast.
+        """
+        gates = self.function(preactivations)
+        expected, found = (
+            tuple(getattr(x, "shape", ())) for x in (preactivations, gates)
+        )
+        if len(found) != len(expected) or not all(
+            None in sizes or len({*sizes}) == 1
+            for sizes in zip(expected, found, strict=True)
+        ):
+            raise UserError(
+                f"Expected gates ({self.formula}) of the shape of their "
+                f"pre-activations, {expected}. Received: shape {found}"
+            )
+        return gates
 
 
 @dataclasses.dataclass(frozen=True)

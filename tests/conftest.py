@@ -73,6 +73,7 @@ def in_this_process(monkeypatch):
     from absl import flags
 
     from dlgn_tf.command import fields
+    from dlgn_tf.command import paths
 
     def run(entry, *arguments):
         # Of a package whose __main__ only starts it.
@@ -94,6 +95,7 @@ def in_this_process(monkeypatch):
         if hasattr(entry, "FLAGS"):
             monkeypatch.setattr(entry, "FLAGS", values)
         values(["test", *map(str, arguments)])
+        paths.make_local(values)
         entry.main()
 
     return run

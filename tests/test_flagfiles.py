@@ -288,3 +288,23 @@ def test_what_a_file_includes_is_looked_for_beside_it_first(
     # The current folder is the last resort, as it was for absl.
     (tmp_path / "beside" / "flags" / "base.flags").unlink()
     assert flagfiles.expand([f"--flagfile={path}"]) == ["--width=2"]
+
+
+@pytest.mark.parametrize(
+    "beside", ["metrics.jsonl", "model.keras", "best.keras", "permutation-10/"]
+)
+def test_flags_of_a_copy_without_checkpoints_are_of_the_copy(beside, tmp_path):
+    path = tmp_path / "flags.txt"
+    path.write_text("--model=c4gap_dlgn\n--dataset=digits\n--run_dir=else\n")
+    assert config_lib.read_flags(path).run_dir == "else"
+    place = tmp_path / beside
+    place.mkdir() if beside.endswith("/") else place.touch()
+    assert config_lib.read_flags(path).run_dir == str(tmp_path)
+
+
+def test_a_switch_with_no_and_a_value_is_refused(tmp_path):
+    """absl raises a plain ValueError of it."""
+    path = tmp_path / "a.flags"
+    path.write_text("--dataset=digits\n--noxla=true\n")
+    with pytest.raises(UserError, match="training flags.*noxla"):
+        config_lib.read_flags(path)

@@ -1,7 +1,6 @@
 """Claims as a page: python -m dlgn_tf.claims.page."""
 
 import collections
-import os
 
 from absl import flags
 
@@ -9,7 +8,6 @@ from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.command import cli
-from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
@@ -59,11 +57,6 @@ def main():
     values = flags.FLAGS
     modules.register_all()
     text = page(records.read(values.claims), registry.claims())
-    if os.path.realpath(values.output) == os.path.realpath(values.claims):
-        raise UserError(
-            "Expected --output apart from --claims, which it would replace. "
-            f"Received: {values.output} for both"
-        )
     with files.write_errors(values.output):
         files.write_atomically(values.output, text)
     print(f"{values.output} is written")

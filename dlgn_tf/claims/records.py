@@ -19,6 +19,18 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
 
+# Of a record, with their types. Older ones have no verdict.
+_FIELDS = {
+    "claim": str,
+    "measured": str,
+    "values": dict,
+    "holds": bool | None,
+    "seconds": int | float,
+    "seed": int,
+    "dlgn_tf": str,
+    **{field.name: str for field in dataclasses.fields(origin.Origin)},
+}
+
 
 class Records:
     """Outcomes on disk: what was measured before a kill is not lost.
@@ -54,7 +66,7 @@ class Records:
             **dataclasses.asdict(origin.here()),
         }
         self._records = {}
-        before = read(self._path) if update else []
+        before = read(self._path, complete=False) if update else []
         self._others = {
             r["claim"]: r for r in before if r["claim"] not in self._claims
         }
@@ -141,11 +153,12 @@ class Records:
         }
 
 
-def read(path):
+def read(path, complete=True):
     """The records of a file.
 
     Args:
         path: Path-like.
+        complete: Boolean, whether each record has to have all fields.
 
     Returns:
         List of dicts.
@@ -153,17 +166,31 @@ def read(path):
     Raises:
         UserError: if there is none, or it is not such a file.
     """
+    needed = _FIELDS if complete else ("claim",)
     try:
         lines = pathlib.Path(path).read_text("utf-8").splitlines()
-        found = [json.loads(line) for line in lines]
-        if not all(isinstance(x, dict) and "claim" in x for x in found):
-            raise ValueError("lines that are no records of claims")
+        return [_record(*line, needed) for line in enumerate(lines, 1)]
     except (OSError, ValueError) as error:
         raise UserError(
             "Expected a file that python -m dlgn_tf.claims --output wrote. "
             f"Received: {path}, {getattr(error, 'strerror', None) or error}"
         ) from error
-    return found
+
+
+def _record(number, line, needed):
+    """The record in a line; a `ValueError` if it is none with these fields."""
+    try:
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError("no record of a claim")
+        for name in [x for x in _FIELDS if x in record or x in needed]:
+            if not isinstance(record.get(name, ...), _FIELDS[name]):
+                found = f"{record[name]!r:.40}" if name in record else "nothing"
+                raise ValueError(f"{found} for {name!r}")
+        verdict(record)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {number}: {error}") from error
+    return record
 
 
 def verdict(record):
@@ -175,7 +202,7 @@ def verdict(record):
     before = {True: Verdict.HOLDS, False: Verdict.FAILS}
     return Verdict(
         record.get("verdict")
-        or before.get(record["holds"], Verdict.NOT_MEASURED)
+        or before.get(record.get("holds"), Verdict.NOT_MEASURED)
     )
 
 

@@ -180,6 +180,9 @@ def read(command, values):
         for field in dataclasses.fields(command)
         if _KEY in field.metadata
     }
+    paths.check_together(
+        {k: found[k] for k, v in of(command).items() if v.path}
+    )
     if issubclass(command, Command):
         found["given"] = frozenset(x for x in found if values[x].present)
     return command(**found)

@@ -9,11 +9,7 @@ import pathlib
 import re
 
 from dlgn_tf.errors import UserError
-
-# What a run leaves in its directory.
-OF_A_RUN = "flags.txt"
-# Beside it, of a copy that may be without its checkpoints.
-_OF_A_RUN_TOO = ("checkpoints", "metrics.jsonl", "model.keras", "best.keras")
+from dlgn_tf.output import run_names
 
 # Flags that a flag takes the place of where a flagfile before it has them.
 _DISPLACED = {
@@ -42,7 +38,7 @@ def expand(words):
 
     Raises:
         UserError: if a file cannot be read or includes itself, or a word does
-            not fit into a line of text.
+            not fit into a line of text, whose end a file does not keep.
     """
     expanded = _expand(words, ())
     for word in expanded:
@@ -50,6 +46,11 @@ def expand(words):
             raise UserError(
                 "Expected flags of printable text in the locale's encoding "
                 f"(LC_ALL=C.UTF-8 takes all). Received: {ascii(word)}"
+            )
+        if word.rstrip() != word:
+            raise UserError(
+                "Expected flags that do not end in a space, which flagfiles "
+                f"do not keep. Received: {ascii(word)}"
             )
     return expanded
 
@@ -100,7 +101,9 @@ def _of_file(name, including):
     try:
         # Some editors begin with a byte order mark.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
-        of_a_run = path.name == OF_A_RUN and _holds_a_run(path.parent)
+        of_a_run = path.name == run_names.FLAGS and run_names.is_run(
+            path.parent
+        )
     except OSError as error:
         raise UserError(
             "Expected a flagfile that can be read. Received: "
@@ -117,13 +120,6 @@ def _of_file(name, including):
         typed = os.path.dirname(os.path.expanduser(name)) or os.curdir
         words.append(f"--run_dir={path.parent if including else typed}")
     return _expand(words, (*including, path))
-
-
-def _holds_a_run(folder):
-    return any(
-        name in _OF_A_RUN_TOO or name.startswith("permutation-")
-        for name in os.listdir(folder)
-    )
 
 
 def _find(name, including):

@@ -4,6 +4,7 @@ import os
 import re
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import run_names
 
 # Of all commands.
 FLAGS = (
@@ -25,6 +26,8 @@ FLAGS = (
     "runs_dir",
     "saved_model",
 )
+# Of these, what commands write.
+_WRITTEN = ("export_dir", "output", "output_dir")
 # Bytes; the file system may allow fewer.
 _MOST = {"name": 255, "path": 4000}
 
@@ -36,14 +39,51 @@ def make_local(values):
         values: `absl.flags.FlagValues`, parsed.
 
     Raises:
-        UserError: if a path is none of the local file system.
+        UserError: if a path is none of the local file system, or see
+            `check_together`.
     """
-    for name in set(FLAGS) & set(values):
+    names = set(FLAGS) & set(values)
+    for name in names:
         value = values[name].value
         if isinstance(value, list):
             values[name].value = [local(path, name) for path in value]
         elif value:
             values[name].value = local(value, name)
+    check_together({name: values[name].value for name in names})
+
+
+def check_together(given):
+    """Checks the paths of one command beside one another and on the disk.
+
+    Args:
+        given: Dict from a flag's name to its value: a string, several, or None.
+
+    Raises:
+        UserError: if one of several comes twice, or what is written would take
+            the place of what is read or of what a run keeps.
+    """
+    real = {}
+    for name, value in given.items():
+        several = [value] if isinstance(value, str) else value or ()
+        real[name] = [os.path.realpath(path) for path in several if path]
+        if len(set(real[name])) < len(real[name]):
+            raise UserError(
+                f"Expected each of --{name} once. Received: {','.join(value)}"
+            )
+    for name, found in real.items():
+        if name != "output" and set(found) & set(real.get("output", ())):
+            raise UserError(
+                f"Expected --output apart from --{name}, which it would "
+                f"replace. Received: {given['output']} for both"
+            )
+    for name in _WRITTEN:
+        run = given.get(name) and run_names.owner(given[name])
+        if run:
+            raise UserError(
+                f"Expected --{name} to be none of the files and folders that a "
+                f"run keeps in its directory. Received: {given[name]}, of the "
+                f"run in {run}"
+            )
 
 
 def local(text, flag):

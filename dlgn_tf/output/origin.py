@@ -15,6 +15,7 @@ import sys
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
+from dlgn_tf.output import run_names
 
 # What the commands left that wrote into a folder.
 COMMANDS = "commands.json"
@@ -130,7 +131,7 @@ def _damage_named(file):
 
 
 def _file(directory):
-    return directory.path / "origin.json"
+    return directory.path / run_names.ORIGIN
 
 
 def _commit():

@@ -145,10 +145,6 @@ def main():
 
 def _configs(run_dirs):
     """Of each run its `Config`, of one model and one data set."""
-    if len(set(run_dirs)) < len(run_dirs):
-        raise UserError(
-            f"Expected each of --run_dirs once. Received: {','.join(run_dirs)}"
-        )
     configs = [RunDirectory(path).read_config() for path in run_dirs]
     first = configs[0]
     for path, config in zip(run_dirs, configs, strict=True):

@@ -4,7 +4,7 @@ import pathlib
 import re
 import time
 
-from dlgn_tf.reproduction.worker import LOG
+from dlgn_tf.output import run_names
 
 # Without news a line comes this often, in seconds.
 _LONGEST_SILENCE = 60
@@ -105,7 +105,7 @@ class Outlook:
 def _log(run):
     """The bytes of a run's log, none if there is none."""
     try:
-        return (pathlib.Path(run.config.run_dir) / LOG).read_bytes()
+        return (pathlib.Path(run.config.run_dir) / run_names.LOG).read_bytes()
     except OSError:
         return b""
 

@@ -7,6 +7,7 @@ import statistics
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin as origin_lib
+from dlgn_tf.output import run_names
 from dlgn_tf.output.origin import Origin
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -146,7 +147,7 @@ def add_seconds(directory, seconds):
 
 
 def _seconds_file(directory):
-    return directory.path / "seconds.json"
+    return directory.path / run_names.SECONDS
 
 
 def to_csv(results):

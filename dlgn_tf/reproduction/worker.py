@@ -12,10 +12,10 @@ from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
+from dlgn_tf.output import run_names
 from dlgn_tf.reproduction import results
 from dlgn_tf.training.run_directory import RunDirectory
 
-LOG = "log.txt"
 FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
 
 
@@ -103,7 +103,7 @@ def train(config):
 
 @contextlib.contextmanager
 def _log(directory):
-    log_file = directory.path / LOG
+    log_file = directory.path / run_names.LOG
     files.check_writable(directory.path, "runs_dir")
     with contextlib.ExitStack() as stack:
         with files.write_errors(directory.path):

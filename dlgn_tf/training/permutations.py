@@ -7,6 +7,7 @@ import statistics
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
+from dlgn_tf.output import run_names
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -55,7 +56,7 @@ def single_runs(config):
         found[digits] = dataclasses.replace(
             config,
             gate_permutation=permutation,
-            run_dir=f"{config.run_dir}/permutation-{digits}",
+            run_dir=f"{config.run_dir}/{run_names.PERMUTATION}{digits}",
         )
     return found
 
@@ -92,7 +93,7 @@ def train_all(config):
                     f"{directory.command()} goes on",
                 ) from stopped
             rows.append({"permutation": digits, **last})
-            _write(directory.path / "permutations.csv", rows)
+            _write(directory.path / run_names.PERMUTATIONS, rows)
             print(
                 f"permutation {digits}, {len(rows)} of {len(singles)}: test "
                 f"accuracy {last['test_accuracy']:.2%}"

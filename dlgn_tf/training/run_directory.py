@@ -10,14 +10,18 @@ import re
 import shlex
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import flagfiles
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
+from dlgn_tf.output import run_names
 from dlgn_tf.training.checkpoints import Checkpoints
 
 # Within a run directory; links in their place would lead out of it.
-_LOCK = "lock"
-_NO_LINKS = (_LOCK, "checkpoints", "snapshots", "train", "test")
+_NO_LINKS = (
+    run_names.LOCK,
+    run_names.CHECKPOINTS,
+    run_names.SNAPSHOTS,
+    *run_names.EVENTS,
+)
 _SNAPSHOT = re.compile(r"step-([0-9]{8,})\.keras")
 
 
@@ -39,12 +43,13 @@ class RunDirectory:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.flags = self.path / flagfiles.OF_A_RUN
-        self.checkpoints = self.path / "checkpoints"
-        self.metrics = self.path / "metrics.jsonl"
-        self.model = self.path / "model.keras"
-        self.best = self.path / "best.keras"
-        self.snapshots = self.path / "snapshots"
+        self.flags = self.path / run_names.FLAGS
+        self.checkpoints = self.path / run_names.CHECKPOINTS
+        self.metrics = self.path / run_names.METRICS
+        self.model = self.path / run_names.MODEL
+        self.best = self.path / run_names.BEST
+        self.snapshots = self.path / run_names.SNAPSHOTS
+        self._lock = self.path / run_names.LOCK
 
     def has_checkpoints(self):
         return self.checkpoints.is_dir() and any(self.checkpoints.iterdir())
@@ -173,7 +178,7 @@ class RunDirectory:
         self.check_writable()
         with files.write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             with files.write_errors(self.path):
                 self._take(lock)
@@ -198,7 +203,7 @@ class RunDirectory:
 
     def check_unlocked(self):
         """Raises a `UserError` if another process trains here."""
-        if (self.path / _LOCK).exists():
+        if self._lock.exists():
             with self.locked():
                 pass
 

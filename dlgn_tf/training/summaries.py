@@ -19,11 +19,11 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
 
+from dlgn_tf.output import run_names
 from dlgn_tf.training.event_file import EventFile
 from dlgn_tf.training.event_file import drop_events_after
 from dlgn_tf.training.event_file import read_events
 
-_RUNS = ("train", "test")
 _OF_BOTH = ("error_rate", "classification_loss")
 
 
@@ -37,12 +37,14 @@ class Summaries:
     """
 
     def __init__(self, path, after):
-        for name in _RUNS:
+        for name in run_names.EVENTS:
             drop_events_after(path / name, after)
         # A run that began with a name for each goes on so.
         tags = {tag for _, tag, _ in read_events(path / "train")}
         self._of_both = () if "train/error_rate" in tags else _OF_BOTH
-        self._train, self._test = (EventFile(path / name) for name in _RUNS)
+        self._train, self._test = (
+            EventFile(path / name) for name in run_names.EVENTS
+        )
 
     def _scalars(self, file, run, values, step):
         for name, value in values.items():

@@ -156,7 +156,9 @@ def test_claims_that_read_results_are_measured_again(register, path):
     assert again.set_aside is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]\n", '{"claims": 3}\n', "\x00"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]\n", '{"claims": 3}\n', "\x00", "[" * 100_000]
+)
 def test_a_file_of_something_else_is_refused(three, path, text):
     partial = path.with_name("claims.jsonl.partial")
     partial.write_text(text)
@@ -217,15 +219,37 @@ def test_the_page_as_a_command(fresh_process, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_page_does_not_replace_the_claims(fresh_process, three, path):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"claim": ["x"]},
+        {"claim": None},
+        {"seed": "0"},
+        {"seconds": "1"},
+        {"seconds": None},
+        {"measured": {"a": 1}},
+        {"values": []},
+        {"holds": [True]},
+        {"holds": "yes"},
+        {"verdict": "perhaps"},
+        {"verdict": 3},
+        {"commit": 7},
+    ],
+    ids=str,
+)
+def test_odd_records_are_refused_by_file_and_line(change, three, path):
+    """Each field as something else, and left out."""
     kept = records.Records(path, three, 0)
-    kept.write(runner.measure(three[0]))
+    for claim in three:
+        kept.write(runner.measure(claim))
     kept.finish()
-    text = path.read_text()
-    done = fresh_process(
-        "dlgn_tf.claims.page", f"--claims={path}", f"--output={path}"
-    )
-    assert done.returncode == 2
-    assert len(done.said) == 1
-    assert "apart from --claims" in done.said[0]
-    assert path.read_text() == text
+    good = read(path)
+    bad = {**good[1], **change}
+    lacking = {k: v for k, v in good[1].items() if k not in change}
+    cases = [bad] if "verdict" in change else [bad, lacking]
+    for odd in cases:
+        lines = map(json.dumps, (good[0], odd, good[2]))
+        path.write_text("\n".join(lines))
+        (name,) = change
+        with pytest.raises(UserError, match=f"(?i){path}, line 2: .*{name}"):
+            records.read(path)

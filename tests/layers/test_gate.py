@@ -6,7 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
+from dlgn_tf.errors import UserError
+from dlgn_tf.gate_kinds import GATES
+from dlgn_tf.gate_kinds import GateFunction
+from dlgn_tf.gate_kinds import GateKind
 from dlgn_tf.layers import Gate
 
 
@@ -113,6 +118,29 @@ def test_symbolic_shape_and_dtype():
     gates = Gate("hard")(q)
     assert gates.shape == (None, 5, None, 3)
     assert gates.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        lambda q: ops.mean(q, axis=-1),
+        lambda q: q[..., :1],
+        lambda q: q[:, None],
+        lambda q: q[0],
+        lambda q: 0.5,
+    ],
+)
+def test_gates_of_another_shape_are_refused(own, monkeypatch):
+    """Any of them would be broadcast where it is multiplied with values."""
+    function = GateFunction(own, "own")
+    monkeypatch.setitem(GATES, "own", GateKind(lambda: function))
+    expected = r"\(own\) of the shape .* \({}, 5, 3\). Received: shape"
+    with pytest.raises(UserError, match=expected.format(4)):
+        Gate("own")(np.ones((4, 5, 3)))
+    image = keras.Input((5, 3))
+    model = keras.Model(image, Gate("own")(image))
+    with pytest.raises(UserError, match=expected.format(4)):
+        model.predict(np.ones((4, 5, 3)), verbose=0)
 
 
 def test_config_round_trip():
