@@ -19,7 +19,7 @@ from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.models.build import create_model
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.training.engine import evaluate_model
+from dlgn_tf.training.engines import evaluate_model
 
 SHAPE = (8, 8, 1)
 # TensorFlow warns when five calls in a row have traced.
