@@ -20,7 +20,6 @@ LEVELS = (
     "registration",
     "",
     "choices",
-    "graphs",
     "factorizations",
     "gate_kinds",
     "command",

@@ -14,8 +14,8 @@ import numpy as np
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

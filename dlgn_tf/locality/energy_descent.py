@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from dlgn_tf.command import startup
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.locality.teachers import all_inputs
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

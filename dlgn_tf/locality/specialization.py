@@ -15,8 +15,8 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf.command import startup
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.selectivity import correlations
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
