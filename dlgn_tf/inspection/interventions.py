@@ -18,6 +18,7 @@ from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.gated import GatedNetwork
 
 SETTINGS = ("on", "off", "mean")
 
@@ -161,7 +162,7 @@ class _SwitchedNetwork:
     def __init__(self, model):
         self._model = model
         self._network = AffineNetwork(model)
-        self._gated = model.gated
+        self._gated = isinstance(model, GatedNetwork)
 
     def entering(self, images):
         """What the value network sees, and gates by site.

@@ -1,13 +1,22 @@
 """What automatic differentiation says of a batch normalisation layer."""
 
+import typing
+
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
+
+if typing.TYPE_CHECKING:
+    import keras
+
+    from dlgn_tf.layers.batch_norm import BatchNorm
+
 
 tf = startup.tensorflow()
 
 
-def layer_gradients(layer, inputs, upstream):
+def layer_gradients(layer: "BatchNorm", inputs: Array, upstream: Array) -> list:
     """Gradients through a layer in training mode.
 
     Args:
@@ -30,7 +39,7 @@ def layer_gradients(layer, inputs, upstream):
     return [np.asarray(g, np.float64) for g in gradients]
 
 
-def layer_jacobians(layer, inputs):
+def layer_jacobians(layer: "keras.layers.Layer", inputs: Array) -> Array:
     """J of every node, by one backward pass an entry of the batch.
 
     Args:
@@ -47,8 +56,8 @@ def layer_jacobians(layer, inputs):
     for place in range(places):
         upstream = np.zeros((places, inputs.shape[-1]))
         upstream[place] = 1
-        found, _, _ = layer_gradients(
+        gradient, _, _ = layer_gradients(
             layer, inputs, upstream.reshape(inputs.shape)
         )
-        rows.append(found.reshape(places, -1))
+        rows.append(gradient.reshape(places, -1))
     return np.array(rows).transpose(2, 0, 1)

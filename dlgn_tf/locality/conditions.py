@@ -14,15 +14,18 @@ Source: Tian, arXiv 1809.10829, theorem 2 and its proof.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.locality.passes import Passes
+from dlgn_tf.locality.teachers import Teacher
 from dlgn_tf.locality.teachers import content
 
 # Products of variances below it are rounding.
 _NOT_VARYING = 1e-24
 
 
-def violations(teacher, passes, pixels):
+def violations(teacher: Teacher, passes: Passes, pixels: Array) -> dict:
     """Means over all edges of the graph, those of the leaves left out.
 
     Args:
@@ -43,11 +46,11 @@ def violations(teacher, passes, pixels):
             f"Received: {teacher.fields.depth}"
         )
     codes, _ = content(teacher.fields, pixels)
-    found = []
+    edges = []
     for level in range(2, teacher.fields.depth + 1):
         for region, _, child in teacher.fields.edges(level):
-            found.append(_of_edge(teacher, passes, codes, level, region, child))
-    return {name: float(np.mean([x[name] for x in found])) for name in found[0]}
+            edges.append(_of_edge(teacher, passes, codes, level, region, child))
+    return {name: float(np.mean([x[name] for x in edges])) for name in edges[0]}
 
 
 def _of_edge(teacher, passes, codes, level, region, child):
@@ -71,7 +74,9 @@ def _of_edge(teacher, passes, codes, level, region, child):
     }
 
 
-def total_variation(values, fine, coarse, probabilities):
+def total_variation(
+    values: Array, fine: Array, coarse: Array, probabilities: Array
+) -> float:
     """E over the fine groups of TV(P(value | fine), P(value | coarse)).
 
     Args:
@@ -104,7 +109,9 @@ def _rows(table):
     return np.divide(table, mass, out=np.zeros_like(table), where=mass > 0)
 
 
-def correlation(first, second, groups, probabilities):
+def correlation(
+    first: Array, second: Array, groups: Array, probabilities: Array
+) -> float:
     """Of the same node, within groups.
 
     Args:
@@ -119,7 +126,9 @@ def correlation(first, second, groups, probabilities):
     return _root_mean_square(first, second, groups, probabilities, _own)
 
 
-def cross_correlation(first, second, groups, probabilities):
+def cross_correlation(
+    first: Array, second: Array, groups: Array, probabilities: Array
+) -> float:
     """Of every node of the one with every node of the other; see above."""
     return _root_mean_square(first, second, groups, probabilities, _every)
 

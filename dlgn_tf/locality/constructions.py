@@ -9,6 +9,7 @@ constructions follow the proof's idea.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy.optimize import linprog
 
 from dlgn_tf import factorizations
@@ -19,7 +20,7 @@ from dlgn_tf.locality.receptive_fields import ReceptiveFields
 CIRCLE_RADIUS = 0.3
 
 
-def vertices(rows):
+def vertices(rows: Array) -> Array:
     """Which rows are vertices of the hull of all, by linear programs.
 
     A row that occurs twice is no vertex here; one that is alone is.
@@ -38,7 +39,7 @@ def vertices(rows):
             "Expected a matrix of one row per point. Received: shape "
             f"{np.shape(rows)}"
         )
-    found = np.ones(len(rows), bool)
+    is_vertex = np.ones(len(rows), bool)
     for index, row in enumerate(rows if len(rows) > 1 else ()):
         others = np.delete(rows, index, axis=0)
         equations = np.vstack([others.T, np.ones(len(others))])
@@ -49,11 +50,11 @@ def vertices(rows):
             bounds=(0, None),
         )
         # 2: no weights >= 0 make the row out of the others.
-        found[index] = solved.status == 2
-    return found
+        is_vertex[index] = solved.status == 2
+    return is_vertex
 
 
-def circle(count):
+def circle(count: int) -> tuple[Array, Array, Array]:
     """Rows of a 3-event child on a circle in the simplex, and their layer.
 
     Args:
@@ -75,12 +76,12 @@ def circle(count):
     return P, W, -(centre @ W) - nearest / (1 - nearest)
 
 
-def relu_loss(P, W, b):
+def relu_loss(P: Array, W: Array, b: Array) -> float:
     """|relu(P W + b) - I|_F^2."""
     return float(((np.maximum(P @ W + b, 0) - np.eye(len(P))) ** 2).sum())
 
 
-def affine_loss(inputs):
+def affine_loss(inputs: Array) -> float:
     """Least |inputs W + 1 b^T - I|_F^2 over all W and b.
 
     Args:
@@ -93,7 +94,7 @@ def affine_loss(inputs):
     return float(((fitted - identity) ** 2).sum())
 
 
-def and_tree(fields):
+def and_tree(fields: ReceptiveFields) -> LocalNetwork:
     """A network whose every node says one content of its region.
 
     The node of a content has weight 1 from the child nodes that agree with it
@@ -117,7 +118,7 @@ def and_tree(fields):
     return LocalNetwork(fields, tuple(weights), linear_top=False)
 
 
-def pixel_fields(pixels):
+def pixel_fields(pixels: int) -> ReceptiveFields:
     """A graph over 2 to 8 pixels for the AND tree."""
     windows = {
         2: [(2, 2)],

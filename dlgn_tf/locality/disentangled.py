@@ -18,11 +18,15 @@ factors of b outside all S_i enter by their marginal is assumed.
 
 import dataclasses
 import functools
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 
-def factor_values(count):
+def factor_values(count: int) -> Array:
     """Value of every factor in every event, `(2 ** count, count)`."""
     return np.indices((2,) * count).reshape(count, -1).T
 
@@ -46,14 +50,16 @@ class FactorisedTable:
     rest: np.ndarray
 
     @classmethod
-    def draw(cls, sets, factors_below, rng):
+    def draw(
+        cls, sets: Sequence[Sequence[int]], factors_below: int, rng: Generator
+    ) -> "FactorisedTable":
         """Rows from flat Dirichlet distributions."""
         blocks = tuple(rng.dirichlet(np.ones(2 ** len(s)), 2) for s in sets)
         left = factors_below - sum(map(len, sets))
         rest = rng.dirichlet(np.ones(2**left)) if left else np.ones(1)
         return cls(tuple(map(tuple, sets)), factors_below, blocks, rest)
 
-    def matrix(self):
+    def matrix(self) -> Array:
         """P_ab, `(2 ** len(sets), 2 ** factors_below)`."""
         above = factor_values(len(self.sets))
         below = factor_values(self.factors_below)
@@ -66,12 +72,12 @@ class FactorisedTable:
         left = [k for k in range(self.factors_below) if k not in taken]
         return matrix * self.rest[_codes(below, left)]
 
-    def separable_weights(self, rng):
+    def separable_weights(self, rng: Generator) -> Array:
         """Normal weights, 0 outside of the sets."""
         shape = (self.factors_below, len(self.sets))
         return rng.normal(size=shape) * self.mask()
 
-    def mask(self):
+    def mask(self) -> Array:
         """Which weights a separable matrix may have, booleans."""
         mask = np.zeros((self.factors_below, len(self.sets)), bool)
         for column, inside in enumerate(self.sets):
@@ -83,7 +89,7 @@ def _codes(values, positions):
     return values[:, list(positions)] @ 2 ** np.arange(len(positions))[::-1]
 
 
-def disentangled(columns):
+def disentangled(columns: Array) -> Array:
     """F from its 2-vectors.
 
     Args:
@@ -98,12 +104,12 @@ def disentangled(columns):
     )
 
 
-def product_prior(marginals):
+def product_prior(marginals: Iterable[Array]) -> Array:
     """P(z) of independent factors, `(2 ** n,)`, from their `(n, 2)`."""
     return functools.reduce(np.kron, marginals)
 
 
-def disentanglement_error(F):
+def disentanglement_error(F: Array) -> float:
     """How far columns are from functions of their own factor alone.
 
     Args:
@@ -122,7 +128,13 @@ def disentanglement_error(F):
     return float(max(errors))
 
 
-def forward(P, F_below, W, relu, batch_norm_prior=None):
+def forward(
+    P: Array,
+    F_below: Array,
+    W: Array,
+    relu: bool,
+    batch_norm_prior: Array | None = None,
+) -> Array:
     """F_a = relu(P F W), normalised by its mean and variance under a prior.
 
     Args:
@@ -142,12 +154,12 @@ def forward(P, F_below, W, relu, batch_norm_prior=None):
     return centred / np.sqrt(variance + 1e-12)
 
 
-def update(P, F_below, G):
+def update(P: Array, F_below: Array, G: Array) -> Array:
     """DW = (P F)^T G~."""
     return (P @ F_below).T @ G
 
 
-def weighted_gradient(marginals, columns, centred):
+def weighted_gradient(marginals: Array, columns: Array, centred: bool) -> Array:
     """G~ from its 2-vectors g_j.
 
     Args:
@@ -164,7 +176,9 @@ def weighted_gradient(marginals, columns, centred):
     return np.stack(made, axis=1)
 
 
-def draw_setting(sets, factors_below, rng):
+def draw_setting(
+    sets: Sequence[Sequence[int]], factors_below: int, rng: Generator
+) -> tuple:
     """A random table and what else `descend` wants, in its order.
 
     Every node is open for some event at the start.
@@ -186,8 +200,15 @@ def draw_setting(sets, factors_below, rng):
 
 
 def descend(
-    table, marginals, F_below, targets, W, centred, steps=300, rate=0.5
-):
+    table: FactorisedTable,
+    marginals: Array,
+    F_below: Array,
+    targets: Array,
+    W: Array,
+    centred: bool,
+    steps: int = 300,
+    rate: float = 0.5,
+) -> Array:
     """Follows DW towards a disentangled target.
 
     Args:

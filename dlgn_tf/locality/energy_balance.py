@@ -12,9 +12,15 @@ Source: Tian, arXiv 1809.10829, section 3.
 """
 
 import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.locality.passes import LocalNetwork
+from dlgn_tf.locality.passes import Passes
 
 
-def balance_errors(network, passes, probabilities):
+def balance_errors(
+    network: LocalNetwork, passes: Passes, probabilities: Array
+) -> tuple[float, float]:
     """Largest violation of both identities over all nodes.
 
     Args:

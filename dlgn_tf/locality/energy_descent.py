@@ -4,11 +4,13 @@ import dataclasses
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.command import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.locality.teachers import all_inputs
-from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
@@ -33,12 +35,14 @@ class EnergyHistory:
     losses: np.ndarray
 
     @property
-    def drifts(self):
+    def drifts(self) -> Array:
         """|energy - first energy| / first energy, `(steps + 1, nodes)`."""
         return np.abs(self.energies / self.energies[0] - 1)
 
 
-def descend(rng, batch_norm, steps=200, rate=0.01):
+def descend(
+    rng: Generator, batch_norm: bool, steps: int = 200, rate: float = 0.01
+) -> EnergyHistory:
     """Full-batch descent of 1/2 E|y - f|^2 on random labels.
 
     A layer of 20 ReLUs of all 256 inputs of 8 binary pixels, `BatchNorm` or

@@ -13,6 +13,8 @@ strength 0.8 are assumed.
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
@@ -32,7 +34,9 @@ class LatentTree:
     strengths: tuple[np.ndarray, ...]
 
     @classmethod
-    def draw(cls, depth, rng, least=LEAST_STRENGTH):
+    def draw(
+        cls, depth: int, rng: Generator, least: float = LEAST_STRENGTH
+    ) -> "LatentTree":
         """A tree of `2 ** depth` leaves."""
         strengths = []
         for level in range(1, depth + 1):
@@ -41,10 +45,10 @@ class LatentTree:
         return cls(tuple(strengths))
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         return len(self.strengths)
 
-    def transition(self, level, node):
+    def transition(self, level: int, node: int) -> Array:
         """P(child | parent), `(2, 2)`, for the edge above a latent.
 
         Args:
@@ -54,7 +58,7 @@ class LatentTree:
         d = self.strengths[level - 1][node]
         return np.array([[1 + d, 1 - d], [1 - d, 1 + d]]) / 2
 
-    def root_posterior(self, leaves):
+    def root_posterior(self, leaves: Array) -> Array:
         """P(root | leaves), exactly, by messages from the leaves upwards.
 
         Args:
@@ -73,12 +77,12 @@ class LatentTree:
             beliefs /= beliefs.sum(axis=2, keepdims=True)
         return beliefs[:, 0]
 
-    def best_accuracy(self, teacher):
+    def best_accuracy(self, teacher: Teacher) -> float:
         """Of the best possible guess of the root from the leaves."""
         posterior = self.root_posterior(teacher.events[0])
         return float(np.mean(posterior.argmax(axis=1) == teacher.labels))
 
-    def sample(self, count, rng):
+    def sample(self, count: int, rng: Generator) -> Teacher:
         """Independent samples as a `Teacher` of `count` inputs."""
         latents = [rng.integers(2, size=(count, 1))]
         for strength in self.strengths:

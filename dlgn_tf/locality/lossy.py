@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.random import Generator
 
 from dlgn_tf.locality import conditions
 from dlgn_tf.locality import matrix_form
@@ -30,7 +31,9 @@ class Lossy:
     violations: dict
 
 
-def measure(graph, worlds, rng, informed=True):
+def measure(
+    graph: str, worlds: int, rng: Generator, informed: bool = True
+) -> Lossy:
     """Refines pairs and regions of four over nested codes; the top keeps all.
 
     Args:
@@ -44,7 +47,7 @@ def measure(graph, worlds, rng, informed=True):
     Returns:
         `Lossy`.
     """
-    gaps, found = [], []
+    gaps, violated = [], []
     for _ in range(worlds):
         world = World.draw(graph, rng)
         passes = world.passes()
@@ -63,9 +66,11 @@ def measure(graph, worlds, rng, informed=True):
             gaps.append(
                 matrix_form.relative_gap(matrix.updates, passes.updates)
             )
-            found.append(conditions.violations(teacher, passes, world.pixels))
+            violated.append(
+                conditions.violations(teacher, passes, world.pixels)
+            )
     shape = (worlds, len(CODES))
     return Lossy(
         np.reshape(gaps, shape),
-        {n: np.reshape([x[n] for x in found], shape) for n in found[0]},
+        {n: np.reshape([x[n] for x in violated], shape) for n in violated[0]},
     )

@@ -9,12 +9,16 @@ They hold whatever the distribution of the pixels. Source: Tian, arXiv
 """
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.locality import passes
+from dlgn_tf.locality.passes import LocalNetwork
 from dlgn_tf.locality.teachers import content
 
 
-def conditional_mean(values, groups, probabilities):
+def conditional_mean(
+    values: Array, groups: Array, probabilities: Array
+) -> Array:
     """E[values | group], for every input that of its group.
 
     Args:
@@ -35,7 +39,13 @@ def conditional_mean(values, groups, probabilities):
     return means[groups].reshape(values.shape)
 
 
-def identity_errors(network, pixels, targets, probabilities, assumed=None):
+def identity_errors(
+    network: LocalNetwork,
+    pixels: Array,
+    targets: Array,
+    probabilities: Array,
+    assumed: Array | None = None,
+) -> dict:
     """Largest violation of each of the three identities.
 
     Args:
@@ -51,7 +61,7 @@ def identity_errors(network, pixels, targets, probabilities, assumed=None):
     """
     fields = network.fields
     codes, _ = content(fields, pixels)
-    found = passes.run(network, np.eye(2)[pixels], targets, probabilities)
+    run = passes.run(network, np.eye(2)[pixels], targets, probabilities)
     p = probabilities if assumed is None else assumed
     errors = {"marginal": 0.0, "backward": 0.0, "update": 0.0}
 
@@ -60,22 +70,22 @@ def identity_errors(network, pixels, targets, probabilities, assumed=None):
 
     for level in range(1, fields.depth + 1):
         # Summed over parents; leaves have no gate of their own to look at.
-        backward = np.zeros_like(found.f[level - 1])
+        backward = np.zeros_like(run.f[level - 1])
         for region, place, child in fields.edges(level):
             x_k, x_j = codes[level - 1][:, child], codes[level][:, region]
-            g_j = found.g[level][:, region]
+            g_j = run.g[level][:, region]
             at_k = conditional_mean(g_j, x_k, p)
             at_j = conditional_mean(g_j, x_j, p)
             note("marginal", at_k - conditional_mean(at_j, x_k, p))
             block = network.block(level, region, place)
             backward[:, child] += at_k @ block.T
             n = len(block)
-            true = found.updates[level - 1][region, place * n : (place + 1) * n]
-            f_k = conditional_mean(found.f[level - 1][:, child], x_k, p)
+            true = run.updates[level - 1][region, place * n : (place + 1) * n]
+            f_k = conditional_mean(run.f[level - 1][:, child], x_k, p)
             note("update", (f_k * p[:, None]).T @ at_k - true)
         for child in range(fields.regions[level - 1]):
             x_k = codes[level - 1][:, child]
-            g_k = conditional_mean(found.g[level - 1][:, child], x_k, p)
-            gate = found.gates[level - 1][:, child]
+            g_k = conditional_mean(run.g[level - 1][:, child], x_k, p)
+            gate = run.gates[level - 1][:, child]
             note("backward", g_k - gate * backward[:, child])
     return errors

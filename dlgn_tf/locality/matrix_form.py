@@ -18,8 +18,13 @@ Source: Tian, arXiv 1809.10829, theorems 2 to 4.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.locality.passes import LocalNetwork
+from dlgn_tf.locality.teachers import Teacher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +42,9 @@ class EventPasses:
     updates: list
 
 
-def run(network, teacher, targets, prior=True):
+def run(
+    network: LocalNetwork, teacher: Teacher, targets: Array, prior: bool = True
+) -> EventPasses:
     """Forward pass, backward pass and update in matrix form.
 
     Args:
@@ -117,7 +124,7 @@ def _mean_by_event(values, teacher, level):
     return np.divide(sums, prior, out=np.zeros_like(sums), where=prior > 0)
 
 
-def relative_gap(updates, reference):
+def relative_gap(updates: Sequence[Array], reference: Sequence[Array]) -> float:
     """|updates - reference| / |reference|, norms over all weights."""
     pairs = list(zip(updates, reference, strict=True))
     apart = sum(((a - b) ** 2).sum() for a, b in pairs)

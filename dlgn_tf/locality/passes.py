@@ -12,8 +12,11 @@ All of it is float64 NumPy, as a plain statement of the equations.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 
@@ -35,7 +38,9 @@ class LocalNetwork:
     linear_top: bool = True
 
     @classmethod
-    def draw(cls, fields, nodes, rng):
+    def draw(
+        cls, fields: ReceptiveFields, nodes: Sequence[int], rng: Generator
+    ) -> "LocalNetwork":
         """Normal weights of variance 2 / (inputs of a node); biases too.
 
         Args:
@@ -51,18 +56,18 @@ class LocalNetwork:
             weights.append(rng.normal(0, np.sqrt(2 / fan_in), shape))
         return cls(fields, tuple(weights))
 
-    def block(self, level, region, place):
+    def block(self, level: int, region: int, place: int) -> Array:
         """Weights from the child at a place of the window, W_ba."""
         weights = self.weights[level - 1][region]
         window = self.fields.children[level - 1].shape[1]
         below = (len(weights) - 1) // window
         return weights[place * below : (place + 1) * below]
 
-    def is_linear(self, level):
+    def is_linear(self, level: int) -> bool:
         """Whether the nodes of a level, 1 to depth, have no ReLU."""
         return self.linear_top and level == self.fields.depth
 
-    def bias(self, level, region):
+    def bias(self, level: int, region: int) -> Array:
         """Biases of a region's nodes, `(nodes,)`."""
         return self.weights[level - 1][region, -1]
 
@@ -88,14 +93,16 @@ class Passes:
     updates: list
 
 
-def gathered(fields, level, below):
+def gathered(fields: ReceptiveFields, level: int, below: Array) -> Array:
     """Inputs of a level's regions, `(inputs, regions, children * n + 1)`."""
     inputs = below[:, fields.children[level - 1]]
     inputs = inputs.reshape(*inputs.shape[:2], -1)
     return np.concatenate([inputs, np.ones((*inputs.shape[:2], 1))], axis=2)
 
 
-def run(network, leaves, targets, probabilities):
+def run(
+    network: LocalNetwork, leaves: Array, targets: Array, probabilities: Array
+) -> Passes:
     """Forward and backward pass.
 
     Args:
@@ -109,7 +116,8 @@ def run(network, leaves, targets, probabilities):
     """
     f, raw_f, gates = forward(network, leaves)
     depth = network.fields.depth
-    raw_g, g, updates = [None] * depth, [None] * depth, [None] * depth
+    updates: list = [None] * depth
+    raw_g, g = [*updates], [*updates]
     raw_g.append(targets[:, None] - f[-1])
     g.append(gates[-1] * raw_g[-1])
     for level in range(depth, 0, -1):
@@ -122,7 +130,7 @@ def run(network, leaves, targets, probabilities):
     return Passes(f, gates, raw_f, g, raw_g, updates)
 
 
-def forward(network, leaves):
+def forward(network: LocalNetwork, leaves: Array) -> tuple[list, list, list]:
     """The forward pass alone.
 
     Args:
@@ -150,7 +158,9 @@ def _backward(network, level, g, below):
     return raw
 
 
-def loss(network, leaves, targets, probabilities):
+def loss(
+    network: LocalNetwork, leaves: Array, targets: Array, probabilities: Array
+) -> float:
     """1/2 E |y - f|^2."""
     outputs = forward(network, leaves)[0][-1][:, 0]
     return probabilities @ ((targets - outputs) ** 2).sum(axis=1) / 2

@@ -16,10 +16,16 @@ Source: Tian, arXiv 1809.10829, theorem 5, for eps = 0; eps > 0 is derived.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy import linalg
 
 
-def jacobian(f, scale=1.0, epsilon=0.0, weights=None):
+def jacobian(
+    f: Array,
+    scale: float = 1.0,
+    epsilon: float = 0.0,
+    weights: Array | None = None,
+) -> Array:
     """J of one node.
 
     Args:
@@ -41,7 +47,7 @@ def jacobian(f, scale=1.0, epsilon=0.0, weights=None):
     return scale / np.sqrt(variance + epsilon) * projector
 
 
-def ideal_projector(f):
+def ideal_projector(f: Array) -> Array:
     """Orthogonal projector onto the complement of span{f, 1}, `(n, n)`.
 
     Of rank n - 2, and n - 1 where f is constant.
@@ -50,7 +56,9 @@ def ideal_projector(f):
     return np.eye(len(f)) - basis @ basis.T
 
 
-def parameter_gradients(f, g, epsilon=0.0):
+def parameter_gradients(
+    f: Array, g: Array, epsilon: float = 0.0
+) -> tuple[float, float]:
     """Gradients of scale and shift: <f_tilde, g> and <1, g>, plain sums."""
     f = np.asarray(f, np.float64)
     normalized = (f - f.mean()) / np.sqrt(f.var() + epsilon)

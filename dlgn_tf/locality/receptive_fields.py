@@ -5,6 +5,8 @@ input. (Tian's paper, arXiv 1809.10829, counts from the top.)
 """
 
 import dataclasses
+from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,7 +36,9 @@ class ReceptiveFields:
     children: tuple[np.ndarray, ...]
 
     @classmethod
-    def windows(cls, leaves, windows):
+    def windows(
+        cls, leaves: int, windows: Sequence[tuple[int, int]]
+    ) -> "ReceptiveFields":
         """Windows along a line of leaves.
 
         Args:
@@ -66,28 +70,28 @@ class ReceptiveFields:
         return cls(leaves, tuple(children))
 
     @classmethod
-    def tree(cls, depth, arity=2):
+    def tree(cls, depth: int, arity: int = 2) -> "ReceptiveFields":
         """Disjoint windows: `arity ** depth` leaves."""
         return cls.windows(arity**depth, [(arity, arity)] * depth)
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         """Number of levels above the leaves."""
         return len(self.children)
 
     @property
-    def regions(self):
+    def regions(self) -> tuple[int, ...]:
         """How many regions each level has, leaves first."""
         return (self.leaves, *(len(level) for level in self.children))
 
     @property
-    def overlapping(self):
+    def overlapping(self) -> bool:
         """Whether a region has more than one parent."""
         return any(
             level.size > len(np.unique(level)) for level in self.children
         )
 
-    def leaves_of(self, level, region):
+    def leaves_of(self, level: int, region: int) -> tuple[int, ...]:
         """The leaves in a region, in order, as a tuple."""
         if level == 0:
             return (region,)
@@ -96,7 +100,7 @@ class ReceptiveFields:
             sorted({x for b in below for x in self.leaves_of(level - 1, b)})
         )
 
-    def edges(self, level):
+    def edges(self, level: int) -> Iterator:
         """`(region, place, child)` of every edge down from a level >= 1.
 
         `place` is the child's place within the region's window.

@@ -11,13 +11,18 @@ is that of facebookresearch/luckmatters, with the indicator of an event in the
 place of a teacher's node.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.locality.teachers import Teacher
 
 # Norms below it are those of nodes that do not vary.
 _SMALLEST_NORM = 1e-10
 
 
-def correlations(first, second):
+def correlations(first: Array, second: Array) -> Array:
     """Correlation of every column of the one with every column of the other.
 
     Args:
@@ -40,7 +45,7 @@ def _normalized(columns):
     return centred * np.divide(1, norms, out=np.zeros_like(norms), where=varies)
 
 
-def event_correlations(nodes, events, count):
+def event_correlations(nodes: Array, events: Array, count: int) -> Array:
     """Correlation of a region's nodes with each of its events.
 
     Args:
@@ -54,7 +59,7 @@ def event_correlations(nodes, events, count):
     return correlations(np.eye(count)[events], nodes)
 
 
-def by_level(levels, teacher):
+def by_level(levels: Sequence[Array], teacher: Teacher) -> Array:
     """Selectivity of every level.
 
     Args:
@@ -66,7 +71,7 @@ def by_level(levels, teacher):
     Returns:
         Float64 array `(levels,)`.
     """
-    found = []
+    means = []
     for level, nodes in enumerate(levels, start=1):
         best = []
         for region in range(nodes.shape[1]):
@@ -75,5 +80,5 @@ def by_level(levels, teacher):
                 nodes[:, region], events, teacher.counts[level]
             )
             best.extend(np.abs(table[np.unique(events)]).max(axis=1))
-        found.append(np.mean(best))
-    return np.array(found)
+        means.append(np.mean(best))
+    return np.array(means)

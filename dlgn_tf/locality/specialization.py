@@ -11,12 +11,15 @@ luckmatters; here batches are drawn afresh, 300 to an epoch (assumed; there
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.command import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.selectivity import correlations
-from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
@@ -45,11 +48,11 @@ class Specialization:
     last: list
     losses: np.ndarray
 
-    def means(self):
+    def means(self) -> Array:
         """Mean best correlation, `(epochs + 1, layers)`."""
         return np.stack([best.mean(axis=1) for best in self.best], axis=1)
 
-    def winners_first_ranks(self):
+    def winners_first_ranks(self) -> list[Array]:
         """Rank, before training, of the node that wins in the end (0: first).
 
         Returns:
@@ -63,7 +66,9 @@ class Specialization:
         return ranks
 
 
-def draw_teacher(widths, outputs, rng):
+def draw_teacher(
+    widths: Sequence[int], outputs: int, rng: Generator
+) -> list[tuple[Array, Array]]:
     """Weights and biases of a random teacher.
 
     Weights from -0.5, -0.25, 0, 0.25, 0.5, all nodes of a layer different and
@@ -97,7 +102,9 @@ def _distinct_rows(count, length, rng):
     return np.array(list(rows.values()))
 
 
-def half_open(layers, rng):
+def half_open(
+    layers: Sequence[tuple[Array, Array]], rng: Generator
+) -> list[tuple[Array, Array]]:
     """The same teacher with the biases of its hidden nodes at the median.
 
     Each is then on for half of all inputs, as the teachers of "Student
@@ -120,7 +127,7 @@ def half_open(layers, rng):
     return [*hidden, layers[-1]]
 
 
-def draw_student(widths, outputs, rng):
+def draw_student(widths: Sequence[int], outputs: int, rng: Generator) -> list:
     """Weights and biases uniform in +-1 / sqrt(inputs), as PyTorch draws."""
     layers, below = [], INPUTS
     for nodes in (*widths, outputs):
@@ -135,18 +142,27 @@ def draw_student(widths, outputs, rng):
     return layers
 
 
-def activations(layers, inputs):
+def activations(
+    layers: Sequence[tuple[Array, Array]], inputs: Array
+) -> list[Array]:
     """Hidden layers after their ReLU, and the linear output, as a list."""
-    found, h = [], inputs
+    outputs, h = [], inputs
     for index, (weights, biases) in enumerate(layers):
         h = tf.matmul(h, weights) + biases
         if index + 1 < len(layers):
             h = tf.nn.relu(h)
-        found.append(h)
-    return found
+        outputs.append(h)
+    return outputs
 
 
-def train(widths, outputs, multiple, epochs, seed, half_open_teacher=False):
+def train(
+    widths: Sequence[int],
+    outputs: int,
+    multiple: int,
+    epochs: int,
+    seed: int,
+    half_open_teacher: bool = False,
+) -> Specialization:
     """Trains a student whose hidden layers are `multiple` times as wide.
 
     Plain SGD with learning rate 0.05 on batches of 64.

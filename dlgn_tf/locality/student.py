@@ -9,8 +9,11 @@ the one-hot leaves of a teacher.
 Source: Tian, arXiv 1809.10829, section 2; sizes are assumed.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
@@ -18,6 +21,8 @@ from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import Gate
 from dlgn_tf.layers import LocallyConnected
 from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.locality.receptive_fields import ReceptiveFields
+from dlgn_tf.locality.teachers import Teacher
 from dlgn_tf.models import sites
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.gated import GatedNetwork
@@ -32,7 +37,14 @@ _GATING_SITES = {
 }
 
 
-def local(x, site, classes, fields, width, batch_norm=False):
+def local(
+    x: keras.KerasTensor,
+    site: Callable,
+    classes: int,
+    fields: ReceptiveFields,
+    width: int,
+    batch_norm: bool = False,
+) -> keras.KerasTensor:
     """One locally connected layer a level, a gate after each, a linear head.
 
     Args:
@@ -63,8 +75,14 @@ def local(x, site, classes, fields, width, batch_norm=False):
 
 @channels_last()
 def create_student(
-    family, fields, classes=2, width=10, events=2, batch_norm=False, seed=None
-):
+    family: str,
+    fields: ReceptiveFields,
+    classes: int = 2,
+    width: int = 10,
+    events: int = 2,
+    batch_norm: bool = False,
+    seed: int | None = None,
+) -> ReLUNetwork | GatedNetwork:
     """Builds a student.
 
     Args:
@@ -126,7 +144,7 @@ def create_student(
         )
 
 
-def images_of(teacher, labels=None):
+def images_of(teacher: Teacher, labels: Array | None = None) -> ImageSet:
     """A teacher's inputs as a student takes them.
 
     Args:

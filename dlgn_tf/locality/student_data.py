@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.random import Generator
 
 from dlgn_tf.locality.latent_tree import LatentTree
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
@@ -27,14 +28,22 @@ class StudentData:
     best_accuracy: float
 
 
-def latent_tree(depth, rng, train=TRAIN, test=TEST):
+def latent_tree(
+    depth: int, rng: Generator, train: int = TRAIN, test: int = TEST
+) -> StudentData:
     """Samples of a tree that is drawn first."""
     tree = LatentTree.draw(depth, rng)
     training, tested = tree.sample(train, rng), tree.sample(test, rng)
     return StudentData(training, tested, tree.best_accuracy(tested))
 
 
-def lookup_tables(depth, rng, events=2, train=TRAIN, test=TEST):
+def lookup_tables(
+    depth: int,
+    rng: Generator,
+    events: int = 2,
+    train: int = TRAIN,
+    test: int = TEST,
+) -> StudentData:
     """Uniform pixels, events from tables that are drawn first."""
     fields = ReceptiveFields.tree(depth)
     pixels = rng.integers(2, size=(train + test, fields.leaves))

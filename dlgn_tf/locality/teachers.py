@@ -9,8 +9,11 @@ Source: Tian, arXiv 1809.10829, section 3.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
@@ -33,15 +36,15 @@ class Teacher:
     probabilities: np.ndarray
 
     @property
-    def labels(self):
+    def labels(self) -> Array:
         """The event of the whole input, `(inputs,)`."""
         return self.events[-1][:, 0]
 
-    def one_hot_leaves(self):
+    def one_hot_leaves(self) -> Array:
         """What a student sees, float64 `(inputs, leaves, events)`."""
         return np.eye(self.counts[0])[self.events[0]]
 
-    def prior(self, level, region):
+    def prior(self, level: int, region: int) -> Array:
         """P(z_alpha), `(events,)`."""
         return np.bincount(
             self.events[level][:, region],
@@ -49,7 +52,7 @@ class Teacher:
             minlength=self.counts[level],
         )
 
-    def joint(self, level, region, child):
+    def joint(self, level: int, region: int, child: int) -> Array:
         """P(z_alpha, z_beta) of a region and its child, `(m_a, m_b)`."""
         above, below = self.counts[level], self.counts[level - 1]
         pairs = self.events[level][:, region] * below
@@ -57,7 +60,7 @@ class Teacher:
         flat = np.bincount(pairs, self.probabilities, minlength=above * below)
         return flat.reshape(above, below)
 
-    def conditional(self, level, region, child):
+    def conditional(self, level: int, region: int, child: int) -> Array:
         """P_ab: entry P(z_beta | z_alpha), `(m_a, m_b)`.
 
         Rows sum to 1; those of events that never happen are 0.
@@ -69,12 +72,14 @@ class Teacher:
         )
 
 
-def all_inputs(leaves, values=2):
+def all_inputs(leaves: int, values: int = 2) -> Array:
     """Every input of `leaves` pixels, integers `(values ** leaves, leaves)`."""
     return np.indices((values,) * leaves).reshape(leaves, -1).T
 
 
-def content(fields, pixels, values=2):
+def content(
+    fields: ReceptiveFields, pixels: Array, values: int = 2
+) -> tuple[tuple, tuple]:
     """z of each region = all that it contains: the delta regime.
 
     Args:
@@ -97,7 +102,9 @@ def content(fields, pixels, values=2):
     return tuple(events), tuple(counts)
 
 
-def content_teacher(fields, rng, uniform=False):
+def content_teacher(
+    fields: ReceptiveFields, rng: Generator, uniform: bool = False
+) -> Teacher:
     """Every input of binary pixels; z is all that a region contains.
 
     Args:
@@ -118,7 +125,9 @@ def content_teacher(fields, rng, uniform=False):
     return Teacher(fields, events, counts, probabilities)
 
 
-def coarsened(teacher, level, codes, order):
+def coarsened(
+    teacher: Teacher, level: int, codes: int, order: Array
+) -> Teacher:
     """The same inputs with fewer events at one level.
 
     Args:
@@ -151,7 +160,9 @@ def coarsened(teacher, level, codes, order):
     )
 
 
-def shuffled(teacher, levels, rng):
+def shuffled(
+    teacher: Teacher, levels: Sequence[int], rng: Generator
+) -> Teacher:
     """The same teacher with some levels' events those of other inputs.
 
     Args:
@@ -168,13 +179,15 @@ def shuffled(teacher, levels, rng):
     return dataclasses.replace(teacher, events=tuple(events))
 
 
-def random_order(teacher, level, rng):
+def random_order(teacher: Teacher, level: int, rng: Generator) -> Array:
     """Ranks for `coarsened`: each region's own permutation of its events."""
     regions, count = teacher.fields.regions[level], teacher.counts[level]
     return np.stack([rng.permutation(count) for _ in range(regions)])
 
 
-def lookup_teacher(fields, count, rng, pixels):
+def lookup_teacher(
+    fields: ReceptiveFields, count: int, rng: Generator, pixels: Array
+) -> Teacher:
     """Events from the bottom up: z_alpha = phi_alpha(z of its children).
 
     Each phi is a random table in which all `count` events come equally often
@@ -219,7 +232,7 @@ def _balanced(size, count, rng):
     return rng.permutation(np.arange(size) % count)
 
 
-def from_samples(teacher, samples):
+def from_samples(teacher: Teacher, samples: Array) -> Teacher:
     """The teacher as a sample of its inputs shows it.
 
     Args:

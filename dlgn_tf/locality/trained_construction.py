@@ -2,10 +2,12 @@
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.command import startup
+from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.teachers import all_inputs
-from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
@@ -14,7 +16,14 @@ STEPS, LEARNING_RATE, TOP_BIAS = 3000, 3e-3, 0.1
 SMALL = 0.01
 
 
-def trained_outputs(pixels, relu, seeds, rng, top_scale=1.0, steps=STEPS):
+def trained_outputs(
+    pixels: int,
+    relu: bool,
+    seeds: int,
+    rng: Generator,
+    top_scale: float = 1.0,
+    steps: int = STEPS,
+) -> Array:
     """Trains a hidden layer of 4 * 2^s nodes to tell all 2^s inputs apart.
 
     Full-batch Adam on |F - I|_F^2; the output has a ReLU too, whose bias starts

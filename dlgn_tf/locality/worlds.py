@@ -8,9 +8,11 @@ three overlapping windows of four pixels, and the whole. Sizes are assumed.
 import dataclasses
 
 import numpy as np
+from numpy.random import Generator
 
 from dlgn_tf.locality import passes
 from dlgn_tf.locality import teachers
+from dlgn_tf.locality.passes import Passes
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 
 GRAPHS = {
@@ -38,7 +40,7 @@ class World:
     network: passes.LocalNetwork
 
     @classmethod
-    def draw(cls, graph, rng):
+    def draw(cls, graph: str, rng: Generator) -> "World":
         """A world on one of `GRAPHS`."""
         fields = GRAPHS[graph]
         teacher = teachers.content_teacher(fields, rng)
@@ -47,7 +49,7 @@ class World:
         network = passes.LocalNetwork.draw(fields, NODES, rng)
         return cls(teacher, pixels, np.eye(NODES[-1])[labels], network)
 
-    def passes(self):
+    def passes(self) -> Passes:
         """Both passes of the network, `dlgn_tf.locality.passes.Passes`."""
         return passes.run(
             self.network,

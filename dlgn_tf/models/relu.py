@@ -33,8 +33,15 @@ class ReLUNetwork(ImageClassifier):
         self.network = network
 
     @property
-    def networks(self):
-        return {"network": self.network}
+    def image_shape(self):
+        return tuple(self.network.input_shape[1:])
+
+    @property
+    def site_shapes(self):
+        return {
+            name: tuple(self.layer_at(name).input.shape[1:])
+            for name in self.site_names
+        }
 
     @functools.cached_property
     def activation(self):
@@ -56,10 +63,12 @@ class ReLUNetwork(ImageClassifier):
         )
 
     def layer_at(self, site):
-        return self.network.get_layer(activation_layer(site, self.activation))
+        """The layer of the nonlinearity at a gate site.
 
-    def network_to(self, site):
-        return keras.Model(self.network.inputs, self.value_at(site))
+        Args:
+            site: String, one of `site_names`.
+        """
+        return self.network.get_layer(activation_layer(site, self.activation))
 
     def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
@@ -77,7 +86,7 @@ class ReLUNetwork(ImageClassifier):
     @functools.cached_property
     def _gating_part(self):
         """The same layers, ending in what enters the nonlinearities."""
-        entering = [self.value_at(name) for name in self.site_names]
+        entering = [self.layer_at(name).input for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):

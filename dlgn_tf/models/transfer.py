@@ -9,7 +9,9 @@ then layer by layer.
 from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import registry
+from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.relu import ReLUNetwork
 
 # Families whose gates are made as those of a family are.
 _SAME_GATES = {
@@ -43,7 +45,11 @@ def copy_gates(source, target):
     _check_inputs(source, target)
     # An ensemble ends here: its members have a site each.
     _check_sites(source, target)
-    gating = source.gates_network
+    gating = (
+        source.network
+        if isinstance(source, ReLUNetwork)
+        else source.gating_network
+    )
     _check_layers(gating, target.gating_network, source.name)
     copy_weights(gating, target.gating_network)
 
@@ -63,8 +69,7 @@ def copy_model(source, target):
     """
     _check_name(source, [target.name])
     _check_inputs(source, target)
-    networks = source.networks.values(), target.networks.values()
-    pairs = list(zip(*networks, strict=True))
+    pairs = list(zip(_networks(source), _networks(target), strict=True))
     _check_sites(source, target)
     for ours, theirs in pairs:
         _check_layers(ours, theirs, source.name)
@@ -79,7 +84,7 @@ def check_same_gates(source, target):
         source: `ImageClassifier`.
         target: `ImageClassifier` that `copy_model` takes it for.
     """
-    if not target.gated:
+    if not isinstance(target, GatedNetwork):
         return
     _check_name(source, [target.name])
     for what in ("kind", "beta", "epsilon"):
@@ -101,6 +106,12 @@ def _check_equal(what, received, expected, ignored=False):
             f"Expected a model with {what} {expected}. Received: one with "
             f"{received}"
         )
+
+
+def _networks(model):
+    if isinstance(model, GatedNetwork):
+        return [model.gating_network, model.value_network]
+    return [model.network]
 
 
 def _check_name(source, expected):
