@@ -221,7 +221,7 @@ def evaluate_weights(config, batch_size=500, images=None):
 def _evaluate(config, images, fill, batch_size):
     """Evaluates the model of a `Config` as `step = fill(model)` leaves it."""
     from dlgn_tf.data import sources
-    from dlgn_tf.training import engine as engines
+    from dlgn_tf.training import engines
     from dlgn_tf.training import loop
 
     # However many devices the run had, one is always there.

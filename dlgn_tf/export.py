@@ -10,13 +10,15 @@ from dlgn_tf.command import fields
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
+from dlgn_tf.training import saved_model
+from dlgn_tf.training import source
 from dlgn_tf.training import trained
-from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
 Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
 
   python -m dlgn_tf.export --run_dir=runs/c4gap_dlgn-digits --export_dir=DIR
+  python -m dlgn_tf.export --model_path=MODEL.keras --export_dir=DIR
 
   loaded = tf.saved_model.load("DIR")
   loaded.signatures["serving_default"](images=images)  # logits, probabilities
@@ -33,7 +35,11 @@ python -m dlgn_tf.inspect_model --saved_model=DIR."""
 class Command(fields.Command):
     """The flags of this command."""
 
-    run_dir: str | None = common_flags.run_dir(required="DIR")
+    run_dir: str | None = common_flags.run_dir()
+    which: str = common_flags.which()
+    model_path: str | None = common_flags.model_path()
+    model: str | None = common_flags.model()
+    dataset: str = common_flags.dataset_of_model()
     export_dir: str | None = fields.flag(
         None,
         "Where the SavedModel is written: new or empty.",
@@ -44,17 +50,17 @@ class Command(fields.Command):
 
 def run(command):
     """Writes the SavedModel of a `Command`."""
-    RunDirectory(command.run_dir).read_config()
+    network = source.Source.of_flags(command)
+    network.check()
     check_export_dir(command.export_dir)
 
     startup.import_keras(("tensorflow",))
-    from dlgn_tf.training import runs
-
-    model, config, step = runs.load_run(command.run_dir)
+    model, step = network.load()
     export(model, command.export_dir, step)
+    at = "" if step is None else f" at step {step}"
     print(
-        f"{config.model} at step {step}: SavedModel with signatures "
-        f"{', '.join(trained.EXPORTED_SIGNATURES)} in {command.export_dir}"
+        f"{model.name}{at}: SavedModel with signatures "
+        f"{', '.join(saved_model.SIGNATURES)} in {command.export_dir}"
     )
 
 
@@ -87,7 +93,7 @@ def export(model, path, step=None):
         path: String, a new or empty directory. What is loaded from it has the
             functions `serving_default`, `preactivations` and `gates`, which
             take uint8 or float32 images of any batch size, and a signature of
-            each for either type. Its `trained.EXPORTED_MODEL` is the model
+            each for either type. Its `saved_model.MODEL` is the model
             itself, which TensorFlow passes over.
         step: Integer, from which the weights are, noted in that file; or None.
     """
@@ -100,14 +106,14 @@ def export(model, path, step=None):
     # The variables alone: tracking the model would store a second copy of it.
     module.model_variables = [variable.value for variable in model.variables]
     signatures = {}
-    for name in trained.EXPORTED_SIGNATURES:
+    for name in saved_model.SIGNATURES:
         function = tf.function(_answer(model, name))
         setattr(module, name, function)
         for dtype, suffix in ((tf.float32, ""), (tf.uint8, "_uint8")):
             images = tf.TensorSpec((None, *model.image_shape), dtype, "images")
             signatures[name + suffix] = function.get_concrete_function(images)
     tf.saved_model.save(module, str(path), signatures=signatures)
-    kept = pathlib.Path(path) / trained.EXPORTED_MODEL
+    kept = pathlib.Path(path) / saved_model.MODEL
     kept.parent.mkdir(exist_ok=True)
     model.save(kept)
     if step is not None:

@@ -1,7 +1,6 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
 import logging
-import pathlib
 import sys
 
 from absl import flags
@@ -17,7 +16,7 @@ from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
-from dlgn_tf.training import trained
+from dlgn_tf.training import source
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -51,15 +50,20 @@ def define_flags():
         "A SavedModel instead, written by dlgn_tf.export; needs --dataset and "
         "--output_dir.",
     )
+    flags.DEFINE_string(
+        "model_path",
+        None,
+        "A .keras file instead, a SavedModel, or the prefix of a checkpoint of "
+        "resnets-in-tensorflow2; needs --dataset and --output_dir.",
+    )
+    flags.DEFINE_string("model", None, "The network of such a checkpoint.")
     flags.DEFINE_enum(
         "which",
         "newest",
         ["newest", "best"],
         "Of the run: the newest checkpoint, or best.keras.",
     )
-    flags.DEFINE_string(
-        "dataset", None, "Images for --saved_model. A run says its own."
-    )
+    flags.DEFINE_string("dataset", None, "Images for a network of no run.")
     training_flags.define_place_flags("that of the run")
     flags.DEFINE_string(
         "output_dir",
@@ -123,12 +127,11 @@ def define_flags():
 
 def main():
     values = flags.FLAGS
-    _check_source(values)
+    network = _source(values)
     _positions(values.positions)
     cli.check_positive(values, "memory_gib")
-    data = _data(values)
-    if not values.run_dir:
-        _check_saved_model(pathlib.Path(values.saved_model))
+    data = _data(values, network)
+    network.check()
     output_dir = values.output_dir or str(
         RunDirectory(values.run_dir).results("inspection")
     )
@@ -140,7 +143,7 @@ def main():
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import report
 
-    model, step = _load(values)
+    model, step = network.load()
     _check_images(model, data["name"])
     sites = _sites(model, values.sites)
     positions = _positions(values.positions)
@@ -152,7 +155,7 @@ def main():
         model=model,
         family=registry.parse(model.name)[1],
         step=step,
-        origin=values.run_dir or values.saved_model,
+        origin=values.run_dir or values.saved_model or values.model_path,
         dataset=catalog.get(data["name"]),
         images=test,
         sites=sites,
@@ -168,39 +171,29 @@ def main():
     print(f"{page}: open it in a browser")
 
 
-def _check_source(values):
+def _source(values):
     """Exactly one network, and no flag that has no effect on it."""
-    if bool(values.run_dir) == bool(values.saved_model):
-        received = "both" if values.run_dir else "none of them"
-        raise UserError(
-            f"Expected --run_dir=DIR or --saved_model=DIR. Received: {received}"
-        )
-    if values.run_dir:
+    network = source.Source.of_flags(values)
+    if network.run_dir:
         what = "with --run_dir, which says it"
-        cli.check_absent(values, ["dataset"], what)
-    if values.saved_model:
-        cli.check_absent(values, ["which"], "with --saved_model")
-        for name in ("dataset", "output_dir"):
-            if not values[name].value:
-                raise UserError(
-                    f"Expected --{name} with --saved_model. Received: no "
-                    f"--{name}"
-                )
+        cli.check_absent(values, ["dataset", "model"], what)
+        return network
+    flag = "saved_model" if network.saved_model else "model_path"
+    cli.check_absent(values, ["which"], f"with --{flag}")
+    for name in ("dataset", "output_dir"):
+        if not values[name].value:
+            raise UserError(
+                f"Expected --{name} with --{flag}. Received: no --{name}"
+            )
+    return network
 
 
-def _data(values):
+def _data(values, network):
     """Keyword arguments of `sources.load`, checked."""
-    if values.run_dir:
-        directory = RunDirectory(values.run_dir)
-        config = directory.read_config()
-        if values.which == "best":
-            trained.locate_best(directory)
-        source = catalog.source_of_run(config, values.data_dir, values.npz)
-    else:
-        source = catalog.source(values.dataset, values.data_dir, values.npz)
-    available = catalog.examples(**source)["test"]
+    images = network.images(values.data_dir, values.npz)
+    available = catalog.examples(**images)["test"]
     return {
-        **source,
+        **images,
         "train_examples": 1,
         "test_examples": min(values.images or _IMAGES, available),
     }
@@ -230,63 +223,10 @@ def _check_positions(model, places):
             )
 
 
-def _check_saved_model(path):
-    """Raises a `UserError` unless `dlgn_tf.export` wrote all of it."""
-    if not (path / "saved_model.pb").is_file():
-        _refuse_saved_model(path, "which has no saved_model.pb")
-    if (path / trained.EXPORTED_MODEL).is_file():
-        trained.locate(path / trained.EXPORTED_MODEL)
-        return
-    held = _signatures(path)
-    lacking = [x for x in trained.EXPORTED_SIGNATURES if x not in held]
-    if lacking:
-        _refuse_saved_model(path, f"without signatures {', '.join(lacking)}")
-    _refuse_saved_model(
-        path,
-        f"whose signatures are there but not {trained.EXPORTED_MODEL}: export "
-        "the run again",
-    )
-
-
-def _signatures(path):
-    """Names of the signatures of a SavedModel, which is not loaded."""
-    startup.import_keras()
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    try:
-        content = (path / "saved_model.pb").read_bytes()
-        saved = saved_model_pb2.SavedModel.FromString(content)
-    except (OSError, DecodeError):
-        _refuse_saved_model(path, "whose saved_model.pb is damaged")
-    return {name for each in saved.meta_graphs for name in each.signature_def}
-
-
-def _refuse_saved_model(path, why):
-    raise UserError(
-        "Expected for --saved_model one that dlgn_tf.export wrote. Received: "
-        f"{path}, {why}"
-    )
-
-
-def _load(values):
-    """The model and its step, None where nobody noted it."""
-    from dlgn_tf.training import runs
-
-    if values.saved_model:
-        path = pathlib.Path(values.saved_model) / trained.EXPORTED_MODEL
-        return trained.load_with_step(path)
-    if values.which == "newest":
-        model, _, step = runs.load_run(values.run_dir)
-        return model, step
-    return trained.load_with_step(RunDirectory(values.run_dir).best)
-
-
 def _check_images(model, dataset):
     """Raises a `UserError` if the data set is none of the model's."""
-    network = getattr(model, "value_network", None) or model.network
-    classes = network.outputs[0].shape[-1]
-    catalog.check_same_kind(catalog.get(dataset), model.image_shape, classes)
+    images = catalog.get(dataset)
+    catalog.check_same_kind(images, model.image_shape, model.classes)
 
 
 def _sites(model, given):

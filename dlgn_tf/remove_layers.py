@@ -13,6 +13,8 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
+from dlgn_tf.training import source
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -138,12 +140,8 @@ def _check_networks(values, configs):
 
 
 def _checkpoint_options(values):
-    architecture, _ = registry.parse(values.model)
-    options = {"block": values.block, "shortcut": values.shortcut}
-    if "pooling" in architecture.options:
-        # The VGGs of the lineage pool so.
-        options["pooling"] = "max"
-    return options
+    given = {"block": values.block, "shortcut": values.shortcut}
+    return {**source.lineage_options(values.model), **given}
 
 
 def _data(values, configs):
@@ -176,6 +174,7 @@ def _data(values, configs):
 
 def _of_run(path, config, configs):
     from dlgn_tf.inspection.layer_removal import TrainedNetwork
+    from dlgn_tf.training import configured
     from dlgn_tf.training import runs
 
     model, _, _ = runs.load_run(path)
@@ -183,7 +182,7 @@ def _of_run(path, config, configs):
     return TrainedNetwork(
         path if config.model in others else config.model,
         model,
-        functools.partial(runs.create_configured_model, config),
+        functools.partial(configured.create_configured_model, config),
         _blocks(config.model, config.architecture_options()),
         flags.FLAGS.networks or "value",
     )
@@ -191,25 +190,17 @@ def _of_run(path, config, configs):
 
 def _of_checkpoint(values, data, configs):
     from dlgn_tf.inspection.layer_removal import TrainedNetwork
-    from dlgn_tf.models import lineage
-    from dlgn_tf.models.build import create_model
 
-    info = catalog.get(data["name"])
     options = _checkpoint_options(values)
 
     def build(removed):
-        return create_model(
-            values.model,
-            info.image_shape,
-            info.classes,
-            mean=info.mean,
-            std=info.std,
-            removed=removed,
-            **options,
+        return source.lineage_network(
+            values.model, data["name"], removed, **options
         )
 
     model = build(())
-    lineage.load(values.init_from, model)
+    with trained.named("init_from", values.init_from):
+        trained.copy_into(values.init_from, model)
     others = [config.model for config in configs.values()]
     return TrainedNetwork(
         values.init_from if values.model in others else values.model,
@@ -236,7 +227,7 @@ def measure(networks, data, batch_size, output_dir):
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import layer_removal
     from dlgn_tf.output.folder import Output
-    from dlgn_tf.training import engine as engines
+    from dlgn_tf.training import engines
 
     _, test_images = sources.load(**data)
     stop = sum(1 + len(network.blocks) for network in networks)

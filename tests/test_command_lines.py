@@ -203,7 +203,7 @@ EVALUATE = {
 }
 
 EXPORT = {
-    "": "Expected --run_dir",
+    "": "Expected --export_dir",
     "--run_dir=run": "Expected --export_dir",
     "--export_dir=new": "Expected --run_dir",
     "--run_dir=nowhere --export_dir=new": "nowhere.*no flags.txt",
@@ -212,6 +212,8 @@ EXPORT = {
     "--run_dir=run --export_dir=file": "new or empty.*file",
     "--run_dir=run --export_dir=run": "new or empty.*run",
     "--run_dir=run --export_dir=file/new": "export_dir.*file",
+    "--run_dir=run --model_path=zip.keras --export_dir=new": "run_dir and",
+    "--model_path=zip.keras --export_dir=new": "whole .keras",
     "--run_dir=run --exportdir=new": "exportdir",
     "run new": "flags only.*run",
 }

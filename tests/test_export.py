@@ -21,7 +21,9 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import loop
 from dlgn_tf.training import runs
+from dlgn_tf.training import saved_model as saved_model_files
 from dlgn_tf.training import trained
+from dlgn_tf.training.source import Source
 
 RUNS = {
     "dnn": ("--model=resnet20_dnn", "--depth=8", "--width=4"),
@@ -163,6 +165,29 @@ def models(exported):
     }
 
 
+def test_a_network_of_every_kind_of_place(exported, models):
+    run, saved = exported["dgn"].run, exported["dgn"].saved
+    for given in (
+        {"run_dir": run},
+        {"run_dir": run, "which": "best"},
+        {"model_path": run},
+        {"model_path": run / "model.keras"},
+        {"model_path": saved},
+        {"saved_model": saved},
+    ):
+        network = Source(**given)
+        network.check()
+        model, step = network.load()
+        # Nobody noted it of the SavedModel.
+        assert step == (None if saved in given.values() else 4), given
+        if given.get("which") == "best" or given == {"model_path": run}:
+            continue
+        for one, other in zip(
+            model.get_weights(), models["dgn"].get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
 def outputs(answers, *prefix):
     """The named outputs below a prefix."""
     start = "/".join(map(str, prefix)) + "/"
@@ -290,7 +315,7 @@ def test_size_on_disk(tmp_path):
 )
 def test_a_batch_of_no_images(name, options):
     model = create_model(name, (32, 32, 3), seed=0, **options)
-    for signature in trained.EXPORTED_SIGNATURES:
+    for signature in saved_model_files.SIGNATURES:
         answer = export._answer(model, signature)
         none, two = (
             answer(tf.zeros((count, 32, 32, 3), tf.uint8)) for count in (0, 2)
@@ -354,7 +379,7 @@ def test_command(exported, tmp_path):
     assert "Traceback" not in done.stderr
     assert "resnet20_dnn at step 4" in done.stdout
     assert (tmp_path / "deep" / "new" / "saved_model.pb").is_file()
-    kept = tmp_path / "deep" / "new" / trained.EXPORTED_MODEL
+    kept = tmp_path / "deep" / "new" / saved_model_files.MODEL
     assert trained.step_of(kept) == 4
 
 

@@ -17,7 +17,7 @@ from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import runs
-from dlgn_tf.training import trained
+from dlgn_tf.training import saved_model as saved_model_files
 from dlgn_tf.training.event_file import read_events
 
 PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
@@ -265,7 +265,7 @@ def place(trained_runs, saved_model, tmp_path, monkeypatch):
     shutil.copytree(saved_model, tmp_path / "old")
     shutil.rmtree(tmp_path / "old" / "assets.extra")
     shutil.copytree(saved_model, tmp_path / "cut")
-    kept = tmp_path / "cut" / trained.EXPORTED_MODEL
+    kept = tmp_path / "cut" / saved_model_files.MODEL
     kept.write_bytes(kept.read_bytes()[:1000])
     shutil.copytree(tmp_path / "old", tmp_path / "damaged")
     (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"\xff\xff")
@@ -277,8 +277,11 @@ def place(trained_runs, saved_model, tmp_path, monkeypatch):
 OURS = "--dataset=digits --output_dir=out --saved_model"
 # Answered before Keras is there.
 EARLY = {
-    "": "--run_dir=DIR or --saved_model=DIR. Received: none",
-    "--run_dir=run --saved_model=saved": "Received: both",
+    "": "--saved_model=DIR or --model_path=PATH. Received: none",
+    "--run_dir=run --saved_model=saved": "Received: run_dir and saved_model",
+    "--run_dir=run --model=resnet32_dnn": "no effect with --run_dir",
+    "--model_path=saved --dataset=digits": "--output_dir with --model_path",
+    "--model_path=empty --dataset=digits --output_dir=out": "neither",
     "--run_dir=nowhere": "nowhere.*no flags.txt",
     "--run_dir=unsaved": "unsaved.*no checkpoints",
     "--run_dir=run --dataset=digits": "no effect with --run_dir",
@@ -334,8 +337,8 @@ def test_as_a_command(fresh_process):
     done = fresh_process("dlgn_tf.inspect_model")
     assert done.returncode == 2
     assert done.said == [
-        "dlgn_tf.inspect_model: Expected --run_dir=DIR or --saved_model=DIR. "
-        "Received: none of them"
+        "dlgn_tf.inspect_model: Expected --run_dir=DIR, --saved_model=DIR or "
+        "--model_path=PATH. Received: none of them"
     ]
     assert "dlgn_tf" in done.imported
     assert not done.imported & {"tensorflow", "keras"}

@@ -17,6 +17,26 @@ def which():
     )
 
 
+def model_path():
+    """A network of no run."""
+    return flag(
+        None,
+        "Instead of a run: a .keras file, a SavedModel of dlgn_tf.export, or "
+        "the prefix of a checkpoint of resnets-in-tensorflow2.",
+        path=True,
+    )
+
+
+def model():
+    """The network of a checkpoint, which does not describe its own."""
+    return flag(None, "The network of such a checkpoint.")
+
+
+def dataset_of_model():
+    """The images that the network of a checkpoint takes."""
+    return flag("cifar10", "The data set of such a checkpoint.")
+
+
 def output_dir(text="Where results are written.", required="DIR"):
     """The folder that takes what a command finds out."""
     return flag(None, text, path=True, required=required)

@@ -11,11 +11,9 @@ from dlgn_tf.command import startup
 from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
-from dlgn_tf.training import trained
-from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.source import Source
 
 USAGE = """\
 Splits a feature of a trained network by the number of nonlinear layers that it
@@ -175,16 +173,9 @@ def main():
 
 def _check(values):
     """Exactly one thing to do, and no flag that has no effect on it."""
-    given = [
-        name
-        for name in ("run_dir", "model_path", "experiment")
-        if values[name].value
-    ]
-    if len(given) != 1:
-        raise UserError(
-            "Expected one of --run_dir=DIR, --model_path=PATH and "
-            f"--experiment=NAME. Received: {' and '.join(given) or 'none'}"
-        )
+    _source(values)
+    names = ("run_dir", "model_path", "experiment")
+    given = [name for name in names if values[name].value]
     useless = ["seeds", "networks"]
     if values.experiment:
         useless = [*_OF_NETWORKS, "seed"]
@@ -198,8 +189,11 @@ def _check(values):
     cli.check_absent(
         values, useless, f"with --{given[0]}={values[given[0]].value}"
     )
-    if values.model:
-        registry.parse(values.model)
+
+
+def _source(values):
+    """The network, or no network of an experiment."""
+    return Source.of_flags(values, ("experiment", "NAME"))
 
 
 def _orders(texts):
@@ -242,14 +236,13 @@ def _images(values, available):
 
 def _data_of_network(values):
     """Keyword arguments of `sources.load`, checked."""
-    if values.run_dir:
-        config = RunDirectory(values.run_dir).read_config()
-        source = catalog.source_of_run(config, values.data_dir, values.npz)
-        seen = min(config.train_examples, catalog.examples(**source)["train"])
-        return {**source, "train_examples": _images(values, seen)}
-    with trained.named("model_path", values.model_path):
-        trained.locate(values.model_path)
-    return _read_from(values, values.dataset or "cifar10")
+    network = _source(values)
+    network.check()
+    images = network.images(values.data_dir, values.npz)
+    seen = catalog.examples(**images)["train"]
+    if network.config:
+        seen = min(network.config.train_examples, seen)
+    return {**images, "train_examples": _images(values, seen)}
 
 
 def _read_from(values, dataset):
@@ -303,9 +296,7 @@ def _network(values, data, orders):
             output_dir=values.output_dir,
             ladder=_scale(values, orders).ladder(values.seed),
             data=data,
-            run_dir=values.run_dir,
-            model_path=values.model_path,
-            model=values.model,
+            source=_source(values),
             layer=values.layer,
             network=values.network,
             panels=values.panels,

@@ -3,15 +3,14 @@
 import dataclasses
 import pathlib
 
-import keras
 import numpy as np
 
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import panels
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.ladder import train_ladder
@@ -20,6 +19,7 @@ from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 from dlgn_tf.output.folder import Output
+from dlgn_tf.training.source import Source
 
 # Images of each of the two games; the head runs 2^orders times on them.
 GAME_IMAGES = 1000
@@ -32,10 +32,7 @@ class Task:
     Attributes:
         output_dir: Path-like.
         ladder: `LadderSettings`.
-        run_dir: Path-like of a run, or None.
-        model_path: Path-like of a .keras file, or prefix of a checkpoint of
-            resnets-in-tensorflow2, or None.
-        model: String, the network of such a checkpoint, of the zoo.
+        source: `dlgn_tf.training.source.Source` of the network.
         layer: See `feature_of`.
         network: See `feature_of`.
         data: Dict, keyword arguments of `dlgn_tf.data.sources.load`.
@@ -46,9 +43,7 @@ class Task:
     output_dir: str
     ladder: LadderSettings
     data: dict
-    run_dir: str | None = None
-    model_path: str | None = None
-    model: str | None = None
+    source: Source
     layer: str | None = None
     network: str = "value"
     panels: int = 3
@@ -61,7 +56,8 @@ def measure(task):
     Args:
         task: `Task`.
     """
-    model, output = load_network(task), Output(task.output_dir)
+    model, _ = task.source.load(of_zoo=False)
+    output = Output(task.output_dir)
     feature = feature_of(model, task.layer, task.network)
     train, test = sources.load(**task.data)
     _check_images(feature, train, task.data["name"])
@@ -97,60 +93,6 @@ def measure(task):
         report.RELATIVE,
     ]
     _report(task, output, feature, len(train), parts)
-
-
-def load_network(task):
-    """The network that a `Task` names, a `keras.Model`.
-
-    Raises:
-        UserError: if there is none, or it cannot be read.
-    """
-    from dlgn_tf.models import lineage
-    from dlgn_tf.models.build import create_model
-    from dlgn_tf.training import runs
-    from dlgn_tf.training import trained
-
-    if task.run_dir:
-        model, _, _ = runs.load_run(task.run_dir)
-        return model
-    path = trained.locate(task.model_path)
-    if path.is_file():
-        return _load_keras(path)
-    if not task.model:
-        raise UserError(
-            "Expected --model with a checkpoint of resnets-in-tensorflow2, "
-            "which does not describe its network, such as resnet32_dnn. "
-            "Received: no --model"
-        )
-    info = catalog.get(task.data["name"])
-    model = create_model(
-        task.model,
-        info.image_shape,
-        info.classes,
-        mean=info.mean,
-        std=info.std,
-    )
-    lineage.load(path, model)
-    return model
-
-
-def _load_keras(path):
-    from dlgn_tf.models.build import load_model
-
-    try:
-        model = load_model(path)
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            "Expected a .keras file of layers that Keras or this package has. "
-            f"Received: {path}, {reason}"
-        ) from error
-    if not isinstance(model, keras.Model):
-        raise UserError(
-            f"Expected a Keras model. Received: {path}, a "
-            f"{type(model).__name__}"
-        )
-    return model
 
 
 def _check_images(feature, train, name):

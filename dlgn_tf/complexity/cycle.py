@@ -19,7 +19,7 @@ import numpy as np
 from dlgn_tf import factorizations
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.graphs import graph_of
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

@@ -14,8 +14,8 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.augmentation import AugmentedImages
 from dlgn_tf.data.augmentation import check_policy
 from dlgn_tf.errors import UserError
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

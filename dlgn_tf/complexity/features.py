@@ -16,9 +16,6 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.evaluation import batches
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.models.sites import galu_layer
 
 NETWORKS = ("value", "gating")
 BATCH_SIZE = 250
@@ -144,54 +141,40 @@ def feature_of(model, layer=None, network="value"):
             f"Expected the feature of one of {', '.join(NETWORKS)} (networks). "
             f"Received: network={network}"
         )
-    if isinstance(model, GatedNetwork):
-        layer = layer or model.site_names[-1]
-        of_network = _of_gating if network == "gating" else _of_value
-        return of_network(model, layer)
-    if network == "gating":
+    of_zoo = isinstance(model, ImageClassifier) and model.members == 1
+    if network == "gating" and not (of_zoo and model.gated):
         raise UserError(
             "Expected a DGN or DLGN for the feature of a gating network. "
             f"Received: {model.name}, which has none"
         )
-    if isinstance(model, ReLUNetwork):
-        return _of_relu(model, layer or model.site_names[-1])
-    return _of_graph(model, layer)
-
-
-def _of_relu(model, layer):
-    if layer in model.site_names:
-        tensor = model.layer_at(layer).input
-    else:
-        tensor = _output_of(model.network, layer, model.site_names)
-    read, classify = _cut(model.network, tensor)
-
-    def pixels(images):
-        return [model.normalization(images)]
-
-    return _feature(model, layer, tensor, read, pixels, classify)
+    if not of_zoo:
+        return _of_graph(model, layer)
+    of_network = _of_gating if network == "gating" else _of_value
+    return of_network(model, layer or model.site_names[-1])
 
 
 def _of_value(model, layer):
-    network = model.value_network
+    network = model.logits_network
     if layer in model.site_names:
-        tensor = network.get_layer(galu_layer(layer)).input[0]
+        tensor = model.value_at(layer)
     else:
         tensor = _output_of(network, layer, model.site_names)
     read, classify = _cut(network, tensor)
-
-    def entering(images):
-        pixels = model.normalization(images)
-        preactivations = model.preactivations(images)
-        return model.value_inputs(pixels, list(preactivations.values()))
-
-    return _feature(model, layer, tensor, read, entering, classify)
+    return Feature(
+        f"{layer} of {model.name}",
+        model.image_shape,
+        tensor.shape[1:],
+        model.normalization,
+        lambda images: read(model.entering(images)),
+        model.entering,
+        classify,
+    )
 
 
 def _of_gating(model, layer):
     _check_layer(layer, model.site_names, model.gating_network.name)
     place = model.site_names.index(layer)
-    tensor = model.gating_network.outputs[place]
-    gating = keras.Model(model.gating_network.inputs, tensor)
+    gating = model.network_to(layer)
 
     def read(images):
         return gating(model.normalization(images), training=False)
@@ -210,23 +193,10 @@ def _of_gating(model, layer):
     return Feature(
         f"{layer} of the gating network of {model.name}",
         model.image_shape,
-        tensor.shape[1:],
+        gating.output.shape[1:],
         model.normalization,
         read,
         context,
-        classify,
-    )
-
-
-def _feature(model, layer, tensor, read, entering, classify):
-    """Of a network of the zoo; `entering` is what its graph of layers takes."""
-    return Feature(
-        f"{layer} of {model.name}",
-        model.image_shape,
-        tensor.shape[1:],
-        model.normalization,
-        lambda images: read(entering(images)),
-        entering,
         classify,
     )
 

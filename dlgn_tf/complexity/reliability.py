@@ -24,6 +24,8 @@ from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.ladder import LadderSettings
+from dlgn_tf.complexity.shared_feature import CYCLES
+from dlgn_tf.complexity.shared_feature import SharedFeature
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
 from dlgn_tf.complexity.unit import MEASURED
@@ -33,8 +35,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.evaluation import batches
 
-# Cycles of the published figures, though 10 are trained; both are reported.
-CYCLES = (5, 10)
 _AT_A_TIME = 1000
 # Apart from the draws of the ladder, and of each other.
 _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
@@ -59,63 +59,6 @@ class ReliabilitySettings:
             LadderSettings.seconds(seed, **changes),
             CycleSettings(epochs=30, draws=256, batch_size=16),
         )
-
-
-class SharedFeature:
-    """What several networks share at one order.
-
-    Args:
-        net: `keras.Model` as `train_shared` makes it: images -> g_k(psi) of
-            every network k, and h_k of that in its unit.
-    """
-
-    def __init__(self, net):
-        self.net = net
-        output = net.get_layer(nets.OUTPUT).output
-        self.psi = keras.Model(net.inputs, output, name="psi")
-
-    @property
-    def forward(self):
-        """Kernels of g_k to features in their units.
-
-        List of float32 arrays `(C, C_k)`.
-        """
-        return self._kernels("forward")
-
-    @property
-    def back(self):
-        """Kernels of h_k: list of float32 arrays `(C_k, C)`."""
-        return self._kernels("back")
-
-    @back.setter
-    def back(self, kernels):
-        for k, kernel in enumerate(kernels, start=1):
-            self.net.get_layer(f"back{k}").kernel.assign(kernel)
-
-    def reliable(self, images, cycles=CYCLES[0]):
-        """The reliable feature of the first network, Phi(l)_reli.
-
-        Args:
-            images: Array `(n, height, width, channels)`.
-            cycles: Integer U >= 0.
-
-        Returns:
-            float32 array `(n, *feature shape)`.
-        """
-        return self.reliable_of(outputs_of(self.psi, images), cycles)
-
-    def reliable_of(self, psi, cycles):
-        """As `reliable`, of psi: float32 array `(n, ..., C)`."""
-        matrix = cycles_of.reliable_matrix(self.forward, self.back, cycles)
-        unit = self.net.get_layer("unit1")
-        return psi @ np.float32(unit.scale * matrix) + np.float32(unit.offset)
-
-    def _kernels(self, name):
-        networks = len(self.net.outputs) // 2
-        return [
-            keras.ops.convert_to_numpy(self.net.get_layer(f"{name}{k}").kernel)
-            for k in range(1, networks + 1)
-        ]
 
 
 def train_shared(features, images, settings, directory=None, progress=True):

@@ -9,15 +9,11 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlgn_tf.command import startup
 from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models import evaluation
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training.steps import TrainingSteps
-
-tf = startup.tensorflow()
+from dlgn_tf.training import short
 
 # Of batch normalisation, PyTorch's default: the zoo's 0.99 lags behind a
 # training of some hundred steps.
@@ -90,18 +86,11 @@ def train_teacher(model, images, settings):
     sampler = BatchSampler(
         images, batch_size, settings.seed, settings.augmentation
     )
-    of_epoch = -(-len(images) // batch_size)
-    adam = keras.optimizers.Adam(settings.first_rate)
-    steps = TrainingSteps(
-        model, adam, tf.distribute.get_strategy(), batch_size, l2=0.0
-    )
     rates = np.geomspace(
         settings.first_rate, settings.last_rate, settings.epochs
     )
-    data = iter(train_dataset(sampler, 0, settings.epochs * of_epoch))
-    for rate in rates:
-        adam.learning_rate.assign(rate)
-        steps(data, of_epoch)
+    adam = keras.optimizers.Adam(settings.first_rate)
+    short.train(model, adam, sampler, -(-len(images) // batch_size), rates)
     return model
 
 

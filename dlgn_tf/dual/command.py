@@ -13,7 +13,8 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import engine as engines
+from dlgn_tf.training import configured
+from dlgn_tf.training import engines
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.output import EventOutput
@@ -100,7 +101,7 @@ def kernel(task, which):
     output.picture("heat_map", heat_map)
 
     # The same architecture, gates as drawn.
-    untrained = runs.create_configured_model(task.config)
+    untrained = configured.create_configured_model(task.config)
     random, random_spectrum = _described(task, *_kernels(task, untrained))
     spectra = {"trained": spectrum, "random": random_spectrum}
     spectrum = figures.spectrum(spectra, f"{title}, {len(matrix)} images")

@@ -8,8 +8,7 @@ from keras import layers
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import CircularPadding
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.classifier import ImageClassifier
 
 _COVERED = (
     layers.InputLayer,
@@ -62,7 +61,9 @@ def structure_of(model):
         UserError: if the theory does not cover it; its text names what to
             switch.
     """
-    network = value_network(model)
+    if not isinstance(model, ImageClassifier) or model.members > 1:
+        _refuse(model, "is no single network")
+    network = model.logits_network
     convolutions = [
         layer for layer in network.layers if isinstance(layer, layers.Conv2D)
     ]
@@ -81,19 +82,6 @@ def structure_of(model):
     return Structure("fully_connected")
 
 
-def value_network(model):
-    """The network that the paths of a model are those of.
-
-    Raises:
-        UserError: if it has not one.
-    """
-    if isinstance(model, GatedNetwork):
-        return model.value_network
-    if isinstance(model, ReLUNetwork):
-        return model.network
-    _refuse(model, "is no single network")
-
-
 def _refuse(model, why):
     name = getattr(model, "name", type(model).__name__)
     raise UserError(f"{_EXPECTED} Received: {name}, which {why}")
@@ -101,9 +89,8 @@ def _refuse(model, why):
 
 def _strange_layers(model, network):
     """What a network has that the theory has not, in words."""
-    found, at_sites = {}, []
-    if isinstance(model, ReLUNetwork):
-        at_sites = [model.layer_at(site) for site in model.site_names]
+    found = {}
+    at_sites = [model.layer_at(site) for site in model.site_names]
     for layer in network.layers:
         if not (isinstance(layer, _COVERED) or layer in at_sites):
             kind = type(layer).__name__

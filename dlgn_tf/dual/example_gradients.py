@@ -14,10 +14,8 @@ import numpy as np
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
-from dlgn_tf.errors import UserError
-from dlgn_tf.graphs import graph_of
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
@@ -85,26 +83,15 @@ class ExampleGradients:
     """
 
     def __init__(self, model):
-        if not isinstance(model, ReLUNetwork | GatedNetwork):
-            raise UserError(
-                "Expected a single network of the zoo: a ReLU network or a "
-                f"gated one. Received: {type(model).__name__} {model.name}"
-            )
+        networks = single_networks(model)
         self._model = model
-        if isinstance(model, ReLUNetwork):
-            networks = {"network": model.network}
-        else:
-            networks = {
-                "gating": model.gating_network,
-                "value": model.value_network,
-            }
         self.networks = tuple(networks)
         self._tapped = {name: _Tapped(n) for name, n in networks.items()}
         tapped = self._tapped.values()
         self.size = sum(t.size for t in tapped)
         self.bytes_within = sum(map(_bytes_of_pass, networks.values()))
         self.pairs = max(max(t.pairs for t in tapped), 1)
-        self._classes = networks[self.networks[-1]].output.shape[-1]
+        self._classes = model.classes
         self._graph = graph_of(self._tensors)
 
     def __call__(self, images, logit):
@@ -154,7 +141,7 @@ class ExampleGradients:
     def _forward(self, image, taps):
         """The logits, keeping what every network made on the way."""
         pixels = self._model.normalization(image)
-        if isinstance(self._model, ReLUNetwork):
+        if not self._model.gated:
             last = taps["network"] = self._tapped["network"](pixels)
         else:
             gating = taps["gating"] = self._tapped["gating"](pixels)

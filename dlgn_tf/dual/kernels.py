@@ -35,7 +35,9 @@ from dlgn_tf.dual.gram import InputProduct
 from dlgn_tf.dual.gram import check_rank
 from dlgn_tf.dual.gram import check_same_images
 from dlgn_tf.dual.rotation_sum import RotationSum
-from dlgn_tf.dual.variances import per_layer
+from dlgn_tf.dual.subnetworks import block_weights
+from dlgn_tf.dual.subnetworks import entering
+from dlgn_tf.dual.subnetworks import sum_over_subnetworks
 from dlgn_tf.dual.variances import tangent_factors
 from dlgn_tf.errors import UserError
 
@@ -269,13 +271,13 @@ def residual(
         None if other_gates is None else _chain(other_gates),
         other_inputs,
     )
-    weights = _block_weights(products, variances)
+    weights = block_weights(products, variances)
 
     def block_kernel(block):
         # No name for it here: it would be held while the sums are made.
-        sums = [_entering(input_product(block), variances is not None)]
+        sums = [entering(input_product(block), variances is not None)]
         grams = (product(block) for product in products)
-        return _sum_over_subnetworks(sums, grams, weights, size)
+        return sum_over_subnetworks(sums, grams, weights, size)
 
     def block_bytes(side):
         each = max(product.block_bytes(side) for product in products)
@@ -306,38 +308,6 @@ def _check_blocks(gates, other_gates, size):
             f"a number of blocks with skips. Received: {len(gates)} blocks and "
             f"size={size}"
         )
-
-
-def _entering(kernel, derivative):
-    """The kernel of the inputs, and its derivative in variances, 0."""
-    kernel = kernel[np.newaxis]
-    if derivative:
-        return np.concatenate([kernel, np.zeros_like(kernel)])
-    return kernel
-
-
-def _sum_over_subnetworks(sums, grams, weights, size):
-    """The kernel of `residual`, or its derivative where `sums` have it.
-
-    Args:
-        sums: List of one array, see `_entering`.
-        grams: Iterable of arrays `(rows, columns)`, one a block.
-        weights: List of pairs of floats, see `_block_weights`.
-        size: Integer or None, see `residual`.
-    """
-    # By the number of blocks; all in one where it does not matter.
-    sums += [np.zeros_like(sums[0]) for _ in range(size or 0)]
-    ends = 0, len(weights) - 1
-    for position, (gram, weight) in enumerate(zip(grams, weights, strict=True)):
-        if position in ends:
-            for m in range(len(sums)):
-                sums[m] = _through(sums[m], gram, weight)
-        elif size is None:
-            sums[0] += _through(sums[0], gram, weight)
-        else:
-            for m in range(size, 0, -1):
-                sums[m] += _through(sums[m - 1], gram, weight)
-    return sums[-1][-1]
 
 
 def sub_network(
@@ -380,40 +350,6 @@ def sub_network(
 
 def _chain(gates):
     return list(itertools.chain.from_iterable(gates))
-
-
-def _block_weights(products, variances):
-    """Of each block: prod_l (variance_l w_l) and sum_l 1 / variance_l."""
-    if variances is None:
-        return [(1.0, 0.0)] * len(products)
-    depths = [len(product.widths) for product in products]
-    depths[-1] += 1
-    parts = np.split(per_layer(variances, sum(depths)), np.cumsum(depths)[:-1])
-    return [
-        (
-            float(np.prod(part) * np.prod(product.widths)),
-            float(np.sum(1 / part)),
-        )
-        for part, product in zip(parts, products, strict=True)
-    ]
-
-
-def _through(sums, gram, weight):
-    """What a block makes of a kernel, and of its derivative where it is there.
-
-    The derivative of a product of variances, by each of them and summed, is
-    the product times the sum of their inverses.
-
-    Args:
-        sums: Array `(1, rows, columns)` or `(2, rows, columns)`.
-        gram: Array `(rows, columns)`.
-        weight: Pair of floats, see `_block_weights`.
-    """
-    factor, inverses = weight
-    made = sums * (factor * gram)
-    if len(sums) == 2:
-        made[1] += inverses * made[0]
-    return made
 
 
 def _check_sets(gates, inputs, other_gates, other_inputs):

@@ -148,8 +148,7 @@ def _images_at_a_time(model, sets, memory_gib):
 
 def _numbers_of_pass(model):
     """Numbers that making the gates of an image takes, all of them counted."""
-    network = getattr(model, "gating_network", None) or model.network
-    outputs = [layer.output for layer in network.layers]
+    outputs = [layer.output for layer in model.gates_network.layers]
     made = sum(math.prod(t.shape[1:]) for o in outputs for t in listed(o))
     gates = sum(map(math.prod, model.site_shapes.values()))
     return made + gates + 2 * math.prod(model.image_shape)

@@ -116,7 +116,7 @@ def empirical_ntk(
     gradients = ExampleGradients(model)
     for each in [images] if others is None else [images, others]:
         check_images(model, each)
-    classes = _classes(model)
+    classes = model.classes
     _check_logit(logit, classes)
     rows, batch = _block_sizes(gradients, len(images), memory_gib)
     blocks = _Blocks(images, others, rows, batch)
@@ -218,14 +218,6 @@ def _block_sizes(gradients, images, memory_gib):
     pairs = int(memory / 4 / pair)
     batch = min(_MOST_IMAGES, int(memory / 4 / row), max(1, pairs // rows))
     return min(rows, pairs // batch), batch
-
-
-def _classes(model):
-    from dlgn_tf.models.gated import GatedNetwork
-
-    gated = isinstance(model, GatedNetwork)
-    network = model.value_network if gated else model.network
-    return network.outputs[0].shape[-1]
 
 
 def _check_logit(logit, classes):

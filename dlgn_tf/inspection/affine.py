@@ -25,10 +25,8 @@ from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.layers.batch_norm import BatchNorm
 from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
-from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.models.sites import galu_layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +86,11 @@ class AffineNetwork:
                 "Expected dtype 'float32' or 'float64'. Received: "
                 f"dtype={dtype!r}"
             )
-        network, site_layer = _value_network(folded(model))
-        self.dtype = dtype
-        self.classes = network.outputs[0].shape[-1]
-        self._site_of = {site_layer(site): site for site in model.site_names}
+        single_networks(model)
+        plain = folded(model)
+        network = plain.logits_network
+        self.dtype, self.classes = dtype, model.classes
+        self._site_of = {plain.layer_at(x).name: x for x in model.site_names}
         self._known = {id(network.inputs[0]): 0}
         self.steps, self.not_linear = (), _not_affine(network, self._site_of)
         for layer in network.layers:
@@ -189,7 +188,7 @@ def value_inputs(model, images, dtype):
         for site, gate in model.gates(images).items()
     }
     entering = ops.cast(model.normalization(images), dtype)
-    if getattr(model, "value_input", "image") == "ones":
+    if model.value_input == "ones":
         entering = ops.ones_like(entering)
     return entering, gates
 
@@ -199,18 +198,6 @@ def _column(factor, rank):
     if isinstance(factor, float):
         return factor
     return ops.reshape(factor, (-1,) + (1,) * rank)
-
-
-def _value_network(model):
-    """The functional model, and the names of the layers at its sites."""
-    if isinstance(model, GatedNetwork):
-        return model.value_network, galu_layer
-    if isinstance(model, ReLUNetwork):
-        return model.network, lambda site: model.layer_at(site).name
-    raise UserError(
-        "Expected one network with gates of its own or of another: dnn, dgn, "
-        f"dlgn or dlgn_sf. Received: {type(model).__name__} {model.name}"
-    )
 
 
 def _not_affine(network, sites):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.graphs import graph_of
+from dlgn_tf.models.graphs import graph_of
 
 _BACKEND = keras.backend.backend()
 

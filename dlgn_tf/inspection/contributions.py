@@ -27,11 +27,11 @@ from keras import ops
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.graphs import graph_of
 
 # Images times logits that pass through the network at a time.
 _BATCH = 50

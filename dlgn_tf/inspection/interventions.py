@@ -18,7 +18,6 @@ from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
-from dlgn_tf.models.gated import GatedNetwork
 
 SETTINGS = ("on", "off", "mean")
 
@@ -162,7 +161,7 @@ class _SwitchedNetwork:
     def __init__(self, model):
         self._model = model
         self._network = AffineNetwork(model)
-        self._gated = isinstance(model, GatedNetwork)
+        self._gated = model.gated
 
     def entering(self, images):
         """What the value network sees, and gates by site.

@@ -19,9 +19,7 @@ from collections.abc import Callable
 
 import keras
 
-from dlgn_tf.models.classifier import NETWORKS
 from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.output import files
 from dlgn_tf.output.folder import new_figure
@@ -54,12 +52,9 @@ class TrainedNetwork:
     def without(self, block):
         """The network without a block, the other weights as they are."""
         remaining = self.build((block,))
-        for part in NETWORKS:
-            if hasattr(remaining, part):
-                copy_weights(
-                    getattr(self.model, part), getattr(remaining, part)
-                )
-        if self.networks == "value" and isinstance(remaining, GatedNetwork):
+        for name, network in remaining.networks.items():
+            copy_weights(self.model.networks[name], network)
+        if self.networks == "value" and remaining.gated:
             return _under_gates_of(self.model, remaining)
         return remaining
 

@@ -8,16 +8,11 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.layers.affine import is_affine
-from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.ensemble import EnsembleNetwork
-from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.orthogonal import folded
-from dlgn_tf.models.relu import ReLUNetwork
 
 
 class SiteMap:
@@ -48,7 +43,8 @@ class SiteMap:
     """
 
     def __init__(self, model, site, positive=False):
-        network = _network_to(folded(model), site)
+        check_site(site, model.site_names)
+        network = folded(model).network_to(site)
         self.site = site
         self.image_shape = tuple(model.image_shape)
         self.shape = tuple(network.output.shape[1:])
@@ -96,39 +92,6 @@ class SiteMap:
         with double_precision():
             tensor = ops.convert_to_tensor(pixels, "float64")
             return ops.convert_to_numpy(self(tensor))
-
-
-def _network_to(model, site):
-    """Functional `keras.Model` of the layers before the site, and no others."""
-    check_site(site, model.site_names)
-    index = model.site_names.index(site)
-    if isinstance(model, GatedNetwork):
-        made = listed(model.gating_network.outputs)
-        return keras.Model(model.gating_network.inputs, made[index])
-    if isinstance(model, ReLUNetwork):
-        entering = model.layer_at(site).input
-        return keras.Model(model.network.inputs, entering)
-    if isinstance(model, EnsembleNetwork):
-        return _member(model, index)
-    raise UserError(
-        f"Expected a model of the zoo. Received: a {type(model).__name__}"
-    )
-
-
-def _member(model, index):
-    """The convolution of one member of an ensemble."""
-    stacked = model.network.get_layer("conv1")
-    image = keras.Input(model.image_shape)
-    convolution = layers.Conv2D(
-        stacked.filters,
-        stacked.kernel_size,
-        padding="same",
-        data_format="channels_last",
-        name="conv1",
-    )
-    network = keras.Model([image], convolution(image))
-    network.set_weights([weights[index] for weights in stacked.get_weights()])
-    return network
 
 
 def float64_copy(network, positive=False):

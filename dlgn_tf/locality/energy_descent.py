@@ -8,9 +8,9 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.command import startup
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.locality.teachers import all_inputs
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

@@ -3,9 +3,6 @@
 import keras
 import numpy as np
 
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.sites import galu_layer
-
 KINDS = (
     "gates",
     "values",
@@ -40,19 +37,9 @@ class Responses:
 
     def __init__(self, model):
         self._model = model
-        self._gated = isinstance(model, GatedNetwork)
-        network = model.value_network if self._gated else model.network
-        layers = [
-            network.get_layer(galu_layer(name))
-            if self._gated
-            else model.layer_at(name)
-            for name in model.site_names
-        ]
-        # A GaLU takes value and gate, an activation the value alone.
-        values = [
-            layer.input[0] if self._gated else layer.input for layer in layers
-        ]
-        outputs = [layer.output for layer in layers]
+        network = model.logits_network
+        values = [model.value_at(name) for name in model.site_names]
+        outputs = [model.layer_at(name).output for name in model.site_names]
         self._inside = keras.Model(
             network.inputs, [*values, *outputs, network.output]
         )
@@ -71,7 +58,7 @@ class Responses:
 
     def _of_batch(self, images):
         pixels = np.asarray(self._model.normalization(images))
-        if not self._gated:
+        if not self._model.gated:
             answer = self._network_on([pixels])
             gates = [(q > 0).astype(q.dtype) for q in answer["values"]]
             return {**answer, "gates": gates}

@@ -18,8 +18,8 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.command import startup
-from dlgn_tf.graphs import graph_of
 from dlgn_tf.locality.selectivity import correlations
+from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 

@@ -5,15 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 
-from dlgn_tf.command import startup
 from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.data.batches import train_dataset
 from dlgn_tf.locality import selectivity
 from dlgn_tf.locality import student
 from dlgn_tf.locality.responses import Responses
-from dlgn_tf.training.steps import TrainingSteps
-
-tf = startup.tensorflow()
+from dlgn_tf.training import short
 
 BATCH_SIZE = 128
 LEARNING_RATE = 3e-3
@@ -54,18 +50,11 @@ def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
     test = student.images_of(test_teacher)
     sampler = BatchSampler(images, min(BATCH_SIZE, len(images)), seed)
     of_epoch = max(1, len(images) // sampler.batch_size)
-    steps = TrainingSteps(
-        model,
-        keras.optimizers.Adam(LEARNING_RATE),
-        tf.distribute.get_strategy(),
-        sampler.batch_size,
-        l2=0.0,
-    )
-    batches = iter(train_dataset(sampler, 0, epochs * of_epoch))
+    adam = keras.optimizers.Adam(LEARNING_RATE)
+    rates = [LEARNING_RATE] * epochs
     read = Responses(model)
     points = [_measured(read, test, test_teacher)]
-    for _ in range(epochs):
-        steps(batches, of_epoch)
+    for _ in short.rounds(model, adam, sampler, of_epoch, rates):
         points.append(_measured(read, test, test_teacher))
     return History(
         of_epoch * np.arange(epochs + 1),

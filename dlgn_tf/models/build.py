@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 import importlib
 import inspect
 import random
@@ -96,8 +97,8 @@ def create_model(
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         **options: Options of the architecture, see
-            `dlgn_tf.models.registry.Architecture.options`; its defaults are as
-            published.
+            `dlgn_tf.models.architecture.Architecture.options`; its defaults are
+            as published.
 
     Returns:
         `ReLUNetwork` for family dnn, `EnsembleNetwork` if it has several
@@ -111,15 +112,9 @@ def create_model(
             with `per_image`.
     """
     architecture, family = registry.parse(name)
-    _check_arguments(options)
-    architecture.check_ensemble(family, options)
-    options = architecture.resolve(options)
-    architecture.check_image_shape(image_shape, options)
+    options = _resolved(architecture, family, options, image_shape)
     members = options.pop("members", 1)
-    if isinstance(orthogonal, str):
-        orthogonal = OrthogonalFilters(orthogonal)
-    if orthogonal:
-        orthogonal.check_model(family, gate_regime, members)
+    orthogonal = _orthogonal(orthogonal, family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     apply = _Applied(architecture, image_shape, classes, options)
     activation = activations.resolve(
@@ -134,44 +129,35 @@ def create_model(
         architecture.gate_sites,
     )
     normalization = _normalization(mean, std, per_image, image_shape)
-    steepness = _given(beta=beta, epsilon=epsilon)
-    if family == "dnn":
-        of_gates = _given(
-            gate=gate,
-            value_input=value_input,
-            gate_regime=gate_regime,
-            gate_permutation=gate_permutation,
-        )
-        _refuse_gates(name, {**of_gates, **steepness})
-        if members > 1:
-            networks = _independent_networks(
-                members, seed, apply, normalization
-            )
-            return EnsembleNetwork.of(networks, rule, name)
-        with initial_weights_from(seed):
-            return _relu_network(
-                apply, normalization, activation, name, orthogonal
-            )
-    regime, gate = registry.resolve_gates(family, gate_regime, gate)
-    published = {
-        "beta": architecture.gate_beta,
-        "epsilon": architecture.gate_epsilon,
-    }
-    with initial_weights_from(seed):
-        gating_network, value_network, names = _two_networks(
-            apply, family, activation, orthogonal
-        )
-    _start_gates(gating_network, value_network, regime, names)
-    return GatedNetwork(
-        gating_network,
-        value_network,
-        Gate(gate, **{**published, **steepness}, name="gate"),
-        normalization,
-        names,
-        value_input or registry.default_value_input(family),
-        gate_permutation,
-        name=name,
+    gates = _given(
+        gate=gate,
+        value_input=value_input,
+        gate_regime=gate_regime,
+        gate_permutation=gate_permutation,
+        beta=beta,
+        epsilon=epsilon,
     )
+    if family != "dnn":
+        networks = functools.partial(
+            _two_networks, apply, family, activation, orthogonal
+        )
+        return _gated_network(networks, normalization, name, seed, **gates)
+    _refuse_gates(name, gates)
+    seeds = [None] * members if seed is None else range(seed, seed + members)
+    of_all = apply, normalization, activation, name, orthogonal
+    networks = [_relu_network(*of_all, each) for each in seeds]
+    if members > 1:
+        return EnsembleNetwork.of(networks, rule, name)
+    return networks[0]
+
+
+def _resolved(architecture, family, given, image_shape):
+    """All arguments of the architecture's builder, checked."""
+    _check_arguments(given)
+    architecture.check_ensemble(family, given)
+    options = architecture.resolve(given)
+    architecture.check_image_shape(image_shape, options)
+    return options
 
 
 def _check_arguments(options):
@@ -185,6 +171,14 @@ def _check_arguments(options):
                 f"Expected {' or '.join(near)} in a call of create_model. "
                 f"Received: {option}={options[option]}"
             )
+
+
+def _orthogonal(orthogonal, family, gate_regime, members):
+    if isinstance(orthogonal, str):
+        orthogonal = OrthogonalFilters(orthogonal)
+    if orthogonal:
+        orthogonal.check_model(family, gate_regime, members)
+    return orthogonal
 
 
 def _normalization(mean, std, per_image, image_shape):
@@ -213,23 +207,45 @@ def _start_gates(gating_network, value_network, regime, site_names):
     gating_network.trainable = regime == "joint"
 
 
-def _relu_network(
-    apply, normalization, activation=None, name=None, orthogonal=None
+def _gated_network(
+    create_networks,
+    normalization,
+    name,
+    seed,
+    gate=None,
+    value_input=None,
+    gate_regime=None,
+    gate_permutation=None,
+    **steepness,
 ):
+    architecture, family = registry.parse(name)
+    regime, gate = registry.resolve_gates(family, gate_regime, gate)
+    published = {
+        "beta": architecture.gate_beta,
+        "epsilon": architecture.gate_epsilon,
+    }
+    with initial_weights_from(seed):
+        gating_network, value_network, site_names = create_networks()
+    _start_gates(gating_network, value_network, regime, site_names)
+    return GatedNetwork(
+        gating_network,
+        value_network,
+        Gate(gate, **{**published, **steepness}, name="gate"),
+        normalization,
+        site_names,
+        value_input or registry.default_value_input(family),
+        gate_permutation,
+        name=name,
+    )
+
+
+def _relu_network(apply, normalization, activation, name, orthogonal, seed):
     site = sites.Activate(activation)
-    network = apply(site, "network")
-    if orthogonal:
-        network = with_orthogonal_filters(network, orthogonal)
+    with initial_weights_from(seed):
+        network = apply(site, "network")
+        if orthogonal:
+            network = with_orthogonal_filters(network, orthogonal)
     return ReLUNetwork(network, normalization, site.names, name=name)
-
-
-def _independent_networks(count, seed, apply, normalization):
-    """ReLU networks, each of them as from a seed of its own."""
-    networks = []
-    for index in range(count):
-        with initial_weights_from(None if seed is None else seed + index):
-            networks.append(_relu_network(apply, normalization))
-    return networks
 
 
 def _given(**options):

@@ -6,11 +6,16 @@ import warnings
 
 import keras
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models import images as image_checks
 
-# Attributes, and arguments, that hold the networks of a model.
-NETWORKS = ("network", "gating_network", "value_network")
+# Arguments that take the networks of a model, by their names.
+_ARGUMENTS = {
+    "network": "network",
+    "gating": "gating_network",
+    "value": "value_network",
+}
 
 
 class ImageClassifier(keras.Model):
@@ -47,6 +52,11 @@ class ImageClassifier(keras.Model):
             first layer.
         site_names: List of strings, the gate sites from input to output.
         image_shape: Tuple `(height, width, channels)`.
+        classes: Integer, number of logits.
+        networks: Dict of the functional `keras.Model`s inside, from input to
+            output: `"network"` alone, or `"gating"` and `"value"`.
+        value_input: `"image"`, or `"ones"` where the network of the logits
+            sees a constant, see `GatedNetwork`.
         members: Integer, how many networks there are to train: 1, but for
             an ensemble.
 
@@ -55,6 +65,7 @@ class ImageClassifier(keras.Model):
     """
 
     members = 1
+    value_input = "image"
 
     def __init__(self, normalization, site_names, **kwargs):
         super().__init__(**kwargs)
@@ -67,8 +78,65 @@ class ImageClassifier(keras.Model):
         self._scale_is_known = False
 
     @property
+    def networks(self):
+        raise NotImplementedError
+
+    @property
+    def gated(self):
+        """Whether its gates come from a network of their own."""
+        return "gating" in self.networks
+
+    @property
+    def gates_network(self):
+        """The network that gates are made by: the gating one, or the only."""
+        return next(iter(self.networks.values()))
+
+    @property
+    def logits_network(self):
+        """The network that makes the logits: the value one, or the only."""
+        *_, last = self.networks.values()
+        return last
+
+    @property
+    def image_shape(self):
+        return tuple(self.gates_network.inputs[0].shape[1:])
+
+    @property
+    def classes(self):
+        return self.logits_network.outputs[0].shape[-1]
+
+    @property
     def site_shapes(self):
         """Dict from gate site to its shape without the batch dimension."""
+        return {
+            name: tuple(self.value_at(name).shape[1:])
+            for name in self.site_names
+        }
+
+    def layer_at(self, site):
+        """The layer of `logits_network` at a gate site.
+
+        Args:
+            site: String, one of `site_names`.
+
+        Returns:
+            Keras layer: the nonlinearity, or the product with the gate.
+        """
+        raise NotImplementedError
+
+    def value_at(self, site):
+        """The symbolic tensor that is multiplied by the gate of a site."""
+        return listed(self.layer_at(site).input)[0]
+
+    def network_to(self, site):
+        """The layers before a gate site, and no others.
+
+        Args:
+            site: String, one of `site_names`.
+
+        Returns:
+            Functional `keras.Model`, normalised image -> pre-activations.
+        """
         raise NotImplementedError
 
     @functools.cached_property
@@ -167,6 +235,14 @@ class ImageClassifier(keras.Model):
         """Logits `(batch, classes)` of the model, from those of its members."""
         return member_logits
 
+    def entering(self, images):
+        """What enters `logits_network` in evaluation mode, a list of tensors.
+
+        Args:
+            images: As the model takes them.
+        """
+        return [self.normalization(images)]
+
     def preactivations(self, images):
         """Pre-activations of every gate site in evaluation mode.
 
@@ -245,9 +321,8 @@ class ImageClassifier(keras.Model):
         """
         config = self.get_config()
         networks = {
-            name: function(getattr(self, name))
-            for name in NETWORKS
-            if name in config
+            _ARGUMENTS[name]: function(network)
+            for name, network in self.networks.items()
         }
         others = {k: v for k, v in config.items() if k not in networks}
         return type(self)(**_deserialized(others), **networks)
@@ -263,6 +338,23 @@ def _deserialized(config, custom_objects=None):
         else value
         for name, value in copy.deepcopy(config).items()
     }
+
+
+def single_networks(model):
+    """The `networks` of a model that is no ensemble.
+
+    Args:
+        model: Any object.
+
+    Raises:
+        UserError: if it is an ensemble, or no model of the zoo.
+    """
+    if isinstance(model, ImageClassifier) and model.members == 1:
+        return model.networks
+    raise UserError(
+        "Expected a single network of the zoo: a ReLU network or a gated one. "
+        f"Received: {type(model).__name__} {getattr(model, 'name', '')}"
+    )
 
 
 def listed(outputs):

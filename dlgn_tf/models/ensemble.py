@@ -6,9 +6,9 @@ from keras import ops
 
 from dlgn_tf import gate_kinds
 from dlgn_tf.layers import PooledReLUConvolution
+from dlgn_tf.models.architecture import ENSEMBLE_RULES
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
-from dlgn_tf.models.registry import ENSEMBLE_RULES
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -88,8 +88,8 @@ class EnsembleNetwork(ImageClassifier):
         return cls(network, first.normalization, sites, rule, name=name)
 
     @property
-    def image_shape(self):
-        return tuple(self.network.input_shape[1:])
+    def networks(self):
+        return {"network": self.network}
 
     @property
     def site_shapes(self):
@@ -119,6 +119,22 @@ class EnsembleNetwork(ImageClassifier):
         return self._named(
             self.network.get_layer("conv1").preactivations(pixels)
         )
+
+    def network_to(self, site):
+        # The convolution of one member.
+        stacked = self.network.get_layer("conv1")
+        image = keras.Input(self.image_shape)
+        convolution = keras.layers.Conv2D(
+            stacked.filters,
+            stacked.kernel_size,
+            padding="same",
+            data_format="channels_last",
+            name="conv1",
+        )
+        network = keras.Model([image], convolution(image))
+        index = self.site_names.index(site)
+        network.set_weights([w[index] for w in stacked.get_weights()])
+        return network
 
     def gate_at(self, site):
         return gate_kinds.hard()

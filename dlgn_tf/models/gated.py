@@ -5,7 +5,9 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import serialize
+from dlgn_tf.models.sites import galu_layer
 
 VALUE_INPUTS = ("image", "ones")
 
@@ -80,17 +82,22 @@ class GatedNetwork(ImageClassifier):
             _check_permutation(self.gate_permutation, self.site_shapes)
 
     @property
-    def image_shape(self):
-        return tuple(self.gating_network.input_shape[1:])
+    def networks(self):
+        return {"gating": self.gating_network, "value": self.value_network}
 
     @property
     def site_shapes(self):
-        return {
-            name: tuple(gate.shape[1:])
-            for name, gate in zip(
-                self.site_names, self.value_network.inputs[1:], strict=True
-            )
-        }
+        gates = self.value_network.inputs[1:]
+        shapes = [tuple(gate.shape[1:]) for gate in gates]
+        return dict(zip(self.site_names, shapes, strict=True))
+
+    def layer_at(self, site):
+        return self.value_network.get_layer(galu_layer(site))
+
+    def network_to(self, site):
+        made = listed(self.gating_network.outputs)
+        index = self.site_names.index(site)
+        return keras.Model(self.gating_network.inputs, made[index])
 
     def member_logits(self, images, training=None):
         pixels = self.normalization(images)
@@ -114,6 +121,11 @@ class GatedNetwork(ImageClassifier):
             pixels if self.value_input == "image" else ops.ones_like(pixels)
         )
         return [entering, *gates.values()]
+
+    def entering(self, images):
+        pixels = self.normalization(images)
+        preactivations = self.gating_network(pixels, training=False)
+        return self.value_inputs(pixels, preactivations)
 
     def preactivations(self, images):
         self._look_at(images)

@@ -13,8 +13,7 @@ from dlgn_tf.layers import ApodizedOrthogonalConv2D
 from dlgn_tf.layers import OrthogonalConv2D
 from dlgn_tf.layers import OrthogonalDense
 from dlgn_tf.layers import OrthogonalKernel
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.classifier import single_networks
 
 _ORTHOGONAL = {
     keras.layers.Dense: OrthogonalDense,
@@ -78,22 +77,11 @@ def filters_of(model, networks="both"):
     """
     return [
         Filters(f"{name}/{layer.name}", layer)
-        for name, network in _networks(model).items()
+        for name, network in single_networks(model).items()
         if networks in ("both", name)
         for layer in network.layers
         if isinstance(layer, tuple(_ORTHOGONAL))
     ]
-
-
-def _networks(model):
-    if isinstance(model, GatedNetwork):
-        return {"gating": model.gating_network, "value": model.value_network}
-    if isinstance(model, ReLUNetwork):
-        return {"network": model.network}
-    raise UserError(
-        "Expected a ReLU network or a gated network for orthogonal filters. "
-        f"Received: {model.name}"
-    )
 
 
 def with_orthogonal_filters(network, options):

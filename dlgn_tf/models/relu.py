@@ -33,15 +33,8 @@ class ReLUNetwork(ImageClassifier):
         self.network = network
 
     @property
-    def image_shape(self):
-        return tuple(self.network.input_shape[1:])
-
-    @property
-    def site_shapes(self):
-        return {
-            name: tuple(self.layer_at(name).input.shape[1:])
-            for name in self.site_names
-        }
+    def networks(self):
+        return {"network": self.network}
 
     @functools.cached_property
     def activation(self):
@@ -63,12 +56,10 @@ class ReLUNetwork(ImageClassifier):
         )
 
     def layer_at(self, site):
-        """The layer of the nonlinearity at a gate site.
-
-        Args:
-            site: String, one of `site_names`.
-        """
         return self.network.get_layer(activation_layer(site, self.activation))
+
+    def network_to(self, site):
+        return keras.Model(self.network.inputs, self.value_at(site))
 
     def member_logits(self, images, training=None):
         return self.network(self.normalization(images), training=training)
@@ -86,7 +77,7 @@ class ReLUNetwork(ImageClassifier):
     @functools.cached_property
     def _gating_part(self):
         """The same layers, ending in what enters the nonlinearities."""
-        entering = [self.layer_at(name).input for name in self.site_names]
+        entering = [self.value_at(name) for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 
     def get_config(self):

@@ -9,9 +9,7 @@ then layer by layer.
 from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import registry
-from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
-from dlgn_tf.models.relu import ReLUNetwork
 
 # Families whose gates are made as those of a family are.
 _SAME_GATES = {
@@ -45,11 +43,7 @@ def copy_gates(source, target):
     _check_inputs(source, target)
     # An ensemble ends here: its members have a site each.
     _check_sites(source, target)
-    gating = (
-        source.network
-        if isinstance(source, ReLUNetwork)
-        else source.gating_network
-    )
+    gating = source.gates_network
     _check_layers(gating, target.gating_network, source.name)
     copy_weights(gating, target.gating_network)
 
@@ -69,7 +63,8 @@ def copy_model(source, target):
     """
     _check_name(source, [target.name])
     _check_inputs(source, target)
-    pairs = list(zip(_networks(source), _networks(target), strict=True))
+    networks = source.networks.values(), target.networks.values()
+    pairs = list(zip(*networks, strict=True))
     _check_sites(source, target)
     for ours, theirs in pairs:
         _check_layers(ours, theirs, source.name)
@@ -84,7 +79,7 @@ def check_same_gates(source, target):
         source: `ImageClassifier`.
         target: `ImageClassifier` that `copy_model` takes it for.
     """
-    if not isinstance(target, GatedNetwork):
+    if not target.gated:
         return
     _check_name(source, [target.name])
     for what in ("kind", "beta", "epsilon"):
@@ -106,12 +101,6 @@ def _check_equal(what, received, expected, ignored=False):
             f"Expected a model with {what} {expected}. Received: one with "
             f"{received}"
         )
-
-
-def _networks(model):
-    if isinstance(model, GatedNetwork):
-        return [model.gating_network, model.value_network]
-    return [model.network]
 
 
 def _check_name(source, expected):

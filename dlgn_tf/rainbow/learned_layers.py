@@ -17,9 +17,8 @@ from keras import layers
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.gated import GatedNetwork
+from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
-from dlgn_tf.models.relu import ReLUNetwork
 
 NETWORKS = ("gating", "value")
 
@@ -264,11 +263,9 @@ class LayeredNetwork:
         if not _of_zoo(model):
             inputs = self._networks[name].inputs
             return [images] if isinstance(inputs, list) else images
-        pixels = model.normalization(images)
-        if name != "value":
-            return pixels
-        gating = model.gating_network(pixels, training=False)
-        return model.value_inputs(pixels, gating)
+        if name == "value":
+            return model.entering(images)
+        return model.normalization(images)
 
     def copy(self):
         """A new `LayeredNetwork` of a copy of the whole model."""
@@ -321,7 +318,7 @@ def _check_network(model, network):
             f"Expected network to be one of {', '.join(NETWORKS)}. Received: "
             f"network={network}"
         )
-    if network and not isinstance(model, GatedNetwork):
+    if network and not (_of_zoo(model) and model.gated):
         raise UserError(
             "Expected a gated network, which has a gating and a value network. "
             f"Received: network={network} with {model.name}"
@@ -330,12 +327,10 @@ def _check_network(model, network):
 
 def _functional_networks(model):
     """Dict from a network's name to the functional model."""
-    if isinstance(model, GatedNetwork):
-        return {"gating": model.gating_network, "value": model.value_network}
-    if isinstance(model, ReLUNetwork):
-        return {"network": model.network}
+    if _of_zoo(model):
+        return single_networks(model)
     inputs = getattr(model, "inputs", None)
-    if _of_zoo(model) or not inputs or len(inputs) != 1:
+    if not inputs or len(inputs) != 1:
         raise UserError(
             "Expected a ReLU network, a gated network, or a functional model "
             f"with one input. Received: a {type(model).__name__}"

@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import pathlib
 
-from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.training import configured
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -36,8 +36,7 @@ class TrainedRun:
     @property
     def networks(self):
         """`"gating"` and `"value"` of a gated network, else None alone."""
-        gated = isinstance(self.model, GatedNetwork)
-        return ("gating", "value") if gated else (None,)
+        return tuple(self.model.networks) if self.model.gated else (None,)
 
     def layered(self, network=None):
         """`LayeredNetwork` of the model, or of one network of a gated one."""
@@ -62,7 +61,7 @@ class TrainedRun:
         """The model as it was drawn; None where it began as another."""
         if self.config.init_from or self.config.gates_from:
             return None
-        return runs.create_configured_model(self.config)
+        return configured.create_configured_model(self.config)
 
     @property
     def snapshots(self):

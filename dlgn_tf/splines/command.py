@@ -6,8 +6,7 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.config import Config
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.activations import ACTIVATIONS
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.splines import digits_network
 from dlgn_tf.splines import plane_network
 from dlgn_tf.splines.drawings import gram_matrices
@@ -16,6 +15,7 @@ from dlgn_tf.splines.drawings import nonlinearities
 from dlgn_tf.splines.drawings import output
 from dlgn_tf.splines.drawings import priors
 from dlgn_tf.splines.drawings import unit_partition
+from dlgn_tf.training import configured
 from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -144,7 +144,7 @@ def _states_of_run(task):
     found = {}
     drawn = not (config.init_from or config.gates_from)
     if drawn and not directory.snapshot(0).exists():
-        model = runs.create_configured_model(config)
+        model = configured.create_configured_model(config)
         found["step 0"] = _part(task, model)
     for step, path in directory.kept_models().items():
         if step < last:
@@ -156,13 +156,5 @@ def _states_of_run(task):
 
 def _part(task, model):
     """The network of a model that is looked at."""
-    if isinstance(model, ReLUNetwork):
-        return model.network
-    if not isinstance(model, GatedNetwork):
-        raise UserError(
-            "Expected a run of a ReLU network or a gated network. Received: "
-            f"{task.run_dir}, one of {task.config.model}, an ensemble"
-        )
-    if task.network == "value":
-        return model.value_network
-    return model.gating_network
+    networks = single_networks(model)
+    return networks.get("network") or networks[task.network]

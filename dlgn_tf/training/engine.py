@@ -1,45 +1,76 @@
-"""The engine: what computes. The loop around it does not know the backend.
-
-An engine has
-
-    model, optimizer      Keras objects
-    chief                 whether this process writes the run directory
-    description           one phrase for people
-    write_errors          exception types of a failure to write
-    step                  the optimiser's step
-    start(sampler, stop)  gets ready to train from `step` on
-    train(count, totals)  takes steps; adds to `Totals` and returns them
-    evaluate(image_set, batch_size, on_batch)   `Totals` over all images
-    learning_rate()       of the next step
-    gate_statistics(images)     see `Summaries.gates`
-    weights_are_finite()
-    save_model(path)      writes the model as a .keras file
-    save(prefix)                writes a checkpoint
-    restore(prefix)             reads one
-    any(flag)             whether `flag` is true in any of the processes
-    sync()                agrees with the other processes after a restore
-"""
+"""The engine: what computes. The loop around it does not know the backend."""
 
 import contextlib
+import pathlib
+import typing
 
 import keras
+import numpy as np
 
+from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
+from dlgn_tf.training.totals import Totals
 
 
-def create_engine(config):
-    """The engine of the backend that Keras runs on.
+class Engine(typing.Protocol):
+    """A model, its optimiser, and the devices that train it.
 
-    Args:
-        config: `Config`.
+    Attributes:
+        model: `ImageClassifier`.
+        optimizer: Keras optimiser.
+        chief: Whether this process writes the run directory.
+        description: One phrase for people.
+        write_errors: Exception types of a failure to write.
+        step: Integer, the batches that were taken.
     """
-    if keras.backend.backend() == "jax":
-        from dlgn_tf.training.jax_engine import JaxEngine
 
-        return JaxEngine(config)
-    from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
+    model: keras.Model
+    optimizer: keras.Optimizer
+    chief: bool
+    description: str
+    write_errors: tuple[type[Exception], ...]
+    step: int
 
-    return TensorFlowEngine(config)
+    def start(self, sampler: BatchSampler, stop: int) -> None:
+        """Gets ready to train from `step` up to `stop`."""
+
+    def train(self, count: int, totals: Totals) -> Totals:
+        """Takes so many steps; returns `totals` with theirs added."""
+
+    def evaluate(
+        self,
+        image_set: ImageSet,
+        batch_size: int,
+        on_batch: typing.Callable[[int], None] | None = None,
+    ) -> Totals:
+        """`Totals` over all images.
+
+        `on_batch` is called with the number of batches done.
+        """
+
+    def learning_rate(self) -> float:
+        """That of the next step."""
+
+    def gate_statistics(self, images: np.ndarray) -> dict:
+        """See `dlgn_tf.training.summaries.Summaries.gates`."""
+
+    def weights_are_finite(self) -> bool: ...
+
+    def save_model(self, path: pathlib.Path) -> None:
+        """Writes the model as a .keras file."""
+
+    def save(self, prefix: pathlib.Path) -> None:
+        """Writes a checkpoint."""
+
+    def restore(self, prefix: pathlib.Path) -> None:
+        """Reads a checkpoint."""
+
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is true in any of the processes."""
+
+    def sync(self) -> None:
+        """Agrees with the other processes after a restore."""
 
 
 @contextlib.contextmanager
@@ -58,43 +89,3 @@ def misfits(prefix, *more):
             f"Expected a checkpoint of this model and optimiser. Received: "
             f"{prefix}, which does not fit: {reason}"
         ) from error
-
-
-def restore_model(prefix, model):
-    """Restores a model alone from a checkpoint of this backend.
-
-    Args:
-        prefix: Path-like, as `Checkpoints.restore_newest` gives it.
-        model: `ImageClassifier`.
-    """
-    _backend_engine().restore_model(prefix, model)
-
-
-def evaluate_model(model, image_set, batch_size):
-    """Evaluates a model that has no engine, on a single device.
-
-    Args:
-        model: `ImageClassifier`.
-        image_set: `ImageSet`.
-        batch_size: Integer.
-
-    Returns:
-        `Totals` over all images.
-
-    Raises:
-        UserError: if there are none.
-    """
-    if not len(image_set):
-        raise UserError("Expected at least one image. Received: none")
-    return _backend_engine().evaluate_model(model, image_set, batch_size)
-
-
-def _backend_engine():
-    """The module of the backend that Keras runs on."""
-    if keras.backend.backend() == "jax":
-        from dlgn_tf.training import jax_engine
-
-        return jax_engine
-    from dlgn_tf.training import tensorflow_engine
-
-    return tensorflow_engine

@@ -11,16 +11,16 @@ import numpy as np
 
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import configured
 from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
-from dlgn_tf.training import runs
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.summaries import gate_sample_stride
 from dlgn_tf.training.totals import Totals
 
 
 class JaxEngine:
-    """See `dlgn_tf.training.engine`.
+    """See `dlgn_tf.training.engine.Engine`.
 
     Args:
         config: `Config`.
@@ -39,7 +39,7 @@ class JaxEngine:
                 f"Received: --strategy={config.strategy}"
             )
         keras.config.set_dtype_policy(config.mixed_precision)
-        self.model = runs.create_configured_model(config)
+        self.model = configured.create_configured_model(config)
         self.optimizer = optimizers.create_optimizer(config)
         self.optimizer.build(self.model.trainable_variables)
         self._l2 = config.l2
@@ -249,12 +249,12 @@ def _weights(model):
 
 
 def evaluate_model(model, image_set, batch_size):
-    """See `dlgn_tf.training.engine.evaluate_model`."""
+    """See `dlgn_tf.training.engines.evaluate_model`."""
     return _Evaluation(model)(image_set, batch_size)
 
 
 def restore_model(prefix, model):
-    """See `dlgn_tf.training.engine.restore_model`."""
+    """See `dlgn_tf.training.engines.restore_model`."""
     path = pathlib.Path(f"{prefix}.weights.h5")
     if not path.exists():
         raise UserError(

@@ -15,7 +15,7 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.errors import UserError
-from dlgn_tf.training.engine import create_engine
+from dlgn_tf.training.engines import create_engine
 from dlgn_tf.training.initial_weights import set_initial_weights
 from dlgn_tf.training.orthogonality import overcomplete
 from dlgn_tf.training.records import Records

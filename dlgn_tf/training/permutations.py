@@ -103,11 +103,11 @@ def train_all(config):
 
 def _check_shapes(config):
     """Raises a `UserError` before the first run rather than in a later one."""
-    from dlgn_tf.training import runs
+    from dlgn_tf.training import configured
 
     # A cycle compares each site with the next.
     cycle = sum((group[1:] + group[:1] for group in _groups(config)), ())
-    runs.create_configured_model(
+    configured.create_configured_model(
         dataclasses.replace(config, gate_permutation=cycle)
     )
 

@@ -4,8 +4,8 @@ import time
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
+from dlgn_tf.training import configured
 from dlgn_tf.training import orthogonality
-from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.summaries import Summaries
@@ -18,7 +18,7 @@ class Records:
     Args:
         config: `Config`.
         directory: `RunDirectory`, locked.
-        engine: See `dlgn_tf.training.engine`.
+        engine: See `dlgn_tf.training.engine.Engine`.
 
     Attributes:
         totals: `Totals` since the last point of the training curves.
@@ -123,7 +123,7 @@ class Records:
                 images_per_second,
                 self._engine.step,
             )
-            betas = runs.learned_betas(self._engine.model)
+            betas = configured.learned_betas(self._engine.model)
             self._summaries.betas(betas, self._engine.step)
         self.totals = Totals()
 

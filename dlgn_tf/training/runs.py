@@ -1,97 +1,14 @@
-"""Models for configurations: new ones, and those of finished runs."""
+"""The models of runs, at their newest checkpoints."""
 
 import os
 import typing
 
-from keras import ops
-
 from dlgn_tf.config import Config
-from dlgn_tf.data import catalog
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers.beta import BetaLayer
-from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.training import engine as engines
+from dlgn_tf.training import engines
 from dlgn_tf.training.checkpoints import Checkpoints
+from dlgn_tf.training.configured import create_configured_model
 from dlgn_tf.training.run_directory import RunDirectory
-
-
-def create_configured_model(config, removed=()):
-    """The model that a `Config` describes, with its initial weights.
-
-    Args:
-        config: `Config`.
-        removed: Names of blocks that are left out, see
-            `dlgn_tf.models.registry.Architecture.removable_blocks`.
-    """
-    dataset = catalog.get(config.dataset)
-    mean, std = _pixel_constants(config.normalization, dataset)
-    gate = {
-        "gate": config.gate,
-        "beta": config.gate_beta,
-        "epsilon": config.gate_epsilon,
-        "value_input": config.value_input,
-        "gate_regime": config.gate_regime,
-        "gate_permutation": config.gate_permutation,
-    }
-    model = create_model(
-        config.model,
-        dataset.image_shape,
-        dataset.classes,
-        mean=mean,
-        std=std,
-        per_image=config.normalization == "per_image",
-        seed=config.weights_seed,
-        orthogonal=config.orthogonal_filters(),
-        **{name: value for name, value in gate.items() if value is not None},
-        **config.architecture_options(),
-        **config.activation_options(),
-        removed=removed,
-    )
-    for layer in _batch_norms(model):
-        layer.share_statistics(config.batch_norm == "synchronized")
-    return model
-
-
-def _pixel_constants(normalization, dataset):
-    """Mean and standard deviation that pixels are standardised with."""
-    if normalization == "dataset":
-        return dataset.mean, dataset.std
-    if normalization == "imagenet":
-        return catalog.IMAGENET_MEAN, catalog.IMAGENET_STD
-    return 0.0, 1.0
-
-
-def moving_statistics(model):
-    """Variables of all moving means and variances of a model."""
-    return [
-        variable
-        for layer in _batch_norms(model)
-        for variable in (layer.moving_mean, layer.moving_variance)
-    ]
-
-
-def learned_betas(model):
-    """The betas that a model learns, as they are now.
-
-    Returns:
-        Dict from layer name to float array `()` or `(channels,)`.
-    """
-    return {
-        layer.name: ops.convert_to_numpy(layer.beta)
-        for layer in _layers(model, BetaLayer)
-        if layer.u is not None
-    }
-
-
-def _batch_norms(model):
-    return _layers(model, BatchNorm)
-
-
-def _layers(model, kind):
-    return [
-        layer for layer in model._flatten_layers() if isinstance(layer, kind)
-    ]
 
 
 class TrainedRun(typing.NamedTuple):

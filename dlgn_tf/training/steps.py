@@ -1,7 +1,7 @@
 """Training and evaluation steps on TensorFlow, on one or several replicas."""
 
 from dlgn_tf.command import startup
-from dlgn_tf.graphs import graph_of
+from dlgn_tf.models.graphs import graph_of
 from dlgn_tf.training.totals import Totals
 
 tf = startup.tensorflow()

@@ -9,9 +9,9 @@ from dlgn_tf.command import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
+from dlgn_tf.training import configured
 from dlgn_tf.training import engine
 from dlgn_tf.training import optimizers
-from dlgn_tf.training import runs
 from dlgn_tf.training import strategies
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.steps import Evaluation
@@ -22,7 +22,7 @@ tf = startup.tensorflow()
 
 
 class TensorFlowEngine:
-    """See `dlgn_tf.training.engine`.
+    """See `dlgn_tf.training.engine.Engine`.
 
     Args:
         config: `Config`.
@@ -41,7 +41,7 @@ class TensorFlowEngine:
             tf.config.experimental.enable_op_determinism()
         keras.config.set_dtype_policy(config.mixed_precision)
         with self.strategy.scope():
-            self.model = runs.create_configured_model(config)
+            self.model = configured.create_configured_model(config)
             self.optimizer = optimizers.create_optimizer(config)
             # Batches taken. The optimiser's own count, the same otherwise,
             # leaves out steps that float16 has to skip.
@@ -191,7 +191,7 @@ class TensorFlowEngine:
     def _assign_means(self):
         # Kept, as each one is traced anew.
         return self._assigning(
-            [v.value for v in runs.moving_statistics(self.model)],
+            [v.value for v in configured.moving_statistics(self.model)],
             lambda context, value: context.all_reduce("mean", value),
         )
 
@@ -246,13 +246,13 @@ def _check_lost_variables(model, prefix):
 
 
 def restore_model(prefix, model):
-    """See `dlgn_tf.training.engine.restore_model`."""
+    """See `dlgn_tf.training.engines.restore_model`."""
     _check_lost_variables(model, prefix)
     _restore(tf.train.Checkpoint(model=model), prefix)
 
 
 def evaluate_model(model, image_set, batch_size):
-    """See `dlgn_tf.training.engine.evaluate_model`."""
+    """See `dlgn_tf.training.engines.evaluate_model`."""
     evaluation = Evaluation(model, tf.distribute.get_strategy())
     dataset = batches.test_dataset(image_set, batch_size)
     return evaluation(dataset, len(image_set))

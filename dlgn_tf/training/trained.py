@@ -10,15 +10,11 @@ import zlib
 from dlgn_tf.config import GATE_FLAGS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
+from dlgn_tf.training import saved_model
 from dlgn_tf.training.run_directory import RunDirectory
 
 # Flags that name trained weights.
 SOURCE_FLAGS = ("gates_from", "init_from")
-# Where a SavedModel carries the model it was made from; TensorFlow's place for
-# files that are none of its own.
-EXPORTED_MODEL = "assets.extra/model.keras"
-# What it answers.
-EXPORTED_SIGNATURES = ("serving_default", "preactivations", "gates")
 # An entry that Keras passes over.
 _STEP = "dlgn_tf.json"
 _ARCHIVE_ERRORS = (
@@ -66,19 +62,23 @@ def locate(path):
     """What a path to trained weights stands for.
 
     Args:
-        path: Path-like: a run directory, a .keras file, or the prefix of a
-            checkpoint of resnets-in-tensorflow2.
+        path: Path-like: a run directory, a .keras file, a SavedModel that
+            `dlgn_tf.export` wrote, or the prefix of a checkpoint of
+            resnets-in-tensorflow2.
 
     Returns:
         `pathlib.Path` of a whole .keras file (of a run its best.keras, or its
-        model.keras where there is none), or the prefix.
+        model.keras where there is none; of a SavedModel that in it), or the
+        prefix.
 
     Raises:
         UserError: if there is none of them, or the file is damaged.
     """
     path = pathlib.Path(path)
     try:
-        if path.is_dir():
+        if saved_model.is_one(path):
+            path = saved_model.locate(path)
+        elif path.is_dir():
             path = _of_run(RunDirectory(path))
         elif not path.is_file():
             _check_prefix(path)
@@ -105,8 +105,9 @@ def _of_run(directory):
 def _check_prefix(path):
     if not path.with_name(f"{path.name}.index").is_file():
         raise UserError(
-            "Expected a run directory, a .keras file, or the prefix of a "
-            f"TensorFlow checkpoint. Received: {path}, where there is none"
+            "Expected a run directory, a .keras file, a SavedModel, or the "
+            f"prefix of a TensorFlow checkpoint. Received: {path}, where there "
+            "is none"
         )
 
 
@@ -152,7 +153,7 @@ def finished_evaluations(directory, train_steps):
     return lines if step_of(directory.model) == lines[-1]["step"] else None
 
 
-def load_trained(path, like=None):
+def load_trained(path, like=None, of_zoo=True):
     """Reads a trained network.
 
     Args:
@@ -161,9 +162,11 @@ def load_trained(path, like=None):
             describe its network, is read into the dnn of this architecture,
             with its options, its data set's image shape and classes, and the
             standardised input that the lineage trains on.
+        of_zoo: Boolean. Whether a .keras file shall hold a model of the zoo,
+            or any Keras model of layers that Keras or this package has.
 
     Returns:
-        `ReLUNetwork` or `GatedNetwork`.
+        `ImageClassifier`, or another `keras.Model`.
 
     Raises:
         UserError: if there is nothing, or nothing of the zoo, or the
@@ -174,31 +177,56 @@ def load_trained(path, like=None):
         return _load_lineage(found, like)
     if pathlib.Path(path).is_dir() and found == RunDirectory(path).model:
         print(f"{path} has no best.keras: taking model.keras")
-    return _load_keras(found)
+    return _load_keras(found, of_zoo)
 
 
-def load_with_step(path, like=None):
+def copy_into(path, model):
+    """Gives a model the weights at a path, which are those of another such.
+
+    Args:
+        path: See `locate`.
+        model: `ReLUNetwork` or `GatedNetwork`.
+
+    Raises:
+        UserError: if they are those of another network; the model is then as
+            it was.
+    """
+    from dlgn_tf.models import lineage
+    from dlgn_tf.models import transfer
+
+    if locate(path).is_file():
+        transfer.copy_model(load_trained(path), model)
+    else:
+        lineage.load(path, model)
+
+
+def load_with_step(path, like=None, **options):
     """As `load_trained`; also the step from which the weights are, or None.
 
     They are of one file also where a training beside this process replaces it.
     """
     while True:
         step = step_of(locate(path))
-        model = load_trained(path, like)
+        model = load_trained(path, like, **options)
         if step == step_of(locate(path)):
             return model, step
 
 
-def _load_keras(path):
+def _load_keras(path, of_zoo):
+    import keras
+
     from dlgn_tf.models.build import load_model
     from dlgn_tf.models.classifier import ImageClassifier
 
+    kind, what = ImageClassifier, "a model of the zoo"
+    if not of_zoo:
+        kind, what = keras.Model, "a Keras model, of known layers"
     try:
         model = load_model(path)
     except (
         ValueError,
         TypeError,
-        KeyError,
+        LookupError,
         OSError,
         AttributeError,
         UserError,
@@ -206,22 +234,21 @@ def _load_keras(path):
         # What Keras raises, where the archive is whole, for what is in it.
         reason = " ".join(str(error).split())[:160]
         raise UserError(
-            f"Expected a model of the zoo. Received: {path}, {reason}"
+            f"Expected {what}. Received: {path}, {reason}"
         ) from error
-    if not isinstance(model, ImageClassifier):
+    if not isinstance(model, kind):
         raise UserError(
-            "Expected a model of the zoo. Received: "
-            f"{path}, a {type(model).__name__}"
+            f"Expected {what}. Received: {path}, a {type(model).__name__}"
         )
     return model
 
 
 def _load_lineage(prefix, like):
     from dlgn_tf.models import lineage
-    from dlgn_tf.training import runs
+    from dlgn_tf.training import configured
 
     architecture, _ = registry.parse(like.model)
-    network = runs.create_configured_model(
+    network = configured.create_configured_model(
         dataclasses.replace(
             like,
             model=f"{architecture.name}_dnn",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.experiments import classification
 from dlgn_tf.complexity.experiments import compression
 from dlgn_tf.complexity.experiments import data
@@ -14,7 +15,6 @@ from dlgn_tf.complexity.experiments import effectiveness
 from dlgn_tf.complexity.experiments import gated
 from dlgn_tf.complexity.experiments import prediction
 from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments import tasks
 from dlgn_tf.complexity.experiments.settings import SCALES
 from dlgn_tf.complexity.experiments.task import Task

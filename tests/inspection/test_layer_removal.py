@@ -11,7 +11,7 @@ from dlgn_tf import dual
 from dlgn_tf.data import sources
 from dlgn_tf.inspection import layer_removal
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training import engine
+from dlgn_tf.training import engines
 from dlgn_tf.training.totals import Totals
 
 OPTIONS = {"depth": 8, "width": 4}
@@ -66,7 +66,7 @@ def test_errors_without_each_block(rng, name, networks):
     before = network.model.get_weights()
     found = list(
         layer_removal.removals(
-            network, lambda model: engine.evaluate_model(model, images, 77)
+            network, lambda model: engines.evaluate_model(model, images, 77)
         )
     )
     assert [line.removed for line in found] == ["", *BLOCKS]

@@ -59,60 +59,31 @@ def global_pool(x):
     return x.mean((1, 2))
 
 
-# Architectures: `gating_*` returns the pre-activations and what enters the
-# head; `value_*` returns the logits.
-
-
-def gating_convnet(p, x, rho, layers, between):
-    qs = []
-    for name in layers:
-        if name == "dense1":
-            x = between(x)
-        qs.append(affine(p, name, x))
-        x = rho(qs[-1])
-    return qs, x if "dense1" in layers else between(x)
-
-
-def value_convnet(p, h, gates, layers, between):
-    for name, gate in zip(layers, gates, strict=True):
-        if name == "dense1":
-            h = between(h)
-        h = gate * affine(p, name, h)
-    return affine(p, "logits", h if "dense1" in layers else between(h))
+# Architectures, up to the head: functions of weights, of what enters, and of
+# what happens at a gate site.
 
 
 def convnet(layers, between=identity):
-    def gating(p, x, rho):
-        return gating_convnet(p, x, rho, layers, between)
+    def body(p, h, site):
+        for name in layers:
+            if name == "dense1":
+                h = between(h)
+            h = site(affine(p, name, h))
+        return h if "dense1" in layers else between(h)
 
-    def value(p, h, gates):
-        return value_convnet(p, h, gates, layers, between)
-
-    return gating, value
+    return body
 
 
 def vgg(groups, reduce=np.mean):
-    def gating(p, x, rho):
-        qs = []
+    def body(p, h, site):
         for group, convolutions in enumerate(groups, start=1):
             for index in range(1, convolutions + 1):
                 name = f"conv{group}_{index}"
-                qs.append(bn(p, name, affine(p, name, x)))
-                x = rho(qs[-1])
-            x = pool(x, 2, reduce)
-        return qs, global_pool(x)
-
-    def value(p, h, gates):
-        gates = iter(gates)
-        for group, convolutions in enumerate(groups, start=1):
-            for index in range(1, convolutions + 1):
-                name = f"conv{group}_{index}"
-                h = next(gates) * bn(p, name, affine(p, name, h))
+                h = site(bn(p, name, affine(p, name, h)))
             h = pool(h, 2, reduce)
-        assert next(gates, None) is None
-        return affine(p, "logits", global_pool(h))
+        return global_pool(h)
 
-    return gating, value
+    return body
 
 
 def blocks_of(count, filters):
@@ -127,7 +98,11 @@ def blocks_of(count, filters):
             )
 
 
-def shortcut_a(u, filters, stride):
+def shortcut(p, b, u, filters, stride, kind):
+    if u.shape[-1] == filters:
+        return u
+    if kind == "B":
+        return affine(p, f"{b}_shortcut", u, stride)
     u = u[:, ::stride, ::stride]
     return np.pad(u, [(0, 0)] * 3 + [(0, filters - u.shape[-1])])
 
@@ -135,125 +110,43 @@ def shortcut_a(u, filters, stride):
 def original(count, filters, kind):
     """v1: conv, BN, gate; projections carry BN."""
 
-    def shortcut(p, b, u, f, stride):
-        if u.shape[-1] == f:
-            return u
-        if kind == "A":
-            return shortcut_a(u, f, stride)
-        name = f"{b}_shortcut"
-        return bn(p, name, affine(p, name, u, stride))
-
-    def gating(p, x, rho):
-        qs = [bn(p, "stem", affine(p, "stem", x))]
-        u = rho(qs[0])
+    def body(p, h, site):
+        u = site(bn(p, "stem", affine(p, "stem", h)))
         for b, f, stride, _ in blocks_of(count, filters):
             c1, c2 = f"{b}_conv1", f"{b}_conv2"
-            q_a = bn(p, c1, affine(p, c1, u, stride))
-            q_b = shortcut(p, b, u, f, stride) + bn(
-                p, c2, affine(p, c2, rho(q_a))
-            )
-            qs += [q_a, q_b]
-            u = rho(q_b)
-        return qs, global_pool(u)
+            around = shortcut(p, b, u, f, stride, kind)
+            if around is not u and kind == "B":
+                around = bn(p, f"{b}_shortcut", around)
+            inner = site(bn(p, c1, affine(p, c1, u, stride)))
+            u = site(around + bn(p, c2, affine(p, c2, inner)))
+        return global_pool(u)
 
-    def value(p, h, gates):
-        g_stem, *gates = gates
-        h = g_stem * bn(p, "stem", affine(p, "stem", h))
-        for b, f, stride, _ in blocks_of(count, filters):
-            (g_a, g_b), gates = gates[:2], gates[2:]
-            c1, c2 = f"{b}_conv1", f"{b}_conv2"
-            inner = g_a * bn(p, c1, affine(p, c1, h, stride))
-            h = g_b * (
-                shortcut(p, b, h, f, stride) + bn(p, c2, affine(p, c2, inner))
-            )
-        assert not gates
-        return affine(p, "logits", global_pool(h))
-
-    return gating, value
+    return body
 
 
-def preactivated(count, filters, kind, activated):
+def preactivated(count, filters, kind, activated, bottleneck=False):
     """v2: BN, gate, conv. `activated(group, index)`: shortcut after the gate.
 
-    Projections carry no BN.
+    Projections carry no BN. A bottleneck has convolutions of 1x1, 3x3 and 1x1,
+    of which the 3x3 one has the stride.
     """
+    strided, last = (2, 3) if bottleneck else (1, 2)
 
-    def shortcut(p, b, u, f, stride):
-        if u.shape[-1] == f:
-            return u
-        if kind == "A":
-            return shortcut_a(u, f, stride)
-        return affine(p, f"{b}_shortcut", u, stride)
-
-    def gating(p, x, rho):
-        qs, u = [], affine(p, "stem", x)
+    def body(p, h, site):
+        u = affine(p, "stem", h)
         for b, f, stride, place in blocks_of(count, filters):
-            q_a = bn(p, f"{b}_1", u)
-            q_b = bn(p, f"{b}_2", affine(p, f"{b}_conv1", rho(q_a), stride))
-            start = rho(q_a) if activated(*place) else u
-            u = shortcut(p, b, start, f, stride) + affine(
-                p, f"{b}_conv2", rho(q_b)
-            )
-            qs += [q_a, q_b]
-        qs.append(bn(p, "final", u))
-        return qs, global_pool(rho(qs[-1]))
+            start = inner = u
+            for k in range(1, last + 1):
+                inner = site(bn(p, f"{b}_{k}", inner))
+                if k == 1 and activated(*place):
+                    start = inner
+                inner = affine(
+                    p, f"{b}_conv{k}", inner, stride if k == strided else 1
+                )
+            u = shortcut(p, b, start, f, stride, kind) + inner
+        return global_pool(site(bn(p, "final", u)))
 
-    def value(p, h, gates):
-        *gates, g_end = gates
-        h = affine(p, "stem", h)
-        for b, f, stride, place in blocks_of(count, filters):
-            (g_a, g_b), gates = gates[:2], gates[2:]
-            t = g_a * bn(p, f"{b}_1", h)
-            start = t if activated(*place) else h
-            h = shortcut(p, b, start, f, stride) + affine(
-                p,
-                f"{b}_conv2",
-                g_b * bn(p, f"{b}_2", affine(p, f"{b}_conv1", t, stride)),
-            )
-        assert not gates
-        return affine(p, "logits", global_pool(g_end * bn(p, "final", h)))
-
-    return gating, value
-
-
-def bottleneck(count, filters, kind, activated):
-    """v2 with 1x1, 3x3, 1x1; the 3x3 convolution has the stride."""
-
-    def shortcut(p, b, u, f, stride):
-        if u.shape[-1] == f:
-            return u
-        if kind == "A":
-            return shortcut_a(u, f, stride)
-        return affine(p, f"{b}_shortcut", u, stride)
-
-    def gating(p, x, rho):
-        qs, u = [], affine(p, "stem", x)
-        for b, f, stride, place in blocks_of(count, filters):
-            q_1 = bn(p, f"{b}_1", u)
-            q_2 = bn(p, f"{b}_2", affine(p, f"{b}_conv1", rho(q_1)))
-            q_3 = bn(p, f"{b}_3", affine(p, f"{b}_conv2", rho(q_2), stride))
-            start = rho(q_1) if activated(*place) else u
-            u = shortcut(p, b, start, f, stride) + affine(
-                p, f"{b}_conv3", rho(q_3)
-            )
-            qs += [q_1, q_2, q_3]
-        qs.append(bn(p, "final", u))
-        return qs, global_pool(rho(qs[-1]))
-
-    def value(p, h, gates):
-        *gates, g_end = gates
-        h = affine(p, "stem", h)
-        for b, f, stride, place in blocks_of(count, filters):
-            (g_1, g_2, g_3), gates = gates[:3], gates[3:]
-            t = g_1 * bn(p, f"{b}_1", h)
-            start = t if activated(*place) else h
-            v = g_2 * bn(p, f"{b}_2", affine(p, f"{b}_conv1", t))
-            v = g_3 * bn(p, f"{b}_3", affine(p, f"{b}_conv2", v, stride))
-            h = shortcut(p, b, start, f, stride) + affine(p, f"{b}_conv3", v)
-        assert not gates
-        return affine(p, "logits", global_pool(g_end * bn(p, "final", h)))
-
-    return gating, value
+    return body
 
 
 def first_of_network(group, index):
@@ -346,7 +239,7 @@ CASES = {
         "resnet164",
         (8, 8, 3),
         {"depth": 20, "width": 2},
-        bottleneck(2, 8, "B", first_of_group),
+        preactivated(2, 8, "B", first_of_group, bottleneck=True),
     ),
     "wide_resnet": (
         "wrn16_4",
@@ -393,22 +286,36 @@ def shallow_preactivations(p, x, names, shapes):
     return qs
 
 
+def preactivations(reference, p, x, rho):
+    """What enters the gate sites, and what enters the head."""
+    qs = []
+
+    def keep(q):
+        qs.append(q)
+        return rho(q)
+
+    return qs, reference(p, x, keep)
+
+
 def expected(model, family, reference, x, kind, value_input):
     """Pre-activations, gates and logits by the reference."""
-    gating, value = reference
     if family == "dnn":
         p = parameters(model.network)
-        qs, entering = gating(p, x, relu)
+        qs, entering = preactivations(reference, p, x, relu)
         return qs, gates_from(qs, "hard"), affine(p, "logits", entering)
     p = parameters(model.gating_network)
     if family == "dlgn_sf":
         shapes = [gate.shape[1:] for gate in model.value_network.inputs[1:]]
         qs = shallow_preactivations(p, x, model.site_names, shapes)
     else:
-        qs, _ = gating(p, x, relu if family == "dgn" else identity)
+        rho = relu if family == "dgn" else identity
+        qs, _ = preactivations(reference, p, x, rho)
     gates = gates_from(qs, kind)
     h = x if value_input == "image" else np.ones_like(x)
-    return qs, gates, value(parameters(model.value_network), h, gates)
+    p, left = parameters(model.value_network), iter(gates)
+    h = reference(p, h, lambda q: next(left) * q)
+    assert next(left, None) is None
+    return qs, gates, affine(p, "logits", h)
 
 
 def check(name, family, kind, value_input, rng, tolerance):

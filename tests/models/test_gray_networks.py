@@ -11,7 +11,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
 from dlgn_tf.recipes import recipe_for
-from dlgn_tf.training.runs import create_configured_model
+from dlgn_tf.training.configured import create_configured_model
 
 ROOT = pathlib.Path(__file__).parents[2]
 

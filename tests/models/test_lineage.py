@@ -18,6 +18,7 @@ from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import lineage
 from dlgn_tf.models.build import create_model
+from dlgn_tf.training.source import Source
 
 SHARED = pathlib.Path(__file__).parents[3] / "shared" / "data"
 PUBLISHED = SHARED / "lineage_checkpoints"
@@ -436,6 +437,19 @@ def published(request):
     network = zoo(f"resnet{request.param}", mean=info.mean, std=info.std)
     lineage.load(prefix, network)
     return prefix, network
+
+
+def test_a_command_reads_a_published_network(published):
+    prefix, network = published
+    name = network.name
+    with pytest.raises(UserError, match="--model_path.*Expected --model with"):
+        Source(model_path=prefix).check()
+    read, step = Source(model_path=prefix, model=name).load()
+    assert step is None
+    for one, other in zip(
+        read.get_weights(), network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_first_block_of_a_published_network_in_numpy(published, rng):

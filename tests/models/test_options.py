@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import architecture
 from dlgn_tf.models import registry
 from dlgn_tf.models.build import create_model
 
@@ -55,7 +56,7 @@ def other_value(name, option):
         return not published
     if isinstance(published, int):
         return published + 1
-    choices = entry.choices.get(option, registry._CHOICES[option])
+    choices = entry.choices.get(option, architecture._CHOICES[option])
     return next(choice for choice in choices if choice != published)
 
 

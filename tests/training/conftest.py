@@ -208,11 +208,11 @@ def expected_run():
     """What the plain loop makes of `RUN_FLAGS` in ten steps."""
     from dlgn_tf.data import batches
     from dlgn_tf.data import sources
-    from dlgn_tf.training import runs
+    from dlgn_tf.training import configured
 
     train_images, test_images = sources.load("digits", train_examples=230)
     sampler = batches.BatchSampler(train_images, 32, seed=7)
-    model = runs.create_configured_model(_resolve(*RUN_FLAGS))
+    model = configured.create_configured_model(_resolve(*RUN_FLAGS))
     sgd = NaiveSGD(
         model,
         # At the boundary itself the old rate still holds.

@@ -5,8 +5,8 @@ import pytest
 from tensorboard.util import tensor_util
 
 from dlgn_tf.models.build import load_model
+from dlgn_tf.training import configured
 from dlgn_tf.training import event_file
-from dlgn_tf.training import runs
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def points(run_dir):
 @pytest.mark.parametrize("layer", ["conv1_beta_vq", "conv2_beta_vq"])
 def test_points_are_those_of_the_model(run_dir, points, layer):
     model = load_model(run_dir / "model.keras")
-    betas = runs.learned_betas(model)[layer]
+    betas = configured.learned_betas(model)[layer]
     assert betas.shape == (4,) and np.all(betas != 0.5)
     np.testing.assert_allclose(points[f"beta/{layer}", 8], np.mean(betas))
     histogram = points[f"betas/{layer}", 8]
@@ -75,4 +75,4 @@ def test_networks_without_have_none():
     fixed = create_model(
         "c4gap_dnn", (8, 8, 1), activation_beta_mode="fixed", **options
     )
-    assert runs.learned_betas(fixed) == {}
+    assert configured.learned_betas(fixed) == {}

@@ -14,7 +14,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.output import files
 from dlgn_tf.training import checkpoints as checkpoints_lib
-from dlgn_tf.training import engine as engines
+from dlgn_tf.training import engines
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.tensorflow_engine import TensorFlowEngine
 

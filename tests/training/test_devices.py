@@ -11,8 +11,8 @@ from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.sources import load
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.training import engine as engines
-from dlgn_tf.training import runs
+from dlgn_tf.training import configured
+from dlgn_tf.training import engines
 from dlgn_tf.training.totals import Totals
 
 FLAGS = (
@@ -70,7 +70,7 @@ def test_two_replicas_equal_one(two_replicas, no_gpus, run, resolve):
     one, lines_of_one = run("single", *flags, "--strategy=single")
     two, lines_of_two = run("mirrored", *flags, "--strategy=mirrored")
     assert_same_weights(two, one, 1e-5)
-    initial = runs.create_configured_model(resolve(*flags))
+    initial = configured.create_configured_model(resolve(*flags))
     moved = [
         np.abs(value - before).max()
         for value, before in zip(
@@ -123,8 +123,8 @@ def test_local_statistics_are_averaged(
     sampler = BatchSampler(train_images, 32, 0, "flip_crop")
     engine = engines.create_engine(config)
     engine.start(sampler, 3)
-    moving = runs.moving_statistics(engine.model)
-    halves = [runs.create_configured_model(config) for _ in range(2)]
+    moving = configured.moving_statistics(engine.model)
+    halves = [configured.create_configured_model(config) for _ in range(2)]
     stem, convolution = (
         next(x for x in engine.model.network.layers if isinstance(x, kind))
         for kind in (BatchNorm, keras.layers.Conv2D)
@@ -153,7 +153,7 @@ def test_local_statistics_are_averaged(
         assert engine.train(1, Totals()).steps == 1
         for index, variable in enumerate(moving):
             for replica, value in enumerate(replicas_of(variable)):
-                expected = runs.moving_statistics(halves[replica])[index]
+                expected = configured.moving_statistics(halves[replica])[index]
                 np.testing.assert_allclose(
                     value, expected.numpy(), rtol=1e-5, atol=1e-5
                 )
@@ -170,10 +170,10 @@ def test_local_statistics_are_averaged(
 
     engine.save(tmp_path / "checkpoints" / "ckpt-3")
     assert_averaged(moving, means)
-    single = runs.create_configured_model(config)
+    single = configured.create_configured_model(config)
     engines.restore_model(tmp_path / "checkpoints" / "ckpt-3", single)
     for variable, mean in zip(
-        runs.moving_statistics(single), means, strict=True
+        configured.moving_statistics(single), means, strict=True
     ):
         np.testing.assert_allclose(variable.numpy(), mean, atol=1e-6)
 

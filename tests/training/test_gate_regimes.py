@@ -9,7 +9,7 @@ import pytest
 
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import runs
+from dlgn_tf.training import configured
 
 C4GAP = ("--model=c4gap_{}", "--width=4", "--depth=2")
 # With batch normalisation, whose statistics must not move either.
@@ -42,7 +42,7 @@ def run(resolve, train, load_model, tmp_path):
             path=path,
             config=config,
             printed=trained.printed,
-            start=runs.create_configured_model(config),
+            start=configured.create_configured_model(config),
             end=load_model(path),
         )
 
@@ -185,7 +185,7 @@ def test_flag_is_named_where_the_source_does_not_fit(run, tmp_path):
 def test_weights_seed(resolve):
     def initial(*flags):
         words = [word.format("dgn") for word in (*C4GAP, *SHORT)]
-        return bits(runs.create_configured_model(resolve(*words, *flags)))
+        return bits(configured.create_configured_model(resolve(*words, *flags)))
 
     assert initial("--seed=1") == initial("--seed=2", "--weights_seed=1")
     assert initial("--seed=1") != initial("--seed=1", "--weights_seed=2")

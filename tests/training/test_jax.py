@@ -51,8 +51,8 @@ from dlgn_tf import layers
 from dlgn_tf import training_flags
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.training import engine as engines
-from dlgn_tf.training import runs
+from dlgn_tf.training import engines
+from dlgn_tf.training import configured
 from dlgn_tf.training.totals import Totals
 
 RESULTS = {}
@@ -202,7 +202,7 @@ def check_model(name, options):
                 [v.value for v in engine.optimizer.variables[2:]],
             )
     RESULTS[f"{name}/curve"] = np.array(curve)
-    other = runs.create_configured_model(config)
+    other = configured.create_configured_model(config)
     set_weights(other)
     record(f"{name}/training", other(train.images[:32], training=True))
     record(f"{name}/moved", other.get_weights())

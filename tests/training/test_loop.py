@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import configured
 from dlgn_tf.training import loop
-from dlgn_tf.training import runs
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -283,7 +283,7 @@ def test_hard_gates_freeze_the_gating_network(
         "--train_steps=3",
         f"--run_dir={tmp_path}",
     )
-    initial = runs.create_configured_model(config)
+    initial = configured.create_configured_model(config)
     train(config)
     model = load_model(tmp_path)
     moved = {

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from dlgn_tf import config as config_lib
 from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
+from dlgn_tf.training import configured
 from dlgn_tf.training import orthogonality
 from dlgn_tf.training import runs
 from dlgn_tf.training.steps import TrainingSteps
@@ -54,7 +55,7 @@ def test_the_term_is_that_of_the_chosen_networks(networks):
     config = resolve(
         "--orthogonality_penalty=0.3", f"--orthogonal_networks={networks}"
     )
-    model = runs.create_configured_model(config)
+    model = configured.create_configured_model(config)
     chosen = []
     if networks != "value":
         chosen += kernels_of(model.gating_network)
@@ -67,7 +68,7 @@ def test_the_term_is_that_of_the_chosen_networks(networks):
 
 def test_frozen_kernels_cost_nothing():
     config = resolve("--orthogonality_penalty=2", "--gate_regime=frozen_random")
-    model = runs.create_configured_model(config)
+    model = configured.create_configured_model(config)
     term = orthogonality.PenaltyTerm(model, config)
     found = term([v.value for v in model.trainable_variables])
     expected = by_pairs(kernels_of(model.value_network))
@@ -80,7 +81,7 @@ def test_frozen_kernels_cost_nothing():
 def steps_of(config, strategy=None, xla=False):
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
-        model = runs.create_configured_model(config)
+        model = configured.create_configured_model(config)
         term = orthogonality.PenaltyTerm(model, config)
         train = TrainingSteps(
             model, keras.optimizers.SGD(0.05), strategy, 16, 1e-3, xla, term

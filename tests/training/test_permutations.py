@@ -12,9 +12,9 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.models.build import create_model
+from dlgn_tf.training import configured
 from dlgn_tf.training import loop
 from dlgn_tf.training import permutations
-from dlgn_tf.training import runs
 
 FLAGS = (
     "--model=c4gap_dlgn",
@@ -39,7 +39,7 @@ def test_runs_of_it(config):
     for digits, single in singles.items():
         assert single.run_dir == f"{config.run_dir}/permutation-{digits}"
         assert single.gate_permutation == tuple(map(int, digits))
-        assert runs.create_configured_model(single).gate_permutation == (
+        assert configured.create_configured_model(single).gate_permutation == (
             single.gate_permutation
         )
 
@@ -64,7 +64,7 @@ def test_gates_keep_to_sites_of_their_shape(resolve, arguments, groups):
     expected = itertools.product(*map(itertools.permutations, groups))
     assert orders == ["".join(itertools.chain(*o)) for o in expected][1:]
     plain = dataclasses.replace(config, gate_permutation=None)
-    shapes = runs.create_configured_model(plain).site_shapes.values()
+    shapes = configured.create_configured_model(plain).site_shapes.values()
     for order in orders:
         moved = [list(shapes)[int(site)] for site in order]
         assert moved == list(shapes)

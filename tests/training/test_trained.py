@@ -48,6 +48,20 @@ def test_file(model, like, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_weights_for_another_network(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    other = create_model("c4gap_dgn", (8, 8, 1), width=2, depth=2, seed=2)
+    trained.copy_into(tmp_path / "model.keras", other)
+    for one, source in zip(
+        other.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, source)
+    wider = create_model("c4gap_dgn", (8, 8, 1), width=4, depth=2)
+    assert "shape" in refusal(
+        trained.copy_into, tmp_path / "model.keras", wider
+    )
+
+
 def test_best_before_last(model, tmp_path):
     assert "neither" in refusal(trained.locate, tmp_path)
     model.save(tmp_path / "model.keras")

@@ -151,7 +151,7 @@ REGIMES = {
 
 def train(model, rng):
     """Takes a few training steps and compares all variables; `Changes`."""
-    networks = (model.gating_network, model.value_network)
+    networks = model.networks.values()
     before = [network.get_weights() for network in networks]
     _take_steps(model, rng)
     after = [network.get_weights() for network in networks]
@@ -197,7 +197,7 @@ def without_counterpart(model):
     """Layers with weights that only one of the two networks has, sorted."""
     gating, value = (
         {layer.name for layer in network.layers if layer.weights}
-        for network in (model.gating_network, model.value_network)
+        for network in model.networks.values()
     )
     return sorted(gating ^ value)
 

@@ -90,10 +90,8 @@ def _summary(figures):
 
 def count(model):
     """Counts what a model holds, its layers and not its lists of names."""
-    if hasattr(model, "value_network"):
-        layers, kind = model.value_network.layers, keras.layers.Multiply
-    else:
-        layers, kind = model.network.layers, keras.layers.Activation
+    layers = model.logits_network.layers
+    kind = keras.layers.Multiply if model.gated else keras.layers.Activation
     return Counts(
         parameters=model.count_params(),
         trainable=sum(math.prod(v.shape) for v in model.trainable_variables),

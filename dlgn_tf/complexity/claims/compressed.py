@@ -1,9 +1,9 @@
 """complexity.17: a network, compressed and distilled."""
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.experiments import compression
-from dlgn_tf.complexity.experiments import tables
 
 # Networks of 100 and of 1,000 images differ by 0.13 to 0.20 (complexity.13).
 MOST_CHANGE = 0.05

@@ -4,12 +4,12 @@ import numpy as np
 
 from dlgn_tf.claims import contrasts
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness
 from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.output.spread import listed
 from dlgn_tf.output.spread import mean_and_range
 

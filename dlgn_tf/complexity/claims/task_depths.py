@@ -3,9 +3,9 @@
 import numpy as np
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.components import total_variation
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments import tasks
 
 SEEDS, SHALLOW, DEEP, MIDDLE = 2, 0, 80, 26

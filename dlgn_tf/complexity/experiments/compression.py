@@ -13,6 +13,7 @@ import numpy as np
 from dlgn_tf.complexity import compression
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.components import measure_significance
@@ -20,7 +21,6 @@ from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.effectiveness import Effectiveness
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.classification import accuracy
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.experiments.workshop import output_feature

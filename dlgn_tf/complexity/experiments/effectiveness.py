@@ -7,8 +7,8 @@ import numpy as np
 
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.output.spread import mean_and_range
 
 

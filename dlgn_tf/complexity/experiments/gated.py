@@ -9,10 +9,10 @@ gates is. No paper has this experiment.
 
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.output.spread import mean_and_range

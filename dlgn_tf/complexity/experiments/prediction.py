@@ -8,7 +8,7 @@ import pathlib
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import prediction
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity.experiments import tables
+from dlgn_tf.complexity import tables
 from dlgn_tf.errors import UserError
 
 TARGETS = {"accuracy": "test accuracy (%)", "loss": "test cross-entropy"}

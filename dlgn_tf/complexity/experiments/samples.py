@@ -13,10 +13,10 @@ import numpy as np
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import prediction
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability

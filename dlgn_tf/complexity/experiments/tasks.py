@@ -10,10 +10,10 @@ Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity import figures
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.experiments import tables
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.experiments.workshop import output_feature
 from dlgn_tf.complexity.features import Feature

@@ -13,7 +13,6 @@ from dlgn_tf.claims.small_networks import floating_point
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual import paths
-from dlgn_tf.models.gated import GatedNetwork
 
 TOLERANCE = 1e-10
 IMAGES = 16
@@ -166,9 +165,7 @@ def _of_model(network, rng, soft):
         family = "dgn" if soft else "dnn"
         model = network.create(family, rng, mean=0.5, std=0.25)
     images = network.images(rng, IMAGES)
-    gated = isinstance(model, GatedNetwork)
-    values = model.value_network if gated else model.network
-    *weights, last = (np.asarray(w) for w in values.weights)
+    *weights, last = (np.asarray(w) for w in model.logits_network.weights)
     gates = [np.asarray(gate) for gate in model.gates(images).values()]
     inputs = np.asarray(model.normalization(images)).reshape(IMAGES, -1)
     output = np.asarray(model(images))[:, 0]

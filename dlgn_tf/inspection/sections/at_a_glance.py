@@ -8,7 +8,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number
 from dlgn_tf.inspection.page import percent
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.sites import activation_layer
 from dlgn_tf.models.sites import activation_of
 
@@ -104,7 +103,7 @@ def _properties(task):
     size = "x".join(map(str, model.image_shape))
     rows = [("images", f"{size}, {task.dataset.name}")]
     formula = model.gate_at(model.site_names[0]).formula
-    if not isinstance(model, GatedNetwork):
+    if not model.gated:
         rows.append(("gate", f"its own, {formula}"))
         return rows
     rows.append(("gate", formula))

@@ -1,0 +1,249 @@
+"""What an architecture of the zoo is. Imports nothing heavy."""
+
+import dataclasses
+from collections.abc import Callable
+
+from dlgn_tf.errors import UserError
+
+FAMILIES = {
+    "dnn": "ReLU network",
+    "dgn": "gating network with ReLUs, value network",
+    "dlgn": "linear gating network, value network",
+    "dlgn_sf": "one linear map of the image a gate, value network",
+}
+
+ENSEMBLE_RULES = ("mean_softmax", "mean_logits")
+
+_CHOICES = {
+    "ensemble_rule": ENSEMBLE_RULES,
+    "pooling": ("average", "max"),
+    "block": ("original", "preactivated", "bottleneck"),
+    "shortcut": ("A", "B"),
+    "padding": ("same", "circular"),
+    "biases": (True, False),
+    "batch_normalized": (True, False),
+    "apodized": (True, False),
+    "norm": ("none", "post"),
+    "grayscale": (True, False),
+    "skip": (True, False),
+    "unit_norm": (True, False),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """An entry of the zoo.
+
+    Attributes:
+        name: String.
+        description: One line.
+        builder: `"module:function"`, imported when a model is made.
+        options: Options a user may change, with their published values.
+        fixed: Arguments of the builder that make this architecture what it is.
+        recipe: Name of its entry in `dlgn_tf.recipes`.
+        gate_sites: Number of gate sites, with the published options.
+        parameters: Counts for 32x32x3 images, 10 classes and the published
+            options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
+            or the first alone where there are no gates.
+        minimum_side: Smallest height and width of an image.
+        minimum_side_padded: The same for option padding="same", where the
+            published one is "valid".
+        choices: Values of options, where they are others than in the rest of
+            the zoo.
+        check_depth: Function of the builder's arguments that raises a
+            `UserError` if no such depth exists.
+        alike: Function of the builder's arguments that lists how many gate
+            sites in a row have one shape; None where all have.
+        removable: Function of the builder's arguments that lists the names of
+            blocks which option `removed` can leave out; None where there are
+            none.
+        gate_beta: Steepness of the soft gate, as published.
+        gate_epsilon: The soft gate is multiplied by 1 + this, as published.
+    """
+
+    name: str
+    description: str
+    builder: str
+    options: dict
+    recipe: str
+    gate_sites: int
+    parameters: tuple[int, ...]
+    fixed: dict = dataclasses.field(default_factory=dict)
+    minimum_side: int = 1
+    minimum_side_padded: int | None = None
+    choices: dict = dataclasses.field(default_factory=dict)
+    check_depth: Callable = lambda arguments: None
+    alike: Callable | None = None
+    removable: Callable | None = None
+    # Assumed for all but the networks of the neural path kernel paper.
+    gate_beta: float = 10.0
+    gate_epsilon: float = 0.0
+
+    @property
+    def families(self):
+        """Names of the families that there are: without gates dnn alone."""
+        return tuple(FAMILIES) if self.gate_sites else ("dnn",)
+
+    def parameter_count(self, family):
+        """Parameters in a family, for the published options."""
+        column = {"dnn": 0, "dgn": 1, "dlgn": 1, "dlgn_sf": 2}[family]
+        return self.parameters[column]
+
+    def site_count(self, options):
+        """Number of gate sites with these options; each layer more is one.
+
+        Args:
+            options: Dict of options, as `resolve` returns it.
+        """
+        if "depth" not in self.options:
+            return self.gate_sites
+        return self.gate_sites + options["depth"] - self.options["depth"]
+
+    def alike_sites(self, options):
+        """How many gate sites in a row have one shape, from input to output.
+
+        Args:
+            options: Dict of options, as `resolve` returns it.
+
+        Returns:
+            List of integers >= 0. Their sum is `site_count`.
+        """
+        if self.alike is None:
+            return [self.site_count(options)]
+        return list(self.alike({**self.fixed, **options}))
+
+    def resolve(self, given):
+        """All arguments of the builder, the given options in place.
+
+        Args:
+            given: Dict of options; None stands for "as published". Besides
+                `options`, where there is `removable`: `removed`, a sequence of
+                names of blocks.
+
+        Raises:
+            UserError: if the architecture has no such option, or not with such
+                a value.
+        """
+        given = {k: v for k, v in given.items() if v is not None}
+        removed = given.pop("removed", ())
+        for option, value in given.items():
+            self._check_option(option, value)
+        arguments = {**self.fixed, **self.options, **given}
+        self.check_depth(arguments)
+        if removed:
+            self._check_removed(removed, given)
+            arguments["removed"] = tuple(removed)
+        return arguments
+
+    def removable_blocks(self, options):
+        """Names of the blocks that option `removed` can leave out, in order.
+
+        Args:
+            options: Dict of options, as for `resolve`.
+
+        Raises:
+            UserError: if the architecture has none, or no such option.
+        """
+        if self.removable is None:
+            raise UserError(
+                "Expected an architecture with blocks that can be left out, a "
+                f"ResNet or a VGG. Received: {self.name}"
+            )
+        return self.removable(self.resolve(options))
+
+    def _check_removed(self, removed, options):
+        names = self.removable_blocks(options)
+        if isinstance(removed, str) or not set(removed) <= set(names):
+            raise UserError(
+                f"Invalid value for option removed of {self.name}. Expected a "
+                "sequence of blocks that can be left out without changing "
+                f"shapes: {_shortened(names)}. Received: removed={removed}"
+            )
+
+    def _check_option(self, option, value):
+        if option not in self.options:
+            raise UserError(
+                f"Option {option} has no effect on {self.name}. Expected one "
+                f"of {sorted(self.options)}. Received: {option}={value}"
+            )
+        choices = self.choices.get(option, _CHOICES.get(option))
+        if choices and value not in choices:
+            raise UserError(
+                f"Invalid value for option {option} of {self.name}. Expected "
+                f"one of {choices}. Received: {option}={value}"
+            )
+        if choices:
+            return
+        least = 2 if (self.name, option) == ("fc", "depth") else 1
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise UserError(
+                f"Invalid value for option {option} of {self.name}. Expected "
+                f"an integer >= {least}. Received: {option}={value}"
+            )
+
+    def check_ensemble(self, family, given):
+        """Raises a `UserError` if options ask for an ensemble there is not.
+
+        Args:
+            family: String.
+            given: Dict of options, see `resolve`.
+        """
+        arguments = self.resolve(given)
+        members, rule = given.get("members"), given.get("ensemble_rule")
+        if family != "dnn" and (members or rule):
+            raise UserError(
+                "Expected --members and --ensemble_rule with c1gap_dnn alone: "
+                "ensembles are of ReLU networks. Received: "
+                f"model={self.name}_{family}"
+            )
+        if arguments.get("members", 1) == 1:
+            if rule:
+                raise UserError(
+                    "Expected an ensemble_rule for an ensemble alone. "
+                    f"Received: members=1, ensemble_rule={rule}"
+                )
+            return
+        for option, only, what in _OF_MEMBERS:
+            if arguments[option] != only:
+                raise UserError(
+                    f"Expected members {what}: {option}={only}. Received: "
+                    f"members={members}, {option}={arguments[option]}"
+                )
+
+    def check_image_shape(self, image_shape, options=None):
+        """Raises a `UserError` if images of this shape are too small.
+
+        Args:
+            image_shape: Tuple `(height, width, channels)`.
+            options: Dict of options, as `resolve` returns it, or None: the
+                published ones.
+        """
+        height, width = image_shape[:2]
+        side = self.minimum_side
+        padding = (options or {}).get("padding")
+        if padding == "same" and self.minimum_side_padded:
+            side = self.minimum_side_padded
+        if padding == "circular":
+            # The margin is cut from the other edge of the same image.
+            side = max(side, options.get("kernel_size", 3) // 2)
+        if min(height, width) < side:
+            raise UserError(
+                f"Images are too small for {self.name}. Expected at least "
+                f"{side}x{side} pixels. Received: {height}x{width}"
+            )
+
+
+def _shortened(names):
+    """All names, or the first and last of many."""
+    if len(names) > 20:
+        names = [*names[:2], "...", *names[-2:]]
+    return ", ".join(names) or "it has none"
+
+
+# What the vectorised ensemble can compute.
+_OF_MEMBERS = (
+    ("depth", 1, "of a single convolution"),
+    ("padding", "same", "with zeros around the image"),
+    ("biases", True, "with biases"),
+)

@@ -1,0 +1,169 @@
+"""The trained network that a command is about. Imports nothing heavy."""
+
+import dataclasses
+import functools
+import os
+
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.training import saved_model
+from dlgn_tf.training import trained
+from dlgn_tf.training.run_directory import RunDirectory
+
+# Flags that name a network, and what stands for their values in messages.
+FLAGS = {"run_dir": "DIR", "saved_model": "DIR", "model_path": "PATH"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A trained network: of a run, a .keras file, a SavedModel, a checkpoint.
+
+    Attributes:
+        run_dir: Path-like of a run, or None.
+        which: `"newest"`, the newest checkpoint of the run, or `"best"`, its
+            best.keras.
+        saved_model: Path-like of a SavedModel that `dlgn_tf.export` wrote, or
+            None.
+        model_path: Path-like of anything that `trained.locate` knows, or None.
+        model: String, the network of a checkpoint of resnets-in-tensorflow2,
+            which does not describe its own.
+        dataset: String, the data set of a network that is of no run.
+    """
+
+    run_dir: str | os.PathLike | None = None
+    which: str = "newest"
+    saved_model: str | os.PathLike | None = None
+    model_path: str | os.PathLike | None = None
+    model: str | None = None
+    dataset: str = "cifar10"
+
+    @classmethod
+    def of_flags(cls, values, *others):
+        """What the flags of a command name.
+
+        Args:
+            values: Object with attributes as these, of the flags there are.
+            *others: Pairs of further flags that name what a command can do
+                instead, and of what stands for their values in messages.
+
+        Raises:
+            UserError: if they name nothing, or more than one thing.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        known = dict([*FLAGS.items(), *others])
+        known = {k: v for k, v in known.items() if hasattr(values, k)}
+        given = [name for name in known if getattr(values, name)]
+        if len(given) != 1:
+            *first, last = [f"--{k}={v}" for k, v in known.items()]
+            raise UserError(
+                f"Expected {', '.join(first)} or {last}. Received: "
+                f"{' and '.join(given) or 'none of them'}"
+            )
+        found = {x: getattr(values, x, None) for x in names}
+        return cls(**{k: v for k, v in found.items() if v is not None})
+
+    def check(self):
+        """Raises a `UserError` unless the network is there, and whole."""
+        if self.run_dir:
+            self.config  # noqa: B018
+            if self.which == "best":
+                trained.locate_best(RunDirectory(self.run_dir))
+            return
+        if self.model:
+            registry.parse(self.model)
+        with self._named():
+            if not self._located().is_file() and not self.model:
+                raise UserError(
+                    "Expected --model with a checkpoint of "
+                    "resnets-in-tensorflow2, which does not describe its "
+                    "network, such as resnet32_dnn. Received: no --model"
+                )
+
+    @functools.cached_property
+    def config(self):
+        """The `Config` of the run; None where there is no run."""
+        return self.run_dir and RunDirectory(self.run_dir).read_config()
+
+    def images(self, data_dir=None, npz=None):
+        """Keyword arguments of `dlgn_tf.data.sources.load`.
+
+        Args:
+            data_dir: See `catalog.source`.
+            npz: See `catalog.source`.
+        """
+        if self.run_dir:
+            return catalog.source_of_run(self.config, data_dir, npz)
+        return catalog.source(self.dataset, data_dir, npz)
+
+    def load(self, of_zoo=True):
+        """Reads the network.
+
+        Args:
+            of_zoo: See `trained.load_trained`.
+
+        Returns:
+            `(model, step)`: `keras.Model`, and the step from which its weights
+            are, None where the file does not say it.
+
+        Raises:
+            UserError: if it cannot be read, or is another's.
+        """
+        from dlgn_tf.models import lineage
+        from dlgn_tf.training import runs
+
+        if self.run_dir and self.which == "newest":
+            model, _, step = runs.load_run(self.run_dir)
+            return model, step
+        if self.run_dir:
+            best = RunDirectory(self.run_dir).best
+            return trained.load_with_step(best, self.config)
+        with self._named():
+            found = self._located()
+            if found.is_file():
+                return trained.load_with_step(found, of_zoo=of_zoo)
+            model = lineage_network(self.model, self.dataset)
+            lineage.load(found, model)
+            return model, None
+
+    def _located(self):
+        if self.saved_model:
+            return trained.locate(saved_model.locate(self.saved_model))
+        return trained.locate(self.model_path)
+
+    def _named(self):
+        flag = "saved_model" if self.saved_model else "model_path"
+        return trained.named(flag, getattr(self, flag))
+
+
+def lineage_network(name, dataset, removed=(), **options):
+    """A network as resnets-in-tensorflow2 trains it, its weights any.
+
+    Args:
+        name: String, ARCHITECTURE_FAMILY.
+        dataset: String, whose images it takes.
+        removed: Names of blocks that are left out.
+        **options: Of the architecture.
+
+    Returns:
+        `ImageClassifier`.
+    """
+    from dlgn_tf.models.build import create_model
+
+    images = catalog.get(dataset)
+    return create_model(
+        name,
+        images.image_shape,
+        images.classes,
+        mean=images.mean,
+        std=images.std,
+        removed=removed,
+        **{**lineage_options(name), **options},
+    )
+
+
+def lineage_options(name):
+    """Options in which the networks of resnets-in-tensorflow2 differ."""
+    architecture, _ = registry.parse(name)
+    # Its VGGs pool so.
+    return {"pooling": "max"} if "pooling" in architecture.options else {}
