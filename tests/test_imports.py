@@ -22,6 +22,7 @@ LEVELS = (
     "choices",
     "factorizations",
     "gate_kinds",
+    "output.run_names",
     "command",
     "output",
     "data",
