@@ -173,7 +173,8 @@ def _bulk(axes, arrays):
         1.5 * max(high for _, high in edges.values()),
         np.quantile(found, 0.95),
     )
-    axes.hist(np.minimum(found, top), 60, density=True, color="lightgrey")
+    found = np.clip(found, 0, top)
+    axes.hist(found, 60, range=(0, top), density=True, color="lightgrey")
     for ratio, (low, high) in sorted(edges.items()):
         x = np.linspace(low, high, 300)[1:-1]
         density = spectra.marchenko_pastur_density(x, ratio)

@@ -27,11 +27,13 @@ class Maps:
         slopes: Sparse array `(units * regions, inputs)`.
         offsets: Array `(units, regions)`, -inf where there is no region.
         beta: Float or array `(units,)` in [0, 1], how hard the choice is.
+        log_counts: As of `MASO`.
     """
 
     slopes: sparse.csr_array
     offsets: np.ndarray
     beta: float | np.ndarray = 1.0
+    log_counts: float | np.ndarray = 0.0
 
     def __call__(self, x):
         """The largest, of points `(n, inputs)`: `(n, units)`."""
@@ -54,8 +56,8 @@ def compose(outer, inner):
         inner: `MASO`.
 
     Returns:
-        Slopes `(units, regions, inputs)`, offsets `(units, regions)` and beta,
-        of which a `MASO` is made.
+        Slopes `(units, regions, inputs)`, offsets `(units, regions)`, beta and
+        log_counts, of which a `MASO` is made.
 
     Raises:
         ValueError: if the numbers of units do not fit.
@@ -69,7 +71,15 @@ def compose(outer, inner):
     if inner.regions == 1:
         found = outer.after_affine(inner.slopes[:, 0], inner.offsets[:, 0])
         shape = (*outer.offsets.shape, inner.inputs)
-        return found.slopes.reshape(shape), found.offsets, outer.beta
+        log_counts = found.log_counts
+        if np.all(np.equal(outer.beta, 1)):
+            log_counts = log_counts + _summed(outer, _of_regions(inner)[:, 0])
+        return (
+            found.slopes.reshape(shape),
+            found.offsets,
+            outer.beta,
+            log_counts,
+        )
     if np.any(np.less(inner.beta, 1)):
         return _picked(outer, inner)
     if np.any(np.less(outer.beta, 1)):
@@ -77,7 +87,8 @@ def compose(outer, inner):
             "Expected a soft choice between affine maps. Received: one between "
             "maxima"
         )
-    return *_expanded(outer, inner), 1.0
+    slopes, offsets, log_counts = _expanded(outer, inner)
+    return slopes, offsets, 1.0, log_counts
 
 
 def stacked(operators):
@@ -87,13 +98,19 @@ def stacked(operators):
         operators: List of `MASO`.
 
     Returns:
-        Slopes, offsets and beta, as of `compose`.
+        Slopes, offsets, beta and log_counts, as of `compose`.
     """
     regions = max(operator.regions for operator in operators)
     slopes = [_padded(x.slopes, regions, 0.0) for x in operators]
     offsets = [_padded(x.offsets, regions, -np.inf) for x in operators]
     beta = [np.broadcast_to(x.beta, x.units) for x in operators]
-    return tuple(map(np.concatenate, (slopes, offsets, beta)))
+    counts = [_padded(_of_regions(x), regions, 0.0) for x in operators]
+    return tuple(map(np.concatenate, (slopes, offsets, beta, counts)))
+
+
+def _of_regions(operator):
+    """The log_counts of `Maps` or of a `MASO` as an array."""
+    return np.broadcast_to(operator.log_counts, operator.offsets.shape)
 
 
 def _padded(array, regions, value):
@@ -123,42 +140,75 @@ def _picked(outer, inner):
     slopes = np.tensordot(dense, inner.slopes, 1)
     beta = np.ones(len(dense))
     beta[units] = np.broadcast_to(inner.beta, inner.units)[sources]
-    return slopes, offsets + outer.offsets, beta
+    log_counts = np.zeros(offsets.shape)
+    log_counts[units] = _of_regions(inner)[sources]
+    return slopes, offsets + outer.offsets, beta, log_counts
+
+
+def _summed(outer, of_units):
+    """Sums over the units that each map looks at, `(units, regions)`."""
+    found = outer.slopes.astype(bool) @ of_units
+    return found.reshape(outer.offsets.shape)
 
 
 def _expanded(outer, inner):
-    """Slopes and offsets of all combinations of regions."""
+    """Slopes, offsets and log_counts of all combinations of regions."""
     # Offsets are slopes of a further input, 1.
     maps = np.concatenate([inner.slopes, inner.offsets[..., None]], axis=-1)
     there = np.isfinite(inner.offsets)
     counts = there.sum(axis=1)
     several = counts > 1
     _check_numbers(outer, counts, inner.inputs)
-    single = maps[np.arange(inner.units), np.argmax(there, axis=1)]
+    only = np.arange(inner.units), np.argmax(there, axis=1)
+    single, single_counts = maps[only], _of_regions(inner)[only]
     affine = outer.slopes @ np.where(several[:, None], 0, single)
     affine[:, -1] += np.ravel(outer.offsets)
-    choices = [maps[unit, there[unit]] for unit in range(inner.units)]
+    counts = _of_regions(outer) + _summed(
+        outer, np.where(several, 0, single_counts)
+    )
+    choices = [
+        (maps[unit, there[unit]], _of_regions(inner)[unit, there[unit]])
+        for unit in range(inner.units)
+    ]
     units = np.arange(len(affine)).reshape(outer.offsets.shape)
     found = []
     for rows in units:
         of_regions = [
-            _combined(affine[row], outer.slopes[[row]], several, choices)
+            _combined(
+                (affine[[row]], np.ravel(counts)[[row]]),
+                outer.slopes[[row]],
+                several,
+                choices,
+            )
             for row in rows
             if affine[row, -1] > -np.inf
         ]
-        found.append(_distinct(np.concatenate(of_regions)))
-    regions = max(map(len, found))
+        found.append(
+            _distinct(*map(np.concatenate, zip(*of_regions, strict=True)))
+        )
+    regions = max(len(of_unit) for of_unit, _ in found)
     slopes = np.zeros((len(found), regions, inner.inputs))
     offsets = np.full((len(found), regions), -np.inf)
-    for unit, of_unit in enumerate(found):
+    log_counts = np.zeros(offsets.shape)
+    for unit, (of_unit, counts_of_unit) in enumerate(found):
         slopes[unit, : len(of_unit)] = of_unit[:, :-1]
         offsets[unit, : len(of_unit)] = of_unit[:, -1]
-    return slopes, offsets
+        log_counts[unit, : len(of_unit)] = counts_of_unit
+    return slopes, offsets, log_counts
 
 
-def _combined(affine, row, several, choices):
-    """The maps of one region: a sum over units, each of its own maps."""
-    found = affine[None]
+def _combined(found, row, several, choices):
+    """The maps of one region: a sum over units, each of its own maps.
+
+    Args:
+        found: Pair of arrays, the map that is added to and its log_counts.
+        row: Sparse array `(1, units)`, the factors.
+        several: Boolean array `(units,)`, which units have several maps.
+        choices: List of pairs as `found`, of each unit.
+
+    Returns:
+        Pair as `found`, of all combinations.
+    """
     for unit, factor in zip(row.indices, row.data, strict=True):
         if not several[unit] or factor == 0:
             continue
@@ -168,18 +218,22 @@ def _combined(affine, row, several, choices):
                 "pooling, a skip, a ReLU, or weights >= 0. Received: a weight "
                 f"of {factor:.3g}, with which it is no largest of affine maps"
             )
-        added = factor * choices[unit]
-        found = _distinct((found[:, None] + added).reshape(-1, len(affine)))
+        maps, log_counts = choices[unit]
+        found = _distinct(
+            np.vstack(found[0][:, None] + factor * maps),
+            np.ravel(found[1][:, None] + log_counts),
+        )
     return found
 
 
-def _distinct(maps):
-    """Each map once, in the order of where it comes first."""
-    first = {}
+def _distinct(maps, log_counts):
+    """Each map once, in the order of where it comes first, and its count."""
+    known = {}
     # Adding 0 makes -0 and 0 the same.
-    for index, of_region in enumerate(maps + 0.0):
-        first.setdefault(of_region.tobytes(), index)
-    return maps[list(first.values())]
+    labels = [known.setdefault(x.tobytes(), len(known)) for x in maps + 0.0]
+    total = np.full(len(known), -np.inf)
+    np.logaddexp.at(total, labels, log_counts)
+    return maps[np.unique(labels, return_index=True)[1]], total
 
 
 def _check_numbers(outer, counts, inputs):

@@ -25,11 +25,15 @@ class MASO:
             not have, as at the border of a pooled image.
         beta: Float or array `(units,)`: 1 for the largest, less for a soft
             choice.
+        log_counts: Array `(units, regions)` or a number: the logarithm of how
+            many regions with the same affine map each one stands for, which a
+            soft choice tells apart.
     """
 
     slopes: np.ndarray
     offsets: np.ndarray
     beta: float | np.ndarray = 1.0
+    log_counts: float | np.ndarray = 0.0
 
     def __post_init__(self):
         shapes = np.shape(self.slopes), np.shape(self.offsets)
@@ -72,7 +76,8 @@ class MASO:
         return self._selected(self.scores(x), beta)
 
     def _selected(self, scores, beta):
-        return selection.beta_vq(scores, self.beta if beta is None else beta)
+        beta = self.beta if beta is None else beta
+        return selection.beta_vq(scores, beta, self.log_counts)
 
     def __call__(self, x, beta=None):
         """The layer's output `(points, units)`; at beta = 1 the largest."""
@@ -122,7 +127,9 @@ class MASO:
                 `composition.compose`.
         """
         slopes = sparse.csr_array(self.slopes.reshape(-1, self.inputs))
-        maps = composition.Maps(slopes, self.offsets, self.beta)
+        maps = composition.Maps(
+            slopes, self.offsets, self.beta, self.log_counts
+        )
         return MASO(*composition.compose(maps, other))
 
     def plus(self, other):

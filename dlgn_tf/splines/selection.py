@@ -55,7 +55,7 @@ def soft_vq(scores, variance=1.0):
     return special.softmax(np.asarray(scores, "float64") / variance, axis=-1)
 
 
-def beta_vq(scores, beta):
+def beta_vq(scores, beta, log_counts=0.0):
     """beta-VQ: what maximises `objective`, softmax(eta scores).
 
     Args:
@@ -63,6 +63,8 @@ def beta_vq(scores, beta):
         beta: Float or array of the shape of the scores without their last
             axis, in [0, 1]: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all
             regions of a unit the same weight.
+        log_counts: Array that broadcasts with the scores: the logarithm of how
+            many equal regions each one stands for. Defaults to `0.0`: of one.
 
     Returns:
         Float array of the shape of the scores.
@@ -70,7 +72,7 @@ def beta_vq(scores, beta):
     eta = odds(beta)[..., None]
     if np.all(np.isinf(eta)):
         return hard_vq(scores)
-    soft = special.softmax(_scaled(scores, eta), axis=-1)
+    soft = special.softmax(_scaled(scores, eta) + log_counts, axis=-1)
     return np.where(np.isinf(eta), hard_vq(scores), soft)
 
 

@@ -140,6 +140,20 @@ def test_pictures_of_whitening(rng):
     assert len(shown) == 3
 
 
+def test_picture_of_eigenvalues_that_are_all_alike(rng):
+    """Up to rounding: NumPy has no 60 bins between them."""
+    basis = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    alike = {"layer": [basis]}
+    figure = figures.marchenko_pastur(alike, alike, "title")
+    bars = figure.axes[0].patches
+    assert len(bars) == 60
+    filled = [bar for bar in bars if bar.get_height()]
+    for bar in filled:
+        assert abs(bar.get_x() + bar.get_width() / 2 - 1) < bar.get_width()
+    shares = [bar.get_height() * bar.get_width() for bar in filled]
+    np.testing.assert_allclose(sum(shares), 1)
+
+
 def test_grouped_keeps_the_order():
     rows = [{"a": k, "b": k % 2} for k in (3, 2, 1)]
     found = comparison.grouped(rows, "b")

@@ -75,6 +75,43 @@ def test_one_after_another(layer, rng):
     assert both.regions == 3
 
 
+def soft(scores, beta):
+    """Of scores `(points, choices)`: what the choices come to on average."""
+    weights = np.exp(beta / (1 - beta) * scores)
+    return np.sum(weights * scores, -1) / np.sum(weights, -1)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.5, 0.9])
+def test_soft_choices_count_regions_that_are_equal(layer, beta, rng):
+    """As over all combinations of regions, of which some are equal."""
+    x = rng.normal(size=(20, 4))
+    of_unit = layer.scores(x)
+    sums = of_unit
+    found = layer
+    for times in (2, 3):
+        sums = sums[..., None] + of_unit[..., None, :]
+        sums = sums.reshape(*of_unit.shape[:2], -1)
+        found = found.plus(layer)
+        assert found.regions < 2**times
+        np.testing.assert_allclose(found(x, beta), soft(sums, beta))
+    np.testing.assert_allclose(
+        found.jacobian(x, beta)[..., 1],
+        (found(x + [0, 1e-6, 0, 0], beta) - found(x - [0, 1e-6, 0, 0], beta))
+        / 2e-6,
+        rtol=1e-4,
+        atol=1e-6,
+    )
+    # Windows that overlap see the middle twice.
+    first, second = (
+        parameters.max_pool((1, width, 1), (1, 2), (1, 1), "valid")
+        for width in (4, 3)
+    )
+    found = second.after(first)
+    assert found.regions == 3
+    expected = [soft(x[:, [k, k + 1, k + 1, k + 2]], beta) for k in (0, 1)]
+    np.testing.assert_allclose(found(x, beta), np.transpose(expected))
+
+
 def test_what_cannot_come_after_another_is_refused(layer):
     with pytest.raises(ValueError, match="Expected 4 units"):
         layer.after(layer)
