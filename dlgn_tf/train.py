@@ -96,8 +96,9 @@ def list_models():
     for name in registry.names():
         architecture, family = registry.parse(name)
         count = architecture.parameter_count(family)
+        counted = f"{count:,}" if count else "?"
         print(
-            f"{name:<18} {count:>11,} {architecture.gate_sites:>11}  "
+            f"{name:<18} {counted:>11} {architecture.gate_sites:>11}  "
             f"{registry.FAMILIES[family]}: {architecture.description}"
         )
     print("\nParameters are for 32x32x3 images and 10 classes.")

@@ -11,13 +11,21 @@ import pytest
 
 import dlgn_tf
 from dlgn_tf import gate_kinds
+from dlgn_tf import train
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.models import activations
+from dlgn_tf.models import registry
+from dlgn_tf.models import zoo
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 OWN = sorted(EXAMPLES.glob("own_*.py"))
-REGISTRIES = (gate_kinds.GATES, activations.ACTIVATIONS, catalog.DATASETS)
+REGISTRIES = (
+    gate_kinds.GATES,
+    activations.ACTIVATIONS,
+    catalog.DATASETS,
+    zoo.ARCHITECTURES,
+)
 
 
 @pytest.fixture
@@ -35,11 +43,11 @@ def trained(monkeypatch, tmp_path, train_run):
             train_run("nowhere", "none", *sys.argv[1:])
             return dlgn_tf.load_run(f"runs/{name}")
 
-    before = [dict(registry) for registry in REGISTRIES]
+    before = [dict(entries) for entries in REGISTRIES]
     yield run
-    for registry, entries in zip(REGISTRIES, before, strict=True):
-        registry.clear()
-        registry.update(entries)
+    for entries, kept in zip(REGISTRIES, before, strict=True):
+        entries.clear()
+        entries.update(kept)
 
 
 @pytest.mark.parametrize("script", OWN, ids=lambda path: path.stem)
@@ -83,6 +91,33 @@ def test_nonlinearity(trained, images):
     hidden = q["dense1"] * phi(q["dense1"])
     np.testing.assert_allclose(second(hidden), q["dense2"], atol=1e-4)
     assert first.units == 32
+
+
+def test_architecture(trained, images, capsys):
+    """Convolutions by NumPy, under the gates that the model tells of."""
+    run = trained("own_architecture")
+    gates = {k: np.asarray(v) for k, v in run.model.gates(images).items()}
+    assert [*gates] == ["conv1", "conv2", "conv3"]
+    x = np.asarray(run.model.normalization(images))
+    for site, gate in gates.items():
+        layer = run.model.value_network.get_layer(site)
+        kernel, bias = map(np.asarray, layer.weights)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            x, kernel.shape[:2], (1, 2)
+        )
+        x = (np.einsum("nijchw,hwco->nijo", windows, kernel) + bias) * gate
+    kernel, bias = map(np.asarray, run.model.value_network.layers[-1].weights)
+    expected = x.mean((1, 2)) @ kernel + bias
+    np.testing.assert_allclose(
+        run.model(images), expected, rtol=1e-3, atol=1e-3
+    )
+    families = [n for n in registry.names() if n.startswith("mixer_")]
+    assert families == [f"mixer_{family}" for family in registry.FAMILIES]
+    train.list_models()
+    (line,) = [
+        x for x in capsys.readouterr().out.splitlines() if "mixer_dnn" in x
+    ]
+    assert line.split()[:3] == ["mixer_dnn", "?", "2"]
 
 
 def test_data_set(trained, tmp_path):

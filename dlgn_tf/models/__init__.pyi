@@ -1,5 +1,6 @@
 from . import activations as activations
 from . import registry as registry
+from . import zoo as zoo
 from .build import create_model as create_model
 from .build import load_model as load_model
 from .ensemble import EnsembleNetwork as EnsembleNetwork

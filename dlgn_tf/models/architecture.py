@@ -1,6 +1,7 @@
 """What an architecture of the zoo is. Imports nothing heavy."""
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 
 from dlgn_tf.errors import UserError
@@ -37,14 +38,16 @@ class Architecture:
     Attributes:
         name: String.
         description: One line.
-        builder: `"module:function"`, imported when a model is made.
+        builder: Function `(x, site, classes, **options) -> logits`, or
+            `"module:function"`, imported when a model is made.
         options: Options a user may change, with their published values.
         fixed: Arguments of the builder that make this architecture what it is.
         recipe: Name of its entry in `dlgn_tf.recipes`.
         gate_sites: Number of gate sites, with the published options.
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
-            or the first alone where there are no gates.
+            or the first alone where there are no gates; empty where nobody
+            has counted.
         minimum_side: Smallest height and width of an image.
         minimum_side_padded: The same for option padding="same", where the
             published one is "valid".
@@ -63,11 +66,11 @@ class Architecture:
 
     name: str
     description: str
-    builder: str
+    builder: Callable | str
     options: dict
     recipe: str
     gate_sites: int
-    parameters: tuple[int, ...]
+    parameters: tuple[int, ...] = ()
     fixed: dict = dataclasses.field(default_factory=dict)
     minimum_side: int = 1
     minimum_side_padded: int | None = None
@@ -84,10 +87,17 @@ class Architecture:
         """Names of the families that there are: without gates dnn alone."""
         return tuple(FAMILIES) if self.gate_sites else ("dnn",)
 
-    def parameter_count(self, family):
-        """Parameters in a family, for the published options."""
+    def parameter_count(self, family: str) -> int | None:
+        """Parameters in a family, for the published options, if counted."""
         column = {"dnn": 0, "dgn": 1, "dlgn": 1, "dlgn_sf": 2}[family]
-        return self.parameters[column]
+        return self.parameters[column] if self.parameters else None
+
+    def function(self) -> Callable:
+        """The builder as a function, imported if need be."""
+        if callable(self.builder):
+            return self.builder
+        module, name = self.builder.split(":")
+        return getattr(importlib.import_module(module), name)
 
     def site_count(self, options):
         """Number of gate sites with these options; each layer more is one.

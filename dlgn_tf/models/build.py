@@ -3,7 +3,6 @@
 import contextlib
 import difflib
 import functools
-import importlib
 import inspect
 import random
 
@@ -288,8 +287,7 @@ class _Applied:
     """An architecture with everything but its gate site fixed."""
 
     def __init__(self, architecture, image_shape, classes, options):
-        module, function = architecture.builder.split(":")
-        self.function = getattr(importlib.import_module(module), function)
+        self.function = architecture.function()
         self.image_shape = tuple(image_shape)
         self.classes = classes
         self.options = options

@@ -1,5 +1,8 @@
 """The architectures of the zoo, one entry each. Imports nothing heavy."""
 
+import inspect
+from collections.abc import Callable
+
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import depths
 from dlgn_tf.models.architecture import Architecture
@@ -346,3 +349,35 @@ ARCHITECTURES = {
         _wrn(28, 10, 25, (36_497_146, 72_987_882, 36_775_402)),
     )
 }
+
+
+def add(
+    builder: Callable, recipe: str, gate_sites: int, **fields
+) -> Architecture:
+    """Adds an architecture that a function says nearly all of.
+
+    Its name is the function's, its description the first line of the docstring,
+    its options are the arguments that have defaults, which are the published
+    values.
+
+    Args:
+        builder: Function `(x, site, classes, **options) -> logits`.
+        recipe: See `Architecture`.
+        gate_sites: See `Architecture`.
+        **fields: Further fields of `Architecture`.
+
+    Returns:
+        The `Architecture`, which is in `ARCHITECTURES` now.
+    """
+    arguments = inspect.signature(builder).parameters.values()
+    entry = Architecture(
+        name=builder.__name__,
+        description=inspect.getdoc(builder).partition("\n")[0],
+        builder=builder,
+        options={x.name: x.default for x in arguments if x.default != x.empty},
+        recipe=recipe,
+        gate_sites=gate_sites,
+        **fields,
+    )
+    ARCHITECTURES[entry.name] = entry
+    return entry
