@@ -58,9 +58,20 @@ class TrainedRun:
 
     @functools.cached_property
     def initial(self):
-        """The model as it was drawn; None where it began as another."""
+        """The model as it was drawn; None where it began as another.
+
+        It is the one that the run kept of step 0 or, without it, drawn again.
+        """
         if self.config.init_from or self.config.gates_from:
             return None
+        if 0 in self.snapshots:
+            return self.at(0)
+        if self.config.apodized:
+            print(
+                f"{self.path} kept no model of step 0: as it was drawn it has "
+                "weights divided by the root mean square of their windows, "
+                "which runs of earlier versions did not have"
+            )
         return configured.create_configured_model(self.config)
 
     @property
