@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import time
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
@@ -22,6 +23,9 @@ _PART = (
     r"(json|index|data-[0-9]{5}-of-[0-9]{5}|weights\.h5|optimizer\.npz)"
     r"(\.tempstate[0-9]+)?"
 )
+# Seconds that a training beside this process may take from the first to the
+# last file of a checkpoint, which it has written elsewhere.
+_RENAMING = 0.5
 
 
 class Checkpoints:
@@ -179,8 +183,10 @@ class Checkpoints:
     def _read_manifest(self, step):
         """`(parts, state)`; parts from a name to a size and a digest."""
         path = self._manifest(step)
+        if not path.exists() and step == max(self._steps(), default=step):
+            time.sleep(_RENAMING)
         if not path.exists():
-            raise _DamageError("it was not finished")
+            raise _DamageError("it was not finished, or is just being saved")
         manifest = files.read_json(path)
         try:
             parts = {

@@ -246,6 +246,27 @@ def test_damaged_manifest(harm, expected, damaged):
     assert expected in said[0]
 
 
+def test_a_checkpoint_that_is_just_being_saved_is_waited_for(
+    damaged, monkeypatch
+):
+    """The manifest is the last of its files to come."""
+    manifest, slept = damaged / "ckpt-10.json", []
+
+    def wait(seconds):
+        slept.append(seconds)
+        aside.rename(manifest)
+
+    aside = manifest.rename(damaged.with_name("aside"))
+    monkeypatch.setattr(checkpoints_lib.time, "sleep", wait)
+    said = []
+    assert Checkpoints(damaged).newest_good(said.append)[1] == 10
+    assert not said and len(slept) == 1 and 0 < slept[0] <= 1
+    # An older one is nobody's work.
+    (damaged / "ckpt-5.json").unlink()
+    assert Checkpoints(damaged).newest_good(said.append)[1] == 10
+    assert not said and len(slept) == 1
+
+
 def test_half_written_checkpoint(damaged):
     """Killed while TensorFlow wrote: its temporary files stand alone."""
     (damaged / "ckpt-15.data-00000-of-00001.tempstate123").write_bytes(b"x")
