@@ -15,6 +15,8 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.classifier import copied
+from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.evaluation import batches
 
 NETWORKS = ("value", "gating")
@@ -124,7 +126,7 @@ def feature_of(model, layer=None, network="value"):
         model: `ReLUNetwork`, `GatedNetwork`, or a functional or sequential
             `keras.Model` with one input, an image, and one output. Where that
             ends in a softmax, the head returns the logarithms of its
-            probabilities. Of a sequential model a copy is looked at.
+            probabilities. A copy is looked at.
         layer: String. Defaults to the last gate site of a network of the zoo
             (of a ResNet: the output of the last block, before its ReLU).
         network: `"value"` or `"gating"`, of a gated network.
@@ -154,9 +156,10 @@ def feature_of(model, layer=None, network="value"):
 
 
 def _of_value(model, layer):
-    network = model.logits_network
+    network = copied(model.logits_network)
     if layer in model.site_names:
-        tensor = model.value_at(layer)
+        at_site = network.get_layer(model.layer_at(layer).name)
+        tensor = listed(at_site.input)[0]
     else:
         tensor = _output_of(network, layer, model.site_names)
     read, classify = _cut(network, tensor)
@@ -209,7 +212,7 @@ def _of_graph(model, layer):
             f"Received: none for {model.name}, whose layers are "
             f"{_listed(_names(model))}"
         )
-    network = _connected_once(model)
+    network = copied(model)
     tensor = _output_of(network, layer)
     read, classify = _cut(network, tensor)
     as_logits = ops.log if _ends_in_softmax(model) else lambda logits: logits
@@ -228,19 +231,6 @@ def _of_graph(model, layer):
     )
 
 
-def _connected_once(model):
-    """A model whose layers have one output each, that of its own graph.
-
-    Keras connects the layers of a sequential model anew for each layer that is
-    added, as it does when it loads one; their `output` is then another graph's.
-    """
-    if not isinstance(model, keras.Sequential):
-        return model
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
 def _cut(network, tensor):
     """A graph of layers cut in two at one of its tensors.
 
@@ -250,18 +240,9 @@ def _cut(network, tensor):
         decides.
     """
     last = tensor is network.outputs[0]
-    try:
-        before = keras.Model(network.inputs, tensor)
-        behind = None
-        if not last:
-            behind = keras.Model([*network.inputs, tensor], network.outputs[0])
-    except ValueError as error:
-        raise UserError(
-            "Expected a layer that leads from the input to the output in this "
-            "model alone (one of layers that other models use too is put right "
-            f"by saving and loading it). Received: {tensor.name} of "
-            f"{network.name}"
-        ) from error
+    before = keras.Model(network.inputs, tensor)
+    if not last:
+        behind = keras.Model([*network.inputs, tensor], network.outputs[0])
 
     def read(entering):
         return before(entering, training=False)

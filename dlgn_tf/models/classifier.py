@@ -357,6 +357,19 @@ def single_networks(model):
     )
 
 
+def copied(network):
+    """A functional or sequential model of the same layers and weights.
+
+    It shares nothing with others: Keras connects layers that several models
+    have anew for each, and a model that is cut out of another's graph can leave
+    that one unable to be saved.
+    """
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.trainable = network.trainable
+    return copy
+
+
 def listed(outputs):
     """Outputs of a functional model as a list.
 

@@ -17,6 +17,7 @@ from keras import layers
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.classifier import copied
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
 
@@ -297,15 +298,8 @@ def copy_of(model):
         model: `keras.Model`, functional or of the zoo.
     """
     if _of_zoo(model):
-        return model.with_networks(_functional_copy)
-    return _functional_copy(model)
-
-
-def _functional_copy(network):
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    copy.trainable = network.trainable
-    return copy
+        return model.with_networks(copied)
+    return copied(model)
 
 
 def _of_zoo(model):

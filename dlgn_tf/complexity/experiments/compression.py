@@ -7,7 +7,6 @@ paper prints.
 
 import dataclasses
 
-import keras
 import numpy as np
 
 from dlgn_tf.complexity import compression
@@ -29,6 +28,7 @@ from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.complexity.reliability import measure_reliability
 from dlgn_tf.complexity.reliability import train_shared
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.classifier import copied
 from dlgn_tf.output.spread import mean_and_range
 
 KINDS = ("original", "compressed", "distilled")
@@ -127,7 +127,7 @@ def compressed(workshop, original):
 
     def compress():
         # Not in place: both are looked at.
-        model = original.model.with_networks(_copied)
+        model = original.model.with_networks(copied)
         settings = workshop.scale.teacher(original.seed, len(original.images))
 
         def retrain(epochs):
@@ -149,12 +149,6 @@ def compressed(workshop, original):
         label, original.seed, model, feature_of(model), original.images
     )
     return subject, what
-
-
-def _copied(network):
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    return copy
 
 
 def distilled(workshop, original):
