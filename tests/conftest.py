@@ -134,6 +134,8 @@ def measure_claim():
     from dlgn_tf.claims import registry
     from dlgn_tf.claims import runner
 
+    registry.register_papers()
+
     def measure(claim_id, seed=1, results_dir=None, scale="seconds"):
         (claim,) = registry.select(only=[claim_id], scale=scale)
         return runner.measure(claim, seed, results_dir).measurement

@@ -197,12 +197,11 @@ def test_the_readme_is_short_enough_to_be_read():
 
 def verdicts():
     """Of each paper: how many claims hold, and which got another verdict."""
-    from dlgn_tf.claims import modules
     from dlgn_tf.claims import records
     from dlgn_tf.claims import registry
-    from dlgn_tf.claims.registry import Verdict
+    from dlgn_tf.claims.verdicts import Verdict
 
-    modules.register_all()
+    registry.register_papers()
     found = {r["claim"]: records.verdict(r) for r in records.read(CLAIMS)}
     for paper in dict.fromkeys(claim.paper for claim in registry.claims()):
         ids = [claim.id for claim in registry.claims(paper)]

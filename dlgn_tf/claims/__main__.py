@@ -5,11 +5,12 @@ import sys
 
 from absl import flags
 
-from dlgn_tf.claims import modules
+from dlgn_tf import papers
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
+from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli
 from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
@@ -41,8 +42,7 @@ def define_flags():
     flags.DEFINE_string(
         "paper",
         None,
-        "Measure the claims of this paper: dlgn, smaso, complexity, rainbow or "
-        "tian. Default: of all.",
+        f"Measure the claims of this paper: {papers.keys()}. Default: of all.",
     )
     flags.DEFINE_bool("all", False, "Measure every paper's, as by default.")
     flags.DEFINE_list(
@@ -87,7 +87,7 @@ def define_flags():
 
 def main():
     """Measures the claims that the flags name; returns the exit status."""
-    modules.register_all()
+    registry.register_papers()
     if FLAGS.list:
         every_scale = registry.SCALES[-1]
         claims = registry.select(FLAGS.paper, FLAGS.only, every_scale)
@@ -119,7 +119,7 @@ def main():
     if kept:
         kept.finish()
     print(report.table(outcomes))
-    return int(any(o.verdict == registry.Verdict.FAILS for o in outcomes))
+    return int(any(o.verdict == Verdict.FAILS for o in outcomes))
 
 
 def _measure_all(claims, kept):

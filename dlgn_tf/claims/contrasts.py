@@ -18,6 +18,7 @@ is not decided, as where cells are missing or of fewer than `LEAST_RUNS` runs.
 
 import dataclasses
 import math
+import typing
 
 import numpy as np
 
@@ -25,6 +26,13 @@ SIGNIFICANCE = 0.05
 LEAST_RUNS = 3
 # For the line of a claim that says what is expected.
 RULE = f"t tests, one-sided, significance {SIGNIFICANCE}, >= {LEAST_RUNS} runs"
+
+
+class Pair(typing.NamedTuple):
+    """Runs of two kinds whose means are compared: sequences of floats."""
+
+    high: typing.Sequence[float]
+    low: typing.Sequence[float]
 
 
 @dataclasses.dataclass(frozen=True)

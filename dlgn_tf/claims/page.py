@@ -4,11 +4,12 @@ import collections
 
 from absl import flags
 
-from dlgn_tf.claims import modules
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
+from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli
 from dlgn_tf.output import files
+from dlgn_tf.papers import PAPERS
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
 
@@ -18,14 +19,6 @@ _USAGE = """Writes what a run of claims found as a page (Markdown).
 
 Claims that the file does not have are listed as not run."""
 
-PAPERS = {
-    "dlgn": "Disentangling deep neural networks with rectified linear units "
-    "using duality (arXiv 2110.03403)",
-    "smaso": "From Hard to Soft (arXiv 1810.09274)",
-    "complexity": "Feature components of various complexity (arXiv 2006.15920)",
-    "rainbow": "A Rainbow in Deep Network Black Boxes (arXiv 2305.18512)",
-    "tian": "Deep and locally connected ReLU network (arXiv 1809.10829)",
-}
 NOT_RUN = "not run"
 _WHAT = (
     "Written by `python -m dlgn_tf.claims.page` from what `python -m "
@@ -55,7 +48,7 @@ def define_flags():
 def main():
     """Writes the page."""
     values = flags.FLAGS
-    modules.register_all()
+    registry.register_papers()
     text = page(records.read(values.claims), registry.claims())
     with files.write_errors(values.output):
         files.write_atomically(values.output, text)
@@ -76,10 +69,11 @@ def page(measured, claims):
     by_paper = collections.defaultdict(list)
     for claim in claims:
         by_paper[claim.paper].append((claim, found.get(claim.id)))
+    titles = {p.key: f"{p.title} (arXiv {p.arxiv})" for p in PAPERS}
     lines = ["# Claims", "", _WHAT, "", *_origins(measured), ""]
     lines += _counts(by_paper)
     for paper, pairs in by_paper.items():
-        lines += ["", f"## {PAPERS.get(paper, paper)}", "", *_row(_TITLES)]
+        lines += ["", f"## {titles.get(paper, paper)}", "", *_row(_TITLES)]
         lines.append("|---" * len(_TITLES) + "|")
         for claim, record in pairs:
             lines += _row(_cells(claim, record))
@@ -100,7 +94,7 @@ def _origins(measured):
 
 
 def _counts(by_paper):
-    columns = [*registry.Verdict, NOT_RUN]
+    columns = [*Verdict, NOT_RUN]
     yield from _row(["paper", *columns])
     yield "|---" * (len(columns) + 1) + "|"
     for paper, pairs in by_paper.items():
@@ -118,7 +112,7 @@ def _cells(claim, record):
         claim.statement,
         claim.expected,
         measured,
-        f"**{word}**" if word == registry.Verdict.FAILS else word,
+        f"**{word}**" if word == Verdict.FAILS else word,
         claim.scale,
         seconds,
     )

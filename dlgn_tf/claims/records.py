@@ -12,9 +12,9 @@ import numpy as np
 
 import dlgn_tf
 from dlgn_tf.claims import registry
-from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.registry import Verdict
 from dlgn_tf.claims.runner import Outcome
+from dlgn_tf.claims.verdicts import Measurement
+from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin

@@ -1,69 +1,41 @@
 """What the papers claim and how each claim is measured.
 
-Imports nothing heavier than NumPy. A file of claims registers its own by being
-imported; it imports Keras only inside the functions that measure.
+A paper's claims are rows of the claims.toml in its package's folder of claims,
+each with the name of a function that measures it:
+
+    [12]
+    measure = "training_dynamics:measure_dynamics"
+    scale = "seconds"
+    statement = "Training amplifies few directions of the weights."
+    expected."a_1 over median a" = ">= 2"
+
+`register` adds a claim from anywhere else. What a function returns and what may
+be expected of it says `dlgn_tf.claims.check`. Imports nothing heavier than
+NumPy: a function's module is imported when it measures.
 """
 
 import dataclasses
 import difflib
-import enum
+import importlib
+import importlib.resources
 import re
+import tomllib
 from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 
+from dlgn_tf.claims.check import Check
+from dlgn_tf.claims.verdicts import Measurement  # noqa: F401
+from dlgn_tf.claims.verdicts import NotMeasured  # noqa: F401
+from dlgn_tf.claims.verdicts import Verdict  # noqa: F401
 from dlgn_tf.errors import UserError
+from dlgn_tf.papers import PAPERS
 
 # From quick to slow.
 SCALES = ("seconds", "minutes", "accelerator")
 
 _ID = re.compile(r"[a-z]+\.[1-9][0-9]*")
-
-
-class Verdict(enum.StrEnum):
-    """What became of a claim, in words for people and for files."""
-
-    HOLDS = "holds"
-    FAILS = "does not hold"
-    # It was measured, and what was found tells for neither of the two.
-    UNDECIDED = "not decided"
-    # What it is measured on is not there.
-    NOT_MEASURED = "not measured"
-
-
-@dataclasses.dataclass(frozen=True)
-class Measurement:
-    """What a claim's function found.
-
-    Attributes:
-        holds: Boolean. Whether the measured agrees with the expected. None
-            where it decides neither that it does nor that it does not, and
-            where nothing was measured.
-        measured: One line for people: the figures that decide, and on what
-            they were measured.
-        values: Dict of everything measured, for scripts: numbers, strings,
-            arrays, lists and dicts of them.
-        was_measured: Boolean. False where what it is measured on is not
-            there; claims raise `NotMeasured` for that.
-    """
-
-    holds: bool | None
-    measured: str
-    values: dict = dataclasses.field(default_factory=dict)
-    was_measured: bool = True
-
-    @property
-    def verdict(self):
-        """A `Verdict`."""
-        if not self.was_measured:
-            return Verdict.NOT_MEASURED
-        if self.holds is None:
-            return Verdict.UNDECIDED
-        return Verdict.HOLDS if self.holds else Verdict.FAILS
-
-
-class NotMeasured(Exception):
-    """What a claim is measured on is not there; its text says what."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,21 +49,24 @@ class Claim:
         statement: One sentence.
         expected: One line: what must be measured for the statement to hold,
             tolerance included.
-        measure: Function from a `numpy.random.Generator` to a `Measurement`,
-            or one that raises `NotMeasured`.
+        measure: Function from a `numpy.random.Generator` to figures, or one
+            that raises `NotMeasured`; or its name, `"MODULE:FUNCTION"`.
         reads_results: Whether that function takes, as its second argument, the
             folder of results that other commands have left.
         reads_data: Whether it takes, as its last argument, the folder of
             prepared TFDS data sets, or None without one.
+        check: `Check` that judges the figures; None if the function itself
+            returns a `Measurement`.
     """
 
     id: str
     scale: str
     statement: str
     expected: str
-    measure: Callable
+    measure: Callable | str
     reads_results: bool = False
     reads_data: bool = False
+    check: Check | None = None
 
     @property
     def paper(self):
@@ -105,42 +80,53 @@ class Claim:
         """The claim's own random numbers, whatever ran before it."""
         return np.random.default_rng([seed, *self.id.encode()])
 
+    def measurement(self, seed, results_dir=None, data_dir=None):
+        """Measures it; returns a `Measurement`."""
+        measure = self.measure
+        if isinstance(measure, str):
+            module, name = measure.split(":")
+            measure = getattr(importlib.import_module(module), name)
+        arguments = [results_dir] if self.reads_results else []
+        if self.reads_data:
+            arguments.append(data_dir)
+        figures = measure(self.generator(seed), *arguments)
+        return self.check.decide(figures) if self.check else figures
+
 
 _CLAIMS = {}
 
 
-def claim(
-    claim_id,
+def register(
+    claim_id: str,
+    measure: Callable | str,
     *,
-    scale,
-    statement,
-    expected,
-    reads_results=False,
-    reads_data=False,
-):
-    """Registers the function it decorates as the measurement of a claim.
+    scale: str,
+    statement: str,
+    expected: Mapping,
+    control: Mapping | None = None,
+    reads_results: bool = False,
+    reads_data: bool = False,
+) -> Claim:
+    """Adds a claim.
 
     Example:
 
-    >>> @claim("dlgn.3", scale="seconds", statement="A DGN with tied weights "
-    ...        "and hard gates computes the ReLU network.",
-    ...        expected="max |difference| <= 1e-5")
-    ... def tied_gates_equal_relu(rng):
-    ...     return Measurement(holds=True, measured="2e-7, fc of width 16")
+    >>> register("own.1", lambda rng: {"sum": 1 + 1}, scale="seconds",
+    ...          statement="One and one are two.", expected={"sum": "== 2"})
 
     Args:
-        claim_id: String, see `Claim`, as for the others.
+        claim_id: String, see `Claim`, as for the next three.
+        measure: Function, or its name.
         scale: String.
         statement: String.
-        expected: String.
-        reads_results: Boolean.
+        expected: What must be measured, see `dlgn_tf.claims.check.Check`.
+        control: What must be measured of a control.
+        reads_results: Boolean, see `Claim`.
         reads_data: Boolean.
 
-    Returns:
-        A decorator that returns the function unchanged.
-
     Raises:
-        ValueError: if the id is taken or malformed, or there is no such scale.
+        ValueError: if the id is taken or malformed, there is no such scale, or
+            a condition is none.
     """
     if not _ID.fullmatch(claim_id):
         raise ValueError(
@@ -152,25 +138,49 @@ def claim(
             f"Invalid scale of claim {claim_id}. Expected one of {SCALES}. "
             f"Received: scale={scale!r}"
         )
-
-    def register(measure):
-        if claim_id in _CLAIMS:
-            raise ValueError(
-                f"Expected a new id for each claim. Received: {claim_id!r}, "
-                f"taken by {_CLAIMS[claim_id].measure.__qualname__}"
-            )
-        _CLAIMS[claim_id] = Claim(
-            claim_id,
-            scale,
-            statement,
-            expected,
-            measure,
-            reads_results,
-            reads_data,
+    if claim_id in _CLAIMS:
+        raise ValueError(
+            f"Expected a new id for each claim. Received: {claim_id!r}, taken "
+            f"by {_CLAIMS[claim_id].measure}"
         )
+    # Stubs that are not rows yet say it in prose.
+    check = None if isinstance(expected, str) else Check(expected, control)
+    _CLAIMS[claim_id] = Claim(
+        claim_id,
+        scale,
+        statement,
+        str(check or expected),
+        measure,
+        reads_results,
+        reads_data,
+        check,
+    )
+    return _CLAIMS[claim_id]
+
+
+def register_papers(papers=PAPERS):
+    """Registers the claims of papers, but for those that are."""
+    for paper in papers:
+        package = f"{paper.package}.claims"
+        importlib.import_module(package)
+        file = importlib.resources.files(package) / "claims.toml"
+        rows = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        for number, row in rows.items():
+            claim_id = f"{paper.key}.{number}"
+            measure = f"{package}.{row.pop('measure')}"
+            known = _CLAIMS.get(claim_id)
+            if known is None or known.measure != measure:
+                register(claim_id, measure, **row)
+
+
+def claim(claim_id, **row):
+    """A decorator that registers a function; see `register`."""
+
+    def decorate(measure):
+        register(claim_id, measure, **row)
         return measure
 
-    return register
+    return decorate
 
 
 def claims(paper=None):

@@ -4,7 +4,7 @@ import collections
 import shutil
 import textwrap
 
-from dlgn_tf.claims.registry import Verdict
+from dlgn_tf.claims.verdicts import Verdict
 
 _MARKS = {
     Verdict.HOLDS: "yes",

@@ -5,8 +5,8 @@ import time
 import traceback
 
 from dlgn_tf.claims.registry import Claim
-from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.registry import NotMeasured
+from dlgn_tf.claims.verdicts import Measurement
+from dlgn_tf.claims.verdicts import NotMeasured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +47,8 @@ def measure(claim, seed=0, results_dir="results", data_dir=None):
         `Outcome`.
     """
     began = time.perf_counter()
-    arguments = [results_dir] if claim.reads_results else []
-    if claim.reads_data:
-        arguments.append(data_dir)
     try:
-        measurement = claim.measure(claim.generator(seed), *arguments)
+        measurement = claim.measurement(seed, results_dir, data_dir)
     except NotMeasured as reason:
         measurement = Measurement(None, str(reason), was_measured=False)
     except Exception as error:

@@ -111,9 +111,8 @@ def test_random_numbers_follow_from_seed_and_id_alone(register):
 def test_registering_the_package_claims_imports_no_framework(printed_by):
     code = (
         "import sys\n"
-        "from dlgn_tf.claims import __main__, modules\n"
-        "modules.register_all()\n"
-        "from dlgn_tf.claims import registry\n"
+        "from dlgn_tf.claims import __main__, registry\n"
+        "registry.register_papers()\n"
         "assert len(registry.claims('dlgn')) >= 5\n"
         "assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules)\n"
     )

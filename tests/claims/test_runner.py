@@ -43,8 +43,9 @@ def four(rng):
 ENTRY = """
 from dlgn_tf.command import cli
 from dlgn_tf.claims import __main__ as claims
-from dlgn_tf.claims import modules
-modules.CLAIM_MODULES = ("fake_claims",)
+from dlgn_tf.claims import registry
+import fake_claims
+registry.register_papers = lambda: None
 claims.define_flags()
 cli.run(claims.main, "dlgn_tf.claims", "usage")
 """

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.rainbow import claims  # noqa: F401
 
 WITHOUT_TRAINING = (1, 2, 3, 4, 5)
 TRAINED = (6, 7, 8, 9, 10, 11, 12)
@@ -74,6 +73,7 @@ class TestSmallNetworks:
         assert np.abs(gap).max() > 0.1
 
     def test_claims_of_a_run_share_its_seed(self, small):
+        registry.register_papers()
         found = registry.claims("rainbow")
         seeds = {small.seed_of_run(claim.generator(7)) for claim in found}
         assert seeds == {7}
@@ -95,93 +95,32 @@ class TestTask:
         np.testing.assert_allclose(one.x.var(axis=0), variances, rtol=0.15)
 
 
-class TestVerdicts:
-    def test_kernel_rate(self):
-        from dlgn_tf.rainbow.claims.one_layer import kernel_rate_holds
+def test_an_alignment_that_is_not_the_best_is_seen(
+    rng, monkeypatch, measure_claim
+):
+    from dlgn_tf.rainbow import alignment
 
-        assert kernel_rate_holds(-1.0, [0.9, 1.1])
-        assert not kernel_rate_holds(-0.8, [1.0])
-        assert not kernel_rate_holds(-1.0, [1.0, 1.2])
-        assert not kernel_rate_holds(np.nan, [1.0])
+    def other(cross):
+        return alignment.random_alignment(*cross.shape, rng)
 
-    def test_procrustes(self):
-        from dlgn_tf.rainbow.claims.one_layer import procrustes_holds
+    monkeypatch.setattr(alignment, "align", other)
+    assert measure_claim("rainbow.2").holds is False
 
-        assert procrustes_holds(1e-12, 1e-9, 1.3)
-        assert not procrustes_holds(1e-9, 1e-9, 1.3)
-        assert not procrustes_holds(1e-12, 1e-5, 1.3)
-        assert not procrustes_holds(1e-12, 1e-9, 0.9)
 
-    def test_an_alignment_that_is_not_the_best_is_seen(self, rng, monkeypatch):
-        from dlgn_tf.rainbow import alignment
-        from dlgn_tf.rainbow.claims import one_layer
-
-        def other(cross):
-            return alignment.random_alignment(*cross.shape, rng)
-
-        monkeypatch.setattr(alignment, "align", other)
-        assert not one_layer.measure_procrustes(rng).holds
-
-    def test_feature_rate(self):
-        from dlgn_tf.rainbow.claims.one_layer import feature_rate_holds
-
-        assert feature_rate_holds([3, 2, 1], -0.9, -0.3)
-        assert not feature_rate_holds([3, 1, 2], -0.9, -0.3)
-        assert not feature_rate_holds([3, 2, 1], -0.2, -0.3)
-
-    def test_two_layers(self):
-        from dlgn_tf.rainbow.claims import two_layers
-
-        assert two_layers.kernel_holds([0.3, 0.04], [0.9, 0.95])
-        assert not two_layers.kernel_holds([0.3, 0.055], [0.9, 0.95])
-        assert not two_layers.kernel_holds([0.1, 0.04], [0.9, 0.95])
-        assert not two_layers.kernel_holds([0.3, 0.04], [0.9, 0.75])
-        bounds = np.full((2, 2), 0.5)
-        assert two_layers.readout_holds([0.2, 0.1], bounds - 0.1, bounds)
-        assert not two_layers.readout_holds([0.1, 0.2], bounds - 0.1, bounds)
-        assert not two_layers.readout_holds([0.2, 0.1], bounds + 0.1, bounds)
-
-    def test_covariances(self):
-        from dlgn_tf.rainbow.claims import covariances
-
-        assert covariances.overlap_holds(0.1, 0.7, 0.9, [0.8, 0.9])
-        for wrong in (
-            (0.3, 0.7, 0.9, [0.8]),
-            (0.1, 0.5, 0.9, [0.8]),
-            (0.1, 0.7, 0.7, [0.8]),
-            (0.1, 0.7, 0.9, [0.7, 0.9]),
-        ):
-            assert not covariances.overlap_holds(*wrong)
-        assert covariances.falls([3, 2, 1])
-        assert not covariances.falls([3, 1, 1])
-        white = [0.9, 0.9, 0.9]
-        assert covariances.converges([0.4, 0.3, 0.2], white)
-        # Errors that were once enough.
-        assert not covariances.converges([6.5, 2.8, 0.95], white)
-        assert not covariances.converges([0.3, 0.2, 0.2], white)
-        assert not covariances.converges(white, white)
-
-    def test_spectra(self):
+class TestSpectrum:
+    @staticmethod
+    def holds(*weights):
+        """Whether claim 8 holds of such a spectrum in both layers."""
         from dlgn_tf.rainbow.claims import spectra
 
-        weights = {
-            "r_squared": 0.9,
-            "e_folding": 10,
-            "e_folding_at_start": 30,
-            "top": 3,
-            "bulk": 1.1,
-        }
-        assert spectra.spectra_hold([-1.0], [weights])
-        assert not spectra.spectra_hold([-0.5], [weights])
-        for wrong in (
-            {"r_squared": 0.8},
-            {"e_folding": 16},
-            {"top": 1.9},
-            {"bulk": 1.3},
-        ):
-            assert not spectra.spectra_hold([-1.0], [weights | wrong])
+        registry.register_papers()
+        (claim,) = registry.select(only=["rainbow.8"])
+        figures = spectra.weight_spectrum(*weights)
+        control = {"weights before training": {"bulk": 2.0}}
+        slopes = {"slopes of activations": [-1.0]}
+        return claim.check.decide({**figures, **control, **slopes}).holds
 
-    def test_spectrum_of_a_spike(self, rng):
+    def test_of_a_spike(self, rng):
         from dlgn_tf.rainbow.claims import spectra
 
         start = rng.standard_normal((400, 40))
@@ -192,7 +131,7 @@ class TestVerdicts:
         assert found["top"] == pytest.approx(100 / 1.73, rel=0.15)
         assert found["bulk"] == pytest.approx(1, abs=0.1)
 
-    def test_a_spectrum_that_grows_as_one_is_none(self, rng):
+    def test_that_grows_as_one_is_none(self, rng):
         """Top and bulk lifted together are the start's; the old bounds of 5
         and 1.5 times the start excluded each other so."""
         from dlgn_tf.rainbow.claims import spectra
@@ -201,56 +140,10 @@ class TestVerdicts:
         lifted = spectra.weight_spectrum(start, 3 * start)
         assert lifted["top"] == pytest.approx(1, abs=0.1)
         assert lifted["bulk"] == pytest.approx(1)
-        assert not spectra.spectrum_holds(lifted)
-        assert not spectra.spectrum_holds(spectra.weight_spectrum(start, other))
+        assert not self.holds(start, 3 * start)
+        assert not self.holds(start, other)
         spikes = np.exp(np.maximum(1.5 - np.arange(100) / 14, 0))
-        assert spectra.spectrum_holds(
-            spectra.weight_spectrum(start, 3 * other * spikes)
-        )
+        assert self.holds(start, 3 * other * spikes)
         # Without a bulk: all directions decay.
         decaying = np.exp(2 - np.arange(100) / 12)
-        assert not spectra.spectrum_holds(
-            spectra.weight_spectrum(start, other * decaying)
-        )
-
-    def test_clipping_and_whitening(self):
-        from dlgn_tf.rainbow.claims import spectra
-
-        kept = {"weights": 0.75, "activations": 0.73, "random": 0.3}
-        assert spectra.clipping_holds(0.8, kept)
-        for wrong in (
-            {"weights": 0.73},
-            {"activations": 0.71},
-            {"random": 0.6},
-        ):
-            assert not spectra.clipping_holds(0.8, kept | wrong)
-        assert spectra.whitening_holds(0.06, 0.03, 0.9)
-        assert not spectra.whitening_holds(0.06, 0.04, 0.9)
-        assert not spectra.whitening_holds(0.0, 0.0, 0.9)
-        assert not spectra.whitening_holds(0.06, 0.03, 0.4)
-
-    def test_resampling(self):
-        from dlgn_tf.rainbow.claims.resampled import resampling_holds
-
-        rows = {
-            "aligned": [0.5, 0.49],
-            "not aligned": [0.1, 0.2],
-            "aligned + head": [0.6, 0.6],
-            "white + head": [0.4, 0.45],
-        }
-        assert resampling_holds(rows)
-        for wrong in (
-            {"aligned": [0.25, 0.5]},
-            {"aligned": [0.55, 0.5]},
-            {"not aligned": [0.1, 0.26]},
-            {"aligned + head": [0.45, 0.6]},
-            {"white + head": [0.4, 0.55]},
-        ):
-            assert not resampling_holds(rows | wrong)
-
-    def test_dynamics(self):
-        from dlgn_tf.rainbow.claims.training_dynamics import dynamics_hold
-
-        assert dynamics_hold(2.5, 1.1, 0.8)
-        assert not dynamics_hold(2.0, 1.1, 0.8)
-        assert not dynamics_hold(2.5, 1.1, 0.6)
+        assert not self.holds(start, other * decaying)

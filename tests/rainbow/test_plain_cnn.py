@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.claims.registry import NotMeasured
+from dlgn_tf.claims.verdicts import NotMeasured
 from dlgn_tf.rainbow.claims import plain_cnn
 
 # Networks of one distribution, around a mean.
@@ -32,6 +32,13 @@ def write(
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.fixture
+def measure(measure_claim, tmp_path):
+    return lambda: measure_claim(
+        "rainbow.13", results_dir=tmp_path, scale="minutes"
+    )
+
+
 @pytest.mark.parametrize(
     "trained,drawn,holds",
     [
@@ -44,33 +51,34 @@ def write(
         (0.67, 0.40, False),
     ],
 )
-def test_verdict(tmp_path, trained, drawn, holds):
+def test_verdict(tmp_path, measure, trained, drawn, holds):
     write(tmp_path, trained + SPREAD, drawn + SPREAD)
-    found = plain_cnn.measure(None, tmp_path)
+    found = measure()
     assert found.holds is holds
     np.testing.assert_allclose(
-        found.values["found"]["trained"], 100 * (trained + SPREAD)
+        found.values["accuracies in %"]["trained"], 100 * (trained + SPREAD)
     )
-    assert f"trained {100 * trained - 1:.1f}, " in found.measured
-    assert "3 runs" in found.measured and "%, told apart" in found.measured
+    assert f"trained {100 * trained - 1:.4g} " in found.measured
+    assert "runs 3 of 5 epochs" in found.measured
+    assert "control fails" not in found.measured
 
 
-def test_two_runs_decide_nothing(tmp_path):
+def test_two_runs_decide_nothing(tmp_path, measure):
     write(tmp_path, [0.57, 0.58], [0.40, 0.41])
-    assert plain_cnn.measure(None, tmp_path).holds is None
+    assert measure().holds is None
 
 
-def test_networks_that_spread_far_decide_nothing(tmp_path):
+def test_networks_that_spread_far_decide_nothing(tmp_path, measure):
     write(tmp_path, 0.574 + 7 * SPREAD, 0.403 + 7 * SPREAD)
-    assert plain_cnn.measure(None, tmp_path).holds is None
+    assert measure().holds is None
 
 
-def test_a_control_that_is_as_good(tmp_path):
+def test_a_control_that_is_as_good(tmp_path, measure):
     """Where it lies near the published figure the rule tells nothing."""
     write(tmp_path, 0.574 + SPREAD, 0.403 + SPREAD, control=0.38)
-    found = plain_cnn.measure(None, tmp_path)
+    found = measure()
     assert found.holds is None
-    assert "not told apart" in found.measured
+    assert "control fails: not aligned" in found.measured
 
 
 def test_without_results(tmp_path):

@@ -6,6 +6,8 @@ The numbers are those of the list of claims that was drawn from the paper
 
 from dlgn_tf.claims.contrasts import RULE
 from dlgn_tf.claims.registry import claim
+from dlgn_tf.dual.claims import gated_networks  # noqa: F401
+from dlgn_tf.dual.claims import tables  # noqa: F401
 
 _LAW = (
     "slope of the mean error against width, 32 to 512, in [-0.65, -0.35] over "

@@ -23,7 +23,7 @@ from dlgn_tf.claims.registry import claim
     ),
 )
 def frozen_learned_gates_lie_between(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.frozen_learned_on_fc(results_dir)
 
@@ -40,7 +40,7 @@ def frozen_learned_gates_lie_between(rng, results_dir):
     ),
 )
 def joint_gates_are_better_than_random(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.joint_beats_frozen_random(results_dir)
 
@@ -62,7 +62,7 @@ def joint_gates_are_better_than_random(rng, results_dir):
     ),
 )
 def gates_are_learned_in_stages(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.gates_are_learned_in_stages(results_dir)
 
@@ -82,7 +82,7 @@ def gates_are_learned_in_stages(rng, results_dir):
     ),
 )
 def input_and_order_do_not_matter(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.input_and_order_do_not_matter(results_dir)
 
@@ -102,7 +102,7 @@ def input_and_order_do_not_matter(rng, results_dir):
     ),
 )
 def linear_gates_keep_most_of_the_accuracy(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.linear_gates_keep_most_of_the_accuracy(results_dir)
 
@@ -123,6 +123,6 @@ def linear_gates_keep_most_of_the_accuracy(rng, results_dir):
     ),
 )
 def shallow_features_suffice_for_c4gap(rng, results_dir):
-    from dlgn_tf.claims.tables import orders
+    from dlgn_tf.dual.claims.tables import orders
 
     return orders.shallow_features_suffice_for_c4gap(results_dir)

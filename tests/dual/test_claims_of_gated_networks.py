@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from dlgn_tf.claims import gated_networks  # noqa: F401
+from dlgn_tf.dual.claims import gated_networks  # noqa: F401
 
 CLAIMS = ("dlgn.3", "dlgn.4", "dlgn.5", "dlgn.8", "dlgn.9")
 
@@ -20,7 +20,7 @@ def test_claim_holds(claim_id, measure_claim):
 class TestTiedGates:
     @pytest.fixture
     def tied(self, rng):
-        from dlgn_tf.claims.gated_networks import tied_gates
+        from dlgn_tf.dual.claims.gated_networks import tied_gates
         from dlgn_tf.models.gated import copy_weights
 
         dgn, dnn, images = tied_gates.create_pair(
@@ -32,7 +32,7 @@ class TestTiedGates:
 
     @pytest.mark.parametrize("network", ["gating_network", "value_network"])
     def test_one_perturbed_weight_is_seen(self, tied, network):
-        from dlgn_tf.claims.gated_networks import tied_gates
+        from dlgn_tf.dual.claims.gated_networks import tied_gates
 
         dgn, _, _ = tied
         assert self.holds(tied_gates.difference(*tied))
@@ -44,7 +44,7 @@ class TestTiedGates:
 
     @staticmethod
     def holds(difference, untied=1.0):
-        from dlgn_tf.claims.gated_networks import tied_gates
+        from dlgn_tf.dual.claims.gated_networks import tied_gates
 
         return tied_gates.verdict(
             {"float32": {"c4gap": difference}}, {"float32": {"c4gap": untied}}
@@ -70,7 +70,7 @@ class TestTiedGates:
 
 class TestLinearity:
     def test_a_dgn_is_not_affine(self, rng):
-        from dlgn_tf.claims.gated_networks import linearity
+        from dlgn_tf.dual.claims.gated_networks import linearity
 
         dlgn, dgn = (
             linearity.deviation(
@@ -84,7 +84,7 @@ class TestLinearity:
         assert not linearity.verdict([dlgn, math.nan], [dgn])
 
     def test_gates_that_ignore_the_image_are_no_proof(self, rng):
-        from dlgn_tf.claims.gated_networks import linearity
+        from dlgn_tf.dual.claims.gated_networks import linearity
 
         model = linearity.create(linearity.C4GAP, "dlgn", rng)
         kernel = model.gating_network.get_layer("conv1").kernel
@@ -96,7 +96,7 @@ class TestLinearity:
 
 class TestConstantInput:
     def test_the_image_as_value_input_is_seen(self, rng):
-        from dlgn_tf.claims.gated_networks import constant_input
+        from dlgn_tf.dual.claims.gated_networks import constant_input
 
         network = constant_input.NETWORKS[0]
         ones, image = (
@@ -113,7 +113,7 @@ class TestConstantInput:
         "change", [{"same_gates": math.nan}, {"gradient": 0.0}]
     )
     def test_verdict_needs_figures(self, change):
-        from dlgn_tf.claims.gated_networks import constant_input
+        from dlgn_tf.dual.claims.gated_networks import constant_input
 
         ones = constant_input.Dependence(0.0, 0.0, 0.0, 1.0)
         image = constant_input.Dependence(1.0, 1.0, 1.0, 1.0)
@@ -125,7 +125,7 @@ class TestConstantInput:
 class TestFrozenGates:
     @pytest.mark.filterwarnings("ignore:Gradients do not exist")
     def test_gates_that_are_not_frozen_are_seen(self, rng):
-        from dlgn_tf.claims.gated_networks import frozen_gates
+        from dlgn_tf.dual.claims.gated_networks import frozen_gates
 
         # The penalty alone moves them: no gradient passes a hard gate.
         model = frozen_gates.C4GAP.create("dgn", rng, gate="hard")
@@ -137,14 +137,14 @@ class TestFrozenGates:
 
     @staticmethod
     def verdict(changes, gradient=1.0, alone=("logits",), start=0.0):
-        from dlgn_tf.claims.gated_networks import frozen_gates
+        from dlgn_tf.dual.claims.gated_networks import frozen_gates
 
         return frozen_gates.verdict(
             changes, {"c4gap": gradient}, {"c4gap": list(alone)}, start
         )
 
     def test_verdict(self):
-        from dlgn_tf.claims.gated_networks.frozen_gates import Changes
+        from dlgn_tf.dual.claims.gated_networks.frozen_gates import Changes
 
         frozen, learnt = Changes(0.0, 1.0), Changes(1.0, 1.0)
         fine = {"FL": {"c4gap": frozen}, "soft": {"c4gap": learnt}}
@@ -157,7 +157,7 @@ class TestFrozenGates:
         assert not self.verdict(fine, start=1e-9)
 
     def test_dependent_start_is_compared_weight_by_weight(self, rng):
-        from dlgn_tf.claims.gated_networks import frozen_gates
+        from dlgn_tf.dual.claims.gated_networks import frozen_gates
         from dlgn_tf.models.gated import copy_weights
 
         model = frozen_gates.RESNET.create("dgn", rng)
@@ -171,7 +171,7 @@ class TestFrozenGates:
 
 class TestPublishedFigures:
     def test_a_count_agrees_exactly_and_a_rate_to_float32(self):
-        from dlgn_tf.claims.gated_networks.published_figures import agrees
+        from dlgn_tf.dual.claims.gated_networks.published_figures import agrees
 
         assert agrees(33_883_210, 33_883_210)
         assert not agrees(33_883_211, 33_883_210)
@@ -179,7 +179,7 @@ class TestPublishedFigures:
         assert not agrees(0.10001, 0.1)
 
     def test_a_wrong_figure_is_named(self, monkeypatch):
-        from dlgn_tf.claims.gated_networks import published_figures
+        from dlgn_tf.dual.claims.gated_networks import published_figures
 
         narrow = ("c1gap_dnn", (8, 8, 3), {"width": 2})
         wrong = (*narrow, published_figures.Counts(87, 86, 1))

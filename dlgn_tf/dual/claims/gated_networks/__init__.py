@@ -21,7 +21,7 @@ from dlgn_tf.claims.registry import claim
     ),
 )
 def tied_gates_equal_relu(rng):
-    from dlgn_tf.claims.gated_networks import tied_gates
+    from dlgn_tf.dual.claims.gated_networks import tied_gates
 
     return tied_gates.measure(rng)
 
@@ -40,7 +40,7 @@ def tied_gates_equal_relu(rng):
     ),
 )
 def gating_network_of_dlgn_is_affine(rng):
-    from dlgn_tf.claims.gated_networks import linearity
+    from dlgn_tf.dual.claims.gated_networks import linearity
 
     return linearity.measure(rng)
 
@@ -59,7 +59,7 @@ def gating_network_of_dlgn_is_affine(rng):
     ),
 )
 def constant_input_leaves_only_the_gates(rng):
-    from dlgn_tf.claims.gated_networks import constant_input
+    from dlgn_tf.dual.claims.gated_networks import constant_input
 
     return constant_input.measure(rng)
 
@@ -80,7 +80,7 @@ def constant_input_leaves_only_the_gates(rng):
     ),
 )
 def frozen_gates_stay_and_soft_gates_learn(rng):
-    from dlgn_tf.claims.gated_networks import frozen_gates
+    from dlgn_tf.dual.claims.gated_networks import frozen_gates
 
     return frozen_gates.measure(rng)
 
@@ -95,6 +95,6 @@ def frozen_gates_stay_and_soft_gates_learn(rng):
     expected="every figure exactly (learning rates to float32)",
 )
 def counts_are_as_published(rng):
-    from dlgn_tf.claims.gated_networks import published_figures
+    from dlgn_tf.dual.claims.gated_networks import published_figures
 
     return published_figures.measure(rng)

@@ -7,7 +7,7 @@ import pytest
 
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import runner
-from dlgn_tf.claims.tables import orders  # noqa: F401
+from dlgn_tf.dual.claims.tables import orders  # noqa: F401
 from dlgn_tf.reproduction import results
 from dlgn_tf.reproduction import tables
 
