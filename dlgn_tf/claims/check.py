@@ -6,7 +6,7 @@ the paper's claims.toml says it:
 
     [8.expected]
     top = "> 2"                                  # of every case and number
-    slope = ["of log error", "in [-1.8, -0.6]"]  # words for people before it
+    slope = ["in [-1.8, -0.6]", "of log error"]  # with words for people
     error.float32 = "<= 1e-5"                    # of one case
     [8.control]
     "under another P(x)" = "> 1e-2"              # a figure of its own
@@ -49,8 +49,12 @@ class Expectation:
     condition: Condition | None
 
     def __str__(self):
-        text = self.condition.text if self.condition else TOLD_APART
-        return " ".join(filter(None, [*self.path, self.words, text]))
+        name = " ".join(self.path)
+        text = str(self.condition or TOLD_APART)
+        if self.condition and self.condition.statistic:
+            statistic, _, text = text.partition(" ")
+            name = f"{statistic} of {name}"
+        return f"{name} {text}" + (f" ({self.words})" if self.words else "")
 
     def value(self, figures):
         """What it is on; raises ValueError if that is not there."""
@@ -118,7 +122,7 @@ class Check:
     """What is expected of a claim's figures.
 
     Args:
-        expected: Dict from a figure to a condition; to `[words, condition]`;
+        expected: Dict from a figure to a condition; to `[condition, words]`;
             or to a dict from a case to one of the two. Not empty.
         control: Such a dict, of figures that tell whether the claim could be
             told from its opposite; `"told apart"` is one more condition.
@@ -217,7 +221,7 @@ def _expectations(table, path=()):
         if isinstance(entry, Mapping):
             yield from _expectations(entry, here)
             continue
-        words, text = ("", entry) if isinstance(entry, str) else entry
+        text, words = (entry, "") if isinstance(entry, str) else entry
         condition = None if text == TOLD_APART else Condition.parse(text)
         yield Expectation(here, words, condition)
 

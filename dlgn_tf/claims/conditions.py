@@ -90,6 +90,9 @@ class Condition:
             )
         return cls(text, bounds, statistic, found["word"])
 
+    def __str__(self):
+        return self.text
+
     @property
     def is_of_sequences(self) -> bool:
         """Whether it is one on all of a sequence together."""

@@ -114,13 +114,13 @@ def test_a_failure_counts_more_than_what_is_open():
 
 def test_what_is_expected_reads_as_one_line():
     check = Check(
-        {"slope": ["of the error", "in [-1, 0]"], "gap": {"f32": "< 1 *"}},
+        {"slope": ["in [-1, 0]", "of log error"], "gap": {"f32": "< 1 *"}},
         {"untrained": "told apart", "other": "mean > 1"},
     )
     assert str(check) == (
-        "slope of the error in [-1, 0]; gap f32 < 1 *; control: untrained told "
-        "apart, other mean > 1; t tests, one-sided, significance 0.05, >= 3 "
-        "runs"
+        "slope in [-1, 0] (of log error); gap f32 < 1 *; control: untrained "
+        "told apart, mean of other > 1; t tests, one-sided, significance 0.05, "
+        ">= 3 runs"
     )
 
 

@@ -16,7 +16,7 @@ measure = "words:measure"
 scale = "seconds"
 statement = "Two is more than one."
 reads_data = true
-expected."a number" = ["of all", "> {bound}"]
+expected."a number" = ["> {bound}", "of all"]
 """
 
 
@@ -49,7 +49,7 @@ def test_a_row_of_a_package(tmp_path, monkeypatch, bound, holds):
     (claim,) = registry.claims()
     assert (claim.id, claim.expected) == (
         "own.3",
-        f"a number of all > {bound}",
+        f"a number > {bound} (of all)",
     )
     found = runner.measure(claim, data_dir=2).measurement
     assert found.holds is holds, found

@@ -69,20 +69,20 @@ def measure_convergence(rng):
     by_width = by_figure(width_errors)
     white = {
         label: {
-            "by width": errors["white"],
-            "over that of white weights": 1.0,
+            "error by width": errors["white"],
+            "error over that of white weights": 1.0,
         }
         for label, errors in width_errors.items()
     }
     return {
-        "by networks": errors_by_number(seed),
-        "by width": by_width["shape"],
-        "over that of white weights": {
+        "error by networks": errors_by_number(seed),
+        "error by width": by_width["shape"],
+        "error over that of white weights": {
             label: errors["shape"][-1] / errors["white"][-1]
             for label, errors in width_errors.items()
         },
         "white weights": white,
-        "by width with their scale": by_width["whole"],
+        "error by width with their scale": by_width["whole"],
         "networks": f"1, 2, 4 against {len(COMPARED)} others",
         "widths": (
             f"{_widths()} against {len(OF_WIDTH)} networks of "

@@ -152,7 +152,8 @@ def measure_whitening(rng):
         "outside the edges": {"raw": raw, "whitened": white},
         # Without any outside there is nothing to take away.
         "whitened over raw": white / raw if raw else np.nan,
-        "share of ranks >= 6 with p > 0.01": np.mean(passing),
+        "share of Gaussian ranks": np.mean(passing),
+        "tested": f"ranks >= {FIRST_RANK}, p > {LEVEL}",
         "p of ranks 1 to 3": p_values[:3],
         "other networks": len(OTHERS),
         "details": {"p_values": p_values},
