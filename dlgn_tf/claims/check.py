@@ -56,6 +56,14 @@ class Expectation:
             name = f"{statistic} of {name}"
         return f"{name} {text}" + (f" ({self.words})" if self.words else "")
 
+    def is_on(self, figures):
+        """Whether what it is on is there."""
+        for name in self.path:
+            if not isinstance(figures, Mapping) or name not in figures:
+                return False
+            figures = figures[name]
+        return True
+
     def value(self, figures):
         """What it is on; raises ValueError if that is not there."""
         for name in self.path:
@@ -165,8 +173,11 @@ class Check:
         useless = [e for e in self.control if not self._tells(e, figures)]
         parts = [str(findings)]
         parts += [f"control fails: {' '.join(e.path)}" for e in useless]
+        apart = {e.path[0] for e in self.control if not e.condition}
         parts += [
-            f"{name} {shown.figure(value)}"
+            self._control_shown(name, value)
+            if name in apart
+            else f"{name} {shown.figure(value)}"
             for name, value in figures.items()
             if name != DETAILS
         ]
@@ -183,19 +194,30 @@ class Check:
         """Whether a control does what it should."""
         if expectation.condition:
             return Findings([expectation], figures).holds is True
-        return self._is_told_apart(expectation.value(figures))
+        return all(
+            Findings([e for e in self.expected if e.is_on(case)], case).holds
+            is False
+            for _, case in self._control_cases(expectation.value(figures))
+        )
 
-    def _is_told_apart(self, figures):
-        concerned = [e for e in self.expected if e.path[0] in figures]
-        if concerned:
-            return Findings(concerned, figures).holds is False
-        cases = list(figures.values())
-        if not cases or not all(isinstance(case, Mapping) for case in cases):
+    def _control_cases(self, figures, label=""):
+        """Pairs of a label and figures, some of which are expected."""
+        if any(e.is_on(figures) for e in self.expected):
+            yield label, figures
+            return
+        if not isinstance(figures, Mapping) or not figures:
             raise ValueError(
                 "Expected figures of a control of which something is expected. "
                 f"Received: {figures!r}"
             )
-        return all(map(self._is_told_apart, cases))
+        for case, of_case in figures.items():
+            yield from self._control_cases(of_case, f"{label} {case}".strip())
+
+    def _control_shown(self, name, figures):
+        """Of each figure its cases, as of those that are expected."""
+        cases = dict(self._control_cases(figures))
+        shown_figures = cases[""] if "" in cases else by_figure(cases)
+        return f"{name} ({shown.figure(shown_figures)})"
 
 
 def by_figure(cases: Mapping) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 from dlgn_tf.claims import contrasts
 
 # More numbers, or more cases, are told by the least and the most.
-_LISTED, _CASES = 8, 12
+_NUMBERS, _CASES = 8, 10
 
 
 def figure(value) -> str:
@@ -25,18 +25,25 @@ def figure(value) -> str:
     if isinstance(value, Mapping):
         return _cases(value)
     values = np.asarray(value)
-    if not values.ndim:
-        return _scalar(values.item())
-    if values.dtype.kind not in "iuf" or values.size <= _LISTED:
+    if values.dtype == bool and values.size > 1:
+        held = int(values.sum())
+        return f"{held} of {values.size}"
+    if values.dtype.kind not in "iuf" or values.size <= _NUMBERS:
         return " ".join(_scalar(x) for x in values.ravel().tolist()) or "none"
     return _range(values)
 
 
 def _cases(cases):
-    if len(cases) > _CASES:
-        leaves = [np.ravel(value) for value in cases.values()]
-        if all(leaf.dtype.kind in "biuf" for leaf in leaves):
+    leaves = [np.ravel(leaf) for leaf in _leaves(cases)]
+    if len(leaves) > _CASES and all(x.dtype.kind in "biuf" for x in leaves):
+        if len(leaves) == len(cases):
             return f"{_range(np.concatenate(leaves))} in {len(cases)} cases"
+        # Of cases of cases the outer ones are told.
+        cases = {
+            case: np.concatenate([np.ravel(leaf) for leaf in _leaves(value)])
+            for case, value in cases.items()
+        }
+        return ", ".join(f"{case} {_range(x)}" for case, x in cases.items())
     parts = (
         f"{case} ({figure(value)})"
         if isinstance(value, Mapping)
@@ -46,8 +53,15 @@ def _cases(cases):
     return ", ".join(parts) or "none"
 
 
+def _leaves(value):
+    if not isinstance(value, Mapping):
+        return [value]
+    return [leaf for item in value.values() for leaf in _leaves(item)]
+
+
 def _range(values):
-    return f"{_scalar(np.min(values))} to {_scalar(np.max(values))}"
+    ends = _scalar(np.min(values)), _scalar(np.max(values))
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _scalar(value):

@@ -158,6 +158,13 @@ class TestControl:
         with pytest.raises(ValueError, match="of which something is expected"):
             self.CHECK.decide({**self.GOOD, "before": before})
 
+    def test_cases_are_told_by_figure(self):
+        cases = {"a": {"top": 1, "bulk": 0}, "b": {"top": 3, "bulk": 2}}
+        found = self.CHECK.decide({**self.GOOD, "before": cases})
+        assert found.measured.endswith(
+            "before (top (a 1, b 3), bulk (a 0, b 2))"
+        )
+
 
 def test_details_are_for_scripts_alone():
     found = Check({"x": "< 1"}).decide(
@@ -184,6 +191,12 @@ def test_details_are_for_scripts_alone():
         (np.eye(4), "0 to 1"),
         (["a", "b"], "a b"),
         ([], "none"),
+        ([True, False, True], "2 of 3"),
+        ([2.0] * 9, "2"),
+        (
+            {d: {k: k + d for k in range(6)} for d in (0, 1)},
+            "0 0 to 5, 1 1 to 6",
+        ),
         ({"a": 1, "b": {"c": 0.5}}, "a 1, b (c 0.5)"),
         ({k: k / 10 for k in range(13)}, "0 to 1.2 in 13 cases"),
         (Pair([1, 2], [3]), "mean 1.5 and mean 3"),
