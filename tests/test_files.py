@@ -37,3 +37,13 @@ def test_a_pipe_is_not_replaced(link, tmp_path):
             files.write_atomically(path, "text")
     assert stat.S_ISFIFO(path.stat().st_mode)
     assert path.is_symlink() == link
+
+
+@pytest.mark.parametrize("name", [".", "a", "a/..", "a/b/."])
+def test_a_folder_is_not_replaced(name, tmp_path, monkeypatch):
+    """Some have no name that another one could lie beside."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError, match="Is a directory"):
+        files.write_atomically(name, "text")
+    assert len(list(tmp_path.rglob("*"))) == 2

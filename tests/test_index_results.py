@@ -5,6 +5,9 @@ import pathlib
 
 import pytest
 
+from dlgn_tf.errors import UserError
+from dlgn_tf.output import origin
+
 ROOT = pathlib.Path(__file__).parents[1]
 MADE = {"commit": "abc", "versions": "python 3", "machine": "a CPU"}
 
@@ -44,6 +47,30 @@ def test_index(tool, tmp_path):
         "- `python tools/reproduce.py --table=t.1 --scale=smoke`",
         made,
     ]
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b'{"a": 1}', b'{"a": {"by": "me"}}', b"\xff"]
+)
+def test_damaged_notes_are_named(tool, text, tmp_path):
+    """By whoever reads them."""
+    noted = tmp_path / "a" / "commands.json"
+    noted.parent.mkdir()
+    noted.write_bytes(text)
+    with pytest.raises(UserError, match=f"Received: {noted}, .*mend or delete"):
+        tool.index(tmp_path)
+    with pytest.raises(UserError, match=f"Received: {noted}, .*mend or delete"):
+        origin.note_command(noted.parent, "command")
+    assert noted.read_bytes() == text
+
+
+@pytest.mark.parametrize("name", ["results.md", "results.csv"])
+def test_what_is_no_text_is_named(tool, name, tmp_path):
+    path = tmp_path / "a" / name
+    path.parent.mkdir()
+    path.write_bytes(b"# \xff\n")
+    with pytest.raises(UserError, match=f"text. Received: {path}, "):
+        tool.index(tmp_path)
 
 
 def test_the_kept_index_is_that_of_the_kept_results(tool):

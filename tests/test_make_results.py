@@ -255,6 +255,13 @@ def test_last_evaluations_of_runs(join, tmp_path, read_table):
         (["--from=a-*/x.csv,c-*/x.csv", "--output=all.csv"], "2 kinds"),
         (["--from=e-*/x.csv", "--output=all.csv"], "0 kinds"),
         (["--from=e-*/m.jsonl", "--output=all.csv"], "0 kinds"),
+        (["--from=a-*/x.csv,./a-*/x.csv", "--output=all.csv"], "read once"),
+        (["--from=a-*/x.csv", "--output=a-1/x.csv"], "not replaced"),
+        (["--from=f-*/x.csv", "--output=all.csv"], "each seed once"),
+        (["--from=g-*/x.csv", "--output=all.csv"], "several lengths"),
+        (["--from=h-*/x.csv", "--output=all.csv"], "UnicodeDecodeError"),
+        (["--from=h-*/m.jsonl", "--output=all.csv"], "JSONDecodeError"),
+        (["--from=i-*/m.jsonl", "--output=all.csv"], "KeyError"),
     ],
 )
 def test_refusals(join, tmp_path, flags_given, received):
@@ -262,6 +269,22 @@ def test_refusals(join, tmp_path, flags_given, received):
     write(tmp_path / "c-1" / "x.csv", ["epoch"], [1])
     write(tmp_path / "e-1" / "x.csv", ["step"])
     (tmp_path / "e-1" / "m.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
+    for name in ("f-1", "f-01", "h-1"):
+        write(tmp_path / name / "x.csv", ["step"], [1])
+    write(tmp_path / "g-1" / "x.csv", ["step"], [1, 2])
+    (tmp_path / "h-1" / "x.csv").write_bytes(b"a\n\xff\n")
+    (tmp_path / "h-1" / "m.jsonl").write_text('{"step": 1, "te')
+    (tmp_path / "i-1").mkdir()
+    (tmp_path / "i-1" / "m.jsonl").write_text('{"test_accuracy": 0.5}\n')
+    kept = (tmp_path / "a-1" / "x.csv").read_bytes()
     with pytest.raises(UserError, match=re.escape(received)):
         join(*flags_given)
     assert not (tmp_path / "all.csv").exists()
+    assert (tmp_path / "a-1" / "x.csv").read_bytes() == kept
+
+
+def test_brackets_in_a_pattern_are_no_pattern(join, tmp_path, read_table):
+    write(tmp_path / "a[1]-0" / "x.csv", ["step"], [7])
+    write(tmp_path / "a1-0" / "x.csv", ["step"], [8])
+    join("--from=a[1]-*/x.csv", "--output=all.csv")
+    assert read_table(tmp_path / "all.csv") == [{"seed": "0", "step": "7"}]

@@ -9,7 +9,6 @@ tools/make_results measured this is the one command that is named.
 """
 
 import csv
-import json
 import pathlib
 
 from absl import flags
@@ -75,8 +74,7 @@ def _title(folder):
 
 
 def _heading(page):
-    lines = page.read_text().splitlines()
-    return next((x[2:] for x in lines if x.startswith("# ")), None)
+    return next((x[2:] for x in _lines(page) if x.startswith("# ")), None)
 
 
 def _made(folder):
@@ -100,17 +98,26 @@ def _made(folder):
 def _commands(folder):
     """Pairs of a command and what it was made with, folders inside included."""
     for noted in sorted(folder.rglob(origin.COMMANDS)):
-        for command, made in json.loads(noted.read_text()).items():
-            yield command, tuple(made[field] for field in _FIELDS)
+        for command, made in origin.read_commands(noted).items():
+            yield command, tuple(getattr(made, field) for field in _FIELDS)
     table = folder / "results.csv"
     if table.is_file():
-        with table.open() as file:
-            for row in csv.DictReader(file):
-                if set(_FIELDS) <= set(row):
-                    name, _, scale = folder.name.rpartition("-")
-                    command = f"--table={name} --scale={scale}"
-                    made = tuple(row[field] for field in _FIELDS)
-                    yield f"python tools/reproduce.py {command}", made
+        for row in csv.DictReader(_lines(table)):
+            if set(_FIELDS) <= set(row):
+                name, _, scale = folder.name.rpartition("-")
+                command = f"--table={name} --scale={scale}"
+                made = tuple(row[field] for field in _FIELDS)
+                yield f"python tools/reproduce.py {command}", made
+
+
+def _lines(path):
+    """Lines of a file of text; a `UserError` if it is none."""
+    try:
+        return path.read_text("utf-8").splitlines()
+    except ValueError as error:
+        raise UserError(
+            f"Expected a file of text. Received: {path}, {error}"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ the last evaluation.
 import csv
 import glob
 import json
+import os
 import pathlib
 import re
 
@@ -46,7 +47,18 @@ def main():
             "Expected --output=FILE and --from=PATTERNS. Received: "
             f"--output={values.output}, --from={','.join(patterns)}"
         )
-    rows = [row for p in patterns for row in _rows_of(p, values.column)]
+    read = [found for p in patterns for found in _found(p, values.column)]
+    paths = [os.path.realpath(path) for *_, path in read]
+    if len({*paths, os.path.realpath(values.output)}) <= len(paths):
+        raise UserError(
+            "Expected files that are read once and not replaced. Received: "
+            f"--from={','.join(patterns)}, --output={values.output}"
+        )
+    rows = [
+        {**key, "seed": seed, **row}
+        for key, seed, path in read
+        for row in _read(path)
+    ]
     headers = {tuple(row) for row in rows}
     if len(headers) != 1:
         raise UserError(
@@ -60,8 +72,8 @@ def main():
     print(f"{values.output} is written: {len(rows)} rows")
 
 
-def _rows_of(pattern, column):
-    """Rows of all files that a pattern finds, in the order of their seeds."""
+def _found(pattern, column):
+    """Triples of a key, a seed and a path, in the order of their seeds."""
     word, _, pattern = pattern.rpartition("=")
     if bool(word) != bool(column):
         raise UserError(
@@ -69,27 +81,42 @@ def _rows_of(pattern, column):
             f"and else none. Received: --column={column}, {word}={pattern}"
         )
     seed_of = re.compile(re.escape(pattern).replace(r"\*", r"(\d+)")).fullmatch
-    paths = glob.glob(pattern) if pattern.count("*") == 1 else []
-    matches = filter(None, map(seed_of, paths))
+    names = glob.escape(pattern).replace("[*]", "*")
+    paths = glob.glob(names) if pattern.count("*") == 1 else []
+    matches = list(filter(None, map(seed_of, paths)))
     found = {int(match[1]): pathlib.Path(match[0]) for match in matches}
+    if len(found) < len(matches):
+        raise UserError(
+            f"Expected each seed once. Received: {pattern}, which finds "
+            f"{', '.join(sorted(match[0] for match in matches))}"
+        )
     if not found:
         raise UserError(
             "Expected files of a pattern with one * for a seed. Received: "
             f"{pattern}, which finds none"
         )
     key = {column: word} if column else {}
-    for seed in sorted(found):
-        for row in _read(found[seed]):
-            yield {**key, "seed": seed, **row}
+    return [(key, seed, found[seed]) for seed in sorted(found)]
 
 
 def _read(path):
-    if path.suffix == ".csv":
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    last = [line for line in lines if "test_accuracy" in line][-1:]
-    return [{name: line[name] for name in _OF_EVALUATION} for line in last]
+    """The rows of a file; a `UserError` if it is damaged."""
+    try:
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+            # Of a row that is too long or too short.
+            if any(None in [*row, *row.values()] for row in rows):
+                raise ValueError("rows of several lengths")
+            return rows
+        lines = map(json.loads, path.read_text("utf-8").splitlines())
+        last = [line for line in lines if "test_accuracy" in line][-1:]
+        return [{name: line[name] for name in _OF_EVALUATION} for line in last]
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise UserError(
+            "Expected a CSV file with a header, or the metrics.jsonl of a run. "
+            f"Received: {path}, {type(error).__name__}: {error}"
+        ) from error
 
 
 if __name__ == "__main__":

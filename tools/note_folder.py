@@ -7,7 +7,6 @@ What commands.json notes of other commits is of figures that are there no more,
 and goes.
 """
 
-import json
 import pathlib
 
 from absl import flags
@@ -38,9 +37,9 @@ def main():
     origin.note_command(folder, values.command)
     commit = origin.here().commit
     for noted in folder.rglob(origin.COMMANDS):
-        known = json.loads(noted.read_text())
-        kept = {k: v for k, v in known.items() if v["commit"] == commit}
-        text = json.dumps(kept, indent=1) + "\n"
+        known = origin.read_commands(noted)
+        kept = {k: v for k, v in known.items() if v.commit == commit}
+        text = origin.commands_text(kept)
         files.write_atomically(noted, _in_words(text, words))
     for page in folder.rglob("report.md"):
         files.write_atomically(page, _in_words(page.read_text(), words))

@@ -33,7 +33,8 @@ def heat_map(kernel, labels, classes, title):
     drawn = cosines[np.ix_(order, order)]
     off_diagonal = drawn[~np.eye(len(drawn), dtype=bool)]
     # Else the 1s of the diagonal take half of the colours.
-    picture = left.imshow(drawn, vmax=np.quantile(off_diagonal, 0.995))
+    most = np.quantile(off_diagonal, 0.995) if off_diagonal.size else None
+    picture = left.imshow(drawn, vmax=most)
     figure.colorbar(picture, ax=left, shrink=0.7, extend="max")
     starts = np.searchsorted(ordered, np.arange(classes + 1))
     for border in starts[1:-1]:

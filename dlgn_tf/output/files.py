@@ -40,6 +40,9 @@ def replacing(path):
     if path.exists() and not path.is_file() and not path.is_dir():
         # A device or a pipe, or a link to one, would be replaced by a file.
         raise OSError(errno.EINVAL, "no regular file", str(path))
+    if path.is_dir() and not path.is_symlink():
+        # Some have no name that another one could lie beside.
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     temporary.unlink(missing_ok=True)

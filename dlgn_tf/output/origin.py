@@ -78,11 +78,29 @@ def note_command(folder, command=None):
         UserError: if the file is damaged or cannot be written.
     """
     file = pathlib.Path(folder) / COMMANDS
-    with _damage_named(file):
-        known = dict(json.loads(file.read_text())) if file.exists() else {}
-    known[command or command_line()] = dataclasses.asdict(here())
+    known = read_commands(file) if file.exists() else {}
+    known[command or command_line()] = here()
     with files.write_errors(folder):
-        files.write_atomically(file, json.dumps(known, indent=1) + "\n")
+        files.write_atomically(file, commands_text(known))
+
+
+def read_commands(file):
+    """What `note_command` left: dict from a command to its `Origin`.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    with _damage_named(file):
+        known = json.loads(file.read_text("utf-8"))
+        return {command: Origin(**made) for command, made in known.items()}
+
+
+def commands_text(known):
+    """What `read_commands` reads, as text."""
+    fields = {
+        command: dataclasses.asdict(made) for command, made in known.items()
+    }
+    return json.dumps(fields, indent=1) + "\n"
 
 
 def note(directory, origin):
@@ -123,7 +141,7 @@ def _noted(file):
 def _damage_named(file):
     try:
         yield
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"Expected a list of commits and machines. Received: {file}, "
             f"{type(error).__name__}: {error}; mend or delete it"
