@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 from collections.abc import Callable
 
 from dlgn_tf.errors import UserError
@@ -53,13 +54,13 @@ class Architecture:
             published one is "valid".
         choices: Values of options, where they are others than in the rest of
             the zoo.
-        check_depth: Function of the builder's arguments that raises a
-            `UserError` if no such depth exists.
-        alike: Function of the builder's arguments that lists how many gate
-            sites in a row have one shape; None where all have.
-        removable: Function of the builder's arguments that lists the names of
-            blocks which option `removed` can leave out; None where there are
-            none.
+        check_depth: Function of those of the builder's arguments that it names,
+            as are the next two; it raises a `UserError` if no such depth
+            exists. None where all do.
+        alike: Lists how many gate sites in a row have one shape; None where all
+            have.
+        removable: Lists the names of blocks which option `removed` can leave
+            out; None where there are none.
         gate_beta: Steepness of the soft gate, as published.
         gate_epsilon: The soft gate is multiplied by 1 + this, as published.
     """
@@ -75,7 +76,7 @@ class Architecture:
     minimum_side: int = 1
     minimum_side_padded: int | None = None
     choices: dict = dataclasses.field(default_factory=dict)
-    check_depth: Callable = lambda arguments: None
+    check_depth: Callable | None = None
     alike: Callable | None = None
     removable: Callable | None = None
     # Assumed for all but the networks of the neural path kernel paper.
@@ -120,7 +121,7 @@ class Architecture:
         """
         if self.alike is None:
             return [self.site_count(options)]
-        return list(self.alike({**self.fixed, **options}))
+        return list(_applied(self.alike, {**self.fixed, **options}))
 
     def resolve(self, given):
         """All arguments of the builder, the given options in place.
@@ -139,7 +140,8 @@ class Architecture:
         for option, value in given.items():
             self._check_option(option, value)
         arguments = {**self.fixed, **self.options, **given}
-        self.check_depth(arguments)
+        if self.check_depth:
+            _applied(self.check_depth, arguments)
         if removed:
             self._check_removed(removed, given)
             arguments["removed"] = tuple(removed)
@@ -159,7 +161,7 @@ class Architecture:
                 "Expected an architecture with blocks that can be left out, a "
                 f"ResNet or a VGG. Received: {self.name}"
             )
-        return self.removable(self.resolve(options))
+        return _applied(self.removable, self.resolve(options))
 
     def _check_removed(self, removed, options):
         names = self.removable_blocks(options)
@@ -242,6 +244,12 @@ class Architecture:
                 f"Images are too small for {self.name}. Expected at least "
                 f"{side}x{side} pixels. Received: {height}x{width}"
             )
+
+
+def _applied(function, arguments):
+    """A function of those arguments that it names."""
+    names = inspect.signature(function).parameters
+    return function(**{k: v for k, v in arguments.items() if k in names})
 
 
 def _shortened(names):

@@ -11,53 +11,17 @@ from dlgn_tf.models.architecture import Architecture
 _NPK_GATE = {"gate_beta": 4.0, "gate_epsilon": 0.1}
 
 
-def _check_vgg_depth(arguments):
-    depths.vgg_groups(arguments["depth"])
-
-
-def _check_resnet(arguments):
-    block, norm = arguments["block"], arguments.get("norm", "pre")
+def _check_resnet(depth, block, norm, widen=1):
     if norm == "post" and block != "original":
         raise UserError(
             "Expected block=original with norm=post. Received: "
             f"block={block}, norm=post"
         )
-    _check_resnet_depth(arguments)
+    depths.resnet_blocks(depth, block, widen)
 
 
-def _check_resnet_depth(arguments):
-    depths.resnet_blocks(
-        arguments["depth"], arguments["block"], arguments.get("widen", 1)
-    )
-
-
-def _check_fcresnet_depth(arguments):
-    depths.fcresnet_blocks(arguments["depth"], arguments["block_depth"])
-
-
-def _fcresnet_removable(arguments):
-    return depths.fcresnet_removable(
-        arguments["depth"], arguments["block_depth"]
-    )
-
-
-def _vgg_removable(arguments):
-    return depths.vgg_removable(arguments["depth"])
-
-
-def _resnet_removable(arguments):
-    return depths.resnet_removable(
-        arguments["depth"], arguments["block"], arguments.get("widen", 1)
-    )
-
-
-def _gconv_alike(arguments):
-    half, depth = arguments["depth"] // 2, arguments["depth"]
-    return [half, depth - half, 2]
-
-
-def _vgg_alike(arguments):
-    return depths.vgg_groups(arguments["depth"])
+def _gconv_alike(depth):
+    return [depth // 2, depth - depth // 2, 2]
 
 
 def _conv(name, description, function, gate_sites, parameters, **options):
@@ -83,9 +47,9 @@ def _vgg(depth, gate_sites, parameters):
         builder="dlgn_tf.models.vgg:vgg",
         options={"depth": depth, "width": 64, "pooling": "average"},
         recipe="vgg",
-        check_depth=_check_vgg_depth,
-        alike=_vgg_alike,
-        removable=_vgg_removable,
+        check_depth=depths.vgg_groups,
+        alike=depths.vgg_groups,
+        removable=depths.vgg_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=32,
@@ -112,7 +76,7 @@ def _resnet(depth, block, shortcut, gate_sites, parameters):
         recipe="resnet",
         check_depth=_check_resnet,
         choices={"norm": ("pre", "post")},
-        removable=_resnet_removable,
+        removable=depths.resnet_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,
@@ -131,8 +95,8 @@ def _wrn(depth, widen, gate_sites, parameters):
             "activate_shortcuts": "each_group",
         },
         recipe="wrn",
-        check_depth=_check_resnet_depth,
-        removable=_resnet_removable,
+        check_depth=depths.resnet_blocks,
+        removable=depths.resnet_removable,
         gate_sites=gate_sites,
         parameters=parameters,
         minimum_side=4,
@@ -215,8 +179,8 @@ ARCHITECTURES = {
             },
             recipe="fc",
             **_NPK_GATE,
-            check_depth=_check_fcresnet_depth,
-            removable=_fcresnet_removable,
+            check_depth=depths.fcresnet_blocks,
+            removable=depths.fcresnet_removable,
             gate_sites=9,
             parameters=(525_568, 1_049_856, 4_064_512),
         ),
