@@ -3,13 +3,11 @@
 import dataclasses
 import json
 import os
-import sys
-
-from absl import flags
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
@@ -35,44 +33,29 @@ name others, of the same shape and as many classes."""
 _WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from")
 
 
-def define_flags(flag_values=flags.FLAGS):
-    flags.DEFINE_string(
-        "run_dir", None, "Directory of the run.", flag_values=flag_values
+@dataclasses.dataclass(frozen=True)
+class Command(config_lib.Network, fields.Command):
+    """The flags of this command: those of a network, and its own."""
+
+    run_dir: str | None = common_flags.run_dir()
+    which: str = common_flags.which()
+    eval_batch_size: int = common_flags.eval_batch_size()
+    output: str | None = fields.flag(
+        None, "File that takes the result as JSON. Default: none.", path=True
     )
-    flags.DEFINE_enum(
-        "which",
-        "newest",
-        ["newest", "best"],
-        "Of the run: the newest checkpoint, or best.keras.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "eval_batch_size",
-        500,
-        "Images a step.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "File that takes the result as JSON. Default: none.",
-        flag_values=flag_values,
-    )
-    training_flags.define_network_flags(flag_values)
 
 
-def main():
-    values = flags.FLAGS
-    config = _config(values)
-    images = _images(values, config)
-    if values.output:
-        _check_output(values.output)
+def run(command):
+    """Evaluates what a `Command` names, and tells."""
+    config = _config(command)
+    images = _images(command, config)
+    if command.output:
+        _check_output(command.output)
 
     startup.import_keras()
-    batch_size = values.eval_batch_size
+    batch_size = command.eval_batch_size
     if config.init_from is None:
-        result = _evaluate_run(values.run_dir, config, images, batch_size)
+        result = _evaluate_run(command.run_dir, config, images, batch_size)
     else:
         result = evaluate_weights(config, batch_size, images)
     step = result["step"]
@@ -87,21 +70,21 @@ def main():
     if members := result.get("test_member_accuracies"):
         shown = ", ".join(f"{accuracy:.2%}" for accuracy in members)
         print(f"its {len(members)} members: {shown}")
-    if values.output:
-        with files.write_errors(values.output):
-            files.write_atomically(values.output, json.dumps(result, indent=1))
+    if command.output:
+        with files.write_errors(command.output):
+            files.write_atomically(command.output, json.dumps(result, indent=1))
 
 
-def _config(values):
+def _config(command):
     """What is evaluated: `init_from` is None for a run's newest checkpoint."""
-    if not values.run_dir:
-        return _config_without_run(values)
-    said = [x for x in training_flags.network_flags() if x not in _WITH_RUN_DIR]
-    cli.check_absent(values, said, "with --run_dir, which says it")
-    directory = RunDirectory(values.run_dir)
+    if not command.run_dir:
+        return _config_without_run(command)
+    said = [x for x in fields.of(config_lib.Network) if x not in _WITH_RUN_DIR]
+    command.check_absent(said, "with --run_dir, which says it")
+    directory = RunDirectory(command.run_dir)
     config = directory.read_config()
-    source = values.init_from
-    if values.which == "best":
+    source = command.init_from
+    if command.which == "best":
         if source is not None:
             raise UserError(
                 "Expected --which=best or --init_from. Received: both"
@@ -113,30 +96,30 @@ def _config(values):
     return dataclasses.replace(config, init_from=source)
 
 
-def _images(values, config):
+def _images(command, config):
     """Keyword arguments of `sources.load`, checked."""
-    if values.run_dir:
-        dataset = values.dataset if values["dataset"].present else None
+    if command.run_dir:
+        dataset = command.dataset if "dataset" in command.given else None
         return catalog.source_of_run(
-            config, values.data_dir, values.npz, dataset
+            config, command.data_dir, command.npz, dataset
         )
     images = catalog.place_of(config)
     catalog.check_available(**images)
     return images
 
 
-def _config_without_run(values):
-    if values.init_from is None:
+def _config_without_run(command):
+    if command.init_from is None:
         raise UserError(
             "Expected --run_dir=RUN_DIR, or --init_from=PATH with the flags of "
             "its model. Received: neither"
         )
-    if not values["model"].present:
+    if "model" not in command.given:
         raise UserError(
             "Expected --model=ARCHITECTURE_FAMILY with --init_from. Received: "
             "no --model"
         )
-    config = config_lib.resolve_given(values)
+    config = config_lib.resolve_network(command)
     with trained.named("init_from", config.init_from):
         trained.locate(config.init_from)
     return config
@@ -245,5 +228,4 @@ def _evaluate(config, images, fill, batch_size):
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.evaluate", USAGE))
+    cli.run(run, "dlgn_tf.evaluate", USAGE, Command)

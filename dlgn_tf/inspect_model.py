@@ -1,13 +1,13 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
+import dataclasses
 import logging
-import sys
 
-from absl import flags
-
-from dlgn_tf import training_flags
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
@@ -42,98 +42,81 @@ _IMAGES, _IMAGES_OF_DEEP = 1000, 200
 _SHALLOW = 24
 
 
-def define_flags():
-    flags.DEFINE_string("run_dir", None, "Directory of the run.")
-    flags.DEFINE_string(
-        "saved_model",
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
+
+    run_dir: str | None = common_flags.run_dir()
+    saved_model: str | None = flag(
         None,
         "A SavedModel instead, written by dlgn_tf.export; needs --dataset and "
         "--output_dir.",
+        path=True,
     )
-    flags.DEFINE_string(
-        "model_path",
+    model_path: str | None = flag(
         None,
         "A .keras file instead, a SavedModel, or the prefix of a checkpoint of "
         "resnets-in-tensorflow2; needs --dataset and --output_dir.",
+        path=True,
     )
-    flags.DEFINE_string("model", None, "The network of such a checkpoint.")
-    flags.DEFINE_enum(
-        "which",
-        "newest",
-        ["newest", "best"],
-        "Of the run: the newest checkpoint, or best.keras.",
-    )
-    flags.DEFINE_string("dataset", None, "Images for a network of no run.")
-    training_flags.define_place_flags("that of the run")
-    flags.DEFINE_string(
-        "output_dir",
-        None,
+    model: str | None = common_flags.model()
+    which: str = common_flags.which()
+    dataset: str | None = flag(None, "Images for a network of no run.")
+    data_dir: str | None = common_flags.data_dir("that of the run")
+    npz: str | None = common_flags.npz()
+    output_dir: str | None = common_flags.output_dir(
         "Where page, tables and pictures are written. Default: "
         "RUN_DIR/inspection.",
+        required=None,
     )
-    flags.DEFINE_list(
-        "sites",
-        [],
+    sites: tuple[str, ...] = flag(
+        (),
         "Comma-separated gate sites that are looked at one by one. Default: "
         f"all, or {_SITES_SHOWN} spread from the first to the last.",
     )
-    flags.DEFINE_list(
-        "positions",
-        [],
+    positions: tuple[str, ...] = flag(
+        (),
         "Comma-separated places ROWxCOLUMN of the image, such as 16x16,0x0: "
         "templates are shown of the units that sit there. Default: its middle.",
     )
-    flags.DEFINE_integer(
-        "channels", 16, "Templates shown of a site.", lower_bound=1
-    )
-    flags.DEFINE_integer(
-        "examples",
+    channels: int = flag(16, "Templates shown of a site.", least=1)
+    examples: int = flag(
         6,
         "Images whose decision is taken apart: half of them wrong ones, where "
         "there are so many.",
-        lower_bound=1,
+        least=1,
     )
-    flags.DEFINE_integer(
-        "images",
+    images: int | None = flag(
         None,
         "Gate statistics and interventions are over the first so many test "
         f"images. Default: {_IMAGES:,}, {_IMAGES_OF_DEEP} of a network of more "
         f"than {_SHALLOW} gate sites, or all if there are fewer.",
-        lower_bound=2,
+        least=2,
     )
-    flags.DEFINE_integer(
-        "kernel_images",
+    kernel_images: int = flag(
         300,
-        "Of them, those of the neural path kernel.",
-        lower_bound=2,
+        "Number of those images used for the neural path kernel.",
+        least=2,
     )
-    flags.DEFINE_bool(
-        "singular_values",
+    singular_values: bool | None = flag(
         None,
         "Compute those of the linear map of each whole site. Default: where "
         "that takes seconds.",
     )
-    flags.DEFINE_float(
-        "memory_gib",
-        1.0,
-        "Bound of the memory that templates or a kernel take.",
-    )
-    flags.DEFINE_bool(
-        "tensorboard",
-        False,
-        "Write the pictures as summaries too: OUTPUT_DIR/page.",
+    memory_gib: float = common_flags.memory_gib("templates or a kernel take")
+    tensorboard: bool = flag(
+        False, "Write the pictures as summaries too: OUTPUT_DIR/page."
     )
 
 
-def main():
-    values = flags.FLAGS
-    network = _source(values)
-    _positions(values.positions)
-    cli.check_positive(values, "memory_gib")
-    data = _data(values, network)
+def run(command):
+    """Writes the page of the network that a `Command` names."""
+    network = _source(command)
+    _positions(command.positions)
+    data = _data(command, network)
     network.check()
-    output_dir = values.output_dir or str(
-        RunDirectory(values.run_dir).results("inspection")
+    output_dir = command.output_dir or str(
+        RunDirectory(command.run_dir).results("inspection")
     )
     files.check_writable(output_dir, "output_dir")
 
@@ -145,57 +128,57 @@ def main():
 
     model, step = network.load()
     _check_images(model, data["name"])
-    sites = _sites(model, values.sites)
-    positions = _positions(values.positions)
+    sites = _sites(model, command.sites)
+    positions = _positions(command.positions)
     _check_positions(model, positions)
-    if values.images is None and len(model.site_names) > _SHALLOW:
+    if command.images is None and len(model.site_names) > _SHALLOW:
         data["test_examples"] = min(data["test_examples"], _IMAGES_OF_DEEP)
     _, test = sources.load(**data)
-    task = report.Task(
+    task = report.InspectedNetwork(
         model=model,
         family=registry.parse(model.name)[1],
         step=step,
-        origin=values.run_dir or values.saved_model or values.model_path,
+        origin=command.run_dir or command.saved_model or command.model_path,
         dataset=catalog.get(data["name"]),
         images=test,
         sites=sites,
         positions=positions,
-        channels=values.channels,
-        examples=values.examples,
-        kernel_images=values.kernel_images,
-        memory_gib=values.memory_gib,
-        singular_values=values.singular_values,
+        channels=command.channels,
+        examples=command.examples,
+        kernel_images=command.kernel_images,
+        memory_gib=command.memory_gib,
+        singular_values=command.singular_values,
     )
-    page = report.write(task, output_dir, values.tensorboard)
+    page = report.write(task, output_dir, command.tensorboard)
     origin.note_command(output_dir)
     print(f"{page}: open it in a browser")
 
 
-def _source(values):
+def _source(command):
     """Exactly one network, and no flag that has no effect on it."""
-    network = source.Source.of_flags(values)
+    network = source.Source.of_flags(command)
     if network.run_dir:
         what = "with --run_dir, which says it"
-        cli.check_absent(values, ["dataset", "model"], what)
+        command.check_absent(["dataset", "model"], what)
         return network
     flag = "saved_model" if network.saved_model else "model_path"
-    cli.check_absent(values, ["which"], f"with --{flag}")
+    command.check_absent(["which"], f"with --{flag}")
     for name in ("dataset", "output_dir"):
-        if not values[name].value:
+        if not getattr(command, name):
             raise UserError(
                 f"Expected --{name} with --{flag}. Received: no --{name}"
             )
     return network
 
 
-def _data(values, network):
+def _data(command, network):
     """Keyword arguments of `sources.load`, checked."""
-    images = network.images(values.data_dir, values.npz)
+    images = network.images(command.data_dir, command.npz)
     available = catalog.examples(**images)["test"]
     return {
         **images,
         "train_examples": 1,
-        "test_examples": min(values.images or _IMAGES, available),
+        "test_examples": min(command.images or _IMAGES, available),
     }
 
 
@@ -239,5 +222,4 @@ def _sites(model, given):
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.inspect_model", USAGE))
+    cli.run(run, "dlgn_tf.inspect_model", USAGE, Command)

@@ -1,13 +1,14 @@
 """Leaves blocks out: python -m dlgn_tf.remove_layers --run_dirs=A,B."""
 
+import dataclasses
 import functools
-import sys
 
-from absl import flags
-
-from dlgn_tf import training_flags
+from dlgn_tf import choices
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -31,64 +32,67 @@ runs/vgg11_dnn-cifar10 --test_examples=1000 --output_dir=DIR
 --data_dir=DIR --output_dir=DIR      # a checkpoint of resnets-in-tensorflow2"""
 
 
-def define_flags():
-    flags.DEFINE_list(
-        "run_dirs", [], "Comma-separated directories of runs of one data set."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
+
+    run_dirs: tuple[str, ...] = flag(
+        (),
+        "Comma-separated directories of runs of one data set.",
+        path=True,
     )
-    flags.DEFINE_enum(
-        "networks",
+    networks: str | None = flag(
         None,
-        ["value", "both"],
         "Which networks of gated models lose a block. value: the gates are "
         "held; both: those of later blocks change. Default: value.",
+        choices=("value", "both"),
     )
-    flags.DEFINE_string(
-        "init_from",
+    init_from: str | None = flag(
         None,
         "Prefix of a checkpoint of resnets-in-tensorflow2, besides the runs or "
         "instead of them; needs --model.",
+        path=True,
     )
-    flags.DEFINE_string("model", None, "The network of --init_from.")
-    for name, choices in (
-        ("block", ["original", "preactivated", "bottleneck"]),
-        ("shortcut", ["A", "B"]),
-    ):
-        flags.DEFINE_enum(
-            name, None, choices, f"The {name} of --model. Default: its own."
-        )
-    flags.DEFINE_string(
-        "dataset", None, "Test images. Default: of the runs, or cifar10."
+    model: str | None = flag(None, "The network of --init_from.")
+    block: str | None = flag(
+        None,
+        "The block of --model. Default: its own.",
+        choices=choices.BLOCKS,
     )
-    training_flags.define_place_flags("that of the runs")
-    flags.DEFINE_integer(
-        "test_examples",
+    shortcut: str | None = flag(
+        None,
+        "The shortcut of --model. Default: its own.",
+        choices=choices.SHORTCUTS,
+    )
+    dataset: str | None = flag(
+        None, "Test images. Default: of the runs, or cifar10."
+    )
+    data_dir: str | None = common_flags.data_dir("that of the runs")
+    npz: str | None = common_flags.npz()
+    test_examples: int | None = flag(
         None,
         "Evaluate on the first so many test images. Default: all.",
-        lower_bound=1,
+        least=1,
     )
-    flags.DEFINE_integer(
-        "eval_batch_size", 500, "Images a step.", lower_bound=1
-    )
-    flags.DEFINE_string("output_dir", None, "Where the results are written.")
+    eval_batch_size: int = common_flags.eval_batch_size()
+    output_dir: str | None = common_flags.output_dir()
 
 
-def main():
-    values = flags.FLAGS
-    if not values.output_dir:
-        raise UserError("Expected --output_dir=DIR. Received: no --output_dir")
-    configs = {path: _config(path) for path in values.run_dirs}
-    _check_checkpoint_flags(values, configs)
-    _check_networks(values, configs)
-    data = _data(values, configs)
-    files.check_writable(values.output_dir, "output_dir")
+def run(command):
+    """Measures what a `Command` asks for."""
+    configs = {path: _config(path) for path in command.run_dirs}
+    _check_checkpoint_flags(command, configs)
+    _check_networks(command, configs)
+    data = _data(command, configs)
+    files.check_writable(command.output_dir, "output_dir")
 
     startup.import_keras()
-    networks = [
-        *(_of_run(*item, configs) for item in configs.items()),
-        *([_of_checkpoint(values, data, configs)] if values.init_from else []),
-    ]
-    measure(networks, data, values.eval_batch_size, values.output_dir)
-    origin.note_command(values.output_dir)
+    losing = command.networks or "value"
+    networks = [_of_run(*item, configs, losing) for item in configs.items()]
+    if command.init_from:
+        networks.append(_of_checkpoint(command, data, configs))
+    measure(networks, data, command.eval_batch_size, command.output_dir)
+    origin.note_command(command.output_dir)
 
 
 def _config(path):
@@ -109,45 +113,45 @@ def _blocks(model, options):
     return tuple(architecture.removable_blocks(options))
 
 
-def _check_checkpoint_flags(values, configs):
-    if bool(values.init_from) != bool(values.model):
+def _check_checkpoint_flags(command, configs):
+    if bool(command.init_from) != bool(command.model):
         raise UserError(
             "Expected --model and --init_from together. Received: "
-            f"--model={values.model} --init_from={values.init_from}"
+            f"--model={command.model} --init_from={command.init_from}"
         )
-    if not values.init_from and not configs:
+    if not command.init_from and not configs:
         raise UserError(
             "Expected --run_dirs=A,B or --model=NAME --init_from=PREFIX. "
             "Received: none of them"
         )
     for name in ("block", "shortcut"):
-        if values[name].value and not values.init_from:
+        if getattr(command, name) and not command.init_from:
             raise UserError(
                 f"--{name} has no effect on runs. Expected it with --init_from "
-                f"only. Received: --{name}={values[name].value}"
+                f"only. Received: --{name}={getattr(command, name)}"
             )
-    if values.init_from:
-        _blocks(values.model, _checkpoint_options(values))
+    if command.init_from:
+        _blocks(command.model, _checkpoint_options(command))
 
 
-def _check_networks(values, configs):
+def _check_networks(command, configs):
     gated = [c for c in configs.values() if not c.model.endswith("_dnn")]
-    if values.networks and not gated:
+    if command.networks and not gated:
         raise UserError(
             "Expected --networks with a run of a dgn, dlgn or dlgn_sf, which "
             "has two. Received: none of them"
         )
 
 
-def _checkpoint_options(values):
-    given = {"block": values.block, "shortcut": values.shortcut}
-    return {**source.lineage_options(values.model), **given}
+def _checkpoint_options(command):
+    given = {"block": command.block, "shortcut": command.shortcut}
+    return {**source.lineage_options(command.model), **given}
 
 
-def _data(values, configs):
+def _data(command, configs):
     """Keyword arguments of `sources.load`, checked."""
     found = {config.dataset for config in configs.values()}
-    found |= {values.dataset} if values.dataset else set()
+    found |= {command.dataset} if command.dataset else set()
     if len(found) > 1:
         raise UserError(
             "Expected networks of one data set. Received: "
@@ -156,23 +160,23 @@ def _data(values, configs):
     name = found.pop() if found else "cifar10"
     if configs:
         first = next(iter(configs.values()))
-        source = catalog.source_of_run(first, values.data_dir, values.npz)
+        source = catalog.source_of_run(first, command.data_dir, command.npz)
     else:
-        source = catalog.source(name, values.data_dir, values.npz)
+        source = catalog.source(name, command.data_dir, command.npz)
     available = catalog.examples(**source)["test"]
-    if (values.test_examples or 1) > available:
+    if (command.test_examples or 1) > available:
         raise UserError(
             f"Invalid --test_examples. Expected at most {available}, the test "
-            f"images of {name}. Received: {values.test_examples}"
+            f"images of {name}. Received: {command.test_examples}"
         )
     return {
         **source,
         "train_examples": 1,
-        "test_examples": values.test_examples,
+        "test_examples": command.test_examples,
     }
 
 
-def _of_run(path, config, configs):
+def _of_run(path, config, configs, losing):
     from dlgn_tf.inspection.layer_removal import TrainedNetwork
     from dlgn_tf.training import configured
     from dlgn_tf.training import runs
@@ -184,29 +188,29 @@ def _of_run(path, config, configs):
         model,
         functools.partial(configured.create_configured_model, config),
         _blocks(config.model, config.architecture_options()),
-        flags.FLAGS.networks or "value",
+        losing,
     )
 
 
-def _of_checkpoint(values, data, configs):
+def _of_checkpoint(command, data, configs):
     from dlgn_tf.inspection.layer_removal import TrainedNetwork
 
-    options = _checkpoint_options(values)
+    options = _checkpoint_options(command)
 
     def build(removed):
         return source.lineage_network(
-            values.model, data["name"], removed, **options
+            command.model, data["name"], removed, **options
         )
 
     model = build(())
-    with trained.named("init_from", values.init_from):
-        trained.copy_into(values.init_from, model)
+    with trained.named("init_from", command.init_from):
+        trained.copy_into(command.init_from, model)
     others = [config.model for config in configs.values()]
     return TrainedNetwork(
-        values.init_from if values.model in others else values.model,
+        command.init_from if command.model in others else command.model,
         model,
         build,
-        _blocks(values.model, options),
+        _blocks(command.model, options),
     )
 
 
@@ -262,5 +266,4 @@ def _print_summary(lines):
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.remove_layers", USAGE))
+    cli.run(run, "dlgn_tf.remove_layers", USAGE, Command)

@@ -5,10 +5,7 @@ import shlex
 import signal
 import sys
 
-from absl import flags
-
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf.command import cli
 from dlgn_tf.command import startup
 from dlgn_tf.data import catalog
@@ -28,17 +25,21 @@ Flags after --flagfile win over those in it: --epochs over its --train_steps,
 for beside it and above."""
 
 
-def check():
-    if not flags.FLAGS.list_models:
-        config_lib.check_environment(config_lib.resolve(flags.FLAGS))
+Command = config_lib.TrainingFlags
 
 
-def main():
+def check(command):
+    """Raises a `UserError` if the flags cannot work here."""
+    if not command.list_models:
+        config_lib.check_environment(config_lib.resolve(command))
+
+
+def run(command):
     """Trains; returns an exit status, 128 + signal after a signal."""
-    if flags.FLAGS.list_models:
+    if command.list_models:
         list_models()
         return 0
-    config = config_lib.resolve(flags.FLAGS)
+    config = config_lib.resolve(command)
     all_permutations = config.gate_permutation == "all"
     singles = permutations.single_runs(config) if all_permutations else {}
     for single in [config, *singles.values()]:
@@ -105,5 +106,4 @@ def list_models():
 
 
 if __name__ == "__main__":
-    training_flags.define_flags()
-    sys.exit(cli.run(main, "dlgn_tf.train", USAGE, check=check))
+    cli.run(run, "dlgn_tf.train", USAGE, Command, check)

@@ -50,19 +50,13 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def train_run():
     """A function that trains a small network on digits with Adam."""
-    from absl import flags
-
     from dlgn_tf import config
-    from dlgn_tf import training_flags
     from dlgn_tf.training import loop
 
     def train(path, model, *arguments):
-        values = flags.FlagValues()
-        training_flags.define_flags(values)
         fixed = ("--dataset=digits", "--optimizer=adam")
         given = (f"--run_dir={path}", f"--model={model}", *arguments)
-        values(["test", *fixed, *given])
-        loop.train(config.resolve(values))
+        loop.train(config.from_flags(*fixed, *given))
 
     return train
 

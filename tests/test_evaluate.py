@@ -7,11 +7,10 @@ import types
 import keras
 import numpy as np
 import pytest
-from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
-from dlgn_tf import training_flags
+from dlgn_tf.command import fields
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
@@ -20,10 +19,7 @@ from dlgn_tf.training import loop
 
 
 def resolve(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", *arguments])
-    return config_lib.resolve(values)
+    return config_lib.from_flags(*arguments)
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +108,8 @@ def test_newest_checkpoint_is_taken(run, tmp_path):
 
 
 def weights_config(path, *arguments):
-    values = flags.FlagValues()
-    evaluate.define_flags(values)
-    values(["test", "--dataset=digits", f"--init_from={path}", *arguments])
-    return config_lib.resolve_given(values)
+    words = ["--dataset=digits", f"--init_from={path}", *arguments]
+    return config_lib.resolve_network(fields.parse(config_lib.Network, words))
 
 
 NETWORK = ("--model=resnet20_dlgn", "--depth=8", "--width=4")
@@ -167,20 +161,10 @@ def test_weights_of_another_model(arguments, text, run):
         evaluate.evaluate_weights(config)
 
 
-def test_best_of_a_run(run, tmp_path, capsys, monkeypatch):
-    values = flags.FlagValues()
-    monkeypatch.setattr(evaluate.flags, "FLAGS", values)
-    evaluate.define_flags(values)
+def test_best_of_a_run(run, tmp_path, capsys, in_this_process):
     output = tmp_path / "result.json"
-    values(
-        [
-            "test",
-            f"--run_dir={run.path}",
-            "--which=best",
-            f"--output={output}",
-        ]
-    )
-    evaluate.main()
+    words = (f"--run_dir={run.path}", "--which=best", f"--output={output}")
+    in_this_process(evaluate, *words)
     # The only evaluation was at the end.
     assert json.loads(output.read_text())["errors"] == run.errors
     assert "resnet20_dlgn at step 20" in capsys.readouterr().out
@@ -197,14 +181,10 @@ def test_nothing_is_changed(run):
     assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
 
 
-def test_command(run, tmp_path, capsys, monkeypatch):
+def test_command(run, tmp_path, capsys, in_this_process):
     """The printed line and --output, on this process's TensorFlow."""
-    values = flags.FlagValues()
-    monkeypatch.setattr(evaluate.flags, "FLAGS", values)
-    evaluate.define_flags(values)
     output = tmp_path / "result.json"
-    values(["test", f"--run_dir={run.path}", f"--output={output}"])
-    evaluate.main()
+    in_this_process(evaluate, f"--run_dir={run.path}", f"--output={output}")
     line = capsys.readouterr().out.splitlines()[-1]
     assert "resnet20_dlgn at step 20" in line
     assert f"test accuracy {1 - run.errors / 360:.2%}" in line

@@ -10,12 +10,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
 import dlgn_tf
 from dlgn_tf import config as config_lib
 from dlgn_tf import export
-from dlgn_tf import training_flags
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
@@ -100,10 +98,7 @@ np.savez(result_file, **result)
 
 
 def resolve(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", "--dataset=digits", *arguments])
-    return config_lib.resolve(values)
+    return config_lib.from_flags("--dataset=digits", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -204,7 +204,7 @@ def test_contributions_sum_to_the_logits(case, images):
 
 def test_the_page_says_what_the_gate_is(tmp_path, case, images):
     model, _, _ = case
-    task = report.Task(
+    task = report.InspectedNetwork(
         model=model,
         family=model.name.split("_")[1],
         step=None,

@@ -1,6 +1,5 @@
 """The command that opens a network: its page, its numbers, its refusals."""
 
-import functools
 import pathlib
 import re
 import shutil
@@ -8,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
 import dlgn_tf
 from dlgn_tf import export
 from dlgn_tf import inspect_model
+from dlgn_tf.command import fields
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
@@ -37,18 +36,9 @@ def trained_runs(tmp_path_factory, train_run):
 
 
 def run_command(*arguments):
-    """The command in this process, on flags of its own."""
-    values = flags.FlagValues()
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in ("bool", "enum", "float", "integer", "list", "string"):
-            define = functools.partial(
-                getattr(flags, f"DEFINE_{kind}"), flag_values=values
-            )
-            patch.setattr(inspect_model.flags, f"DEFINE_{kind}", define)
-        inspect_model.define_flags()
-        patch.setattr(inspect_model.flags, "FLAGS", values)
-        values(["test", *map(str, arguments)])
-        inspect_model.main()
+    """The command in this process."""
+    words = map(str, arguments)
+    inspect_model.run(fields.parse(inspect_model.Command, words))
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 
 import pytest
-from absl import flags
 
-from dlgn_tf import training_flags
+from dlgn_tf.command import fields
+from dlgn_tf.config import TrainingFlags
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import origin
 
@@ -106,8 +106,6 @@ def test_commands_are_those_that_the_folder_was_made_with(make, folder):
 
 def test_every_flag_exists(make):
     """Of training: the others' are in the commands that were noted."""
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
     done, commands = make(*folders())
     assert done.returncode == 0, done.stderr
     trained = [words for words in commands if "dlgn_tf.train" in words]
@@ -118,7 +116,7 @@ def test_every_flag_exists(make):
         if word.startswith("--") and not word.startswith("--flagfile")
     }
     assert len(trained) >= 24
-    assert names <= set(values)
+    assert names <= set(fields.of(TrainingFlags))
 
 
 @pytest.mark.parametrize("folder", ["nothing", "theorem", "layer_removal x"])

@@ -10,7 +10,6 @@ import types
 
 import numpy as np
 import pytest
-from absl import flags
 
 import dlgn_tf.complexity.__main__ as complexity
 import dlgn_tf.dual.__main__ as dual
@@ -19,7 +18,6 @@ from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
 from dlgn_tf import inspect_model
 from dlgn_tf import remove_layers
-from dlgn_tf import training_flags
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
@@ -30,10 +28,7 @@ SMALL = ("--depth=6", "--width=6", "--batch_size=30", "--epochs=1")
 
 
 def resolve(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", *map(str, arguments)])
-    return config_lib.resolve(values)
+    return config_lib.from_flags(*map(str, arguments))
 
 
 def write(path, train=TRAIN, test=TEST, seed=0):
@@ -210,20 +205,14 @@ def test_a_saved_model_on_an_entry_of_ones_own(run, tmp_path, in_this_process):
 
 
 def test_weights_are_evaluated_on_an_entry_of_ones_own(
-    run, tmp_path, monkeypatch
+    run, tmp_path, in_this_process
 ):
-    values = flags.FlagValues()
-    monkeypatch.setattr(evaluate.flags, "FLAGS", values)
-    evaluate.define_flags(values)
     output = tmp_path / "result.json"
-    values(
-        [
-            "test",
-            f"--run_dir={run.path}",
-            f"--init_from={run.path}",
-            f"--npz={run.npz}",
-            f"--output={output}",
-        ]
+    in_this_process(
+        evaluate,
+        f"--run_dir={run.path}",
+        f"--init_from={run.path}",
+        f"--npz={run.npz}",
+        f"--output={output}",
     )
-    evaluate.main()
     assert json.loads(output.read_text())["test_images"] == TEST

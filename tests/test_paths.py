@@ -64,10 +64,7 @@ def defined(monkeypatch):
                     return plain(*given, flag_values=values, **named)
 
                 patch.setattr(flags, f"DEFINE_{kind}", into)
-            if module is importlib.import_module("dlgn_tf.train"):
-                module.training_flags.define_flags(values)
-            else:
-                module.define_flags()
+            module.define_flags()
         return values
 
     return define

@@ -21,24 +21,33 @@ import sys
 import tempfile
 import time
 
-from absl import flags
-
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 
-flags.DEFINE_list(
-    "only",
-    None,
-    "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
-    "checkpoint, startup, first_step, orthogonal, npk. Default: all.",
-)
-flags.DEFINE_integer("rounds", 5, "Rounds of each.", 1)
-flags.DEFINE_integer("batch_size", 128, "Images a step.", 1)
-flags.DEFINE_integer("steps", 10, "Training steps a round.", 1)
-flags.DEFINE_string(
-    "data_dir", None, "Prepared TFDS data sets: real CIFAR-10 for the kernels."
-)
-flags.DEFINE_string("output_dir", None, "Folder for the table and the JSON.")
+
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    only: tuple[str, ...] | None = flag(
+        None,
+        "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
+        "checkpoint, startup, first_step, orthogonal, npk. Default: all.",
+    )
+    rounds: int = flag(5, "Rounds of each.", least=1)
+    batch_size: int = flag(128, "Images a step.", least=1)
+    steps: int = flag(10, "Training steps a round.", least=1)
+    data_dir: str | None = flag(
+        None,
+        "Prepared TFDS data sets: real CIFAR-10 for the kernels.",
+        path=True,
+    )
+    output_dir: str | None = flag(
+        None, "Folder for the table and the JSON.", path=True
+    )
+
 
 BENCHMARKS = {}
 
@@ -813,11 +822,10 @@ def markdown(rows, where):
     return "\n".join([*lines, *(f"\n{note}" for note in notes)]) + "\n"
 
 
-def main():
+def run(options):
     from dlgn_tf.data import catalog
     from dlgn_tf.output import origin
 
-    options = flags.FLAGS
     names = options.only or list(BENCHMARKS)
     for name in names:
         if name not in BENCHMARKS:
@@ -846,4 +854,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, "tools/benchmark.py", __doc__))
+    cli.run(run, "tools/benchmark.py", __doc__, Command)

@@ -9,11 +9,12 @@ tools/make_results measured this is the one command that is named.
 """
 
 import csv
+import dataclasses
 import pathlib
 
-from absl import flags
-
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
@@ -30,12 +31,15 @@ CLAIMS = "CLAIMS.md"
 _FIELDS = ("commit", "versions", "machine")
 
 
-def define_flags():
-    flags.DEFINE_string("results_dir", "results", "The folder of folders.")
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    results_dir: str = flag("results", "The folder of folders.", path=True)
 
 
-def main():
-    root = pathlib.Path(flags.FLAGS.results_dir)
+def run(command):
+    root = pathlib.Path(command.results_dir)
     if not root.is_dir():
         raise UserError(f"Expected a folder of results. Received: {root}")
     path = root / "README.md"
@@ -121,5 +125,4 @@ def _lines(path):
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "tools/index_results.py", __doc__)
+    cli.run(run, "tools/index_results.py", __doc__, Command)

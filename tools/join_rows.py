@@ -11,15 +11,16 @@ the last evaluation.
 """
 
 import csv
+import dataclasses
 import glob
 import json
 import os
 import pathlib
 import re
 
-from absl import flags
-
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 
@@ -31,28 +32,29 @@ _OF_EVALUATION = (
 )
 
 
-def define_flags():
-    flags.DEFINE_list(
-        "from", [], "Comma-separated patterns of files, each with one *."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    from_: tuple[str, ...] = flag(
+        (),
+        "Comma-separated patterns of files, each with one *.",
+        required="PATTERNS",
     )
-    flags.DEFINE_string("output", None, "The CSV file that is written.")
-    flags.DEFINE_string("column", None, "What the words before = are called.")
+    output: str | None = flag(
+        None, "The CSV file that is written.", path=True, required="FILE"
+    )
+    column: str | None = flag(None, "What the words before = are called.")
 
 
-def main():
-    values = flags.FLAGS
-    patterns = values["from"].value
-    if not values.output or not patterns:
-        raise UserError(
-            "Expected --output=FILE and --from=PATTERNS. Received: "
-            f"--output={values.output}, --from={','.join(patterns)}"
-        )
-    read = [found for p in patterns for found in _found(p, values.column)]
+def run(command):
+    patterns = command.from_
+    read = [found for p in patterns for found in _found(p, command.column)]
     paths = [os.path.realpath(path) for *_, path in read]
-    if len({*paths, os.path.realpath(values.output)}) <= len(paths):
+    if len({*paths, os.path.realpath(command.output)}) <= len(paths):
         raise UserError(
             "Expected files that are read once and not replaced. Received: "
-            f"--from={','.join(patterns)}, --output={values.output}"
+            f"--from={','.join(patterns)}, --output={command.output}"
         )
     rows = [
         {**key, "seed": seed, **row}
@@ -67,9 +69,9 @@ def main():
         )
     (header,) = headers
     text = files.csv_text(header, [row.values() for row in rows])
-    with files.write_errors(values.output):
-        files.write_atomically(values.output, text)
-    print(f"{values.output} is written: {len(rows)} rows")
+    with files.write_errors(command.output):
+        files.write_atomically(command.output, text)
+    print(f"{command.output} is written: {len(rows)} rows")
 
 
 def _found(pattern, column):
@@ -120,5 +122,4 @@ def _read(path):
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "tools/join_rows.py", __doc__)
+    cli.run(run, "tools/join_rows.py", __doc__, Command)

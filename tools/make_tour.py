@@ -10,13 +10,13 @@ saves are shown too. The notebook is run from top to bottom in an empty folder
 
 import ast
 import base64
+import dataclasses
 import io
 import pathlib
 import re
 import tempfile
 
 import nbformat
-from absl import flags
 from ipykernel.kernelspec import make_ipkernel_cmd
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
@@ -26,6 +26,8 @@ from nbclient.exceptions import DeadKernelError
 from PIL import Image
 
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 
@@ -159,14 +161,17 @@ def _smaller(encoded):
     return base64.b64encode(small.getvalue()).decode()
 
 
-def define_flags():
-    flags.DEFINE_string(
-        "output", str(EXAMPLES / "tour.ipynb"), "Where it is written."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    output: str = flag(
+        str(EXAMPLES / "tour.ipynb"), "Where it is written.", path=True
     )
 
 
-def main():
-    path = pathlib.Path(flags.FLAGS.output)
+def main(command):
+    path = pathlib.Path(command.output)
     if path.is_dir():
         raise UserError(
             f"Expected --output to be a file. Received: {path}, a folder"
@@ -188,5 +193,4 @@ def main():
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "tools/make_tour.py", __doc__)
+    cli.run(main, "tools/make_tour.py", __doc__, Command)

@@ -7,34 +7,39 @@ What commands.json notes of other commits is of figures that are there no more,
 and goes.
 """
 
+import dataclasses
 import pathlib
 
-from absl import flags
-
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
 
 
-def define_flags():
-    flags.DEFINE_string("folder", None, "The folder that was measured.")
-    flags.DEFINE_string("command", None, "What measured it.")
-    flags.DEFINE_list(
-        "paths", [], "Comma-separated WORD=PATH: what stands for which path."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    folder: str | None = flag(
+        None, "The folder that was measured.", path=True, required="DIR"
+    )
+    command: str | None = flag(None, "What measured it.", required="COMMAND")
+    paths: tuple[str, ...] = flag(
+        (), "Comma-separated WORD=PATH: what stands for which path."
     )
 
 
-def main():
-    values = flags.FLAGS
-    folder = pathlib.Path(values.folder or "")
-    if not values.folder or not folder.is_dir() or not values.command:
+def run(command):
+    folder = pathlib.Path(command.folder)
+    if not folder.is_dir():
         raise UserError(
-            "Expected --folder=DIR that is there and --command. Received: "
-            f"--folder={values.folder}, --command={values.command}"
+            "Expected --folder=DIR that is there. Received: "
+            f"--folder={command.folder}"
         )
-    words = dict(pair.partition("=")[::2] for pair in values.paths)
-    origin.note_command(folder, values.command)
+    words = dict(pair.partition("=")[::2] for pair in command.paths)
+    origin.note_command(folder, command.command)
     commit = origin.here().commit
     for noted in folder.rglob(origin.COMMANDS):
         known = origin.read_commands(noted)
@@ -53,5 +58,4 @@ def _in_words(text, words):
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "tools/note_folder.py", __doc__)
+    cli.run(run, "tools/note_folder.py", __doc__, Command)

@@ -8,45 +8,53 @@ set, and are decoded by Pillow when they are loaded; CIFAR-10 then takes 58 MB
 instead of 184. Decoders of JPEG differ by a few grey levels.
 """
 
+import dataclasses
 import pathlib
-import sys
-
-from absl import flags
 
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 
-flags.DEFINE_string("dataset", "cifar10", "Name of the data set.")
-flags.DEFINE_string("data_dir", None, "Folder of prepared TFDS data sets.")
-flags.DEFINE_string("output", None, "The .npz that is written.")
-flags.DEFINE_bool("encoded", False, "Keep the images encoded.")
+
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    dataset: str = flag("cifar10", "Name of the data set.")
+    data_dir: str | None = flag(
+        None, "Folder of prepared TFDS data sets.", path=True
+    )
+    output: str | None = flag(
+        None, "The .npz that is written.", path=True, required="FILE.npz"
+    )
+    encoded: bool = flag(False, "Keep the images encoded.")
 
 
-def main():
-    values = flags.FLAGS
-    if not (values.output or "").endswith(".npz"):
+def run(command):
+    if not command.output.endswith(".npz"):
         raise UserError(
-            f"Expected --output=FILE.npz. Received: --output={values.output}"
+            f"Expected --output=FILE.npz. Received: --output={command.output}"
         )
-    folder = pathlib.Path(values.output).absolute().parent
+    folder = pathlib.Path(command.output).absolute().parent
     files.check_writable(folder, "output")
-    catalog.check_available(values.dataset, values.data_dir)
-    if values.encoded:
-        splits = sources.load_encoded(values.dataset, values.data_dir)
+    catalog.check_available(command.dataset, command.data_dir)
+    if command.encoded:
+        splits = sources.load_encoded(command.dataset, command.data_dir)
     else:
-        train, test = sources.load(values.dataset, values.data_dir)
+        train, test = sources.load(command.dataset, command.data_dir)
         splits = {
             "train": (train.labels, train.images),
             "test": (test.labels, test.images),
         }
-    with files.write_errors(values.output):
+    with files.write_errors(command.output):
         folder.mkdir(parents=True, exist_ok=True)
-        npz.write(values.output, splits)
-    print(f"{values.output}: {', '.join(_sizes(splits))}")
+        npz.write(command.output, splits)
+    print(f"{command.output}: {', '.join(_sizes(splits))}")
 
 
 def _sizes(splits):
@@ -55,4 +63,4 @@ def _sizes(splits):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, "tools/prepare_data.py", __doc__))
+    cli.run(run, "tools/prepare_data.py", __doc__, Command)

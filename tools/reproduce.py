@@ -18,13 +18,13 @@ those of other cells and seeds, measured before, stay in them.
 With KERAS_BACKEND=jax, --npz_dir names a folder of DATASET.npz files that
 tools/prepare_data.py has written."""
 
+import dataclasses
 import pathlib
-import sys
 import time
 
-from absl import flags
-
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
@@ -37,83 +37,81 @@ from dlgn_tf.reproduction import worker
 from dlgn_tf.reproduction.outlook import Outlook
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-FLAGS = flags.FLAGS
 
 
-def define_flags():
-    flags.DEFINE_string(
-        "table", None, f"One of {', '.join(tables.names(ROOT))}."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this tool."""
+
+    table: str | None = flag(None, f"One of {', '.join(tables.names(ROOT))}.")
+    scale: str = flag(
+        "minutes", "How much of it is run.", choices=tables.SCALES
     )
-    flags.DEFINE_enum(
-        "scale", "minutes", list(tables.SCALES), "How much of it is run."
+    seeds: int | None = flag(
+        None, "Runs a cell. Default: the scale's.", least=1
     )
-    flags.DEFINE_integer("seeds", None, "Runs a cell. Default: the scale's.", 1)
-    flags.DEFINE_string(
-        "cells",
+    cells: str | None = flag(
         None,
         "Comma-separated patterns of the cells to run, such as 'cifar10_*'. "
         "Default: the scale's.",
     )
-    flags.DEFINE_string(
-        "data_dir",
+    data_dir: str | None = flag(
         None,
         "Folder of prepared TFDS data sets. Default: ~/tensorflow_datasets.",
+        path=True,
     )
-    flags.DEFINE_string(
-        "npz_dir", None, "Folder of DATASET.npz files to read instead."
+    npz_dir: str | None = flag(
+        None, "Folder of DATASET.npz files to read instead.", path=True
     )
-    flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
-    flags.DEFINE_string(
-        "output_dir",
+    download: bool = flag(False, "Let TFDS download what is missing.")
+    output_dir: str | None = flag(
         None,
         "Where the results are written. Default: results/TABLE-SCALE.",
+        path=True,
     )
-    flags.DEFINE_string(
-        "runs_dir",
+    runs_dir: str | None = flag(
         None,
         "Where runs are written. Default: runs/TABLE-SCALE.",
+        path=True,
     )
-    flags.DEFINE_string(
-        "remark",
-        None,
-        "Words for results.md, such as what is special about the data.",
+    remark: str | None = flag(
+        None, "Words for results.md, such as what is special about the data."
     )
-    flags.DEFINE_integer(
-        "jobs",
+    jobs: int = flag(
         1,
         "Runs trained side by side; the cores are divided among them.",
-        1,
+        least=1,
     )
 
 
-def main():
+def run(command):
     """Runs the table; returns an exit status."""
-    if not FLAGS.table:
+    if not command.table:
         raise UserError(
             f"Expected --table, one of {', '.join(tables.names(ROOT))}. "
             "Received: none"
         )
-    table = tables.load(ROOT, FLAGS.table)
-    name = f"{table.name}-{FLAGS.scale}"
+    table = tables.load(ROOT, command.table)
+    name = f"{table.name}-{command.scale}"
     places = plan.Places(
         root=ROOT,
-        runs_dir=FLAGS.runs_dir or f"runs/{name}",
-        data_dir=FLAGS.data_dir,
-        npz_dir=FLAGS.npz_dir,
-        download=FLAGS.download,
+        runs_dir=command.runs_dir or f"runs/{name}",
+        data_dir=command.data_dir,
+        npz_dir=command.npz_dir,
+        download=command.download,
     )
-    runs = plan.make(table, FLAGS.scale, places, FLAGS.seeds, FLAGS.cells)
-    output_dir = pathlib.Path(FLAGS.output_dir or f"results/{name}")
+    runs = plan.make(table, command.scale, places, command.seeds, command.cells)
+    output_dir = pathlib.Path(command.output_dir or f"results/{name}")
     files.check_writable(output_dir, "output_dir")
     files.check_writable(places.runs_dir, "runs_dir")
-    return Reproduction(table, FLAGS.scale, runs, output_dir).to_the_end()
+    return Reproduction(command, table, runs, output_dir).to_the_end()
 
 
 class Reproduction:
     """A table under way."""
 
-    def __init__(self, table, scale, runs, output_dir):
-        self._table, self._scale, self._runs = table, scale, runs
+    def __init__(self, command, table, runs, output_dir):
+        self._command, self._table, self._runs = command, table, runs
         self._output_dir = output_dir
         self._found, self._failures = self._of_others(), {}
         self._outlook = Outlook(runs)
@@ -139,13 +137,13 @@ class Reproduction:
         left = [run for run in self._runs if run.name not in self._found]
         finished = len(self._runs) - len(left)
         print(
-            f"{self._table.name} at scale {self._scale}: "
-            f"{self._table.scales[self._scale].words}\n"
+            f"{self._table.name} at scale {self._command.scale}: "
+            f"{self._table.scales[self._command.scale].words}\n"
             f"{len(self._runs)} runs, {finished} finished before"
         )
         signal = None
         if left:
-            jobs = min(FLAGS.jobs, len(left))
+            jobs = min(self._command.jobs, len(left))
             workers = pool.Pool(jobs, self._start, self._end, self._tick)
             self._outlook.begin(jobs)
             signal = workers.train(left)
@@ -208,12 +206,12 @@ class Reproduction:
         )
         text = report.markdown(
             self._table,
-            self._scale,
+            self._command.scale,
             self._runs,
             found,
             self._failures,
             time.strftime("%Y-%m-%d %H:%M"),
-            FLAGS.remark,
+            self._command.remark,
         )
         with files.write_errors(self._output_dir):
             files.write_atomically(
@@ -222,9 +220,10 @@ class Reproduction:
             files.write_atomically(self._output_dir / "results.md", text)
             if plot:
                 path = self._output_dir / "plot.png"
-                report.plot(path, self._table, self._scale, self._runs, found)
+                report.plot(
+                    path, self._table, self._command.scale, self._runs, found
+                )
 
 
 if __name__ == "__main__":
-    define_flags()
-    sys.exit(cli.run(main, "tools/reproduce.py", __doc__))
+    cli.run(run, "tools/reproduce.py", __doc__, Command)

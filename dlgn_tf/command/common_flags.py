@@ -67,9 +67,9 @@ def npz():
     )
 
 
-def seed(text):
+def seed(text, **known):
     """The number that all random numbers follow from."""
-    return flag(0, text, least=0)
+    return flag(0, text, least=0, **known)
 
 
 def memory_gib(what):
@@ -81,6 +81,6 @@ def memory_gib(what):
     return flag(1.0, f"Bound of the memory that {what}.", positive=True)
 
 
-def eval_batch_size(**known):
+def eval_batch_size(text="Images a step.", **known):
     """Images of a step where nothing is trained."""
-    return flag(500, "Images a step.", least=1, **known)
+    return flag(500, text, least=1, **known)

@@ -12,6 +12,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Collection
 
 from absl import flags
 
@@ -31,7 +32,8 @@ class Flag:
 
     Attributes:
         help: String, shown by --help.
-        choices: Tuple of the strings that are allowed, or None: any.
+        choices: The strings that are allowed, a tuple or the keys of a table
+            that may still grow; None where any are.
         least: Number, the smallest that is allowed, or None.
         most: Number, the largest that is allowed, or None.
         positive: Boolean. Whether a number, or each of several, must be > 0.
@@ -44,7 +46,7 @@ class Flag:
     """
 
     help: str
-    choices: tuple[str, ...] | None = None
+    choices: Collection[str] | None = None
     least: float | None = None
     most: float | None = None
     positive: bool = False
@@ -54,15 +56,15 @@ class Flag:
     kind: type | None = None
 
 
-def flag(default, text, **known):
+def flag(default, help, **known):
     """A field of a command that is a flag.
 
     Args:
         default: Its value where the flag is not given.
-        text: String, the help.
+        help: String, for --help.
         **known: Further attributes of `Flag`.
     """
-    metadata = {_KEY: Flag(text, **known)}
+    metadata = {_KEY: Flag(help, **known)}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -90,12 +92,12 @@ class Command:
             if name in self.given:
                 raise UserError(
                     f"--{name} has no effect {what}. Expected no such flag. "
-                    f"Received: --{name}={_text(getattr(self, name))}"
+                    f"Received: --{name}={text(getattr(self, name))}"
                 )
 
 
 def of(command):
-    """Dict from the name of each flag of a command to its `Flag`."""
+    """Dict from the name of each field that is a flag to its `Flag`."""
     return {
         field.name: field.metadata[_KEY]
         for field in dataclasses.fields(command)
@@ -109,11 +111,18 @@ def names(command, group):
 
 
 def define(command, values):
-    """Defines the flags of a command in `absl.flags.FlagValues`."""
-    for field in dataclasses.fields(command):
-        known = field.metadata.get(_KEY)
-        if known:
-            _define(field, known, values)
+    """Defines the flags of a command in `absl.flags.FlagValues`.
+
+    --help lists groups as they come, those that the command's attribute
+    `groups` names, if it has one, in the order in which they stand there.
+    """
+    order = {group: k for k, group in enumerate(getattr(command, "groups", ()))}
+    known = of(command)
+    found = [x for x in dataclasses.fields(command) if x.name in known]
+    for field in sorted(
+        found, key=lambda x: order.get(known[x.name].group, -1)
+    ):
+        _define(field, known[field.name], values)
 
 
 def _define(field, known, values):
@@ -121,7 +130,7 @@ def _define(field, known, values):
     if known.group:
         options["module_name"] = f"{TITLE} of {known.group}"
     kind, several = _kind(field, known)
-    common = (field.name, field.default)
+    common = (_name(field), field.default)
     if several:
         flags.DEFINE_list(*common, known.help, **options)
     elif kind is bool:
@@ -134,6 +143,11 @@ def _define(field, known, values):
     else:
         number = {int: flags.DEFINE_integer, float: flags.DEFINE_float}[kind]
         number(*common, known.help, known.least, known.most, **options)
+
+
+def _name(field):
+    """The name of a field's flag: `from_` is --from, a word of Python."""
+    return field.name.rstrip("_")
 
 
 def _kind(field, known):
@@ -175,22 +189,21 @@ def read(command, values):
     Raises:
         UserError: if a flag is missing or has a value that cannot be.
     """
-    found = {
-        field.name: _value(field, field.metadata[_KEY], values[field.name])
-        for field in dataclasses.fields(command)
-        if _KEY in field.metadata
-    }
-    paths.check_together(
-        {k: found[k] for k, v in of(command).items() if v.path}
-    )
+    known, found, given = of(command), {}, set()
+    for field in dataclasses.fields(command):
+        if field.name in known:
+            parsed = values[_name(field)]
+            found[field.name] = _value(field, known[field.name], parsed)
+            given |= {field.name} if parsed.present else set()
+    paths.check_together({k: found[k] for k, v in known.items() if v.path})
     if issubclass(command, Command):
-        found["given"] = frozenset(x for x in found if values[x].present)
+        found["given"] = frozenset(given)
     return command(**found)
 
 
 def _value(field, known, given):
     """The value of a flag for its field, checked."""
-    value, name = given.value, field.name
+    value, name = given.value, _name(field)
     if known.required and not value:
         raise UserError(
             f"Expected --{name}={known.required}. Received: no --{name}"
@@ -223,7 +236,9 @@ def _several(name, known, kind, texts):
     except ValueError:
         values = ()
     least = 0 if known.positive else -math.inf
-    if not values or not all(least < x < math.inf for x in values):
+    if len(values) < len(texts) or not all(
+        least < x < math.inf for x in values
+    ):
         positive = " > 0" if known.positive else ""
         expected = f"comma-separated {_WORDS[kind]}{positive}"
         refuse(name, expected, ",".join(texts))
@@ -233,10 +248,10 @@ def _several(name, known, kind, texts):
 def refuse(name, expected, received):
     """Raises a `UserError` on the value of a flag."""
     raise UserError(
-        f"Invalid --{name}. Expected {expected}. Received: {_text(received)}"
+        f"Invalid --{name}. Expected {expected}. Received: {text(received)}"
     )
 
 
-def _text(value):
-    """A value as it stands in a command line."""
+def text(value):
+    """A value of a flag as it stands in a command line."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else value

@@ -1,197 +1,260 @@
-"""One trained network, taken apart: what the command does with it."""
+"""What `python -m dlgn_tf.complexity` is asked for. Imports nothing heavy."""
 
 import dataclasses
-import pathlib
+import importlib
+import logging
 
-import numpy as np
-
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import panels
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity.components import measure_significance
-from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
+from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
+from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
-from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
-from dlgn_tf.output.folder import Output
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training.source import Source
 
-# Images of each of the two games; the head runs 2^orders times on them.
-GAME_IMAGES = 1000
+USAGE = """\
+Splits a feature of a trained network by the number of nonlinear layers that it
+takes to compute it (Ren et al., arXiv 2006.15920).
+
+  python -m dlgn_tf.complexity --run_dir=RUN_DIR --output_dir=DIR \\
+      --layer=group3_block3_2 --orders=4,7,13,25
+  python -m dlgn_tf.complexity --model_path=MODEL.keras --dataset=digits \\
+      --layer=LAYER --output_dir=DIR
+  python -m dlgn_tf.complexity --model_path=PREFIX --model=resnet32_dnn \\
+      --data_dir=DIR --output_dir=DIR   # checkpoint of resnets-in-tensorflow2
+  python -m dlgn_tf.complexity --experiment=samples --output_dir=DIR
+
+--experiment is one of, by the paper's number or by name,
+  1 tasks           networks fitted to tasks of known depth
+  2 samples         significance and reliability by number of training images
+  3 effectiveness   which components help, and which over-fit
+  4 classification  a network's head on its components
+  5 compression     a network, compressed and distilled
+  6 prediction      accuracy and loss from the shares of components
+  gated             DLGN, DGN and DNN of one architecture side by side
+Tables (CSV), pictures (PNG) and report.md are written to --output_dir. What was
+stopped goes on there."""
+
+SCALES = ("minutes", "full")
+SYNTHETIC = "shapes"
+# Of a data set, at the scale of minutes.
+_FEW_IMAGES = 5000
+# Seeds where the flag is not given.
+_SEEDS = {"gated": 3}
+# Flags that have an effect on a network of one's own only.
+_OF_NETWORKS = (
+    "run_dir",
+    "model_path",
+    "model",
+    "layer",
+    "network",
+    "panels",
+)
+
+
+def _counted(text, least=1):
+    return flag(None, f"{text} Default: of the scale.", least=least)
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """Which network is taken apart, and how.
+class Command(fields.Command):
+    """The flags of this command."""
 
-    Attributes:
-        output_dir: Path-like.
-        ladder: `LadderSettings`.
-        source: `dlgn_tf.training.source.Source` of the network.
-        layer: See `feature_of`.
-        network: See `feature_of`.
-        data: Dict, keyword arguments of `dlgn_tf.data.sources.load`.
-        panels: Integer, test images of which panels are drawn.
-        command: String, the command line, for the report.
-    """
-
-    output_dir: str
-    ladder: LadderSettings
-    data: dict
-    source: Source
-    layer: str | None = None
-    network: str = "value"
-    panels: int = 3
-    command: str = ""
-
-
-def measure(task):
-    """Takes a network apart; writes tables, pictures and a report.
-
-    Args:
-        task: `Task`.
-    """
-    model, _ = task.source.load(of_zoo=False)
-    output = Output(task.output_dir)
-    feature = feature_of(model, task.layer, task.network)
-    train, test = sources.load(**task.data)
-    _check_images(feature, train, task.data["name"])
-    ladder = train_ladder(
-        feature,
-        train.images,
-        task.ladder,
-        pathlib.Path(task.output_dir) / "nets",
+    run_dir: str | None = common_flags.run_dir("Directory of a run.")
+    model_path: str | None = flag(
+        None,
+        "A .keras file, or the prefix of a checkpoint of "
+        "resnets-in-tensorflow2.",
+        path=True,
     )
-    found = measure_significance(feature, ladder, train.images)
-    key = {
-        "feature": feature.name,
-        "r": task.ladder.width,
-        "epochs": task.ladder.training.epochs,
-        "draws": task.ladder.training.draws,
-    }
-    output.table("significance", tables.significance_rows(key, found))
-    output.picture(
-        "significance",
-        figures.significance(
-            {feature.name: [tables.bars_of(found)]},
-            found.orders,
-            feature.name,
-        ),
+    model: str | None = flag(None, "The network of such a checkpoint.")
+    layer: str | None = flag(
+        None,
+        "Gate site, whose pre-activation is taken, or another layer. Default: "
+        "the last gate site.",
     )
-    print(f"{feature.name}: {tables.shown(found)}")
-    parts = [
-        tables.summary({feature.name: [tables.bars_of(found)]}, found.orders),
-        f"Gap {found.gap:+.3f}.",
-        report.picture("significance", "significance by order"),
-        *_games(output, feature, ladder, train, test, task.data["name"]),
-        *_panels(output, feature, ladder, test.images[: task.panels]),
-        report.RELATIVE,
-    ]
-    _report(task, output, feature, len(train), parts)
+    network: str = flag(
+        "value", "Of a gated network.", choices=("value", "gating")
+    )
+    panels: int = flag(3, "Test images that are drawn.", least=0)
+    seed: int = common_flags.seed("Of disentangler nets.")
+    experiment: str | None = flag(
+        None,
+        "An experiment, in place of a network of one's own.",
+        choices=(*experiments.NUMBERED, *experiments.NAMES),
+    )
+    seeds: int | None = flag(
+        None,
+        "Seeds 0, 1, ... of an experiment. Default: 2; of gated 3.",
+        least=1,
+    )
+    networks: str | None = flag(
+        None,
+        "Table of networks (CSV) of --experiment=prediction, with columns "
+        "n_train, test_acc, test_loss and, for orders L, rho_reli_L, "
+        "rho_unreli_L and rho_c_L, such as --experiment=samples writes.",
+        path=True,
+    )
+    scale: str = flag(
+        "minutes",
+        "minutes: for two CPU cores (assumed). full: the authors' sizes.",
+        choices=SCALES,
+    )
+    orders: tuple[str, ...] | None = flag(
+        None, "Numbers of nonlinear layers. Default: of the scale."
+    )
+    width: float | None = _counted(
+        "r: disentangler nets have 128r, 256r and 512r filters.", 1e-3
+    )
+    epochs: int | None = _counted("Of every disentangler net.")
+    draws: int | None = _counted("Images of an epoch.")
+    images: int | None = flag(
+        None,
+        "Training images that disentangler nets see, the first ones. Default: "
+        f"all; of a data set {_FEW_IMAGES:,} at --scale=minutes.",
+        least=1,
+    )
+    dataset: str | None = flag(
+        None,
+        f"{SYNTHETIC} (drawn on the spot, experiments only) or a data set. "
+        f"Default: that of the run; of a network cifar10; {SYNTHETIC}, but for "
+        "--experiment=gated or --scale=full cifar10.",
+    )
+    data_dir: str | None = common_flags.data_dir(
+        "that of the run, or ~/tensorflow_datasets"
+    )
+    npz: str | None = common_flags.npz()
+    output_dir: str | None = common_flags.output_dir()
 
 
-def _check_images(feature, train, name):
-    if train.images.shape[1:] != feature.image_shape:
+def run(command):
+    """Measures what a `Command` asks for."""
+    network = Source.of_flags(command, ("experiment", "NAME"))
+    _check(command)
+    orders = _orders(command.orders)
+    name = experiments.NUMBERED.get(command.experiment, command.experiment)
+    if name:
+        data = _data_of_experiment(command, name)
+    else:
+        data = _data_of_network(command, network)
+    files.check_writable(command.output_dir, "output_dir")
+
+    startup.import_keras(("tensorflow",))
+    # TensorFlow warns of each graph that is made for one net alone.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    scale = _scale(command, orders)
+    if name:
+        _run_experiment(command, name, data, scale)
+    else:
+        from dlgn_tf.complexity import one_network
+
+        ladder = scale.ladder(command.seed)
+        one_network.measure(command, network, ladder, data)
+    origin.note_command(command.output_dir)
+
+
+def _check(command):
+    """Refuses flags that have no effect on what there is to do."""
+    names = ("run_dir", "model_path", "experiment")
+    (given,) = [name for name in names if getattr(command, name)]
+    useless = ["seeds", "networks"]
+    if command.experiment:
+        useless = [*_OF_NETWORKS, "seed"]
+        if command.experiment in ("6", "prediction"):
+            useless += ["orders", "width", "epochs", "draws", "images"]
+            useless += ["dataset", "data_dir", "npz", "seeds", "scale"]
+        else:
+            useless.append("networks")
+    if command.run_dir:
+        useless += ["model", "dataset"]
+    command.check_absent(useless, f"with --{given}={getattr(command, given)}")
+
+
+def _orders(texts):
+    """Integers, or None where none are given."""
+    if texts is None:
+        return None
+    whole = all(text.strip().isdecimal() for text in texts)
+    orders = tuple(int(text) for text in texts) if whole else ()
+    of_nets = all(order >= 4 and order % 3 == 1 for order in orders)
+    if not (orders and of_nets and list(orders) == sorted({*orders})):
         raise UserError(
-            f"Expected a data set of images {feature.image_shape}, as the "
-            f"network takes them. Received: {name}, images "
-            f"{train.images.shape[1:]}"
+            "Expected --orders 3m + 1 from the lowest to the highest, such as "
+            f"4,7,13,25. Received: --orders={','.join(texts)}"
         )
+    return orders
 
 
-def _games(output, feature, ladder, train, test, name):
-    """Effectiveness and over-fitting: table, picture, parts of the report."""
-    classes = catalog.get(name).classes
-    logits = feature.head(feature.trunk(train.images[:1]), train.images[:1])
-    if logits.shape != (1, classes):
-        return [
-            f"Effectiveness is not measured: the network, fed {_PIXELS}, has "
-            f"no {classes} logits, but an output of shape {logits.shape[1:]}."
-        ]
-    fit = _fit(feature, _first(test))
-    print(fit)
-    games = measure_effectiveness(feature, ladder, _first(train), _first(test))
-    output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
-    output.picture(
-        "effectiveness",
-        figures.alphas(
-            {feature.name: games.effective()},
-            {feature.name: games.overfit},
-            games.orders,
-            feature.name,
-        ),
-    )
-    rows = [
-        [row["order"], *(f"{row[name]:.3g}" for name in _SHOWN)]
-        for row in games.rows()
-    ]
-    return [
-        fit,
-        f"Shapley values of the losses over the first {GAME_IMAGES} training "
-        "and test images, for which training images are taken that the "
-        "network may or may not have seen:",
-        tables.markdown(["order", *_SHOWN], rows),
-        report.picture("effectiveness", "effectiveness and over-fitting"),
-    ]
-
-
-def _fit(feature, test):
-    """How well the network that is taken apart does, and on which pixels."""
-    logits = feature.head(feature.trunk(test.images), test.images)
-    accuracy = np.mean(np.argmax(logits, axis=-1) == test.labels)
-    return (
-        f"The network, fed {_PIXELS}, has a test accuracy of {accuracy:.2%} on "
-        f"the first {len(test)} images."
-    )
-
-
-_PIXELS = "pixels in [0, 255]"
-_SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
-
-
-def _first(images):
-    return ImageSet(images.images[:GAME_IMAGES], images.labels[:GAME_IMAGES])
-
-
-def _panels(output, feature, ladder, images):
-    """Pictures of one channel of some images, and parts of the report."""
-    if len(feature.shape) != 3 or not len(images):
-        return []
-    f, outputs = feature.trunk(images), ladder.outputs(images)
-    rows, parts = [], []
-    for index, image in enumerate(images):
-        shown = panels.panels(
-            image,
-            ladder.orders,
-            f[index],
-            [outputs[order][index] for order in ladder.orders],
-        )
-        name, title = f"panels_{index}", f"{feature.name}, test image {index}"
-        output.picture(name, panels.draw(shown, title))
-        rows += panels.rows(shown, index)
-        parts.append(report.picture(name, title))
-    output.table("panels", rows)
-    return parts
-
-
-def _report(task, output, feature, count, parts):
-    training = task.ladder.training
-    facts = {
-        "command": f"`{task.command}`",
-        "feature": f"{feature.name}, shape {feature.shape}",
-        "images": f"{task.data['name']}, {count} training images",
-        "seed": training.seed,
-        "budget": (
-            f"disentangler nets of r = {task.ladder.width:g}, "
-            f"{training.epochs} epochs of {training.draws} images each, "
-            f"augmentation {training.augmentation}"
-        ),
+def _data_of_experiment(command, name):
+    """Fields of the `Experiment` that say which images, checked."""
+    if name == "prediction":
+        return {}
+    photographs = name == "gated" or command.scale == "full"
+    found = command.dataset or ("cifar10" if photographs else SYNTHETIC)
+    if found == SYNTHETIC:
+        command.check_absent(["npz"], f"on {SYNTHETIC}")
+        return {"data": found, "train_examples": command.images}
+    source = _read_from(command, found)
+    return {
+        "data": source.pop("name"),
+        "npz": source.pop("npz_file"),
+        **source,
     }
-    title = f"Components of {feature.name}"
-    output.text(report.TITLE, report.text(title, parts, facts))
-    print(f"report, tables and pictures are in {task.output_dir}")
+
+
+def _images(command, available):
+    """How many training images are read: an integer."""
+    few = _FEW_IMAGES if command.scale == "minutes" else available
+    return command.images or min(few, available)
+
+
+def _data_of_network(command, network):
+    """Keyword arguments of `sources.load`, checked."""
+    network.check()
+    images = network.images(command.data_dir, command.npz)
+    seen = catalog.examples(**images)["train"]
+    if network.config:
+        seen = min(network.config.train_examples, seen)
+    return {**images, "train_examples": _images(command, seen)}
+
+
+def _read_from(command, dataset):
+    source = catalog.source(dataset, command.data_dir, command.npz)
+    available = catalog.examples(**source)["train"]
+    return {**source, "train_examples": _images(command, available)}
+
+
+def _scale(command, orders):
+    """The `Scale` with what the flags change."""
+    from dlgn_tf.complexity.experiments import settings
+
+    changes = {
+        "orders": orders,
+        "width": command.width,
+        "epochs": command.epochs,
+        "draws": command.draws,
+    }
+    given = {k: v for k, v in changes.items() if v is not None}
+    scale = dataclasses.replace(settings.SCALES[command.scale], **given)
+    # Raises now what would otherwise be said after a training.
+    scale.ladder(seed=0)
+    return scale
+
+
+def _run_experiment(command, name, data, scale):
+    from dlgn_tf.complexity.experiments.experiment import Experiment
+
+    module = importlib.import_module(f"dlgn_tf.complexity.experiments.{name}")
+    module.run(
+        Experiment(
+            output_dir=command.output_dir,
+            scale=scale,
+            seeds=command.seeds or _SEEDS.get(name, 2),
+            **data,
+            networks=command.networks,
+            command=origin.command_line(),
+        )
+    )

@@ -37,7 +37,7 @@ class Distillation:
         draws: Integer, images of an epoch, drawn with replacement.
         first_rate: Float > 0, learning rate of the first epoch.
         last_rate: Float > 0, that of the last.
-        augmentation: One of `dlgn_tf.data.augmentation.POLICIES`; the target is
+        augmentation: One of `dlgn_tf.choices.AUGMENTATIONS`; the target is
             the feature of the augmented image. Defaults to `"flip_crop"`.
         seed: Integer from which draws and initial weights follow.
     """

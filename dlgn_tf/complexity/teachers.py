@@ -29,7 +29,7 @@ class TeacherSettings:
         batch_size: Integer; of fewer images, all of them.
         first_rate: Float > 0, learning rate of the first epoch.
         last_rate: Float > 0, that of the last.
-        augmentation: One of `dlgn_tf.data.augmentation.POLICIES`.
+        augmentation: One of `dlgn_tf.choices.AUGMENTATIONS`.
         seed: Integer from which initial weights and batches follow.
     """
 

@@ -6,7 +6,7 @@ order flip, pad, crop: the padding is black, whatever the mean.
 
 import numpy as np
 
-from dlgn_tf.data.catalog import POLICIES
+from dlgn_tf.choices import AUGMENTATIONS
 from dlgn_tf.errors import UserError
 
 # Pixels of padding on each side.
@@ -22,7 +22,7 @@ class AugmentedImages:
 
     Args:
         images: Array `(count, height, width, channels)`.
-        policy: One of `POLICIES`: `"none"`; `"crop"` pads by 4 pixels and
+        policy: One of `AUGMENTATIONS`: `"none"`; `"crop"` pads by 4 pixels and
             crops at random; `"flip_crop"` mirrors half of the images before.
         pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
 
@@ -74,7 +74,7 @@ def augment(images, policy, rng, pad=PAD):
 
     Args:
         images: Array `(batch, height, width, channels)`.
-        policy: One of `POLICIES`.
+        policy: One of `AUGMENTATIONS`.
         rng: `numpy.random.Generator`.
         pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
 
@@ -89,11 +89,11 @@ def augment(images, policy, rng, pad=PAD):
 
 
 def check_policy(policy):
-    """Raises a `UserError` unless `policy` is one of `POLICIES`."""
-    if policy not in POLICIES:
+    """Raises a `UserError` unless `policy` is one of `AUGMENTATIONS`."""
+    if policy not in AUGMENTATIONS:
         raise UserError(
-            f"Unknown augmentation. Expected one of {', '.join(POLICIES)}. "
-            f"Received: augmentation={policy}"
+            "Unknown augmentation. Expected one of "
+            f"{', '.join(AUGMENTATIONS)}. Received: augmentation={policy}"
         )
 
 

@@ -40,7 +40,7 @@ class BatchSampler:
         image_set: `ImageSet` of at least one image.
         batch_size: Integer >= 1; may exceed the number of images.
         seed: Integer in `[0, 2**64)`.
-        augmentation: One of `dlgn_tf.data.augmentation.POLICIES`. Defaults to
+        augmentation: One of `dlgn_tf.choices.AUGMENTATIONS`. Defaults to
             `"none"`.
         balanced: Boolean. Whether batches are balanced. Defaults to `False`.
 

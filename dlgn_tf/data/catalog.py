@@ -15,9 +15,6 @@ from dlgn_tf.errors import UserError
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
-# Ways of augmenting images; `dlgn_tf.data.augmentation` does it.
-POLICIES = ("none", "crop", "flip_crop")
-
 
 # Of red, green and blue, on the [0, 1] scale: what torchvision's models are
 # trained with, and the Rainbow paper's networks on CIFAR-10.

@@ -1,294 +1,190 @@
-"""The three parts of `python -m dlgn_tf.dual`: measure, write, tell."""
+"""What `python -m dlgn_tf.dual` is asked for. Imports nothing heavy."""
 
 import dataclasses
+import os
 
-import numpy as np
-
-from dlgn_tf.command.progress import Progress
-from dlgn_tf.config import Config
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
+from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
-from dlgn_tf.data.images import ImageSet
-from dlgn_tf.dual import figures
-from dlgn_tf.dual import kernel_learning
-from dlgn_tf.dual import over_training as kernels_over_training
-from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import configured
-from dlgn_tf.training import engines
-from dlgn_tf.training import runs
+from dlgn_tf.models import registry
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training import trained
-from dlgn_tf.training.output import EventOutput
 from dlgn_tf.training.run_directory import RunDirectory
 
-_EVAL_BATCH = 500
+USAGE = """\
+Computes the neural path kernel of a trained network and learns from it alone:
+how well do the gates by themselves tell the classes apart?
 
-# What of a row is no curve.
-_COUNTS = ("step", "images", "test_images")
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=1000
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
+
+writes to RUN_DIR/dual
+  kernels.csv       accuracy of regression and SVM, alignments, effective rank:
+                    of the trained gates, and of random ones (an untrained copy)
+  kernel.npz        the kernels of the trained network, and labels
+  heat_map.png      the kernel ordered by class; .csv: means by class
+  spectrum.png      eigenvalues; .csv: the same
+  over_training.png the kernel at each of RUN_DIR/snapshots; .csv: the same
+  ntk_trace.png     trace and norm of the value and gating parts of the neural
+                    tangent kernel at each of them; .csv: the same
+and what TensorBoard shows of it."""
+
+# Images of each, unless told otherwise or there are fewer.
+_DEFAULT_IMAGES = {"kernel": 1000, "over_training": 500, "ntk_trace": 200}
+# Copies of the kernel that regression, spectrum and drawing hold at once.
+_COPIES = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """What is measured, and on which images.
+class Command(fields.Command):
+    """The flags of this command."""
 
-    Attributes:
-        directory: `RunDirectory`.
-        config: `Config` of the run.
-        train: `ImageSet` that kernels are of.
-        test: `ImageSet` that is predicted.
-        output_dir: Path-like.
-        alignment_ridge: Float, see `kernel_learning.label_alignment`.
-        seed: Integer, see `kernel_learning.ridge_regression`.
-        memory_gib: Float, see `neural_path_kernel`.
+    run_dir: str | None = common_flags.run_dir(required="RUN_DIR")
+    images: int | None = flag(
+        None,
+        "The kernel is that of the first so many training images of the run. "
+        "Default: 1000; 500 with --over_training, 200 with --ntk_trace.",
+        least=10,
+    )
+    test_images: int | None = flag(
+        None, "Test on the first so many test images. Default: all.", least=1
+    )
+    which: str = common_flags.which()
+    over_training: bool = flag(
+        False,
+        "The kernel at each of the models that --snapshot_every of training "
+        "kept, and its distance from the last one.",
+    )
+    ntk_trace: bool = flag(
+        False,
+        "At each of these models trace and norm of the neural tangent kernel, "
+        "of its value part and of its gating part.",
+    )
+    alignment_ridge: float = flag(
+        1e-6,
+        "Added to the kernel in y^T (H / tr H)^-1 y, in units of its mean "
+        "eigenvalue (assumed).",
+        least=0.0,
+    )
+    seed: int = common_flags.seed(
+        "Draws the fifth of the images on which ridge and cost are chosen."
+    )
+    memory_gib: float = common_flags.memory_gib("computing a kernel takes")
+    data_dir: str | None = common_flags.data_dir("that of the run")
+    npz: str | None = common_flags.npz()
+    output_dir: str | None = common_flags.output_dir(
+        "Where results are written. Default: RUN_DIR/dual.", required=None
+    )
+
+
+def run(command):
+    """Measures what a `Command` asks for."""
+    directory = RunDirectory(command.run_dir)
+    config = directory.read_config()
+    part = _part(command)
+    if part == "ntk_trace":
+        _check_gated(config)
+    steps = [] if part == "kernel" else _snapshots(directory)
+    source = catalog.source_of_run(config, command.data_dir, command.npz)
+    counts = _image_counts(command, config, part, catalog.examples(**source))
+    _check_memory(*counts)
+    if command.which == "best":
+        trained.locate_best(directory)
+    output_dir = command.output_dir or str(directory.results("dual"))
+    files.check_writable(output_dir, "output_dir")
+
+    needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
+    startup.import_keras(needed)
+    from dlgn_tf.data import sources
+    from dlgn_tf.dual import parts
+
+    count, test_count = counts
+    train, test = sources.load(
+        train_examples=count, test_examples=test_count, **source
+    )
+    command = dataclasses.replace(command, output_dir=output_dir)
+    measured = parts.TrainedRun(command, config, train, test)
+    if part == "kernel":
+        parts.kernel(measured)
+    elif part == "over_training":
+        parts.over_training(measured, steps)
+    else:
+        parts.ntk_trace(measured, steps)
+    origin.note_command(output_dir)
+
+
+def _part(command):
+    """What is asked for; refuses flags that have no effect on it."""
+    if command.over_training and command.ntk_trace:
+        raise UserError(
+            "Expected --over_training or --ntk_trace. Received: both"
+        )
+    if command.over_training:
+        part, useless = "over_training", ["which"]
+    elif command.ntk_trace:
+        useless = ["which", "test_images", "alignment_ridge", "seed"]
+        part = "ntk_trace"
+    else:
+        part, useless = "kernel", []
+    command.check_absent(useless, f"with --{part}")
+    return part
+
+
+def _check_gated(config):
+    if registry.parse(config.model)[1] == "dnn":
+        raise UserError(
+            "Expected a run of a gated network (dgn, dlgn, dlgn_sf) for "
+            f"--ntk_trace. Received: one of {config.model}, whose gates and "
+            "values have the same weights"
+        )
+
+
+def _snapshots(directory):
+    """Steps of the models that are kept, in order."""
+    steps = list(directory.kept_models())
+    if not steps:
+        raise UserError(
+            "Expected a run with snapshots, as dlgn_tf.train "
+            "--snapshot_every=STEPS leaves them. Received: "
+            f"{directory.path}, which has none"
+        )
+    return steps
+
+
+def _image_counts(command, config, part, available):
+    """How many training and test images are used.
+
+    No more training images than the network has seen, so that the kernel has
+    no advantage.
     """
-
-    directory: RunDirectory
-    config: Config
-    train: ImageSet
-    test: ImageSet
-    output_dir: str
-    alignment_ridge: float
-    seed: int
-    memory_gib: float
-
-    @property
-    def classes(self):
-        return catalog.get(self.config.dataset).classes
-
-    def snapshot(self, step):
-        """The model that was kept of a step.
-
-        Raises:
-            UserError: if it cannot be read or is another network's.
-        """
-        path = self.directory.snapshot(step)
-        model = trained.load_trained(path, like=self.config)
-        if model.name != self.config.model:
+    train = min(config.train_examples, available["train"])
+    test = available["test"]
+    for name, most, what in (
+        ("images", train, "training images of the run"),
+        ("test_images", test, f"test images of {config.dataset}"),
+    ):
+        if (getattr(command, name) or 1) > most:
             raise UserError(
-                f"Expected snapshots of {self.config.model}, as the run is. "
-                f"Received: {path}, a {model.name}"
+                f"Invalid --{name}. Expected at most {most}, the {what}. "
+                f"Received: {getattr(command, name)}"
             )
-        return model
-
-    def network_accuracy(self, model):
-        """Of the network itself, on the test images."""
-        return engines.evaluate_model(model, self.test, _EVAL_BATCH).accuracy
-
-
-def kernel(task, which):
-    """The kernel of a trained network beside that of random gates.
-
-    Args:
-        task: `Task`.
-        which: `"newest"` or `"best"`.
-    """
-    model, step = _trained(task, which)
-    output = EventOutput(task.output_dir, "kernel", "dual")
-    # First of all, so that a model the theory does not cover is told at once.
-    matrix, test_matrix = _kernels(task, model)
-    accuracy = task.network_accuracy(model)
-    output.arrays(
-        "kernel",
-        kernel=matrix,
-        test_kernel=test_matrix,
-        labels=task.train.labels,
-        test_labels=task.test.labels,
-        step=step,
-    )
-    learned, spectrum = _described(task, matrix, test_matrix)
-    title = f"{task.config.model} on {task.config.dataset}, step {step}"
-    heat_map = figures.heat_map(matrix, task.train.labels, task.classes, title)
-    output.table("heat_map", _block_rows(task, matrix))
-    output.picture("heat_map", heat_map)
-
-    # The same architecture, gates as drawn.
-    untrained = configured.create_configured_model(task.config)
-    random, random_spectrum = _described(task, *_kernels(task, untrained))
-    spectra = {"trained": spectrum, "random": random_spectrum}
-    spectrum = figures.spectrum(spectra, f"{title}, {len(matrix)} images")
-    output.table("spectrum", _spectrum_rows(spectra))
-    output.picture("spectrum", spectrum)
-    rows = [
-        {"gates": "trained", "step": step, "network_accuracy": accuracy}
-        | learned,
-        {"gates": "random", "step": 0, "network_accuracy": ""} | random,
-    ]
-    output.table("kernels", rows)
-    output.events(
-        [(step, {"network_accuracy": accuracy, **_numbers(learned)})],
-        {"heat_map": (step, heat_map), "spectrum": (step, spectrum)},
-    )
-    _tell(task, step, accuracy, {"trained": learned, "random": random})
+    default = min(_DEFAULT_IMAGES[part], train)
+    if part == "ntk_trace":
+        return command.images or default, 1
+    return command.images or default, command.test_images or test
 
 
-def _trained(task, which):
-    if which == "newest":
-        model, _, step = runs.load_run(task.directory.path)
-        return model, step
-    model, step = trained.load_with_step(task.directory.best, task.config)
-    return model, step or 0
-
-
-def _kernels(task, model):
-    """Kernels of the training images, and of the test images by them."""
-    options = {"memory_gib": task.memory_gib, "progress": True}
-    images = task.train.images
-    return (
-        neural_path_kernel(model, images, **options),
-        neural_path_kernel(model, task.test.images, images, **options),
-    )
-
-
-def _described(task, matrix, test_matrix):
-    """Figures of a kernel as a dict, and its `Spectrum`."""
-    described = kernels_over_training.describe(
-        matrix,
-        test_matrix,
-        task.train,
-        task.test,
-        task.classes,
-        task.alignment_ridge,
-        task.seed,
-    )
-    spectrum = kernel_learning.spectrum(matrix)
-    machine = kernel_learning.support_vectors(
-        matrix,
-        task.train.labels,
-        test_matrix,
-        task.test.labels,
-        seed=task.seed,
-    )
-    figures_of_kernel = {
-        "images": len(task.train),
-        "test_images": len(task.test),
-        **described,
-        "svm_accuracy": machine.accuracy,
-        "svm_cost": machine.parameter,
-        "effective_rank": spectrum.effective_rank,
-        "participation_ratio": spectrum.participation_ratio,
-        "centered_effective_rank": spectrum.centered_effective_rank,
-    }
-    return figures_of_kernel, spectrum
-
-
-def _block_rows(task, matrix):
-    means = kernel_learning.class_block_means(
-        kernel_learning.normalized(matrix), task.train.labels, task.classes
-    )
-    return [
-        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
-        for i, row in enumerate(means)
-    ]
-
-
-def _spectrum_rows(spectra):
-    columns = {gates: each.eigenvalues for gates, each in spectra.items()}
-    return [
-        {"index": index + 1, **{name: v[index] for name, v in columns.items()}}
-        for index in range(len(spectra["trained"].eigenvalues))
-    ]
-
-
-def _tell(task, step, accuracy, described):
-    print(
-        f"{task.config.model} at step {step}: {accuracy:.2%} of "
-        f"{len(task.test):,} test images of {task.config.dataset}; its neural "
-        f"path kernel, of {len(task.train):,} training images:"
-    )
-    for gates, row in described.items():
-        print(
-            f"  {gates} gates: regression "
-            f"{row['regression_accuracy']:.2%} (ridge {row['ridge']:g}), SVM "
-            f"{row['svm_accuracy']:.2%} (C {row['svm_cost']:g}), "
-            f"y^T (H / tr H)^-1 y {row['label_alignment']:.4g}, centred "
-            f"kernel-target alignment {row['centered_target_alignment']:.3f}, "
-            f"effective rank {row['effective_rank']:.1f}, centred "
-            f"{row['centered_effective_rank']:.1f}"
+def _check_memory(count, test_count):
+    needed = 8 * count * (count + test_count) * _COPIES / 2**30
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if needed > there:
+        raise UserError(
+            "Expected kernels that fit into memory. Received: --images="
+            f"{count} and {test_count} test images, which take "
+            f"{needed:.1f} GiB of {there:.1f} GiB"
         )
-    print(f"kernels.csv, kernel.npz and pictures are in {task.output_dir}")
-
-
-def over_training(task, steps):
-    """The kernel at each snapshot: how neural path features are learned.
-
-    Args:
-        task: `Task`.
-        steps: List of integers, in order.
-    """
-    rows = kernels_over_training.path_kernels(
-        steps,
-        task.snapshot,
-        task.network_accuracy,
-        task.train,
-        task.test,
-        task.classes,
-        task.alignment_ridge,
-        seed=task.seed,
-        memory_gib=task.memory_gib,
-    )
-    shown = ("network_accuracy", "regression_accuracy", "label_alignment")
-    rows = _collect(task, "over_training", rows, len(steps), shown)
-    first, last = rows[0], rows[-1]
-    for name in shown:
-        print(f"{name}: {first[name]:.4g} -> {last[name]:.4g}")
-
-
-def ntk_trace(task, steps):
-    """Value part and gating part of the NTK at each snapshot.
-
-    Args:
-        task: `Task`.
-        steps: List of integers, in order.
-    """
-    rows = kernels_over_training.tangent_kernels(
-        steps, task.snapshot, task.train, memory_gib=task.memory_gib
-    )
-    shown = ("value_trace", "gating_trace")
-    rows = _collect(task, "ntk_trace", rows, len(steps), shown)
-    for name in shown:
-        print(f"{name}: {rows[0][name]:.4g} -> {rows[-1][name]:.4g}")
-
-
-_DRAW = {
-    "over_training": figures.path_kernels,
-    "ntk_trace": figures.tangent_kernels,
-}
-
-
-def _collect(task, part, rows, count, shown):
-    """Writes rows as they come, and draws them at the end.
-
-    Until then they lie apart, so that a call that is stopped takes nothing from
-    what an earlier one left.
-
-    Returns:
-        The rows as a list.
-    """
-    output = EventOutput(task.output_dir, part, "dual")
-    progress = Progress(part.replace("_", " "), 0, count, "snapshot")
-    found = []
-    for row in rows:
-        found.append(row)
-        output.table(f"{part}.partial", found)
-        progress.update(
-            len(found), {name: row[name] for name in shown}, line=True
-        )
-    config = task.config
-    title = f"{config.model} on {config.dataset}, {len(task.train)} images"
-    figure = _DRAW[part](found, title)
-    output.table(part, found)
-    output.remove_table(f"{part}.partial")
-    output.picture(part, figure)
-    output.events(
-        [(row["step"], _numbers(row)) for row in found],
-        {part: (found[-1]["step"], figure)},
-    )
-    print(f"{part}.csv and {part}.png are in {task.output_dir}")
-    return found
-
-
-def _numbers(row):
-    return {
-        name: value
-        for name, value in row.items()
-        if name not in _COUNTS and np.isfinite(value)
-    }

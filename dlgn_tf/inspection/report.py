@@ -45,7 +45,7 @@ _BATCH = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Task:
+class InspectedNetwork:
     """What is looked at, and how closely.
 
     Attributes:
@@ -157,7 +157,7 @@ class Report:
     """A page that is being written, and the files beside it.
 
     Attributes:
-        task: `Task`.
+        task: `InspectedNetwork`.
         page: `Page`.
     """
 
@@ -205,7 +205,7 @@ def write(task, output_dir, tensorboard=False):
     left at the very end, the page last.
 
     Args:
-        task: `Task`.
+        task: `InspectedNetwork`.
         output_dir: Path-like.
         tensorboard: Boolean. Whether the pictures are written as summaries
             too, to OUTPUT_DIR/page.

@@ -5,9 +5,8 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.choices import BETA_MODES
 from dlgn_tf.layers.precision import widened
-
-BETA_MODES = ("fixed", "per_layer", "per_channel")
 
 # Of a learned u = log(beta / (1 - beta)).
 _BOUND = 20.0

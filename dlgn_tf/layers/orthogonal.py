@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf import choices
 from dlgn_tf.layers import orthogonalization
 from dlgn_tf.layers.precision import widened
 
@@ -14,9 +15,6 @@ _MAPS = {
     "newton_schulz": orthogonalization.newton_schulz,
     "cayley": orthogonalization.cayley,
 }
-REPARAMETRIZATIONS = tuple(_MAPS)
-SCALES = ("residual", "unit", "gain")
-OVERCOMPLETE = ("tight", "groups", "skip", "error")
 
 
 class OrthogonalKernel:
@@ -70,15 +68,15 @@ class OrthogonalKernel:
         if scale is None:
             gram_schmidt = reparametrization == "gram_schmidt"
             scale = "residual" if gram_schmidt else "gain"
-        for name, value, choices in (
-            ("reparametrization", reparametrization, REPARAMETRIZATIONS),
-            ("scale", scale, SCALES),
-            ("overcomplete", overcomplete, OVERCOMPLETE),
+        for name, value, allowed in (
+            ("reparametrization", reparametrization, choices.ORTHOGONAL_MAPS),
+            ("scale", scale, choices.FILTER_LENGTHS),
+            ("overcomplete", overcomplete, choices.OVERCOMPLETE),
         ):
-            if value not in choices:
+            if value not in allowed:
                 raise ValueError(
                     f"Invalid value for argument `{name}`. Expected one of "
-                    f"{choices}. Received: {name}={value!r}"
+                    f"{allowed}. Received: {name}={value!r}"
                 )
         if scale == "residual" and reparametrization != "gram_schmidt":
             raise ValueError(

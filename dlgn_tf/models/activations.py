@@ -9,10 +9,9 @@ entry to `ACTIVATIONS`.
 import dataclasses
 from collections.abc import Callable
 
+from dlgn_tf import choices
 from dlgn_tf import gate_kinds
 from dlgn_tf.errors import UserError
-
-BETA_MODES = ("fixed", "per_layer", "per_channel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _check_values(options):
     beta, mode = options["activation_beta"], options["activation_beta_mode"]
     slope = options["activation_slope"]
     if mode is not None:
-        _check_choice("activation_beta_mode", mode, BETA_MODES)
+        _check_choice("activation_beta_mode", mode, choices.BETA_MODES)
     if beta is not None and not 0 <= beta <= 1:
         raise UserError(
             "Invalid activation_beta. Expected a number from 0 to 1. "

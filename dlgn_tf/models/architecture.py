@@ -5,6 +5,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 
+from dlgn_tf import choices
 from dlgn_tf.errors import UserError
 
 FAMILIES = {
@@ -14,13 +15,12 @@ FAMILIES = {
     "dlgn_sf": "one linear map of the image a gate, value network",
 }
 
-ENSEMBLE_RULES = ("mean_softmax", "mean_logits")
-
+# Those that architectures have, but for `Architecture.choices`.
 _CHOICES = {
-    "ensemble_rule": ENSEMBLE_RULES,
-    "pooling": ("average", "max"),
-    "block": ("original", "preactivated", "bottleneck"),
-    "shortcut": ("A", "B"),
+    "ensemble_rule": choices.ENSEMBLE_RULES,
+    "pooling": choices.POOLINGS,
+    "block": choices.BLOCKS,
+    "shortcut": choices.SHORTCUTS,
     "padding": ("same", "circular"),
     "biases": (True, False),
     "batch_normalized": (True, False),
@@ -43,7 +43,7 @@ class Architecture:
             `"module:function"`, imported when a model is made.
         options: Options a user may change, with their published values.
         fixed: Arguments of the builder that make this architecture what it is.
-        recipe: Name of its entry in `dlgn_tf.recipes`.
+        recipe: Name of its entry in `dlgn_tf.config.recipes`.
         gate_sites: Number of gate sites, with the published options.
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
@@ -178,13 +178,13 @@ class Architecture:
                 f"Option {option} has no effect on {self.name}. Expected one "
                 f"of {sorted(self.options)}. Received: {option}={value}"
             )
-        choices = self.choices.get(option, _CHOICES.get(option))
-        if choices and value not in choices:
+        allowed = self.choices.get(option, _CHOICES.get(option))
+        if allowed and value not in allowed:
             raise UserError(
                 f"Invalid value for option {option} of {self.name}. Expected "
-                f"one of {choices}. Received: {option}={value}"
+                f"one of {allowed}. Received: {option}={value}"
             )
-        if choices:
+        if allowed:
             return
         least = 2 if (self.name, option) == ("fc", "depth") else 1
         whole = isinstance(value, int) and not isinstance(value, bool)

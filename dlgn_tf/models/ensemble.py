@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from dlgn_tf import gate_kinds
+from dlgn_tf.choices import ENSEMBLE_RULES
 from dlgn_tf.layers import PooledReLUConvolution
-from dlgn_tf.models.architecture import ENSEMBLE_RULES
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import serialize
 

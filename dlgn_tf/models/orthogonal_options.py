@@ -2,14 +2,8 @@
 
 import dataclasses
 
+from dlgn_tf import choices
 from dlgn_tf.errors import UserError
-
-# "none" stands for plain kernels; what the others do:
-# dlgn_tf/layers/orthogonalization.py.
-REPARAMETRIZATIONS = ("none", "gram_schmidt", "newton_schulz", "cayley")
-SCALES = ("residual", "unit", "gain")
-OVERCOMPLETE = ("tight", "groups", "skip", "error")
-NETWORKS = ("both", "gating", "value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,17 +25,17 @@ class OrthogonalFilters:
     networks: str = "both"
 
     def __post_init__(self):
-        for name, choices in (
-            ("reparametrization", REPARAMETRIZATIONS[1:]),
-            ("scale", (None, *SCALES)),
-            ("overcomplete", OVERCOMPLETE),
-            ("networks", NETWORKS),
+        for name, allowed in (
+            ("reparametrization", choices.ORTHOGONAL_MAPS),
+            ("scale", (None, *choices.FILTER_LENGTHS)),
+            ("overcomplete", choices.OVERCOMPLETE),
+            ("networks", choices.ORTHOGONAL_NETWORKS),
         ):
             value = getattr(self, name)
-            if value not in choices:
+            if value not in allowed:
                 raise UserError(
                     f"Invalid {name} of orthogonal filters. Expected one of "
-                    f"{choices}. Received: {value}"
+                    f"{allowed}. Received: {value}"
                 )
         gram_schmidt = self.reparametrization == "gram_schmidt"
         if self.scale is None:
@@ -76,7 +70,7 @@ def check_networks(networks, family, members=1):
     """Raises a `UserError` if a model has no such network, or is an ensemble.
 
     Args:
-        networks: One of `NETWORKS`.
+        networks: One of `dlgn_tf.choices.ORTHOGONAL_NETWORKS`.
         family: String.
         members: Integer.
     """

@@ -7,14 +7,11 @@ it then has every family.
 
 import difflib
 
+from dlgn_tf import choices
 from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES
-from dlgn_tf.models.architecture import ENSEMBLE_RULES as ENSEMBLE_RULES
 from dlgn_tf.models.architecture import FAMILIES as FAMILIES
 from dlgn_tf.models.zoo import ARCHITECTURES
-
-# How gates come to be; see `dlgn_tf.models.build.create_model`.
-GATE_REGIMES = ("joint", "frozen_random", "frozen_dependent", "frozen_learned")
 
 
 def names():
@@ -62,7 +59,7 @@ def resolve_gates(family, regime=None, gate=None):
 
     Args:
         family: One of `FAMILIES` other than dnn.
-        regime: One of `GATE_REGIMES`, or None: `"joint"`, or
+        regime: One of `dlgn_tf.choices.GATE_REGIMES`, or None: `"joint"`, or
             `"frozen_random"` where the gate passes no gradient.
         gate: One of `dlgn_tf.gate_kinds.GATES`, or None: soft where gates are
             learned jointly, hard where they are frozen.
@@ -75,9 +72,9 @@ def resolve_gates(family, regime=None, gate=None):
     """
     stuck = gate in GATES and not GATES[gate].differentiable
     regime = regime or ("frozen_random" if stuck else "joint")
-    if regime not in GATE_REGIMES:
+    if regime not in choices.GATE_REGIMES:
         raise UserError(
-            f"Unknown gate regime. Expected one of {GATE_REGIMES}. "
+            f"Unknown gate regime. Expected one of {choices.GATE_REGIMES}. "
             f"Received: gate_regime={regime}"
         )
     if regime == "joint" and stuck:

@@ -1,375 +1,201 @@
-"""What `python -m dlgn_tf.rainbow` does: measure, write, draw, tell."""
+"""What `python -m dlgn_tf.rainbow` is asked for. Imports nothing heavy."""
 
 import dataclasses
 import functools
+import typing
 
-import numpy as np
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
+from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
+from dlgn_tf.training.run_directory import RunDirectory
 
-from dlgn_tf.command.progress import Progress
-from dlgn_tf.data.images import ImageSet
-from dlgn_tf.output.folder import Output
-from dlgn_tf.output.spread import sample_std
-from dlgn_tf.rainbow import accuracies
-from dlgn_tf.rainbow import comparison
-from dlgn_tf.rainbow import dynamics as growth
-from dlgn_tf.rainbow import figures
-from dlgn_tf.rainbow import reference as references
-from dlgn_tf.rainbow import trained_runs
-from dlgn_tf.rainbow.comparison import grouped
-from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.published import resampled
+USAGE = """\
+What training has put into the weights of networks: a covariance a layer, in
+one basis for all; and new networks drawn from these covariances.
 
+  python -m dlgn_tf.rainbow --run_dirs=A,B,C --output_dir=DIR
+  python -m dlgn_tf.rainbow --run_dirs=A,B,C --output_dir=DIR \\
+      --parts=alignment,resampling
+
+--run_dirs are runs of one model, which may differ in seed and width; of a gated
+network the gating and the value network are looked at apart. --parts are
+  alignment    how far activations agree once they are aligned, on test
+               images; beside it untrained networks
+  spectra      of activations and of weights, with fits
+  convergence  covariances of some runs against those of others
+  whitening    what is left of weights once whitened by those of other runs
+  clipping     accuracy with a layer projected on few directions
+  resampling   accuracy of networks drawn from the covariances; in the summary
+               std is that of a sample (divides by n - 1)
+  dynamics     how weights grow, where a run has snapshots
+and leave tables (CSV) and pictures (PNG) in --output_dir, with
+covariances.npz."""
+
+PARTS = (
+    "alignment",
+    "spectra",
+    "convergence",
+    "whitening",
+    "clipping",
+    "resampling",
+    "dynamics",
+)
+# What can be done of some layers alone.
+_OF_LAYERS = ("spectra", "convergence", "whitening", "clipping", "resampling")
 _BATCH = 500
+# What cannot be done with one run.
+_OF_SEVERAL = ("alignment", "convergence", "whitening")
+
+
+def _count(default, text):
+    return flag(default, f"{text} (Assumed.)", least=1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """What is measured.
+class Command(fields.Command):
+    """The flags of this command."""
 
-    Attributes:
-        run_dirs: Tuple of path-likes, runs of one model.
-        train: `ImageSet`, the first training images.
-        test: `ImageSet`.
-        output_dir: Path-like.
-        parts: Tuple of strings, see `dlgn_tf.rainbow.__main__`.
-        layers: Tuple of names or patterns of layers, see
-            `dlgn_tf.rainbow.accuracies.chosen`.
-        images: Integer, images of `train` whose activations are measured.
-        head_images: Integer, images of `train` that heads are fitted to.
-        draws: Integer, networks drawn for each run.
-        seed: Integer.
-        covariances: `"own"`, `"all"` or `"both"`, see `resampling_rows`.
-        orthogonal: Boolean, see `dlgn_tf.rainbow.resampling.Options`.
-        memory_gib: Float.
-        whole_maps: Boolean, see `LayeredNetwork`.
-    """
-
-    run_dirs: tuple[str, ...]
-    train: ImageSet
-    test: ImageSet
-    output_dir: str
-    parts: tuple[str, ...]
-    layers: tuple[str, ...] = ()
-    images: int = 5000
-    head_images: int = 20_000
-    draws: int = 1
-    seed: int = 0
-    covariances: str = "both"
-    orthogonal: bool = False
-    memory_gib: float = 1.0
-    whole_maps: bool = False
+    run_dirs: tuple[str, ...] = flag(
+        (), "Directories of the runs.", path=True, required="A,B,C"
+    )
+    output_dir: str | None = common_flags.output_dir()
+    parts: tuple[str, ...] = flag(
+        (), "What is measured. Default: all that the runs allow.", choices=PARTS
+    )
+    images: int = _count(
+        5000, "Activations are those of so many training images."
+    )
+    test_images: int = _count(
+        10_000, "Accuracy on so many test images, at most."
+    )
+    head_images: int = _count(20_000, "Heads are refitted to so many images.")
+    draws: int = _count(1, "Networks that are drawn for each run.")
+    seed: int = common_flags.seed("Networks and bases are drawn from it.")
+    covariances: str = flag(
+        "both",
+        "Networks are drawn from the covariances of their own run alone, of "
+        "all runs together, or both.",
+        choices=("own", "all", "both"),
+    )
+    orthogonal: bool = flag(
+        False, "Draw orthogonal matrices in place of Gaussian ones."
+    )
+    layers: tuple[str, ...] = flag(
+        (),
+        "Layers that are looked at, by name or by a pattern such as *_conv1, "
+        "but for alignment, dynamics and covariances.npz. Resampling draws "
+        "these alone. Default: all but the classifier.",
+    )
+    whole_maps: bool = flag(
+        False,
+        "Align what a flattened layer reads as one vector, as the authors' "
+        "tutorial does, in place of its channels alone, the same at every "
+        "position.",
+    )
+    memory_gib: float = flag(1.0, "Bound of what moments take.", positive=True)
+    data_dir: str | None = common_flags.data_dir("that of the first run")
+    npz: str | None = common_flags.npz()
+    # `ImageSet` of training and of test images, once `run` has read them.
+    train: typing.Any = None
+    test: typing.Any = None
 
     @functools.cached_property
     def batches(self):
+        """Arrays of the images whose activations are measured."""
+        from dlgn_tf.rainbow.moments import in_batches
+
         return in_batches(self.train.images[: self.images], _BATCH)
 
     @functools.cached_property
     def head(self):
         """`ImageSet` that heads are fitted to."""
         count = self.head_images
-        return ImageSet(self.train.images[:count], self.train.labels[:count])
-
-
-def measure(task):
-    """Measures the parts of a task.
-
-    Args:
-        task: `Task`.
-
-    Raises:
-        UserError: if there is no such run, the runs differ in more than seeds
-            and widths, or memory does not suffice.
-    """
-    work = _Work(task)
-    for part in task.parts:
-        getattr(work, part)()
-    work.arrays()
-    print(f"written to {task.output_dir}")
-
-
-class _Work:
-    """The runs of a task, and the covariances that its parts share."""
-
-    def __init__(self, task):
-        self._task = task
-        self._output = Output(task.output_dir)
-        self._runs = [
-            trained_runs.load(path, task.whole_maps) for path in task.run_dirs
-        ]
-        self._names = [run.name for run in self._runs]
-        if len(set(self._names)) < len(self._names):
-            self._names = [str(run.path) for run in self._runs]
-        self._title = f"{self._runs[0].config.model}, {len(self._runs)} runs"
-        self._networks = self._runs[0].networks
-        references.check_comparable([run.layered() for run in self._runs])
-        accuracies.check_layers(self._runs[0].layered().hidden, task.layers)
-
-    @functools.cached_property
-    def _widest(self):
-        sizes = [r.model.count_params() for r in self._runs]
-        return int(np.argmax(sizes))
-
-    @functools.cached_property
-    def _covariances(self):
-        """Dict from a network to the `WeightCovariances` of all runs."""
-        return {
-            network: self._covariances_of(
-                [run.layered(network) for run in self._runs]
-            )
-            for network in self._networks
-        }
-
-    def _covariances_of(self, networks):
-        """In the basis of the mean, or of the widest where widths differ."""
-        widths = {network.widths for network in networks}
-        print(f"covariances of {networks[0].labels[0]} and on", flush=True)
-        return weight_covariances(
-            networks,
-            self._task.batches,
-            "mean" if len(widths) == 1 else self._widest,
-            memory_gib=self._task.memory_gib,
+        return type(self.train)(
+            self.train.images[:count], self.train.labels[:count]
         )
 
-    @functools.cached_property
-    def _whole(self):
-        """`WeightCovariances` of all runs, gating and value network in one."""
-        if self._networks == (None,):
-            return self._covariances[None]
-        return self._covariances_of([run.layered() for run in self._runs])
 
-    def _hidden(self, network):
-        """Labels of a network's chosen layers, its classifier left out."""
-        labels = self._runs[0].layered(network).hidden
-        return accuracies.chosen(labels, self._task.layers)
+def run(command):
+    """Measures what a `Command` asks for."""
+    configs = _configs(command.run_dirs)
+    parts = _parts(command)
+    source = catalog.source_of_run(configs[0], command.data_dir, command.npz)
+    available = catalog.examples(**source)
+    if not set(parts) & set(_OF_LAYERS):
+        command.check_absent(["layers"], f"with --parts={','.join(parts)}")
+    files.check_writable(command.output_dir, "output_dir")
 
-    def arrays(self):
-        """covariances.npz: an array a layer."""
-        if not {"spectra", "clipping", "convergence"} & {*self._task.parts}:
-            return
-        found = {
-            label.replace("/", "."): matrix
-            for each in self._covariances.values()
-            for label, matrix in each.matrices.items()
-        }
-        self._output.arrays("covariances", **found)
+    startup.import_keras()
+    from dlgn_tf.data import sources
+    from dlgn_tf.rainbow import parts as measured
 
-    def alignment(self):
-        rows = []
-        for network in self._networks:
-            untrained = [run.initial_layers(network) for run in self._runs]
-            rows += comparison.alignment_rows(
-                self._names,
-                [run.layered(network) for run in self._runs],
-                self._widest,
-                self._task.batches,
-                in_batches(self._task.test.images, _BATCH),
-                self._task.memory_gib,
-                untrained if all(untrained) else (),
-            )
-        reference = self._names[self._widest]
-        rows = [row for row in rows if row["run"] != reference]
-        self._save("alignment", rows, figures.alignment, reference)
-        for (layer,), found in grouped(rows, "layer").items():
-            print(f"{layer}: aligned to {reference}, {_explained(found)}")
+    wanted = max(command.images, command.head_images)
+    seen = min(config.train_examples for config in configs)
+    train, test = sources.load(
+        train_examples=min(wanted, seen, available["train"]),
+        test_examples=min(command.test_images, available["test"]),
+        **source,
+    )
+    measured.measure(
+        dataclasses.replace(command, parts=parts, train=train, test=test)
+    )
+    origin.note_command(command.output_dir)
 
-    def spectra(self):
-        rows = []
-        for network, covariances in self._covariances.items():
-            first = self._runs[0].initial_layers(network)
-            initial = first and _weights(first)
-            rows += comparison.spectrum_rows(
-                covariances, self._hidden(network), initial
-            )
-        fits = comparison.fit_rows(rows)
-        self._output.table("fits", fits)
-        self._output.table("spectra", rows)
-        for what, figure in (
-            ("activation_spectra", figures.activation_spectra),
-            ("weight_spectra", figures.weight_spectra),
-        ):
-            self._output.picture(what, figure(rows, fits, self._title))
-        for fit in fits:
-            if fit["what"] != "weights of one":
-                print(
-                    f"{fit['layer']}: {fit['law']} of {fit['what']}, slope "
-                    f"{fit['slope']:.3g}, R^2 {fit['r_squared']:.2f}"
+
+def _configs(run_dirs):
+    """Of each run its `Config`, of one model and one data set."""
+    configs = [RunDirectory(path).read_config() for path in run_dirs]
+    first = configs[0]
+    for path, config in zip(run_dirs, configs, strict=True):
+        for what in ("model", "dataset"):
+            if getattr(config, what) != getattr(first, what):
+                raise UserError(
+                    f"Expected runs of one {what}. Received: "
+                    f"{getattr(first, what)} in {run_dirs[0]}, "
+                    f"{getattr(config, what)} in {path}"
                 )
-
-    def convergence(self):
-        rows = [
-            row
-            for network, covariances in self._covariances.items()
-            for row in comparison.convergence_rows(
-                covariances, self._hidden(network)
+        if (config.members or 1) > 1:
+            raise UserError(
+                "Expected runs of single networks. Received: an ensemble of "
+                f"{config.members} in {path}"
             )
-        ]
-        self._save("convergence", rows, figures.convergence)
+    family = registry.parse(first.model)[1]
+    if family == "dlgn_sf":
+        raise UserError(
+            "Expected networks whose layers read one another. Received: "
+            f"{first.model}, whose gates each read the image"
+        )
+    return configs
 
-    def whitening(self):
-        rows, white = [], {}
-        for network, covariances in self._covariances.items():
-            labels = self._hidden(network)
-            rows += comparison.whitening_rows(self._names, covariances, labels)
-            for label in labels:
-                white[label] = comparison.whitened(covariances, label)
-        self._output.table("whitening", rows)
-        for label in [x for x, found in white.items() if found is None]:
-            print(
-                f"{label}: not whitened; the other runs have fewer neurons "
-                "than it has dimensions"
+
+def _parts(command):
+    """What is measured: what is asked for, or all that can be."""
+    given, run_dirs = command.parts, command.run_dirs
+    reasons = {}
+    if len(run_dirs) == 1:
+        if command.covariances == "all":
+            raise UserError(
+                "Expected two runs or more for --covariances=all. Received: "
+                f"{run_dirs[0]}"
             )
-        white = {label: found for label, found in white.items() if found}
-        if not white:
-            return
-        weights = {
-            label: comparison.own_weights(covariances, label)
-            for covariances in self._covariances.values()
-            for label in covariances.labels
-            if label in white
-        }
-        self._output.picture(
-            "marchenko_pastur",
-            figures.marchenko_pastur(weights, white, self._title),
+        reasons |= dict.fromkeys(_OF_SEVERAL, "two runs or more")
+    if not any(RunDirectory(path).kept_models() for path in run_dirs):
+        reasons["dynamics"] = (
+            "a run with snapshots, as dlgn_tf.train --snapshot_every=STEPS "
+            "leaves them,"
         )
-        self._output.picture(
-            "gaussianity", figures.gaussianity(white, self._title)
-        )
-
-    def clipping(self):
-        curves = 4 * sum(len(self._hidden(net)) for net in self._networks)
-        step = _Counter("clipping", curves * len(self._runs), "curve")
-        rows = []
-        for network, covariances in self._covariances.items():
-            for k, run in enumerate(self._runs):
-                rows += accuracies.clipping_rows(
-                    self._names[k],
-                    run.layered(network),
-                    covariances,
-                    covariances.alignments[k],
-                    self._task,
-                    step,
-                )
-        self._save("clipping", rows, figures.clipping)
-
-    def resampling(self):
-        runs, task = self._runs, self._task
-        own = task.covariances != "all"
-        shared = len(runs) > 1 and task.covariances != "own"
-        of_run = sum(
-            accuracies.networks_of(runs, of_all, task)
-            for of_all in [False] * own + [True] * shared
-        )
-        # Trained networks are told once.
-        count = len(runs) * (of_run + 2)
-        step = _Counter("resampling", count, "network")
-        rows = []
-        for index in range(len(runs)):
-            rows += accuracies.trained_rows(runs[index], task, step)
-            for of_all in [False] * own + [True] * shared:
-                covariances = self._whole if of_all else None
-                rows += accuracies.resampling_rows(
-                    runs, index, task, covariances, step
-                )
-        published = resampled(runs[0].config)
-        if task.layers and published:
-            # Drawn networks are other ones than those that were published.
-            published = published[:1]
-        summary = _summary(rows, published)
-        self._output.table("resampling", rows)
-        self._output.table("resampling_summary", summary)
-        self._output.picture(
-            "resampling", figures.resampling(rows, published, self._title)
-        )
-        for row in summary:
-            beside = row["published"] and f", published {row['published']:.1%}"
-            print(
-                f"{row['way']} (layers: {row['layers']}, covariances: "
-                f"{row['covariances']}): {row['mean']:.2%} +- "
-                f"{row['std']:.2%}{beside}"
+    for part in given:
+        if part in reasons:
+            raise UserError(
+                f"Expected {reasons[part]} for --parts={part}. Received: "
+                f"{','.join(run_dirs)}"
             )
-
-    def dynamics(self):
-        rows = []
-        runs = [run for run in self._runs if run.snapshots]
-        for network in self._networks:
-            for run in runs[:1]:
-                rows += _dynamics_rows(run, network)
-        self._save("dynamics", rows, figures.dynamics)
-
-    def _save(self, name, rows, figure, *more):
-        if not rows:
-            return
-        self._output.table(name, rows)
-        self._output.picture(name, figure(rows, *more, self._title))
-
-
-class _Counter:
-    """Counts up a `Progress` when called."""
-
-    def __init__(self, title, stop, unit):
-        self._progress = Progress(title, 0, stop, unit)
-        self._done = 0
-
-    def __call__(self):
-        self._done += 1
-        self._progress.update(self._done)
-
-
-def _weights(network):
-    """Dict from label to the weights `(neurons, dimension)`."""
-    return {layer.label: layer.matrix for layer in network.layers}
-
-
-def _dynamics_rows(run, network):
-    """Growth along the final eigenvectors, of every layer at every snapshot."""
-    snapshots = {}
-    for step in run.snapshots:
-        snapshots[step] = _weights(run.layers_of(run.at(step), network))
-    rows = []
-    for label in next(iter(snapshots.values())):
-        found = growth.along_eigenvectors(
-            [weights[label] for weights in snapshots.values()]
-        )
-        for k, step in enumerate(snapshots):
-            rows += [
-                {
-                    "run": run.name,
-                    "layer": label,
-                    "step": step,
-                    "direction": r + 1,
-                    "amplification": float(found.amplification[k, r]),
-                    "cosine": float(found.cosine[k, r]),
-                }
-                for r in range(len(found.eigenvalues))
-            ]
-    return rows
-
-
-def _summary(rows, published):
-    """Mean and sample standard deviation over runs and draws."""
-    names = ("trained", "resampled", "resampled, new head")
-    printed = dict(zip(names, published or (), strict=False))
-    return [
-        {
-            "layers": layers,
-            "covariances": source,
-            "way": way,
-            "networks": len(found),
-            "mean": float(np.mean([row["accuracy"] for row in found])),
-            "std": sample_std([row["accuracy"] for row in found]),
-            "published": printed.get(way) or "",
-        }
-        for (layers, source, way), found in grouped(
-            rows, "layers", "covariances", "way"
-        ).items()
-    ]
-
-
-def _explained(rows):
-    values = [row["explained"] for row in rows]
-    control = [row["explained_untrained"] for row in rows]
-    told = f"{np.mean(values):.1%} explained ({min(values):.1%} at least)"
-    if "" in control:
-        return told
-    return f"{told}, untrained {np.mean(control):.1%}"
+    if given:
+        return tuple(part for part in PARTS if part in given)
+    return tuple(part for part in PARTS if part not in reasons)

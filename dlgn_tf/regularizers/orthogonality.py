@@ -5,9 +5,9 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.choices import PENALTY_REDUCTIONS
 from dlgn_tf.layers.precision import widened
 
-REDUCTIONS = ("sum", "mean_entries")
 # Of the two regions of a ReLU.
 RELU_SLOPES = (0.0, 1.0)
 
@@ -137,10 +137,10 @@ def _gram(matrices):
 
 
 def _check_reduction(reduction):
-    if reduction not in REDUCTIONS:
+    if reduction not in PENALTY_REDUCTIONS:
         raise ValueError(
             "Invalid value for argument `reduction`. Expected one of "
-            f"{REDUCTIONS}. Received: reduction={reduction!r}"
+            f"{PENALTY_REDUCTIONS}. Received: reduction={reduction!r}"
         )
 
 

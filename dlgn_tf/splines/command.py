@@ -1,160 +1,117 @@
-"""What `python -m dlgn_tf.splines` draws, figure by figure."""
+"""What `python -m dlgn_tf.splines` is asked for. Imports nothing heavy."""
 
 import dataclasses
+import functools
 
-from dlgn_tf.command.progress import Progress
-from dlgn_tf.config import Config
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
+from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.activations import ACTIVATIONS
-from dlgn_tf.models.classifier import single_networks
-from dlgn_tf.splines import digits_network
-from dlgn_tf.splines import plane_network
-from dlgn_tf.splines.drawings import gram_matrices
-from dlgn_tf.splines.drawings import layer_partition
-from dlgn_tf.splines.drawings import nonlinearities
-from dlgn_tf.splines.drawings import output
-from dlgn_tf.splines.drawings import priors
-from dlgn_tf.splines.drawings import unit_partition
-from dlgn_tf.training import configured
-from dlgn_tf.training import runs
-from dlgn_tf.training import trained
+from dlgn_tf.output import files
+from dlgn_tf.output import origin
 from dlgn_tf.training.run_directory import RunDirectory
 
-_EPOCHS = 10
+USAGE = """\
+Draws how layers partition their input, hard and soft (From Hard to Soft, arXiv
+1810.09274).
+
+  python -m dlgn_tf.splines --output_dir=DIR
+  python -m dlgn_tf.splines --figure=prior --run_dir=RUN_DIR --output_dir=DIR
+
+writes to DIR, each as .png with its numbers as .csv
+  nonlinearities         beta-VQ ReLU, leaky ReLU and absolute value, ten betas
+  unit_partition         cells of a unit in the plane, over priors and biases
+  unit_partition_soft    largest weight and entropy of a soft choice
+  layer_partition_moons, layer_partition_circles
+                         cells of a small trained network, hard and soft
+  region_prior           prior of the active region, layer by layer, before and
+                         after training: of RUN_DIR, at each of its snapshots,
+                         or of a small network trained on digits meanwhile
+  gram                   cosines between the filters of a layer: of RUN_DIR
+                         before and after training; without it, of a small
+                         network trained plain, with the orthogonality penalty,
+                         and through Gram-Schmidt"""
+
+FIGURES = ("nonlinearities", "unit", "soft", "layer", "prior", "gram")
+# Those that show networks of a run, if one is given.
+_OF_RUN = ("prior", "gram")
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """What is drawn, and of what.
+class Command(fields.Command):
+    """The flags of this command."""
 
-    Attributes:
-        output: Path-like, where it is written.
-        seed: Integer.
-        run_dir: Path-like of a run, or None: networks are trained meanwhile.
-        config: `Config` of the run, or None.
-        network: `"gating"` or `"value"`, of a gated network.
-    """
+    figure: tuple[str, ...] | None = flag(
+        None,
+        f"Comma-separated, of {', '.join(FIGURES)}. Default: all; with "
+        f"--run_dir {', '.join(_OF_RUN)}.",
+        choices=FIGURES,
+    )
+    output_dir: str | None = common_flags.output_dir(
+        "Directory that is written to."
+    )
+    run_dir: str | None = common_flags.run_dir("Directory of a run.")
+    network: str | None = flag(
+        None,
+        "Of a gated network of --run_dir: which of the two. Default: gating. "
+        "Priors are those of its filters with the nonlinearity of the run, for "
+        "a linear network or one that multiplies by gates with the ReLU.",
+        choices=("gating", "value"),
+    )
+    seed: int = common_flags.seed("Draws points, centroids and weights.")
 
-    output: str
-    seed: int
-    run_dir: str | None = None
-    config: Config | None = None
-    network: str = "gating"
-
-
-def draw(task, names):
-    """Draws figures and writes each as soon as it is drawn.
-
-    Args:
-        task: `Task`.
-        names: Keys of `FIGURES`.
-    """
-    progress = Progress("splines", 0, len(names), "figure")
-    for position, name in enumerate(names, start=1):
-        for picture in FIGURES[name](task):
-            output.save(picture, task.output)
-        progress.update(position, {"figure": name}, line=True)
-    print(f"pictures and their numbers (.csv) are in {task.output}")
+    @functools.cached_property
+    def config(self):
+        """The `Config` of the run, None without one."""
+        if not self.run_dir:
+            return None
+        return RunDirectory(self.run_dir).read_config()
 
 
-def _layers(task):
-    for data in plane_network.DATA:
-        yield layer_partition.draw(data, task.seed)
+def run(command):
+    """Draws what a `Command` asks for."""
+    names = _figures(command)
+    _check_network(command)
+    files.check_writable(command.output_dir, "output_dir")
+
+    startup.import_keras()
+    from dlgn_tf.splines import drawn_figures
+
+    network = command.network or "gating"
+    drawn_figures.draw(dataclasses.replace(command, network=network), names)
+    origin.note_command(command.output_dir)
 
 
-def _prior(task):
-    if task.run_dir:
-        states, title = _states_of_run(task), _title(task)
-        nonlinearity = _nonlinearity(task)
-    else:
-        nonlinearity = {}
-        network = digits_network.create(task.seed)
-        before = digits_network.create(task.seed)
-        digits_network.train(network, task.seed, _EPOCHS)
-        states = {"before training": before, "after training": network}
-        title = f"c4gap of width {digits_network.WIDTH} on digits"
-    title = f"{title}: prior of the active region"
-    yield priors.draw(states, title, **nonlinearity)
-
-
-def _gram(task):
-    if task.run_dir:
-        states, title = _states_of_run(task), _title(task)
-        labels = list(states)
-        networks = {label: states[label] for label in (labels[0], labels[-1])}
-    else:
-        networks = {"before": digits_network.create(task.seed)}
-        for kind in digits_network.KINDS:
-            network = digits_network.create_kind(kind, task.seed)
-            digits_network.train(network, task.seed, _EPOCHS)
-            networks[kind] = network
-        title = f"c4gap of width {digits_network.WIDTH} on digits"
-    filters = {k: gram_matrices.filters_of(v) for k, v in networks.items()}
-    yield gram_matrices.draw(filters, f"{title}: |cosines| of filters")
-
-
-FIGURES = {
-    "nonlinearities": lambda task: [nonlinearities.draw()],
-    "unit": lambda task: [unit_partition.hard(task.seed)],
-    "soft": lambda task: [unit_partition.soft(task.seed)],
-    "layer": _layers,
-    "prior": _prior,
-    "gram": _gram,
-}
-
-
-def _title(task):
-    part = f", {task.network} network" if _is_gated(task) else ""
-    return f"{task.config.model} on {task.config.dataset}{part}"
-
-
-def _is_gated(task):
-    return not task.config.model.endswith("_dnn")
-
-
-def _nonlinearity(task):
-    """Slopes of the network that is looked at, as `network_prior` has them.
-
-    Networks that multiply by gates count as ReLU ones.
-    """
-    config = task.config
-    if _is_gated(task) and task.network == "value":
-        return {}
-    # The prior is that of the hard function: of swish the ReLU.
-    kind = ACTIVATIONS[config.activation].limit if config.activation else "relu"
-    if kind is None:
+def _figures(command):
+    """Names of the figures that are drawn, in the order of `FIGURES`."""
+    wanted = command.figure
+    if wanted is None:
+        wanted = _OF_RUN if command.run_dir else FIGURES
+    if not wanted:
         raise UserError(
-            "Expected a nonlinearity that is or tends to a piecewise linear "
-            "one, of which the prior is. Received: activation="
-            f"{config.activation}"
+            f"Expected --figure of {', '.join(FIGURES)}. Received: --figure="
         )
-    slope = config.activation_slope
-    found = {"activation": kind}
-    return found if slope is None else {**found, "negative_slope": slope}
+    if command.run_dir and not set(wanted) & set(_OF_RUN):
+        raise UserError(
+            f"--run_dir has an effect on --figure={','.join(_OF_RUN)} only. "
+            f"Received: --figure={','.join(wanted)}"
+        )
+    return [name for name in FIGURES if name in wanted]
 
 
-def _states_of_run(task):
-    """Networks of a run by label: initial, at each snapshot, newest.
-
-    The initial one is left out where it came from elsewhere and there is no
-    snapshot of it.
-    """
-    directory, config = RunDirectory(task.run_dir), task.config
-    newest, _, last = runs.load_run(task.run_dir)
-    found = {}
-    drawn = not (config.init_from or config.gates_from)
-    if drawn and not directory.snapshot(0).exists():
-        model = configured.create_configured_model(config)
-        found["step 0"] = _part(task, model)
-    for step, path in directory.kept_models().items():
-        if step < last:
-            model = trained.load_trained(path, like=task.config)
-            found[f"step {step:,}"] = _part(task, model)
-    found[f"step {last:,}"] = _part(task, newest)
-    return found
-
-
-def _part(task, model):
-    """The network of a model that is looked at."""
-    networks = single_networks(model)
-    return networks.get("network") or networks[task.network]
+def _check_network(command):
+    """Refuses --network where there are not two of them."""
+    config = command.config
+    if not command.network:
+        return
+    if config is None:
+        raise UserError(
+            "Expected --network with --run_dir only. Received: "
+            f"--network={command.network} and no --run_dir"
+        )
+    if config.model.endswith("_dnn"):
+        raise UserError(
+            "Expected --network for gated networks only. Received: "
+            f"--network={command.network} and a run of {config.model}"
+        )

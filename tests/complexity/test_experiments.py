@@ -16,8 +16,8 @@ from dlgn_tf.complexity.experiments import gated
 from dlgn_tf.complexity.experiments import prediction
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments import tasks
+from dlgn_tf.complexity.experiments.experiment import Experiment
 from dlgn_tf.complexity.experiments.settings import SCALES
-from dlgn_tf.complexity.experiments.task import Task
 from dlgn_tf.complexity.experiments.workshop import Workshop
 from dlgn_tf.complexity.experiments.workshop import output_feature
 from dlgn_tf.complexity.prediction import columns
@@ -189,7 +189,7 @@ def read(path):
 
 def task(tmp_path, **changes):
     given = {"seeds": 1, "train_examples": 60, "command": "a command"}
-    return Task(str(tmp_path), TINY, **{**given, **changes})
+    return Experiment(str(tmp_path), TINY, **{**given, **changes})
 
 
 def check_report(folder, *names):

@@ -152,7 +152,7 @@ def test_unknown_policy():
 
 def test_policies_of_the_catalogue_exist():
     for info in catalog.DATASETS.values():
-        assert info.augmentation in augmentation.POLICIES
+        assert info.augmentation in augmentation.AUGMENTATIONS
 
 
 def test_augmentation_needs_no_tensorflow(printed_by):
@@ -160,6 +160,6 @@ def test_augmentation_needs_no_tensorflow(printed_by):
         "import sys; sys.modules['tensorflow'] = None\n"
         "from dlgn_tf.data import augmentation\n"
         "assert 'keras' not in sys.modules\n"
-        "print(*augmentation.POLICIES)\n"
+        "print(*augmentation.AUGMENTATIONS)\n"
     )
     assert printed_by(code) == "none crop flip_crop\n"

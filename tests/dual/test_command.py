@@ -12,7 +12,7 @@ from PIL import Image
 import dlgn_tf
 from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.dual import __main__ as entry
+from dlgn_tf.dual import command as entry
 from dlgn_tf.dual import over_training
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model

@@ -17,7 +17,7 @@ def digits():
 
 def task_of(name, digits, examples=2, **options):
     model = create_model(name, SHAPE, 10, width=4, seed=2, **options)
-    return report.Task(
+    return report.InspectedNetwork(
         model=model,
         family=name.partition("_")[2],
         step=None,

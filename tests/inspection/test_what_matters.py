@@ -20,7 +20,7 @@ def test_channels_and_what_opens_them(rng, tmp_path, read_table):
     )
     images = rng.integers(0, 256, (9, 8, 8, 1)).astype("uint8")
     (site,) = model.site_names
-    task = report.Task(
+    task = report.InspectedNetwork(
         model=model,
         family="dlgn",
         step=None,

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf import choices
 from dlgn_tf.layers import BetaVQ
-from dlgn_tf.models import activations
 
 KINDS = {"relu": 0.0, "leaky": 0.1, "abs": -1.0}
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -185,7 +185,7 @@ def test_weight_decay_can_leave_beta_out():
     np.testing.assert_array_equal(u, 3.0)
 
 
-@pytest.mark.parametrize("mode", activations.BETA_MODES)
+@pytest.mark.parametrize("mode", choices.BETA_MODES)
 def test_round_trips(tmp_path, rng, mode):
     made = layer("leaky", 0.2, mode, name="soft")
     again = BetaVQ.from_config(made.get_config())

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf import choices
 from dlgn_tf.layers import OrthogonalConv2D
 from dlgn_tf.layers import OrthogonalDense
 from dlgn_tf.layers import orthogonal
 from dlgn_tf.layers import orthogonalization
-from dlgn_tf.models import orthogonal_options
 
 MAPS = ("gram_schmidt", "newton_schulz", "cayley")
 
@@ -35,10 +35,7 @@ def off_diagonal(matrix):
 
 
 def test_options_are_those_of_the_flags():
-    assert orthogonal.SCALES == orthogonal_options.SCALES
-    assert orthogonal.OVERCOMPLETE == orthogonal_options.OVERCOMPLETE
-    known = ("none", *orthogonal.REPARAMETRIZATIONS)
-    assert known == orthogonal_options.REPARAMETRIZATIONS
+    assert tuple(orthogonal._MAPS) == choices.ORTHOGONAL_MAPS
 
 
 @pytest.mark.parametrize("name", MAPS)

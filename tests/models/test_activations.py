@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf.choices import BETA_MODES
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers.beta import BETA_MODES
 from dlgn_tf.models import activations
 from dlgn_tf.models import lineage
 from dlgn_tf.models import transfer
@@ -37,10 +37,6 @@ def images(rng):
 def create(name, activation, **options):
     given = {"width": 4, "seed": 0, **options}
     return create_model(name, SHAPE, activation=activation, **given)
-
-
-def test_modes_are_those_of_the_layer():
-    assert activations.BETA_MODES == BETA_MODES
 
 
 @each_activation

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf import choices
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.models import transfer
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.ensemble import EnsembleNetwork
@@ -136,7 +136,7 @@ def test_config_round_trip(images):
     np.testing.assert_array_equal(again(images), model(images))
 
 
-@pytest.mark.parametrize("rule", registry.ENSEMBLE_RULES)
+@pytest.mark.parametrize("rule", choices.ENSEMBLE_RULES)
 def test_reload(rule, images, tmp_path):
     model = build(ensemble_rule=rule)
     model.save(tmp_path / "ensemble.keras")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from dlgn_tf.config.recipes import RECIPES
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.recipes import RECIPES
 
 NAMES = """
 fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn mlp plaincnn scattering3
@@ -24,7 +24,7 @@ def families(name):
 
 def test_imports_nothing_heavy(printed_by):
     code = (
-        "import sys, dlgn_tf.models.registry, dlgn_tf.recipes\n"
+        "import sys, dlgn_tf.models.registry, dlgn_tf.config.recipes\n"
         "heavy = {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )

@@ -255,7 +255,7 @@ def test_gated_networks_apart(tmp_path, command, gated, read_table):
 def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
     published = (0.5, 0.4, 0.3)
     monkeypatch.setattr(
-        "dlgn_tf.rainbow.command.resampled", lambda config: published
+        "dlgn_tf.rainbow.parts.resampled", lambda config: published
     )
     command(
         dirs(runs, "ab"),
@@ -298,7 +298,7 @@ def test_same_seed_same_tables(tmp_path, command, runs):
     [
         ("a", ["--parts=alignment"], "two runs or more for --parts=alignment"),
         ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
-        ("ab", ["--parts=all"], "Unknown part.*Received: all"),
+        ("ab", ["--parts=all"], "Expected --parts of .*Received: --parts=all"),
         ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
         ("aa", [], "each of --run_dirs once"),
         ("ad", [], "flags.txt"),

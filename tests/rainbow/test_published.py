@@ -1,10 +1,8 @@
 """Published figures stand beside networks of published options alone."""
 
 import pytest
-from absl import flags
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf.rainbow.published import resampled
 
 
@@ -21,7 +19,4 @@ from dlgn_tf.rainbow.published import resampled
     ],
 )
 def test_options(arguments, expected):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", *arguments])
-    assert resampled(config_lib.resolve(values)) == expected
+    assert resampled(config_lib.from_flags(*arguments)) == expected

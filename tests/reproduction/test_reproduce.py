@@ -49,7 +49,9 @@ def test_a_finished_run_without_its_result_has_failed(
     places = plan.Places(root, tmp_path / "runs")
     runs = plan.make(table, "smoke", places, patterns="cifar10_dnn")
     folder = tmp_path / "runs" / "cifar10_dnn" / "seed-0"
-    one = tool.Reproduction(table, "smoke", runs, tmp_path / "out")
+    one = tool.Reproduction(
+        tool.Command(scale="smoke"), table, runs, tmp_path / "out"
+    )
 
     def lose(self, waiting, real=Pool.train):
         folder.mkdir(parents=True)

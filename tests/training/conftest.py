@@ -16,11 +16,9 @@ import types
 
 import numpy as np
 import pytest
-from absl import flags
 
 import dlgn_tf
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 
 # Seconds that a process may take for anything; a busy machine takes its time.
 _PATIENCE = 240
@@ -52,10 +50,7 @@ RUN_FLAGS = (
 
 
 def _resolve(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", *arguments])
-    return config_lib.resolve(values)
+    return config_lib.from_flags(*arguments)
 
 
 def _train(config):

@@ -48,7 +48,6 @@ from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf import layers
-from dlgn_tf import training_flags
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.training import engines
@@ -156,10 +155,8 @@ def set_weights(model):
 
 
 def configured(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", "--dataset=digits", "--batch_size=32", *arguments])
-    return config_lib.resolve(values)
+    small = ("--dataset=digits", "--batch_size=32")
+    return config_lib.from_flags(*small, *arguments)
 
 
 def check_model(name, options):

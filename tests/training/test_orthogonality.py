@@ -7,11 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 from tensorboard.backend.event_processing import event_accumulator
 
 from dlgn_tf import config as config_lib
-from dlgn_tf import training_flags
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import configured
 from dlgn_tf.training import orthogonality
@@ -31,10 +29,7 @@ GRAM_SCHMIDT = "--orthogonal_reparametrization=gram_schmidt"
 
 
 def resolve(*arguments):
-    values = flags.FlagValues()
-    training_flags.define_flags(values)
-    values(["test", *SMALL, *arguments])
-    return config_lib.resolve(values)
+    return config_lib.from_flags(*SMALL, *arguments)
 
 
 def by_pairs(kernels):
@@ -255,10 +250,8 @@ def test_flags_become_a_config_and_flags_again():
     assert mapped.orthogonal_filters().scale == "gain"
     assert mapped.orthogonal_filters().networks == "value"
     for config in (plain, penalised, mapped):
-        values = flags.FlagValues()
-        training_flags.define_flags(values)
-        values(["test", *config.to_flags().splitlines()])
-        assert config_lib.resolve(values) == config
+        words = config.to_flags().splitlines()
+        assert config_lib.from_flags(*words) == config
 
 
 @pytest.mark.parametrize(

@@ -49,18 +49,15 @@ DRIVER = """
 import sys
 
 import numpy as np
-from absl import flags
 
 from dlgn_tf.command import cli
-from dlgn_tf import config as config_lib
 from dlgn_tf import train
-from dlgn_tf import training_flags
 
 
 place = sys.argv.pop(1)
 
 
-def main():
+def main(command):
     from dlgn_tf.training import loop
 
     class Run(loop._Run):
@@ -70,11 +67,10 @@ def main():
             return last
 
     loop._Run = Run
-    return train.main()
+    return train.run(command)
 
 
-training_flags.define_flags()
-sys.exit(cli.run(main, "dlgn_tf.train", train.USAGE, check=train.check))
+cli.run(main, "dlgn_tf.train", train.USAGE, train.Command, train.check)
 """
 
 

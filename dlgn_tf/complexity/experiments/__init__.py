@@ -1,7 +1,7 @@
 """The paper's six experiments, and one on gated networks that it has not.
 
-Each module has a `run(task)` that trains, measures, writes and tells. Importing
-this imports nothing heavy.
+Each module has a `run(experiment)` that trains, measures, writes and tells.
+Importing this imports nothing heavy.
 """
 
 # By the paper's numbers.

@@ -17,18 +17,20 @@ from dlgn_tf.output.spread import mean_and_range
 REGIMES = ("all images", "own images")
 
 
-def run(task):
+def run(experiment):
     """Accuracies by order and regime, `classification.csv`."""
-    workshop, rows = task.workshop(), []
-    for depth in task.scale.depths:
-        for count in task.scale.counts:
-            for seed in range(task.seeds):
+    workshop, rows = experiment.workshop(), []
+    for depth in experiment.scale.depths:
+        for count in experiment.scale.counts:
+            for seed in range(experiment.seeds):
                 subject = workshop.teacher(depth, count, seed)
                 rows += measure(workshop, subject)
                 print(_shown(subject.label, rows))
-    budget = task.scale.columns()
-    task.output.table("classification", [{**row, **budget} for row in rows])
-    task.report(
+    budget = experiment.scale.columns()
+    experiment.output.table(
+        "classification", [{**row, **budget} for row in rows]
+    )
+    experiment.report(
         "Experiment 4: classification from components",
         "The head of each network, unchanged, on Phi(l) in place of its "
         "feature. Test accuracy in percent, and how many points it gains. The "

@@ -67,18 +67,21 @@ class Compressed:
     counts: dict
 
 
-def run(task):
+def run(experiment):
     """The three networks side by side, tables and bar charts."""
-    if DISTILLED_ORDER not in task.scale.orders:
+    if DISTILLED_ORDER not in experiment.scale.orders:
         raise UserError(
             f"Expected --orders with {DISTILLED_ORDER}, the order of the "
             "distilled network. Received: --orders="
-            f"{','.join(map(str, task.scale.orders))}"
+            f"{','.join(map(str, experiment.scale.orders))}"
         )
-    workshop, found, lines = task.workshop(), {}, []
+    workshop, found, lines = experiment.workshop(), {}, []
     others = samples.exemplary(workshop)
-    depth, count = task.scale.compressed_depth, task.scale.compressed_count
-    for seed in range(task.seeds):
+    depth, count = (
+        experiment.scale.compressed_depth,
+        experiment.scale.compressed_count,
+    )
+    for seed in range(experiment.seeds):
         three, what = measure(workshop, depth, count, seed, others)
         for kind, each in three.items():
             found.setdefault(kind, []).append(each)
@@ -87,7 +90,7 @@ def run(task):
                 f"{tables.shown(each.significance)}"
             )
         lines.append(what)
-    _write(task, found, lines, f"ResNet-{depth} of {count} images")
+    _write(experiment, found, lines, f"ResNet-{depth} of {count} images")
 
 
 def measure(workshop, depth, count, seed, others=()):
@@ -190,19 +193,19 @@ def profile_change(first, second):
     )
 
 
-def _write(task, found, compressions, title):
-    budget = task.scale.columns()
+def _write(experiment, found, compressions, title):
+    budget = experiment.scale.columns()
     rows = [
         row | budget
         for kind, several in found.items()
         for seed, each in enumerate(several)
         for row in _rows(kind, seed, each)
     ]
-    task.output.table("compression", rows)
-    _draw(task, found, title)
+    experiment.output.table("compression", rows)
+    _draw(experiment, found, title)
     zeros = mean_and_range([100 * what.zeros for what in compressions], ".1f")
     most = max(max(what.counts.values()) for what in compressions)
-    task.report(
+    experiment.report(
         "Experiment 5: compressed and distilled networks",
         f"{title}. {zeros} % of the weights are zero after pruning, the others "
         f"of a layer take at most {most} values. {_AUTHORS} That the distilled "
@@ -217,7 +220,7 @@ def _write(task, found, compressions, title):
         ),
         tables.summary(
             _of(found, lambda x: tables.bars_of(x.significance)),
-            task.scale.orders,
+            experiment.scale.orders,
         ),
         *(report.picture(name, name) for name in _PICTURES),
     )
@@ -246,8 +249,8 @@ def _rows(kind, seed, each):
     ]
 
 
-def _draw(task, found, title):
-    orders = task.scale.orders
+def _draw(experiment, found, title):
+    orders = experiment.scale.orders
     pictures = (
         figures.significance(
             _of(found, lambda x: tables.bars_of(x.significance)), orders, title
@@ -263,7 +266,7 @@ def _draw(task, found, title):
         ),
     )
     for name, picture in zip(_PICTURES, pictures, strict=True):
-        task.output.picture(name, picture)
+        experiment.output.picture(name, picture)
 
 
 def _of(found, function):

@@ -12,17 +12,17 @@ from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.output.spread import mean_and_range
 
 
-def run(task):
+def run(experiment):
     """Effectiveness and over-fitting by order, a table and a bar chart."""
-    workshop, found = task.workshop(), {}
-    for depth in task.scale.depths:
-        for count in task.scale.counts:
-            for seed in range(task.seeds):
+    workshop, found = experiment.workshop(), {}
+    for depth in experiment.scale.depths:
+        for count in experiment.scale.counts:
+            for seed in range(experiment.seeds):
                 subject = workshop.teacher(depth, count, seed)
                 games = measure(workshop, subject)
                 found[subject.label] = games
                 print(f"{subject.label}: {_shown(games)}")
-    write(task, found)
+    write(experiment, found)
 
 
 def measure(workshop, subject):
@@ -34,7 +34,7 @@ def measure(workshop, subject):
     )
 
 
-def write(task, found):
+def write(experiment, found):
     """Table, chart and report of a dict from label to `Effectiveness`."""
     rows = [
         {"network": network, "seed": seed, **tables.rounded(row)}
@@ -45,13 +45,15 @@ def write(task, found):
     effective = by_network(found, lambda games: games.effective())
     overfit = by_network(found, lambda games: games.overfit)
     orders = next(iter(found.values())).orders
-    budget = task.scale.columns()
-    task.output.table("effectiveness", [{**row, **budget} for row in rows])
-    task.output.picture(
+    budget = experiment.scale.columns()
+    experiment.output.table(
+        "effectiveness", [{**row, **budget} for row in rows]
+    )
+    experiment.output.picture(
         "effectiveness",
         figures.alphas(effective, overfit, orders, "components"),
     )
-    task.report(
+    experiment.report(
         "Experiment 3: effectiveness and over-fitting",
         "What a component contributes to the training loss for its standard "
         "deviation (alpha_effective), and how much the gap between test and "

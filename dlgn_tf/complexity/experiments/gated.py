@@ -27,26 +27,26 @@ FEATURES = (
 )
 
 
-def run(task):
+def run(experiment):
     """Significance by order of five features, a table and a bar chart."""
-    workshop = task.workshop()
+    workshop = experiment.workshop()
     rows, found, accuracies = [], {}, {}
-    for seed in range(task.seeds):
+    for seed in range(experiment.seeds):
         for subject, accuracy in subjects(workshop, seed):
             share = measure(workshop, subject)
             label = subject.label.partition("-")[0].replace("_", " ")
             key = {"feature": label, "seed": seed, "accuracy": accuracy}
-            key |= task.scale.columns()
+            key |= experiment.scale.columns()
             rows += tables.significance_rows(key, share)
             found.setdefault(label, []).append(tables.bars_of(share))
             accuracies.setdefault(label, []).append(float(accuracy))
             print(f"{label}, seed {seed}, {accuracy} %: {tables.shown(share)}")
-    task.output.table("gated", rows)
-    task.output.picture(
+    experiment.output.table("gated", rows)
+    experiment.output.picture(
         "gated",
-        figures.significance(found, task.scale.orders, _title(workshop)),
+        figures.significance(found, experiment.scale.orders, _title(workshop)),
     )
-    _report(task, workshop, found, accuracies)
+    _report(experiment, workshop, found, accuracies)
 
 
 def subjects(workshop, seed):
@@ -104,19 +104,19 @@ def _title(workshop):
     return f"{scale.gated_architecture} ({options}) on {workshop.data.name}"
 
 
-def _report(task, workshop, found, accuracies):
+def _report(experiment, workshop, found, accuracies):
     of_networks = {
         label: mean_and_range(values, ".1f")
         for label, values in accuracies.items()
     }
-    task.report(
+    experiment.report(
         "Complexity of gated networks",
         f"{_title(workshop)}, trained on {len(workshop.data.train)} images: "
         "the pre-activation of the last gate site of a DNN, of the value and "
         "of the gating network of a DGN and of a DLGN, with soft gates learned "
         "jointly. A DLGN's gating network is linear: what its nets leave is "
         "what a net of so short a training cannot copy even of a linear map.",
-        tables.summary(found, task.scale.orders),
+        tables.summary(found, experiment.scale.orders),
         report.picture("gated", "significance by order"),
         tables.markdown(
             ["feature", "test accuracy of its network (%)"],

@@ -14,14 +14,14 @@ from dlgn_tf.errors import UserError
 TARGETS = {"accuracy": "test accuracy (%)", "loss": "test cross-entropy"}
 
 
-def run(task):
+def run(experiment):
     """Errors of linear predictions, `prediction.csv`, and two planes.
 
     Raises:
         UserError: if there is no table of networks, or it is damaged.
     """
-    path = pathlib.Path(task.networks or prediction.AUTHORS_FILE)
-    if not task.networks and not path.is_file():
+    path = pathlib.Path(experiment.networks or prediction.AUTHORS_FILE)
+    if not experiment.networks and not path.is_file():
         raise UserError(
             "Expected --networks=CSV, a table of networks such as experiment 2 "
             f"writes, or that of the paper's authors in {path}. Received: "
@@ -29,16 +29,16 @@ def run(task):
         )
     networks = prediction.read_networks(path)
     rows = measure(networks)
-    task.output.table("prediction", rows)
+    experiment.output.table("prediction", rows)
     for target, label in TARGETS.items():
         values = values_of(networks, target)
         fit = prediction.plane(networks.descriptors, values)
         picture = figures.plane(fit, values, f"{path.stem}, {target}", label)
-        task.output.picture(f"plane_{target}", picture)
+        experiment.output.picture(f"plane_{target}", picture)
     heads = list(rows[0])
     table = tables.markdown(heads, [row.values() for row in rows])
     print(table)
-    task.report(
+    experiment.report(
         "Experiment 6: prediction from components",
         f"Ordinary least squares over {len(networks.names)} networks of "
         f"{path.name}: mean absolute errors on networks left out of 1,000 "

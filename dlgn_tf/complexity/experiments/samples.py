@@ -59,16 +59,16 @@ class Measured:
     reliability: Reliability
 
 
-def run(task):
+def run(experiment):
     """Significance and reliability by images, tables and bar charts."""
-    workshop, found = task.workshop(), []
+    workshop, found = experiment.workshop(), []
     others = exemplary(workshop)
-    for depth in task.scale.depths:
-        for count in task.scale.counts:
-            for seed in range(task.seeds):
+    for depth in experiment.scale.depths:
+        for count in experiment.scale.counts:
+            for seed in range(experiment.seeds):
                 found.append(measure(workshop, depth, count, seed, others))
                 print(_shown(found[-1]))
-    _write(task, found)
+    _write(experiment, found)
 
 
 def exemplary(workshop):
@@ -111,27 +111,27 @@ def scores(model, images):
     return 100 * float(right.mean()), float(loss)
 
 
-def _write(task, found):
-    orders = task.scale.orders
+def _write(experiment, found):
+    orders = experiment.scale.orders
     shares, reliable = {}, {}
     for each in found:
         label = each.subject.label.partition("-seed")[0]
         shares.setdefault(label, []).append(tables.bars_of(each.significance))
         reliable.setdefault(label, []).append(each.reliability.ratio())
-    budget = task.scale.columns()
+    budget = experiment.scale.columns()
     rows = [{**row, **budget} for row in significance_rows(found)]
-    task.output.table("significance", rows)
+    experiment.output.table("significance", rows)
     rows = [{**row, **budget} for row in _reliability_rows(found)]
-    task.output.table("reliability", rows)
-    task.output.table("networks", network_rows(found))
+    experiment.output.table("reliability", rows)
+    experiment.output.table("networks", network_rows(found))
     title = "features by training images"
-    task.output.picture(
+    experiment.output.picture(
         "significance", figures.significance(shares, orders, title)
     )
-    task.output.picture(
+    experiment.output.picture(
         "reliability", figures.reliability(reliable, orders, title)
     )
-    task.report(
+    experiment.report(
         "Experiment 2: number of training images",
         "Networks trained on N images, measured on all training images. "
         "Expected: the profile shifts a little to higher orders with N, "

@@ -26,30 +26,30 @@ from dlgn_tf.layers import PixelNormalization
 TARGET_ORDER = 19
 
 
-def run(task):
+def run(experiment):
     """Tasks of several depths, `tasks.csv` and a bar chart."""
-    workshop = task.workshop()
+    workshop = experiment.workshop()
     rows, found = [], {}
-    for depth in task.scale.task_depths:
-        for seed in range(task.seeds):
+    for depth in experiment.scale.task_depths:
+        for seed in range(experiment.seeds):
             share = measure(workshop, fitted(workshop, depth, seed))
-            key = {"task": depth, "seed": seed, **task.scale.columns()}
+            key = {"task": depth, "seed": seed, **experiment.scale.columns()}
             rows += tables.significance_rows(key, share)
             found.setdefault(f"Task-{depth}", []).append(tables.bars_of(share))
             print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
-    task.output.table("tasks", rows)
-    task.output.picture(
+    experiment.output.table("tasks", rows)
+    experiment.output.picture(
         "tasks",
-        figures.significance(found, task.scale.orders, "Task-n"),
+        figures.significance(found, experiment.scale.orders, "Task-n"),
     )
-    task.report(
+    experiment.report(
         "Experiment 1: complexity of tasks",
         "A network of 19 ReLU layers is fitted to the output of a random "
         "network with n hidden ReLU layers (Task-n) and its own output is "
         "taken apart. Expected: the deeper the task, the smaller the share of "
         "low orders; the authors, with r = 1, have "
         f"{_authors()} for order 4.",
-        tables.summary(found, task.scale.orders),
+        tables.summary(found, experiment.scale.orders),
         report.picture("tasks", "significance by order"),
     )
 

@@ -6,8 +6,8 @@ import math
 import keras
 
 from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.config.recipes import RECIPES
 from dlgn_tf.models.build import create_model
-from dlgn_tf.recipes import RECIPES
 from dlgn_tf.training.optimizers import learning_rate
 
 

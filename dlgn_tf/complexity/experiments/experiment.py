@@ -15,7 +15,7 @@ NETWORKS = "networks"
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class Experiment:
     """An experiment at a scale.
 
     Attributes:
@@ -60,7 +60,8 @@ class Task:
             title: String.
             *paragraphs: Strings, see `dlgn_tf.complexity.report.text`.
             facts: Dict of what it was measured on. Defaults to `None`: the
-                images, seeds and budget of the task.
+                images, seeds and budget of the
+                experiment.
         """
         facts = facts or {
             "images": self.data,

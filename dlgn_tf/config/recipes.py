@@ -6,11 +6,6 @@ any flag that is given wins over it.
 
 import dataclasses
 
-# What pixels become: standardised with the data set's mean and standard
-# deviation, or with ImageNet's; divided by 255; put on a scale of their own
-# image.
-NORMALIZATIONS = ("dataset", "imagenet", "unit", "per_image")
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -27,7 +22,7 @@ class Recipe:
         epochs: Passes over the training images, or None.
         momentum: Of SGD.
         nesterov: Whether that momentum is Nesterov's.
-        normalization: One of `NORMALIZATIONS`.
+        normalization: One of `dlgn_tf.choices.NORMALIZATIONS`.
         augment: Whether the data set's default augmentation is used.
         balanced: Whether all classes have the same share of a batch.
     """

@@ -1,0 +1,175 @@
+"""One trained network, taken apart: what the command does with it."""
+
+import pathlib
+
+import numpy as np
+
+from dlgn_tf.complexity import figures
+from dlgn_tf.complexity import panels
+from dlgn_tf.complexity import report
+from dlgn_tf.complexity import tables
+from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity.effectiveness import measure_effectiveness
+from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.data import catalog
+from dlgn_tf.data import sources
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.errors import UserError
+from dlgn_tf.output import origin
+from dlgn_tf.output.folder import Output
+
+# Images of each of the two games; the head runs 2^orders times on them.
+GAME_IMAGES = 1000
+
+
+def measure(command, network, ladder_settings, data):
+    """Takes a network apart; writes tables, pictures and a report.
+
+    Args:
+        command: `dlgn_tf.complexity.command.Command`.
+        network: `dlgn_tf.training.source.Source`, what is taken apart.
+        ladder_settings: `LadderSettings`.
+        data: Dict, keyword arguments of `dlgn_tf.data.sources.load`.
+    """
+    model, _ = network.load(of_zoo=False)
+    output = Output(command.output_dir)
+    feature = feature_of(model, command.layer, command.network)
+    train, test = sources.load(**data)
+    _check_images(feature, train, data["name"])
+    ladder = train_ladder(
+        feature,
+        train.images,
+        ladder_settings,
+        pathlib.Path(command.output_dir) / "nets",
+    )
+    found = measure_significance(feature, ladder, train.images)
+    key = {
+        "feature": feature.name,
+        "r": ladder_settings.width,
+        "epochs": ladder_settings.training.epochs,
+        "draws": ladder_settings.training.draws,
+    }
+    output.table("significance", tables.significance_rows(key, found))
+    output.picture(
+        "significance",
+        figures.significance(
+            {feature.name: [tables.bars_of(found)]},
+            found.orders,
+            feature.name,
+        ),
+    )
+    print(f"{feature.name}: {tables.shown(found)}")
+    parts = [
+        tables.summary({feature.name: [tables.bars_of(found)]}, found.orders),
+        f"Gap {found.gap:+.3f}.",
+        report.picture("significance", "significance by order"),
+        *_games(output, feature, ladder, train, test, data["name"]),
+        *_panels(output, feature, ladder, test.images[: command.panels]),
+        report.RELATIVE,
+    ]
+    facts = {
+        "command": f"`{origin.command_line()}`",
+        "feature": f"{feature.name}, shape {feature.shape}",
+        "images": f"{data['name']}, {len(train)} training images",
+        **_budget(ladder_settings),
+    }
+    title = f"Components of {feature.name}"
+    output.text(report.TITLE, report.text(title, parts, facts))
+    print(f"report, tables and pictures are in {command.output_dir}")
+
+
+def _check_images(feature, train, name):
+    if train.images.shape[1:] != feature.image_shape:
+        raise UserError(
+            f"Expected a data set of images {feature.image_shape}, as the "
+            f"network takes them. Received: {name}, images "
+            f"{train.images.shape[1:]}"
+        )
+
+
+def _games(output, feature, ladder, train, test, name):
+    """Effectiveness and over-fitting: table, picture, parts of the report."""
+    classes = catalog.get(name).classes
+    logits = feature.head(feature.trunk(train.images[:1]), train.images[:1])
+    if logits.shape != (1, classes):
+        return [
+            f"Effectiveness is not measured: the network, fed {_PIXELS}, has "
+            f"no {classes} logits, but an output of shape {logits.shape[1:]}."
+        ]
+    fit = _fit(feature, _first(test))
+    print(fit)
+    games = measure_effectiveness(feature, ladder, _first(train), _first(test))
+    output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
+    output.picture(
+        "effectiveness",
+        figures.alphas(
+            {feature.name: games.effective()},
+            {feature.name: games.overfit},
+            games.orders,
+            feature.name,
+        ),
+    )
+    rows = [
+        [row["order"], *(f"{row[name]:.3g}" for name in _SHOWN)]
+        for row in games.rows()
+    ]
+    return [
+        fit,
+        f"Shapley values of the losses over the first {GAME_IMAGES} training "
+        "and test images, for which training images are taken that the "
+        "network may or may not have seen:",
+        tables.markdown(["order", *_SHOWN], rows),
+        report.picture("effectiveness", "effectiveness and over-fitting"),
+    ]
+
+
+def _fit(feature, test):
+    """How well the network that is taken apart does, and on which pixels."""
+    logits = feature.head(feature.trunk(test.images), test.images)
+    accuracy = np.mean(np.argmax(logits, axis=-1) == test.labels)
+    return (
+        f"The network, fed {_PIXELS}, has a test accuracy of {accuracy:.2%} on "
+        f"the first {len(test)} images."
+    )
+
+
+_PIXELS = "pixels in [0, 255]"
+_SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
+
+
+def _first(images):
+    return ImageSet(images.images[:GAME_IMAGES], images.labels[:GAME_IMAGES])
+
+
+def _panels(output, feature, ladder, images):
+    """Pictures of one channel of some images, and parts of the report."""
+    if len(feature.shape) != 3 or not len(images):
+        return []
+    f, outputs = feature.trunk(images), ladder.outputs(images)
+    rows, parts = [], []
+    for index, image in enumerate(images):
+        shown = panels.panels(
+            image,
+            ladder.orders,
+            f[index],
+            [outputs[order][index] for order in ladder.orders],
+        )
+        name, title = f"panels_{index}", f"{feature.name}, test image {index}"
+        output.picture(name, panels.draw(shown, title))
+        rows += panels.rows(shown, index)
+        parts.append(report.picture(name, title))
+    output.table("panels", rows)
+    return parts
+
+
+def _budget(ladder_settings):
+    training = ladder_settings.training
+    return {
+        "seed": training.seed,
+        "budget": (
+            f"disentangler nets of r = {ladder_settings.width:g}, "
+            f"{training.epochs} epochs of {training.draws} images each, "
+            f"augmentation {training.augmentation}"
+        ),
+    }

@@ -1,0 +1,219 @@
+"""From training flags to a `Config`: every gap filled in. Nothing heavy."""
+
+import json
+import os
+
+from absl import flags as absl_flags
+
+from dlgn_tf.command import fields
+from dlgn_tf.config import gates
+from dlgn_tf.config import orthogonal_filters
+from dlgn_tf.config import schedule
+from dlgn_tf.config.config import Config
+from dlgn_tf.config.config import TrainingFlags
+from dlgn_tf.config.network import ARCHITECTURE_FLAGS
+from dlgn_tf.config.network import Network
+from dlgn_tf.config.recipes import recipe_for
+from dlgn_tf.data import catalog
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import activations
+from dlgn_tf.models import registry
+
+
+def from_flags(*words):
+    """The `Config` of words of a command line, such as `"--width=3"`.
+
+    Raises:
+        absl.flags.Error: if one is no training flag or has no such value.
+        UserError: if the flags name what there is not, or contradict each
+            other.
+    """
+    return resolve(fields.parse(TrainingFlags, words))
+
+
+def read_flags(path, more=()):
+    """Reads a flagfile of training flags into a `Config`.
+
+    Args:
+        path: Path-like.
+        more: Strings, further flags, which win over those of the file.
+
+    Raises:
+        UserError: if it cannot be read or holds what cannot work.
+    """
+    try:
+        given = fields.parse(TrainingFlags, [f"--flagfile={path}", *more])
+    # ValueError: --noNAME=true, of a switch.
+    except (absl_flags.Error, ValueError) as error:
+        raise UserError(
+            f"Expected a flagfile of training flags. Received: {path}, {error}"
+        ) from error
+    return resolve(given)
+
+
+def resolve_network(network):
+    """As `resolve`, of a `Network`, with the defaults of all other flags."""
+    given = {name: getattr(network, name) for name in fields.of(Network)}
+    return resolve(TrainingFlags(**given))
+
+
+def resolve(given):
+    """Fills in what training flags leave open.
+
+    What nobody below answers for is taken as it was given.
+
+    Args:
+        given: `TrainingFlags`.
+
+    Returns:
+        `Config` without gaps: `to_flags` gives it again.
+
+    Raises:
+        UserError: if the flags name what there is not, or contradict each
+            other.
+    """
+    architecture, family = registry.parse(given.model)
+    dataset = catalog.get(given.dataset)
+    recipe = recipe_for(architecture.recipe, given.optimizer)
+    images = _images(given, dataset, recipe)
+    options = _architecture(given, architecture, family)
+    architecture.check_image_shape(dataset.image_shape, options)
+    of_gates = gates.resolve(given, architecture, family, options)
+    members = options["members"] or 1
+    _check_devices(given)
+    passed = {name: getattr(given, name) for name in fields.of(Config)}
+    return Config(
+        **{
+            **passed,
+            "run_dir": given.run_dir or f"runs/{given.model}-{given.dataset}",
+            **images,
+            **options,
+            **of_gates,
+            **activations.resolve(
+                family,
+                given.activation_options(),
+                members,
+                architecture.gate_sites,
+            ),
+            **schedule.resolve(
+                given,
+                recipe,
+                images["train_examples"],
+                given.batch_size or recipe.batch_size,
+            ),
+            "l2": recipe.l2 if given.l2 is None else given.l2,
+            **orthogonal_filters.resolve(
+                given, family, of_gates["gate_regime"], members
+            ),
+            **_seeds(given),
+        }
+    )
+
+
+def _images(given, dataset, recipe):
+    """Which images are seen, and what becomes of them."""
+    normalization = given.normalization or recipe.normalization
+    if normalization == "imagenet" and dataset.image_shape[-1] != 3:
+        raise UserError(
+            "Expected colour images with --normalization=imagenet. Received: "
+            f"--dataset={dataset.name}, of shape {dataset.image_shape}"
+        )
+    augmentation = dataset.augmentation if recipe.augment else "none"
+    balanced = given.balanced_batches
+    return {
+        "train_examples": _train_examples(given, dataset),
+        "normalization": normalization,
+        "augmentation": given.augmentation or augmentation,
+        "balanced_batches": recipe.balanced if balanced is None else balanced,
+    }
+
+
+def _seeds(given):
+    seeds = {"seed": given.seed, "weights_seed": given.weights_seed}
+    if given.weights_seed is None:
+        seeds["weights_seed"] = given.seed
+    for name, seed in seeds.items():
+        if seed >= 2**64:
+            raise UserError(
+                f"Invalid --{name}. Expected a number below 2**64. "
+                f"Received: {seed}"
+            )
+    return seeds
+
+
+def _train_examples(given, dataset):
+    """How many training images are used, all of them by default."""
+    wanted = given.train_examples
+    # Whoever reads an .npz looks again; a run's may lie elsewhere by now.
+    if wanted and (given.npz or wanted <= (dataset.train_examples or 0)):
+        return wanted
+    place = {"data_dir": given.data_dir, "npz_file": given.npz}
+    available = catalog.examples(dataset.name, **place)["train"]
+    if available is None:
+        catalog.check_available(dataset.name, download=given.download, **place)
+        if not wanted:
+            raise UserError(
+                f"Expected --train_examples=N for {dataset.name}, whose size "
+                "is not known before it is there. Received: none"
+            )
+    elif (wanted or 1) > available:
+        raise UserError(
+            f"Invalid --train_examples. Expected at most {available}, the "
+            f"training images of {dataset.name}. Received: {wanted}"
+        )
+    return wanted or available
+
+
+def _architecture(given, architecture, family):
+    """Each of `ARCHITECTURE_FLAGS`, None where it has no meaning."""
+    options = given.architecture_options()
+    architecture.check_ensemble(family, options)
+    resolved = architecture.resolve(options)
+    if family != "dnn":
+        resolved.pop("members", None)
+    if resolved.get("members", 1) == 1:
+        resolved.pop("ensemble_rule", None)
+    return {
+        name: resolved.get(name) if name in architecture.options else None
+        for name in ARCHITECTURE_FLAGS
+    }
+
+
+def _check_devices(given):
+    several = given.strategy in ("mirrored", "multi_worker")
+    permuted = given.gate_permutation == "all"
+    if permuted and given.strategy == "multi_worker":
+        raise UserError(
+            "--gate_permutation=all trains many runs in one process. Expected "
+            "another --strategy. Received: --strategy=multi_worker"
+        )
+    for bad, why in (
+        (several, f"--strategy={given.strategy}, only on one replica"),
+        (given.deterministic, "--deterministic"),
+    ):
+        if given.xla and bad:
+            raise UserError(
+                f"--xla cannot work with {why}. Expected one of the two. "
+                "Received: both"
+            )
+
+
+def check_environment(config):
+    """Raises a `UserError` if training lacks what it needs around it.
+
+    Args:
+        config: `Config`.
+    """
+    if config.strategy != "multi_worker":
+        return
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        parsed = json.loads(text)
+        task = parsed["task"]
+        parsed["cluster"][task["type"]][int(task["index"])]
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise UserError(
+            "--strategy=multi_worker needs the environment variable TF_CONFIG. "
+            "Expected the JSON that names the machines and this one's task "
+            f"(see BUILD.md). Received: {text or 'none'}"
+        ) from None

@@ -1,0 +1,292 @@
+"""The three parts of `python -m dlgn_tf.dual`: measure, write, tell."""
+
+import dataclasses
+import typing
+
+import numpy as np
+
+from dlgn_tf.command.progress import Progress
+from dlgn_tf.config import Config
+from dlgn_tf.data import catalog
+from dlgn_tf.data.images import ImageSet
+from dlgn_tf.dual import figures
+from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import over_training as kernels_over_training
+from dlgn_tf.dual.network_kernel import neural_path_kernel
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import configured
+from dlgn_tf.training import engines
+from dlgn_tf.training import runs
+from dlgn_tf.training import trained
+from dlgn_tf.training.output import EventOutput
+from dlgn_tf.training.run_directory import RunDirectory
+
+_EVAL_BATCH = 500
+
+# What of a row is no curve.
+_COUNTS = ("step", "images", "test_images")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRun:
+    """A run and the images that its kernels are of.
+
+    Attributes:
+        command: `dlgn_tf.dual.command.Command`, what was asked for.
+        config: `Config` of the run.
+        train: `ImageSet` that kernels are of.
+        test: `ImageSet` that is predicted.
+    """
+
+    command: typing.Any
+    config: Config
+    train: ImageSet
+    test: ImageSet
+
+    @property
+    def directory(self):
+        return RunDirectory(self.command.run_dir)
+
+    @property
+    def classes(self):
+        return catalog.get(self.config.dataset).classes
+
+    def snapshot(self, step):
+        """The model that was kept of a step.
+
+        Raises:
+            UserError: if it cannot be read or is another network's.
+        """
+        path = self.directory.snapshot(step)
+        model = trained.load_trained(path, like=self.config)
+        if model.name != self.config.model:
+            raise UserError(
+                f"Expected snapshots of {self.config.model}, as the run is. "
+                f"Received: {path}, a {model.name}"
+            )
+        return model
+
+    def network_accuracy(self, model):
+        """Of the network itself, on the test images."""
+        return engines.evaluate_model(model, self.test, _EVAL_BATCH).accuracy
+
+
+def kernel(run):
+    """The kernel of a trained network beside that of random gates.
+
+    Args:
+        run: `TrainedRun`.
+    """
+    model, step = _trained(run)
+    output = EventOutput(run.command.output_dir, "kernel", "dual")
+    # First of all, so that a model the theory does not cover is told at once.
+    matrix, test_matrix = _kernels(run, model)
+    accuracy = run.network_accuracy(model)
+    output.arrays(
+        "kernel",
+        kernel=matrix,
+        test_kernel=test_matrix,
+        labels=run.train.labels,
+        test_labels=run.test.labels,
+        step=step,
+    )
+    learned, spectrum = _described(run, matrix, test_matrix)
+    title = f"{run.config.model} on {run.config.dataset}, step {step}"
+    heat_map = figures.heat_map(matrix, run.train.labels, run.classes, title)
+    output.table("heat_map", _block_rows(run, matrix))
+    output.picture("heat_map", heat_map)
+
+    # The same architecture, gates as drawn.
+    untrained = configured.create_configured_model(run.config)
+    random, random_spectrum = _described(run, *_kernels(run, untrained))
+    spectra = {"trained": spectrum, "random": random_spectrum}
+    spectrum = figures.spectrum(spectra, f"{title}, {len(matrix)} images")
+    output.table("spectrum", _spectrum_rows(spectra))
+    output.picture("spectrum", spectrum)
+    rows = [
+        {"gates": "trained", "step": step, "network_accuracy": accuracy}
+        | learned,
+        {"gates": "random", "step": 0, "network_accuracy": ""} | random,
+    ]
+    output.table("kernels", rows)
+    output.events(
+        [(step, {"network_accuracy": accuracy, **_numbers(learned)})],
+        {"heat_map": (step, heat_map), "spectrum": (step, spectrum)},
+    )
+    _tell(run, step, accuracy, {"trained": learned, "random": random})
+
+
+def _trained(run):
+    if run.command.which == "newest":
+        model, _, step = runs.load_run(run.directory.path)
+        return model, step
+    model, step = trained.load_with_step(run.directory.best, run.config)
+    return model, step or 0
+
+
+def _kernels(run, model):
+    """Kernels of the training images, and of the test images by them."""
+    options = {"memory_gib": run.command.memory_gib, "progress": True}
+    images = run.train.images
+    return (
+        neural_path_kernel(model, images, **options),
+        neural_path_kernel(model, run.test.images, images, **options),
+    )
+
+
+def _described(run, matrix, test_matrix):
+    """Figures of a kernel as a dict, and its `Spectrum`."""
+    described = kernels_over_training.describe(
+        matrix,
+        test_matrix,
+        run.train,
+        run.test,
+        run.classes,
+        run.command.alignment_ridge,
+        run.command.seed,
+    )
+    spectrum = kernel_learning.spectrum(matrix)
+    machine = kernel_learning.support_vectors(
+        matrix,
+        run.train.labels,
+        test_matrix,
+        run.test.labels,
+        seed=run.command.seed,
+    )
+    figures_of_kernel = {
+        "images": len(run.train),
+        "test_images": len(run.test),
+        **described,
+        "svm_accuracy": machine.accuracy,
+        "svm_cost": machine.parameter,
+        "effective_rank": spectrum.effective_rank,
+        "participation_ratio": spectrum.participation_ratio,
+        "centered_effective_rank": spectrum.centered_effective_rank,
+    }
+    return figures_of_kernel, spectrum
+
+
+def _block_rows(run, matrix):
+    means = kernel_learning.class_block_means(
+        kernel_learning.normalized(matrix), run.train.labels, run.classes
+    )
+    return [
+        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
+        for i, row in enumerate(means)
+    ]
+
+
+def _spectrum_rows(spectra):
+    columns = {gates: each.eigenvalues for gates, each in spectra.items()}
+    return [
+        {"index": index + 1, **{name: v[index] for name, v in columns.items()}}
+        for index in range(len(spectra["trained"].eigenvalues))
+    ]
+
+
+def _tell(run, step, accuracy, described):
+    print(
+        f"{run.config.model} at step {step}: {accuracy:.2%} of "
+        f"{len(run.test):,} test images of {run.config.dataset}; its neural "
+        f"path kernel, of {len(run.train):,} training images:"
+    )
+    for gates, row in described.items():
+        print(
+            f"  {gates} gates: regression "
+            f"{row['regression_accuracy']:.2%} (ridge {row['ridge']:g}), SVM "
+            f"{row['svm_accuracy']:.2%} (C {row['svm_cost']:g}), "
+            f"y^T (H / tr H)^-1 y {row['label_alignment']:.4g}, centred "
+            f"kernel-target alignment {row['centered_target_alignment']:.3f}, "
+            f"effective rank {row['effective_rank']:.1f}, centred "
+            f"{row['centered_effective_rank']:.1f}"
+        )
+    print(
+        f"kernels.csv, kernel.npz and pictures are in {run.command.output_dir}"
+    )
+
+
+def over_training(run, steps):
+    """The kernel at each snapshot: how neural path features are learned.
+
+    Args:
+        run: `TrainedRun`.
+        steps: List of integers, in order.
+    """
+    rows = kernels_over_training.path_kernels(
+        steps,
+        run.snapshot,
+        run.network_accuracy,
+        run.train,
+        run.test,
+        run.classes,
+        run.command.alignment_ridge,
+        seed=run.command.seed,
+        memory_gib=run.command.memory_gib,
+    )
+    shown = ("network_accuracy", "regression_accuracy", "label_alignment")
+    rows = _collect(run, "over_training", rows, len(steps), shown)
+    first, last = rows[0], rows[-1]
+    for name in shown:
+        print(f"{name}: {first[name]:.4g} -> {last[name]:.4g}")
+
+
+def ntk_trace(run, steps):
+    """Value part and gating part of the NTK at each snapshot.
+
+    Args:
+        run: `TrainedRun`.
+        steps: List of integers, in order.
+    """
+    rows = kernels_over_training.tangent_kernels(
+        steps, run.snapshot, run.train, memory_gib=run.command.memory_gib
+    )
+    shown = ("value_trace", "gating_trace")
+    rows = _collect(run, "ntk_trace", rows, len(steps), shown)
+    for name in shown:
+        print(f"{name}: {rows[0][name]:.4g} -> {rows[-1][name]:.4g}")
+
+
+_DRAW = {
+    "over_training": figures.path_kernels,
+    "ntk_trace": figures.tangent_kernels,
+}
+
+
+def _collect(run, part, rows, count, shown):
+    """Writes rows as they come, and draws them at the end.
+
+    Until then they lie apart, so that a call that is stopped takes nothing from
+    what an earlier one left.
+
+    Returns:
+        The rows as a list.
+    """
+    output = EventOutput(run.command.output_dir, part, "dual")
+    progress = Progress(part.replace("_", " "), 0, count, "snapshot")
+    found = []
+    for row in rows:
+        found.append(row)
+        output.table(f"{part}.partial", found)
+        progress.update(
+            len(found), {name: row[name] for name in shown}, line=True
+        )
+    config = run.config
+    title = f"{config.model} on {config.dataset}, {len(run.train)} images"
+    figure = _DRAW[part](found, title)
+    output.table(part, found)
+    output.remove_table(f"{part}.partial")
+    output.picture(part, figure)
+    output.events(
+        [(row["step"], _numbers(row)) for row in found],
+        {part: (found[-1]["step"], figure)},
+    )
+    print(f"{part}.csv and {part}.png are in {run.command.output_dir}")
+    return found
+
+
+def _numbers(row):
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in _COUNTS and np.isfinite(value)
+    }
