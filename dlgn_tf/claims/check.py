@@ -18,7 +18,8 @@ case: each must violate what is expected. Where a control does not do what it
 should the claim is not decided, whatever else was measured.
 
 See `dlgn_tf.claims.conditions` for the conditions. A figure that is not there
-is an error; one of which nothing is expected is told, and decides nothing.
+is an error, unless the function says so with `NOT_ASKED` in its place; one of
+which nothing is expected is told, and decides nothing.
 """
 
 import dataclasses
@@ -30,6 +31,8 @@ from dlgn_tf.claims.conditions import Condition
 from dlgn_tf.claims.verdicts import Measurement
 
 TOLD_APART = "told apart"
+# A figure that a claim does without at the scale at which it is measured.
+NOT_ASKED = "not asked at this scale"
 # Figures of this name are for scripts alone.
 DETAILS = "details"
 
@@ -83,46 +86,50 @@ class Findings:
 
     def __init__(self, expectations, figures):
         self.failures, self.comparisons = [], []
+        self._met = 0
         for expectation in expectations:
             label = " ".join(expectation.path)
             self._add(expectation.condition, label, expectation.value(figures))
 
     def _add(self, condition, label, value):
-        if isinstance(value, Mapping) and not (
-            condition.is_of_sequences and _is_sequence(value)
-        ):
+        if isinstance(value, Mapping):
             if not value:
                 raise ValueError(f"Expected cases of {label}. Received: none")
-            for case, of_case in value.items():
-                self._add(condition, f"{label} {case}", of_case)
-            return
-        if isinstance(value, Mapping):
+            if not (condition.is_of_order and _is_sequence(value)):
+                for case, of_case in value.items():
+                    self._add(condition, f"{label} {case}", of_case)
+                return
             value = list(value.values())
+        if isinstance(value, str) and value == NOT_ASKED:
+            return
         if condition.statistic:
             self.comparisons += condition.comparisons(label, value)
-        elif not condition.is_met(value):
+        elif condition.is_met(value):
+            self._met += 1
+        else:
             self.failures.append(f"{label} {shown.figure(value)}")
 
     @property
     def holds(self):
-        """Boolean; None if the comparisons do not decide it."""
+        """Boolean; None if nothing decides it."""
         if self.failures:
             return False
-        return contrasts.decide(self.comparisons) if self.comparisons else True
+        if self.comparisons:
+            return contrasts.decide(self.comparisons)
+        return True if self._met else None
 
     def __str__(self):
-        """Those that fail or, if none does, that are not decided."""
+        """What fails; or else what is open; or else all comparisons."""
+        compared = self.comparisons
         if self.holds is False:
-            count = len(self.comparisons)
-            refuted = [c.shown for c in self.comparisons if c.is_refuted(count)]
-            return f"fails: {'; '.join([*self.failures, *refuted])}"
-        open_ones = [c.shown for c in self.comparisons if not c.is_borne_out]
+            refuted = [c for c in compared if c.is_refuted(len(compared))]
+            return f"fails: {'; '.join([*self.failures, *_shown(refuted)])}"
+        open_ones = [c for c in compared if not c.is_borne_out]
         if not open_ones:
-            return ""
-        borne_out = len(self.comparisons) - len(open_ones)
+            return "; ".join(_shown(compared))
         return (
-            f"{borne_out} of {len(self.comparisons)} borne out; not decided: "
-            f"{'; '.join(open_ones)}"
+            f"{len(compared) - len(open_ones)} of {len(compared)} borne out; "
+            f"not decided: {'; '.join(_shown(open_ones))}"
         )
 
 
@@ -179,7 +186,8 @@ class Check:
             if name in apart
             else f"{name} {shown.figure(value)}"
             for name, value in figures.items()
-            if name != DETAILS
+            # Pairs are told as comparisons.
+            if name != DETAILS and not _is_of_pairs(value)
         ]
         values = {k: v for k, v in figures.items() if k != DETAILS}
         if findings.comparisons:
@@ -246,6 +254,16 @@ def _expectations(table, path=()):
         text, words = (entry, "") if isinstance(entry, str) else entry
         condition = None if text == TOLD_APART else Condition.parse(text)
         yield Expectation(here, words, condition)
+
+
+def _shown(comparisons):
+    return [comparison.shown for comparison in comparisons]
+
+
+def _is_of_pairs(value):
+    if isinstance(value, Mapping):
+        return any(map(_is_of_pairs, value.values()))
+    return isinstance(value, contrasts.Pair)
 
 
 def _is_sequence(cases):

@@ -94,9 +94,9 @@ class Condition:
         return self.text
 
     @property
-    def is_of_sequences(self) -> bool:
-        """Whether it is one on all of a sequence together."""
-        return self.statistic is not None or self.word in ("falls", "rises")
+    def is_of_order(self) -> bool:
+        """Whether it is one on the numbers of a sequence in their order."""
+        return self.word in ("falls", "rises")
 
     def is_met(self, values) -> bool:
         """Whether numbers meet it, all of them.

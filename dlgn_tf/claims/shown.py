@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlgn_tf.claims import contrasts
-
 # More numbers, or more cases, are told by the least and the most.
 _NUMBERS, _CASES = 8, 10
 
@@ -14,14 +12,11 @@ def figure(value) -> str:
     """A figure: `0.0123`, `1 2 3`, `0.1 to 0.9`, `float32 1e-7, float64 0`.
 
     Args:
-        value: Number, string, boolean, None, array-like, `contrasts.Pair`, or
-            a dict of them by case.
+        value: Number, string, boolean, None, array-like, or a dict of them by
+            case.
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, contrasts.Pair):
-        means = (np.mean(runs) if len(runs) else None for runs in value)
-        return " and ".join(f"mean {figure(mean)}" for mean in means)
     if isinstance(value, Mapping):
         return _cases(value)
     values = np.asarray(value)

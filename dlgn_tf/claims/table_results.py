@@ -68,6 +68,12 @@ class MeasuredTable:
     def means(self):
         return {c: statistics.fmean(self.values(c)) for c in self._by_cell}
 
+    def pair(self, high, low):
+        """A `contrasts.Pair` of two cells' values; empty where one is not."""
+        if not self.has(high, low):
+            return contrasts.Pair([], [])
+        return contrasts.Pair(self.values(high), self.values(low))
+
     def above(self, label, high, low, margin=0.0, share=1.0):
         """Compares two cells, or one and a number; see `contrasts.above`."""
         cells = [cell for cell in (high, low) if isinstance(cell, str)]
@@ -157,6 +163,18 @@ def _measured(names, scale, found, cells, accuracy):
         )
         for name in names
     ]
+
+
+def told(tables):
+    """Figures that say what was read: at which scale, of how many runs."""
+    scales = (f"{t.name} at {t.scale} (n >= {t.fewest()})" for t in tables)
+    return {
+        "tables": ", ".join(scales),
+        "details": {
+            "scale": tables[0].scale,
+            "means": {table.name: table.means() for table in tables},
+        },
+    }
 
 
 def measurement(tables, comparisons):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import shown
+from dlgn_tf.claims.check import NOT_ASKED
 from dlgn_tf.claims.check import Check
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.claims.conditions import Condition
@@ -112,6 +113,27 @@ def test_a_failure_counts_more_than_what_is_open():
     assert check.decide({**figures, "y": 2}).holds is False
 
 
+def test_pairs_are_told_as_comparisons():
+    pair = Pair([3.0, 3.1, 3.2], [1.0, 1.1, 1.2])
+    check = Check({"gap": "mean > 1"})
+    found = check.decide({"gap": {"a > b": pair}, "n": 3})
+    assert found.measured == "gap a > b > 1: 3.10, 1.10 (se 0.08); n 3"
+    found = check.decide({"gap": {"a": pair, "b": Pair([], [])}})
+    assert found.holds is None
+    assert found.measured == (
+        "1 of 2 borne out; not decided: gap b > 1: missing"
+    )
+
+
+def test_what_is_not_asked_decides_nothing():
+    check = Check({"x": "< 1", "y": "mean > 0"})
+    assert check.decide({"x": 0, "y": NOT_ASKED}).holds is True
+    assert check.decide({"x": 2, "y": NOT_ASKED}).holds is False
+    found = check.decide({"x": NOT_ASKED, "y": {"a": NOT_ASKED}})
+    assert found.holds is None
+    assert "x not asked at this scale" in found.measured
+
+
 def test_what_is_expected_reads_as_one_line():
     check = Check(
         {"slope": ["in [-1, 0]", "of log error"], "gap": {"f32": "< 1 *"}},
@@ -199,7 +221,6 @@ def test_details_are_for_scripts_alone():
         ),
         ({"a": 1, "b": {"c": 0.5}}, "a 1, b (c 0.5)"),
         ({k: k / 10 for k in range(13)}, "0 to 1.2 in 13 cases"),
-        (Pair([1, 2], [3]), "mean 1.5 and mean 3"),
         (math.nan, "nan"),
     ],
 )
