@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import shown
-from dlgn_tf.claims.check import NOT_ASKED
 from dlgn_tf.claims.check import Check
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.claims.conditions import Condition
 from dlgn_tf.claims.contrasts import Pair
+from dlgn_tf.claims.expectations import NOT_ASKED
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,8 @@ class TestControl:
             ({"top": 1, "bulk": 0}, True),
             ({"top": 1}, True),
             ({"top": 3, "bulk": 0}, None),
+            # A figure that is not known is no violation.
+            ({"top": math.nan, "bulk": 0}, None),
             # By case: each is to be told apart.
             ({"a": {"top": 1, "bulk": 0}, "b": {"top": 3, "bulk": 2}}, True),
             ({"a": {"top": 1, "bulk": 0}, "b": {"top": 3, "bulk": 0}}, None),
