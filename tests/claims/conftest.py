@@ -1,8 +1,11 @@
 """Claims of the tests' own."""
 
+import dataclasses
+
 import pytest
 
 from dlgn_tf.claims import registry
+from dlgn_tf.claims.verdicts import Measurement
 
 
 @pytest.fixture
@@ -11,24 +14,35 @@ def empty_registry(monkeypatch):
     monkeypatch.setattr(registry, "_CLAIMS", {})
 
 
+class AsMeasured:
+    """The check of claims that say themselves what became of them."""
+
+    def __str__(self):
+        return "one"
+
+    def decide(self, measurement):
+        return measurement
+
+
 @pytest.fixture
 def register(empty_registry):
     """A function that registers a claim, one that holds unless told."""
 
-    def register_claim(
-        claim_id, measure=None, scale="seconds", reads_results=False
-    ):
+    def register_claim(claim_id, measure=None, scale="seconds", **reads):
         if measure is None:
 
             def measure(rng):
-                return registry.Measurement(True, "1", {"drawn": rng.random()})
+                return Measurement(True, "1", {"drawn": rng.random()})
 
-        registry.claim(
+        claim = registry.register(
             claim_id,
+            measure,
             scale=scale,
             statement="It is.",
-            expected="one",
-            reads_results=reads_results,
-        )(measure)
+            expected={"x": "== 1"},
+            **reads,
+        )
+        claim = dataclasses.replace(claim, check=AsMeasured(), expected="one")
+        registry._CLAIMS[claim_id] = claim
 
     return register_claim

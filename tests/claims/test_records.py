@@ -10,6 +10,8 @@ from dlgn_tf.claims import page
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import runner
+from dlgn_tf.claims.verdicts import Measurement
+from dlgn_tf.claims.verdicts import NotMeasured
 from dlgn_tf.errors import UserError
 
 
@@ -38,7 +40,7 @@ def test_values_are_plain(register, path):
         3: (1, "two", None),
         "other": ValueError("kept as text"),
     }
-    register("dlgn.1", lambda rng: registry.Measurement(True, "1", values))
+    register("dlgn.1", lambda rng: Measurement(True, "1", values))
     claims = registry.claims()
     kept = records.Records(path, claims, 5)
     kept.write(runner.measure(claims[0], 5))
@@ -95,13 +97,13 @@ def test_what_is_not_gone_on_with_is_kept_beside(three, path):
 
 
 def nothing_there(rng):
-    raise registry.NotMeasured("no table")
+    raise NotMeasured("no table")
 
 
 def test_verdicts_are_kept(register, path):
     found = {"dlgn.1": True, "dlgn.2": False, "dlgn.3": None}
     for claim_id, holds in found.items():
-        register(claim_id, lambda rng, h=holds: registry.Measurement(h, "1"))
+        register(claim_id, lambda rng, h=holds: Measurement(h, "1"))
     register("dlgn.4", nothing_there)
     claims = registry.claims()
     kept = records.Records(path, claims, 0)
@@ -143,7 +145,7 @@ def test_an_update_of_nothing_is_refused(three, path):
 
 def test_claims_that_read_results_are_measured_again(register, path):
     def not_yet(rng, results_dir):
-        return registry.Measurement(None, "no table", {})
+        return Measurement(None, "no table", {})
 
     register("dlgn.1")
     register("dlgn.2", not_yet, reads_results=True)
@@ -181,8 +183,8 @@ def test_a_directory_is_refused_before_anything_is_measured(three, tmp_path):
 
 def test_the_page_counts_and_lists(register, path):
     register("dlgn.1")
-    register("dlgn.2", lambda rng: registry.Measurement(False, "|x| is 2", {}))
-    register("dlgn.3", lambda rng: registry.Measurement(None, "", {}))
+    register("dlgn.2", lambda rng: Measurement(False, "|x| is 2", {}))
+    register("dlgn.3", lambda rng: Measurement(None, "", {}))
     register("dlgn.4", nothing_there)
     register("tian.1", scale="accelerator")
     claims = registry.claims()

@@ -12,18 +12,21 @@ def ids(claims):
 
 
 @pytest.mark.usefixtures("empty_registry")
-def test_decorator_registers_and_returns_the_function():
-    @registry.claim("dlgn.3", scale="minutes", statement="It is.", expected="1")
-    def measure(rng):
-        return registry.Measurement(True, "1")
-
-    (claim,) = registry.claims()
-    assert claim.measure is measure
+def test_a_claim_is_registered():
+    claim = registry.register(
+        "dlgn.3",
+        abs,
+        scale="minutes",
+        statement="It is.",
+        expected={"x": ["< 1", "as drawn"]},
+    )
+    assert registry.claims() == [claim]
+    assert claim.measure is abs
     assert (claim.id, claim.paper, claim.number) == ("dlgn.3", "dlgn", 3)
     assert (claim.scale, claim.statement, claim.expected) == (
         "minutes",
         "It is.",
-        "1",
+        "x < 1 (as drawn)",
     )
 
 

@@ -11,34 +11,39 @@ import dlgn_tf
 from dlgn_tf.claims import registry
 from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
+from dlgn_tf.claims.verdicts import Measurement
+from dlgn_tf.claims.verdicts import NotMeasured
 
 # Claims of which the second does not hold and the third raises.
 CLAIMS = """
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.registry import claim
+from dlgn_tf.claims.registry import register
 
 
-@claim("fake.1", scale="seconds", statement="One is one.", expected="1")
 def one(rng):
-    values = {"drawn": rng.random(), "array": np.eye(2), "nan": float("nan")}
-    return Measurement(np.bool_(True), "1", values)
+    array = np.eye(2)
+    return {"x": 1, "drawn": rng.random(), "array": array, "nan": np.nan}
 
 
-@claim("fake.2", scale="seconds", statement="One is two.", expected="2")
-def two(rng):
-    return Measurement(False, "1")
-
-
-@claim("fake.3", scale="minutes", statement="It ends.", expected="an end")
 def three(rng):
     raise RuntimeError("no\\nend")
 
 
-@claim("fake.4", scale="accelerator", statement="One or two.", expected="1")
-def four(rng):
-    return Measurement(None, "1 or 2")
+def add(number, measure, scale, statement, expected):
+    register(
+        f"fake.{number}",
+        measure,
+        scale=scale,
+        statement=statement,
+        expected={"x": expected},
+    )
+
+
+add(1, one, "seconds", "One is one.", "== 1")
+add(2, one, "seconds", "One is two.", "== 2")
+add(3, three, "minutes", "It ends.", "> 0")
+add(4, lambda rng: {"x": [1.0, 2.0]}, "accelerator", "One or two.", "mean > 1")
 """
 ENTRY = """
 from dlgn_tf.command import cli
@@ -102,19 +107,13 @@ def test_results_do_not_depend_on_what_ran_before(register):
     assert alone.measurement == second.measurement
 
 
-def test_what_is_read_is_handed_on(empty_registry):
+def test_what_is_read_is_handed_on(register):
     def read(rng, *places):
-        return registry.Measurement(True, " ".join(map(str, places)))
+        return Measurement(True, " ".join(map(str, places)))
 
     both = ("reads_results", "reads_data")
     for number, reads in enumerate(((), both[:1], both[1:], both)):
-        registry.claim(
-            f"dlgn.{number + 1}",
-            scale="seconds",
-            statement="It is.",
-            expected="1",
-            **dict.fromkeys(reads, True),
-        )(read)
+        register(f"dlgn.{number + 1}", read, **dict.fromkeys(reads, True))
     found = [
         runner.measure(claim, 0, "RESULTS", "DATA").measurement.measured
         for claim in registry.claims()
@@ -124,7 +123,7 @@ def test_what_is_read_is_handed_on(empty_registry):
 
 def test_table_shows_measured_beside_expected(register):
     register("dlgn.1")
-    register("dlgn.2", lambda rng: registry.Measurement(False, "not one"))
+    register("dlgn.2", lambda rng: Measurement(False, "not one"))
     lines = report.table(outcomes(), width=80).splitlines()
     assert lines[0].split() == [
         "claim",
@@ -140,9 +139,9 @@ def test_table_shows_measured_beside_expected(register):
 
 def test_table_tells_verdicts_apart(register):
     def nothing_there(rng):
-        raise registry.NotMeasured("no table")
+        raise NotMeasured("no table")
 
-    register("dlgn.1", lambda rng: registry.Measurement(None, "neither"))
+    register("dlgn.1", lambda rng: Measurement(None, "neither"))
     register("dlgn.2", nothing_there)
     lines = report.table(outcomes(), width=80).splitlines()
     assert lines[2].split()[:2] == ["dlgn.1", "?"]
@@ -154,7 +153,7 @@ def test_table_tells_verdicts_apart(register):
 
 def test_long_cells_are_wrapped_and_nothing_is_lost(register):
     words = [f"word{i}" for i in range(60)]
-    register("dlgn.1", lambda rng: registry.Measurement(True, " ".join(words)))
+    register("dlgn.1", lambda rng: Measurement(True, " ".join(words)))
     text = report.table(outcomes(), width=72)
     assert max(map(len, text.splitlines())) <= 72
     assert [w for w in text.split() if w.startswith("word")] == words
