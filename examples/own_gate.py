@@ -25,7 +25,8 @@ def ramp():
 gate_kinds.GATES["ramp"] = gate_kinds.GateKind(ramp)
 
 FLAGS = """--model=fc_dlgn --dataset=digits --width=32 --depth=3 --gate=ramp
-    --optimizer=adam --train_steps=90 --eval_every=90 --run_dir=runs/own_gate"""
+    --optimizer=adam --learning_rates=0.01 --train_steps=90 --eval_every=90
+    --run_dir=runs/own_gate"""
 if __name__ == "__main__":
     command, *sys.argv[1:] = sys.argv[1:] or ["train", *FLAGS.split()]
     runpy.run_module(f"dlgn_tf.{command}", run_name="__main__")

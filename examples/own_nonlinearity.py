@@ -23,8 +23,8 @@ gate = GateFunction(normal_distribution, "gelu: P(Z <= q)")
 activations.ACTIVATIONS["gelu"] = activations.of_keras("gelu", gate)
 
 FLAGS = """--model=fc_dnn --dataset=digits --width=32 --depth=3
-    --activation=gelu --optimizer=adam --train_steps=90 --eval_every=90
-    --run_dir=runs/own_nonlinearity"""
+    --activation=gelu --optimizer=adam --learning_rates=0.01 --train_steps=90
+    --eval_every=90 --run_dir=runs/own_nonlinearity"""
 if __name__ == "__main__":
     command, *sys.argv[1:] = sys.argv[1:] or ["train", *FLAGS.split()]
     runpy.run_module(f"dlgn_tf.{command}", run_name="__main__")

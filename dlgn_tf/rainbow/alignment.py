@@ -2,10 +2,16 @@
 
 import dataclasses
 import math
+import typing
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf import factorizations
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.rainbow.moments import JointMoments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Alignment:
     singular_values: np.ndarray
 
     @property
-    def scale(self):
+    def scale(self) -> float:
         """What brings own activations to the size of the reference's.
 
         The theory divides features by sqrt(width), networks do not: their
@@ -33,20 +39,20 @@ class Alignment:
         reference, own = self.matrix.shape
         return math.sqrt(reference / own)
 
-    def activations(self, own):
+    def activations(self, own: Array) -> Array:
         """Own activations `(..., own)` in the reference basis."""
         return np.asarray(own, np.float64) @ self.matrix.T
 
-    def weights(self, own):
+    def weights(self, own: Array) -> Array:
         """Weights `(neurons, own, patch)` that read the reference basis."""
         return np.einsum("noP,ro->nrP", own, self.matrix)
 
-    def weights_back(self, reference):
+    def weights_back(self, reference: Array) -> Array:
         """Weights `(neurons, reference, patch)` that read the own basis."""
         return np.einsum("nrP,ro->noP", reference, self.matrix)
 
 
-def align(cross):
+def align(cross: Array) -> Alignment:
     """The best orthogonal alignment, by the singular value decomposition.
 
     With cross = U S V^T it is U V^T, the minimum of E|A own - reference|^2 over
@@ -66,12 +72,17 @@ def align(cross):
     return Alignment(left @ right, values)
 
 
-def identity(dimension):
+def identity(dimension: int) -> Alignment:
     """The `Alignment` of a network with itself."""
     return Alignment(np.eye(dimension), np.ones(dimension))
 
 
-def aligned_error(reference_energy, own_energy, cross, alignment=None):
+def aligned_error(
+    reference_energy: float,
+    own_energy: float,
+    cross: Array,
+    alignment: Alignment | None = None,
+) -> float:
     """E|A own - reference|^2 from moments.
 
     Without an alignment it is the minimum over all of them, in closed form:
@@ -96,7 +107,9 @@ def aligned_error(reference_energy, own_energy, cross, alignment=None):
     return float(reference_energy + own_energy - 2 * overlap)
 
 
-def relative_error(moments, alignment=None):
+def relative_error(
+    moments: "JointMoments", alignment: Alignment | None = None
+) -> float:
     """`aligned_error` over E|reference|^2, at equal energy a channel.
 
     Activations of another width are multiplied by `Alignment.scale`.
@@ -116,12 +129,16 @@ def relative_error(moments, alignment=None):
     return _ratio(error, reference)
 
 
-def normalized_error(moments, alignment=None):
+def normalized_error(
+    moments: "JointMoments", alignment: Alignment | None = None
+) -> float:
     """2 (1 - explained fraction): the error at equal energies, in [0, 2]."""
     return 2 * (1 - explained_fraction(moments, alignment))
 
 
-def explained_fraction(moments, alignment=None):
+def explained_fraction(
+    moments: "JointMoments", alignment: Alignment | None = None
+) -> float:
     """Nuclear norm of the cross moment over the geometric mean of energies.
 
     At most 1, and 1 only where one representation is a multiple of the other,
@@ -146,7 +163,7 @@ def _ratio(value, whole):
     return float(value / whole) if whole > 0 else 0.0
 
 
-def random_alignment(reference, own, rng):
+def random_alignment(reference: int, own: int, rng: Generator) -> Alignment:
     """A uniformly random `Alignment`, what alignment is compared with.
 
     Args:

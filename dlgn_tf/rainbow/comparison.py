@@ -6,14 +6,20 @@ Source: arXiv 2305.18512, figures 2 to 5 and those on whitening.
 """
 
 import itertools
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow.covariance import WeightCovariances
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.covariance import operator_norm_error
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # Ranks through which lines are fitted; weights as in the paper's code.
 _WEIGHT_RANKS, _ACTIVATION_RANKS = 40, 100
@@ -22,8 +28,14 @@ _TESTED_RANKS = (1, 2, 3, 6, 10, 20, 50, 100, 200)
 
 
 def alignment_rows(
-    names, networks, reference, batches, held_out, memory_gib=1.0, untrained=()
-):
+    names: Sequence[str],
+    networks: Sequence[LayeredNetwork],
+    reference: int,
+    batches: Iterable[Array],
+    held_out: Iterable[Array],
+    memory_gib: float = 1.0,
+    untrained: Sequence[LayeredNetwork] = (),
+) -> list[dict]:
     """How far what networks read agrees with one of them.
 
     Alignments are fitted to some images and scored on others: of as few images
@@ -95,7 +107,11 @@ def _aligned(networks, index, batches, held_out, memory_gib):
     return fitted, scored, turns
 
 
-def spectrum_rows(covariances, labels, initial=None):
+def spectrum_rows(
+    covariances: WeightCovariances,
+    labels: Sequence[str],
+    initial: dict | None = None,
+) -> list[dict]:
     """Eigenvalues, each spectrum divided by its first one.
 
     Args:
@@ -114,20 +130,22 @@ def spectrum_rows(covariances, labels, initial=None):
         matrix = covariances.matrices[label]
         one = spectra.eigen(covariance([covariances.weights[label][0]]))[0]
         activations = covariances.activations[0][label]
-        found = {
+        spectra_of = {
             "weights": spectra.eigen(matrix)[0],
             "weights of one": one,
             "activations": spectra.eigen(activations)[0],
         }
-        found = {what: _positive(values) for what, values in found.items()}
+        spectra_of = {
+            what: _positive(values) for what, values in spectra_of.items()
+        }
         if initial:
             start = _positive(spectra.eigen(covariance([initial[label]]))[0])
-            end = found["weights of one"]
+            end = spectra_of["weights of one"]
             last = min(len(start), len(end)) - 1
             if last >= 0:
                 scale = end[last] / start[last] / (one[0] or 1.0)
-                found["initial weights"] = scale * start
-        for what, values in found.items():
+                spectra_of["initial weights"] = scale * start
+        for what, values in spectra_of.items():
             if what != "initial weights" and len(values):
                 values = values / values[0]
             rows += [
@@ -142,7 +160,7 @@ def spectrum_rows(covariances, labels, initial=None):
     return rows
 
 
-def fit_rows(spectrum):
+def fit_rows(spectrum: Sequence[dict]) -> list[dict]:
     """Lines through logarithms of the spectra.
 
     Args:
@@ -157,7 +175,7 @@ def fit_rows(spectrum):
         values = np.array([row["eigenvalue"] for row in values])
         if what == "activations":
             ranks, law = _ACTIVATION_RANKS, "power law"
-            fit = spectra.power_law_fit
+            fit: Callable = spectra.power_law_fit
         else:
             ranks, law = _WEIGHT_RANKS, "exponential"
             fit = spectra.exponential_fit
@@ -178,7 +196,9 @@ def fit_rows(spectrum):
     return rows
 
 
-def convergence_rows(covariances, labels):
+def convergence_rows(
+    covariances: WeightCovariances, labels: Sequence[str]
+) -> list[dict]:
     """Covariances of some networks against that of others.
 
     The others are as many for every number of networks, the larger half; the
@@ -225,7 +245,9 @@ def _disjoint(total, count, others):
         yield turned[:count], turned[total - others :]
 
 
-def own_dimensions(covariances, label, k):
+def own_dimensions(
+    covariances: WeightCovariances, label: str, k: int
+) -> list[Array]:
     """Weights of all networks, in those dimensions that one of them has.
 
     A narrower network than the reference spans a part of its dimensions: in all
@@ -254,7 +276,7 @@ def own_dimensions(covariances, label, k):
     ]
 
 
-def own_weights(covariances, label):
+def own_weights(covariances: WeightCovariances, label: str) -> list[Array]:
     """Weights of each network, in as many dimensions as it has.
 
     Returns:
@@ -264,7 +286,7 @@ def own_weights(covariances, label):
     return [own_dimensions(covariances, label, k)[k] for k in range(count)]
 
 
-def whitened(covariances, label):
+def whitened(covariances: WeightCovariances, label: str) -> list[Array] | None:
     """Weights of each network, whitened by the covariance of the others.
 
     Returns:
@@ -272,18 +294,20 @@ def whitened(covariances, label):
         the dimensions that the network has; None where the others have fewer
         neurons, so that their covariance has no inverse.
     """
-    found = []
+    white = []
     for k in range(len(covariances.weights[label])):
         weights = own_dimensions(covariances, label, k)
         own = weights[k]
         others = [rows for j, rows in enumerate(weights) if j != k]
         if sum(map(len, others)) < own.shape[1]:
             return None
-        found.append(spectra.whiten(own, covariance(others)))
-    return found
+        white.append(spectra.whiten(own, covariance(others)))
+    return white
 
 
-def whitening_rows(names, covariances, labels):
+def whitening_rows(
+    names: Sequence[str], covariances: WeightCovariances, labels: Sequence[str]
+) -> list[dict]:
     """Eigenvalues outside of the random bulk, before and after whitening.
 
     Args:
@@ -334,7 +358,7 @@ def _positive(values):
     return values[values > spectra.ZERO * values[0]]
 
 
-def grouped(rows, *keys):
+def grouped(rows: Iterable[dict], *keys: str) -> dict:
     """Dict from the values of some columns to the rows that have them."""
 
     def key(row):
@@ -342,4 +366,4 @@ def grouped(rows, *keys):
 
     order = list(dict.fromkeys(map(key, rows)))
     rows = sorted(rows, key=lambda row: order.index(key(row)))
-    return {k: list(found) for k, found in itertools.groupby(rows, key)}
+    return {k: list(group) for k, group in itertools.groupby(rows, key)}

@@ -8,8 +8,12 @@ Source: arXiv 2305.18512, section 2 and figures 4 and 5.
 
 import dataclasses
 import math
+import typing
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
@@ -18,6 +22,9 @@ from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow.alignment import Alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.reference import Reference
+
+if typing.TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,18 +59,18 @@ class WeightCovariances:
     alignments: tuple[dict[str, Alignment], ...] = ()
 
     @property
-    def labels(self):
+    def labels(self) -> tuple:
         return tuple(self.matrices)
 
 
 def weight_covariances(
-    networks,
-    batches,
-    reference="mean",
-    num_iters=2,
-    memory_gib=1.0,
-    held_out=None,
-):
+    networks: "Sequence[LayeredNetwork | keras.Model]",
+    batches: Iterable[Array],
+    reference: str | int | Reference = "mean",
+    num_iters: int = 2,
+    memory_gib: float = 1.0,
+    held_out: Iterable[Array] | None = None,
+) -> WeightCovariances:
     """Covariances of the weights of every learned layer.
 
     With one network all is in its own basis, and its covariances have at most
@@ -133,7 +140,7 @@ def weight_covariances(
     )
 
 
-def covariance(weights):
+def covariance(weights: Sequence[Array]) -> Array:
     """E[w w^T] over all neurons of all networks.
 
     Args:
@@ -154,7 +161,7 @@ def covariance(weights):
     return sum(rows.T @ rows for rows in weights) / neurons
 
 
-def operator_norm_error(estimate, reference):
+def operator_norm_error(estimate: Array, reference: Array) -> float:
     """Largest singular value of the difference over that of the reference.
 
     Args:
@@ -171,7 +178,7 @@ def operator_norm_error(estimate, reference):
     return float(gap / size)
 
 
-def leading_overlap(first, second, count):
+def leading_overlap(first: Array, second: Array, count: int) -> float:
     """Overlap |U1^T U2|_F^2 / count of leading eigenspaces, in [0, 1].
 
     Args:

@@ -4,8 +4,10 @@ Source: arXiv 2305.18512, the last figure.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.spectra import eigen
@@ -27,7 +29,9 @@ class Dynamics:
     eigenvalues: np.ndarray
 
 
-def along_eigenvectors(snapshots, least=1e-6):
+def along_eigenvectors(
+    snapshots: Sequence[Array], least: float = 1e-6
+) -> Dynamics:
     """Amplification and cosine along the final eigenvectors.
 
     Directions whose eigenvalue is about zero are left out: where a layer has

@@ -1,7 +1,10 @@
 """Retrains the last layer of a network, or leaves it alone to be trained."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
@@ -12,8 +15,13 @@ METHODS = ("ridge", "logistic")
 
 
 def retrain_head(
-    model, images, labels, method="ridge", penalty=1.0, batch_size=1000
-):
+    model: keras.Model,
+    images: Array,
+    labels: Array,
+    method: str = "ridge",
+    penalty: float = 1.0,
+    batch_size: int = 1000,
+) -> keras.Model:
     """Fits the classifier anew to the features of a network that stays.
 
     Args:
@@ -112,7 +120,7 @@ def _logistic(features, labels, classes, penalty, biased):
 _FIT = {"ridge": _ridge, "logistic": _logistic}
 
 
-def freeze_all_but(model, labels):
+def freeze_all_but(model: keras.Model, labels: Sequence[str]) -> None:
     """Leaves only some learned layers to be trained, in place.
 
     For a head that is retrained with a whole schedule, together with the layer

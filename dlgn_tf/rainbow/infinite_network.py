@@ -9,6 +9,8 @@ Source: arXiv 2305.18512, section 2, definitions 1 and 2 and theorem 2.
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.random_features import colored_inputs
@@ -17,7 +19,7 @@ from dlgn_tf.rainbow.random_features import relu_kernel
 from dlgn_tf.rainbow.random_features import square_root
 
 
-def power_law_covariance(dimension):
+def power_law_covariance(dimension: int) -> Array:
     """A diagonal covariance of eigenvalues 1 / rank, of trace one."""
     values = 1 / np.arange(1, dimension + 1)
     return np.diag(values / values.sum())
@@ -59,7 +61,13 @@ class InfiniteNetwork:
     features: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def draw(cls, rng, samples=300, dimension=32, anchors=20):
+    def draw(
+        cls,
+        rng: Generator,
+        samples: int = 300,
+        dimension: int = 32,
+        anchors: int = 20,
+    ) -> "InfiniteNetwork":
         """Draws Gaussian samples and a covariance of the second layer.
 
         That one is a sum over some of the samples of c phi phi^T, with c
@@ -90,7 +98,9 @@ class InfiniteNetwork:
             (phi, square_root(second)),
         )
 
-    def finite(self, width, rng, aligned=True):
+    def finite(
+        self, width: int, rng: Generator, aligned: bool = True
+    ) -> FiniteNetwork:
         """Draws a network of finite width.
 
         Args:
@@ -116,13 +126,13 @@ class InfiniteNetwork:
             first, second, self.features[1].T @ second / samples
         )
 
-    def kernel_error(self, network):
+    def kernel_error(self, network: FiniteNetwork) -> float:
         """|K2 of a finite network - K2|^2 / |K2|^2."""
         exact = self.kernels[1]
         gap = network.second @ network.second.T - exact
         return float(np.sum(gap**2) / np.sum(exact**2))
 
-    def feature_error(self, network):
+    def feature_error(self, network: FiniteNetwork) -> float:
         """E|A phihat - phi|^2 of layer 2, with the best A."""
         samples = len(self.inputs)
         return alignment.aligned_error(
@@ -132,7 +142,9 @@ class InfiniteNetwork:
         )
 
 
-def readout_error(infinite, network, theta):
+def readout_error(
+    infinite: InfiniteNetwork, network: FiniteNetwork, theta: Array
+) -> tuple[float, float]:
     """Error of a finite network's output, and what bounds it.
 
     The output f(x) = <theta, phi_2(x)> becomes <A^T theta, phihat_2(x)>.

@@ -10,16 +10,23 @@ Source: arXiv 2305.18512, section 2; layouts as in the authors' repository.
 
 import dataclasses
 import math
+import typing
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from keras import layers
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.relu import ReLUNetwork
+
 
 NETWORKS = ("gating", "value")
 
@@ -47,47 +54,47 @@ class LearnedLayer:
     reads_input: bool
 
     @property
-    def neurons(self):
+    def neurons(self) -> int:
         return self.layer.kernel.shape[-1]
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         return self.source.shape[-1]
 
     @property
-    def patch(self):
+    def patch(self) -> int:
         return math.prod(self.layer.kernel.shape[:-1]) // self.channels
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         """Channels times patch, the dimension D of what a neuron reads."""
         return self.channels * self.patch
 
     @property
-    def signature(self):
+    def signature(self) -> tuple[str, int]:
         """What two layers must share to be compared: not their widths."""
         return type(self.layer).__name__, self.patch
 
     @property
-    def weights(self):
+    def weights(self) -> Array:
         """float64 array `(neurons, channels, patch)`."""
         kernel = np.asarray(self.layer.kernel, np.float64)
         by_patch = kernel.reshape(self.patch, self.channels, self.neurons)
         return by_patch.transpose(2, 1, 0)
 
     @property
-    def matrix(self):
+    def matrix(self) -> Array:
         """Weights as float64 array `(neurons, dimension)`, channels first."""
         return self.weights.reshape(self.neurons, -1)
 
     @property
-    def bias(self):
+    def bias(self) -> Array | None:
         """float64 array `(neurons,)`, or None."""
         if not self.layer.use_bias:
             return None
         return np.asarray(self.layer.bias, np.float64)
 
-    def assign(self, weights):
+    def assign(self, weights: Array) -> None:
         """Sets the weights.
 
         Args:
@@ -106,7 +113,7 @@ class LearnedLayer:
             )
         kernel.assign(weights.transpose(2, 1, 0).reshape(kernel.shape))
 
-    def patches(self, activations):
+    def patches(self, activations: Array) -> Array:
         """What each neuron is multiplied by, at every position.
 
         Args:
@@ -175,7 +182,12 @@ class LayeredNetwork:
         UserError: if the model is of another kind, or has no learned layer.
     """
 
-    def __init__(self, model, network=None, whole_maps=False):
+    def __init__(
+        self,
+        model: "ReLUNetwork",
+        network: str | None = None,
+        whole_maps: bool = False,
+    ) -> None:
         _check_network(model, network)
         self.whole_maps = whole_maps
         self.model = folded(model) if _of_zoo(model) else model
@@ -191,24 +203,24 @@ class LayeredNetwork:
                 "Expected a network with a dense layer or a convolution. "
                 f"Received: {model.name}, which has none"
             )
-        self._readers = {}
+        self._readers: dict = {}
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[LearnedLayer, ...]:
         """Tuple of `LearnedLayer`."""
         return tuple(p for p in self.parts if isinstance(p, LearnedLayer))
 
     @property
-    def labels(self):
+    def labels(self) -> tuple[str, ...]:
         return tuple(layer.label for layer in self.layers)
 
     @property
-    def hidden(self):
+    def hidden(self) -> tuple[str, ...]:
         """Labels of all layers but the classifier."""
         return tuple(x for x in self.labels if x != self.classifier)
 
     @property
-    def widths(self):
+    def widths(self) -> tuple[int, ...]:
         """How many neurons each layer has, a tuple."""
         return tuple(layer.neurons for layer in self.layers)
 
@@ -222,12 +234,12 @@ class LayeredNetwork:
         )
 
     @property
-    def classifier(self):
+    def classifier(self) -> str | None:
         """Label of the layer that makes the logits, or None in a gating one."""
         last = self.layers[-1]
         return last.label if last.network == list(self._networks)[-1] else None
 
-    def read(self, images, parts):
+    def read(self, images: Array, parts: Sequence[LearnedLayer]) -> list[Array]:
         """What parts of the network read, in evaluation mode.
 
         Args:
@@ -238,7 +250,7 @@ class LayeredNetwork:
         Returns:
             List of float arrays `(batch, ..., channels)`, one a part.
         """
-        values = {}
+        values: dict = {}
         for name in dict.fromkeys(part.network for part in parts):
             here = [part for part in parts if part.network == name]
             read = self._reader(name, here)
@@ -268,7 +280,7 @@ class LayeredNetwork:
             return model.entering(images)
         return model.normalization(images)
 
-    def copy(self):
+    def copy(self) -> "LayeredNetwork":
         """A new `LayeredNetwork` of a copy of the whole model."""
         return LayeredNetwork(copy_of(self.model), self._only, self.whole_maps)
 
@@ -278,7 +290,9 @@ class LayeredNetwork:
         return None if len(seen) == len(self._networks) else seen.pop()
 
 
-def learned_layers(model, network=None):
+def learned_layers(
+    model: "ReLUNetwork", network: str | None = None
+) -> list[LearnedLayer]:
     """The learned layers of a model, from input to output.
 
     Args:
@@ -291,7 +305,7 @@ def learned_layers(model, network=None):
     return list(LayeredNetwork(model, network).layers)
 
 
-def copy_of(model):
+def copy_of(model: keras.Model) -> keras.Model:
     """A model of the same kind, structure and weights, which shares nothing.
 
     Args:

@@ -8,15 +8,25 @@ Source: arXiv 2305.18512, the figure on low-rank projection.
 
 import contextlib
 import math
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.rainbow import moments
+from dlgn_tf.rainbow.alignment import Alignment
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.learned_layers import LearnedLayer
 from dlgn_tf.rainbow.spectra import eigen
 
 
-def weight_basis(covariance, layer, turn=None):
+def weight_basis(
+    covariance: Array, layer: LearnedLayer, turn: Alignment | None = None
+) -> Array:
     """Eigenvectors of a weight covariance, in a network's own basis.
 
     Args:
@@ -40,7 +50,12 @@ def weight_basis(covariance, layer, turn=None):
     return np.linalg.qr(own)[0]
 
 
-def activation_basis(network, layer, batches, memory_gib=1.0):
+def activation_basis(
+    network: LayeredNetwork,
+    layer: LearnedLayer,
+    batches: Iterable[Array],
+    memory_gib: float = 1.0,
+) -> Array:
     """Eigenvectors of the second moment of what a layer is multiplied by.
 
     Args:
@@ -69,13 +84,13 @@ def _parts(maps, layer, memory_gib):
     return moments.in_batches(maps, max(1, int(memory_gib * GIB / of_one)))
 
 
-def random_basis(dimension, rng):
+def random_basis(dimension: int, rng: Generator) -> Array:
     """A uniformly random orthogonal matrix `(dimension, dimension)`."""
     q, r = np.linalg.qr(rng.standard_normal((dimension, dimension)))
     return q * np.sign(np.diag(r))
 
 
-def project(weights, basis, rank):
+def project(weights: Array, basis: Array, rank: int) -> Array:
     """Weights on the first vectors of an orthonormal basis.
 
     Args:
@@ -91,7 +106,9 @@ def project(weights, basis, rank):
     return ((rows @ kept) @ kept.T).reshape(weights.shape)
 
 
-def clipping_curve(layer, basis, ranks, measure):
+def clipping_curve(
+    layer: LearnedLayer, basis: Array, ranks: Sequence[int], measure: Callable
+) -> Array:
     """A figure of a network against the rank that a layer is projected to.
 
     The layer has its own weights again afterwards.
@@ -123,7 +140,7 @@ def _kept(layer):
         layer.assign(before)
 
 
-def explained_variance(weights, basis):
+def explained_variance(weights: Array, basis: Array) -> Array:
     """Share of the weights' energy on the first vectors of a basis.
 
     Args:

@@ -4,7 +4,11 @@ Moments are not centred, and are means over all samples and all positions of
 maps. Sums are kept in float64.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
@@ -27,7 +31,7 @@ class JointMoments:
         count: Integer, how many samples and positions were added.
     """
 
-    def __init__(self, first, second, squares=True):
+    def __init__(self, first: int, second: int, squares: bool = True) -> None:
         self.count = 0
         self._squares = squares
         self._first = np.zeros((first, first))
@@ -35,12 +39,12 @@ class JointMoments:
         self._cross = np.zeros((first, second))
 
     @staticmethod
-    def bytes(first, second):
+    def bytes(first: int, second: int) -> int:
         """What the sums take, and a block of rows to add to them."""
         sums = first**2 + second**2 + first * second
         return 8 * (2 * sums + _ROWS * (first + second))
 
-    def add(self, first, second):
+    def add(self, first: Array, second: Array) -> None:
         """Adds samples.
 
         Args:
@@ -67,17 +71,17 @@ class JointMoments:
         self.count += len(first)
 
     @property
-    def first(self):
+    def first(self) -> Array:
         """E[x x^T], `(first, first)`."""
         return self._first / max(self.count, 1)
 
     @property
-    def second(self):
+    def second(self) -> Array:
         """E[y y^T], `(second, second)`."""
         return self._second / max(self.count, 1)
 
     @property
-    def cross(self):
+    def cross(self) -> Array:
         """E[x y^T], `(first, second)`."""
         return self._cross / max(self.count, 1)
 
@@ -92,16 +96,16 @@ class SecondMoment:
         count: Integer, how many samples and positions were added.
     """
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         self.count = 0
         self._sum = np.zeros((channels, channels))
 
     @staticmethod
-    def bytes(channels):
+    def bytes(channels: int) -> int:
         """What the sum takes, and a block of rows to add to it."""
         return 8 * (2 * channels**2 + _ROWS * channels)
 
-    def add(self, activations):
+    def add(self, activations: Array) -> None:
         """Adds samples, an array `(..., channels)`."""
         rows = np.reshape(activations, (-1, np.shape(activations)[-1]))
         for start in range(0, len(rows), _ROWS):
@@ -110,12 +114,16 @@ class SecondMoment:
         self.count += len(rows)
 
     @property
-    def matrix(self):
+    def matrix(self) -> Array:
         """E[x x^T], `(channels, channels)`."""
         return self._sum / max(self.count, 1)
 
 
-def joint_moments(pairs, memory_gib=1.0, squares=True):
+def joint_moments(
+    pairs: Iterable[tuple[Array, Array]],
+    memory_gib: float = 1.0,
+    squares: bool = True,
+) -> JointMoments:
     """Moments of two representations over a data set.
 
     Args:
@@ -129,7 +137,7 @@ def joint_moments(pairs, memory_gib=1.0, squares=True):
     Raises:
         UserError: if they do not fit, there is nothing, or it is not finite.
     """
-    moments = None
+    moments: Any = None
     for first, second in pairs:
         if moments is None:
             channels = np.shape(first)[-1], np.shape(second)[-1]
@@ -144,7 +152,7 @@ def joint_moments(pairs, memory_gib=1.0, squares=True):
     return moments
 
 
-def second_moment(arrays, memory_gib=1.0):
+def second_moment(arrays: Iterable[Array], memory_gib: float = 1.0) -> Array:
     """Second moment of a representation over a data set.
 
     Args:
@@ -157,7 +165,7 @@ def second_moment(arrays, memory_gib=1.0):
     Raises:
         UserError: as `joint_moments`.
     """
-    moment = None
+    moment: Any = None
     for activations in arrays:
         if moment is None:
             channels = np.shape(activations)[-1]
@@ -172,7 +180,7 @@ def second_moment(arrays, memory_gib=1.0):
     return moment.matrix
 
 
-def check_moment(moment, count):
+def check_moment(moment: Array, count: int) -> None:
     """Raises a `UserError` where no sample was seen, or one that is not finite.
 
     A generator that was gone through already has none left either.
@@ -193,7 +201,7 @@ def check_moment(moment, count):
         )
 
 
-def in_batches(images, size=1000):
+def in_batches(images: Array, size: int = 1000) -> list[Array]:
     """Views of an array, one batch each, which can be gone through again.
 
     Args:

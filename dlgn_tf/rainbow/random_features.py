@@ -4,12 +4,18 @@ Source: arXiv 2305.18512, section 2.1, theorem 1; the closed forms are those of
 Cho and Saul, "Kernel methods for deep learning" (2009), orders 1 and 2.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf import factorizations
 
 
-def random_features(inputs, width, rng, covariance=None):
+def random_features(
+    inputs: Array, width: int, rng: Generator, covariance: Array | None = None
+) -> Array:
     """Features relu(W x) / sqrt(width) of Gaussian weights.
 
     Args:
@@ -27,7 +33,7 @@ def random_features(inputs, width, rng, covariance=None):
     return np.maximum(colored @ weights, 0.0) / np.sqrt(width)
 
 
-def colored_inputs(inputs, covariance=None):
+def colored_inputs(inputs: Array, covariance: Array | None = None) -> Array:
     """Inputs C^(1/2) x, which white weights read as weights of C read x.
 
     Args:
@@ -41,7 +47,7 @@ def colored_inputs(inputs, covariance=None):
     return inputs if covariance is None else inputs @ square_root(covariance)
 
 
-def relu_kernel(gram):
+def relu_kernel(gram: Array) -> Array:
     """The kernel E[relu(u) relu(v)] of Gaussian pre-activations.
 
     Args:
@@ -56,7 +62,7 @@ def relu_kernel(gram):
     return norms * order1 / (2 * np.pi)
 
 
-def relu_kernel_variance(gram):
+def relu_kernel_variance(gram: Array) -> Array:
     """The variance of relu(u) relu(v), of which the kernel is the mean.
 
     Over the width it is the mean squared error of the kernel of random
@@ -87,7 +93,13 @@ def _norms_and_angles(gram):
     return norms, angles
 
 
-def monte_carlo_kernel(inputs, draw, width, activation, block=4096):
+def monte_carlo_kernel(
+    inputs: Array,
+    draw: Callable,
+    width: int,
+    activation: Callable,
+    block: int = 4096,
+) -> Array:
     """The kernel of any weights and nonlinearity, by a mean over neurons.
 
     Args:
@@ -110,7 +122,7 @@ def monte_carlo_kernel(inputs, draw, width, activation, block=4096):
     return total / width
 
 
-def square_root(matrix):
+def square_root(matrix: Array) -> Array:
     """The symmetric square root of a positive semi-definite matrix.
 
     Of a kernel on n samples it is the matrix of exact features: its rows have

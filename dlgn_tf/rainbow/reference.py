@@ -5,8 +5,11 @@ repository.
 """
 
 import dataclasses
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
@@ -32,13 +35,13 @@ class Reference:
     alignments: tuple[dict[str, Alignment], ...]
 
     @property
-    def labels(self):
+    def labels(self) -> tuple[str, ...]:
         return self.networks[0].labels
 
-    def channels(self, label):
+    def channels(self, label: str) -> int:
         return len(self.alignments[0][label].matrix)
 
-    def activations(self, images, labels):
+    def activations(self, images: Array, labels: Sequence[str]) -> list[Array]:
         """What learned layers read, in the reference basis.
 
         Networks of another width count as one of the reference's would, see
@@ -51,7 +54,7 @@ class Reference:
         Returns:
             List of float64 arrays `(batch, ..., channels)`, one a label.
         """
-        total = [0.0] * len(labels)
+        total = [np.zeros(())] * len(labels)
         for network, turns in zip(self.networks, self.alignments, strict=True):
             layers = [_twin(network, self, label) for label in labels]
             for k, own in enumerate(network.read(images, layers)):
@@ -59,7 +62,7 @@ class Reference:
                 total[k] = total[k] + turn.scale * turn.activations(own)
         return [each / len(self.networks) for each in total]
 
-    def mean_weights(self, label):
+    def mean_weights(self, label: str) -> Array:
         """Mean of the aligned weights of a layer with neurons in one order.
 
         For the classifier alone: the neurons of other layers differ from
@@ -77,7 +80,7 @@ class Reference:
         ]
         return np.mean(aligned, axis=0)
 
-    def mean_bias(self, label):
+    def mean_bias(self, label: str) -> Array | None:
         """Mean of the biases of such a layer.
 
         Returns:
@@ -89,7 +92,7 @@ class Reference:
         return np.mean(biases, axis=0)
 
 
-def single(network):
+def single(network: LayeredNetwork) -> Reference:
     """A network as the `Reference`: its own basis."""
     turns = {
         layer.label: alignment.identity(layer.channels)
@@ -98,7 +101,12 @@ def single(network):
     return Reference((network,), (turns,))
 
 
-def mean(networks, batches, num_iters=2, memory_gib=1.0):
+def mean(
+    networks: Sequence[LayeredNetwork],
+    batches: Iterable[Array],
+    num_iters: int = 2,
+    memory_gib: float = 1.0,
+) -> Reference:
     """The mean network, near the basis of the first.
 
     All are aligned to the first and their activations averaged; then all are
@@ -119,20 +127,25 @@ def mean(networks, batches, num_iters=2, memory_gib=1.0):
             suffice.
     """
     check_comparable(networks)
-    found = single(networks[0])
+    reference = single(networks[0])
     if len(networks) == 1:
-        return found
+        return reference
     for _ in range(num_iters):
-        measured = align_to(found, networks, batches, memory_gib)
+        measured = align_to(reference, networks, batches, memory_gib)
         turns = tuple(
-            turns_of(network, sums, found)
+            turns_of(network, sums, reference)
             for network, sums in zip(networks, measured, strict=True)
         )
-        found = Reference(tuple(networks), turns)
-    return found
+        reference = Reference(tuple(networks), turns)
+    return reference
 
 
-def align_to(reference, networks, batches, memory_gib=1.0):
+def align_to(
+    reference: Reference,
+    networks: Sequence[LayeredNetwork],
+    batches: Iterable[Array],
+    memory_gib: float = 1.0,
+) -> list[dict]:
     """Moments of what the layers of networks read, with the reference.
 
     Args:
@@ -164,23 +177,24 @@ def align_to(reference, networks, batches, memory_gib=1.0):
         memory_gib,
         f"Moments of {len(networks)} networks",
     )
-    found = [
+    measured = [
         {label: JointMoments(*size) for label, size in each.items()}
         for each in sizes
     ]
     for images in batches:
         theirs = reference.activations(images, labels)
-        for network, sums in zip(networks, found, strict=True):
+        for network, of_network in zip(networks, measured, strict=True):
             own = network.read(images, network.layers)
             for label, first, second in zip(labels, theirs, own, strict=True):
-                sums[label].add(first, second)
-    for each in found:
-        for sums in each.values():
-            moments.check_moment(sums.cross, sums.count)
-    return found
+                of_network[label].add(first, second)
+    for sums in (x for each in measured for x in each.values()):
+        moments.check_moment(sums.cross, sums.count)
+    return measured
 
 
-def turns_of(network, measured, reference=None):
+def turns_of(
+    network: LayeredNetwork, measured: dict, reference: Reference | None = None
+) -> dict:
     """Alignments of a network, from its moments as `align_to` returns them.
 
     What reads the network's input needs none.
@@ -209,7 +223,7 @@ def turns_of(network, measured, reference=None):
     return turns
 
 
-def check_comparable(networks):
+def check_comparable(networks: Sequence[LayeredNetwork]) -> None:
     """Raises a `UserError` unless networks differ in nothing but widths.
 
     Args:
@@ -234,7 +248,7 @@ def check_comparable(networks):
             )
 
 
-def check_finite(networks):
+def check_finite(networks: Sequence[LayeredNetwork]) -> None:
     """Raises a `UserError` if a weight or bias of a network is not finite.
 
     Args:

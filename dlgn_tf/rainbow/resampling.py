@@ -10,12 +10,19 @@ with the order of the authors' repository.
 
 import dataclasses
 import math
+import typing
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow.covariance import WeightCovariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.learned_layers import Normalization
 from dlgn_tf.rainbow.moments import check_moment
@@ -24,6 +31,10 @@ from dlgn_tf.rainbow.reference import check_comparable
 from dlgn_tf.rainbow.reference import check_finite
 from dlgn_tf.rainbow.spectra import ZERO
 from dlgn_tf.rainbow.spectra import eigen
+
+if typing.TYPE_CHECKING:
+    import keras
+
 
 WEIGHTS = ("covariance", "white")
 
@@ -51,7 +62,14 @@ class Options:
     memory_gib: float = 1.0
 
 
-def resample(model, covariances, batches, seed, network=None, **options):
+def resample(
+    model: "keras.Model",
+    covariances: WeightCovariances,
+    batches: Iterable[Array],
+    seed: int | Sequence[int],
+    network: str | None = None,
+    **options: Any,
+) -> "keras.Model":
     """Draws a network from weight covariances.
 
     Layers that are not drawn keep the trained weights of `model`, turned to
@@ -85,12 +103,12 @@ def resample(model, covariances, batches, seed, network=None, **options):
         UserError: if the model is of another architecture, there is no such
             layer or option, or memory does not suffice.
     """
-    options = Options(**options)
+    drawing = Options(**options)
     first = covariances.reference.networks[0]
     trained = LayeredNetwork(model, network, first.whole_maps)
     drawn = trained.copy()
-    _check(trained, covariances, options)
-    work = _Resampling(trained, drawn, covariances, batches, seed, options)
+    _check(trained, covariances, drawing)
+    work = _Resampling(trained, drawn, covariances, batches, seed, drawing)
     for part in drawn.parts:
         if isinstance(part, Normalization):
             work.normalize(part)
@@ -225,7 +243,13 @@ class _Resampling:
             getattr(part.layer, name).assign(column[taken])
 
 
-def draw_rows(covariances, label, neurons, rng, options):
+def draw_rows(
+    covariances: WeightCovariances,
+    label: str,
+    neurons: int,
+    rng: Generator,
+    options: Options,
+) -> Array:
     """Weights of a layer as its covariance has them.
 
     Args:
@@ -255,7 +279,9 @@ def draw_rows(covariances, label, neurons, rng, options):
     return _combine(values, vectors.T, neurons, rng, options.orthogonal)
 
 
-def draw_weights(covariance, neurons, rng, orthogonal=False):
+def draw_weights(
+    covariance: Array, neurons: int, rng: Generator, orthogonal: bool = False
+) -> Array:
     """Weights G C^(1/2) of a covariance.
 
     Args:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy import stats
 
 from dlgn_tf import factorizations
@@ -15,7 +16,7 @@ from dlgn_tf import factorizations
 ZERO = 1e-10
 
 
-def eigen(covariance):
+def eigen(covariance: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of a covariance, the largest first.
 
     Args:
@@ -44,7 +45,7 @@ class Fit:
     r_squared: float
 
 
-def exponential_fit(values, last=None):
+def exponential_fit(values: Array, last: int | None = None) -> Fit:
     """Line of log(value) over rank, ranks counted from 0.
 
     The number of ranks over which values fall by e is -1 / slope.
@@ -59,7 +60,9 @@ def exponential_fit(values, last=None):
     return _line(np.arange(len(values[:last])), np.log(values[:last]))
 
 
-def power_law_fit(values, first=1, last=None):
+def power_law_fit(
+    values: Array, first: int = 1, last: int | None = None
+) -> Fit:
     """Line of log(value) over log(rank), ranks counted from 1.
 
     Args:
@@ -76,13 +79,11 @@ def power_law_fit(values, first=1, last=None):
 
 
 def _line(x, y):
-    found = stats.linregress(x, y)
-    return Fit(
-        float(found.slope), float(found.intercept), float(found.rvalue**2)
-    )
+    line = stats.linregress(x, y)
+    return Fit(float(line.slope), float(line.intercept), float(line.rvalue**2))
 
 
-def marchenko_pastur_edges(ratio):
+def marchenko_pastur_edges(ratio: float) -> tuple[float, float]:
     """Ends of the bulk of eigenvalues of a random covariance.
 
     Args:
@@ -95,7 +96,7 @@ def marchenko_pastur_edges(ratio):
     return (1 - root) ** 2, (1 + root) ** 2
 
 
-def marchenko_pastur_density(values, ratio):
+def marchenko_pastur_density(values: Array, ratio: float) -> Array:
     """Density of the eigenvalues of a random covariance that are not zero.
 
     Args:
@@ -117,7 +118,7 @@ def marchenko_pastur_density(values, ratio):
     return max(ratio, 1.0) * np.where(values == 0, at_zero, density)
 
 
-def fraction_outside(values, ratio):
+def fraction_outside(values: Array, ratio: float) -> float:
     """Share of a covariance's eigenvalues outside of the random bulk.
 
     Eigenvalues are scaled to a mean of one over all dimensions; those that are
@@ -139,7 +140,7 @@ def fraction_outside(values, ratio):
     return float(np.mean((counted < low) | (counted > high)))
 
 
-def whiten(weights, covariance):
+def whiten(weights: Array, covariance: Array) -> Array:
     """Weights in the eigenbasis of a covariance, each of unit variance.
 
     Directions in which the covariance is zero are left out.
@@ -158,7 +159,7 @@ def whiten(weights, covariance):
     )
 
 
-def gaussianity(marginals):
+def gaussianity(marginals: Array) -> Array:
     """Kolmogorov-Smirnov test of columns against the standard normal law.
 
     Columns are divided by their root mean square first: what is tested is the

@@ -8,6 +8,7 @@ import dataclasses
 
 import keras
 import numpy as np
+from numpy.random import Generator
 
 from dlgn_tf.models.standardization import standardize
 
@@ -34,7 +35,9 @@ class TeacherTask:
     test_labels: np.ndarray
 
     @classmethod
-    def draw(cls, rng, train=TRAIN, test=TEST):
+    def draw(
+        cls, rng: Generator, train: int = TRAIN, test: int = TEST
+    ) -> "TeacherTask":
         """Draws a teacher, and inputs of variance rank^(-1/2).
 
         Args:
@@ -58,7 +61,7 @@ def _teacher_labels(x, rng):
     return (logits - logits.mean(axis=0)).argmax(axis=1)
 
 
-def mlp(width, seed, standardized=False):
+def mlp(width: int, seed: int, standardized: bool = False) -> keras.Model:
     """A network `dimension - width - width - classes` without biases.
 
     Args:

@@ -9,13 +9,14 @@ constant of equation 18 is derived, as the printed one could not be read.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 WINDOWS = ("rectangular", "hamming", "hann", "triangular", "gaussian")
 
 
-def window(name, size):
+def window(name: str, size: int) -> Array:
     """A separable window `(size, size)`, not yet normalised.
 
     Args:
@@ -34,7 +35,7 @@ def window(name, size):
     return np.outer(profile, profile)
 
 
-def coverage(h, stride=1):
+def coverage(h: Array, stride: int = 1) -> Array:
     """Sum of the shifted windows at each pixel of a period.
 
     Args:
@@ -52,7 +53,7 @@ def coverage(h, stride=1):
     return total
 
 
-def partition_of_unity(h, stride=1):
+def partition_of_unity(h: Array, stride: int = 1) -> Array:
     """The window divided by its coverage.
 
     Raises:
@@ -81,7 +82,9 @@ class Patches:
         UserError: if it does not, or patches are larger than the image.
     """
 
-    def __init__(self, image_shape, size, stride=1):
+    def __init__(
+        self, image_shape: tuple[int, int, int], size: int, stride: int = 1
+    ) -> None:
         height, width, _ = image_shape
         if height % stride or width % stride or size > min(height, width):
             raise UserError(
@@ -95,28 +98,28 @@ class Patches:
         columns = (np.arange(0, width, stride)[:, None] + offsets) % width
         self._at = rows[:, None, :, None], columns[None, :, None, :]
 
-    def of(self, image):
+    def of(self, image: Array) -> Array:
         """`(rows, columns, size, size, channels)` of `image_shape`."""
         return np.asarray(image)[self._at]
 
-    def sum(self, patches):
+    def sum(self, patches: Array) -> Array:
         """Puts patches back where they were, adding where they overlap."""
         image = np.zeros(self.image_shape)
         np.add.at(image, self._at, patches)
         return image
 
-    def overlap(self):
+    def overlap(self) -> int:
         """The most patches that cover one pixel."""
         ones = np.ones_like(self.of(np.zeros(self.image_shape)))
         return int(self.sum(ones).max())
 
 
-def windowed(h, patches):
+def windowed(h: Array, patches: Array) -> Array:
     """Patches `(..., size, size, channels)` under the window."""
     return h[..., None] * patches
 
 
-def apodized_kernel(h, kernel):
+def apodized_kernel(h: Array, kernel: Array) -> Array:
     """The kernel with which a plain convolution sees windowed patches.
 
     <w, h P> = <h w, P>, so no patch need be cut out.
@@ -128,7 +131,9 @@ def apodized_kernel(h, kernel):
     return h[:, :, None, None] * kernel
 
 
-def errors(patches, h, image, models):
+def errors(
+    patches: Patches, h: Array, image: Array, models: Array
+) -> tuple[float, float]:
     """Both sides of equation 18.
 
     Args:

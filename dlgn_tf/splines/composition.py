@@ -9,11 +9,18 @@ closed under is that of convex functions.
 """
 
 import dataclasses
+import typing
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy import sparse
 
 from dlgn_tf.errors import UserError
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.splines.maso import MASO
+
 
 # Of float64 numbers in the affine maps of one operator: 512 MiB.
 MOST_NUMBERS = 2**26
@@ -35,12 +42,12 @@ class Maps:
     beta: float | np.ndarray = 1.0
     log_counts: float | np.ndarray = 0.0
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         """The largest, of points `(n, inputs)`: `(n, units)`."""
         products = (self.slopes @ x.T).T.reshape(-1, *self.offsets.shape)
         return (products + self.offsets).max(axis=-1)
 
-    def after_affine(self, matrix, shift):
+    def after_affine(self, matrix: Array, shift: Array) -> "Maps":
         """The maps on matrix x + shift."""
         offsets = (self.slopes @ shift).reshape(self.offsets.shape)
         return dataclasses.replace(
@@ -48,7 +55,7 @@ class Maps:
         )
 
 
-def compose(outer, inner):
+def compose(outer: Maps, inner: "MASO") -> tuple:
     """What units choose from that look at another operator's units.
 
     Args:
@@ -69,14 +76,14 @@ def compose(outer, inner):
             f"Expected {outer.slopes.shape[1]} units. Received: {inner.units}"
         )
     if inner.regions == 1:
-        found = outer.after_affine(inner.slopes[:, 0], inner.offsets[:, 0])
+        composed = outer.after_affine(inner.slopes[:, 0], inner.offsets[:, 0])
         shape = (*outer.offsets.shape, inner.inputs)
-        log_counts = found.log_counts
+        log_counts = composed.log_counts
         if np.all(np.equal(outer.beta, 1)):
             log_counts = log_counts + _summed(outer, _of_regions(inner)[:, 0])
         return (
-            found.slopes.reshape(shape),
-            found.offsets,
+            composed.slopes.reshape(shape),
+            composed.offsets,
             outer.beta,
             log_counts,
         )
@@ -91,7 +98,7 @@ def compose(outer, inner):
     return slopes, offsets, 1.0, log_counts
 
 
-def stacked(operators):
+def stacked(operators: Sequence["MASO"]) -> tuple:
     """The units of several operators on the same inputs.
 
     Args:
@@ -147,8 +154,8 @@ def _picked(outer, inner):
 
 def _summed(outer, of_units):
     """Sums over the units that each map looks at, `(units, regions)`."""
-    found = outer.slopes.astype(bool) @ of_units
-    return found.reshape(outer.offsets.shape)
+    log_counts = outer.slopes.astype(bool) @ of_units
+    return log_counts.reshape(outer.offsets.shape)
 
 
 def _expanded(outer, inner):
@@ -171,7 +178,7 @@ def _expanded(outer, inner):
         for unit in range(inner.units)
     ]
     units = np.arange(len(affine)).reshape(outer.offsets.shape)
-    found = []
+    expanded = []
     for rows in units:
         of_regions = [
             _combined(
@@ -183,31 +190,31 @@ def _expanded(outer, inner):
             for row in rows
             if affine[row, -1] > -np.inf
         ]
-        found.append(
+        expanded.append(
             _distinct(*map(np.concatenate, zip(*of_regions, strict=True)))
         )
-    regions = max(len(of_unit) for of_unit, _ in found)
-    slopes = np.zeros((len(found), regions, inner.inputs))
-    offsets = np.full((len(found), regions), -np.inf)
+    regions = max(len(of_unit) for of_unit, _ in expanded)
+    slopes = np.zeros((len(expanded), regions, inner.inputs))
+    offsets = np.full((len(expanded), regions), -np.inf)
     log_counts = np.zeros(offsets.shape)
-    for unit, (of_unit, counts_of_unit) in enumerate(found):
+    for unit, (of_unit, counts_of_unit) in enumerate(expanded):
         slopes[unit, : len(of_unit)] = of_unit[:, :-1]
         offsets[unit, : len(of_unit)] = of_unit[:, -1]
         log_counts[unit, : len(of_unit)] = counts_of_unit
     return slopes, offsets, log_counts
 
 
-def _combined(found, row, several, choices):
+def _combined(combined, row, several, choices):
     """The maps of one region: a sum over units, each of its own maps.
 
     Args:
-        found: Pair of arrays, the map that is added to and its log_counts.
+        combined: Pair of arrays, the map that is added to and its log_counts.
         row: Sparse array `(1, units)`, the factors.
         several: Boolean array `(units,)`, which units have several maps.
-        choices: List of pairs as `found`, of each unit.
+        choices: List of pairs as `combined`, of each unit.
 
     Returns:
-        Pair as `found`, of all combinations.
+        Pair as `combined`, of all combinations.
     """
     for unit, factor in zip(row.indices, row.data, strict=True):
         if not several[unit] or factor == 0:
@@ -219,11 +226,11 @@ def _combined(found, row, several, choices):
                 f"of {factor:.3g}, with which it is no largest of affine maps"
             )
         maps, log_counts = choices[unit]
-        found = _distinct(
-            np.vstack(found[0][:, None] + factor * maps),
-            np.ravel(found[1][:, None] + log_counts),
+        combined = _distinct(
+            np.vstack(combined[0][:, None] + factor * maps),
+            np.ravel(combined[1][:, None] + log_counts),
         )
-    return found
+    return combined
 
 
 def _distinct(maps, log_counts):

@@ -11,6 +11,8 @@ Corollary 1.
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 from scipy import special
 
 from dlgn_tf.errors import UserError
@@ -22,7 +24,7 @@ MOST_CONFIGURATIONS = 2**18
 _CHUNK = 2**24
 
 
-def configurations(units, regions):
+def configurations(units: int, regions: int) -> Array:
     """All ways to choose one region a unit.
 
     Args:
@@ -45,7 +47,7 @@ def configurations(units, regions):
     return np.arange(count)[:, None] // digits % regions
 
 
-def interaction(means):
+def interaction(means: Array) -> float:
     """max |<A_kr, A_ls>| over different units k and l; 0 where they factorise.
 
     Args:
@@ -62,14 +64,14 @@ def interaction(means):
 class FactorialMixture(RegionMixture):
     """Means, priors and noise as of `RegionMixture`, but of one x for all."""
 
-    def configurations(self):
+    def configurations(self) -> Array:
         return configurations(*self.prior.shape)
 
-    def interaction(self):
+    def interaction(self) -> float:
         """See `interaction`."""
         return interaction(self.means)
 
-    def configuration_means(self, chosen):
+    def configuration_means(self, chosen: Array) -> Array:
         """Sums of one mean a unit.
 
         Args:
@@ -80,7 +82,10 @@ class FactorialMixture(RegionMixture):
         """
         return sum(self.means[k, chosen[:, k]] for k in range(len(self.means)))
 
-    def sample(self, rng, count):
+    # One x for all units, so there is no unit to draw it of.
+    def sample(  # type: ignore[override]
+        self, rng: Generator, count: int
+    ) -> tuple[Array, Array]:
         """Points with their configurations.
 
         Returns:
@@ -94,7 +99,7 @@ class FactorialMixture(RegionMixture):
         means = self.configuration_means(chosen)
         return means + noise * np.sqrt(self.variance), chosen
 
-    def joint_log_posterior(self, x):
+    def joint_log_posterior(self, x: Array) -> Array:
         """log p(configuration | x) of every configuration, by enumeration.
 
         Args:
@@ -105,7 +110,7 @@ class FactorialMixture(RegionMixture):
         """
         return special.log_softmax(self._joint(x, *self._terms()), axis=-1)
 
-    def joint_map(self, x):
+    def joint_map(self, x: Array) -> Array:
         """The most likely configuration of each point, by enumeration.
 
         Returns:
@@ -119,7 +124,7 @@ class FactorialMixture(RegionMixture):
         ]
         return self.configurations()[np.concatenate(best)]
 
-    def per_unit_map(self, x):
+    def per_unit_map(self, x: Array) -> Array:
         """What each unit selects by itself: as many scores as means.
 
         Returns:
@@ -127,11 +132,11 @@ class FactorialMixture(RegionMixture):
         """
         return np.argmax(self._unit_scores(x), axis=-1)
 
-    def per_unit_posterior(self, x):
+    def per_unit_posterior(self, x: Array) -> Array:
         """p(region | x) of each unit by itself, `(points, units, regions)`."""
         return special.softmax(self._unit_scores(x), axis=-1)
 
-    def marginals(self, joint):
+    def marginals(self, joint: Array) -> Array:
         """p(region of a unit | x) from p(configuration | x).
 
         Args:

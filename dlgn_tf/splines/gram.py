@@ -1,9 +1,10 @@
 """How far a layer's filters are from orthogonal."""
 
 import numpy as np
+from numpy import ndarray as Array
 
 
-def cosines(rows):
+def cosines(rows: Array) -> Array:
     """|cosines| between filters.
 
     Args:
@@ -14,11 +15,11 @@ def cosines(rows):
     """
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     directions = rows / np.where(norms > 0, norms, 1)
-    found = np.abs(directions @ directions.T)
-    np.fill_diagonal(found, 1.0)
-    return found
+    matrix = np.abs(directions @ directions.T)
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
 
 
-def off_diagonal(matrix):
+def off_diagonal(matrix: Array) -> Array:
     """The entries of pairs of different filters, one array."""
     return matrix[~np.eye(len(matrix), dtype=bool)]

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -19,7 +20,9 @@ from dlgn_tf.splines.maso import MASO
 from dlgn_tf.splines.measured_maps import maps_of
 
 
-def maso_of_layers(layers, input_shape):
+def maso_of_layers(
+    layers: Sequence[keras.layers.Layer], input_shape: Sequence[int]
+) -> MASO:
     """One operator that computes what layers do in evaluation mode.
 
     Every layer is called, and what it computes counts, whatever its class and
@@ -49,7 +52,7 @@ def maso_of_layers(layers, input_shape):
             ReLU is none), or if there are more than fit into memory.
     """
     shape = tuple(input_shape)
-    found = parameters.dense(np.eye(math.prod(shape)))
+    maso = parameters.dense(np.eye(math.prod(shape)))
     # On JAX, also while copies are made and get their weights.
     with double_precision():
         for layer in layers:
@@ -57,11 +60,11 @@ def maso_of_layers(layers, input_shape):
                 continue
             copy = _copied(layer, shape)
             if isinstance(copy, keras.Model):
-                own = _of_network(copy, found)
+                own = _of_network(copy, maso)
             else:
-                own = _composed(copy, copy, [shape], found)
-            found, shape = own, _output_shape(copy, shape)
-    return found
+                own = _composed(copy, copy, [shape], maso)
+            maso, shape = own, _output_shape(copy, shape)
+    return maso
 
 
 def _copied(layer, shape):
@@ -163,14 +166,14 @@ def _maps(layer, function, shapes):
     if isinstance(layer, BetaLayer):
         beta = np.asarray(ops.convert_to_numpy(layer.beta), "float64")
         layer.initial_beta, layer.beta_mode = 1.0, "fixed"
-        found = maps_of(function, inputs)
-        beta = np.tile(beta, len(found.offsets) // beta.size)
-        return dataclasses.replace(found, beta=beta)
+        maps = maps_of(function, inputs)
+        beta = np.tile(beta, len(maps.offsets) // beta.size)
+        return dataclasses.replace(maps, beta=beta)
     activation = getattr(layer, "activation", None)
-    found = maps_of(function, inputs)
-    if found is None and callable(activation):
-        found = _activated(layer, function, inputs)
-    return found or _refuse(function, inputs)
+    maps = maps_of(function, inputs)
+    if maps is None and callable(activation):
+        maps = _activated(layer, function, inputs)
+    return maps or _refuse(function, inputs)
 
 
 def _activated(layer, function, inputs):
@@ -184,10 +187,10 @@ def _activated(layer, function, inputs):
     nonlinearity = measured_layers.flattened(activation, [shift.shape])
     if not affine:
         return None
-    found = maps_of(nonlinearity, len(shift))
-    found = found or _refuse(nonlinearity, len(shift))
-    found = found.after_affine(matrix, shift)
-    return found if measured_layers.agree(found(points), expected) else None
+    maps = maps_of(nonlinearity, len(shift))
+    maps = maps or _refuse(nonlinearity, len(shift))
+    maps = maps.after_affine(matrix, shift)
+    return maps if measured_layers.agree(maps(points), expected) else None
 
 
 def _refuse(function, inputs):

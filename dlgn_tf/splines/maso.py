@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy import sparse
 
 from dlgn_tf.splines import composition
@@ -47,18 +48,18 @@ class MASO:
             object.__setattr__(self, name, array)
 
     @property
-    def units(self):
+    def units(self) -> int:
         return self.slopes.shape[0]
 
     @property
-    def regions(self):
+    def regions(self) -> int:
         return self.slopes.shape[1]
 
     @property
-    def inputs(self):
+    def inputs(self) -> int:
         return self.slopes.shape[2]
 
-    def scores(self, x):
+    def scores(self, x: Array) -> Array:
         """<A_kr, x> + B_kr.
 
         Args:
@@ -71,7 +72,7 @@ class MASO:
         products = np.asarray(x, "float64") @ flat.T
         return products.reshape(-1, *self.offsets.shape) + self.offsets
 
-    def select(self, x, beta=None):
+    def select(self, x: Array, beta: float | None = None) -> Array:
         """The selection of `selection.beta_vq`, `(points, units, regions)`."""
         return self._selected(self.scores(x), beta)
 
@@ -79,12 +80,12 @@ class MASO:
         beta = self.beta if beta is None else beta
         return selection.beta_vq(scores, beta, self.log_counts)
 
-    def __call__(self, x, beta=None):
+    def __call__(self, x: Array, beta: float | None = None) -> Array:
         """The layer's output `(points, units)`; at beta = 1 the largest."""
         scores = self.scores(x)
         return selection.combine(self._selected(scores, beta), scores)
 
-    def affine_form(self, weights):
+    def affine_form(self, weights: Array) -> tuple[Array, Array]:
         """A[T] and B[T], with which the output is A[T] x + B[T].
 
         Args:
@@ -96,7 +97,7 @@ class MASO:
         slopes = np.einsum("kr,krd->kd", weights, self.slopes)
         return slopes, selection.combine(weights, self.offsets)
 
-    def jacobian(self, x, beta=None):
+    def jacobian(self, x: Array, beta: float | None = None) -> Array:
         """Derivative of the output in the input, off the cells' borders.
 
         sum_r t_r A_r + eta sum_r t_r (v_r - mean v) A_r, the second sum only
@@ -118,7 +119,7 @@ class MASO:
         spread = np.where(soft, eta, 0) * (finite - mean)
         return np.einsum("nkr,krd->nkd", weights * (1 + spread), self.slopes)
 
-    def after(self, other):
+    def after(self, other: "MASO") -> "MASO":
         """This operator on the output of another one.
 
         Raises:
@@ -132,7 +133,7 @@ class MASO:
         )
         return MASO(*composition.compose(maps, other))
 
-    def plus(self, other):
+    def plus(self, other: "MASO") -> "MASO":
         """This operator plus another one: a skip connection.
 
         Raises:

@@ -5,10 +5,14 @@ nothing is assumed of what it is called or how it is set.
 """
 
 import math
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 from scipy import sparse
 
 from dlgn_tf.inspection.autodiff import double_precision
@@ -20,7 +24,7 @@ _SIZES = 10.0 ** np.arange(-12, 13)
 _BLOCK = 256
 
 
-def in_float64(layer):
+def in_float64(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A copy of a layer that computes in float64, without its weights yet.
 
     Operations of `keras.ops` compute in the dtype that they are given.
@@ -41,7 +45,7 @@ def in_float64(layer):
     return type(layer).from_config(config)
 
 
-def flattened(function, shapes):
+def flattened(function: Callable, shapes: Sequence[tuple]) -> Callable:
     """A function of tensors as one of vectors.
 
     Args:
@@ -62,29 +66,29 @@ def flattened(function, shapes):
                 ops.convert_to_tensor(part.reshape(len(x), *shape), "float64")
                 for part, shape in zip(parts, shapes, strict=True)
             ]
-            found = ops.convert_to_numpy(function(*tensors))
-        return np.reshape(found, (len(x), -1)).astype("float64")
+            outputs = ops.convert_to_numpy(function(*tensors))
+        return np.reshape(outputs, (len(x), -1)).astype("float64")
 
     return on_vectors
 
 
-def probes(inputs, seed=0):
+def probes(inputs: int, seed: int = 0) -> Array:
     """Random points of all sizes from 1e-12 to 1e12, `(points, inputs)`."""
     drawn = np.random.default_rng(seed).normal(size=(len(_SIZES), inputs))
     return drawn * _SIZES[:, None]
 
 
-def agree(found, expected):
+def agree(outputs: Array, expected: Array) -> bool:
     """Whether two arrays `(points, outputs)` are equal up to rounding.
 
     In float32: some layers compute in it whatever comes.
     """
     sizes = np.abs(expected)
     rounding = 1e-5 * sizes + 1e-7 * sizes.max(axis=1, keepdims=True) + 1e-15
-    return bool(np.all(np.abs(found - expected) <= rounding))
+    return bool(np.all(np.abs(outputs - expected) <= rounding))
 
 
-def is_affine(function, inputs):
+def is_affine(function: Callable, inputs: int) -> bool:
     """Whether a function keeps weighted means of points, at `probes`.
 
     Args:
@@ -93,13 +97,13 @@ def is_affine(function, inputs):
     """
     first, second = probes(inputs, 0), probes(inputs, 1)
     share = np.linspace(0.1, 0.9, len(first))[:, None]
-    found = function(share * first + (1 - share) * second)
+    outputs = function(share * first + (1 - share) * second)
     return agree(
-        found, share * function(first) + (1 - share) * function(second)
+        outputs, share * function(first) + (1 - share) * function(second)
     )
 
 
-def affine_map(function, inputs):
+def affine_map(function: Callable, inputs: int) -> tuple:
     """Matrix and offsets of an affine function, one basis vector a column.
 
     Args:
@@ -118,7 +122,7 @@ def affine_map(function, inputs):
     return sparse.vstack(columns).T.tocsr(), offsets
 
 
-def basis(size):
+def basis(size: int) -> Iterator[Array]:
     """The rows of the identity of a size, an array of some of them a time."""
     for first in range(0, size, _BLOCK):
         yield np.eye(min(_BLOCK, size - first), size, first)

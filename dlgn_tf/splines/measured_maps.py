@@ -1,5 +1,7 @@
 """The affine maps that a function's outputs choose from, by measurement."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
@@ -7,7 +9,7 @@ from dlgn_tf.splines import measured_layers
 from dlgn_tf.splines.composition import Maps
 
 
-def maps_of(function, inputs):
+def maps_of(function: Callable, inputs: int) -> Maps | None:
     """What a function of vectors chooses from, if it is of a known form.
 
     It may be affine, have two lines for each of its inputs, or take the largest
@@ -28,9 +30,9 @@ def maps_of(function, inputs):
     points = measured_layers.probes(inputs)
     expected = function(points)
     for form in (_two_lines, _largest):
-        found = form(function, inputs)
-        if found is not None and measured_layers.agree(found(points), expected):
-            return found
+        maps = form(function, inputs)
+        if maps is not None and measured_layers.agree(maps(points), expected):
+            return maps
     return None
 
 

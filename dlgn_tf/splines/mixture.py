@@ -9,10 +9,16 @@ Source: the SMASO paper (arXiv 1810.09274), equations 3 to 6 and Theorem 2.
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 from scipy import special
 
+from dlgn_tf.splines.maso import MASO
 
-def region_prior(squared_norms, offsets, variance=1.0):
+
+def region_prior(
+    squared_norms: Array, offsets: Array, variance: float = 1.0
+) -> Array:
     """pi_kr proportional to exp((B_kr + |A_kr|^2 / 2) / variance).
 
     A ReLU layer without bias has pi_active = sigmoid(|w|^2 / 2) >= 1/2 by this
@@ -32,7 +38,9 @@ def region_prior(squared_norms, offsets, variance=1.0):
     return special.softmax(exponents / variance, axis=-1)
 
 
-def offsets_of_prior(means, prior, variance=1.0):
+def offsets_of_prior(
+    means: Array, prior: Array, variance: float = 1.0
+) -> Array:
     """B_kr = variance log pi_kr - |A_kr|^2 / 2, up to a constant of each unit.
 
     Args:
@@ -63,13 +71,13 @@ class RegionMixture:
     variance: float = 1.0
 
     @classmethod
-    def of(cls, maso, variance=1.0):
+    def of(cls, maso: MASO, variance: float = 1.0) -> "RegionMixture":
         """The mixture whose most likely region is the one a MASO selects."""
         norms = np.sum(maso.slopes**2, axis=-1)
         prior = region_prior(norms, maso.offsets, variance)
         return cls(maso.slopes, prior, variance)
 
-    def log_posterior(self, x):
+    def log_posterior(self, x: Array) -> Array:
         """log p(region | x) of each unit, from Bayes' rule.
 
         Args:
@@ -84,11 +92,13 @@ class RegionMixture:
         joint = logarithms - distances / (2 * self.variance)
         return special.log_softmax(joint, axis=-1)
 
-    def most_likely(self, x):
+    def most_likely(self, x: Array) -> Array:
         """The MAP region of each unit, integers `(points, units)`."""
         return np.argmax(self.log_posterior(x), axis=-1)
 
-    def sample(self, rng, unit, count):
+    def sample(
+        self, rng: Generator, unit: int, count: int
+    ) -> tuple[Array, Array]:
         """Points of a unit's mixture with their regions.
 
         Returns:

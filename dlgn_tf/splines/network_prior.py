@@ -3,8 +3,11 @@
 Source: the SMASO paper (arXiv 1810.09274), appendix C.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.layers.batch_norm import scale_and_shift
 from dlgn_tf.models.orthogonal import kernel_in_effect
@@ -12,7 +15,9 @@ from dlgn_tf.splines import parameters
 from dlgn_tf.splines.mixture import region_prior
 
 
-def filters(layer, windowed=True):
+def filters(
+    layer: keras.layers.Dense, windowed: bool = True
+) -> tuple[Array, Array]:
     """A layer's weights as one row a filter or unit.
 
     Args:
@@ -31,7 +36,7 @@ def filters(layer, windowed=True):
     return rows, np.asarray(layer.bias, "float64")
 
 
-def network_filters(network, windowed=True):
+def network_filters(network: keras.Model, windowed: bool = True) -> dict:
     """Filters of every dense and convolutional layer of a network.
 
     A batch normalisation that directly follows is part of its layer.
@@ -48,24 +53,24 @@ def network_filters(network, windowed=True):
         for layer in network.layers
         if isinstance(layer, keras.layers.BatchNormalization)
     }
-    found = {}
+    by_layer = {}
     for layer in network.layers:
         if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
             rows, bias = filters(layer, windowed)
             if id(layer.output) in followers:
                 scale, shift = scale_and_shift(followers[id(layer.output)])
                 rows, bias = rows * scale[:, None], bias * scale + shift
-            found[layer.name] = rows, bias
-    return found
+            by_layer[layer.name] = rows, bias
+    return by_layer
 
 
 def prior_of_filters(
-    rows,
-    bias,
-    activation="relu",
-    variance=1.0,
-    negative_slope=parameters.LEAKY_SLOPE,
-):
+    rows: Array,
+    bias: Array,
+    activation: str = "relu",
+    variance: float = 1.0,
+    negative_slope: float = parameters.LEAKY_SLOPE,
+) -> Array:
     """The region prior of each filter, away from an image's border.
 
     Args:
@@ -84,11 +89,11 @@ def prior_of_filters(
 
 
 def network_priors(
-    network,
-    activation="relu",
-    negative_slope=parameters.LEAKY_SLOPE,
-    without=("logits",),
-):
+    network: keras.Model,
+    activation: str = "relu",
+    negative_slope: float = parameters.LEAKY_SLOPE,
+    without: Sequence[str] = ("logits",),
+) -> dict:
     """The region prior of each filter of each layer.
 
     Args:
@@ -101,14 +106,14 @@ def network_priors(
     """
     return {
         name: prior_of_filters(
-            *of_layer, activation, negative_slope=negative_slope
+            rows, bias, activation, negative_slope=negative_slope
         )
-        for name, of_layer in network_filters(network).items()
+        for name, (rows, bias) in network_filters(network).items()
         if name not in without
     }
 
 
-def expected_at_glorot(inputs, units):
+def expected_at_glorot(inputs: int, units: int) -> float:
     """pi_active of a ReLU layer of Glorot-uniform weights and no bias.
 
     E|w|^2 = 2 c / (c + K) for every window, so pi_active is about

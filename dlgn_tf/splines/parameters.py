@@ -8,6 +8,8 @@ Source: the SMASO paper (arXiv 1810.09274), Theorem 1; Balestriero and Baraniuk,
 """
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.typing import ArrayLike
 
 from dlgn_tf.splines.maso import MASO
 from dlgn_tf.splines.windows import OUTSIDE
@@ -16,7 +18,9 @@ from dlgn_tf.splines.windows import windows
 LEAKY_SLOPE = 0.01
 
 
-def slopes_of(activation, negative_slope=LEAKY_SLOPE):
+def slopes_of(
+    activation: str, negative_slope: float = LEAKY_SLOPE
+) -> tuple[float, float]:
     """Slopes of a nonlinearity left and right of 0.
 
     Args:
@@ -35,7 +39,7 @@ def slopes_of(activation, negative_slope=LEAKY_SLOPE):
     return {**known, "abs": (-1.0, 1.0)}[activation]
 
 
-def dense(kernel, bias=None):
+def dense(kernel: Array, bias: Array | None = None) -> MASO:
     """A dense layer without nonlinearity: one region.
 
     Args:
@@ -50,7 +54,13 @@ def dense(kernel, bias=None):
     return MASO(kernel.T[:, None], bias[:, None])
 
 
-def convolution(kernel, bias, image_shape, strides=(1, 1), padding="valid"):
+def convolution(
+    kernel: Array,
+    bias: Array | None,
+    image_shape: tuple[int, int, int],
+    strides: tuple[int, int] = (1, 1),
+    padding: str = "valid",
+) -> MASO:
     """A convolution without nonlinearity, unrolled: one region.
 
     Args:
@@ -64,8 +74,8 @@ def convolution(kernel, bias, image_shape, strides=(1, 1), padding="valid"):
         `MASO`, a unit for each row, column and filter.
     """
     kernel = np.asarray(kernel, "float64")
-    *window, _, filters = kernel.shape
-    seen = windows(image_shape, window, strides, padding)
+    filters = kernel.shape[-1]
+    seen = windows(image_shape, kernel.shape[:2], strides, padding)
     rows, columns = seen.shape[:2]
     seen = seen.reshape(rows * columns, -1)
     # A further column takes what lies on the padding.
@@ -77,7 +87,7 @@ def convolution(kernel, bias, image_shape, strides=(1, 1), padding="valid"):
     return MASO(matrix[:, None], np.tile(bias, len(seen))[:, None])
 
 
-def activated(affine, slopes):
+def activated(affine: MASO, slopes: ArrayLike) -> MASO:
     """An affine layer followed by a nonlinearity with a kink at 0.
 
     Args:
@@ -91,7 +101,12 @@ def activated(affine, slopes):
     return MASO(slopes[:, None] * affine.slopes, slopes * affine.offsets)
 
 
-def max_pool(image_shape, window=(2, 2), strides=None, padding="valid"):
+def max_pool(
+    image_shape: tuple[int, int, int],
+    window: tuple[int, int] = (2, 2),
+    strides: tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> MASO:
     """Max-pooling: a region for each pixel of the window.
 
     Args:
@@ -110,7 +125,12 @@ def max_pool(image_shape, window=(2, 2), strides=None, padding="valid"):
     return MASO(slopes[..., :OUTSIDE], offsets)
 
 
-def average_pool(image_shape, window=(2, 2), strides=None, padding="valid"):
+def average_pool(
+    image_shape: tuple[int, int, int],
+    window: tuple[int, int] = (2, 2),
+    strides: tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> MASO:
     """Average pooling over the pixels that are there: one region.
 
     Arguments and result as of `max_pool`.
@@ -129,7 +149,7 @@ def _pooled(image_shape, window, strides, padding):
     return np.moveaxis(seen, -1, 2).reshape(-1, seen.shape[2])
 
 
-def maxout(kernels, biases):
+def maxout(kernels: Array, biases: Array) -> MASO:
     """The largest of several dense layers, unit by unit.
 
     With one unit, fully-connected-pooling: the largest of all logits.

@@ -7,9 +7,12 @@ radii are equal) and Corollary 2.
 import dataclasses
 
 import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.splines.maso import MASO
 
 
-def kmeans_offsets(centroids):
+def kmeans_offsets(centroids: Array) -> Array:
     """The offsets -|A_r|^2 / 2 with which cells are those of k-means.
 
     Args:
@@ -34,23 +37,23 @@ class PowerDiagram:
     squared_radii: np.ndarray
 
     @classmethod
-    def of_unit(cls, maso, unit):
+    def of_unit(cls, maso: MASO, unit: int) -> "PowerDiagram":
         """Of a unit: centroids A_r, squared radii |A_r|^2 + 2 B_r."""
         return cls.of_scores(maso.slopes[unit], maso.offsets[unit])
 
     @classmethod
-    def of_scores(cls, slopes, offsets):
+    def of_scores(cls, slopes: Array, offsets: Array) -> "PowerDiagram":
         """Of what the affine maps `<slope, x> + offset` tell apart."""
         return cls(slopes, np.sum(slopes**2, axis=-1) + 2 * offsets)
 
-    def cell(self, x):
+    def cell(self, x: Array) -> Array:
         """The cell of each point, integers `(points,)`."""
         x = np.asarray(x, "float64")
         distances = np.sum((x[:, None] - self.centroids) ** 2, axis=-1)
         return np.argmin(distances - self.squared_radii, axis=-1)
 
 
-def layer_diagram(maso, configurations):
+def layer_diagram(maso: MASO, configurations: Array) -> PowerDiagram:
     """The power diagram of a whole layer.
 
     A cell is that of a configuration, one region a unit; not every one of them

@@ -7,10 +7,11 @@ Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 from scipy import special
 
 
-def odds(beta):
+def odds(beta: float | Array) -> Array:
     """eta = beta / (1 - beta), with which beta-VQ scales the scores.
 
     Args:
@@ -29,7 +30,7 @@ def odds(beta):
         return beta / (1 - beta)
 
 
-def hard_vq(scores):
+def hard_vq(scores: Array) -> Array:
     """HVQ: all weight on the highest score, of equals on the first.
 
     Args:
@@ -42,7 +43,7 @@ def hard_vq(scores):
     return np.eye(np.shape(scores)[-1])[best]
 
 
-def soft_vq(scores, variance=1.0):
+def soft_vq(scores: Array, variance: float = 1.0) -> Array:
     """SVQ: the posterior of the regions under noise of this variance.
 
     Args:
@@ -55,7 +56,9 @@ def soft_vq(scores, variance=1.0):
     return special.softmax(np.asarray(scores, "float64") / variance, axis=-1)
 
 
-def beta_vq(scores, beta, log_counts=0.0):
+def beta_vq(
+    scores: Array, beta: float | Array, log_counts: float | Array = 0.0
+) -> Array:
     """beta-VQ: what maximises `objective`, softmax(eta scores).
 
     Args:
@@ -84,7 +87,7 @@ def _scaled(scores, eta):
     return np.where(there, eta * np.where(there, scores, 0), -np.inf)
 
 
-def combine(weights, scores):
+def combine(weights: Array, scores: Array) -> Array:
     """The output of a selection: sum over the regions of weight times score.
 
     Args:
@@ -97,12 +100,12 @@ def combine(weights, scores):
     return np.sum(weights * np.where(np.isneginf(scores), 0, scores), axis=-1)
 
 
-def entropy(weights):
+def entropy(weights: Array) -> Array:
     """Shannon's, in nats, over the last axis."""
     return np.sum(special.entr(weights), axis=-1)
 
 
-def objective(weights, scores, beta):
+def objective(weights: Array, scores: Array, beta: float) -> Array:
     """beta * combine(weights, scores) + (1 - beta) * entropy(weights).
 
     Source: the SMASO paper, equation 8; equation 7 is half of it plus a half
@@ -111,7 +114,7 @@ def objective(weights, scores, beta):
     return beta * combine(weights, scores) + (1 - beta) * entropy(weights)
 
 
-def optimum(scores, beta):
+def optimum(scores: Array, beta: float | Array) -> Array:
     """The largest `objective`: (1 - beta) logsumexp(eta scores), beta < 1.
 
     At beta = 1 it is the largest score, at 0 the logarithm of how many regions

@@ -1,13 +1,19 @@
 """Which input positions a convolution or a pooling layer looks at."""
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 OUTSIDE = -1
 
 
-def windows(image_shape, window, strides, padding):
+def windows(
+    image_shape: tuple[int, int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+) -> Array:
     """Flat indices of the pixels under each placement of a window.
 
     Args:
