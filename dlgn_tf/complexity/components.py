@@ -8,10 +8,14 @@ significance of section 4.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.unit import check_varies
 from dlgn_tf.models.evaluation import batches
 
@@ -31,11 +35,11 @@ class Components:
     parts: np.ndarray
     remainder: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.remainder)
 
     @classmethod
-    def of(cls, f, outputs):
+    def of(cls, f: Array, outputs: dict) -> "Components":
         """The components that nets of several orders make.
 
         Args:
@@ -45,18 +49,18 @@ class Components:
         orders = tuple(sorted(outputs))
         return cls(orders, *_split(f, [outputs[order] for order in orders]))
 
-    def feature(self):
+    def feature(self) -> Array:
         """Their sum, f."""
         return self.parts.sum(axis=0) + self.remainder
 
-    def covariance(self):
+    def covariance(self) -> Array:
         """Covariances of components and remainder; see `PartCovariance`."""
         stream = PartCovariance(len(self.orders) + 1)
         for batch in batches(len(self), _AT_A_TIME):
             stream.add([*self.parts[:, batch], self.remainder[batch]])
         return stream.matrix()
 
-    def means(self):
+    def means(self) -> Array:
         """Means of the components over the images, `(orders, *shape)`."""
         return self.parts.mean(axis=1, dtype="float64").astype("float32")
 
@@ -90,22 +94,22 @@ class Significance:
     images: int
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         """Var[f]."""
         return float(self.covariance.sum())
 
     @property
-    def variances(self):
+    def variances(self) -> Array:
         """Var[c(l)]: float64 array `(orders,)`."""
         return np.diag(self.covariance)[:-1]
 
     @property
-    def significance(self):
+    def significance(self) -> Array:
         """rho_c(l) = Var[c(l)] / Var[f]: float64 array `(orders,)`."""
         return self.variances / self.variance
 
     @property
-    def remainders(self):
+    def remainders(self) -> Array:
         """rho_rem(l) = Var[f - Phi(l)] / Var[f]: float64 array `(orders,)`.
 
         What the net of order l leaves, for every l.
@@ -117,7 +121,7 @@ class Significance:
         return np.array(beyond) / self.variance
 
     @property
-    def gap(self):
+    def gap(self) -> float:
         """1 - sum of rho_c - rho_rem of the highest order.
 
         Twice the covariances between components, and with the remainder, over
@@ -126,7 +130,7 @@ class Significance:
         """
         return float(1 - np.trace(self.covariance) / self.variance)
 
-    def of(self, orders):
+    def of(self, orders: Iterable[int]) -> float:
         """rho(S) = Var[sum of c(l), l in S] / Var[f] of a set of orders.
 
         Args:
@@ -138,11 +142,11 @@ class Significance:
         )
 
     @property
-    def profile(self):
+    def profile(self) -> Array:
         """Significances scaled to sum to 1: float64 array `(orders,)`."""
         return self.significance / self.significance.sum()
 
-    def rows(self):
+    def rows(self) -> list:
         """A table, one dict an order."""
         return [
             {
@@ -164,7 +168,12 @@ class Significance:
         ]
 
 
-def measure_significance(feature, ladder, images, batch_size=_AT_A_TIME):
+def measure_significance(
+    feature: Feature,
+    ladder: Ladder,
+    images: Array,
+    batch_size: int = _AT_A_TIME,
+) -> Significance:
     """How much of a feature's variance each component has.
 
     Nothing but the covariances is kept, so any number of images will do.
@@ -195,7 +204,7 @@ def measure_significance(feature, ladder, images, batch_size=_AT_A_TIME):
     return found
 
 
-def total_variation(first, second):
+def total_variation(first: Array, second: Array) -> float:
     """Distance of two profiles of the same orders, in [0, 1].
 
     Args:

@@ -1,6 +1,10 @@
 """Covariances between the parts of a feature, over a stream of batches."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy import ndarray as Array
 
 
 class PartCovariance:
@@ -15,12 +19,12 @@ class PartCovariance:
         parts: Integer, how many.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts: int) -> None:
         self._count = 0
-        self._means = None
+        self._means: Any = None
         self._sums = np.zeros((parts, parts))
 
-    def add(self, parts):
+    def add(self, parts: Sequence[Array]) -> None:
         """Takes in a batch.
 
         Args:
@@ -42,21 +46,21 @@ class PartCovariance:
         self._count = total
 
     @property
-    def count(self):
+    def count(self) -> int:
         """How many images were taken in."""
         return self._count
 
     @property
-    def means(self):
+    def means(self) -> Array:
         """Means over the images: float64 array `(parts, coordinates)`."""
         return self._means
 
-    def matrix(self):
+    def matrix(self) -> Array:
         """Covariances: float64 array `(parts, parts)`."""
         return self._sums / self._count
 
 
-def variance(values):
+def variance(values: Array) -> float:
     """E ||z - E z||^2 over images: a float.
 
     Args:

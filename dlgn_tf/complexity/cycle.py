@@ -12,9 +12,12 @@ Source: Ren et al. (arXiv 2006.15920), section 5, equations (3) to (5).
 """
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf import factorizations
 from dlgn_tf.command import startup
@@ -64,12 +67,12 @@ class CycleSettings:
             )
 
     @property
-    def rates(self):
+    def rates(self) -> Array:
         """Learning rate of each epoch."""
         return np.geomspace(self.first_rate, self.last_rate, self.epochs)
 
 
-def cycle_matrix(forward, back):
+def cycle_matrix(forward: Sequence[Array], back: Sequence[Array]) -> Array:
     """T, what one cycle multiplies psi by: float64 array `(C, C)`.
 
     Args:
@@ -83,7 +86,9 @@ def cycle_matrix(forward, back):
     return np.mean(there_and_back, axis=0)
 
 
-def reliable_matrix(forward, back, cycles):
+def reliable_matrix(
+    forward: Sequence[Array], back: Sequence[Array], cycles: int
+) -> Array:
     """What leads from psi to the reliable feature of the first network.
 
     Args:
@@ -99,7 +104,9 @@ def reliable_matrix(forward, back, cycles):
     return cycled @ np.asarray(forward[0], "float64")
 
 
-def truncated_back_maps(forward, moment, cutoff):
+def truncated_back_maps(
+    forward: Sequence[Array], moment: Array, cutoff: float
+) -> list[Array]:
     """The best ways back, in the least squares over given psi.
 
     h_k minimises E |h_k(g_k(psi)) - psi|^2 over directions of g_k(psi) that are
@@ -121,7 +128,13 @@ def truncated_back_maps(forward, moment, cutoff):
     ]
 
 
-def train_back_maps(psi_at, forward, settings, start, after_epoch=None):
+def train_back_maps(
+    psi_at: Callable,
+    forward: Sequence[Array],
+    settings: CycleSettings,
+    start: Sequence[Array],
+    after_epoch: Callable | None = None,
+) -> list[Array]:
     """Trains the back maps with Adam, phase by phase.
 
     Phase t minimises its own sum over the networks, the mean squared distance

@@ -5,10 +5,12 @@ blocks and strides are those of the authors' code.
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
+from dlgn_tf.complexity.unit import Unit
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers import SubsampleAndPad
@@ -30,7 +32,7 @@ OUTPUT = "output"
 _OUTPUT_GAIN = 0.1
 
 
-def blocks_of(order):
+def blocks_of(order: int) -> int:
     """Blocks m in each stage of a net of order l = 3m + 1.
 
     Raises:
@@ -46,22 +48,22 @@ def blocks_of(order):
     return blocks
 
 
-def order_of(blocks):
+def order_of(blocks: int) -> int:
     """The order 3m + 1 of a net of m blocks in each stage."""
     return 3 * blocks + 1
 
 
 @channels_last()
 def disentangler(
-    order,
-    feature_shape,
-    image_shape,
-    width=1.0,
-    normalization=None,
-    stem=None,
-    unit=None,
-    seed=None,
-):
+    order: int,
+    feature_shape: Sequence[int],
+    image_shape: Sequence[int],
+    width: float = 1.0,
+    normalization: keras.layers.Layer | None = None,
+    stem: str | None = None,
+    unit: Unit | None = None,
+    seed: int | None = None,
+) -> keras.Model:
     """A net of `order` ReLU layers from images to a feature's shape.
 
     3x3 convolution, batch normalisation, ReLU; three stages of m blocks; a 1x1
@@ -133,7 +135,7 @@ def disentangler(
     return net
 
 
-def in_unit(net):
+def in_unit(net: keras.Model) -> keras.Model:
     """A net without the layer that leaves the unit, of the same weights.
 
     Args:
@@ -145,7 +147,7 @@ def in_unit(net):
     return keras.Model(net.inputs, net.get_layer(OUTPUT).output, name=net.name)
 
 
-def warm_start(small, large):
+def warm_start(small: keras.Model, large: keras.Model) -> None:
     """Copies a net's weights to a deeper one, in place.
 
     Stem, output and the first blocks of each stage become those of `small`; the
@@ -160,7 +162,7 @@ def warm_start(small, large):
     copy_weights(small, large, except_for=new)
 
 
-def parameters(net):
+def parameters(net: keras.Model) -> int:
     """How many numbers are trained; moving averages are not."""
     return sum(math.prod(v.shape) for v in net.trainable_variables)
 

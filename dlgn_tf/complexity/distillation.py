@@ -5,9 +5,12 @@ cropped and mirrored, is a pure function of (seed, stream, epoch).
 """
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.command.progress import Progress
@@ -58,7 +61,7 @@ class Distillation:
             )
 
     @property
-    def rates(self):
+    def rates(self) -> Array:
         """Learning rate of each epoch."""
         return np.geomspace(self.first_rate, self.last_rate, self.epochs)
 
@@ -74,7 +77,13 @@ class Draws:
             are, where they are computed before the first draw.
     """
 
-    def __init__(self, features, images, settings, progress=False):
+    def __init__(
+        self,
+        features: Sequence,
+        images: Array,
+        settings: Distillation,
+        progress: bool = False,
+    ) -> None:
         self._features, self._settings = list(features), settings
         self._count = len(images)
         self._augmented = AugmentedImages(images, settings.augmentation)
@@ -89,7 +98,7 @@ class Draws:
                 _of_all(feature, images, progress) for feature in self._features
             ]
 
-    def images_at(self, stream, epoch):
+    def images_at(self, stream: int, epoch: int) -> Array:
         """Images of an epoch: array `(draws, height, width, channels)`.
 
         Args:
@@ -98,7 +107,7 @@ class Draws:
         """
         return self._drawn(stream, epoch)[1]
 
-    def at(self, stream, epoch):
+    def at(self, stream: int, epoch: int) -> tuple[Array, list]:
         """Images of an epoch and their features.
 
         Returns:
@@ -127,7 +136,14 @@ def _of_all(feature, images, progress):
     return found
 
 
-def distil(net, draws, stream, settings, batch_size, after_epoch=None):
+def distil(
+    net: keras.Model,
+    draws: Draws,
+    stream: int,
+    settings: Distillation,
+    batch_size: int,
+    after_epoch: Callable | None = None,
+) -> Array:
     """Trains a net with Adam on the mean squared error, in place.
 
     The error of several outputs is the sum of theirs, each the mean over
@@ -207,7 +223,9 @@ class _Steps:
         return error
 
 
-def outputs_of(net, images, batch_size=_AT_A_TIME):
+def outputs_of(
+    net: keras.Model, images: Array, batch_size: int = _AT_A_TIME
+) -> Array:
     """Outputs of a net in evaluation mode.
 
     Args:

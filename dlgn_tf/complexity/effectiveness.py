@@ -8,17 +8,26 @@ Source: Ren et al. (arXiv 2006.15920), section 4.
 """
 
 import dataclasses
+import typing
+from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 from scipy.special import logsumexp
 
 from dlgn_tf.complexity import shapley
 from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import BATCH_SIZE
+from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import batches
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.data.images import ImageSet
+
 
 BASELINES = ("zero", "mean")
 NORMS = ("std", "var", "none")
@@ -46,24 +55,24 @@ class Effectiveness:
     variances: np.ndarray
 
     @property
-    def phi_train(self):
+    def phi_train(self) -> Array:
         """Shapley values of minus the training loss: array `(orders,)`."""
         return shapley.values(-self.train_losses)
 
     @property
-    def phi_test(self):
+    def phi_test(self) -> Array:
         """Shapley values of minus the test loss: array `(orders,)`."""
         return shapley.values(-self.test_losses)
 
     @property
-    def phi_overfit(self):
+    def phi_overfit(self) -> Array:
         """Shapley values of the generalisation gap, test minus training loss.
 
         Source: section 4 of the paper; equal to `phi_train - phi_test`.
         """
         return shapley.values(self.test_losses - self.train_losses)
 
-    def effective(self, norm="std"):
+    def effective(self, norm: str = "std") -> Array:
         """alpha_effective: what a component contributes for its size.
 
         Args:
@@ -96,7 +105,7 @@ class Effectiveness:
         return ratio
 
     @property
-    def overfit(self):
+    def overfit(self) -> Array:
         """alpha_overfit: growth of the gap for a unit of training loss.
 
         0 where a component helps on test images as much as on training images,
@@ -114,7 +123,7 @@ class Effectiveness:
         np.divide(self.phi_overfit, gained, out=ratio, where=enough)
         return ratio
 
-    def rows(self):
+    def rows(self) -> list:
         """A table, one dict an order."""
         columns = {
             "order": self.orders,
@@ -132,8 +141,13 @@ class Effectiveness:
 
 
 def measure_effectiveness(
-    feature, ladder, train, test, baseline="zero", batch_size=BATCH_SIZE
-):
+    feature: Feature,
+    ladder: Ladder,
+    train: "ImageSet",
+    test: "ImageSet",
+    baseline: str = "zero",
+    batch_size: int = BATCH_SIZE,
+) -> Effectiveness:
     """Plays the games of a network's components.
 
     Trunk and disentangler nets are run once an image, the head once a
@@ -165,7 +179,7 @@ def measure_effectiveness(
     absent = None
     if baseline == "mean":
         absent = stream.means.reshape(-1, *feature.shape).astype("float32")
-    losses = [
+    losses: list[Any] = [
         sum(
             coalition_losses(
                 feature,
@@ -182,12 +196,17 @@ def measure_effectiveness(
         / len(images)
         for images in (train, test)
     ]
-    return Effectiveness(
-        tuple(ladder.orders), *losses, np.diag(stream.matrix())
-    )
+    variances = np.diag(stream.matrix())
+    return Effectiveness(tuple(ladder.orders), losses[0], losses[1], variances)
 
 
-def coalition_losses(feature, components, images, labels, absent=None):
+def coalition_losses(
+    feature: Feature,
+    components: Components,
+    images: Array,
+    labels: Array,
+    absent: Array | None = None,
+) -> Array:
     """Mean cross-entropy of every coalition of components, on one batch.
 
     Args:
@@ -215,7 +234,7 @@ def coalition_losses(feature, components, images, labels, absent=None):
     return np.array(losses)
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits: Array, labels: Array) -> Array:
     """Cross-entropy of each image, float64 array `(n,)`.
 
     Args:

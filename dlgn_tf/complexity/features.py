@@ -8,16 +8,25 @@ before its ReLU is how the authors' code has it.
 """
 
 import difflib
+import typing
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.evaluation import batches
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.relu import ReLUNetwork
+
 
 NETWORKS = ("value", "gating")
 BATCH_SIZE = 250
@@ -44,8 +53,15 @@ class Feature:
     """
 
     def __init__(
-        self, name, image_shape, shape, normalization, read, context, classify
-    ):
+        self,
+        name: str,
+        image_shape: Sequence[int],
+        shape: Sequence[int],
+        normalization: keras.layers.Layer | None,
+        read: Callable,
+        context: Callable,
+        classify: Callable,
+    ) -> None:
         self.name = name
         self.image_shape = tuple(image_shape)
         self.shape = tuple(shape)
@@ -54,11 +70,11 @@ class Feature:
         self._classify = classify
 
     @property
-    def size(self):
+    def size(self) -> int:
         """How many numbers a feature has."""
         return int(np.prod(self.shape))
 
-    def trunk(self, images, batch_size=BATCH_SIZE):
+    def trunk(self, images: Array, batch_size: int = BATCH_SIZE) -> Array:
         """The feature of images, in evaluation mode.
 
         Args:
@@ -76,7 +92,9 @@ class Feature:
             ]
         )
 
-    def head(self, f, images, batch_size=BATCH_SIZE):
+    def head(
+        self, f: Array, images: Array, batch_size: int = BATCH_SIZE
+    ) -> Array:
         """What the rest of the network makes of a feature.
 
         Args:
@@ -97,19 +115,21 @@ class Feature:
             ]
         )
 
-    def context(self, images):
+    def context(self, images: Array) -> Any:
         """What the head takes beside a feature, for one batch.
 
         It can be kept while the head is run on several features.
         """
         return self._context(images)
 
-    def logits(self, f, context):
+    def logits(self, f: Array, context: Callable) -> Any:
         """As `head`, of one batch whose `context` is at hand; a tensor."""
         return self._classify(ops.convert_to_tensor(f, "float32"), context)
 
 
-def feature_of(model, layer=None, network="value"):
+def feature_of(
+    model: "ReLUNetwork", layer: str | None = None, network: str = "value"
+) -> Feature:
     """The feature of a network at a named layer.
 
     Of a network of the zoo a layer is a gate site, whose pre-activation is

@@ -5,7 +5,11 @@ was stopped goes on with the first order that is not.
 """
 
 import dataclasses
+import os
 import time
+from typing import Any
+
+from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import disentangler as nets
@@ -13,6 +17,7 @@ from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
+from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.shelf import described_by
 from dlgn_tf.complexity.unit import MEASURED
@@ -54,7 +59,7 @@ class LadderSettings:
             )
 
     @classmethod
-    def seconds(cls, seed=0, **changes):
+    def seconds(cls, seed: int = 0, **changes: Any) -> "LadderSettings":
         """Nets of r = 1/16, 20 epochs of 1000 images, for claims and tests.
 
         Batches of 16 and no augmentation (assumed): with the paper's 128 so
@@ -65,7 +70,7 @@ class LadderSettings:
         small = {"width": 1 / 16, "batch_sizes": _SMALL, "training": training}
         return cls(**{**small, **changes})
 
-    def batch_size(self, order):
+    def batch_size(self, order: int) -> int:
         """Images of a training step of the net of an order."""
         blocks = nets.blocks_of(order)
         for most, size in self.batch_sizes:
@@ -82,14 +87,14 @@ class Ladder:
             lowest order to the highest.
     """
 
-    def __init__(self, networks):
+    def __init__(self, networks: dict) -> None:
         self.networks = {order: networks[order] for order in sorted(networks)}
 
     @property
-    def orders(self):
+    def orders(self) -> tuple:
         return tuple(self.networks)
 
-    def outputs(self, images):
+    def outputs(self, images: Array) -> dict:
         """Phi of every order on images, in evaluation mode.
 
         Args:
@@ -104,7 +109,13 @@ class Ladder:
         }
 
 
-def train_ladder(feature, images, settings, directory=None, progress=True):
+def train_ladder(
+    feature: Feature,
+    images: Array,
+    settings: LadderSettings,
+    directory: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> Ladder:
     """Trains a disentangler net of every order on a feature.
 
     Nets learn the feature in its unit, see `dlgn_tf.complexity.unit`, and give
@@ -128,7 +139,8 @@ def train_ladder(feature, images, settings, directory=None, progress=True):
     """
     unit = unit_of(feature, images[:MEASURED])
     shelf = Shelf(directory, _description(feature, images, settings))
-    draws, networks, lower = None, {}, None
+    draws, lower = None, None
+    networks: dict = {}
     for order in settings.orders:
         net = shelf.read(order, lower)
         if net is None:

@@ -11,9 +11,13 @@ Source: Ren et al. (arXiv 2006.15920), section 5.
 """
 
 import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import cycle as cycles_of
@@ -23,6 +27,8 @@ from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
+from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.shared_feature import CYCLES
 from dlgn_tf.complexity.shared_feature import SharedFeature
@@ -53,7 +59,7 @@ class ReliabilitySettings:
     cycle: CycleSettings = CycleSettings()
 
     @classmethod
-    def seconds(cls, seed=0, **changes):
+    def seconds(cls, seed: int = 0, **changes: Any) -> "ReliabilitySettings":
         """Nets as `LadderSettings.seconds`, back maps of 30 short epochs."""
         return cls(
             LadderSettings.seconds(seed, **changes),
@@ -61,7 +67,13 @@ class ReliabilitySettings:
         )
 
 
-def train_shared(features, images, settings, directory=None, progress=True):
+def train_shared(
+    features: Sequence[Feature],
+    images: Array,
+    settings: ReliabilitySettings,
+    directory: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> dict:
     """Trains what several networks share, order after order.
 
     Args:
@@ -85,7 +97,8 @@ def train_shared(features, images, settings, directory=None, progress=True):
     description["shared"].pop("orders")
     units = [unit_of(feature, images[:MEASURED]) for feature in features]
     shelf = Shelf(directory, {**described_by(features, images), **description})
-    draws, found, lower = None, {}, None
+    draws, lower = None, None
+    shared_nets: dict = {}
     for order in settings.shared.orders:
         net = shelf.read(order, lower)
         if net is None:
@@ -96,14 +109,14 @@ def train_shared(features, images, settings, directory=None, progress=True):
                 progress,
             )
             net = _new_net(features, units, order, settings.shared)
-            shared, below = SharedFeature(net), found.get(lower)
+            shared, below = SharedFeature(net), shared_nets.get(lower)
             if settings.shared.warm_start and below:
                 nets.warm_start(below.psi, shared.psi)
                 shared.back = below.back
             line = _train(shared, order, images, draws, settings, progress)
             shelf.write(order, lower, net, line)
-        found[order], lower = SharedFeature(net), order
-    return found
+        shared_nets[order], lower = SharedFeature(net), order
+    return shared_nets
 
 
 def _check(features):
@@ -249,7 +262,7 @@ class Reliability:
     covariances: dict
     images: int
 
-    def ratio(self, cycles=CYCLES[0]):
+    def ratio(self, cycles: int = CYCLES[0]) -> Array:
         """rho_reli(l) = Var[Phi(l)_reli] / Var[Phi(l)], all orders up to l.
 
         Args:
@@ -264,7 +277,7 @@ class Reliability:
         whole, reliable = np.split(variances[1:], 2)
         return reliable / whole
 
-    def components(self, cycles=CYCLES[0]):
+    def components(self, cycles: int = CYCLES[0]) -> tuple[Array, Array]:
         """rho_c(l)_reli and rho_c(l)_unreli: two float64 arrays `(orders,)`.
 
         Variances of the reliable and the unreliable part of each component,
@@ -277,16 +290,17 @@ class Reliability:
         none = np.zeros((count, 1))
         reliable = np.hstack([none, np.zeros_like(differences), differences])
         whole = np.hstack([none, differences, np.zeros_like(differences)])
-        return tuple(
+        reliable, unreliable = (
             np.einsum("la,ab,lb->l", part, matrix, part) / matrix[0, 0]
             for part in (reliable, whole - reliable)
         )
+        return reliable, unreliable
 
-    def descriptor(self, cycles=CYCLES[0]):
+    def descriptor(self, cycles: int = CYCLES[0]) -> Array:
         """Reliable, then unreliable shares: 8 numbers of four orders."""
         return np.concatenate(self.components(cycles))
 
-    def rows(self):
+    def rows(self) -> list:
         """A table, one dict an order and number of cycles."""
         return [
             {
@@ -308,8 +322,13 @@ class Reliability:
 
 
 def measure_reliability(
-    feature, ladder, shared, images, cycles=CYCLES, batch_size=_AT_A_TIME
-):
+    feature: Feature,
+    ladder: Ladder,
+    shared: dict,
+    images: Array,
+    cycles: Sequence[int] = CYCLES,
+    batch_size: int = _AT_A_TIME,
+) -> Reliability:
     """How reliable a network's components are.
 
     Args:

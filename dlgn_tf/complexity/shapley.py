@@ -5,11 +5,14 @@ S)` is the value of S.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 
-def weights(players):
+def weights(players: int) -> Array:
     """What a coalition's marginal contribution counts, by its size.
 
     |S|! (n - |S| - 1)! / n! for coalitions S without the player.
@@ -28,12 +31,12 @@ def weights(players):
     )
 
 
-def members(coalition, players):
+def members(coalition: int | Array, players: int) -> Array:
     """Which players are in a coalition: boolean array `(n,)`."""
     return (coalition >> np.arange(players)) & 1 == 1
 
 
-def values(game):
+def values(game: Array) -> Array:
     """Shapley values of all players.
 
     Args:
@@ -50,15 +53,17 @@ def values(game):
     of_size = weights(players)
     coalitions = np.arange(len(game))
     sizes = members(coalitions[:, None], players).sum(axis=1)
-    found = []
+    shares = []
     for player in range(players):
         without = coalitions[~members(coalitions[:, None], players)[:, player]]
         gains = game[without | (1 << player)] - game[without]
-        found.append(np.tensordot(of_size[sizes[without]], gains, 1))
-    return np.array(found)
+        shares.append(np.tensordot(of_size[sizes[without]], gains, 1))
+    return np.array(shares)
 
 
-def sampled(value, players, permutations, rng):
+def sampled(
+    value: Callable, players: int, permutations: int, rng: Generator
+) -> tuple[Array, Array]:
     """An estimate from random orders in which the players join.
 
     Args:

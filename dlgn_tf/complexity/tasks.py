@@ -1,5 +1,7 @@
 """Networks of known depth whose output is the task: Task-n."""
 
+from collections.abc import Sequence
+
 import keras
 
 from dlgn_tf.errors import UserError
@@ -9,8 +11,13 @@ from dlgn_tf.models.layout import channels_last
 
 @channels_last()
 def create_task(
-    depth, image_shape=(32, 32, 3), width=16, channels=64, pool=4, seed=None
-):
+    depth: int,
+    image_shape: Sequence[int] = (32, 32, 3),
+    width: int = 16,
+    channels: int = 64,
+    pool: int = 4,
+    seed: int | None = None,
+) -> keras.Model:
     """A random network, left as it is drawn, whose output is to be computed.
 
     A 3x3 convolution, `depth` times ReLU and 3x3 convolution, max pooling and a

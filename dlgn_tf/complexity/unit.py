@@ -7,11 +7,14 @@ in this unit nor does the training, and an error is a share of the variance.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity.features import Feature
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import batches
 
@@ -37,12 +40,12 @@ class Unit:
     centre: tuple
     scale: float
 
-    def of(self, f):
+    def of(self, f: Array) -> Array:
         """A feature, array `(..., channels)`, in this unit: float32."""
         centre = np.asarray(self.centre, "float32")
         return (f - centre) / np.float32(self.scale)
 
-    def back(self, values, name=None):
+    def back(self, values: Array, name: str | None = None) -> Any:
         """A Keras tensor `(..., channels)` of this unit as the feature."""
         return keras.layers.Rescaling(
             self.scale, offset=list(self.centre), name=name
@@ -57,16 +60,16 @@ class InUnit:
         unit: `Unit`.
     """
 
-    def __init__(self, feature, unit):
+    def __init__(self, feature: Feature, unit: Unit) -> None:
         self._feature, self._unit = feature, unit
         self.shape, self.size = feature.shape, feature.size
 
-    def trunk(self, images):
+    def trunk(self, images: Array) -> Array:
         """As `Feature.trunk`, in the unit."""
         return self._unit.of(self._feature.trunk(images))
 
 
-def unit_of(feature, images):
+def unit_of(feature: Feature, images: Array) -> Unit:
     """The unit of a feature over images.
 
     Args:
@@ -92,7 +95,7 @@ def unit_of(feature, images):
     )
 
 
-def check_varies(name, variance, stream):
+def check_varies(name: str, variance: float, stream: PartCovariance) -> None:
     """Raises a `UserError` if a feature is constant over images.
 
     Args:

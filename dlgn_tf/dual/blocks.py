@@ -4,8 +4,11 @@ import concurrent.futures
 import dataclasses
 import itertools
 import os
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 from threadpoolctl import threadpool_limits
 
 from dlgn_tf.command import memory
@@ -30,16 +33,16 @@ class Block:
 
 
 def fill_within(
-    function,
-    shape,
-    symmetric,
-    block_bytes,
-    memory_gib=1.0,
-    progress=False,
-    held=0,
-    most=512,
-    workers=None,
-):
+    function: Callable,
+    shape: tuple[int, int],
+    symmetric: bool,
+    block_bytes: Callable,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+    held: int = 0,
+    most: int = 512,
+    workers: int | None = None,
+) -> Array:
     """Computes a matrix in the largest blocks that a memory bound allows.
 
     Each thread computes a block of its own, with a BLAS of one thread: so what
@@ -85,7 +88,7 @@ def fill_within(
         return _fill(function, shape, side, symmetric, workers, show)
 
 
-def check_memory(needed, shape, memory_gib):
+def check_memory(needed: int, shape: Sequence[int], memory_gib: float) -> None:
     """Raises a `UserError` if so many bytes do not fit.
 
     Args:
@@ -106,7 +109,7 @@ def _largest(fits, most):
     return low
 
 
-def processors():
+def processors() -> int:
     """How many processors this process may use."""
     try:
         return len(os.sched_getaffinity(0))

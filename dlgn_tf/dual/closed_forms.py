@@ -11,13 +11,16 @@ of Cho and Saul (NeurIPS 2009).
 import math
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 FAMILIES = ("dgn", "dlgn")
 
 
-def gate_kernels(inputs, others=None, *, depth, family):
+def gate_kernels(
+    inputs: Array, others: Array | None = None, *, depth: int, family: str
+) -> Array:
     """lim <G_l(x), G_l(x')> / width of every gate layer l, with hard gates.
 
     Args:

@@ -6,10 +6,17 @@ square by a constant over the width, so its mean falls as width^(-1/2).
 """
 
 import dataclasses
+import typing
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.command.threads import one_blas_thread
+
+if typing.TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +34,15 @@ class Bias:
     draws: int
 
     @property
-    def ratio(self):
+    def ratio(self) -> float:
         """Near 1 without bias: the mean's error over draw's / sqrt(draws)."""
         return self.of_mean * self.draws**0.5 / self.of_draw
 
 
 @one_blas_thread
-def errors(network, widths, draws, rng):
+def errors(
+    network: "keras.Model", widths: Sequence[int], draws: int, rng: Generator
+) -> Array:
     """Errors of independent draws of inputs, gates and weights.
 
     Args:
@@ -53,7 +62,7 @@ def errors(network, widths, draws, rng):
     )
 
 
-def slope(widths, errors):
+def slope(widths: Sequence[int], errors: Array) -> float:
     """Of the straight line through the mean errors, both axes logarithmic.
 
     Args:
@@ -68,7 +77,9 @@ def slope(widths, errors):
 
 
 @one_blas_thread
-def bias(network, width, draws, rng):
+def bias(
+    network: "keras.Model", width: int, draws: int, rng: Generator
+) -> Bias:
     """Draws weights anew while inputs and gates stay, as far as they can.
 
     Args:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import typing
 
 import keras
 from keras import layers
@@ -9,6 +10,10 @@ from keras import layers
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import CircularPadding
 from dlgn_tf.models.classifier import ImageClassifier
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.gated import GatedNetwork
+
 
 _COVERED = (
     layers.InputLayer,
@@ -48,7 +53,7 @@ class Structure:
     blocks: tuple[tuple[str, ...], ...] = ()
 
 
-def structure_of(model):
+def structure_of(model: "GatedNetwork") -> Structure:
     """Structure of the value network of a model that the theory covers.
 
     Args:
@@ -102,7 +107,7 @@ def _strange_layers(model, network):
     return list(found)
 
 
-def unusual_options(layer):
+def unusual_options(layer: keras.layers.Layer) -> list[str]:
     """Options of a dense layer or convolution by which it is no plain one.
 
     Returns:

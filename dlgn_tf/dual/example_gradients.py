@@ -8,14 +8,20 @@ that of the inputs times that of the derivatives in the outputs.
 
 import dataclasses
 import math
+import typing
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.graphs import graph_of
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.relu import ReLUNetwork
+
 
 tf = startup.tensorflow()
 
@@ -42,7 +48,7 @@ class Factors:
         right = None if self.right is None else self.right[images]
         return Factors(self.left[images], right)
 
-    def gram(self, others):
+    def gram(self, others: "Factors") -> Array:
         """Scalar products with the gradients of others, `(n, m)`."""
         if self.right is None:
             return self.left @ others.left.T
@@ -50,7 +56,7 @@ class Factors:
         product *= _pairs(self.right, others.right)
         return product.sum(axis=(1, 3))
 
-    def squares(self):
+    def squares(self) -> Array:
         """Each image's gradient with itself, `(n,)`."""
         if self.right is None:
             return np.einsum("ni,ni->n", self.left, self.left)
@@ -82,7 +88,7 @@ class ExampleGradients:
         UserError: if the model is of another kind.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: "ReLUNetwork") -> None:
         networks = single_networks(model)
         self._model = model
         self.networks = tuple(networks)
@@ -94,7 +100,7 @@ class ExampleGradients:
         self._classes = model.classes
         self._graph = graph_of(self._tensors)
 
-    def __call__(self, images, logit):
+    def __call__(self, images: Array, logit: int) -> dict:
         """Computes a batch.
 
         Args:

@@ -1,9 +1,13 @@
 """Inner products of gates and of inputs, for blocks of pairs of images."""
 
 import math
+from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
+from dlgn_tf.dual.blocks import Block
 from dlgn_tf.errors import UserError
 
 # Whole numbers up to here are float32 numbers.
@@ -34,7 +38,12 @@ class GateProduct:
         UserError: if the two sets have other layers.
     """
 
-    def __init__(self, gates, others=None, factors=None):
+    def __init__(
+        self,
+        gates: Sequence[Array],
+        others: Sequence[Array] | None = None,
+        factors: Sequence[float] | Array | None = None,
+    ) -> None:
         self._left = [np.asarray(g) for g in gates]
         self._right = self._left
         if others is not None:
@@ -51,19 +60,19 @@ class GateProduct:
         self._scales, self._rest = power_scales(factors, power=2)
 
     @property
-    def widths(self):
+    def widths(self) -> list[int]:
         return [g.shape[1] for g in self._left]
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Memory of the gates."""
         return total_bytes(self._left, self._right)
 
-    def block_bytes(self, side):
+    def block_bytes(self, side: int) -> int:
         """Memory of a block of `side` rows and columns."""
         return 8 * (2 * side * side + 2 * side * max(self.widths, default=0))
 
-    def __call__(self, block):
+    def __call__(self, block: Block) -> Array | float:
         product = None
         layers = zip(
             self._left, self._right, self._dtypes, self._scales, strict=True
@@ -83,7 +92,7 @@ class GateProduct:
 class InputProduct:
     """<x, x'>, as `GateProduct` for inputs `(n, d_in)`."""
 
-    def __init__(self, inputs, others=None):
+    def __init__(self, inputs: Array, others: Array | None = None) -> None:
         self._left = np.asarray(inputs)
         self._right = self._left if others is None else np.asarray(others)
         for array in (self._left, self._right):
@@ -91,21 +100,21 @@ class InputProduct:
         check_same_layers([self._left], [self._right])
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         return len(self._left), len(self._right)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         return total_bytes([self._left], [self._right])
 
-    def block_bytes(self, side):
+    def block_bytes(self, side: int) -> int:
         return 8 * (side * side + 2 * side * self._left.shape[1])
 
-    def __call__(self, block):
+    def __call__(self, block: Block) -> Array:
         return _gram(self._left, self._right, block, "float64")
 
 
-def exact_dtype(arrays, largest):
+def exact_dtype(arrays: Iterable[Array], largest: int) -> str:
     """The narrowest type in which products of gates are exact.
 
     Args:
@@ -120,7 +129,9 @@ def exact_dtype(arrays, largest):
     return "float32" if hard else "float64"
 
 
-def power_scales(factors, power=1):
+def power_scales(
+    factors: Sequence[float], power: int = 1
+) -> tuple[list[float], float]:
     """Powers of two that stand for factors, and what they leave over.
 
     Such a number scales without rounding. What is left over is made up for by
@@ -142,7 +153,7 @@ def power_scales(factors, power=1):
     return scales, rest
 
 
-def is_hard(gates):
+def is_hard(gates: Array) -> bool:
     """Whether all gates are 0 or 1."""
     gates = np.asarray(gates)
     if gates.dtype == bool:
@@ -169,13 +180,13 @@ def _gram(left, right, block, dtype, scale=1.0):
     return rows @ scaled(right[block.columns]).T
 
 
-def total_bytes(left, right):
+def total_bytes(left: Iterable[Array], right: Iterable[Array]) -> int:
     """Memory of two lists of arrays, which may be the same ones."""
     arrays = {id(array): array for array in (*left, *right)}
     return sum(array.nbytes for array in arrays.values())
 
 
-def check_rank(array, rank, what):
+def check_rank(array: Array, rank: int, what: str) -> None:
     """Raises a `UserError` unless an array has so many dimensions."""
     if array.ndim != rank:
         raise UserError(
@@ -184,7 +195,7 @@ def check_rank(array, rank, what):
         )
 
 
-def check_same_layers(left, right):
+def check_same_layers(left: Sequence[Array], right: Sequence[Array]) -> None:
     """Raises a `UserError` unless all shapes but for the images are equal."""
     shapes, others = ([a.shape[1:] for a in side] for side in (left, right))
     if shapes != others:
@@ -194,7 +205,7 @@ def check_same_layers(left, right):
         )
 
 
-def check_same_images(gates, inputs):
+def check_same_images(gates: Sequence[Array], inputs: Array) -> None:
     """Raises a `UserError` unless there are as many gates as inputs."""
     for array in gates:
         if len(array) != len(inputs):

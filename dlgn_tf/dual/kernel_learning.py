@@ -7,8 +7,10 @@ integers. None of them depends on the scale of the kernel.
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
@@ -62,7 +64,7 @@ class Spectrum:
     centered_effective_rank: float
 
 
-def class_targets(labels, classes):
+def class_targets(labels: Array, classes: int) -> Array:
     """Targets of one-vs-rest regression: one-hot less its mean, 1 / classes.
 
     With two classes the columns are +-1/2.
@@ -78,8 +80,14 @@ def class_targets(labels, classes):
 
 
 def ridge_regression(
-    kernel, labels, test_kernel, test_labels, classes, ridges=RIDGES, seed=0
-):
+    kernel: Array,
+    labels: Array,
+    test_kernel: Array,
+    test_labels: Array,
+    classes: int,
+    ridges: Sequence[float] = RIDGES,
+    seed: int = 0,
+) -> Fit:
     """Kernel ridge regression, one-vs-rest.
 
     Args:
@@ -118,8 +126,13 @@ def ridge_regression(
 
 
 def support_vectors(
-    kernel, labels, test_kernel, test_labels, costs=SVM_COSTS, seed=0
-):
+    kernel: Array,
+    labels: Array,
+    test_kernel: Array,
+    test_labels: Array,
+    costs: Sequence[float] = SVM_COSTS,
+    seed: int = 0,
+) -> Fit:
     """A support vector machine, one class against one other.
 
     Args:
@@ -140,8 +153,9 @@ def support_vectors(
     """
     from sklearn.svm import SVC
 
-    _check_sets(kernel, labels, test_kernel, test_labels)
     labels = np.asarray(labels)
+    sets = kernel, labels, test_kernel, test_labels
+    _check_sets(*sets)
 
     def predict(cost, train, fitted, asked):
         if len(set(labels[train])) == 1:
@@ -149,26 +163,18 @@ def support_vectors(
         model = SVC(C=cost, kernel="precomputed")
         return model.fit(fitted, labels[train]).predict(asked)
 
-    return _fit(
-        predict,
-        sorted(costs, reverse=True),
-        kernel,
-        labels,
-        test_kernel,
-        test_labels,
-        seed,
-    )
+    return _fit(predict, sorted(costs, reverse=True), *sets, seed)
 
 
 def _check_sets(kernel, labels, test_kernel, test_labels):
     """Raises a `UserError` unless kernels and labels are of the same images."""
     n, m = len(labels), len(test_labels)
-    found = np.shape(kernel), np.shape(test_kernel)
-    if found != ((n, n), (m, n)):
+    shapes = np.shape(kernel), np.shape(test_kernel)
+    if shapes != ((n, n), (m, n)):
         raise UserError(
             f"Expected kernels of shapes {(n, n)} and {(m, n)}, as there are "
-            f"{n} labels and {m} test labels. Received: {found[0]} and "
-            f"{found[1]}"
+            f"{n} labels and {m} test labels. Received: {shapes[0]} and "
+            f"{shapes[1]}"
         )
 
 
@@ -223,13 +229,14 @@ def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
             right = predict(parameter, used, fitted, asked) == labels[held]
             if score is None or right.mean() >= score:
                 chosen, score = parameter, float(right.mean())
-    everything = np.arange(len(labels))
-    predictions = predict(chosen, everything, kernel, test_kernel)
+    predictions = predict(chosen, np.arange(len(labels)), kernel, test_kernel)
     accuracy = float(np.mean(predictions == test_labels))
     return Fit(predictions, accuracy, float(chosen), score)
 
 
-def label_alignment(kernel, labels, classes, ridge=0.0):
+def label_alignment(
+    kernel: Array, labels: Array, classes: int, ridge: float = 0.0
+) -> Array:
     """How hard a kernel finds the labels: `y^T (H / tr H)^{-1} y`.
 
     Small where the labels lie in directions of large eigenvalues; n^2 for the
@@ -259,7 +266,9 @@ def label_alignment(kernel, labels, classes, ridge=0.0):
     return np.sum(signs * np.linalg.solve(scaled, signs), axis=0)
 
 
-def kernel_target_alignment(kernel, labels, classes, centered=True):
+def kernel_target_alignment(
+    kernel: Array, labels: Array, classes: int, centered: bool = True
+) -> float:
     """Cosine between a kernel and the labels' own kernel `Y Y^T`.
 
     Source: Cristianini et al., NIPS 2001, whose `y y^T`, y = +-1, this is for
@@ -281,7 +290,7 @@ def kernel_target_alignment(kernel, labels, classes, centered=True):
     return _cosine(kernel, ideal)
 
 
-def kernel_distance(kernel, other):
+def kernel_distance(kernel: Array, other: Array) -> float:
     """`1 - <K, K'> / (|K| |K'|)`: 0 for kernels that differ by a factor only.
 
     Source: Fort et al., "Deep learning versus kernel learning", 2020.
@@ -296,7 +305,7 @@ def kernel_distance(kernel, other):
     return 1.0 - _cosine(kernel, other)
 
 
-def center(kernel):
+def center(kernel: Array) -> Array:
     """The kernel of the features less their mean: `C K C`, C = I - 1/n.
 
     Args:
@@ -320,7 +329,7 @@ def _cosine(a, b):
     return float(np.vdot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
-def spectrum(kernel):
+def spectrum(kernel: Array) -> Spectrum:
     """Eigenvalues of a symmetric kernel and how many of them count.
 
     Args:
@@ -353,7 +362,7 @@ def _effective_rank(shares):
     return float(np.exp(entropy)) if len(positive) else 0.0
 
 
-def normalized(kernel):
+def normalized(kernel: Array) -> Array:
     """Cosines of the angles between features: `K_ij / sqrt(K_ii K_jj)`.
 
     Args:
@@ -369,7 +378,7 @@ def normalized(kernel):
     return kernel * inverse[:, None] * inverse[None, :]
 
 
-def class_block_means(kernel, labels, classes):
+def class_block_means(kernel: Array, labels: Array, classes: int) -> Array:
     """Mean of a kernel over all pairs of images of two classes.
 
     Args:

@@ -26,8 +26,11 @@ Source: the DLGN paper (arXiv 2110.03403), section 2, Lemma 2.1 and Theorems
 """
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.dual import blocks
 from dlgn_tf.dual.gram import GateProduct
@@ -43,15 +46,15 @@ from dlgn_tf.errors import UserError
 
 
 def fully_connected(
-    gates,
-    inputs,
-    other_gates=None,
-    other_inputs=None,
+    gates: Sequence[Array],
+    inputs: Array,
+    other_gates: Sequence[Array] | None = None,
+    other_inputs: Array | None = None,
     *,
-    variances=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    variances: float | Sequence[float] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Array:
     """H(x, x') = <x, x'> prod_l <G_l(x), G_l(x')> / w_l.
 
     Source: Lemma 2.1; with `variances`, Theorem 2.1.
@@ -105,16 +108,16 @@ def fully_connected(
 
 
 def convolutional(
-    gates,
-    inputs,
-    windows,
-    other_gates=None,
-    other_inputs=None,
+    gates: Sequence[Array],
+    inputs: Array,
+    windows: int | Sequence[int],
+    other_gates: Sequence[Array] | None = None,
+    other_inputs: Array | None = None,
     *,
-    variances=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    variances: float | Sequence[float] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Array:
     """The kernel of circular convolutions with global average pooling.
 
         H(x, x') = 1 / positions^2 sum_r <x, rot(x', r)> weighted by the paths
@@ -150,21 +153,22 @@ def convolutional(
     positions = [np.ndim(g) for g in gates if np.ndim(g) > 2]
     count, dimensions = len(positions), max(positions, default=2) - 2
     sides = _window_sides(windows, count)
-    both = other_gates is not None
     factors, head_factors, factor = None, None, 1.0
     if variances is not None:
         factors, factor = tangent_factors(variances, len(gates) + 1)
         factors, head_factors = factors[:count], factors[count:]
     head = GateProduct(
-        gates[count:], other_gates[count:] if both else None, head_factors
+        gates[count:],
+        None if other_gates is None else other_gates[count:],
+        head_factors,
     )
     _check_sets(gates, inputs, other_gates, other_inputs)
     rotation_sum = RotationSum(
         _images(gates[:count], inputs, dimensions),
         [(side if dimensions == 2 else 1, side) for side in sides],
-        _images(other_gates[:count], other_inputs, dimensions)
-        if both
-        else None,
+        None
+        if other_gates is None
+        else _images(other_gates[:count], other_inputs, dimensions),
         factors,
     )
 
@@ -177,7 +181,7 @@ def convolutional(
     return blocks.fill_within(
         block_kernel,
         rotation_sum.shape,
-        not both,
+        other_gates is None,
         block_bytes,
         memory_gib,
         progress,
@@ -211,16 +215,16 @@ def _images(gates, inputs, dimensions):
 
 
 def residual(
-    gates,
-    inputs,
-    other_gates=None,
-    other_inputs=None,
+    gates: Sequence[Sequence[Array]],
+    inputs: Array,
+    other_gates: Sequence[Sequence[Array]] | None = None,
+    other_inputs: Array | None = None,
     *,
-    size=None,
-    variances=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    size: int | None = None,
+    variances: float | Sequence[float] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Array:
     """The kernel of fully connected blocks with skips, over all sub-networks.
 
     Blocks 0 and b + 1 have no skip. Each set J of the b blocks between them is
@@ -311,8 +315,13 @@ def _check_blocks(gates, other_gates, size):
 
 
 def sub_network(
-    gates, inputs, kept, other_gates=None, other_inputs=None, **options
-):
+    gates: Sequence[Sequence[Array]],
+    inputs: Array,
+    kept: Sequence[int],
+    other_gates: Sequence[Sequence[Array]] | None = None,
+    other_inputs: Array | None = None,
+    **options: Any,
+) -> Array:
     """H_J, the kernel of one of the sub-networks that `residual` sums.
 
     Args:

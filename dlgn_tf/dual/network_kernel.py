@@ -1,9 +1,12 @@
 """The neural path kernel of a model, from the gates that it uses."""
 
 import math
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.dual import blocks
@@ -12,19 +15,23 @@ from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.images import check_images
 
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.gated import GatedNetwork
+
+
 # Bytes of images on their way: more at a time is no faster.
 _MOST_PASSING = 2**26
 
 
 def neural_path_kernel(
-    model,
-    images,
-    others=None,
+    model: "GatedNetwork",
+    images: Array,
+    others: Array | None = None,
     *,
-    variances=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    variances: float | Sequence[float] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Array:
     """Neural path kernel of a model of the zoo, see `dlgn_tf.dual.kernels`.
 
     The paths are those of the value network, which the gates of its sites make

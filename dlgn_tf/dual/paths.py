@@ -15,8 +15,10 @@ Source: the DLGN paper (arXiv 2110.03403), section 2 and appendices A and B.
 import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.dual.gram import check_same_images
 from dlgn_tf.errors import UserError
@@ -49,16 +51,16 @@ class Paths:
     weight: np.ndarray
     pooling: float = 1.0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.start)
 
     @property
-    def bundles(self):
+    def bundles(self) -> int:
         """How many there are."""
         return int(self.bundle.max()) + 1
 
     @property
-    def features(self):
+    def features(self) -> Array:
         """Neural path features phi, float64 `(n, bundles)`."""
         terms = self.pooling * self.inputs[:, self.start] * self.activity
         features = np.zeros((self.bundles, len(terms)))
@@ -66,24 +68,24 @@ class Paths:
         return features.T
 
     @property
-    def values(self):
+    def values(self) -> Array:
         """Neural path values v, float64 `(bundles,)`."""
         values = np.empty(self.bundles)
         values[self.bundle] = self.weight
         return values
 
-    def output(self):
+    def output(self) -> Array:
         """What the network computes: <phi, v>, float64 `(n,)`."""
         return self.features @ self.values
 
-    def kernel(self):
+    def kernel(self) -> Array:
         """The neural path kernel <phi, phi'>, float64 `(n, n)`.
 
         It is not normalised.
         """
         return self.features @ self.features.T
 
-    def overlap(self, node):
+    def overlap(self, node: int) -> Array:
         """How many paths from an input node are active for both of two images.
 
         With soft gates, the sum of the products of their activities.
@@ -98,7 +100,7 @@ class Paths:
         return here @ here.T
 
 
-def fully_connected_count(nodes, widths):
+def fully_connected_count(nodes: int, widths: Sequence[int]) -> int:
     """Number of paths: nodes times the product of the widths.
 
     Args:
@@ -108,7 +110,12 @@ def fully_connected_count(nodes, widths):
     return nodes * math.prod(widths)
 
 
-def convolutional_count(nodes, widths, windows, head_widths=()):
+def convolutional_count(
+    nodes: int,
+    widths: Sequence[int],
+    windows: Sequence[int],
+    head_widths: Sequence[int] = (),
+) -> int:
     """Number of paths, of which as many as positions make a bundle.
 
     Args:
@@ -120,7 +127,7 @@ def convolutional_count(nodes, widths, windows, head_widths=()):
     return nodes * math.prod((*widths, *windows, *head_widths))
 
 
-def residual_count(nodes, width, skips, block_depth):
+def residual_count(nodes: int, width: int, skips: int, block_depth: int) -> int:
     """Number of paths: nodes sum_i C(skips, i) width^((i + 2) block_depth - 1).
 
     Args:
@@ -135,7 +142,12 @@ def residual_count(nodes, width, skips, block_depth):
     )
 
 
-def fully_connected_paths(inputs, gates, weights, limit=MOST_PATHS):
+def fully_connected_paths(
+    inputs: Array,
+    gates: Sequence[Array],
+    weights: Sequence[Array],
+    limit: int = MOST_PATHS,
+) -> Paths:
     """Paths of a fully connected network.
 
     Args:
@@ -170,7 +182,12 @@ def fully_connected_paths(inputs, gates, weights, limit=MOST_PATHS):
     )
 
 
-def convolutional_paths(inputs, gates, weights, limit=MOST_PATHS):
+def convolutional_paths(
+    inputs: Array,
+    gates: Sequence[Array],
+    weights: Sequence[Array],
+    limit: int = MOST_PATHS,
+) -> Paths:
     """Paths of circular convolutions, global average pooling, dense layers.
 
     Args:
@@ -232,7 +249,12 @@ def convolutional_paths(inputs, gates, weights, limit=MOST_PATHS):
     )
 
 
-def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
+def residual_paths(
+    inputs: Array,
+    gates: Sequence[Sequence[Array]],
+    weights: Sequence[Sequence[Array]],
+    limit: int = MOST_PATHS,
+) -> Paths:
     """Paths of fully connected blocks, those between the ends with skips.
 
     Args:
@@ -266,7 +288,10 @@ def residual_paths(inputs, gates, weights, limit=MOST_PATHS):
         for chain, _ in chains
     ]
     _check_count(sum(counts), len(inputs), limit)
-    parts = [fully_connected_paths(inputs, *chain, limit) for chain in chains]
+    parts = [
+        fully_connected_paths(inputs, gates, weights, limit)
+        for gates, weights in chains
+    ]
     return Paths(
         inputs=parts[0].inputs,
         start=np.concatenate([part.start for part in parts]),

@@ -12,8 +12,12 @@ Source: the DLGN paper (arXiv 2110.03403), Theorems 2.1, 3.1, 3.2 (A.1) and 3.3
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual import value_gradients
@@ -45,7 +49,7 @@ class FullyConnected:
     beta: float | None = None
     order: tuple | None = None
 
-    def draw(self, rng, width):
+    def draw(self, rng: Generator, width: int) -> Callable:
         """Draws inputs and gates.
 
         Args:
@@ -70,10 +74,10 @@ class FullyConnected:
 
         return sample
 
-    def shapes(self, width):
+    def shapes(self, width: int) -> list:
         return _dense_shapes(self.inputs, width, self.depth)
 
-    def gates(self, rng, x, width):
+    def gates(self, rng: Generator, x: Array, width: int) -> list[Array]:
         """Gates of a gating network of Gaussian weights, `(images, width)`."""
         gates, h = [], x
         for shape in self.shapes(width)[:-1]:
@@ -90,7 +94,7 @@ class PlainReLU(FullyConnected):
     They are not independent of the weights, and the theorem does not hold.
     """
 
-    def draw(self, rng, width):
+    def draw(self, rng: Generator, width: int) -> Callable:
         x = unit_vectors(rng, self.images, self.inputs)
         variance = VARIANCE_TIMES_WIDTH / width
 
@@ -129,7 +133,7 @@ class Convolutional:
     images: int = 4
     constant: bool = False
 
-    def draw(self, rng, width):
+    def draw(self, rng: Generator, width: int) -> Callable:
         """As `FullyConnected.draw`."""
         x = unit_vectors(rng, self.images, self.inputs)[..., None]
         gates, dense_gates = self._gates(rng, x, width)
@@ -198,7 +202,7 @@ class Residual:
     constant: bool = False
     removed: int | None = None
 
-    def draw(self, rng, width):
+    def draw(self, rng: Generator, width: int) -> Callable:
         """As `FullyConnected.draw`."""
         x = unit_vectors(rng, self.images, self.inputs)
         gates = self._gates(rng, x, width)
@@ -246,28 +250,30 @@ class Residual:
         return gates
 
 
-def unit_vectors(rng, count, size):
+def unit_vectors(rng: Generator, count: int, size: int) -> Array:
     """Independent directions, `(count, size)`."""
     x = rng.normal(size=(count, size))
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def hard(q):
+def hard(q: Array) -> Array:
     """Gates that are 1 where the pre-activation is positive, 0 elsewhere."""
     return np.asarray(q > 0, "float64")
 
 
-def soft(q, beta):
+def soft(q: Array, beta: float) -> Array:
     """Gates between 0 and 1."""
     return 1 / (1 + np.exp(-beta * q))
 
 
-def gaussian(rng, shape):
+def gaussian(rng: Generator, shape: Sequence[int]) -> Array:
     """Weights under which a linear layer keeps the size of what passes."""
     return rng.normal(size=shape) / math.sqrt(math.prod(shape[:-1]))
 
 
-def bernoulli(rng, shapes, variance):
+def bernoulli(
+    rng: Generator, shapes: Sequence[Sequence[int]], variance: float
+) -> list:
     """Arrays of these shapes, whose entries are +sigma or -sigma."""
     sigma = math.sqrt(variance)
     return [

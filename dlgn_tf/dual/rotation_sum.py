@@ -28,9 +28,12 @@ Source: the DLGN paper (arXiv 2110.03403), appendix A, Lemma A.1.
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
+from dlgn_tf.dual.blocks import Block
 from dlgn_tf.dual.gram import EXACT_IN_FLOAT32
 from dlgn_tf.dual.gram import check_same_layers
 from dlgn_tf.dual.gram import is_hard
@@ -68,7 +71,13 @@ class RotationSum:
         UserError: if shapes do not fit one another.
     """
 
-    def __init__(self, images, windows, others=None, factors=None):
+    def __init__(
+        self,
+        images: Sequence[Array],
+        windows: Sequence[tuple[int, int]],
+        others: Sequence[Array] | None = None,
+        factors: Sequence[float] | Array | None = None,
+    ) -> None:
         self._left = self._right = images
         _check_resolution(images)
         if others is not None:
@@ -109,15 +118,15 @@ class RotationSum:
         self._rest /= math.prod(self._space) ** 2
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         return len(self._left[-1]), len(self._right[-1])
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         return total_bytes(self._left, self._right)
 
     @property
-    def most(self):
+    def most(self) -> int:
         """Rows and columns of a block that a processor's cache holds."""
         pairs = self._pairs
         return max(1, math.isqrt(pairs), min(_ROWS, pairs))
@@ -132,7 +141,7 @@ class RotationSum:
         # On the diagonal the rows below them are left out: so, not all.
         return max(1, min(-(-side // 4), self._pairs // max(1, side)))
 
-    def block_bytes(self, side):
+    def block_bytes(self, side: int) -> int:
         """Memory of a block of `side` rows and columns."""
         positions, height = math.prod(self._space), self._space[0]
         units = sum(g.shape[-1] for g in self._left[:-1])
@@ -144,7 +153,7 @@ class RotationSum:
         numbers = positions * (operands + 3 * 1.5 * pairs) + 4 * side * side
         return int(8 * numbers)
 
-    def __call__(self, block):
+    def __call__(self, block: Block) -> Array:
         left = self._operands(self._left, block.rows)
         for gates, scale in zip(left, self._scales, strict=False):
             gates *= gates.dtype.type(scale)

@@ -3,12 +3,16 @@
 Source: the DLGN paper (arXiv 2110.03403), Lemma B.1 and Theorem B.1 (3.3).
 """
 
+from collections.abc import Iterable
+from collections.abc import Sequence
+
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.dual.variances import per_layer
 
 
-def entering(kernel, derivative):
+def entering(kernel: Array, derivative: bool) -> Array:
     """The kernel of the inputs, and its derivative in variances, 0."""
     kernel = kernel[np.newaxis]
     if derivative:
@@ -16,7 +20,9 @@ def entering(kernel, derivative):
     return kernel
 
 
-def sum_over_subnetworks(sums, grams, weights, size):
+def sum_over_subnetworks(
+    sums: list, grams: Iterable, weights: Sequence, size: int | None
+) -> Array:
     """The kernel of `kernels.residual`, or its derivative where `sums` have it.
 
     Args:
@@ -40,7 +46,9 @@ def sum_over_subnetworks(sums, grams, weights, size):
     return sums[-1][-1]
 
 
-def block_weights(products, variances):
+def block_weights(
+    products: Sequence, variances: float | Sequence[float] | None
+) -> list[tuple[float, float]]:
     """Of each block: prod_l (variance_l w_l) and sum_l 1 / variance_l."""
     if variances is None:
         return [(1.0, 0.0)] * len(products)

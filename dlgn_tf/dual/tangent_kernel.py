@@ -2,13 +2,19 @@
 
 import dataclasses
 import itertools
+import typing
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.command.memory import least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.classifier import ImageClassifier
+
 
 # A longer batch makes no product faster.
 _MOST_IMAGES = 64
@@ -32,25 +38,25 @@ class TangentKernel:
     squares: dict
 
     @property
-    def total(self):
+    def total(self) -> Array:
         return sum(self.parts.values())
 
     @property
-    def value(self):
+    def value(self) -> Array | None:
         """The part of the value network's weights, None in a ReLU network."""
         return self.parts.get("value")
 
     @property
-    def gating(self):
+    def gating(self) -> Array | None:
         """The part of the gating network's weights; 0 for hard gates."""
         return self.parts.get("gating")
 
     @property
-    def trace(self):
+    def trace(self) -> float:
         """Of the n x n kernel of the first images, all weights together."""
         return float(sum(squares.sum() for squares in self.squares.values()))
 
-    def traces(self):
+    def traces(self) -> dict:
         """Dict from network to its part of the trace."""
         return {
             part: float(
@@ -61,12 +67,12 @@ class TangentKernel:
             for part in self.parts
         }
 
-    def layer_shares(self):
+    def layer_shares(self) -> dict:
         """Dict from "network/layer" to its share of the trace, sum 1.
 
         All 0 where the trace is.
         """
-        shares = {}
+        shares: dict = {}
         for (part, layer, _), squares in self.squares.items():
             name = f"{part}/{layer}"
             shares[name] = shares.get(name, 0.0) + float(squares.sum())
@@ -75,8 +81,14 @@ class TangentKernel:
 
 
 def empirical_ntk(
-    model, images, others=None, *, logit="sum", memory_gib=1.0, progress=False
-):
+    model: "ImageClassifier",
+    images: Array,
+    others: Array | None = None,
+    *,
+    logit: int | str = "sum",
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> TangentKernel:
     """K(x, x') = <gradient of a logit at x, the same at x'>, in all weights.
 
     Gradients are those of evaluation mode, computed in the model's precision;

@@ -12,10 +12,15 @@ that their two sides can be compared in float64 and within seconds.
 Source: the DLGN paper (arXiv 2110.03403), section 3 and its appendices.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy import ndarray as Array
 
 
-def fully_connected(weights, inputs, gates):
+def fully_connected(
+    weights: Sequence[Array], inputs: Array, gates: Sequence[Array]
+) -> Array:
     """The value network of `d` dense layers, all but the last with gates.
 
     Args:
@@ -32,7 +37,13 @@ def fully_connected(weights, inputs, gates):
     return kernel
 
 
-def convolutional(filters, weights, inputs, gates, dense_gates):
+def convolutional(
+    filters: Sequence[Array],
+    weights: Sequence[Array],
+    inputs: Array,
+    gates: Sequence[Array],
+    dense_gates: Sequence[Array],
+) -> Array:
     """Circular convolutions, global average pooling, dense layers.
 
     Args:
@@ -67,7 +78,7 @@ def convolutional(filters, weights, inputs, gates, dense_gates):
     return total
 
 
-def residual(blocks, inputs, gates):
+def residual(blocks: Sequence, inputs: Array, gates: Sequence) -> Array:
     """Blocks of dense layers; all but the first and last with a skip.
 
     Args:
@@ -87,7 +98,7 @@ def residual(blocks, inputs, gates):
         kept, out = _dense_forward(block, h, of_block)
         entering.append(kept)
         h = h + out if 0 < index < len(blocks) - 1 else out
-    total, delta = 0, ones
+    total, delta = np.zeros(()), ones
     for index in reversed(range(len(blocks))):
         kernel, before = _dense_backward(
             blocks[index], entering[index], gates[index], delta
@@ -98,14 +109,14 @@ def residual(blocks, inputs, gates):
     return total
 
 
-def circular_convolution(h, kernel):
+def circular_convolution(h: Array, kernel: Array) -> Array:
     """`(n, length, channels)` -> `(n, length, filters)`, with wrap-around."""
     return circular_patches(h, len(kernel)) @ kernel.reshape(
         -1, kernel.shape[-1]
     )
 
 
-def circular_patches(h, window):
+def circular_patches(h: Array, window: int) -> Array:
     """What a filter sees at each place, `(n, length, window * channels)`.
 
     The window is centred as 'same' padding centres it.

@@ -4,13 +4,17 @@ Source: the DLGN paper (arXiv 2110.03403), Theorems 2.1, 3.1 and A.1.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 
-def tangent_factors(variances, layers):
+def tangent_factors(
+    variances: float | Sequence[float], layers: int
+) -> tuple[Array, float]:
     """What takes the place of 1 / width in E[K^v] where no layer is bypassed.
 
     E[K^v] is the kernel, not normalised, times sum_l prod_{j != l} variance_j,
@@ -31,7 +35,7 @@ def tangent_factors(variances, layers):
     return each[:-1], float(each[-1] * np.sum(1.0 / each))
 
 
-def per_layer(variances, layers):
+def per_layer(variances: float | Sequence[float], layers: int) -> Array:
     """One variance a weight layer, from one for all or from as many.
 
     Raises:

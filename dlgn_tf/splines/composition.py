@@ -9,18 +9,14 @@ closed under is that of convex functions.
 """
 
 import dataclasses
-import typing
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy import ndarray as Array
 from scipy import sparse
 
 from dlgn_tf.errors import UserError
-
-if typing.TYPE_CHECKING:
-    from dlgn_tf.splines.maso import MASO
-
 
 # Of float64 numbers in the affine maps of one operator: 512 MiB.
 MOST_NUMBERS = 2**26
@@ -55,7 +51,7 @@ class Maps:
         )
 
 
-def compose(outer: Maps, inner: "MASO") -> tuple:
+def compose(outer: Maps, inner: Any) -> tuple:
     """What units choose from that look at another operator's units.
 
     Args:
@@ -98,7 +94,7 @@ def compose(outer: Maps, inner: "MASO") -> tuple:
     return slopes, offsets, 1.0, log_counts
 
 
-def stacked(operators: Sequence["MASO"]) -> tuple:
+def stacked(operators: Sequence[Any]) -> tuple:
     """The units of several operators on the same inputs.
 
     Args:

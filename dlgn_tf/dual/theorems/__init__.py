@@ -6,8 +6,13 @@ Theorems 2.1, A.1 and B.1) and a control.
 """
 
 import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy import ndarray as Array
+from numpy.random import Generator
 
 from dlgn_tf.dual import convergence
 from dlgn_tf.dual.random_networks import Convolutional
@@ -74,16 +79,22 @@ class Result:
     bias: convergence.Bias
 
     @property
-    def means(self):
+    def means(self) -> Array:
         """Mean error at each width."""
         return self.errors.mean(axis=1)
 
     @property
-    def slope(self):
+    def slope(self) -> float:
         return convergence.slope(self.widths, self.errors)
 
 
-def measure(setting, rng, draws=DRAWS, widths=WIDTHS, bias_draws=BIAS_DRAWS):
+def measure(
+    setting: Setting,
+    rng: Generator,
+    draws: int = DRAWS,
+    widths: Sequence[int] = WIDTHS,
+    bias_draws: int = BIAS_DRAWS,
+) -> Result:
     """Measures a setting.
 
     Args:
@@ -105,7 +116,7 @@ def measure(setting, rng, draws=DRAWS, widths=WIDTHS, bias_draws=BIAS_DRAWS):
     )
 
 
-def figure(results):
+def figure(results: Sequence[Result]) -> Any:
     """Error against width, both axes logarithmic.
 
     Args:
@@ -129,9 +140,9 @@ def figure(results):
             linestyle="-" if result.setting.holds else ":",
             label=f"{name}, slope {result.slope:.2f}",
         )
-    widths, first = np.array(results[0].widths), results[0].means[0]
-    line = first * np.sqrt(widths[0] / widths)
-    axes.plot(widths, line, "k--", label="slope -1/2")
+    wider, first = np.array(results[0].widths), results[0].means[0]
+    line = first * np.sqrt(wider[0] / wider)
+    axes.plot(wider, line, "k--", label="slope -1/2")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(widths, [str(width) for width in widths])
@@ -147,7 +158,7 @@ def figure(results):
     return drawn
 
 
-def error_table(results):
+def error_table(results: Sequence[Result]) -> str:
     """All errors, a line a draw, as CSV."""
     lines = [
         (r.setting.theorem, r.setting.name, width, draw, f"{error:.6g}")
@@ -159,7 +170,7 @@ def error_table(results):
     return files.csv_text(header, lines)
 
 
-def summary_table(results):
+def summary_table(results: Sequence[Result]) -> str:
     """A line a setting, as CSV."""
     header = (
         "theorem",
@@ -183,7 +194,9 @@ def summary_table(results):
     return files.csv_text(header, lines)
 
 
-def write(results, output_dir):
+def write(
+    results: Sequence[Result], output_dir: str | os.PathLike
+) -> list[str]:
     """Writes the tables and a picture for each theorem; returns their names."""
     output = Output(output_dir)
     output.text("errors.csv", error_table(results))
