@@ -5,11 +5,12 @@ do not converge. These are done again by the slower QR iterations (gesvd, syev).
 """
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 
-def svd(matrix):
+def svd(matrix: Array) -> tuple[Array, Array, Array]:
     """The thin singular value decomposition.
 
     Args:
@@ -30,7 +31,7 @@ def svd(matrix):
     )
 
 
-def singular_values(matrix):
+def singular_values(matrix: Array) -> Array:
     """The singular values alone, descending; see `svd`."""
     return _done(
         lambda x: np.linalg.svd(x, compute_uv=False),
@@ -39,7 +40,7 @@ def singular_values(matrix):
     )
 
 
-def eigh(matrix):
+def eigh(matrix: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of a symmetric matrix.
 
     Args:
@@ -57,7 +58,7 @@ def eigh(matrix):
     )
 
 
-def eigvalsh(matrix):
+def eigvalsh(matrix: Array) -> Array:
     """The eigenvalues alone, ascending; see `eigh`."""
     return _done(
         np.linalg.eigvalsh,
@@ -66,7 +67,7 @@ def eigvalsh(matrix):
     )
 
 
-def pinv(matrix, cutoff):
+def pinv(matrix: Array, cutoff: float) -> Array:
     """The pseudo-inverse.
 
     Args:

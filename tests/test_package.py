@@ -47,6 +47,11 @@ def test_public_names(name):
     for each in names:
         documented = getattr(package, each)
         assert inspect.getdoc(documented) != inspect.getdoc(type(documented))
+        if inspect.isfunction(documented):
+            types = inspect.signature(documented)
+            named = [*types.parameters.values()]
+            assert all(x.annotation is not x.empty for x in named), each
+            assert types.return_annotation is not types.empty, each
         origin = f"{package.__name__}.{each}"
         assert documented.__name__ in (each, origin), documented
     with pytest.raises(AttributeError, match=f"{package.__name__}.* nothing"):

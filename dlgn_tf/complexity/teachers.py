@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models import evaluation
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import short
 
 # Of batch normalisation, PyTorch's default: the zoo's 0.99 lags behind a
@@ -71,7 +73,9 @@ def create_teacher(name, images, classes=10, seed=0, **options):
     return model
 
 
-def train_teacher(model, images, settings):
+def train_teacher(
+    model: ImageClassifier, images: ImageSet, settings: TeacherSettings
+) -> ImageClassifier:
     """Trains a network on the cross-entropy, in place.
 
     Args:

@@ -1,9 +1,12 @@
 """Data sets read into memory, as one uint8 array a split."""
 
+import os
+
 from dlgn_tf.data import catalog
 from dlgn_tf.data import npz
 from dlgn_tf.data import scikit_learn
 from dlgn_tf.data import tfds
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 
 
@@ -15,13 +18,13 @@ def load_for(config):
 
 
 def load(
-    name,
-    data_dir=None,
-    download=False,
-    train_examples=None,
-    test_examples=None,
-    npz_file=None,
-):
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+    train_examples: int | None = None,
+    test_examples: int | None = None,
+    npz_file: str | os.PathLike | None = None,
+) -> tuple[ImageSet, ImageSet]:
     """Reads a data set, in the order in which it is stored.
 
     Args:

@@ -1,6 +1,9 @@
 """Drawings of kernels. Matplotlib is imported when one is made."""
 
+from typing import Any
+
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.output.folder import new_figure
@@ -9,7 +12,7 @@ from dlgn_tf.output.folder import new_figure
 _MOST_DRAWN = 1000
 
 
-def heat_map(kernel, labels, classes, title):
+def heat_map(kernel: Array, labels: Array, classes: int, title: str) -> Any:
     """A kernel's cosines with images ordered by class, and their block means.
 
     Args:

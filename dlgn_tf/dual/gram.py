@@ -130,7 +130,7 @@ def exact_dtype(arrays: Iterable[Array], largest: int) -> str:
 
 
 def power_scales(
-    factors: Sequence[float], power: int = 1
+    factors: Sequence[float] | Array, power: int = 1
 ) -> tuple[list[float], float]:
     """Powers of two that stand for factors, and what they leave over.
 

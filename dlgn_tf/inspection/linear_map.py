@@ -11,9 +11,15 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.templates import affine_site
 from dlgn_tf.inspection.units import Units
+from dlgn_tf.models.gated import GatedNetwork
 
 
-def singular_values(model, site, memory_gib=1.0, progress=False):
+def singular_values(
+    model: GatedNetwork,
+    site: str,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> np.ndarray:
     """Singular values of the map from normalised images to pre-activations.
 
     The matrix has a row for every unit at every position and a column for every

@@ -4,7 +4,10 @@ import contextlib
 import difflib
 import functools
 import inspect
+import os
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -15,6 +18,7 @@ from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models import activations
 from dlgn_tf.models import registry
 from dlgn_tf.models import sites
+from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.gated import copy_weights
@@ -28,27 +32,27 @@ from dlgn_tf.models.shallow import shallow_gating_network
 
 @channels_last()
 def create_model(
-    name,
-    image_shape=(32, 32, 3),
-    classes=10,
+    name: str,
+    image_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int = 10,
     *,
-    mean=0.0,
-    std=1.0,
-    per_image=False,
-    gate=None,
-    beta=None,
-    epsilon=None,
-    value_input=None,
-    gate_regime=None,
-    gate_permutation=None,
-    activation=None,
-    activation_beta=None,
-    activation_beta_mode=None,
-    activation_slope=None,
-    orthogonal=None,
-    seed=None,
-    **options,
-):
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    per_image: bool = False,
+    gate: str | None = None,
+    beta: float | None = None,
+    epsilon: float | None = None,
+    value_input: str | None = None,
+    gate_regime: str | None = None,
+    gate_permutation: Sequence[int] | None = None,
+    activation: str | None = None,
+    activation_beta: float | None = None,
+    activation_beta_mode: str | None = None,
+    activation_slope: float | None = None,
+    orthogonal: OrthogonalFilters | str | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> ImageClassifier:
     """Builds a model of the zoo.
 
     Example:
@@ -137,10 +141,10 @@ def create_model(
         epsilon=epsilon,
     )
     if family != "dnn":
-        networks = functools.partial(
+        make = functools.partial(
             _two_networks, apply, family, activation, orthogonal
         )
-        return _gated_network(networks, normalization, name, seed, **gates)
+        return _gated_network(make, normalization, name, seed, **gates)
     _refuse_gates(name, gates)
     seeds = [None] * members if seed is None else range(seed, seed + members)
     of_all = apply, normalization, activation, name, orthogonal
@@ -330,7 +334,7 @@ def _two_networks(apply, family, activation, orthogonal):
     return gating_network, value_network, value_sites.names
 
 
-def load_model(path):
+def load_model(path: str | os.PathLike) -> ImageClassifier:
     """Reads a model of the zoo from a .keras file.
 
     As `keras.models.load_model` does, see `dlgn_tf.registration`.

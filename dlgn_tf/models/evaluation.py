@@ -1,5 +1,6 @@
 """What a model says of images that are in memory, batch by batch."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -43,7 +44,12 @@ def logits(model, images, batch_size=1000):
     )
 
 
-def accuracy(model, images, labels, batch_size=1000):
+def accuracy(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int = 1000,
+) -> float:
     """Share of images whose class a model predicts.
 
     Args:

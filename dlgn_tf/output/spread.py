@@ -1,9 +1,12 @@
 """Figures of several seeds: how far they lie apart, and as text."""
 
+from collections.abc import Iterable
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def sample_std(values):
+def sample_std(values: Sequence[float]) -> float:
     """Standard deviation of a sample, which divides by n - 1.
 
     What stands behind "±" in tables of seeds, but for those of
@@ -18,7 +21,7 @@ def sample_std(values):
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def mean_and_range(values, form=".3f"):
+def mean_and_range(values: Sequence[float], form: str = ".3f") -> str:
     """`0.51 (0.48 to 0.53)`: mean, least and most of several seeds.
 
     Args:
@@ -29,19 +32,21 @@ def mean_and_range(values, form=".3f"):
     Returns:
         String; of a single value that value alone, of none `"-"`.
     """
-    values = np.asarray(values, float)
-    finite = values[np.isfinite(values)]
+    figures = np.asarray(values, float)
+    finite = figures[np.isfinite(figures)]
     if not len(finite):
         return "-"
-    if len(values) == 1:
-        return f"{values[0]:{form}}"
+    if len(figures) == 1:
+        return f"{figures[0]:{form}}"
     span = f"{finite.min():{form}} to {finite.max():{form}}"
     if len(finite) < len(values):
         span += f"; {len(finite)} of {len(values)}"
     return f"{finite.mean():{form}} ({span})"
 
 
-def listed(numbers, form=".2f", separator=" "):
+def listed(
+    numbers: Iterable[float], form: str = ".2f", separator: str = " "
+) -> str:
     """Numbers on one line: `0.19 0.09 0.05`.
 
     Args:

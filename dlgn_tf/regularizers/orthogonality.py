@@ -1,6 +1,8 @@
 """How far filters are from being orthogonal to each other."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,8 +15,12 @@ RELU_SLOPES = (0.0, 1.0)
 
 
 def orthogonality_penalty(
-    kernel, reduction="sum", slopes=RELU_SLOPES, filter_axes=-1, groups=1
-):
+    kernel: Any,
+    reduction: str = "sum",
+    slopes: Sequence[float] = RELU_SLOPES,
+    filter_axes: int | Sequence[int] = -1,
+    groups: int = 1,
+) -> Any:
     """Squared inner products of different filters, both orders counted.
 
     A filter is all weights of a unit as one vector; positions of a convolution
@@ -65,8 +71,12 @@ def orthogonality_penalty(
 
 
 def least_penalty(
-    kernel, reduction="sum", slopes=RELU_SLOPES, filter_axes=-1, groups=1
-):
+    kernel: Any,
+    reduction: str = "sum",
+    slopes: Sequence[float] = RELU_SLOPES,
+    filter_axes: int | Sequence[int] = -1,
+    groups: int = 1,
+) -> Any:
     """The least that the penalty can be for filters of these lengths.
 
     Welch's bound (sum |w|^2)^2 / D - sum |w|^4 where it is positive, as it is
@@ -87,7 +97,9 @@ def least_penalty(
     return ops.sum(bound) * _factor(matrices, reduction, slopes)
 
 
-def largest_cosine(kernel, filter_axes=-1, groups=1):
+def largest_cosine(
+    kernel: Any, filter_axes: int | Sequence[int] = -1, groups: int = 1
+) -> Any:
     """The largest |cosine| of the angle between two different filters.
 
     Args:
