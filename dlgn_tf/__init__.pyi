@@ -1,3 +1,4 @@
+from . import claims as claims
 from . import complexity as complexity
 from . import data as data
 from . import dual as dual

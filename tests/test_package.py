@@ -10,6 +10,7 @@ import re
 import pytest
 
 PUBLIC = (
+    "claims",
     "complexity",
     "data",
     "dual",
