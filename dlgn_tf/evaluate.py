@@ -163,10 +163,15 @@ def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
 
 def _evaluate_run(run_dir, config, images, batch_size):
     from dlgn_tf.training import runs
+    from dlgn_tf.training.engine import MisfitError
 
     def fill(model):
-        step, _ = runs.restore_newest(RunDirectory(run_dir), model)
-        return step
+        try:
+            step, _ = runs.restore_newest(RunDirectory(run_dir), model)
+            return step, None
+        except MisfitError:
+            run = runs.load_run(run_dir)
+            return run.step, run.model
 
     return _evaluate(config, images, fill, batch_size)
 
@@ -195,14 +200,17 @@ def evaluate_weights(config, batch_size=500, images=None):
             source, step = trained.load_with_step(config.init_from, config)
             transfer.check_same_gates(source, model)
             transfer.copy_model(source, model)
-        return step
+        return step, None
 
     images = images or catalog.place_of(config)
     return _evaluate(config, images, fill, batch_size)
 
 
 def _evaluate(config, images, fill, batch_size):
-    """Evaluates the model of a `Config` as `step = fill(model)` leaves it."""
+    """Evaluates the model of a `Config` as `fill(model)` leaves it.
+
+    That returns the step, and another model if it is to be taken, or None.
+    """
     from dlgn_tf.data import sources
     from dlgn_tf.training import engines
     from dlgn_tf.training import loop
@@ -210,9 +218,12 @@ def _evaluate(config, images, fill, batch_size):
     # However many devices the run had, one is always there.
     config = dataclasses.replace(config, strategy="auto", xla=False)
     engine = engines.create_engine(config)
-    step = fill(engine.model)
+    step, other = fill(engine.model)
     _, test_images = sources.load(train_examples=1, **images)
-    totals = loop.evaluate_with_progress(engine, test_images, batch_size)
+    if other is None:
+        totals = loop.evaluate_with_progress(engine, test_images, batch_size)
+    else:
+        totals = engines.evaluate_model(other, test_images, batch_size)
     result = {
         "model": config.model,
         "dataset": images["name"],

@@ -51,6 +51,20 @@ def run(tmp_path_factory):
     )
 
 
+def test_a_network_that_an_earlier_version_made(run, tmp_path, capsys):
+    """Whatever the flags mean today, its .keras file describes it."""
+    copy = shutil.copytree(run.path, tmp_path / "run")
+    text = (copy / "flags.txt").read_text().replace("width=4", "width=5")
+    (copy / "flags.txt").write_text(text)
+    result = evaluate.evaluate(copy)
+    assert (result["errors"], result["step"]) == (run.errors, 20)
+    assert "as it was made" in capsys.readouterr().out
+    for name in ("best.keras", "model.keras"):
+        (copy / name).unlink()
+    with pytest.raises(UserError, match="checkpoint of this model"):
+        evaluate.evaluate(copy)
+
+
 @pytest.mark.parametrize("batch_size", [500, 7])
 def test_equals_numpy(batch_size, run):
     result = evaluate.evaluate(run.path, batch_size=batch_size)

@@ -73,9 +73,13 @@ class Engine(typing.Protocol):
         """Agrees with the other processes after a restore."""
 
 
+class MisfitError(UserError):
+    """A checkpoint of another network than the one that it is read into."""
+
+
 @contextlib.contextmanager
 def misfits(prefix, *more):
-    """Turns failures to restore into a `UserError`.
+    """Turns failures to restore into a `MisfitError`.
 
     Args:
         prefix: Path-like, the checkpoint.
@@ -85,7 +89,7 @@ def misfits(prefix, *more):
         yield
     except (ValueError, AssertionError, KeyError, *more) as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(
+        raise MisfitError(
             f"Expected a checkpoint of this model and optimiser. Received: "
             f"{prefix}, which does not fit: {reason}"
         ) from error

@@ -6,8 +6,10 @@ import typing
 from dlgn_tf.config import Config
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import engines
+from dlgn_tf.training import trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.configured import create_configured_model
+from dlgn_tf.training.engine import MisfitError
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -36,7 +38,9 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
         run_dir: Path-like, written by `dlgn_tf.train`.
 
     Returns:
-        `TrainedRun`, a tuple `(model, config, step)`.
+        `TrainedRun`, a tuple `(model, config, step)`. The model is the one that
+        the flags of the run describe or, where the checkpoint is of another
+        one, that of its .keras file.
 
     Raises:
         UserError: if there is no such run.
@@ -44,7 +48,15 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
     directory = RunDirectory(run_dir)
     config = directory.read_config()
     model = create_configured_model(config)
-    step, _ = restore_newest(directory, model)
+    try:
+        step, _ = restore_newest(directory, model)
+    except MisfitError as error:
+        # An earlier version may have made another network of the same flags.
+        if not directory.model.exists() and not directory.best.exists():
+            raise
+        model = trained.load_trained(run_dir, config)
+        step, _ = restore_newest(directory, model)
+        print(f"{run_dir}: the network as it was made. {error}")
     return TrainedRun(model, config, step)
 
 

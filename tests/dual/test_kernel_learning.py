@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlgn_tf.dual import figures
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.errors import UserError
 
@@ -314,3 +315,11 @@ def test_normalized_and_block_means(rng):
             np.testing.assert_allclose(means[a, b], expected)
     assert np.isnan(means[2]).all() and not np.isnan(means[3, 3])
     np.testing.assert_array_equal(cosines[5], 0)
+
+
+def test_heat_map_of_a_single_image():
+    """There is nothing off the diagonal to scale colours by."""
+    figure = figures.heat_map(np.ones((1, 1)), np.array([1]), 3, "title")
+    drawn, means = (axes.images[0].get_array() for axes in figure.axes[:2])
+    assert drawn.tolist() == [[1]]
+    assert means.shape == (3, 3)
