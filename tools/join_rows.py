@@ -13,7 +13,6 @@ the last evaluation.
 import csv
 import dataclasses
 import glob
-import json
 import os
 import pathlib
 import re
@@ -111,7 +110,7 @@ def _read(path):
             if any(None in [*row, *row.values()] for row in rows):
                 raise ValueError("rows of several lengths")
             return rows
-        lines = map(json.loads, path.read_text("utf-8").splitlines())
+        lines = map(files.parse_json, path.read_text("utf-8").splitlines())
         last = [line for line in lines if "test_accuracy" in line][-1:]
         return [{name: line[name] for name in _OF_EVALUATION} for line in last]
     except (ValueError, TypeError, KeyError, csv.Error) as error:

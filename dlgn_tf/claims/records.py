@@ -180,7 +180,7 @@ def read(path, complete=True):
 def _record(number, line, needed):
     """The record in a line; a `ValueError` if it is none with these fields."""
     try:
-        record = json.loads(line)
+        record = files.parse_json(line)
         if not isinstance(record, dict):
             raise ValueError("no record of a claim")
         for name in [x for x in _FIELDS if x in record or x in needed]:
@@ -188,7 +188,7 @@ def _record(number, line, needed):
                 found = f"{record[name]!r:.40}" if name in record else "nothing"
                 raise ValueError(f"{found} for {name!r}")
         verdict(record)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"line {number}: {error}") from error
     return record
 

@@ -182,9 +182,17 @@ def why_not_written(error):
     return getattr(error, "strerror", None) or str(error)
 
 
+def parse_json(text):
+    """As `json.loads`, but what is nested too deep is a `ValueError` too."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("brackets nested too deep") from error
+
+
 def read_json(path):
     """A JSON file's content, or None if it is missing or damaged."""
     try:
-        return json.loads(pathlib.Path(path).read_text())
+        return parse_json(pathlib.Path(path).read_text("utf-8"))
     except (OSError, ValueError):
         return None

@@ -91,7 +91,7 @@ def read_commands(file):
         UserError: if the file is damaged.
     """
     with _damage_named(file):
-        known = json.loads(file.read_text("utf-8"))
+        known = files.parse_json(file.read_text("utf-8"))
         return {command: Origin(**made) for command, made in known.items()}
 
 
@@ -133,8 +133,8 @@ def of_run(directory):
 
 def _noted(file):
     with _damage_named(file):
-        known = json.loads(file.read_text()) if file.exists() else []
-        return [Origin(**one) for one in known]
+        text = file.read_text("utf-8") if file.exists() else "[]"
+        return [Origin(**one) for one in files.parse_json(text)]
 
 
 @contextlib.contextmanager

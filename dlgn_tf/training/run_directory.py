@@ -239,7 +239,7 @@ class RunDirectory:
             return []
         try:
             whole = self.metrics.read_text("utf-8").split("\n")[:-1]
-            lines = [json.loads(line) for line in whole]
+            lines = [files.parse_json(line) for line in whole]
             for line in lines:
                 if type(line["step"]) is not int:
                     raise ValueError(f"step {line['step']!r}")

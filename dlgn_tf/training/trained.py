@@ -277,5 +277,5 @@ def step_of(path):
     try:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(_STEP))["step"]
-    except (OSError, KeyError, *_ARCHIVE_ERRORS):
+    except (OSError, KeyError, TypeError, *_ARCHIVE_ERRORS):
         return None

@@ -236,6 +236,7 @@ def test_damage_is_said_and_the_one_before_used(harm, part, damaged):
         (remove, "not finished"),
         (empty, "cannot be read"),
         (lambda path: path.write_text('{"step": 10}'), "cannot be read"),
+        (lambda path: path.write_text("[" * 100_000), "cannot be read"),
     ],
 )
 def test_damaged_manifest(harm, expected, damaged):
