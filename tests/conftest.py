@@ -61,36 +61,15 @@ def train_run():
     return train
 
 
-@pytest.fixture
-def in_this_process(monkeypatch):
+@pytest.fixture(scope="session")
+def in_this_process():
     """A function that runs an entry point's module with arguments."""
-    from absl import flags
-
     from dlgn_tf.command import fields
-    from dlgn_tf.command import paths
 
     def run(entry, *arguments):
         # Of a package whose __main__ only starts it.
         entry = getattr(entry, "command", entry)
-        if hasattr(entry, "Command"):
-            words = map(str, arguments)
-            return entry.run(fields.parse(entry.Command, words))
-        values = flags.FlagValues()
-        with monkeypatch.context() as patch:
-            for kind in ("bool", "enum", "float", "integer", "list", "string"):
-                define = getattr(flags, f"DEFINE_{kind}")
-
-                def into(*given, define=define, **named):
-                    return define(*given, **{**named, "flag_values": values})
-
-                patch.setattr(entry.flags, f"DEFINE_{kind}", into)
-            entry.define_flags()
-        monkeypatch.setattr(entry.flags, "FLAGS", values)
-        if hasattr(entry, "FLAGS"):
-            monkeypatch.setattr(entry, "FLAGS", values)
-        values(["test", *map(str, arguments)])
-        paths.make_local(values)
-        entry.main()
+        return entry.run(fields.parse(entry.Command, map(str, arguments)))
 
     return run
 

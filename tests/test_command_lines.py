@@ -437,12 +437,12 @@ def test_a_reader_that_leaves(flag):
 
 ENTRY = """
 import os, sys
-from dlgn_tf.command import cli
+from dlgn_tf.command import cli, fields
 from dlgn_tf.errors import UserError
-def main():
+def main(command):
     {}
 sys.argv = ["x"]
-cli.run(main, "x", "")
+cli.run(main, "x", "", fields.Command)
 """
 
 

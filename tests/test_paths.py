@@ -1,105 +1,90 @@
 """Flags that name paths mean the local file system, in every command."""
 
+import dataclasses
 import importlib
 import os
 import pathlib
 import re
+import typing
 
 import pytest
-from absl import flags
 
 import dlgn_tf
 from dlgn_tf import export
 from dlgn_tf.command import fields
-from dlgn_tf.command import flagfiles
-from dlgn_tf.command import paths
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
 PACKAGE = pathlib.Path(dlgn_tf.__file__).parent
-TOOLS = ("index_results", "join_rows", "make_tour", "note_folder", "reproduce")
-# All others that take text.
+TOOLS = sorted(PACKAGE.with_name("tools").glob("*.py"))
+# Flags that take text and name no file or folder.
 NO_PATHS = {
     "cells",
     "checkpoint_every",
     "column",
     "command",
     "dataset",
-    "from",
+    "from_",
     "gate_permutation",
     "layer",
+    "layers",
     "model",
+    "only",
+    "orders",
     "paper",
     "paths",
+    "positions",
     "remark",
+    "sites",
     "table",
 }
 
 
 def commands():
-    """Names of the modules that `python -m` runs."""
-    return sorted(
-        ".".join(("dlgn_tf", *file.relative_to(PACKAGE).with_suffix("").parts))
-        for file in PACKAGE.rglob("*.py")
-        if "cli.run(" in file.read_text() and file.name != "cli.py"
-    )
+    """The modules that `python -m` runs."""
+    for file in PACKAGE.rglob("*.py"):
+        if "cli.run(" in file.read_text() and file.name != "cli.py":
+            parts = file.relative_to(PACKAGE).with_suffix("").parts
+            yield importlib.import_module(".".join(("dlgn_tf", *parts)))
 
 
-@pytest.fixture
-def defined(monkeypatch):
-    """A function from a module to the flags that it defines."""
-
-    def define(module):
-        values = flags.FlagValues()
+def test_every_flag_that_takes_text_is_known_as_path_or_not(load_tool):
+    named, others = set(), set()
+    for module in [*commands(), *(load_tool(tool.stem) for tool in TOOLS)]:
         # Of a package whose __main__ only starts it.
-        module = getattr(module, "command", module)
-        if hasattr(module, "Command"):
-            fields.define(module.Command, values)
-            return values
-        with monkeypatch.context() as patch:
-            for kind in ("bool", "enum", "float", "integer", "list", "string"):
-                plain = getattr(flags, f"DEFINE_{kind}")
-
-                def into(*given, plain=plain, flag_values=None, **named):
-                    return plain(*given, flag_values=values, **named)
-
-                patch.setattr(flags, f"DEFINE_{kind}", into)
-            module.define_flags()
-        return values
-
-    return define
+        command = getattr(module, "command", module).Command
+        known = fields.of(command)
+        for field in dataclasses.fields(command):
+            types = (field.type, *typing.get_args(field.type))
+            if field.name in known and {str, tuple[str, ...]} & {*types}:
+                if known[field.name].path:
+                    named.add(field.name)
+                elif not known[field.name].choices:
+                    others.add(field.name)
+    assert named >= {"run_dir", "run_dirs", "npz", "output", "data_dir"}
+    assert others == NO_PATHS
 
 
-def test_every_flag_that_takes_text_is_known_as_path_or_not(defined, load_tool):
-    modules = [importlib.import_module(name) for name in commands()]
-    modules += [load_tool(name) for name in TOOLS]
-    found = set()
-    for module in modules:
-        values = defined(module)
-        found |= {x for x in values if values[x].flag_type() == "string"}
-    assert found - NO_PATHS - set(paths.FLAGS) == set()
-    assert set(paths.FLAGS) <= found | {"run_dirs"}
-    assert not NO_PATHS & set(paths.FLAGS)
+@dataclasses.dataclass(frozen=True)
+class Places(fields.Command):
+    """Flags that name paths."""
+
+    claims: str | None = fields.flag(None, "", path=True)
+    export_dir: str | None = fields.flag(None, "", path=True)
+    init_from: str | None = fields.flag(None, "", path=True)
+    npz: str | None = fields.flag(None, "", path=True)
+    output: str | None = fields.flag(None, "", path=True)
+    output_dir: str | None = fields.flag(None, "", path=True)
+    run_dirs: tuple[str, ...] = fields.flag((), "", path=True)
 
 
-@pytest.fixture
-def given():
-    """A function from a flag's name and text to what becomes of it."""
-
-    def parse(name, text):
-        values = flags.FlagValues()
-        kind = "list" if name == "run_dirs" else "string"
-        define = getattr(flags, f"DEFINE_{kind}")
-        define(name, None, "", flag_values=values)
-        values(["test", *flagfiles.expand([f"--{name}={text}"])])
-        paths.make_local(values)
-        return values[name].value
-
-    return parse
+def check(**texts):
+    """The `Places` of texts of flags, by their names."""
+    return fields.parse(Places, [f"--{k}={v}" for k, v in texts.items()])
 
 
-@pytest.mark.parametrize("name", paths.FLAGS)
-def test_paths_are_local_and_can_be_written_down(name, given, monkeypatch):
+@pytest.mark.parametrize("name", ["npz", "run_dirs"])
+def test_paths_are_local_and_can_be_written_down(name, monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     for text, expected in {
         "~/runs/one": "/home/somebody/runs/one",
@@ -107,8 +92,8 @@ def test_paths_are_local_and_can_be_written_down(name, given, monkeypatch):
         "run[1]*?\\": "run[1]*?\\",
         "läufe/一 (2)'": "läufe/一 (2)'",
     }.items():
-        found = given(name, text)
-        assert found == ([expected] if name == "run_dirs" else expected)
+        found = getattr(check(**{name: text}), name)
+        assert found == ((expected,) if name == "run_dirs" else expected)
     for text, what in {
         "gs://bucket/run": "this machine's",
         "hdfs://x/y": "this machine's",
@@ -117,28 +102,13 @@ def test_paths_are_local_and_can_be_written_down(name, given, monkeypatch):
         "/x" * 3000: "at most 4000 bytes",
     }.items():
         with pytest.raises(UserError, match=f"--{name}. Expected .*{what}"):
-            given(name, text)
+            check(**{name: text})
     for text in (os.fsdecode(b"x\xff"), "a\nb", "a\0b", "\x1b[2J"):
         with pytest.raises(UserError, match="Expected flags of printable"):
-            given(name, text)
+            check(**{name: text})
     for text in ("a ", "a\u3000"):
         with pytest.raises(UserError, match="do not end in a space"):
-            given(name, text)
-
-
-@pytest.fixture
-def check():
-    """A function that checks texts of flags, by their names."""
-
-    def parse(**texts):
-        values = flags.FlagValues()
-        for name, text in texts.items():
-            kind = "list" if name == "run_dirs" else "string"
-            getattr(flags, f"DEFINE_{kind}")(name, text, "", flag_values=values)
-        values(["test"])
-        paths.make_local(values)
-
-    return parse
+            check(**{name: text})
 
 
 @pytest.fixture
@@ -152,7 +122,7 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
-def test_nothing_is_written_in_the_place_of_what_a_run_keeps(check, run):
+def test_nothing_is_written_in_the_place_of_what_a_run_keeps(run):
     """Of every name that its parts write, whatever path leads there."""
     link = run.with_name("link")
     link.symlink_to(run)
@@ -174,7 +144,7 @@ def test_nothing_is_written_in_the_place_of_what_a_run_keeps(check, run):
     check(output=f"{run.parent}/flags.txt", export_dir=f"{run.parent}/train")
 
 
-def test_what_is_read_is_not_replaced(check, tmp_path):
+def test_what_is_read_is_not_replaced(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     for flag in ("npz", "claims", "init_from", "run_dirs"):
         with pytest.raises(UserError, match=f"--output apart from --{flag}"):
@@ -182,7 +152,7 @@ def test_what_is_read_is_not_replaced(check, tmp_path):
         check(**{flag: f"{tmp_path}/a", "output": f"{tmp_path}/b"})
 
 
-def test_of_several_paths_each_comes_once(check, tmp_path):
+def test_of_several_paths_each_comes_once(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     for again in ("a", "a/", "./a", "b", "b/../a"):
         with pytest.raises(UserError, match="each of --run_dirs once"):

@@ -1,9 +1,8 @@
 """Measures what the papers claim: python -m dlgn_tf.claims."""
 
+import dataclasses
 import os
 import sys
-
-from absl import flags
 
 from dlgn_tf import papers
 from dlgn_tf.claims import records
@@ -12,7 +11,10 @@ from dlgn_tf.claims import report
 from dlgn_tf.claims import runner
 from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli
+from dlgn_tf.command import common_flags
+from dlgn_tf.command import fields
 from dlgn_tf.command import startup
+from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 
@@ -35,98 +37,98 @@ cannot work. Claims that are not decided, as what was measured tells for neither
 verdict, do not change it; nor do those that cannot be measured here, as results
 or data are missing."""
 
-FLAGS = flags.FLAGS
 
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
 
-def define_flags():
-    flags.DEFINE_string(
-        "paper",
+    paper: str | None = flag(
         None,
         f"Measure the claims of this paper: {papers.keys()}. Default: of all.",
     )
-    flags.DEFINE_bool("all", False, "Measure every paper's, as by default.")
-    flags.DEFINE_list(
-        "only", [], "Measure these claims alone: PAPER.NUMBER, comma-separated."
+    all: bool = flag(False, "Measure every paper's, as by default.")
+    only: tuple[str, ...] = flag(
+        (), "Measure these claims alone: PAPER.NUMBER, comma-separated."
     )
-    flags.DEFINE_enum(
-        "scale",
+    scale: str = flag(
         "seconds",
-        list(registry.SCALES),
         "Measure the claims of this scale and of quicker ones.",
+        choices=registry.SCALES,
     )
-    flags.DEFINE_integer(
-        "seed", 0, "From which each claim's random numbers follow.", 0
+    seed: int = common_flags.seed(
+        "From which each claim's random numbers follow."
     )
-    flags.DEFINE_string(
-        "output",
+    output: str | None = flag(
         None,
         "Write the results to this file too, one JSON object a line. A file "
         "that is there is replaced in the end.",
+        path=True,
     )
-    flags.DEFINE_bool(
-        "update",
+    update: bool = flag(
         False,
         "Keep in --output what it has of claims that are not measured now.",
     )
-    flags.DEFINE_string(
-        "results_dir",
+    results_dir: str = flag(
         "results",
         "The folder of results that some claims read: TABLE-SCALE/results.csv "
         "of tools/reproduce.py, and what dlgn_tf.rainbow wrote.",
+        path=True,
     )
-    flags.DEFINE_string(
-        "data_dir",
+    data_dir: str | None = flag(
         None,
         "Folder of prepared TFDS data sets with CIFAR-10, for claims on "
         "images. Without it they take scikit-learn's digits.",
+        path=True,
     )
-    flags.DEFINE_bool(
-        "list", False, "Print the claims of every scale; measure none."
-    )
+    list: bool = flag(False, "Print the claims of every scale; measure none.")
 
 
-def main():
-    """Measures the claims that the flags name; returns the exit status."""
+def run(command):
+    """Measures the claims of a `Command`; returns the exit status."""
     registry.register_papers()
-    if FLAGS.list:
+    if command.list:
         every_scale = registry.SCALES[-1]
-        claims = registry.select(FLAGS.paper, FLAGS.only, every_scale)
+        claims = registry.select(command.paper, command.only, every_scale)
         print(report.listing(claims))
         return 0
-    if FLAGS.all and (FLAGS.paper or FLAGS.only):
+    if command.all and (command.paper or command.only):
         raise UserError(
             "Expected --all alone. Received: --all with --paper or --only"
         )
-    claims = registry.select(FLAGS.paper, FLAGS.only, FLAGS.scale)
-    if FLAGS["results_dir"].present and not os.path.isdir(FLAGS.results_dir):
+    claims = registry.select(command.paper, command.only, command.scale)
+    if "results_dir" in command.given and not os.path.isdir(
+        command.results_dir
+    ):
         raise UserError(
             "Expected --results_dir to be a folder that tools/reproduce.py "
-            f"wrote to. Received: {FLAGS.results_dir}"
+            f"wrote to. Received: {command.results_dir}"
         )
-    if FLAGS.update and not FLAGS.output:
+    if command.update and not command.output:
         raise UserError(
             "Expected --output, the file to update. Received: --update alone"
         )
-    if FLAGS.data_dir:
-        catalog.check_available("cifar10", FLAGS.data_dir)
+    if command.data_dir:
+        catalog.check_available("cifar10", command.data_dir)
     kept = None
-    if FLAGS.output:
-        kept = records.Records(FLAGS.output, claims, FLAGS.seed, FLAGS.update)
+    if command.output:
+        kept = records.Records(
+            command.output, claims, command.seed, command.update
+        )
     # On JAX Keras rounds to float32 where claims are judged in float64.
     startup.import_keras(("tensorflow",))
     startup.hide_retracing()
-    outcomes = _measure_all(claims, kept)
+    outcomes = _measure_all(command, claims, kept)
     if kept:
         kept.finish()
     print(report.table(outcomes))
     return int(any(o.verdict == Verdict.FAILS for o in outcomes))
 
 
-def _measure_all(claims, kept):
+def _measure_all(command, claims, kept):
     found = kept.outcomes() if kept else {}
     if kept and kept.set_aside:
         _progress(
-            f"{FLAGS.output}.partial is of another seed, code or machine, or "
+            f"{command.output}.partial is of another seed, code or machine, or "
             f"of other claims too, and is now {kept.set_aside}"
         )
     if found:
@@ -136,7 +138,7 @@ def _measure_all(claims, kept):
             continue
         _progress(f"{claim.id} ({position}/{len(claims)}): {claim.statement}")
         outcome = runner.measure(
-            claim, FLAGS.seed, FLAGS.results_dir, FLAGS.data_dir
+            claim, command.seed, command.results_dir, command.data_dir
         )
         _progress(f"{claim.id}: {outcome.verdict}, {outcome.seconds:.1f} s")
         if kept:
@@ -151,5 +153,4 @@ def _progress(text):
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "dlgn_tf.claims", _USAGE)
+    cli.run(run, "dlgn_tf.claims", _USAGE, Command)

@@ -1,13 +1,14 @@
 """Claims as a page: python -m dlgn_tf.claims.page."""
 
 import collections
-
-from absl import flags
+import dataclasses
 
 from dlgn_tf.claims import records
 from dlgn_tf.claims import registry
 from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli
+from dlgn_tf.command import fields
+from dlgn_tf.command.fields import flag
 from dlgn_tf.output import files
 from dlgn_tf.papers import PAPERS
 
@@ -38,21 +39,25 @@ _TITLES = (
 )
 
 
-def define_flags():
-    flags.DEFINE_string(
-        "claims", "results/claims.jsonl", "What python -m dlgn_tf.claims wrote."
+@dataclasses.dataclass(frozen=True)
+class Command(fields.Command):
+    """The flags of this command."""
+
+    claims: str = flag(
+        "results/claims.jsonl",
+        "What python -m dlgn_tf.claims wrote.",
+        path=True,
     )
-    flags.DEFINE_string("output", "results/CLAIMS.md", "Where the page goes.")
+    output: str = flag("results/CLAIMS.md", "Where the page goes.", path=True)
 
 
-def main():
+def run(command):
     """Writes the page."""
-    values = flags.FLAGS
     registry.register_papers()
-    text = page(records.read(values.claims), registry.claims())
-    with files.write_errors(values.output):
-        files.write_atomically(values.output, text)
-    print(f"{values.output} is written")
+    text = page(records.read(command.claims), registry.claims())
+    with files.write_errors(command.output):
+        files.write_atomically(command.output, text)
+    print(f"{command.output} is written")
 
 
 def page(measured, claims):
@@ -124,5 +129,4 @@ def _row(cells):
 
 
 if __name__ == "__main__":
-    define_flags()
-    cli.run(main, "dlgn_tf.claims.page", _USAGE)
+    cli.run(run, "dlgn_tf.claims.page", _USAGE, Command)

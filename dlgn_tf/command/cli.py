@@ -1,7 +1,6 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
 import contextlib
-import math
 import os
 import re
 import signal
@@ -13,29 +12,27 @@ from absl import logging
 
 from dlgn_tf.command import fields
 from dlgn_tf.command import flagfiles
-from dlgn_tf.command import paths
 from dlgn_tf.command import standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")
 
 
-def run(main, name, usage, command=None, check=None):
-    """Parses the flags, calls `main()` or `main(command)` and exits.
+def run(main, name, usage, command, check=None):
+    """Parses the flags, calls `main(command)` and exits.
 
     A wrong flag or a `UserError` ends in one line on standard error and exit
     status 2; `--help` prints `usage` and the flags. Where the reader of what
     is printed leaves, the status is that of SIGPIPE.
 
     Args:
-        main: Function that returns an exit status or None. It takes the
-            command, or no arguments where there is none.
+        main: Function of the command that returns an exit status or None.
         name: Name of the entry point, such as `dlgn_tf.train`.
         usage: Text above the list of flags.
         command: Dataclass whose fields are the flags, see
-            `dlgn_tf.command.fields`. Defaults to `None`: they are defined.
-        check: Function of the same arguments that raises a `UserError` if the
-            parsed flags cannot work; --only_check_args ends after it.
+            `dlgn_tf.command.fields`.
+        check: Function of the command that raises a `UserError` if its flags
+            cannot work; --only_check_args ends after it.
     """
     # TensorFlow's start-up lines would bury the one line that matters.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,8 +42,7 @@ def run(main, name, usage, command=None, check=None):
         sys.stdout.reconfigure(errors="backslashreplace")
 
     made = []
-    if command:
-        fields.define(command, flags.FLAGS)
+    fields.define(command, flags.FLAGS)
 
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
@@ -54,14 +50,12 @@ def run(main, name, usage, command=None, check=None):
             sys.exit(guarded(lambda: print(f"{usage}\n\n{_flags_help()}")))
         try:
             rest = flags.FLAGS([argv[0], *flagfiles.expand(argv[1:])])
-            paths.make_local(flags.FLAGS)
         # ValueError: --noNAME=true, of a switch.
         except (flags.Error, UserError, ValueError) as error:
             fail(name, _in_our_words(error))
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
-        if command:
-            guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
+        guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
         if check:
             guarded(lambda: check(*made))
         return rest
@@ -88,36 +82,6 @@ def run(main, name, usage, command=None, check=None):
         return status
 
     app.run(lambda _: guarded(lambda: main(*made)), flags_parser=parse)
-
-
-def check_positive(values, name):
-    """Raises a `UserError` unless a flag is a finite number > 0.
-
-    Args:
-        values: `absl.flags.FlagValues`.
-        name: String, of a float flag that is given or has a default.
-    """
-    if not 0 < values[name].value < math.inf:
-        raise UserError(
-            f"Invalid --{name}. Expected a number > 0. "
-            f"Received: {values[name].value}"
-        )
-
-
-def check_absent(values, names, what):
-    """Raises a `UserError` if a flag is given that has no effect.
-
-    Args:
-        values: `absl.flags.FlagValues`.
-        names: Strings, the flags.
-        what: String, such as `"with --run_dir"`.
-    """
-    for name in names:
-        if values[name].present:
-            raise UserError(
-                f"--{name} has no effect {what}. Expected no such flag. "
-                f"Received: --{name}={values[name].value}"
-            )
 
 
 def fail(name, error):
@@ -156,11 +120,7 @@ def _expected(flag):
 
 def _flags_help():
     """Help on the package's own flags: the command's own, then groups."""
-    by_module = flags.FLAGS.flags_by_module_dict()
-    # Those of the command itself stand under its path.
-    own = [name for name in ("__main__", sys.argv[0]) if name in by_module]
-    groups = [name for name in by_module if name.startswith(fields.TITLE)]
-    # Those of the command itself come first.
-    groups.sort(key=lambda name: name != fields.TITLE)
-    text = "\n".join(flags.FLAGS.module_help(name) for name in own + groups)
-    return text.replace(f"{sys.argv[0]}:", "flags:")
+    titles = flags.FLAGS.flags_by_module_dict()
+    groups = [title for title in titles if title.startswith(fields.TITLE)]
+    groups.sort(key=lambda title: title != fields.TITLE)
+    return "\n".join(flags.FLAGS.module_help(title) for title in groups)

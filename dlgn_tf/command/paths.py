@@ -6,50 +6,10 @@ import re
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
-# Of all commands.
-FLAGS = (
-    "claims",
-    "data_dir",
-    "export_dir",
-    "folder",
-    "gates_from",
-    "init_from",
-    "model_path",
-    "networks",
-    "npz",
-    "npz_dir",
-    "output",
-    "output_dir",
-    "results_dir",
-    "run_dir",
-    "run_dirs",
-    "runs_dir",
-    "saved_model",
-)
-# Of these, what commands write.
+# Flags that name what commands write.
 _WRITTEN = ("export_dir", "output", "output_dir")
 # Bytes; the file system may allow fewer.
 _MOST = {"name": 255, "path": 4000}
-
-
-def make_local(values):
-    """Replaces `~` in the flags of a command that name paths.
-
-    Args:
-        values: `absl.flags.FlagValues`, parsed.
-
-    Raises:
-        UserError: if a path is none of the local file system, or see
-            `check_together`.
-    """
-    names = set(FLAGS) & set(values)
-    for name in names:
-        value = values[name].value
-        if isinstance(value, list):
-            values[name].value = [local(path, name) for path in value]
-        elif value:
-            values[name].value = local(value, name)
-    check_together({name: values[name].value for name in names})
 
 
 def check_together(given):

@@ -51,8 +51,7 @@ from dlgn_tf.claims import __main__ as claims
 from dlgn_tf.claims import registry
 import fake_claims
 registry.register_papers = lambda: None
-claims.define_flags()
-cli.run(claims.main, "dlgn_tf.claims", "usage")
+cli.run(claims.run, "dlgn_tf.claims", "usage", claims.Command)
 """
 
 
