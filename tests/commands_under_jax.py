@@ -5,11 +5,13 @@ these commands are.
 """
 
 import importlib
+import json
 import pathlib
 
 import pytest
 
 from dlgn_tf.errors import BackendError
+from dlgn_tf.errors import UserError
 
 FC = ("--width=8", "--depth=3", "--train_steps=4", "--batch_size=32")
 SNAPSHOTS = "--snapshot_every=2"
@@ -97,3 +99,18 @@ def test_ntk_trace_names_its_backend(in_this_process, runs, tmp_path):
     arguments = [f"--run_dir={runs / 'fc'}", "--ntk_trace", "--images=10"]
     with pytest.raises(BackendError, match="KERAS_BACKEND=tensorflow"):
         in_this_process(entry, *arguments, f"--output_dir={tmp_path / 'out'}")
+
+
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+def test_several_devices_are_refused(
+    strategy, train_run, tmp_path, monkeypatch
+):
+    task = {"type": "worker", "index": 0}
+    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+    monkeypatch.setenv(
+        "TF_CONFIG", json.dumps({"cluster": cluster, "task": task})
+    )
+    with pytest.raises(UserError, match="strategy=auto or single") as caught:
+        train_run(tmp_path / "run", "c4gap_dlgn", f"--strategy={strategy}")
+    assert f"--strategy={strategy}" in str(caught.value)
+    assert not (tmp_path / "run").exists()

@@ -1,5 +1,6 @@
 """Fixtures of all tests. Imports TensorFlow only where a test needs it."""
 
+import collections
 import csv
 import dataclasses
 import importlib.util
@@ -18,8 +19,7 @@ import pytest  # noqa: E402
 # Files of few tests that take minutes. At the end one worker would wait for
 # the other; see tools/test.
 _LONG = (
-    "test_continuation_c4gap.py",
-    "test_continuation_resnet.py",
+    "test_continuation.py",
     "test_workers.py",
     "test_jax.py",
     "test_backends.py",
@@ -47,6 +47,19 @@ def pytest_collection_modifyitems(items):
         )
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Prints the time of each of the slowest files."""
+    seconds = collections.Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("slowest 20 files, in seconds")
+        for name, spent in seconds.most_common(20):
+            terminalreporter.write_line(f"{spent:7.1f} {name}")
+
+
 @pytest.fixture(scope="session")
 def train_run():
     """A function that trains a small network on digits with Adam."""
@@ -56,7 +69,7 @@ def train_run():
     def train(path, model, *arguments):
         fixed = ("--dataset=digits", "--optimizer=adam")
         given = (f"--run_dir={path}", f"--model={model}", *arguments)
-        loop.train(config.from_flags(*fixed, *given))
+        return loop.train(config.from_flags(*fixed, *given))
 
     return train
 
@@ -75,17 +88,27 @@ def in_this_process():
 
 
 @pytest.fixture(scope="session")
-def load_tool():
-    """A function that imports a module of tools/, which has no package."""
+def module_of():
+    """A function that imports a file that belongs to no package."""
+
+    def load(path):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def load_tool(module_of):
+    """A function that imports a module of tools/."""
 
     def load(name):
         path = pathlib.Path(__file__).parents[1] / "tools" / f"{name}.py"
         if not path.is_file():
             pytest.skip("tools/ belongs to the checkout")
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return module_of(path)
 
     return load
 
@@ -267,12 +290,9 @@ def dtype_policy():
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(module_of):
     """The module tests/browser.py; skips where Chromium is not installed."""
-    path = pathlib.Path(__file__).with_name("browser.py")
-    spec = importlib.util.spec_from_file_location("browser", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of(pathlib.Path(__file__).with_name("browser.py"))
     if module.CHROMIUM is None:
         pytest.skip("no chromium on PATH")
     return module

@@ -1,4 +1,4 @@
-"""Every command runs on JAX, or says in one line what it needs."""
+"""On JAX: every layer, and every command, or one line on what it needs."""
 
 import importlib.util
 import os
@@ -13,21 +13,27 @@ import pytest
     importlib.util.find_spec("jax") is None,
     reason="jax is not installed (pip install jax)",
 )
-def test_commands_under_jax(package_environment, request):
+def test_on_jax(package_environment, request):
     """The backend is fixed for a process, so they have one of their own."""
-    path = pathlib.Path(__file__).with_name("commands_under_jax.py")
+    tests = pathlib.Path(__file__).parent
     done = subprocess.run(
         [
             sys.executable,
             *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"),
             f"-c{request.config.inipath or os.devnull}",
             f"--rootdir={request.config.rootpath}",
-            path,
+            tests / "commands_under_jax.py",
+            tests / "layers" / "test_obligations.py",
         ],
-        env={**package_environment, "KERAS_BACKEND": "jax"},
+        env={
+            **package_environment,
+            "KERAS_BACKEND": "jax",
+            # Compiling is most of the time.
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        },
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert " passed" in done.stdout and "skipped" not in done.stdout

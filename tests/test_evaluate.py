@@ -15,29 +15,15 @@ from dlgn_tf.data import npz
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training import loop
-
-
-def resolve(*arguments):
-    return config_lib.from_flags(*arguments)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, train_run):
     """A run with batch normalisation, and what its final model answers."""
     path = tmp_path_factory.mktemp("run")
-    config = resolve(
-        "--model=resnet20_dlgn",
-        "--dataset=digits",
-        "--depth=8",
-        "--width=4",
-        "--batch_size=64",
-        "--optimizer=adam",
-        "--learning_rates=0.01",
-        "--train_steps=20",
-        f"--run_dir={path}",
-    )
-    last = loop.train(config)
+    sizes = ("--depth=8", "--width=4", "--batch_size=64")
+    steps = ("--learning_rates=0.01", "--train_steps=20")
+    last = train_run(path, "resnet20_dlgn", *sizes, *steps)
     _, test = sources.load("digits")
     model = keras.models.load_model(path / "model.keras")
     logits = model(test.images, training=False).numpy().astype(np.float64)

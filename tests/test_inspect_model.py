@@ -1,6 +1,5 @@
 """The command that opens a network: its page, its numbers, its refusals."""
 
-import pathlib
 import re
 import shutil
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import dlgn_tf
 from dlgn_tf import export
 from dlgn_tf import inspect_model
 from dlgn_tf.command import fields
@@ -19,7 +17,6 @@ from dlgn_tf.training import runs
 from dlgn_tf.training import saved_model as saved_model_files
 from dlgn_tf.training.event_file import read_events
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 SMALL = ("--images=60", "--examples=4", "--channels=3")
 
 

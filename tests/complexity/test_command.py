@@ -1,13 +1,11 @@
 """The command: what it writes, and what it says to a mistake."""
 
 import functools
-import pathlib
 
 import keras
 import numpy as np
 import pytest
 
-import dlgn_tf
 from dlgn_tf.complexity import __main__ as entry
 from dlgn_tf.complexity import ladder
 from dlgn_tf.data import sources
@@ -15,7 +13,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 SMALL = ("--images=60", "--epochs=2", "--draws=48", "--width=0.03")
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -245,10 +245,3 @@ def test_progress_is_shown(feature, images, capsys):
 def test_orders_are_checked(orders):
     with pytest.raises(UserError, match="Expected"):
         LadderSettings(orders=orders)
-
-
-def test_published_batch_sizes():
-    published = LadderSettings()
-    assert [published.batch_size(o) for o in (4, 7, 13, 25, 49, 97)] == [
-        128, 128, 128, 64, 64, 32,
-    ]  # fmt: skip

@@ -1,16 +1,14 @@
 """Data sets in one .npz file, and the tool that writes them."""
 
-import importlib.util
+import functools
 import io
 import pathlib
 import subprocess
 import sys
-import types
 import warnings
 
 import numpy as np
 import pytest
-from absl import flags
 from PIL import Image
 
 from dlgn_tf.data import catalog
@@ -24,13 +22,6 @@ INFO = catalog.get("cifar10")
 GREY = catalog.get("digits")
 COUNTS = {"train": 7, "test": 4}
 ALL = {"train": None, "test": None}
-
-
-def module_of(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def splits_of(info, rng):
@@ -390,39 +381,23 @@ def test_empty_split(path):
     message(path)
 
 
-@pytest.fixture(scope="module")
-def tool():
-    """The tool as a module; its flags are taken back."""
-    names = ("dataset", "data_dir", "output", "encoded")
-    before = set(flags.FLAGS)
-    module = module_of(TOOL)
-    for name in set(names) - before:
-        delattr(flags.FLAGS, name)
-    return module
-
-
 @pytest.fixture
-def prepare(tool, monkeypatch):
+def prepare(load_tool, in_this_process):
     """A function that runs the tool with flags."""
-
-    def run(**values):
-        defaults = {"dataset": "cifar10", "data_dir": None, "encoded": False}
-        given = types.SimpleNamespace(**{**defaults, **values})
-        flags_of_tool = types.SimpleNamespace(FLAGS=given)
-        monkeypatch.setattr(tool, "flags", flags_of_tool)
-        tool.main()
-
-    return run
+    return functools.partial(in_this_process, load_tool("prepare_data"))
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_tool_writes_what_is_prepared(keep, tmp_path, prepare, capsys):
+def test_tool_writes_what_is_prepared(
+    keep, tmp_path, prepare, capsys, module_of
+):
     pytest.importorskip("tensorflow_datasets")
     folder = module_of(ROOT / "tests" / "data" / "test_sources.py")._prepare(
         tmp_path
     )
     output = tmp_path / "cifar10.npz"
-    prepare(data_dir=str(tmp_path), output=str(output), encoded=keep)
+    words = (f"--data_dir={tmp_path}", f"--output={output}")
+    prepare(*words, *["--encoded"] * keep)
     assert "20 train images, 10 test images" in capsys.readouterr().out
     with np.load(output) as file:
         assert ("train_encoded" in file) == keep
@@ -436,7 +411,7 @@ def test_tool_writes_what_is_prepared(keep, tmp_path, prepare, capsys):
 
 def test_tool_writes_digits(tmp_path, prepare):
     output = tmp_path / "new" / "digits.npz"
-    prepare(dataset="digits", output=str(output))
+    prepare("--dataset=digits", f"--output={output}")
     expected = sources.load("digits")
     for one, other in zip(
         sources.load("digits", npz_file=output), expected, strict=True
@@ -446,26 +421,32 @@ def test_tool_writes_digits(tmp_path, prepare):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("line", "words"),
     [
-        ((), "Expected --output=FILE.npz"),
-        (("--output=data.txt",), "data.txt"),
-        (("--output=x.npz", "--data_dir=/nonexistent"), "/nonexistent"),
-        (("--output=x.npz", "--dataset=imagenet"), "imagenet"),
-        (("--output=/proc/x.npz", "--dataset=digits"), "/proc"),
+        ("--output=data.txt", "data.txt"),
+        ("--output=x.npz --data_dir=/nonexistent", "/nonexistent"),
+        ("--output=x.npz --dataset=imagenet", "imagenet"),
+        ("--output=/proc/x.npz --dataset=digits", "/proc"),
     ],
 )
-def test_tool_ends_in_one_line(arguments, words, tmp_path):
+def test_tool_refuses(line, words, prepare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=words) as raised:
+        prepare(*line.split())
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tool_ends_in_one_line(tmp_path):
     done = subprocess.run(
-        [sys.executable, TOOL, *arguments],
+        [sys.executable, TOOL],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=200,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("tools/prepare_data.py: ")
-    assert words in done.stderr
+    assert done.stderr.startswith("tools/prepare_data.py: Expected --output=")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 

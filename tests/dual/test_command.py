@@ -3,13 +3,11 @@
 import csv
 import functools
 import io
-import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import dlgn_tf
 from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import command as entry
@@ -19,7 +17,6 @@ from dlgn_tf.models.build import create_model
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import event_file
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES, TEST_IMAGES = 120, 60
 

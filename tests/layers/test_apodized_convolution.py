@@ -1,6 +1,5 @@
 """Windowed filters: windows, and equality with windowed patches."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -92,22 +91,6 @@ def test_a_deep_network_starts_alive():
         )
         sizes.append(np.std(model(images)))
     assert 0.2 < sizes[1] / sizes[0] < 5
-
-
-def test_round_trip_keeps_the_filters_without_window(tmp_path, rng):
-    layer = ApodizedConv2D(4, 3, padding="same", name="conv")
-    model = keras.Sequential([keras.Input((5, 5, 2)), layer])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.layers[0].kernel, layer.kernel)
-    images = rng.normal(size=(2, 5, 5, 2)).astype("float32")
-    np.testing.assert_array_equal(loaded(images), model(images))
-
-
-def test_16_bits(rng):
-    images = rng.normal(size=(2, 5, 5, 2)).astype("float32")
-    layer = ApodizedConv2D(4, 3, dtype="mixed_bfloat16")
-    assert layer(images).dtype == "bfloat16"
 
 
 def test_refuses_filters_that_are_not_square():

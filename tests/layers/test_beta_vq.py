@@ -1,11 +1,9 @@
 """beta-VQ nonlinearities against NumPy, finite differences and their limits."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf import choices
 from dlgn_tf.layers import BetaVQ
 
 KINDS = {"relu": 0.0, "leaky": 0.1, "abs": -1.0}
@@ -32,13 +30,6 @@ def test_is_the_soft_choice_of_a_region(float64, rng, kind, beta):
     expected = softmax_of_two_regions(z, kind, beta / (1 - beta))
     found = layer(kind, beta)(z)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-
-
-def test_one_half_is_siglu(float64, rng):
-    """Proposition 3: z sigmoid(z)."""
-    z = 4 * rng.normal(size=1000)
-    expected = z / (1 + np.exp(-z))
-    np.testing.assert_allclose(BetaVQ()(z), expected, rtol=1e-12)
 
 
 def test_is_swish_with_the_odds_of_beta(float64, rng):
@@ -106,37 +97,6 @@ def test_beta_next_to_one_is_the_hard_function_for_all_but_tiny_inputs():
 
 
 @each_kind
-def test_gradients_against_central_differences(float64, rng, kind):
-    made = layer(kind, 0.7, "per_channel")
-    z = rng.normal(size=(6, 4))
-    weights = rng.normal(size=(6, 4))
-    made.build(z.shape)
-    made.u.assign(rng.normal(size=4))
-
-    def total():
-        return float(np.sum(weights * made(z)))
-
-    with tf.GradientTape() as tape:
-        entering = tf.constant(z)
-        tape.watch(entering)
-        value = tf.reduce_sum(weights * made(entering))
-    by_z, by_u = tape.gradient(value, [entering, made.u.value])
-    step = 1e-5
-    for index in range(4):
-        start = keras.ops.convert_to_numpy(made.u)
-        moved = []
-        for sign in (1, -1):
-            made.u.assign(start + sign * step * np.eye(4)[index])
-            moved.append(total())
-        made.u.assign(start)
-        difference = (moved[0] - moved[1]) / (2 * step)
-        np.testing.assert_allclose(by_u[index], difference, rtol=1e-6)
-    shifted = [weights * made(z + sign * step) for sign in (1, -1)]
-    differences = (shifted[0] - shifted[1]) / (2 * step)
-    np.testing.assert_allclose(by_z, differences, rtol=1e-6, atol=1e-9)
-
-
-@each_kind
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
 def test_multiplies_by_its_gate(rng, kind, beta):
     z = rng.normal(size=(5, 3)).astype("float32")
@@ -164,39 +124,6 @@ def test_one_beta_a_layer_or_a_channel(rng):
     eta = np.exp([-2.0, 0.0, 1.0, 20.0])
     expected = z / (1 + np.exp(-np.clip(eta * z, -700, 700)))
     np.testing.assert_allclose(made(z), expected, rtol=1e-5, atol=1e-7)
-
-
-def test_learns_the_beta_of_another(rng):
-    """Fitted to swish with eta = 3, it finds beta = 3/4."""
-    z = rng.normal(size=(512, 1)).astype("float32")
-    model = keras.Sequential([keras.Input((1,)), BetaVQ(beta_mode="per_layer")])
-    model.compile(keras.optimizers.Adam(0.05), "mse")
-    model.fit(z, z / (1 + np.exp(-3 * z)), 512, 300, verbose=0)
-    np.testing.assert_allclose(model.layers[0].beta, 0.75, atol=0.01)
-
-
-def test_weight_decay_can_leave_beta_out():
-    model = keras.Sequential([keras.Input((1,)), BetaVQ(beta_mode="per_layer")])
-    u = model.layers[0].u
-    u.assign(3.0)
-    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
-    optimizer.exclude_from_weight_decay(var_names=["u"])
-    optimizer.apply([tf.zeros(())], [u])
-    np.testing.assert_array_equal(u, 3.0)
-
-
-@pytest.mark.parametrize("mode", choices.BETA_MODES)
-def test_round_trips(tmp_path, rng, mode):
-    made = layer("leaky", 0.2, mode, name="soft")
-    again = BetaVQ.from_config(made.get_config())
-    assert again.get_config() == made.get_config()
-    z = rng.normal(size=(3, 4)).astype("float32")
-    model = keras.Sequential([keras.Input((4,)), made])
-    for u in made.weights:
-        u.assign(u + 0.7)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded(z), model(z))
 
 
 @pytest.mark.parametrize(

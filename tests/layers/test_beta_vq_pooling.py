@@ -94,33 +94,6 @@ def test_everything_stays_finite(rng, mode, dtype):
             assert np.isfinite(np.asarray(tensor, "float64")).all()
 
 
-def test_gradient_of_beta_against_central_differences(float64, rng):
-    images = rng.normal(size=(3, 4, 4, 2))
-    layer = BetaVQPooling(2, beta=0.6, beta_mode="per_layer")
-    layer.build(images.shape)
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(tf.square(layer(images)))
-    gradient = tape.gradient(total, layer.u.value)
-    start, step, moved = float(layer.u), 1e-5, []
-    for sign in (1, -1):
-        layer.u.assign(start + sign * step)
-        moved.append(float(np.sum(np.square(layer(images)))))
-    difference = (moved[0] - moved[1]) / (2 * step)
-    np.testing.assert_allclose(gradient, difference, rtol=1e-6)
-
-
-def test_round_trips(tmp_path, rng):
-    layer = BetaVQPooling(3, (2, 1), "same", 0.3, "per_channel", name="pool")
-    again = BetaVQPooling.from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
-    model = keras.Sequential([keras.Input((6, 5, 2)), layer])
-    layer.u.assign([0.3, -1.0])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    images = rng.normal(size=(2, 6, 5, 2)).astype("float32")
-    np.testing.assert_array_equal(loaded(images), model(images))
-
-
 @pytest.mark.parametrize(
     "arguments,message",
     [

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dlgn_tf.layers import ComplexModulus
 from dlgn_tf.layers import MorletFilters
@@ -54,33 +53,6 @@ def test_is_blind_to_the_phase(rng):
         moduli.append(np.asarray(layers[1](layers[0](wave)))[0, 8:-8, 8:-8, 1])
     np.testing.assert_allclose(moduli[0], moduli[1], rtol=0.01)
     assert moduli[0].min() > 0.2
-
-
-def test_gradient_is_finite_at_zero_and_right_elsewhere(rng):
-    values = rng.normal(size=(1, 1, 1, 5))
-    values[..., [1, 3]] = 0.0
-    x = tf.constant(values)
-    layer = ComplexModulus(2, dtype="float64")
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        total = tf.reduce_sum(layer(x))
-    gradient = np.ravel(tape.gradient(total, x))
-    modulus = np.hypot(values[..., 2], values[..., 4]).item()
-    expected = [1, 0, values[..., 2].item(), 0, values[..., 4].item()]
-    expected[2] /= modulus
-    expected[4] /= modulus
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("skip", [False, True])
-def test_round_trip(tmp_path, rng, skip):
-    model = keras.Sequential(
-        [keras.Input((4, 4, 9)), ComplexModulus(4, skip, name="modulus")]
-    )
-    model.save(tmp_path / "model.keras")
-    images = rng.normal(size=(2, 4, 4, 9)).astype("float32")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 def test_wrong_arguments():

@@ -1,12 +1,9 @@
 """Fixed wavelets against sums over pixels and against the FFT."""
 
-import json
 import math
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dlgn_tf.layers import MorletFilters
 from dlgn_tf.layers.morlet_filters import morlet
@@ -108,40 +105,6 @@ def test_constant_images_leave_the_low_pass_filter_alone():
     outputs = np.asarray(MorletFilters()(np.full((1, 8, 8, 2), 3.0, "float32")))
     np.testing.assert_allclose(outputs[..., 2:], 0, atol=1e-6)
     np.testing.assert_allclose(outputs[..., :2], 3, rtol=2e-3)
-
-
-def test_nothing_is_learned_and_the_gradient_is_the_transpose(rng):
-    layer = MorletFilters(stride=2)
-    x, y = (tf.constant(draw(rng, 1, 7, 6, 2)) for _ in range(2))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        outputs = layer(x)
-        cotangent = draw(rng, *outputs.shape)
-        total = tf.reduce_sum(outputs * cotangent)
-    assert layer.weights == []
-    # The layer is linear: <gradient, y> is the layer of y against the weights.
-    np.testing.assert_allclose(
-        np.sum(np.asarray(tape.gradient(total, x)) * y.numpy()),
-        np.sum(np.asarray(layer(y)) * cotangent),
-        rtol=1e-4,
-    )
-
-
-def test_symbolic_shape():
-    assert MorletFilters(stride=2)(keras.Input((32, 31, 3))).shape == (
-        None,
-        16,
-        16,
-        27,
-    )
-
-
-def test_config_round_trip():
-    layer = MorletFilters(3, 0.9, 2.0, 0.5, 0.6, 5, 2, name="wavelets")
-    config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
-    again = keras.saving.deserialize_keras_object(config)
-    assert again.name == "wavelets" and again.stride == 2
-    np.testing.assert_array_equal(again.filters(), layer.filters())
 
 
 @pytest.mark.parametrize(

@@ -156,68 +156,6 @@ def test_a_convolution_uses_the_orthogonal_kernel(rng, padding, strides):
     assert layer.compute_output_shape(images.shape) == found.shape
 
 
-@pytest.mark.parametrize("name", MAPS)
-def test_gradients_in_all_weights_are_finite_differences(rng, float64, name):
-    layer = OrthogonalConv2D(4, 2, reparametrization=name, scale="gain")
-    images = rng.normal(size=(2, 4, 4, 3))
-    layer.build(images.shape)
-    weights = rng.normal(size=(2, 3, 3, 4))
-
-    def total():
-        return tf.reduce_sum(tf.sin(layer(images)) * weights)
-
-    with tf.GradientTape() as tape:
-        value = total()
-    gradients = tape.gradient(value, [w.value for w in layer.trainable_weights])
-    assert [w.name for w in layer.trainable_weights] == [
-        "kernel",
-        "bias",
-        "gain",
-    ]
-    for variable, gradient in zip(
-        layer.trainable_weights, gradients, strict=True
-    ):
-        direction = rng.normal(size=variable.shape)
-        before, ends = variable.numpy(), []
-        for step in (1e-6, -1e-6):
-            variable.assign(before + step * direction)
-            ends.append(float(total()))
-        variable.assign(before)
-        expected = (ends[0] - ends[1]) / 2e-6
-        assert np.sum(gradient * direction) == pytest.approx(
-            expected, rel=1e-6, abs=1e-7
-        )
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        OrthogonalDense(3, name="a", scale="gain", overcomplete="groups"),
-        OrthogonalDense(3, reparametrization="cayley"),
-        OrthogonalConv2D(3, 2, strides=2, use_bias=False, padding="same"),
-    ],
-)
-def test_configuration(layer):
-    twin = type(layer).from_config(layer.get_config())
-    assert twin.get_config() == layer.get_config()
-    for name in ("reparametrization", "scale", "overcomplete"):
-        assert getattr(twin, name) == getattr(layer, name)
-
-
-@pytest.mark.parametrize("scale", ["residual", "gain"])
-def test_a_keras_file_holds_the_raw_kernel(rng, tmp_path, scale):
-    image = keras.Input((4, 4, 3))
-    h = OrthogonalConv2D(5, 3, scale=scale)(image)
-    h = keras.layers.Flatten()(h)
-    model = keras.Model(image, OrthogonalDense(4, scale=scale)(h))
-    images = rng.normal(size=(2, 4, 4, 3)).astype("float32")
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    for actual, wanted in zip(loaded.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(actual, wanted)
-    np.testing.assert_array_equal(loaded(images), model(images))
-
-
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_sixteen_bits_are_for_the_product_alone(rng, policy):
     layer = OrthogonalDense(8, dtype=policy)

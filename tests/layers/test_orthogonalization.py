@@ -1,18 +1,10 @@
 """Orthogonalisation against loops, NumPy and finite differences."""
 
-import importlib.util
-import os
-import pathlib
-import subprocess
-import sys
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
 
-import dlgn_tf
 from dlgn_tf.layers import orthogonalization
 
 # Filters and inputs of largecnn's convolutions, the first left out.
@@ -303,65 +295,3 @@ def test_a_convolution_s_filters_are_its_columns(rng):
         np.testing.assert_allclose(
             matrix[:, index], kernel[..., index].ravel(), rtol=1e-6
         )
-
-
-ON_JAX = """
-import sys
-import jax
-import numpy as np
-from dlgn_tf.layers import orthogonalization as o
-
-source, result = sys.argv[1:]
-given = np.load(source)
-kernel, weights = given["kernel"], given["weights"]
-functions = {
-    "residual": lambda m: o.gram_schmidt(m, "residual"),
-    "unit": o.gram_schmidt,
-    "newton_schulz": o.newton_schulz,
-    "cayley": o.cayley,
-}
-found = {}
-for name, f in functions.items():
-    def total(m):
-        return (jax.numpy.sin(f(m)) * weights).sum()
-    found[name] = f(kernel)
-    found[f"{name}_gradient"] = jax.jit(jax.grad(total))(kernel)
-dependent = np.ones((6, 3), "float32")
-found["dependent"] = jax.jit(o.gram_schmidt)(dependent)
-np.savez(result, **found)
-"""
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None, reason="jax is not installed"
-)
-def test_jax_computes_what_tensorflow_computes(rng, tmp_path):
-    """In float32 throughout: CholeskyQR2."""
-    kernel, weights = glorot(rng, 24, 90), glorot(rng, 24, 90)
-    source, result = tmp_path / "given.npz", tmp_path / "found.npz"
-    np.savez(source, kernel=kernel, weights=weights)
-    package = pathlib.Path(dlgn_tf.__file__).parents[1]
-    subprocess.run(
-        [sys.executable, "-c", ON_JAX, source, result],
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(package)},
-        check=True,
-        timeout=240,
-    )
-    found = np.load(result)
-    assert keras.backend.backend() == "tensorflow"
-    for name, function in (
-        ("residual", lambda m: orthogonalization.gram_schmidt(m, "residual")),
-        ("unit", orthogonalization.gram_schmidt),
-        ("newton_schulz", orthogonalization.newton_schulz),
-        ("cayley", orthogonalization.cayley),
-    ):
-        value, gradient = value_and_gradient(function, kernel, weights)
-        np.testing.assert_allclose(found[name], value, atol=2e-6)
-        np.testing.assert_allclose(
-            found[f"{name}_gradient"],
-            gradient,
-            atol=2e-5 * np.abs(gradient).max(),
-        )
-        if name != "residual":
-            assert orthogonality_error(found[name]) <= 2e-6
-    assert orthogonality_error(found["dependent"]) <= 2e-6

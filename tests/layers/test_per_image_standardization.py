@@ -1,6 +1,5 @@
 """Every image on its own scale, against NumPy."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -48,13 +47,3 @@ def test_16_bits_keep_grey_levels_apart(policy):
     np.testing.assert_allclose(
         np.ravel(standardized).astype("float64"), expected, atol=4e-3
     )
-
-
-def test_round_trip(tmp_path, rng):
-    model = keras.Sequential(
-        [keras.Input((4, 4, 1), dtype="uint8"), PerImageStandardization()]
-    )
-    model.save(tmp_path / "model.keras")
-    images = rng.integers(0, 256, (2, 4, 4, 1)).astype("uint8")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded(images), model(images))

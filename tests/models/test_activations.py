@@ -176,7 +176,7 @@ def test_lineage_has_relus_only(tmp_path):
         lineage.load(tmp_path / "none", model)
 
 
-@each_activation
+@pytest.mark.parametrize("activation", ["beta_vq", "abs_beta_vq"])
 def test_two_replicas_learn_as_one(two_replicas, images, activation):
     """Gradients of shared betas are summed over replicas."""
 

@@ -379,9 +379,14 @@ def test_gates_and_value_inputs_of_c4gap(rng, family, kind, value_input):
     check("c4gap", family, kind, value_input, rng, tolerance)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
-    "name", ["c4gap", "vgg16", "resnet_v1_A", "resnet_v2_B"]
+    "name,family",
+    [
+        ("c4gap", "dlgn_sf"),
+        ("vgg16", "dgn"),
+        ("resnet_v1_A", "dnn"),
+        ("resnet_v2_B", "dlgn"),
+    ],
 )
 def test_equals_numpy_in_float32(rng, name, family):
     assert keras.config.floatx() == "float32"

@@ -57,34 +57,6 @@ def is_gating(model, variable):
 # What the value network sees.
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_ones_reach_the_logits_only_through_the_gates(rng, family):
-    """With gates that are all on, the image makes no difference."""
-    model = c4gap(family, value_input="ones", gate="hard")
-    head = model.value_network
-    gates = [np.ones((5, 6, 6, 3), "float32")] * 4
-    expected = head([np.ones((5, *SHAPE), "float32"), *gates])
-    for layer in model.gating_network.layers:
-        if layer.weights:
-            kernel, bias = layer.get_weights()
-            layer.set_weights([np.abs(kernel), np.ones_like(bias)])
-    np.testing.assert_allclose(model(draw(rng)), expected, rtol=1e-5, atol=1e-6)
-    seen = c4gap(family, value_input="image", gate="hard")
-    seen.set_weights(model.get_weights())
-    logits = np.asarray(seen(draw(rng)))
-    assert np.max(np.ptp(logits, axis=0)) > 1e-3
-
-
-def test_the_ones_are_not_normalised(rng):
-    arguments = {"value_input": "ones", "mean": 0.5, "std": 0.2}
-    model, images = c4gap("dlgn", **arguments), draw(rng)
-    gates = list(model.gates(images).values())
-    ones = tf.ones((5, *SHAPE))
-    np.testing.assert_array_equal(
-        model(images), model.value_network([ones, *gates])
-    )
-
-
 def test_no_gradient_to_the_image_with_hard_gates_and_ones(rng):
     images = tf.constant(draw(rng).astype("float32"))
     for kind, value_input, flows in (
@@ -103,14 +75,6 @@ def test_no_gradient_to_the_image_with_hard_gates_and_ones(rng):
 # Gates and pre-activations.
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_names_and_shapes(rng, family):
-    model = c4gap(family)
-    for tensors in (model.preactivations(draw(rng)), model.gates(draw(rng))):
-        assert list(tensors) == ["conv1", "conv2", "conv3", "conv4"]
-        assert {t.shape for t in tensors.values()} == {(5, 6, 6, 3)}
-
-
 def test_names_and_shapes_of_a_residual_network(rng):
     model = create_model("resnet110_dlgn", (8, 8, 3), **RESNET)
     gates = model.gates(draw(rng, 2, (8, 8, 3)))
@@ -123,17 +87,6 @@ def test_names_and_shapes_of_a_residual_network(rng):
         "group3_block1_2": (2, 2, 16),
         "final": (2, 2, 16),
     }
-
-
-@pytest.mark.parametrize("kind", ["soft", "hard"])
-def test_gates_are_a_function_of_the_preactivations(rng, kind):
-    model, images = c4gap("dgn", gate=kind, beta=3.0, epsilon=0.1), draw(rng)
-    q = model.preactivations(images)
-    for name, gate in model.gates(images).items():
-        value = np.asarray(q[name], "float64")
-        soft = 1.1 / (1 + np.exp(-3 * value))
-        expected = value > 0 if kind == "hard" else soft
-        np.testing.assert_allclose(gate, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_reading_gates_changes_no_moving_average(rng):
@@ -402,17 +355,6 @@ def test_copy_weights_copies_moving_averages_too(rng):
             np.testing.assert_array_equal(a, b)
 
 
-def test_copy_weights_leaves_the_source_and_shares_nothing():
-    model = c4gap("dgn")
-    before = model.value_network.get_weights()
-    copy_weights(model.value_network, model.gating_network)
-    for weight in model.gating_network.weights:
-        weight.assign(weight + 1)
-    after = model.value_network.get_weights()
-    for old, new in zip(before, after, strict=True):
-        np.testing.assert_array_equal(old, new)
-
-
 def test_copy_weights_lacks_a_layer():
     model = c4gap("dgn")
     with pytest.raises(ValueError, match="Expected a layer 'logits'"):
@@ -489,19 +431,6 @@ def test_weights_of_one_model_load_into_another(rng, tmp_path):
     np.testing.assert_array_equal(other(images), first(images))
 
 
-def test_checkpoint_restores_everything(rng, tmp_path):
-    first, other = (
-        create_model("resnet20_dlgn", (8, 8, 3), seed=s, **RESNET)
-        for s in (0, 1)
-    )
-    randomize(first, rng)
-    path = tf.train.Checkpoint(model=first).save(tmp_path / "checkpoint")
-    status = tf.train.Checkpoint(model=other).restore(path)
-    status.assert_existing_objects_matched()
-    for a, b in zip(first.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 # Numbers of 16 bits, graphs, replicas.
 
 
@@ -527,82 +456,3 @@ def test_mixed_precision_is_close(
     error = np.abs(np.asarray(mixed(images), "float32") - exact).max()
     precision = 2**-8 if "bfloat16" in policy else 2**-11
     assert error <= 16 * precision * np.abs(exact).max()
-
-
-@pytest.mark.parametrize(
-    "name,shape,options",
-    [("c4gap_dlgn", SHAPE, {"width": 3}), ("resnet20_dgn", (8, 8, 3), RESNET)],
-)
-def test_graph_equals_eager(rng, name, shape, options):
-    model = create_model(name, shape, 3, **options)
-    images = draw(rng, 5, shape)
-    function = tf.function(lambda images: model(images))
-    np.testing.assert_allclose(
-        function(tf.constant(images)), model(images), rtol=1e-5, atol=1e-6
-    )
-
-
-@pytest.mark.parametrize(
-    "name,shape,options",
-    [
-        ("c4gap_dlgn", SHAPE, {"width": 3}),
-        ("resnet20_dlgn", (8, 8, 3), RESNET),
-        pytest.param(
-            "resnet110_dgn", (8, 8, 3), RESNET, marks=pytest.mark.slow
-        ),
-    ],
-)
-def test_two_replicas_equal_one(rng, two_replicas, name, shape, options):
-    """A training step's logits, gradients and moving averages, 3 + 2 images."""
-    images, labels = draw(rng, 5, shape), np.array([0, 1, 2, 1, 0])
-    single = create_model(name, shape, 3, beta=4.0, **options)
-    randomize(single, rng)
-    with two_replicas.scope():
-        model = create_model(name, shape, 3, beta=4.0, **options)
-    model.set_weights(single.get_weights())
-
-    def share(array):
-        values = array[:3], array[3:]
-        return two_replicas.experimental_distribute_values_from_function(
-            lambda context: tf.constant(
-                values[context.replica_id_in_sync_group]
-            )
-        )
-
-    def step(images, labels):
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            loss = tf.reduce_sum(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            )
-        sources = [v.value for v in model.trainable_variables]
-        return logits, tape.gradient(loss, sources)
-
-    @tf.function
-    def run(images, labels):
-        logits, found = two_replicas.run(step, (images, labels))
-        summed = [
-            two_replicas.reduce(tf.distribute.ReduceOp.SUM, g, axis=None)
-            for g in found
-        ]
-        return two_replicas.experimental_local_results(logits), summed
-
-    logits, summed = run(share(images), share(labels))
-    with tf.GradientTape() as tape:
-        expected = single(images, training=True)
-        loss = tf.reduce_sum(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, expected)
-        )
-    wanted = tape.gradient(loss, [v.value for v in single.trainable_variables])
-    np.testing.assert_allclose(
-        np.concatenate(logits), expected, rtol=1e-5, atol=1e-5
-    )
-    for variable, a, b in zip(
-        single.trainable_variables, summed, wanted, strict=True
-    ):
-        scale = max(1, np.max(np.abs(b)))
-        np.testing.assert_allclose(
-            a, b, atol=1e-5 * scale, err_msg=variable.path
-        )
-    for a, b in zip(model.weights, single.weights, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5, err_msg=b.path)

@@ -56,7 +56,7 @@ def orthogonal_layers(network):
     return [x for x in network.layers if isinstance(x, OrthogonalKernel)]
 
 
-@pytest.mark.parametrize("family", ["dnn", "dgn", "dlgn_sf"])
+@pytest.mark.parametrize("family", ["dgn", "dlgn_sf"])
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_kind_takes_them(rng, name, family):
     plain = build(f"{name}_{family}")

@@ -402,23 +402,22 @@ def check_built(name, **options):
 SMALL = ("fc", "fcresnet", "c1gap", "c4gap", "gconv", "smallcnn")
 SMALL += ("largecnn", "resnet20", "resnet32", "mlp", "plaincnn")
 WITHOUT_GATES = ("scattering3", "scattering3_mini", "scattering7")
-MIDDLE = ("vconv", "vgg11", "vgg13", "vgg16", "vgg19", "resnet44", "resnet56")
+# In these a dgn is built as a dlgn is.
+MIDDLE = ("vconv", "vgg11", "vgg16", "resnet44")
+DEEPER = ("vgg13", "vgg19", "resnet56", "resnet110")
 LARGE = ("resnet164", "resnet1001", "wrn16_4", "wrn40_4", "wrn16_8", "wrn28_10")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", SMALL + MIDDLE)
-def test_built_model_has_as_many(name, family):
-    check_built(f"{name}_{family}")
+BUILT = (
+    *(f"{name}_{family}" for name in SMALL for family in FAMILIES),
+    *(f"{n}_{family}" for n in MIDDLE for family in ("dnn", "dlgn", "dlgn_sf")),
+    *(f"{name}_dnn" for name in (*WITHOUT_GATES, *DEEPER)),
+)
 
 
-@pytest.mark.parametrize("name", WITHOUT_GATES)
-def test_built_model_without_gates_has_as_many(name):
-    check_built(f"{name}_dnn")
-
-
-def test_built_resnet110_has_as_many():
-    check_built("resnet110_dnn")
+@pytest.mark.parametrize("name", BUILT)
+def test_built_model_has_as_many(name):
+    check_built(name)
 
 
 @pytest.mark.slow

@@ -83,14 +83,13 @@ def pass_on(network, name):
     norm.moving_variance.assign(ones - 1e-3)
 
 
-@pytest.mark.parametrize("shortcut", ["A", "B"])
 @pytest.mark.parametrize(
-    "family,removed",
+    "family,removed,shortcut",
     [
-        ("dnn", ["group1_block1"]),
-        ("dnn", ["group2_block1"]),
-        ("dgn", ["group1_block2", "group3_block2"]),
-        ("dlgn", ("group1_block1", "group2_block2", "group3_block1")),
+        ("dnn", ["group1_block1"], "B"),
+        ("dnn", ["group2_block1"], "A"),
+        ("dgn", ["group1_block2", "group3_block2"], "A"),
+        ("dlgn", ("group1_block1", "group2_block2", "group3_block1"), "B"),
     ],
 )
 @pytest.mark.parametrize(

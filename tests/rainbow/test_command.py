@@ -1,17 +1,14 @@
 """The command: what it writes, and what it says to a mistake."""
 
 import functools
-import pathlib
 import shutil
 
 import numpy as np
 import pytest
 
-import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import __main__ as entry
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 FEW = ("--images=200", "--test_images=200", "--head_images=400")
 
@@ -276,21 +273,6 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
     }
     assert beside["trained"] == "0.5"
     assert beside["resampled"] == beside["resampled, new head"] == ""
-
-
-def test_same_seed_same_tables(tmp_path, command, runs):
-    for name in "xy":
-        command(
-            dirs(runs, "a"),
-            *FEW,
-            f"--output_dir={tmp_path / name}",
-            "--parts=resampling",
-            "--seed=3",
-        )
-    first, second = (
-        (tmp_path / name / "resampling.csv").read_text() for name in "xy"
-    )
-    assert first == second
 
 
 @pytest.mark.parametrize(

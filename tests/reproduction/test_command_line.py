@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "reproduce.py"
@@ -41,19 +42,31 @@ def start(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "Expected --table, one of dlgn.1, "),
-        (["--table=dlgn1"], "The nearest are dlgn.1"),
+        ("--table=dlgn1", "The nearest are dlgn.1"),
+        ("--table=dlgn.1 --cells=mnist_*", "Received: mnist_*"),
+        ("--table=dlgn.1 --data_dir=nowhere", "Received: nowhere, which"),
         (
-            ["--table=dlgn.1", "--scale=hours"],
-            "one of full, accelerator, minutes",
-        ),
-        (["--table=dlgn.1", "--cells=mnist_*"], "Received: mnist_*"),
-        (["--table=dlgn.1", "--data_dir=nowhere"], "Received: nowhere, which"),
-        (["--table=npk.1", "--seeds=0"], "positive integer"),
-        (
-            ["--table=dlgn.1", "--scale=smoke", f"--output_dir={TOOL}/x"],
+            f"--table=dlgn.1 --scale=smoke --output_dir={TOOL}/x",
             "reproduce.py is a file",
         ),
+    ],
+)
+def test_refusals(
+    load_tool, in_this_process, tmp_path, monkeypatch, arguments, text
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=re.escape(text)) as raised:
+        in_this_process(load_tool("reproduce"), *arguments.split())
+    assert "\n" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "Expected --table, one of dlgn.1, "),
+        (["--table=npk.1", "--scale=hours"], "full, accelerator, minutes"),
+        (["--table=npk.1", "--seeds=0"], "positive integer"),
         (["--table=dlgn.1", "dlgn.2"], "Expected flags only. Received: dlgn.2"),
     ],
 )

@@ -23,8 +23,8 @@ SMALL = {
     "log_every": 2,
 }
 SMALL_DEPTH = {"resnet110": 8, "vgg16": 11}
-# Those of which another differs in the data set or the optimiser alone, or that
-# differ from two others in what these differ in.
+# Those of which another differs in the data set, the optimiser or what the
+# values see alone, or that differ from two others in what these differ in.
 SLOW = (
     "cifar100_*",
     "svhn_*",
@@ -36,6 +36,13 @@ SLOW = (
     "*_xx_permuted",
     "*_vgg16_dgn_*",
     "*_vgg16_dlgn_xx",
+    "cifar10_dgn_x1*",
+    "cifar10_dlgn_xx",
+    "*_resnet110_dgn_x1",
+    "*_resnet110_dlgn_xx",
+    "cifar10_c4gap_dlgn_x1",
+    "gconv_*_frnpf_di",
+    "plain",
 )
 
 

@@ -2,17 +2,13 @@
 
 import csv
 import functools
-import pathlib
 import shutil
 
 import numpy as np
 import pytest
 
-import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.splines import __main__ as entry
-
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Gate regimes and warm starts in runs, on digits."""
 
+import functools
 import shutil
 import types
 
@@ -29,18 +30,16 @@ def bits(network):
     return [w.tobytes() for w in network.get_weights()]
 
 
-@pytest.fixture
-def run(resolve, train, load_model, tmp_path):
+@pytest.fixture(scope="module")
+def three_steps(resolve, train, load_model):
     """Trains three steps; returns start, end and what was printed."""
 
-    def run(name, model, family, *flags, **options):
+    def run(path, model, family, *flags):
         words = [word.format(family) for word in (*model, *SHORT)]
-        path = tmp_path / name
         config = resolve(*words, f"--run_dir={path}", *flags)
-        trained = train(config, **options)
+        trained = train(config)
         return types.SimpleNamespace(
             path=path,
-            config=config,
             printed=trained.printed,
             start=configured.create_configured_model(config),
             end=load_model(path),
@@ -49,10 +48,28 @@ def run(resolve, train, load_model, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def source(three_steps, tmp_path_factory):
+    """A function of model and family: a run of them, made once."""
+
+    @functools.cache
+    def of(model, family):
+        path = tmp_path_factory.mktemp("source") / family
+        return three_steps(path, model, family)
+
+    return of
+
+
+@pytest.fixture
+def run(three_steps, tmp_path):
+    """As `three_steps`, of a name in this test's folder."""
+    return lambda name, *given: three_steps(tmp_path / name, *given)
+
+
 @pytest.mark.parametrize("model", [C4GAP, RESNET], ids=["c4gap", "resnet"])
-def test_frozen_learned_gates(model, run):
+def test_frozen_learned_gates(model, run, source):
     """Gates are 1{q > 0} of the trained network, before and after."""
-    relu = run("relu", model, "dnn")
+    relu = source(model, "dnn")
     assert bits(relu.end) != bits(relu.start)
     gated = run(
         "gated",
@@ -108,48 +125,48 @@ def test_joint_gates_move(run):
 
 
 @pytest.mark.parametrize("family", ["dlgn", "dlgn_sf"])
-def test_frozen_learned_gates_of_a_gated_network(family, run):
-    source = run("source", C4GAP, family)
+def test_frozen_learned_gates_of_a_gated_network(family, run, source):
+    learned = source(C4GAP, family)
     gated = run(
         "gated",
         C4GAP,
         family,
         "--gate_regime=frozen_learned",
-        f"--gates_from={source.path}/model.keras",
+        f"--gates_from={learned.path}/model.keras",
     )
-    gating = source.end.gating_network
+    gating = learned.end.gating_network
     assert bits(gated.end.gating_network) == bits(gating)
-    assert bits(gating) != bits(source.start.gating_network)
+    assert bits(gating) != bits(learned.start.gating_network)
 
 
 @pytest.mark.parametrize("family", ["dnn", "dlgn"])
-def test_warm_start(family, run, resolve, train):
+def test_warm_start(family, run, source):
     """At a learning rate that moves nothing, a run is where it began."""
-    source = run("source", RESNET, family)
+    warm = source(RESNET, family)
     still = run(
         "still",
         RESNET,
         family,
-        f"--init_from={source.path}/model.keras",
+        f"--init_from={warm.path}/model.keras",
         "--learning_rates=1e-30",
         "--momentum=0",
         "--train_steps=1",
     )
     trainable = [
         [v.numpy().tobytes() for v in model.trainable_variables]
-        for model in (still.end, source.end, source.start)
+        for model in (still.end, warm.end, warm.start)
     ]
     assert trainable[0] == trainable[1] != trainable[2]
 
 
 @pytest.mark.parametrize("flag", ["gates_from", "init_from"])
-def test_continuation_needs_no_source(flag, run, load_model):
-    source = run("source", C4GAP, "dgn")
-    flags = [f"--{flag}={source.path}"]
+def test_continuation_needs_no_source(flag, run, source, tmp_path):
+    copied = shutil.copytree(source(C4GAP, "dgn").path, tmp_path / "source")
+    flags = [f"--{flag}={copied}"]
     if flag == "gates_from":
         flags.append("--gate_regime=frozen_learned")
     first = run("run", C4GAP, "dgn", *flags)
-    shutil.rmtree(source.path)
+    shutil.rmtree(copied)
     second = run("run", C4GAP, "dgn", *flags, "--train_steps=5")
     assert "continuing at step 3" in second.printed
     same = bits(second.end.gating_network) == bits(first.end.gating_network)
@@ -157,27 +174,26 @@ def test_continuation_needs_no_source(flag, run, load_model):
     assert bits(second.end.value_network) != bits(first.end.value_network)
 
 
-def test_continuation_restores_and_does_not_copy(run):
+def test_continuation_restores_and_does_not_copy(run, source, tmp_path):
     """Even if the source has changed in the meantime."""
-    source = run("source", C4GAP, "dgn")
-    flags = ("--gate_regime=frozen_learned", f"--gates_from={source.path}")
+    copied = shutil.copytree(source(C4GAP, "dgn").path, tmp_path / "source")
+    flags = ("--gate_regime=frozen_learned", f"--gates_from={copied}")
     first = run("run", C4GAP, "dgn", *flags)
-    shutil.rmtree(source.path)
+    shutil.rmtree(copied)
     run("source", C4GAP, "dgn", "--seed=9")
     second = run("run", C4GAP, "dgn", *flags, "--train_steps=5")
     gating = first.end.gating_network
     assert bits(second.end.gating_network) == bits(gating)
 
 
-def test_flag_is_named_where_the_source_does_not_fit(run, tmp_path):
-    source = run("source", C4GAP, "dlgn")
+def test_flag_is_named_where_the_source_does_not_fit(run, source, tmp_path):
     with pytest.raises(UserError, match="--gates_from=.*c4gap_dgn.*dlgn"):
         run(
             "run",
             C4GAP,
             "dgn",
             "--gate_regime=frozen_learned",
-            f"--gates_from={source.path}",
+            f"--gates_from={source(C4GAP, 'dlgn').path}",
         )
     assert not (tmp_path / "run" / "checkpoints").exists()
 
@@ -192,8 +208,8 @@ def test_weights_seed(resolve):
     assert initial("--seed=1") != initial("--seed=2")
 
 
-def test_two_replicas_freeze_alike(two_replicas, run):
-    relu = run("relu", RESNET, "dnn")
+def test_two_replicas_freeze_alike(two_replicas, run, source):
+    relu = source(RESNET, "dnn")
     gated = run(
         "gated",
         RESNET,

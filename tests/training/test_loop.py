@@ -6,9 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.training import configured
-from dlgn_tf.training import loop
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -34,25 +32,6 @@ def contents(path):
 def assert_weights_close(actual, expected, atol):
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
-
-
-def test_files_of_a_run(whole_run):
-    path = whole_run.path
-    assert {p.name for p in path.iterdir()} == {
-        "flags.txt",
-        "lock",
-        "checkpoints",
-        "train",
-        "test",
-        "metrics.jsonl",
-        "best.keras",
-        "model.keras",
-    }
-    for name in ("train", "test"):
-        assert list((path / name).glob("events.out.tfevents.*"))
-    assert (path / "checkpoints" / "checkpoint").is_file()
-    # Evaluations at 3, 6, 9 and at the end; three checkpoints are kept.
-    assert checkpoint_steps(path) == [6, 9, 10]
 
 
 def test_flags_of_a_run_give_its_config(whole_run):
@@ -123,16 +102,6 @@ def test_weights_equal_those_of_plain_loop(whole_run, load_model, expected_run):
     assert max(moved) > 0.01
 
 
-def test_resumed_run_ends_with_the_same_weights(
-    whole_run, resumed_run, load_model
-):
-    assert_weights_close(
-        load_model(resumed_run.path).get_weights(),
-        load_model(whole_run.path).get_weights(),
-        1e-6,
-    )
-
-
 def test_resumed_run_continues_its_records(whole_run, resumed_run):
     resumed = read_metrics(resumed_run.path)
     whole = read_metrics(whole_run.path)
@@ -157,36 +126,6 @@ def test_run_prints_what_it_does(whole_run):
     for step in (2, 4, 6, 8, 10):
         assert f"step {step}/10" in printed
     assert "step 3/10" not in printed
-
-
-def test_killed_between_metrics_and_checkpoint(
-    tmp_path, resolve, train, run_flags, whole_run, load_model, monkeypatch
-):
-    path = tmp_path / "run"
-    config = resolve(*run_flags, "--train_steps=10", f"--run_dir={path}")
-    save = loop.Records.save
-
-    def killed_at_9(self):
-        if self._engine.step == 9:
-            raise KeyboardInterrupt
-        return save(self)
-
-    with monkeypatch.context() as context:
-        context.setattr(loop.Records, "save", killed_at_9)
-        with pytest.raises(KeyboardInterrupt):
-            train(config)
-    assert [line["step"] for line in read_metrics(path)] == [3, 6, 9]
-    assert checkpoint_steps(path) == [3, 6]
-    assert not (path / "model.keras").exists()
-
-    trained = train(config)
-    assert "continuing at step 6" in trained.printed
-    assert [line["step"] for line in read_metrics(path)] == [3, 6, 9, 10]
-    assert_weights_close(
-        load_model(path).get_weights(),
-        load_model(whole_run.path).get_weights(),
-        1e-6,
-    )
 
 
 @pytest.mark.parametrize("steps", [10, 4])
@@ -258,20 +197,6 @@ def test_changes_are_told(tmp_path, resolve, train, run_flags):
     assert printed.count("continuing with another") == 2
 
 
-def test_best_accuracy_outlives_a_restart(tmp_path, resolve, train, run_flags):
-    def run(*arguments):
-        return train(
-            resolve(*run_flags, f"--run_dir={tmp_path}", *arguments)
-        ).last
-
-    good = run("--train_steps=8")
-    # So that what was learnt is lost.
-    bad = run("--train_steps=10", "--learning_rates=1000", "--boundaries=")
-    assert good["test_accuracy"] > 0.2 > bad["test_accuracy"]
-    best = max(line["test_accuracy"] for line in read_metrics(tmp_path))
-    assert bad["best_test_accuracy"] == best > 0.2
-
-
 @pytest.mark.parametrize("gate", ["hard", "soft"])
 def test_hard_gates_freeze_the_gating_network(
     gate, tmp_path, resolve, train, run_flags, load_model
@@ -323,64 +248,3 @@ def test_steps_per_loop_changes_nothing(
         load_model(whole_run.path).get_weights(),
         1e-6,
     )
-
-
-def test_two_replicas_train_alike(
-    two_replicas, tmp_path, resolve, train, run_flags, load_model, expected_run
-):
-    config = resolve(
-        *run_flags,
-        "--train_steps=3",
-        "--strategy=mirrored",
-        f"--run_dir={tmp_path}",
-    )
-    trained = train(config)
-    assert "2 replicas" in trained.printed
-    assert_weights_close(
-        load_model(tmp_path).get_weights(), expected_run.weights[3], 1e-5
-    )
-    assert trained.last["test_images"] == 360
-
-
-def test_network_with_one_gate_site(tmp_path, resolve, train, load_model):
-    config = resolve(
-        "--model=c1gap_dlgn",
-        "--dataset=digits",
-        "--width=4",
-        "--train_steps=1",
-        f"--run_dir={tmp_path}",
-    )
-    assert train(config).last["step"] == 1
-    images = np.zeros((3, 8, 8, 1), np.uint8)
-    gates = load_model(tmp_path).gates(images)
-    assert [gate.shape for gate in gates.values()] == [(3, 8, 8, 4)]
-
-
-SGD = ("--optimizer=sgd", "--learning_rates=0.1")
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ((*SGD, "--momentum=0.8"), ("--optimizer=adam",)),
-        (("--optimizer=adam",), (*SGD, "--momentum=0.8")),
-        ((*SGD, "--momentum=0"), (*SGD, "--momentum=0.8")),
-    ],
-)
-def test_optimizer_that_does_not_fit_checkpoint(
-    before, after, tmp_path, resolve, train
-):
-    """A mistake of the user's: one line, no traceback."""
-
-    def config(*flags):
-        return resolve(
-            "--model=fc_dnn",
-            "--dataset=digits",
-            "--width=4",
-            f"--run_dir={tmp_path}",
-            *flags,
-        )
-
-    train(config("--train_steps=1", *before))
-    with pytest.raises(UserError, match="Expected .* Received: "):
-        train(config("--train_steps=2", *after))

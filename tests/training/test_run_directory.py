@@ -36,19 +36,6 @@ def assert_one_line(error):
     assert "\n" not in text
 
 
-def test_names_of_the_files(tmp_path):
-    directory = RunDirectory(str(tmp_path))
-    for attribute, name in {
-        "flags": "flags.txt",
-        "checkpoints": "checkpoints",
-        "metrics": "metrics.jsonl",
-        "model": "model.keras",
-        "best": "best.keras",
-        "snapshots": "snapshots",
-    }.items():
-        assert getattr(directory, attribute) == tmp_path / name
-
-
 def test_kept_models(tmp_path):
     directory = RunDirectory(tmp_path)
     assert directory.kept_models() == {}

@@ -283,17 +283,21 @@ def batch_norm_network(family):
     )
 
 
-def test_two_replicas_equal_plain_steps(two_replicas, rng, naive_sgd):
+@pytest.mark.parametrize(
+    "family,replicas", [("dlgn", "two_replicas"), ("dnn", "one_device")]
+)
+def test_steps_equal_plain_ones(family, replicas, request, rng, naive_sgd):
     """Batch normalisation over the global batch, gradients summed."""
+    strategy = request.getfixturevalue(replicas)
     images, labels = random_batches(rng, 5, 8, (8, 8, 1), 3)
-    expected = batch_norm_network("dnn")
+    expected = batch_norm_network(family)
     plain = naive_sgd(expected, lambda _: RATE, MOMENTUM, False, 0.01)
     measured = [plain.step(i, y) for i, y in zip(images, labels, strict=True)]
-    with two_replicas.scope():
-        model = batch_norm_network("dnn")
+    with strategy.scope():
+        model = batch_norm_network(family)
         optimizer = sgd()
-    steps = TrainingSteps(model, optimizer, two_replicas, 8, 0.01)
-    totals = steps(iterator_over(two_replicas, images, labels), 5)
+    steps = TrainingSteps(model, optimizer, strategy, 8, 0.01)
+    totals = steps(iterator_over(strategy, images, labels), 5)
     for actual, wanted in zip(model.weights, expected.weights, strict=True):
         np.testing.assert_allclose(
             actual.numpy(),
@@ -310,20 +314,6 @@ def test_two_replicas_equal_plain_steps(two_replicas, rng, naive_sgd):
     assert totals.regularization_loss == pytest.approx(
         sum(m.regularization for m in measured), rel=1e-5
     )
-
-
-def test_one_device_equals_plain_steps(rng, naive_sgd, one_device):
-    images, labels = random_batches(rng, 5, 8, (8, 8, 1), 3)
-    expected, model = batch_norm_network("dlgn"), batch_norm_network("dlgn")
-    plain = naive_sgd(expected, lambda _: RATE, MOMENTUM, False, 0.01)
-    for i, y in zip(images, labels, strict=True):
-        plain.step(i, y)
-    steps = TrainingSteps(model, sgd(), one_device, 8, 0.01)
-    steps(iterator_over(one_device, images, labels), 5)
-    for actual, wanted in zip(model.weights, expected.weights, strict=True):
-        np.testing.assert_allclose(
-            actual.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5
-        )
 
 
 @pytest.mark.parametrize("count", [12, 13, 9])

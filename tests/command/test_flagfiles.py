@@ -10,7 +10,7 @@ from dlgn_tf.command import flagfiles
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("flags/**/*.flags"))
 BASES = {
     name

@@ -62,18 +62,13 @@ def test_settings_that_are_none(home, tmp_path):
     assert startup.backend() == "tensorflow"
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"floatx": "bfloat16"}, {"epsilon": 1}, {"image_data_format": "NHWC"}],
-)
-def test_settings_that_keras_refuses(home, fresh_process, tmp_path, settings):
-    home(settings)
+def test_settings_that_keras_refuses(home, fresh_process, tmp_path):
+    home({"image_data_format": "NHWC"})
     done = fresh_process("dlgn_tf.splines", f"--output_dir={tmp_path}/out")
-    (name, value), *_ = settings.items()
     assert done.returncode == 2
     (line,) = done.said
-    assert f"keras.json: Invalid `{name}`" in line
-    assert line.endswith(f"Received: {name}={value}")
+    assert "keras.json: Invalid `image_data_format`" in line
+    assert line.endswith("Received: image_data_format=NHWC")
 
 
 def test_commands_compute_the_same_under_all_settings():
