@@ -83,12 +83,12 @@ def above(label: str, high, low, margin=0.0, share=1.0) -> Comparison:
     gap = np.mean(high) - share * np.mean(low) - margin
     scaled = np.asarray(high, float), share * np.asarray(low, float)
     samples = [sample for sample in scaled if sample.ndim]
-    shown = f"{label} {np.mean(high):.2f}, {np.mean(low):.2f}"
+    shown = f"{label} {np.mean(high):.4g}, {np.mean(low):.4g}"
     fewest = min(map(len, samples))
     if fewest < LEAST_RUNS:
         return Comparison(f"{shown} (n = {fewest})")
     error = math.sqrt(sum(x.var(ddof=1) / len(x) for x in samples))
-    shown += f" (se {error:.2f})"
+    shown += f" (se {error:.2g})"
     if not error > 0:
         return Comparison(shown)
     p_false, p_true = special.stdtr(fewest - 1, [-gap / error, gap / error])
