@@ -229,6 +229,7 @@ def _load_keras(path, of_zoo):
         LookupError,
         OSError,
         AttributeError,
+        RecursionError,
         UserError,
     ) as error:
         # What Keras raises, where the archive is whole, for what is in it.
