@@ -167,8 +167,8 @@ def test_images_of_another_size(tmp_path, command):
 
 
 MISTAKES = {
-    "": "--experiment=NAME. Received: none",
-    "--run_dir=a --experiment=1": "Received: run_dir and experiment",
+    "--output_dir=x": "--experiment=NAME. Received: none",
+    "--run_dir=a --experiment=1 --output_dir=x": "run_dir and experiment",
     "--experiment=1": "--output_dir=DIR",
     "--experiment=1 --layer=x --output_dir=x": "--layer=x",
     "--experiment=6 --scale=full --output_dir=x": "--scale=full",
