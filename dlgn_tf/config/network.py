@@ -162,6 +162,7 @@ class Network:
         None,
         "Steepness of the soft gate. Default: 4 for fc, fcresnet, gconv, "
         "vconv; 10 otherwise (assumed; 4 is the other value in use).",
+        positive=True,
     )
     gate_epsilon: float | None = _gates(
         None,
