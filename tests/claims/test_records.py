@@ -212,15 +212,6 @@ def test_the_page_counts_and_lists(register, path):
     assert "- seed: 0" in lines
 
 
-def test_the_page_as_a_command(fresh_process, tmp_path):
-    done = fresh_process("dlgn_tf.claims.page", "--claims=nothing.jsonl")
-    assert done.returncode == 2
-    assert len(done.said) == 1
-    assert "nothing.jsonl, No such file" in done.said[0]
-    assert not done.imported & {"tensorflow", "keras"}
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     "change",
     [

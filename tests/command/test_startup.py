@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -62,11 +64,16 @@ def test_settings_that_are_none(home, tmp_path):
     assert startup.backend() == "tensorflow"
 
 
-def test_settings_that_keras_refuses(home, fresh_process, tmp_path):
+def test_settings_that_keras_refuses(home, package_environment, tmp_path):
     home({"image_data_format": "NHWC"})
-    done = fresh_process("dlgn_tf.splines", f"--output_dir={tmp_path}/out")
+    done = subprocess.run(
+        [sys.executable, "-m", "dlgn_tf.splines", f"--output_dir={tmp_path}/x"],
+        env={**os.environ, "PYTHONPATH": package_environment["PYTHONPATH"]},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
-    (line,) = done.said
+    (line,) = done.stderr.splitlines()
     assert "keras.json: Invalid `image_data_format`" in line
     assert line.endswith("Received: image_data_format=NHWC")
 

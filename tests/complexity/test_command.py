@@ -189,15 +189,3 @@ def test_mistakes(tmp_path, command, line, monkeypatch):
     with pytest.raises(UserError, match="Expected.*Received") as caught:
         command(*line.split())
     assert MISTAKES[line] in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "status"),
-    [
-        ("--help", 0),
-        ("--experiment=nothing", 2),
-        ("--experiment=1 --output_dir=file", 2),
-    ],
-)
-def test_answers_early(line, status, assert_answers_early):
-    assert_answers_early("dlgn_tf.complexity", line, status)

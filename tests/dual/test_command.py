@@ -396,14 +396,3 @@ def test_a_snapshot_of_another_network(other_snapshot, command, tmp_path):
     run = other_snapshot(60, path.read_bytes())
     with pytest.raises(UserError, match="fc_dgn.*step-00000060.*fcresnet"):
         command(f"--run_dir={run}", "--over_training", "--images=20")
-
-
-def test_as_a_command(fresh_process):
-    """One line on standard error, exit status 2, and no TensorFlow for it."""
-    done = fresh_process("dlgn_tf.dual")
-    assert done.returncode == 2
-    assert done.said == [
-        "dlgn_tf.dual: Expected --run_dir=RUN_DIR. Received: no --run_dir"
-    ]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}

@@ -1,7 +1,6 @@
 """The command: what it writes, and what it says to a mistake."""
 
 import functools
-import shutil
 
 import numpy as np
 import pytest
@@ -317,33 +316,3 @@ def test_runs_of_different_structure(tmp_path, command, gated, train_run):
             f"--run_dirs={gated / '0'},{tmp_path / 'deep'}",
             f"--output_dir={tmp_path / 'out'}",
         )
-
-
-def test_a_damaged_run_is_said_in_one_line(tmp_path, runs, fresh_process):
-    shutil.copytree(runs / "b", tmp_path / "b")
-    shutil.rmtree(tmp_path / "b" / "checkpoints")
-    done = fresh_process(
-        "dlgn_tf.rainbow",
-        f"--run_dirs={tmp_path / 'b'}",
-        f"--output_dir={tmp_path}",
-    )
-    assert done.returncode == 2
-    assert len(done.said) == 1
-    assert "no checkpoints" in done.said[0]
-
-
-@pytest.mark.parametrize(
-    "arguments,message",
-    [
-        ([], "--run_dirs=A,B,C"),
-        (["--run_dirs=a"], "--output_dir=DIR"),
-        (["--images=0"], "images"),
-        (["--no_such_flag"], "no_such_flag"),
-    ],
-)
-def test_wrong_flags_import_no_tensorflow(arguments, message, fresh_process):
-    done = fresh_process("dlgn_tf.rainbow", *arguments)
-    assert done.returncode == 2
-    assert message in done.said[-1]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}
