@@ -147,7 +147,7 @@ class Significance:
         return self.significance / self.significance.sum()
 
     def rows(self) -> list:
-        """A table, one dict an order."""
+        """A table, one dict per order."""
         return [
             {
                 "order": order,

@@ -112,7 +112,7 @@ class Draws:
 
         Returns:
             `(images, targets)`: see `images_at`; list of float32 arrays
-            `(draws, *feature shape)`, one a network.
+            `(draws, *feature shape)`, one per network.
         """
         chosen, images = self._drawn(stream, epoch)
         if self._cached is not None:

@@ -301,7 +301,7 @@ class Reliability:
         return np.concatenate(self.components(cycles))
 
     def rows(self) -> list:
-        """A table, one dict an order and number of cycles."""
+        """A table, one dict per order and number of cycles."""
         return [
             {
                 "order": order,

@@ -8,7 +8,7 @@ from dlgn_tf.output.spread import mean_and_range
 
 
 def significance_rows(key, found):
-    """A row an order.
+    """A row per order.
 
     Args:
         key: Dict, what tells this network from the others of the table.

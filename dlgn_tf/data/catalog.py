@@ -31,8 +31,8 @@ class DatasetInfo:
         description: One line.
         classes: Integer; labels lie in `[0, classes)`.
         image_shape: `(height, width, channels)`.
-        mean: Floats on the [0, 1] scale of pixels, one a channel.
-        std: Floats > 0 on the same scale, one a channel.
+        mean: Floats on the [0, 1] scale of pixels, one per channel.
+        std: Floats > 0 on the same scale, one per channel.
         augmentation: Policy of `dlgn_tf.data.augmentation` that keeps the
             classes apart; what training uses unless told otherwise.
         source: Where its images are read from unless --npz is given:

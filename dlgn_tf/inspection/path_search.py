@@ -23,7 +23,7 @@ class Search:
 
     Args:
         steps: Sequence of `affine.Step`.
-        connections: Sequence of `Connections`, one a step, with the gates of
+        connections: Sequence of `Connections`, one per step, with the gates of
             the image at gate sites.
         entering: float64 array `(height, width, channels)`.
         count: Integer >= 1.

@@ -21,7 +21,7 @@ from dlgn_tf.inspection.units import Units
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Templates:
-    """Affine maps of stored images, one a row: a unit at a position.
+    """Affine maps of stored images, one per row: a unit at a position.
 
     Attributes:
         site: String, gate site of the gating network. (Under a gate

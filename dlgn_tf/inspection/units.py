@@ -10,7 +10,7 @@ from dlgn_tf.errors import UserError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Units:
-    """Units of a site, one a row.
+    """Units of a site, one per row.
 
     Attributes:
         positions: Integer array `(rows, 2)`, or `(rows, 0)` at a dense site.

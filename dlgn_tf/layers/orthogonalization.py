@@ -37,8 +37,8 @@ def gram_schmidt(matrix, scale="unit"):
 
     Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
     Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
-    of matrices instead of a step a column. It loses accuracy with the square of
-    the condition number, so on TensorFlow R of a float32 matrix is found in
+    of matrices instead of a step per column. It loses accuracy with the square
+    of the condition number, so on TensorFlow R of a float32 matrix is found in
     float64, and so are columns unless they are so far from dependent that
     float32 finds them as well; without wider numbers (float64, or JAX, which
     has none by default) it is done twice over (CholeskyQR2, Fukaya et al.

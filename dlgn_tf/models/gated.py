@@ -26,7 +26,7 @@ class GatedNetwork(ImageClassifier):
 
     Args:
         gating_network: Functional `keras.Model`, normalised image -> list of
-            pre-activations, one a gate site.
+            pre-activations, one per gate site.
         value_network: Functional `keras.Model`, `[image or ones, gates...]` ->
             logits.
         gate: `dlgn_tf.layers.Gate`.

@@ -248,7 +248,7 @@ class LayeredNetwork:
                 network.
 
         Returns:
-            List of float arrays `(batch, ..., channels)`, one a part.
+            List of float arrays `(batch, ..., channels)`, one per part.
         """
         values: dict = {}
         for name in dict.fromkeys(part.network for part in parts):

@@ -94,7 +94,7 @@ class _Work:
         return accuracies.chosen(labels, self._task.layers)
 
     def arrays(self):
-        """covariances.npz: an array a layer."""
+        """covariances.npz: an array per layer."""
         if not {"spectra", "clipping", "convergence"} & {*self._task.parts}:
             return
         found = {

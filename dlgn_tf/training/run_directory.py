@@ -32,7 +32,7 @@ class RunDirectory:
         path: `pathlib.Path` of the directory.
         flags: flags.txt, every effective flag.
         checkpoints: Directory of the checkpoints, see `checkpoints.py`.
-        metrics: metrics.jsonl, one line an evaluation.
+        metrics: metrics.jsonl, one line per evaluation.
         model: model.keras, the final model.
         best: best.keras, the model of the best evaluation so far.
         snapshots: Directory of the models that --snapshot_every keeps.
