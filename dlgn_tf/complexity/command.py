@@ -193,11 +193,11 @@ def _data_of_experiment(command, name):
     if name == "prediction":
         return {}
     photographs = name == "gated" or command.scale == "full"
-    found = command.dataset or ("cifar10" if photographs else SYNTHETIC)
-    if found == SYNTHETIC:
+    dataset = command.dataset or ("cifar10" if photographs else SYNTHETIC)
+    if dataset == SYNTHETIC:
         command.check_absent(["npz"], f"on {SYNTHETIC}")
-        return {"data": found, "train_examples": command.images}
-    source = _read_from(command, found)
+        return {"data": dataset, "train_examples": command.images}
+    source = _read_from(command, dataset)
     return {
         "data": source.pop("name"),
         "npz": source.pop("npz_file"),

@@ -199,9 +199,11 @@ def measure_significance(
             feature.trunk(images[batch]), ladder.outputs(images[batch])
         )
         stream.add([*parts.parts, parts.remainder])
-    found = Significance(tuple(ladder.orders), stream.matrix(), stream.count)
-    check_varies(feature.name, found.variance, stream)
-    return found
+    significance = Significance(
+        tuple(ladder.orders), stream.matrix(), stream.count
+    )
+    check_varies(feature.name, significance.variance, stream)
+    return significance
 
 
 def total_variation(first: Array, second: Array) -> float:

@@ -263,25 +263,25 @@ def _collect(run, part, rows, count, shown):
     """
     output = EventOutput(run.command.output_dir, part, "dual")
     progress = Progress(part.replace("_", " "), 0, count, "snapshot")
-    found = []
+    measured = []
     for row in rows:
-        found.append(row)
-        output.table(f"{part}.partial", found)
+        measured.append(row)
+        output.table(f"{part}.partial", measured)
         progress.update(
-            len(found), {name: row[name] for name in shown}, line=True
+            len(measured), {name: row[name] for name in shown}, line=True
         )
     config = run.config
     title = f"{config.model} on {config.dataset}, {len(run.train)} images"
-    figure = _DRAW[part](found, title)
-    output.table(part, found)
+    figure = _DRAW[part](measured, title)
+    output.table(part, measured)
     output.remove_table(f"{part}.partial")
     output.picture(part, figure)
     output.events(
-        [(row["step"], _numbers(row)) for row in found],
-        {part: (found[-1]["step"], figure)},
+        [(row["step"], _numbers(row)) for row in measured],
+        {part: (measured[-1]["step"], figure)},
     )
     print(f"{part}.csv and {part}.png are in {run.command.output_dir}")
-    return found
+    return measured
 
 
 def _numbers(row):

@@ -191,13 +191,13 @@ class DualView:
             check_logits(np.ravel(given), classes)
         one_hot = np.eye(classes)
         directions = one_hot[right + of_images] - one_hot[wrong + of_images]
-        found = self._along(images, site, directions[:, None])
+        along = self._along(images, site, directions[:, None])
         return Decomposition(
             site,
-            found.units[..., 0],
-            found.around[..., 0],
-            {name: each[..., 0] for name, each in found.biases.items()},
-            found.logits[..., 0],
+            along.units[..., 0],
+            along.around[..., 0],
+            {name: each[..., 0] for name, each in along.biases.items()},
+            along.logits[..., 0],
         )
 
     def _along(self, images, site, directions):

@@ -268,9 +268,9 @@ def _checked(model, images, labels, classes):
             f"Received: images of shape {np.shape(images)} and labels of shape "
             f"{labels.shape}"
         )
-    found = int(labels.max()) + 1
-    classes = found if classes is None else classes
-    if labels.min() < 0 or found > classes:
+    least = int(labels.max()) + 1
+    classes = least if classes is None else classes
+    if labels.min() < 0 or least > classes:
         raise UserError(
             f"Expected labels from 0 to {classes - 1}. Received: "
             f"{labels.min()} to {labels.max()}"

@@ -148,11 +148,11 @@ def rows(effects):
     Returns:
         List of dicts; a position is row:column, what is not given is None.
     """
-    found = [dataclasses.asdict(effect) for effect in effects]
-    for row in found:
+    table = [dataclasses.asdict(effect) for effect in effects]
+    for row in table:
         if row["position"] is not None:
             row["position"] = "{}:{}".format(*row["position"])
-    return found
+    return table
 
 
 class _SwitchedNetwork:
@@ -184,14 +184,14 @@ class _SwitchedNetwork:
         """
 
         def gate(name, preactivation):
-            found = (
+            unchanged = (
                 gates[name]
                 if self._gated
                 else self._model.gates_of({name: preactivation})[name]
             )
             if name != site:
-                return found
-            return found * (1 - chosen) + setting * chosen
+                return unchanged
+            return unchanged * (1 - chosen) + setting * chosen
 
         return ops.convert_to_numpy(self._network(entering, gate))
 

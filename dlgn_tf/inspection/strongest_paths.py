@@ -115,7 +115,7 @@ class PathFinder:
         shown = Progress(
             "strongest paths", 0, len(images), "image", silent=not progress
         )
-        found = []
+        paths = []
         for index, target in enumerate(logits):
             search = Search(
                 self._steps,
@@ -125,9 +125,9 @@ class PathFinder:
                 self._biases,
             )
             slots = search.slots(int(target), kind)
-            found.append([self._path(search, int(target), s) for s in slots])
+            paths.append([self._path(search, int(target), s) for s in slots])
             shown.update(index + 1)
-        return found
+        return paths
 
     def _of_image(self, gates):
         """Connections of every step, those of gate sites as they are open."""
