@@ -66,12 +66,12 @@ class RunDirectory:
 
     def kept_models(self):
         """Dict from step to path of the models that are kept, in order."""
-        found = {
+        by_step = {
             int(match[1]): self.snapshots / match[0]
             for match in map(_SNAPSHOT.fullmatch, _names(self.snapshots))
             if match
         }
-        return dict(sorted(found.items()))
+        return dict(sorted(by_step.items()))
 
     def read_config(self):
         """The `Config` of the run.

@@ -60,8 +60,8 @@ class Source:
                 f"Expected {', '.join(first)} or {last}. Received: "
                 f"{' and '.join(given) or 'none of them'}"
             )
-        found = {x: getattr(values, x, None) for x in names}
-        return cls(**{k: v for k, v in found.items() if v is not None})
+        values_given = {x: getattr(values, x, None) for x in names}
+        return cls(**{k: v for k, v in values_given.items() if v is not None})
 
     @classmethod
     def of_command(cls, command, *needed):
@@ -161,11 +161,11 @@ class Source:
             best = RunDirectory(self.run_dir).best
             return trained.load_with_step(best, self.config)
         with self._named():
-            found = self._located()
-            if found.is_file():
-                return trained.load_with_step(found, of_zoo=of_zoo)
+            located = self._located()
+            if located.is_file():
+                return trained.load_with_step(located, of_zoo=of_zoo)
             model = lineage_network(self.model, self.dataset)
-            lineage.load(found, model)
+            lineage.load(located, model)
             return model, None
 
     def check_images(self, model):

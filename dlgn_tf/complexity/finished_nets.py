@@ -1,4 +1,4 @@
-"""Where finished nets are kept, one file and one line of a table an order."""
+"""Where finished nets are kept: one file and one table row per order."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ TARGETS = "centred, of variance 1, by nets that begin near zero"
 _KNOWN_BY = 64
 
 
-class Shelf:
+class FinishedNets:
     """Finished nets in a directory: `order_04.keras` and so on, `nets.csv`.
 
     Args:
