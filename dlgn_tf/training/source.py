@@ -89,6 +89,21 @@ class Source:
                 )
         return network
 
+    @classmethod
+    def of_path(cls, path, **known):
+        """What lies at a path: a run, or anything that `trained.locate` knows.
+
+        Args:
+            path: Path-like.
+            **known: `dataset` and `model`, of a network of no run; or None.
+        """
+        file = os.path.isfile(path) or os.path.isfile(f"{path}.index")
+        if not file and not saved_model.is_one(path):
+            return cls(run_dir=path)
+        return cls(
+            model_path=path, **{k: v for k, v in known.items() if v is not None}
+        )
+
     @property
     def flag(self):
         """Name of the flag that names the network."""

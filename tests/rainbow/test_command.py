@@ -281,6 +281,7 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
         ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
         ("ab", ["--parts=all"], "Expected --parts of .*Received: --parts=all"),
         ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
+        ("ab", ["--dataset=digits"], "no effect with runs"),
         ("aa", [], "each of --run_dirs once"),
         ("ad", [], "flags.txt"),
         ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),
@@ -294,6 +295,22 @@ def test_mistakes(tmp_path, command, runs, names, arguments, message):
         command(dirs(runs, names), f"--output_dir={tmp_path}", *FEW, *arguments)
     assert "Received" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_networks_of_no_run(tmp_path, command, runs, read_table):
+    """Files say as much as the runs that they are of."""
+    names = [f"{name}/model.keras" for name in "ab"]
+    part = ["--parts=convergence", *FEW]
+    with pytest.raises(UserError, match="--dataset with networks of no run"):
+        command(dirs(runs, names), f"--output_dir={tmp_path / 'x'}", *part)
+    command(dirs(runs, "ab"), f"--output_dir={tmp_path / 'runs'}", *part)
+    part.append("--dataset=digits")
+    command(dirs(runs, names), f"--output_dir={tmp_path / 'files'}", *part)
+    tables = [
+        read_table(tmp_path / of / "convergence.csv")
+        for of in ("runs", "files")
+    ]
+    assert tables[0] == tables[1] != []
 
 
 def test_runs_of_different_models(tmp_path, command, runs, gated):
