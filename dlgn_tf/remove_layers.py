@@ -45,7 +45,7 @@ class Command(fields.Command):
         None,
         "Which networks of gated models lose a block. value: the gates are "
         "held; both: those of later blocks change. Default: value.",
-        choices=("value", "both"),
+        choices=choices.NETWORKS_WITHOUT_BLOCK,
     )
     init_from: str | None = flag(
         None,

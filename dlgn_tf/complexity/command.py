@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import logging
 
+from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags
 from dlgn_tf.command import fields
 from dlgn_tf.command import startup
@@ -76,9 +77,7 @@ class Command(fields.Command):
         "Gate site, whose pre-activation is taken, or another layer. Default: "
         "the last gate site.",
     )
-    network: str = flag(
-        "value", "Of a gated network.", choices=("value", "gating")
-    )
+    network: str = flag("value", "Of a gated network.", choices=NETWORKS)
     panels: int = flag(3, "Test images that are drawn.", least=0)
     seed: int = common_flags.seed("Of disentangler nets.")
     experiment: str | None = flag(

@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
+from dlgn_tf.choices import VALUE_INPUTS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import serialize
 from dlgn_tf.models.sites import galu_layer
-
-VALUE_INPUTS = ("image", "ones")
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
