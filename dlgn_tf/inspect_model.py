@@ -53,12 +53,7 @@ class Command(fields.Command):
         "--output_dir.",
         path=True,
     )
-    model_path: str | None = flag(
-        None,
-        "A .keras file instead, a SavedModel, or the prefix of a checkpoint of "
-        "resnets-in-tensorflow2; needs --dataset and --output_dir.",
-        path=True,
-    )
+    model_path: str | None = common_flags.model_path()
     model: str | None = common_flags.model()
     which: str = common_flags.which()
     dataset: str | None = flag(None, "Images for a network of no run.")

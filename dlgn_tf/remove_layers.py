@@ -49,8 +49,8 @@ class Command(fields.Command):
     )
     init_from: str | None = flag(
         None,
-        "Prefix of a checkpoint of resnets-in-tensorflow2, besides the runs or "
-        "instead of them; needs --model.",
+        "Prefix of a checkpoint of resnets-in-tensorflow2, or another network "
+        "of no run, besides the runs or instead of them; needs --model.",
         path=True,
     )
     model: str | None = flag(None, "The network of --init_from.")

@@ -65,13 +65,8 @@ class Command(fields.Command):
     """The flags of this command."""
 
     run_dir: str | None = common_flags.run_dir("Directory of a run.")
-    model_path: str | None = flag(
-        None,
-        "A .keras file, or the prefix of a checkpoint of "
-        "resnets-in-tensorflow2.",
-        path=True,
-    )
-    model: str | None = flag(None, "The network of such a checkpoint.")
+    model_path: str | None = common_flags.model_path()
+    model: str | None = common_flags.model()
     layer: str | None = flag(
         None,
         "Gate site, whose pre-activation is taken, or another layer. Default: "
