@@ -276,7 +276,7 @@ EXPORT = {
 OTHERS = {
     "inspect_model": {"": "Expected --run_dir=DIR, --saved_model=DIR or "},
     "remove_layers": {"": "Expected --output_dir=DIR. Received: no"},
-    "dual": {"": "Expected --run_dir=RUN_DIR. Received: no --run_dir"},
+    "dual": {"": "Expected --run_dir=DIR or --model_path=PATH. Received"},
     "dual.theorems": {"--draws=1 --output_dir=x": "draws.*>= 2.*1"},
     "splines": {"--output_dir=o x": "flags only.*x"},
     "complexity": {
