@@ -74,6 +74,20 @@ def test_what_was_measured_before_a_kill_is_kept(three, path):
     assert [p.name for p in path.parent.iterdir()] == ["claims.jsonl"]
 
 
+def test_two_at_once_both_end_with_all_that_they_measured(three, path):
+    both = [records.Records(path, three, 0) for _ in range(2)]
+    for each in both:
+        for claim in three:
+            each.write(runner.measure(claim))
+    for each in both:
+        each.finish()
+        assert [r["claim"] for r in read(path)] == [
+            "dlgn.1",
+            "dlgn.2",
+            "tian.1",
+        ]
+
+
 def test_another_seed_or_other_claims_start_anew(three, path):
     records.Records(path, three, 0).write(runner.measure(three[0]))
     assert not records.Records(path, three[1:], 0).outcomes()

@@ -62,6 +62,9 @@ def test_settings_that_are_none(home, tmp_path):
         startup.import_keras()
     (tmp_path / ".keras" / "keras.json").write_text("{")
     assert startup.backend() == "tensorflow"
+    (tmp_path / ".keras" / "keras.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="by name in .*json. Received: .*deep"):
+        startup.import_keras()
 
 
 def test_settings_that_keras_refuses(home, package_environment, tmp_path):
