@@ -51,15 +51,21 @@ class Comparison:
     p_true: float = 1.0
 
     @property
-    def is_borne_out(self):
+    def is_borne_out(self) -> bool:
         return self.p_false < SIGNIFICANCE
 
-    def is_refuted(self, comparisons):
+    def is_refuted(self, comparisons: int) -> bool:
         """Whether it is, as one of so many comparisons."""
         return self.p_true < SIGNIFICANCE / comparisons
 
 
-def above(label: str, high, low, margin=0.0, share=1.0) -> Comparison:
+def above(
+    label: str,
+    high: typing.Sequence[float] | float,
+    low: typing.Sequence[float] | float,
+    margin: float = 0.0,
+    share: float = 1.0,
+) -> Comparison:
     """Compares two means: that of `high` > `share` * that of `low` + `margin`.
 
     Args:
@@ -95,7 +101,7 @@ def above(label: str, high, low, margin=0.0, share=1.0) -> Comparison:
     return Comparison(shown, float(p_false), float(p_true))
 
 
-def decide(comparisons) -> bool | None:
+def decide(comparisons: typing.Sequence[Comparison]) -> bool | None:
     """Whether a claim of these comparisons holds; None if that is open."""
     if any(c.is_refuted(len(comparisons)) for c in comparisons):
         return False
