@@ -2,11 +2,11 @@
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.errors import UserError
 
 
@@ -26,9 +26,7 @@ class ImageSet:
         return len(self.labels)
 
 
-def labels_of(
-    info: DatasetInfo, place: str | os.PathLike, values: Array
-) -> Array:
+def labels_of(info: Any, place: str | os.PathLike, values: Array) -> Array:
     """Labels as they are trained on, whatever type they are stored in.
 
     Args:
@@ -64,9 +62,7 @@ def _are_whole(values):
     return values.dtype.kind in "iub"
 
 
-def count_of(
-    info: DatasetInfo, split: str, wanted: int | None, available: int
-) -> int:
+def count_of(info: Any, split: str, wanted: int | None, available: int) -> int:
     """Number of images to read: all of them where `wanted` is None.
 
     Raises:

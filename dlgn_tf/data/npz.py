@@ -20,7 +20,6 @@ import numpy as np
 
 from dlgn_tf.data import decoding
 from dlgn_tf.data import images as labelled
-from dlgn_tf.data.catalog import DatasetInfo
 from dlgn_tf.errors import UserError
 
 
@@ -45,7 +44,7 @@ def write(path: str | os.PathLike, splits: dict) -> None:
     np.savez(path, **arrays)
 
 
-def read(path: str | os.PathLike, info: DatasetInfo, counts: dict) -> tuple:
+def read(path: str | os.PathLike, info: Any, counts: dict) -> tuple:
     """Reads a data set.
 
     Args:
@@ -67,7 +66,7 @@ def read(path: str | os.PathLike, info: DatasetInfo, counts: dict) -> tuple:
         )
 
 
-def count(path: str | os.PathLike, info: DatasetInfo) -> dict:
+def count(path: str | os.PathLike, info: Any) -> dict:
     """How many images a data set has.
 
     Args:
