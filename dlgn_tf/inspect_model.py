@@ -16,8 +16,8 @@ from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
+from dlgn_tf.training import source
 from dlgn_tf.training.run_directory import RunDirectory
-from dlgn_tf.training.source import Source
 
 USAGE = """\
 Shows what each gate of a trained network looks at and what each unit says, on
@@ -53,7 +53,12 @@ class Command(fields.Command):
         "--output_dir.",
         path=True,
     )
-    model_path: str | None = common_flags.model_path()
+    model_path: str | None = flag(
+        None,
+        "A .keras file instead, a SavedModel, or the prefix of a checkpoint of "
+        "resnets-in-tensorflow2; needs --dataset and --output_dir.",
+        path=True,
+    )
     model: str | None = common_flags.model()
     which: str = common_flags.which()
     dataset: str | None = flag(None, "Images for a network of no run.")
@@ -106,7 +111,7 @@ class Command(fields.Command):
 
 def run(command):
     """Writes the page of the network that a `Command` names."""
-    network = Source.of_command(command, "dataset", "output_dir")
+    network = _source(command)
     _positions(command.positions)
     data = _data(command, network)
     network.check()
@@ -122,7 +127,7 @@ def run(command):
     from dlgn_tf.inspection import report
 
     model, step = network.load()
-    network.check_images(model)
+    _check_images(model, data["name"])
     sites = _sites(model, command.sites)
     positions = _positions(command.positions)
     _check_positions(model, positions)
@@ -133,8 +138,8 @@ def run(command):
         model=model,
         family=registry.parse(model.name)[1],
         step=step,
-        origin=network.path,
-        dataset=network.of_images,
+        origin=command.run_dir or command.saved_model or command.model_path,
+        dataset=catalog.get(data["name"]),
         images=test,
         sites=sites,
         positions=positions,
@@ -147,6 +152,23 @@ def run(command):
     page = report.write(task, output_dir, command.tensorboard)
     origin.note_command(output_dir)
     print(f"{page}: open it in a browser")
+
+
+def _source(command):
+    """Exactly one network, and no flag that has no effect on it."""
+    network = source.Source.of_flags(command)
+    if network.run_dir:
+        what = "with --run_dir, which says it"
+        command.check_absent(["dataset", "model"], what)
+        return network
+    flag = "saved_model" if network.saved_model else "model_path"
+    command.check_absent(["which"], f"with --{flag}")
+    for name in ("dataset", "output_dir"):
+        if not getattr(command, name):
+            raise UserError(
+                f"Expected --{name} with --{flag}. Received: no --{name}"
+            )
+    return network
 
 
 def _data(command, network):
@@ -182,6 +204,12 @@ def _check_positions(model, places):
                 f"Invalid --positions. Expected rows below {height} and "
                 f"columns below {width}. Received: {row}x{column}"
             )
+
+
+def _check_images(model, dataset):
+    """Raises a `UserError` if the data set is none of the model's."""
+    images = catalog.get(dataset)
+    catalog.check_same_kind(images, model.image_shape, model.classes)
 
 
 def _sites(model, given):

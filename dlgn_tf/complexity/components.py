@@ -147,7 +147,7 @@ class Significance:
         return self.significance / self.significance.sum()
 
     def rows(self) -> list:
-        """A table, one dict per order."""
+        """A table, one dict an order."""
         return [
             {
                 "order": order,
@@ -199,11 +199,9 @@ def measure_significance(
             feature.trunk(images[batch]), ladder.outputs(images[batch])
         )
         stream.add([*parts.parts, parts.remainder])
-    significance = Significance(
-        tuple(ladder.orders), stream.matrix(), stream.count
-    )
-    check_varies(feature.name, significance.variance, stream)
-    return significance
+    found = Significance(tuple(ladder.orders), stream.matrix(), stream.count)
+    check_varies(feature.name, found.variance, stream)
+    return found
 
 
 def total_variation(first: Array, second: Array) -> float:

@@ -3,7 +3,6 @@
 Imports neither TensorFlow nor Keras.
 """
 
-from dlgn_tf import choices
 from dlgn_tf.command import fields
 from dlgn_tf.config.config import Config
 from dlgn_tf.errors import UserError
@@ -37,7 +36,7 @@ def resolve(flags, family, gate_regime, members):
     if not penalty and reparametrization == "none":
         return found
     networks = flags.orthogonal_networks
-    if family == "dnn" and networks in choices.NETWORKS:
+    if family == "dnn" and networks in ("gating", "value"):
         raise UserError(
             "--orthogonal_networks has no effect on a ReLU network (family "
             "dnn), which is a single one. Expected no such flag. Received: "

@@ -12,9 +12,7 @@ images or their encoded files (those of `decoding.FORMATS`) one after the other:
 """
 
 import contextlib
-import os
 import zipfile
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +21,7 @@ from dlgn_tf.data import images as labelled
 from dlgn_tf.errors import UserError
 
 
-def write(path: str | os.PathLike, splits: dict) -> None:
+def write(path, splits):
     """Writes a data set.
 
     Args:
@@ -31,7 +29,7 @@ def write(path: str | os.PathLike, splits: dict) -> None:
         splits: Dict from `"train"` and `"test"` to `(labels, images)`; images
             are a uint8 array or a list of encoded files as bytes.
     """
-    arrays: dict[str, Any] = {}
+    arrays = {}
     for split, (labels, images) in splits.items():
         arrays[f"{split}_labels"] = np.asarray(labels, np.int32)
         if isinstance(images, np.ndarray):
@@ -44,7 +42,7 @@ def write(path: str | os.PathLike, splits: dict) -> None:
     np.savez(path, **arrays)
 
 
-def read(path: str | os.PathLike, info: Any, counts: dict) -> tuple:
+def read(path, info, counts):
     """Reads a data set.
 
     Args:
@@ -66,7 +64,7 @@ def read(path: str | os.PathLike, info: Any, counts: dict) -> tuple:
         )
 
 
-def count(path: str | os.PathLike, info: Any) -> dict:
+def count(path, info):
     """How many images a data set has.
 
     Args:

@@ -12,16 +12,14 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
+from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
-from dlgn_tf.training.source import Source
 
 USAGE = """\
 Computes the neural path kernel of a trained network and learns from it alone:
 how well do the gates by themselves tell the classes apart?
 
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=1000
-  python -m dlgn_tf.dual --model_path=MODEL.keras --dataset=digits \\
-      --output_dir=DIR
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
 
@@ -46,10 +44,7 @@ _COPIES = 5
 class Command(fields.Command):
     """The flags of this command."""
 
-    run_dir: str | None = common_flags.run_dir()
-    model_path: str | None = common_flags.model_path()
-    model: str | None = common_flags.model()
-    dataset: str | None = flag(None, "Images for a network of no run.")
+    run_dir: str | None = common_flags.run_dir(required="RUN_DIR")
     images: int | None = flag(
         None,
         "The kernel is that of the first so many training images of the run. "
@@ -89,18 +84,18 @@ class Command(fields.Command):
 
 def run(command):
     """Measures what a `Command` asks for."""
-    network = Source.of_command(command, "dataset", "output_dir")
-    network.check()
+    directory = RunDirectory(command.run_dir)
+    config = directory.read_config()
     part = _part(command)
     if part == "ntk_trace":
-        _check_gated(network.config)
-    steps = [] if part == "kernel" else _snapshots(command.run_dir)
-    images = network.images(command.data_dir, command.npz)
-    counts = _image_counts(command, network, part, catalog.examples(**images))
+        _check_gated(config)
+    steps = [] if part == "kernel" else _snapshots(directory)
+    source = catalog.source_of_run(config, command.data_dir, command.npz)
+    counts = _image_counts(command, config, part, catalog.examples(**source))
     _check_memory(*counts)
-    output_dir = command.output_dir or str(
-        RunDirectory(command.run_dir).results("dual")
-    )
+    if command.which == "best":
+        trained.locate_best(directory)
+    output_dir = command.output_dir or str(directory.results("dual"))
     files.check_writable(output_dir, "output_dir")
 
     needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
@@ -110,10 +105,10 @@ def run(command):
 
     count, test_count = counts
     train, test = sources.load(
-        train_examples=count, test_examples=test_count, **images
+        train_examples=count, test_examples=test_count, **source
     )
     command = dataclasses.replace(command, output_dir=output_dir)
-    measured = parts.TrainedNetwork(command, network, train, test)
+    measured = parts.TrainedRun(command, config, train, test)
     if part == "kernel":
         parts.kernel(measured)
     elif part == "over_training":
@@ -136,11 +131,6 @@ def _part(command):
         part = "ntk_trace"
     else:
         part, useless = "kernel", []
-    if part != "kernel" and not command.run_dir:
-        raise UserError(
-            f"Expected --run_dir with --{part}, which is of the snapshots of a "
-            f"run. Received: --model_path={command.model_path}"
-        )
     command.check_absent(useless, f"with --{part}")
     return part
 
@@ -154,9 +144,8 @@ def _check_gated(config):
         )
 
 
-def _snapshots(run_dir):
+def _snapshots(directory):
     """Steps of the models that are kept, in order."""
-    directory = RunDirectory(run_dir)
     steps = list(directory.kept_models())
     if not steps:
         raise UserError(
@@ -167,18 +156,17 @@ def _snapshots(run_dir):
     return steps
 
 
-def _image_counts(command, network, part, available):
+def _image_counts(command, config, part, available):
     """How many training and test images are used.
 
     No more training images than the network has seen, so that the kernel has
     no advantage.
     """
-    train, test = available["train"], available["test"]
-    if network.config:
-        train = min(network.config.train_examples, train)
+    train = min(config.train_examples, available["train"])
+    test = available["test"]
     for name, most, what in (
         ("images", train, "training images of the run"),
-        ("test_images", test, f"test images of {network.of_images.name}"),
+        ("test_images", test, f"test images of {config.dataset}"),
     ):
         if (getattr(command, name) or 1) > most:
             raise UserError(

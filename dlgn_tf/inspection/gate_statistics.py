@@ -2,12 +2,9 @@
 
 import dataclasses
 import math
-import typing
-from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
-from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.command.memory import least_gib
@@ -16,10 +13,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.sites import check_site
-
-if typing.TYPE_CHECKING:
-    from dlgn_tf.models.classifier import ImageClassifier
-
 
 # Images of a batch; layers are compared by the pairs of one.
 _MOST = 64
@@ -62,22 +55,22 @@ class SiteStatistics:
     entropy: float
 
     @property
-    def on(self) -> Array:
+    def on(self):
         """Share at which a unit is on: float64 array `(channels,)`."""
         return self.on_at.reshape(-1, self.on_at.shape[-1]).mean(axis=0)
 
     @property
-    def dead(self) -> Array:
+    def dead(self):
         """Channels that are off at all images and positions."""
         return np.flatnonzero(self._all_positions(self.on_at == 0))
 
     @property
-    def always_on(self) -> Array:
+    def always_on(self):
         """Channels that are on at all images and positions."""
         return np.flatnonzero(self._all_positions(self.on_at == 1))
 
     @property
-    def relative_overlap(self) -> Array:
+    def relative_overlap(self):
         """Overlap of two classes by the geometric mean of that within each."""
         within = np.sqrt(np.diagonal(self.overlap))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -112,15 +105,15 @@ class GateStatistics:
 
 
 def collect(
-    model: "ImageClassifier",
-    images: Array,
-    labels: Array,
-    classes: int | None = None,
-    sites: Sequence[str] | None = None,
-    batch_size: int | None = None,
-    memory_gib: float = 1.0,
-    progress: bool = False,
-) -> GateStatistics:
+    model,
+    images,
+    labels,
+    classes=None,
+    sites=None,
+    batch_size=None,
+    memory_gib=1.0,
+    progress=False,
+):
     """Gate statistics over a data set, streamed batch by batch.
 
     What is held does not grow with the number of images: one count a class,
@@ -163,10 +156,10 @@ def collect(
         made = forward(ops.convert_to_tensor(images[rows]))
         hard = []
         for site, of_site in zip(sites, made, strict=True):
-            on, sureness, entropy = (
+            on, *sure = (
                 ops.convert_to_numpy(x)[: last - first] for x in of_site
             )
-            counts[site].add(on, sureness, entropy, labels[first:last])
+            counts[site].add(on, *sure, labels[first:last])
             hard.append(on.reshape(len(on), -1))
         agreement.add(hard)
         show.update(last, line=last == len(labels))
@@ -275,9 +268,9 @@ def _checked(model, images, labels, classes):
             f"Received: images of shape {np.shape(images)} and labels of shape "
             f"{labels.shape}"
         )
-    least = int(labels.max()) + 1
-    classes = least if classes is None else classes
-    if labels.min() < 0 or least > classes:
+    found = int(labels.max()) + 1
+    classes = found if classes is None else classes
+    if labels.min() < 0 or found > classes:
         raise UserError(
             f"Expected labels from 0 to {classes - 1}. Received: "
             f"{labels.min()} to {labels.max()}"

@@ -1,10 +1,6 @@
 """Drawings of the page. Matplotlib is imported when one is made."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy import ndarray as Array
 
 from dlgn_tf.inspection import spectra
 from dlgn_tf.output.folder import new_figure
@@ -14,7 +10,7 @@ _SMALLEST_WINDOW = 7
 _INK, _SOFT = "#1d2430", "#5b6675"
 
 
-def as_colours(weights: Array) -> Array:
+def as_colours(weights):
     """Templates as they are shown, each to its own scale.
 
     Args:
@@ -34,7 +30,7 @@ def as_colours(weights: Array) -> Array:
     return colormaps["RdBu_r"](0.5 + signed[..., 0] / 2)[..., :3]
 
 
-def window(weights: Array) -> tuple[int, int, int, int]:
+def window(weights):
     """The part of the image in which templates are not 0, as a square.
 
     Args:
@@ -55,19 +51,19 @@ def window(weights: Array) -> tuple[int, int, int, int]:
     return top, left, bottom, right
 
 
-def beside(left: Array, right: Array) -> Array:
+def beside(left, right):
     """Two pictures of one height with a white line between them."""
     gap = np.ones((len(left), max(1, len(left) // 8), 3))
     return np.concatenate([left, gap, right], axis=1)
 
 
-def stored(image: Array) -> Array:
+def stored(image):
     """A stored image as RGB in [0, 1]."""
     pixels = np.asarray(image, "float64") / 255
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
-def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
+def draw_patch(axes, image, boxes, title):
     """Draws a stored image with frames around parts of it.
 
     Args:
@@ -93,12 +89,7 @@ def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
             )
 
 
-def tiles(
-    pictures: Sequence[Array],
-    titles: Sequence[str],
-    columns: int = 8,
-    size: float = 1.1,
-) -> Any:
+def tiles(pictures, titles, columns=8, size=1.1):
     """Small pictures in rows, each with a line above it.
 
     Args:
@@ -123,13 +114,7 @@ def tiles(
     return drawing
 
 
-def curves(
-    series: dict,
-    x_label: str,
-    y_label: str,
-    log: bool = False,
-    height: float = 3.2,
-) -> Any:
+def curves(series, x_label, y_label, log=False, height=3.2):
     """Curves over one axis.
 
     Args:
@@ -156,14 +141,7 @@ def curves(
     return drawing
 
 
-def matrix(
-    values: Array,
-    labels: Sequence[str],
-    title: str,
-    colour_label: str,
-    centre: float | None = None,
-    size: float = 4.2,
-) -> Any:
+def matrix(values, labels, title, colour_label, centre=None, size=4.2):
     """A square matrix as colours, with its numbers where they fit.
 
     Args:
@@ -183,14 +161,7 @@ def matrix(
     return drawing
 
 
-def draw_matrix(
-    axes: Any,
-    values: Array,
-    labels: Sequence[str],
-    title: str,
-    colour_label: str,
-    centre: float | None = None,
-) -> None:
+def draw_matrix(axes, values, labels, title, colour_label, centre=None):
     """Draws a square matrix into given axes; see `matrix`."""
     from matplotlib.colors import CenteredNorm
 
@@ -212,7 +183,7 @@ def draw_matrix(
     axes.set_yticks(places, names, fontsize=7)
 
 
-def finish(axes: Any, x_label: str, y_label: str) -> None:
+def finish(axes, x_label, y_label):
     """Labels and a light grid, the same in all curves."""
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)

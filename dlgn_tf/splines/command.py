@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 
-from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags
 from dlgn_tf.command import fields
 from dlgn_tf.command import startup
@@ -58,7 +57,7 @@ class Command(fields.Command):
         "Of a gated network of --run_dir: which of the two. Default: gating. "
         "Priors are those of its filters with the nonlinearity of the run, for "
         "a linear network or one that multiplies by gates with the ReLU.",
-        choices=NETWORKS,
+        choices=("gating", "value"),
     )
     seed: int = common_flags.seed("Draws points, centroids and weights.")
 

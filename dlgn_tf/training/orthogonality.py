@@ -71,8 +71,8 @@ def overcomplete(model, config):
     """
     if not looked_at(config):
         return []
-    of_all = filters_of(model, config.orthogonal_networks)
-    return [str(filters) for filters in of_all if filters.too_many]
+    found = filters_of(model, config.orthogonal_networks)
+    return [str(filters) for filters in found if filters.too_many]
 
 
 def measured(model, config):

@@ -49,16 +49,16 @@ def single_runs(config):
         Dict from the permutation's digits, such as `"2031"`, to the `Config` of
         its run, the identity left out.
     """
-    configs = {}
+    found = {}
     for permutation in orders(config):
         separator = "" if len(permutation) <= 10 else "."
         digits = separator.join(map(str, permutation))
-        configs[digits] = dataclasses.replace(
+        found[digits] = dataclasses.replace(
             config,
             gate_permutation=permutation,
             run_dir=f"{config.run_dir}/{run_names.PERMUTATION}{digits}",
         )
-    return configs
+    return found
 
 
 def train_all(config):

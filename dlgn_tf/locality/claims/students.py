@@ -48,11 +48,8 @@ def measure_permuted_labels(rng):
     return {
         **figures,
         "rise with true labels - rise": gap,
-        "rise with true labels": with_true[RISE],
-        "details": {
-            "permuted": _curves(permuted),
-            "true": {**with_true, **_curves(true)},
-        },
+        "with true labels": with_true,
+        "details": {"permuted": _curves(permuted), "true": _curves(true)},
     }
 
 

@@ -1,11 +1,13 @@
 """smaso.19 and smaso.20: which cells of Table 2 lie above which others.
 
 Accuracies are those of the last evaluation: code of the paper's authors takes
-the mean of the last three epochs, not the best one.
+the mean of the last three epochs, not the best one. A cell is no evidence if
+it was trained for too short, or does not lie above twice chance: what it is
+compared with is not decided.
 """
 
+from dlgn_tf.claims import contrasts
 from dlgn_tf.claims import table_results
-from dlgn_tf.claims.contrasts import Comparison
 
 TABLE = "smaso.2"
 # At Glorot's start the penalty is many times the cross-entropy, and holds
@@ -24,57 +26,57 @@ PAIRS = {
 }
 
 
-def penalty(results_dir):
-    """smaso.19."""
-    pairs = {
-        f"{data}_{rate}": (f"{data}_{rate}_baseline", f"{data}_{rate}_penalty")
-        for data in DATA_SETS
-        for rate in RATES
-    }
+def penalty(rng, results_dir):
+    del rng  # What is read was measured before.
     groups = [
-        [
-            (TABLE, cell)
-            for row, pair in pairs.items()
-            if row.startswith(f"{data}_")
-            for cell in pair
-        ]
+        {
+            f"{data}_{rate}": (
+                f"{data}_{rate}_baseline",
+                f"{data}_{rate}_penalty",
+            )
+            for rate in RATES
+        }
         for data in DATA_SETS
     ]
-    (table,) = table_results.load(results_dir, groups, accuracy="last")
-    begun = {cell.partition("_")[0] for cell in table.means()}
-    return _measurement(
-        table,
-        {
-            f"{row} penalty > baseline": pair
-            for row, pair in pairs.items()
-            if row.partition("_")[0] in begun
+    return _figures(results_dir, "penalty - baseline", groups)
+
+
+def gram_schmidt(rng, results_dir):
+    del rng  # As above.
+    return _figures(results_dir, "Gram-Schmidt - plain", [PAIRS])
+
+
+def _figures(results_dir, name, groups):
+    """Runs of pairs of cells, of the groups that were begun.
+
+    Args:
+        results_dir: Path-like.
+        name: String, what the second cell over the first is called.
+        groups: List of dicts from a label to a pair of cells.
+    """
+    cells = [[(TABLE, c) for pair in g.values() for c in pair] for g in groups]
+    (table,) = table_results.load(results_dir, cells, accuracy="last")
+    reasons = {cell: _why_not(table, cell) for cell in table.means()}
+    counted = {c: table.values(c) for c, why in reasons.items() if not why}
+    return {
+        name: {
+            label: contrasts.Pair(counted.get(high, []), counted.get(low, []))
+            for group in groups
+            if any(cell in reasons for pair in group.values() for cell in pair)
+            for label, (low, high) in group.items()
         },
-    )
+        "no evidence": {
+            why: [cell for cell in reasons if reasons[cell] == why]
+            for why in filter(None, reasons.values())
+        },
+        **table_results.told([table]),
+    }
 
 
-def gram_schmidt(results_dir):
-    """smaso.20."""
-    groups = [[(TABLE, cell) for pair in PAIRS.values() for cell in pair]]
-    (table,) = table_results.load(results_dir, groups, accuracy="last")
-    labels = {f"{name}: Gram-Schmidt > plain": p for name, p in PAIRS.items()}
-    return _measurement(table, labels)
-
-
-def _measurement(table, pairs):
-    compared = [_compare(table, label, pair) for label, pair in pairs.items()]
-    return table_results.measurement([table], compared)
-
-
-def _compare(table, label, pair):
-    """The second cell above the first, where both have learned something."""
-    for cell in filter(table.has, pair):
-        if table.steps(cell) < LEAST_STEPS:
-            return Comparison(
-                f"{label} after {table.steps(cell):,} of {LEAST_STEPS:,} steps"
-            )
-        chance = 2 * DATA_SETS[cell.partition("_")[0]]
-        learned = table.above(f"{cell} > chance", cell, chance)
-        if not learned.is_borne_out:
-            return Comparison(learned.shown)
-    plain, orthogonal = pair
-    return table.above(label, orthogonal, plain)
+def _why_not(table, cell):
+    """Why a cell is no evidence; empty if it is."""
+    if table.steps(cell) < LEAST_STEPS:
+        return f"after {table.steps(cell):,} of {LEAST_STEPS:,} steps"
+    chance = 2 * DATA_SETS[cell.partition("_")[0]]
+    learned = contrasts.above("> twice chance", table.values(cell), chance)
+    return "" if learned.is_borne_out else learned.shown

@@ -5,12 +5,12 @@ import itertools
 import keras
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
 from dlgn_tf.layers import BetaVQ
 from dlgn_tf.layers import BetaVQPooling
 from dlgn_tf.splines import parameters
+from dlgn_tf.splines.claims.identities import modes
 from dlgn_tf.splines.maso import MASO
 
 tf = startup.tensorflow()
@@ -19,57 +19,31 @@ BETAS = (0.0, 1e-9, 0.25, 0.5, 0.9, 1 - 1e-3, 1 - 1e-6, 1 - 1e-9, 1.0)
 INPUTS = (-1e4, -30.0, -1.0, -1e-4, 0.0, 1e-4, 1.0, 30.0, 1e4)
 DTYPES = ("float32", "float16", "bfloat16")
 KINDS = ("relu", "leaky", "abs", "pooling")
-# Whether layers whose eta is a quotient are right: the check sees both.
-CONTROLS = {0.5: True, 1 - 1e-9: False}
-# Of rounding, and of the bounds of a learned eta.
-ROUNDING = {"float32": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
-TOLERANCE = 1e-6
-WRONG = 1e-2
 _STEP = 1e-6
 
 
 def measure_stability(rng):
     del rng  # The inputs are the extreme ones.
     errors = {
-        f"{kind}, beta {beta}, {mode}, {dtype}": error(
-            create(kind, beta, mode, dtype)
-        )
-        / ROUNDING[dtype]
-        for kind, beta, dtype in itertools.product(KINDS, BETAS, DTYPES)
-        for mode in (["fixed"] if beta in (0, 1) else ["fixed", "per_layer"])
+        dtype: {
+            f"{kind}, beta {beta}, {mode}": error(
+                create(kind, beta, mode, dtype)
+            )
+            for kind, beta in itertools.product(KINDS, BETAS)
+            for mode in modes(beta)
+        }
+        for dtype in DTYPES
     }
-    bad = [label for label, found in errors.items() if not found <= 1]
-    controls = {
-        beta: error(Quotient(beta=beta)) <= ROUNDING["float32"]
-        for beta in CONTROLS
+    # The check sees where a quotient is right and where it is not.
+    errors["float32"]["quotient, beta 0.5"] = error(Quotient(beta=0.5))
+    return {
+        "error": errors,
+        "eta as a quotient, beta 1 - 1e-9": {
+            "error": {"float32": error(Quotient(beta=1 - 1e-9))}
+        },
+        "log eta cut off at -8": error(Clipped(beta=1e-9)),
+        "layers": sum(map(len, errors.values())) - 1,
     }
-    clipped = error(Clipped(beta=1e-9))
-    shown = ", ".join(
-        f"{'right' if right else 'wrong'} at {beta}"
-        for beta, right in controls.items()
-    )
-    return Measurement(
-        holds=stability_verdict(bad, controls, clipped),
-        measured=(
-            f"{len(errors)} layers ({', '.join(KINDS)}; {', '.join(DTYPES)}): "
-            f"{'all right' if not bad else 'wrong: ' + '; '.join(bad)}, error "
-            f"at most {max(errors.values()):.2g} of the tolerance; with beta / "
-            f"(1 - beta) in float32: {shown}; with log eta cut off at -8: "
-            f"error {clipped:.2g}"
-        ),
-        values={"errors": errors, "quotient": controls, "clipped": clipped},
-    )
-
-
-def stability_verdict(bad, controls, clipped):
-    """Whether the claim holds.
-
-    Args:
-        bad: List of the layers whose values are wrong.
-        controls: Dict from each of `CONTROLS` to whether `Quotient` is right.
-        clipped: Float, the error of `Clipped`.
-    """
-    return not bad and controls == CONTROLS and clipped > WRONG
 
 
 def create(kind, beta, mode, dtype):
@@ -140,30 +114,13 @@ class Clipped(BetaVQ):
 
 
 def measure_gradients(rng):
-    differences = {}
-    for kind in ("relu", "leaky", "abs"):
-        for name, x in dense_differences(kind, rng).items():
-            differences[f"{kind} {name}"] = x
-    differences["pooling x"], differences["pooling u"] = _pooling(rng)
+    differences = {
+        kind: dense_differences(kind, rng) for kind in ("relu", "leaky", "abs")
+    }
+    differences["pooling"] = _pooling(rng)
     jacobian, constant = jacobian_differences(rng)
-    worst = max(differences.values())
-    return Measurement(
-        holds=gradients_agree([worst, jacobian], constant),
-        measured=(
-            f"{worst:.1g} over x, A, B, u of {', '.join(KINDS)}; closed form "
-            f"of the Jacobian {jacobian:.1g}; with constant gates "
-            f"{constant:.2g}"
-        ),
-        values={
-            "differences": differences,
-            "jacobian": jacobian,
-            "constant_gates": constant,
-        },
-    )
-
-
-def gradients_agree(differences, constant):
-    return all(x <= TOLERANCE for x in differences) and constant > WRONG
+    differences["closed form of the Jacobian"] = jacobian
+    return {"relative difference": differences, "constant gates": constant}
 
 
 def dense_differences(kind, rng):
@@ -199,7 +156,7 @@ def _pooling(rng):
     layer(x)
     layer.u.assign(rng.normal(size=layer.u.shape))
     variables = {"x": x, "u": layer.u.value}
-    return _differences(lambda: layer(x), variables, rng).values()
+    return _differences(lambda: layer(x), variables, rng)
 
 
 def _differences(outputs, variables, rng):

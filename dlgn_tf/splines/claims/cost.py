@@ -8,95 +8,59 @@ told of a process for each.
 """
 
 import multiprocessing
-import os
 import pathlib
-import platform
 import resource
 import time
 
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.command import startup
+from dlgn_tf.layers import orthogonalization
+from dlgn_tf.output import origin
+
+tf = startup.tensorflow()
 
 # Filters and inputs; the largest last, whose peak of memory is told.
 SHAPES = ((192, 192), (96, 864), (192, 1728))
 METHODS = ("ours", "tf.linalg.qr", "loop")
 MODES = ("step by step", "compiled")
-FASTER = 10
 _REPEATS = 3
 
 
 def measure(rng, shapes=SHAPES, repeats=_REPEATS):
     seconds = {_label(shape): timings(shape, repeats, rng) for shape in shapes}
-    peaks = {method: peak_memory(method, shapes[-1]) for method in METHODS}
-    factors = {
-        mode: {
-            shape: min(modes[mode]["loop"]) / min(modes[mode]["ours"])
-            for shape, modes in seconds.items()
-        }
-        for mode in MODES
-    }
-    # Of two runs of one method: what the clock makes of no difference.
-    spread = max(
-        max(modes[MODES[0]]["loop"]) / min(modes[MODES[0]]["loop"])
-        for modes in seconds.values()
-    )
-    shown = "; ".join(
-        f"{mode} "
-        + ", ".join(f"{shape} {x:.1f}" for shape, x in of_mode.items())
-        for mode, of_mode in factors.items()
-    )
-    times = "; ".join(_times(*item) for item in seconds.items())
-    memory = ", ".join(f"{method} {mb:.0f}" for method, mb in peaks.items())
-    return Measurement(
-        holds=verdict(factors[MODES[0]].values(), spread),
-        measured=(
-            f"loop / ours, with gradient: {shown}; slowest / fastest run of "
-            f"the loop {spread:.2f}; ms of {' / '.join(METHODS)}: {times}; "
-            f"peak MB at {_label(shapes[-1])}, compiled: {memory}; {hardware()}"
-        ),
-        values={
-            "seconds": seconds,
-            "peak_mb": peaks,
-            "factors": factors,
-            "spread": spread,
+    step_by_step = MODES[0]
+    return {
+        "loop / ours": {
+            mode: {
+                shape: min(modes[mode]["loop"]) / min(modes[mode]["ours"])
+                for shape, modes in seconds.items()
+            }
+            for mode in MODES
         },
-    )
-
-
-def verdict(factors, spread):
-    """Whether the loop takes ten times as long everywhere.
-
-    Args:
-        factors: Floats, loop / ours, neither compiled.
-        spread: Float, slowest / fastest run of the loop. Where it is as large
-            nothing is decided.
-    """
-    if spread >= FASTER:
-        return None
-    return all(factor >= FASTER for factor in factors)
-
-
-def _times(shape, modes):
-    parts = (
-        f"{mode} "
-        + " / ".join(f"{min(of_methods[m]) * 1e3:.3g}" for m in METHODS)
-        for mode, of_methods in modes.items()
-    )
-    return f"{shape} {', '.join(parts)}"
+        # Of two runs of one method: what the clock makes of no difference.
+        "slowest / fastest run of the loop": {
+            shape: max(modes[step_by_step]["loop"])
+            / min(modes[step_by_step]["loop"])
+            for shape, modes in seconds.items()
+        },
+        "least ms": {
+            f"{method}, {mode}": [
+                min(modes[mode][method]) * 1e3 for modes in seconds.values()
+            ]
+            for method in METHODS
+            for mode in MODES
+        },
+        f"peak MB at {_label(shapes[-1])}, compiled": {
+            method: peak_memory(method, shapes[-1]) for method in METHODS
+        },
+        "on": origin.here().machine,
+        "details": {"seconds": seconds},
+    }
 
 
 def _label(shape):
     return "x".join(map(str, shape))
-
-
-def hardware():
-    """What it was measured on, one phrase."""
-    tf = startup.tensorflow()
-    gpus = tf.config.list_physical_devices("GPU")
-    device = f"{len(gpus)} GPU" if gpus else f"{os.cpu_count()} CPU cores"
-    return f"{device}, {platform.machine()}, TensorFlow {tf.__version__}"
 
 
 def timings(shape, repeats, rng):
@@ -115,7 +79,7 @@ def timings(shape, repeats, rng):
     for mode in MODES:
         functions = {method: _with_gradient(method) for method in METHODS}
         if mode == "compiled":
-            functions = {k: _compiled(v) for k, v in functions.items()}
+            functions = {k: tf.function(v) for k, v in functions.items()}
         rounds = [
             {
                 method: _timed(function, arguments)
@@ -132,7 +96,6 @@ def timings(shape, repeats, rng):
 
 def _draw(shape, rng):
     """A kernel and a gradient in what is made of it."""
-    tf = startup.tensorflow()
     filters, inputs = shape
     drawn = rng.uniform(-1, 1, size=(2, inputs, filters)).astype("float32")
     return tuple(map(tf.constant, drawn))
@@ -140,9 +103,6 @@ def _draw(shape, rng):
 
 def _with_gradient(method):
     """A function of a matrix and the derivative in what is made of it."""
-    tf = startup.tensorflow()
-    from dlgn_tf.layers import orthogonalization
-
     function = {
         "ours": orthogonalization.gram_schmidt,
         "tf.linalg.qr": lambda matrix: tf.linalg.qr(matrix)[0],
@@ -156,10 +116,6 @@ def _with_gradient(method):
         return tape.gradient(found, matrix, upstream)
 
     return with_gradient
-
-
-def _compiled(function):
-    return startup.tensorflow().function(function)
 
 
 def _timed(function, arguments):
@@ -177,7 +133,7 @@ def peak_memory(method, shape):
 
 def _grown(method, shape):
     arguments = _draw(shape, np.random.default_rng(0))
-    with_gradient = _compiled(_with_gradient(method))
+    with_gradient = tf.function(_with_gradient(method))
     before = _peak()
     with_gradient(*arguments)
     return _peak() - before

@@ -1,92 +1,35 @@
 """smaso.9 and smaso.10: inference of all units at once and one by one."""
 
-import dataclasses
 import time
 
 import numpy as np
 import threadpoolctl
 from scipy import stats
 
-from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.check import by_figure
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.factorial import FactorialMixture
 from dlgn_tf.splines.mixture import RegionMixture
 
 POINTS = 300
-FACTORISES = 1e-12
-VIOLATED = 0.7
 UNITS, INPUTS = 8, 16
 
 
-@dataclasses.dataclass(frozen=True)
-class Inference:
-    """Joint inference beside inference unit by unit.
-
-    Attributes:
-        agreement: Share of points at which both choose the same regions of all
-            units.
-        joint_minus_product: max |p(all regions | x) - product of marginals|;
-            None if not computed.
-        marginal_minus_unit: max |marginal - what the unit says by itself|.
-        interaction: max |inner product| of means of different units.
-    """
-
-    agreement: float
-    joint_minus_product: float | None
-    marginal_minus_unit: float | None
-    interaction: float
-
-
 def measure(rng):
-    found = {}
+    found = {"orthogonal": {}, "others": {}}
     for activation in ("relu", "abs"):
         for kind, weights in WEIGHTS.items():
             layer = dense_layer(weights(rng), activation, rng)
-            found[f"{kind}, {activation}"] = infer(layer, rng)
-    for stride in (2, 1):
+            group = "orthogonal" if kind == "orthogonal" else "others"
+            found[group][f"{kind}, {activation}"] = infer(layer, rng)
+    for group, stride in (("orthogonal", 2), ("others", 1)):
         layer = convolution_layer(stride, rng)
-        label = f"conv stride {stride}, relu"
         # 2^18 configurations for stride 1: no table of all posteriors.
-        found[label] = infer(layer, rng, posteriors=stride == 2)
-    shown = ", ".join(f"{k} {v.agreement:.2f}" for k, v in found.items())
-    orthogonal = [v for k, v in found.items() if is_orthogonal(k)]
-    gap = max(v.joint_minus_product for v in orthogonal)
-    others = max(
-        v.joint_minus_product or 0
-        for k, v in found.items()
-        if not is_orthogonal(k)
-    )
-    return Measurement(
-        holds=verdict(found),
-        measured=(
-            f"joint MAP is the units' own, of {POINTS} draws: {shown}; joint "
-            f"minus product {gap:.1g} if orthogonal, up to {others:.2g} if not"
-        ),
-        values={k: dataclasses.asdict(v) for k, v in found.items()},
-    )
-
-
-def is_orthogonal(label):
-    return label.startswith(("orthogonal", "conv stride 2"))
-
-
-def verdict(found):
-    """Whether the claim holds.
-
-    Args:
-        found: Dict from label to `Inference`.
-    """
-    for label, inference in found.items():
-        if not is_orthogonal(label):
-            if not inference.agreement < VIOLATED:
-                return False
-        elif not (
-            inference.agreement == 1
-            and inference.joint_minus_product < FACTORISES
-            and inference.marginal_minus_unit < FACTORISES
-        ):
-            return False
-    return True
+        found[group][f"conv stride {stride}, relu"] = infer(
+            layer, rng, posteriors=stride == 2
+        )
+    by_group = {group: by_figure(cases) for group, cases in found.items()}
+    return {**by_figure(by_group), "draws": POINTS}
 
 
 def orthogonal(rng):
@@ -135,9 +78,14 @@ def infer(layer, rng, posteriors=True):
         rng: `numpy.random.Generator`.
         posteriors: Boolean. Whether posteriors are compared too, not only the
             most likely regions.
+
+    Returns:
+        Dict of the share of points at which both choose the same regions of
+        all units; max |p(all regions | x) - product of marginals| and max
+        |marginal - what the unit says by itself|, None without posteriors; and
+        max |inner product| of means of different units.
     """
-    unit_mixture = RegionMixture.of(layer)
-    model = FactorialMixture(unit_mixture.means, unit_mixture.prior)
+    model = _mixture(layer)
     x, _ = model.sample(rng, POINTS)
     # The layer's own hard selection, not the mixture's.
     selected = np.argmax(layer.scores(x), axis=-1)
@@ -145,9 +93,12 @@ def infer(layer, rng, posteriors=True):
     joint_gap = marginal_gap = None
     if posteriors:
         joint_gap, marginal_gap = _posterior_gaps(model, layer, x)
-    return Inference(
-        float(agreement), joint_gap, marginal_gap, model.interaction()
-    )
+    return {
+        "agreement": float(agreement),
+        "|joint - product|": joint_gap,
+        "|marginal - unit's own|": marginal_gap,
+        "interaction": model.interaction(),
+    }
 
 
 def _posterior_gaps(model, layer, x):
@@ -167,37 +118,23 @@ TIMED_UNITS = (8, 10, 12, 14, 16)
 
 
 def measure_runtime(rng):
-    seconds = {"per unit": {}, "enumeration": {}}
+    seconds = {"one by one": {}, "enumeration": {}}
     for units in (*TIMED_UNITS, 64, 128, 256, 512):
         model = _model(units, rng)
         x = rng.normal(size=(100, model.means.shape[-1]))
-        seconds["per unit"][units] = _best_time(model.per_unit_map, x)
+        seconds["one by one"][units] = _best_time(model.per_unit_map, x)
         if units in TIMED_UNITS:
             seconds["enumeration"][units] = _best_time(model.joint_map, x)
-    slopes = {
-        "per unit": slope(seconds["per unit"], np.log2, least=64),
-        "enumeration": slope(seconds["enumeration"], lambda k: k),
-    }
-    return Measurement(
-        holds=runtime_verdict(slopes),
-        measured=(
-            f"100 points, one thread: log2 seconds of enumeration grow by "
-            f"{slopes['enumeration']:.2f} a unit (K = 8 to 16: "
-            f"{seconds['enumeration'][8] * 1e3:.2g} to "
-            f"{seconds['enumeration'][16] * 1e3:.2g} ms); seconds per unit as "
-            f"K^{slopes['per unit']:.2f} (K = 64 to 512: "
-            f"{seconds['per unit'][64] * 1e3:.2g} to "
-            f"{seconds['per unit'][512] * 1e3:.2g} ms)"
+    return {
+        "log2 seconds of enumeration per unit": slope(
+            seconds["enumeration"], lambda k: k
         ),
-        values={"seconds": seconds, "slopes": slopes},
-    )
-
-
-def runtime_verdict(slopes):
-    """Exponential is log2 slope about 1 a unit; linear is power about 1."""
-    return (
-        0.7 <= slopes["enumeration"] <= 1.5 and 0.5 <= slopes["per unit"] <= 1.5
-    )
+        "power of the units, one by one": slope(
+            seconds["one by one"], np.log2, least=64
+        ),
+        "seconds": seconds,
+        "points": 100,
+    }
 
 
 def slope(seconds, of_units, least=0):
@@ -210,9 +147,12 @@ def slope(seconds, of_units, least=0):
 def _model(units, rng):
     # As many inputs at every size, so that only the units grow.
     affine = parameters.dense(rng.normal(size=(32, units)))
-    layer = parameters.activated(affine, parameters.slopes_of("relu"))
-    mixture = RegionMixture.of(layer)
-    return FactorialMixture(mixture.means, mixture.prior)
+    return _mixture(parameters.activated(affine, parameters.slopes_of("relu")))
+
+
+def _mixture(layer):
+    units = RegionMixture.of(layer)
+    return FactorialMixture(units.means, units.prior)
 
 
 def _best_time(function, x, repeats=5):

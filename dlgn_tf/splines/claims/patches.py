@@ -3,11 +3,8 @@
 import numpy as np
 from scipy import signal
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.splines import apodization
 
-TOLERANCE = 1e-12
-BROKEN = 0.1
 DRAWS = 200
 IMAGE = (12, 12, 2)
 # Sides of windows, by stride.
@@ -23,33 +20,13 @@ def measure(rng):
                 h = apodization.window(name, size)
                 h = apodization.partition_of_unity(h, stride)
                 reconstruction[label] = error(h, stride, rng)
-    broken = scaled_only(rng)
-    swap = filter_swap(rng)
-    ratios = [bound_ratio(rng) for _ in range(DRAWS)]
-    constant = constant_ratio()
-    return Measurement(
-        holds=verdict(reconstruction.values(), broken, swap, ratios),
-        measured=(
-            f"reconstruction {max(reconstruction.values()):.1g} over "
-            f"{len(reconstruction)} windows, sizes and strides; 3x3 Hamming "
-            f"scaled only, stride 2: {broken:.2g}; filter swap {swap:.1g}; "
-            f"bound with N = 9: ratio <= {max(ratios):.2g} in {DRAWS} draws, "
-            f"{constant:.2g} for constant residuals"
-        ),
-        values={
-            "reconstruction": reconstruction,
-            "scaled_only": broken,
-            "swap": swap,
-            "ratios": ratios,
-            "constant_ratio": constant,
-        },
-    )
-
-
-def verdict(reconstruction, broken, swap, ratios):
-    """Whether the claim holds; see `measure`."""
-    exact = all(x <= TOLERANCE for x in [*reconstruction, swap])
-    return exact and broken > BROKEN and max(ratios) <= 1
+    return {
+        "|image - sum of patches|": reconstruction,
+        "3x3 Hamming merely scaled, stride 2": scaled_only(rng),
+        "filter swap": filter_swap(rng),
+        "error over its bound": [bound_ratio(rng) for _ in range(DRAWS)],
+        "of constant residuals": constant_ratio(),
+    }
 
 
 def error(h, stride, rng):

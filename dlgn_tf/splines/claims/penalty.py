@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
 from dlgn_tf.regularizers import least_penalty
@@ -14,8 +13,6 @@ from dlgn_tf.splines import parameters
 
 tf = startup.tensorflow()
 
-TOLERANCE = 1e-10
-ZERO = 1e-20
 # K^2 / D - K of 96 filters of norm 1 and 27 inputs.
 WELCH = 96**2 / 27 - 96
 
@@ -27,34 +24,18 @@ def measure(rng):
         for activation in ("relu", "leaky", "abs")
     }
     differences["gradient"] = gradient_difference(rng)
-    differences["Welch bound"] = frame_difference(rng)
+    differences["Welch bound"] = frame_differences()
     orthogonal, others = zero_and_not(rng)
     random = float(orthogonality_penalty(unit_filters(rng)))
-    return Measurement(
-        holds=verdict(differences.values(), orthogonal, others, random),
-        measured=(
-            f"max {max(differences.values()):.1g} over loops, gradient and "
-            f"tight frame; orthogonal filters {orthogonal:.1g}, others >= "
-            f"{others:.2g}; 96 random unit filters of 27 inputs {random:.1f} "
-            f">= {WELCH:.2f}"
-        ),
-        values={
-            "differences": differences,
-            "orthogonal": orthogonal,
-            "others": others,
-            "random": random,
-        },
-    )
-
-
-def verdict(differences, orthogonal, others, random):
-    """Whether the claim holds; see `measure`."""
-    return (
-        all(x <= TOLERANCE for x in differences)
-        and orthogonal <= ZERO
-        and others > 1e-3
-        and random >= WELCH
-    )
+    return {
+        "relative difference": differences,
+        "orthogonal filters": orthogonal,
+        "one of them turned a bit": others,
+        "random unit filters over the bound": random / WELCH,
+        "random": random,
+        "bound": WELCH,
+        "filters": "96 of 27 inputs",
+    }
 
 
 def loop_difference(shape, activation, rng):
@@ -103,16 +84,15 @@ def unit_filters(rng):
     return kernel / np.linalg.norm(kernel, axis=0)
 
 
-def frame_difference(rng):
-    """Of a tight frame of unit filters from the bound, which it reaches.
+def frame_differences():
+    """Of a tight frame of unit filters from the bound, and of the bound.
 
     Columns of a harmonic frame: cosines and sines of all 96 angles at 13
     frequencies, and a constant row.
     """
-    del rng
     angles = 2 * np.pi * np.arange(96) / 96
     waves = [f(k * angles) for k in range(1, 14) for f in (np.cos, np.sin)]
     frame = np.stack([np.full(96, np.sqrt(0.5)), *waves]) * np.sqrt(2 / 27)
     reached = float(orthogonality_penalty(frame))
     bound = float(least_penalty(frame))
-    return max(abs(reached / WELCH - 1), abs(bound / WELCH - 1))
+    return [abs(reached / WELCH - 1), abs(bound / WELCH - 1)]

@@ -1,6 +1,7 @@
 """Pictures of nonlinearities, partitions, priors and Gram matrices.
 
-One file per picture; each makes `Picture`s, which `output.save` writes.
+One file a picture; each makes `Picture`s, which `output.save` writes. Importing
+it imports nothing.
 """
 
 import lazy_loader
