@@ -16,6 +16,9 @@ ENSEMBLE_RULES = ("mean_softmax", "mean_logits")
 # Gated networks: how gates come to be, and what the value network sees.
 GATE_REGIMES = ("joint", "frozen_random", "frozen_dependent", "frozen_learned")
 VALUE_INPUTS = ("image", "ones")
+# The networks of one, and which of them lose a block that is left out.
+NETWORKS = ("gating", "value")
+NETWORKS_WITHOUT_BLOCK = ("value", "both")
 
 # Whether the beta of a beta-VQ is learned, and how many there are.
 BETA_MODES = ("fixed", "per_layer", "per_channel")
@@ -27,7 +30,7 @@ ORTHOGONAL_MAPS = ("gram_schmidt", "newton_schulz", "cayley")
 REPARAMETRIZATIONS = ("none", *ORTHOGONAL_MAPS)
 FILTER_LENGTHS = ("residual", "unit", "gain")
 OVERCOMPLETE = ("tight", "groups", "skip", "error")
-ORTHOGONAL_NETWORKS = ("both", "gating", "value")
+ORTHOGONAL_NETWORKS = ("both", *NETWORKS)
 PENALTY_REDUCTIONS = ("sum", "mean_entries")
 
 # What pixels become: standardised with the data set's mean and standard

@@ -24,10 +24,11 @@ Evaluates a run, or trained weights, over every test image.
   python -m dlgn_tf.evaluate --run_dir=RUN_DIR --npz=OTHER_IMAGES.npz
   python -m dlgn_tf.evaluate --run_dir=RUN_DIR --dataset=svhn_cropped
 
---init_from is a run directory, a .keras file, or the prefix of a checkpoint of
-resnets-in-tensorflow2. The model is that of --run_dir or, without it, the one
-that the flags name; so are the images unless --dataset, --data_dir or --npz
-name others, of the same shape and as many classes."""
+--init_from is a run directory, a .keras file, a SavedModel of dlgn_tf.export,
+or the prefix of a checkpoint of resnets-in-tensorflow2. The model is that of
+--run_dir or, without it, the one that the flags name; so are the images unless
+--dataset, --data_dir or --npz name others, of the same shape and as many
+classes."""
 
 # Flags that go with --run_dir, whose others say what the run is.
 _WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from")

@@ -11,8 +11,8 @@ from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.training import saved_model
-from dlgn_tf.training import source
 from dlgn_tf.training import trained
+from dlgn_tf.training.source import Source
 
 USAGE = """\
 Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
@@ -50,7 +50,7 @@ class Command(fields.Command):
 
 def run(command):
     """Writes the SavedModel of a `Command`."""
-    network = source.Source.of_flags(command)
+    network = Source.of_command(command)
     network.check()
     check_export_dir(command.export_dir)
 

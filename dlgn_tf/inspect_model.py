@@ -16,8 +16,8 @@ from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
-from dlgn_tf.training import source
 from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.source import Source
 
 USAGE = """\
 Shows what each gate of a trained network looks at and what each unit says, on
@@ -53,12 +53,7 @@ class Command(fields.Command):
         "--output_dir.",
         path=True,
     )
-    model_path: str | None = flag(
-        None,
-        "A .keras file instead, a SavedModel, or the prefix of a checkpoint of "
-        "resnets-in-tensorflow2; needs --dataset and --output_dir.",
-        path=True,
-    )
+    model_path: str | None = common_flags.model_path()
     model: str | None = common_flags.model()
     which: str = common_flags.which()
     dataset: str | None = flag(None, "Images for a network of no run.")
@@ -111,7 +106,7 @@ class Command(fields.Command):
 
 def run(command):
     """Writes the page of the network that a `Command` names."""
-    network = _source(command)
+    network = Source.of_command(command, "dataset", "output_dir")
     _positions(command.positions)
     data = _data(command, network)
     network.check()
@@ -127,7 +122,7 @@ def run(command):
     from dlgn_tf.inspection import report
 
     model, step = network.load()
-    _check_images(model, data["name"])
+    network.check_images(model)
     sites = _sites(model, command.sites)
     positions = _positions(command.positions)
     _check_positions(model, positions)
@@ -138,8 +133,8 @@ def run(command):
         model=model,
         family=registry.parse(model.name)[1],
         step=step,
-        origin=command.run_dir or command.saved_model or command.model_path,
-        dataset=catalog.get(data["name"]),
+        origin=network.path,
+        dataset=network.of_images,
         images=test,
         sites=sites,
         positions=positions,
@@ -152,23 +147,6 @@ def run(command):
     page = report.write(task, output_dir, command.tensorboard)
     origin.note_command(output_dir)
     print(f"{page}: open it in a browser")
-
-
-def _source(command):
-    """Exactly one network, and no flag that has no effect on it."""
-    network = source.Source.of_flags(command)
-    if network.run_dir:
-        what = "with --run_dir, which says it"
-        command.check_absent(["dataset", "model"], what)
-        return network
-    flag = "saved_model" if network.saved_model else "model_path"
-    command.check_absent(["which"], f"with --{flag}")
-    for name in ("dataset", "output_dir"):
-        if not getattr(command, name):
-            raise UserError(
-                f"Expected --{name} with --{flag}. Received: no --{name}"
-            )
-    return network
 
 
 def _data(command, network):
@@ -204,12 +182,6 @@ def _check_positions(model, places):
                 f"Invalid --positions. Expected rows below {height} and "
                 f"columns below {width}. Received: {row}x{column}"
             )
-
-
-def _check_images(model, dataset):
-    """Raises a `UserError` if the data set is none of the model's."""
-    images = catalog.get(dataset)
-    catalog.check_same_kind(images, model.image_shape, model.classes)
 
 
 def _sites(model, given):

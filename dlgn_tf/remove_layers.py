@@ -45,12 +45,12 @@ class Command(fields.Command):
         None,
         "Which networks of gated models lose a block. value: the gates are "
         "held; both: those of later blocks change. Default: value.",
-        choices=("value", "both"),
+        choices=choices.NETWORKS_WITHOUT_BLOCK,
     )
     init_from: str | None = flag(
         None,
-        "Prefix of a checkpoint of resnets-in-tensorflow2, besides the runs or "
-        "instead of them; needs --model.",
+        "Prefix of a checkpoint of resnets-in-tensorflow2, or another network "
+        "of no run, besides the runs or instead of them; needs --model.",
         path=True,
     )
     model: str | None = flag(None, "The network of --init_from.")

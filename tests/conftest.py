@@ -2,7 +2,6 @@
 
 import collections
 import csv
-import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -151,16 +150,6 @@ def assert_measured(measure_claim):
     return check
 
 
-@dataclasses.dataclass(frozen=True)
-class FinishedCommand:
-    """What a command did: exit status, lines it said, packages it imported."""
-
-    returncode: int
-    printed: list
-    said: list
-    imported: set
-
-
 def _with_package():
     import dlgn_tf
 
@@ -192,54 +181,6 @@ def printed_by(tmp_path):
         return done.stdout
 
     return run
-
-
-@pytest.fixture
-def fresh_process(tmp_path):
-    """A function that runs `python -m ...` in a process and folder of its own.
-
-    It returns a `FinishedCommand`; `said` is standard error.
-    """
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", *arguments],
-            cwd=tmp_path,
-            env=_with_package(),
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        said, imported = [], set()
-        for line in done.stderr.splitlines():
-            if line.startswith("import time:"):
-                name = line.rpartition("|")[2].strip()
-                imported.add(name.partition(".")[0])
-            else:
-                said.append(line)
-        printed = done.stdout.splitlines()
-        return FinishedCommand(done.returncode, printed, said, imported)
-
-    return run
-
-
-@pytest.fixture
-def assert_answers_early(tmp_path, fresh_process):
-    """A function that checks that a command answers before heavy imports.
-
-    In its folder there is a file named `file`.
-    """
-
-    def check(entry, line, status):
-        (tmp_path / "file").write_text("")
-        done = fresh_process(entry, *line.split())
-        assert done.returncode == status
-        assert "dlgn_tf" in done.imported
-        heavy = {"tensorflow", "keras", "numpy", "sklearn"}
-        assert not done.imported & {*heavy, "scipy", "matplotlib"}
-        assert len(done.said) == (1 if status else 0)
-
-    return check
 
 
 @pytest.fixture

@@ -317,15 +317,3 @@ def test_images_of_another_size(place):
     export.export(create_model("c1gap_dlgn", (9, 9, 1), width=2), "nine")
     with pytest.raises(UserError, match="9x9x1.*Received: --dataset=digits"):
         run_command(*f"{OURS}=nine".split())
-
-
-def test_as_a_command(fresh_process):
-    """One line on standard error, exit status 2, and no TensorFlow for it."""
-    done = fresh_process("dlgn_tf.inspect_model")
-    assert done.returncode == 2
-    assert done.said == [
-        "dlgn_tf.inspect_model: Expected --run_dir=DIR, --saved_model=DIR or "
-        "--model_path=PATH. Received: none of them"
-    ]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}

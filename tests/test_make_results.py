@@ -244,8 +244,8 @@ def test_last_evaluations_of_runs(join, tmp_path, read_table):
 @pytest.mark.parametrize(
     ("flags_given", "received"),
     [
-        (["--from=a-*/x.csv"], "--output=None"),
-        (["--output=all.csv"], "--from="),
+        (["--from=a-*/x.csv"], "no --output"),
+        (["--output=all.csv"], "no --from"),
         (["--from=b-*/x.csv", "--output=all.csv"], "finds none"),
         (["--from=a-1/x.csv", "--output=all.csv"], "finds none"),
         (["--from=k=a-*/x.csv", "--output=all.csv"], "--column=None"),

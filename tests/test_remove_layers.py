@@ -164,15 +164,3 @@ def test_a_checkpoint_that_is_not_there(tmp_path, command):
             "--dataset=digits",
             f"--output_dir={tmp_path / 'out'}",
         )
-
-
-def test_as_a_command(fresh_process):
-    """One line on standard error, exit status 2, and no TensorFlow for it."""
-    done = fresh_process("dlgn_tf.remove_layers")
-    assert done.returncode == 2
-    assert done.said == [
-        "dlgn_tf.remove_layers: Expected --output_dir=DIR. Received: no "
-        "--output_dir"
-    ]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}

@@ -83,15 +83,13 @@ class Check:
         useless = [e for e in self.control if not self._tells(e, figures)]
         parts = [str(findings)]
         parts += [f"control fails: {' '.join(e.path)}" for e in useless]
-        apart = {e.path[0] for e in self.control if not e.condition}
-        parts += [
-            self._control_shown(name, value)
-            if name in apart
-            else f"{name} {shown.figure(value)}"
+        told = (
+            self._told(name, value)
             for name, value in figures.items()
             # Pairs are told as comparisons.
             if name != DETAILS and not _is_of_pairs(value)
-        ]
+        )
+        parts += [text for text in told if text not in findings.failures]
         values = {k: v for k, v in figures.items() if k != DETAILS}
         if findings.comparisons:
             values["comparisons"] = [vars(c) for c in findings.comparisons]
@@ -127,11 +125,13 @@ class Check:
         for case, of_case in figures.items():
             yield from self._control_cases(of_case, f"{label} {case}".strip())
 
-    def _control_shown(self, name, figures):
-        """Of each figure its cases, as of those that are expected."""
-        cases = dict(self._control_cases(figures))
-        shown_figures = cases[""] if "" in cases else by_figure(cases)
-        return f"{name} ({shown.figure(shown_figures)})"
+    def _told(self, name, value):
+        if all(name != e.path[0] or e.condition for e in self.control):
+            return f"{name} {shown.figure(value)}"
+        # Of each figure of a control its cases, as of those that are expected.
+        cases = dict(self._control_cases(value))
+        figures = cases[""] if "" in cases else by_figure(cases)
+        return f"{name} ({shown.figure(figures)})"
 
 
 def by_figure(cases: Mapping) -> dict:

@@ -51,15 +51,21 @@ class Comparison:
     p_true: float = 1.0
 
     @property
-    def is_borne_out(self):
+    def is_borne_out(self) -> bool:
         return self.p_false < SIGNIFICANCE
 
-    def is_refuted(self, comparisons):
+    def is_refuted(self, comparisons: int) -> bool:
         """Whether it is, as one of so many comparisons."""
         return self.p_true < SIGNIFICANCE / comparisons
 
 
-def above(label: str, high, low, margin=0.0, share=1.0) -> Comparison:
+def above(
+    label: str,
+    high: typing.Sequence[float] | float,
+    low: typing.Sequence[float] | float,
+    margin: float = 0.0,
+    share: float = 1.0,
+) -> Comparison:
     """Compares two means: that of `high` > `share` * that of `low` + `margin`.
 
     Args:
@@ -83,19 +89,19 @@ def above(label: str, high, low, margin=0.0, share=1.0) -> Comparison:
     gap = np.mean(high) - share * np.mean(low) - margin
     scaled = np.asarray(high, float), share * np.asarray(low, float)
     samples = [sample for sample in scaled if sample.ndim]
-    shown = f"{label} {np.mean(high):.2f}, {np.mean(low):.2f}"
+    shown = f"{label} {np.mean(high):.4g}, {np.mean(low):.4g}"
     fewest = min(map(len, samples))
     if fewest < LEAST_RUNS:
         return Comparison(f"{shown} (n = {fewest})")
     error = math.sqrt(sum(x.var(ddof=1) / len(x) for x in samples))
-    shown += f" (se {error:.2f})"
+    shown += f" (se {error:.2g})"
     if not error > 0:
         return Comparison(shown)
     p_false, p_true = special.stdtr(fewest - 1, [-gap / error, gap / error])
     return Comparison(shown, float(p_false), float(p_true))
 
 
-def decide(comparisons) -> bool | None:
+def decide(comparisons: typing.Sequence[Comparison]) -> bool | None:
     """Whether a claim of these comparisons holds; None if that is open."""
     if any(c.is_refuted(len(comparisons)) for c in comparisons):
         return False

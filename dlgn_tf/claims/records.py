@@ -108,9 +108,9 @@ class Records:
     def finish(self):
         """Puts the file into its place, claims in order."""
         with files.write_errors(self._path):
-            if self._others:
-                known = {claim.id: claim for claim in registry.claims()}
-                self._rewrite(known, self._records | self._others)
+            # Another process may have put its own there, and it is gone.
+            known = {claim.id: claim for claim in registry.claims()}
+            self._rewrite(known, self._records | self._others)
             self._partial.replace(self._path)
 
     def _go_on(self):

@@ -7,7 +7,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
 # Flags that name what commands write.
-_WRITTEN = ("export_dir", "output", "output_dir")
+_WRITTEN = ("export_dir", "output", "output_dir", "runs_dir")
 # Bytes; the file system may allow fewer.
 _MOST = {"name": 255, "path": 4000}
 

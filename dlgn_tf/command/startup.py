@@ -90,6 +90,9 @@ def _settings():
         found = json.loads(_settings_path().read_text())
     except (OSError, ValueError):
         return {}
+    except RecursionError:
+        # Keras passes over what is no JSON, but not over this.
+        found = "brackets nested too deep"
     if not isinstance(found, dict):
         raise UserError(
             f"Expected settings of Keras by name in {_settings_path()}. "

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import logging
 
+from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags
 from dlgn_tf.command import fields
 from dlgn_tf.command import startup
@@ -64,21 +65,14 @@ class Command(fields.Command):
     """The flags of this command."""
 
     run_dir: str | None = common_flags.run_dir("Directory of a run.")
-    model_path: str | None = flag(
-        None,
-        "A .keras file, or the prefix of a checkpoint of "
-        "resnets-in-tensorflow2.",
-        path=True,
-    )
-    model: str | None = flag(None, "The network of such a checkpoint.")
+    model_path: str | None = common_flags.model_path()
+    model: str | None = common_flags.model()
     layer: str | None = flag(
         None,
         "Gate site, whose pre-activation is taken, or another layer. Default: "
         "the last gate site.",
     )
-    network: str = flag(
-        "value", "Of a gated network.", choices=("value", "gating")
-    )
+    network: str = flag("value", "Of a gated network.", choices=NETWORKS)
     panels: int = flag(3, "Test images that are drawn.", least=0)
     seed: int = common_flags.seed("Of disentangler nets.")
     experiment: str | None = flag(
@@ -193,11 +187,11 @@ def _data_of_experiment(command, name):
     if name == "prediction":
         return {}
     photographs = name == "gated" or command.scale == "full"
-    found = command.dataset or ("cifar10" if photographs else SYNTHETIC)
-    if found == SYNTHETIC:
+    dataset = command.dataset or ("cifar10" if photographs else SYNTHETIC)
+    if dataset == SYNTHETIC:
         command.check_absent(["npz"], f"on {SYNTHETIC}")
-        return {"data": found, "train_examples": command.images}
-    source = _read_from(command, found)
+        return {"data": dataset, "train_examples": command.images}
+    source = _read_from(command, dataset)
     return {
         "data": source.pop("name"),
         "npz": source.pop("npz_file"),

@@ -147,7 +147,7 @@ class Significance:
         return self.significance / self.significance.sum()
 
     def rows(self) -> list:
-        """A table, one dict an order."""
+        """A table, one dict per order."""
         return [
             {
                 "order": order,
@@ -199,9 +199,11 @@ def measure_significance(
             feature.trunk(images[batch]), ladder.outputs(images[batch])
         )
         stream.add([*parts.parts, parts.remainder])
-    found = Significance(tuple(ladder.orders), stream.matrix(), stream.count)
-    check_varies(feature.name, found.variance, stream)
-    return found
+    significance = Significance(
+        tuple(ladder.orders), stream.matrix(), stream.count
+    )
+    check_varies(feature.name, significance.variance, stream)
+    return significance
 
 
 def total_variation(first: Array, second: Array) -> float:

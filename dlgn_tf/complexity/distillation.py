@@ -112,7 +112,7 @@ class Draws:
 
         Returns:
             `(images, targets)`: see `images_at`; list of float32 arrays
-            `(draws, *feature shape)`, one a network.
+            `(draws, *feature shape)`, one per network.
         """
         chosen, images = self._drawn(stream, epoch)
         if self._cached is not None:
@@ -128,12 +128,12 @@ class Draws:
 
 def _of_all(feature, images, progress):
     shown = Progress("features", 0, len(images), "image", silent=not progress)
-    found = np.empty((len(images), *feature.shape), "float32")
+    features = np.empty((len(images), *feature.shape), "float32")
     for first in range(0, len(images), _AT_A_TIME):
         batch = images[first : first + _AT_A_TIME]
-        found[first : first + len(batch)] = feature.trunk(batch)
+        features[first : first + len(batch)] = feature.trunk(batch)
         shown.update(first + len(batch))
-    return found
+    return features
 
 
 def distil(

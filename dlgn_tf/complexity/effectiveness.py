@@ -124,7 +124,7 @@ class Effectiveness:
         return ratio
 
     def rows(self) -> list:
-        """A table, one dict an order."""
+        """A table, one dict per order."""
         columns = {
             "order": self.orders,
             "phi_train": self.phi_train,

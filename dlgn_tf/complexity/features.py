@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 from numpy import ndarray as Array
 
+from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import copied
@@ -28,7 +29,6 @@ if typing.TYPE_CHECKING:
     from dlgn_tf.models.relu import ReLUNetwork
 
 
-NETWORKS = ("value", "gating")
 BATCH_SIZE = 250
 # Names that a message lists one by one.
 _MOST_LISTED = 40

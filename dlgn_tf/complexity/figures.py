@@ -11,11 +11,11 @@ def component_labels(orders):
     return [f"{a}-{b}" for a, b in zip(starts, orders, strict=True)]
 
 
-def significance(found, orders, title):
+def significance(shares, orders, title):
     """Shares of a feature's variance by order, with what remains.
 
     Args:
-        found: Dict from a label to an array `(draws, orders + 1)`: rho of each
+        shares: Dict from a label to an array `(draws, orders + 1)`: rho of each
             component, and the last of the remainder behind the highest order.
         orders: Integers, from low to high.
         title: String.
@@ -26,17 +26,17 @@ def significance(found, orders, title):
     figure = new_figure(1.5 * len(orders) + 5, 4.5)
     axes = figure.subplots()
     ticks = [*component_labels(orders), "remainder"]
-    _grouped_bars(axes, found, ticks)
+    _grouped_bars(axes, shares, ticks)
     axes.set_ylabel("share of the feature's variance")
-    axes.set_title(f"{title}{_spread_of(found)}")
+    axes.set_title(f"{title}{_spread_of(shares)}")
     return figure
 
 
-def reliability(found, orders, title):
+def reliability(shares, orders, title):
     """Reliable shares of the sets of components up to each order.
 
     Args:
-        found: Dict from a label to an array `(draws, orders)`.
+        shares: Dict from a label to an array `(draws, orders)`.
         orders: Integers, from low to high.
         title: String.
 
@@ -45,9 +45,9 @@ def reliability(found, orders, title):
     """
     figure = new_figure(1.5 * len(orders) + 4, 4.5)
     axes = figure.subplots()
-    _grouped_bars(axes, found, [f"up to {order}" for order in orders])
+    _grouped_bars(axes, shares, [f"up to {order}" for order in orders])
     axes.set_ylabel("reliable share of the variance")
-    axes.set_title(f"{title}{_spread_of(found)}")
+    axes.set_title(f"{title}{_spread_of(shares)}")
     return figure
 
 
@@ -112,16 +112,16 @@ def _around(scores, factor=1.2, points=2):
     return np.linspace(middle - factor * half, middle + factor * half, points)
 
 
-def _grouped_bars(axes, found, ticks):
+def _grouped_bars(axes, shares, ticks):
     """Means as bars, the range of the draws as a line on each."""
     places = np.arange(len(ticks))
-    width = 0.8 / len(found)
-    for index, (label, values) in enumerate(found.items()):
+    width = 0.8 / len(shares)
+    for index, (label, values) in enumerate(shares.items()):
         values = np.atleast_2d(np.asarray(values, float))
         means = np.array([_finite_mean(column) for column in values.T])
         ranges = np.abs(_finite_range(values) - means)
         axes.bar(
-            places + (index - (len(found) - 1) / 2) * width,
+            places + (index - (len(shares) - 1) / 2) * width,
             means,
             width,
             yerr=ranges if len(values) > 1 else None,
@@ -132,7 +132,7 @@ def _grouped_bars(axes, found, ticks):
     axes.axhline(0, color="black", linewidth=0.8)
     axes.grid(axis="y", alpha=0.3)
     axes.set_xlabel("nonlinear layers")
-    if len(found) > 1:
+    if len(shares) > 1:
         axes.legend(fontsize=8)
 
 
@@ -143,13 +143,13 @@ def _finite_mean(values):
 
 def _finite_range(values):
     """Smallest and largest of each column, `(2, columns)`."""
-    found = []
+    ranges = []
     for column in values.T:
         finite = column[np.isfinite(column)]
-        found.append((finite.min(), finite.max()) if len(finite) else (0, 0))
-    return np.array(found, float).T
+        ranges.append((finite.min(), finite.max()) if len(finite) else (0, 0))
+    return np.array(ranges, float).T
 
 
-def _spread_of(found):
-    draws = max(len(np.atleast_2d(values)) for values in found.values())
+def _spread_of(shares):
+    draws = max(len(np.atleast_2d(values)) for values in shares.values())
     return f": mean and range of {draws} seeds" if draws > 1 else ""

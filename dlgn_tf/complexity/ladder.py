@@ -18,8 +18,8 @@ from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.shelf import Shelf
-from dlgn_tf.complexity.shelf import described_by
+from dlgn_tf.complexity.finished_nets import FinishedNets
+from dlgn_tf.complexity.finished_nets import described_by
 from dlgn_tf.complexity.unit import MEASURED
 from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
@@ -138,18 +138,18 @@ def train_ladder(
             of other settings or another feature.
     """
     unit = unit_of(feature, images[:MEASURED])
-    shelf = Shelf(directory, _description(feature, images, settings))
+    finished = FinishedNets(directory, _description(feature, images, settings))
     draws, lower = None, None
     networks: dict = {}
     for order in settings.orders:
-        net = shelf.read(order, lower)
+        net = finished.read(order, lower)
         if net is None:
             draws = draws or Draws(
                 [InUnit(feature, unit)], images, settings.training, progress
             )
             net = _new_net(feature, unit, settings, order, networks.get(lower))
             line = _train(net, draws, order, settings, progress)
-            shelf.write(order, lower, net, line)
+            finished.write(order, lower, net, line)
         networks[order], lower = net, order
     return Ladder(networks)
 

@@ -43,26 +43,28 @@ def measure(command, network, ladder_settings, data):
         ladder_settings,
         pathlib.Path(command.output_dir) / "nets",
     )
-    found = measure_significance(feature, ladder, train.images)
+    significance = measure_significance(feature, ladder, train.images)
     key = {
         "feature": feature.name,
         "r": ladder_settings.width,
         "epochs": ladder_settings.training.epochs,
         "draws": ladder_settings.training.draws,
     }
-    output.table("significance", tables.significance_rows(key, found))
+    output.table("significance", tables.significance_rows(key, significance))
     output.picture(
         "significance",
         figures.significance(
-            {feature.name: [tables.bars_of(found)]},
-            found.orders,
+            {feature.name: [tables.bars_of(significance)]},
+            significance.orders,
             feature.name,
         ),
     )
-    print(f"{feature.name}: {tables.shown(found)}")
+    print(f"{feature.name}: {tables.shown(significance)}")
     parts = [
-        tables.summary({feature.name: [tables.bars_of(found)]}, found.orders),
-        f"Gap {found.gap:+.3f}.",
+        tables.summary(
+            {feature.name: [tables.bars_of(significance)]}, significance.orders
+        ),
+        f"Gap {significance.gap:+.3f}.",
         report.picture("significance", "significance by order"),
         *_games(output, feature, ladder, train, test, data["name"]),
         *_panels(output, feature, ladder, test.images[: command.panels]),

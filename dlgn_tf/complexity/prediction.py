@@ -100,15 +100,15 @@ def read_networks(path):
             f"rho_c_L for orders L. Received: {path}, "
             + (getattr(error, "strerror", None) or repr(error))
         ) from error
-    found = columns(orders)
+    header = columns(orders)
     by_order = 3 + len(_KINDS) * len(orders)
     return Networks(
         names,
         numbers["test_acc"],
         numbers["test_loss"],
         orders,
-        np.stack([numbers[name] for name in found[3:by_order]], axis=1),
-        np.stack([numbers[name] for name in found[by_order:]], axis=1),
+        np.stack([numbers[name] for name in header[3:by_order]], axis=1),
+        np.stack([numbers[name] for name in header[by_order:]], axis=1),
     )
 
 
@@ -145,10 +145,10 @@ def _number(row, name):
 
 def _orders(row):
     start = "rho_reli_"
-    found = [int(name[len(start) :]) for name in row if name.startswith(start)]
-    if not found:
+    orders = [int(name[len(start) :]) for name in row if name.startswith(start)]
+    if not orders:
         raise ValueError(f"no column {start}L")
-    return tuple(sorted(found))
+    return tuple(sorted(orders))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,12 +28,12 @@ from dlgn_tf.complexity.distillation import Draws
 from dlgn_tf.complexity.distillation import distil
 from dlgn_tf.complexity.distillation import outputs_of
 from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.finished_nets import FinishedNets
+from dlgn_tf.complexity.finished_nets import described_by
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.shared_feature import CYCLES
 from dlgn_tf.complexity.shared_feature import SharedFeature
-from dlgn_tf.complexity.shelf import Shelf
-from dlgn_tf.complexity.shelf import described_by
 from dlgn_tf.complexity.unit import MEASURED
 from dlgn_tf.complexity.unit import InUnit
 from dlgn_tf.complexity.unit import unit_of
@@ -96,11 +96,13 @@ def train_shared(
     description = dataclasses.asdict(settings)
     description["shared"].pop("orders")
     units = [unit_of(feature, images[:MEASURED]) for feature in features]
-    shelf = Shelf(directory, {**described_by(features, images), **description})
+    finished = FinishedNets(
+        directory, {**described_by(features, images), **description}
+    )
     draws, lower = None, None
     shared_nets: dict = {}
     for order in settings.shared.orders:
-        net = shelf.read(order, lower)
+        net = finished.read(order, lower)
         if net is None:
             draws = draws or Draws(
                 [InUnit(f, u) for f, u in zip(features, units, strict=True)],
@@ -114,7 +116,7 @@ def train_shared(
                 nets.warm_start(below.psi, shared.psi)
                 shared.back = below.back
             line = _train(shared, order, images, draws, settings, progress)
-            shelf.write(order, lower, net, line)
+            finished.write(order, lower, net, line)
         shared_nets[order], lower = SharedFeature(net), order
     return shared_nets
 
@@ -301,7 +303,7 @@ class Reliability:
         return np.concatenate(self.components(cycles))
 
     def rows(self) -> list:
-        """A table, one dict an order and number of cycles."""
+        """A table, one dict per order and number of cycles."""
         return [
             {
                 "order": order,

@@ -7,17 +7,17 @@ from dlgn_tf.output.spread import listed
 from dlgn_tf.output.spread import mean_and_range
 
 
-def significance_rows(key, found):
-    """A row an order.
+def significance_rows(key, measured):
+    """A row per order.
 
     Args:
         key: Dict, what tells this network from the others of the table.
-        found: `dlgn_tf.complexity.components.Significance`.
+        measured: `dlgn_tf.complexity.components.Significance`.
 
     Returns:
         List of dicts.
     """
-    return [{**key, **rounded(row)} for row in found.rows()]
+    return [{**key, **rounded(row)} for row in measured.rows()]
 
 
 def rounded(row):
@@ -28,23 +28,23 @@ def rounded(row):
     }
 
 
-def bars_of(found):
+def bars_of(measured):
     """Shares of the components and, last, of the remainder: `(orders + 1,)`."""
-    return np.append(found.significance, found.remainders[-1])
+    return np.append(measured.significance, measured.remainders[-1])
 
 
-def shown(found):
+def shown(whole):
     """One line of a `Significance`."""
     parts = [
         f"{label} {share:.3f}"
         for label, share in zip(
-            component_labels(found.orders), found.significance, strict=True
+            component_labels(whole.orders), whole.significance, strict=True
         )
     ]
-    left = found.remainders[-1]
+    left = whole.remainders[-1]
     worse = " (fits worse than a constant: train longer)" if left > 1 else ""
     return (
-        f"{', '.join(parts)}, remainder {left:.3f}{worse}, gap {found.gap:+.3f}"
+        f"{', '.join(parts)}, remainder {left:.3f}{worse}, gap {whole.gap:+.3f}"
     )
 
 
@@ -62,11 +62,11 @@ def shown_reliability(ratios):
     return listed(ratios, ".3f", ", ") + no_share
 
 
-def summary(found, orders):
+def summary(shares, orders):
     """A Markdown table of means and ranges.
 
     Args:
-        found: Dict from a label to a list of arrays as `bars_of` returns them.
+        shares: Dict from a label to a list of arrays as `bars_of` returns them.
         orders: Integers, from low to high.
     """
     heads = [f"order {label}" for label in component_labels(orders)]
@@ -74,7 +74,7 @@ def summary(found, orders):
         ["network", *heads, "remainder"],
         [
             [label, *map(mean_and_range, np.transpose(values))]
-            for label, values in found.items()
+            for label, values in shares.items()
         ],
     )
 

@@ -207,6 +207,7 @@ class TrainingFlags(Config):
     epochs: float | None = _training(
         None,
         "Length in passes over the training images, instead of --train_steps.",
+        positive=True,
     )
     list_models: bool = fields.flag(
         False,

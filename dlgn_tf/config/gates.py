@@ -44,11 +44,6 @@ def resolve(flags, architecture, family, options):
             defaults[option] = getattr(architecture, option)
         else:
             refuse({option: given[option]}, f"a {given['gate']} gate")
-    if given["gate_beta"] is not None and not given["gate_beta"] > 0:
-        raise UserError(
-            "Invalid --gate_beta. Expected a number > 0. "
-            f"Received: {given['gate_beta']}"
-        )
     return {k: defaults.get(k) if v is None else v for k, v in given.items()}
 
 

@@ -145,10 +145,11 @@ class Network:
     gates_from: str | None = _gates(
         None,
         "Where frozen_learned gates come from: a run directory (its "
-        "best.keras), a .keras file, or the prefix of a TensorFlow checkpoint "
-        "of resnets-in-tensorflow2. A dgn takes the gates of a dnn or dgn of "
-        "its architecture, a dlgn those of a dlgn, a dlgn_sf of a dlgn_sf. "
-        "Read when a run starts, not when it goes on.",
+        "best.keras), a .keras file, a SavedModel of dlgn_tf.export, or the "
+        "prefix of a TensorFlow checkpoint of resnets-in-tensorflow2. A dgn "
+        "takes the gates of a dnn or dgn of its architecture, a dlgn those of "
+        "a dlgn, a dlgn_sf of a dlgn_sf. Read when a run starts, not when it "
+        "goes on.",
         path=True,
     )
     gate: str | None = _gates(
@@ -162,6 +163,7 @@ class Network:
         None,
         "Steepness of the soft gate. Default: 4 for fc, fcresnet, gconv, "
         "vconv; 10 otherwise (assumed; 4 is the other value in use).",
+        positive=True,
     )
     gate_epsilon: float | None = _gates(
         None,
@@ -209,9 +211,9 @@ class Network:
     init_from: str | None = _model(
         None,
         "Where all weights come from: a run directory (its best.keras), a "
-        ".keras file or, for a dnn, the prefix of a TensorFlow checkpoint of "
-        "resnets-in-tensorflow2. Read when a run starts, not when it goes on. "
-        "Default: drawn at random.",
+        ".keras file, a SavedModel of dlgn_tf.export or, for a dnn, the "
+        "prefix of a TensorFlow checkpoint of resnets-in-tensorflow2. Read "
+        "when a run starts, not when it goes on. Default: drawn at random.",
         path=True,
     )
     normalization: str = _images(

@@ -3,6 +3,7 @@
 Imports neither TensorFlow nor Keras.
 """
 
+from dlgn_tf import choices
 from dlgn_tf.command import fields
 from dlgn_tf.config.config import Config
 from dlgn_tf.errors import UserError
@@ -36,7 +37,7 @@ def resolve(flags, family, gate_regime, members):
     if not penalty and reparametrization == "none":
         return found
     networks = flags.orthogonal_networks
-    if family == "dnn" and networks in ("gating", "value"):
+    if family == "dnn" and networks in choices.NETWORKS:
         raise UserError(
             "--orthogonal_networks has no effect on a ReLU network (family "
             "dnn), which is a single one. Expected no such flag. Received: "

@@ -24,7 +24,7 @@ class Recipe:
         nesterov: Whether that momentum is Nesterov's.
         normalization: One of `dlgn_tf.choices.NORMALIZATIONS`.
         augment: Whether the data set's default augmentation is used.
-        balanced: Whether all classes have the same share of a batch.
+        balanced_batches: Whether all classes have the same share of a batch.
     """
 
     source: str
@@ -39,7 +39,7 @@ class Recipe:
     nesterov: bool = False
     normalization: str = "unit"
     augment: bool = False
-    balanced: bool = False
+    balanced_batches: bool = False
 
 
 def _lineage(source, l2):
@@ -104,7 +104,7 @@ RECIPES = {
         ),
         batch_size=50,
         normalization="per_image",
-        balanced=True,
+        balanced_batches=True,
     ),
     # PyTorch's weight decay of 1e-4 is an L2 of 5e-5.
     "scattering": Recipe(

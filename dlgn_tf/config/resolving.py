@@ -1,5 +1,6 @@
 """From training flags to a `Config`: every gap filled in. Nothing heavy."""
 
+import dataclasses
 import json
 import os
 
@@ -75,6 +76,7 @@ def resolve(given):
     architecture, family = registry.parse(given.model)
     dataset = catalog.get(given.dataset)
     recipe = recipe_for(architecture.recipe, given.optimizer)
+    given = _with_recipe(given, recipe)
     images = _images(given, dataset, recipe)
     options = _architecture(given, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
@@ -95,13 +97,7 @@ def resolve(given):
                 members,
                 architecture.gate_sites,
             ),
-            **schedule.resolve(
-                given,
-                recipe,
-                images["train_examples"],
-                given.batch_size or recipe.batch_size,
-            ),
-            "l2": recipe.l2 if given.l2 is None else given.l2,
+            **schedule.resolve(given, recipe, images["train_examples"]),
             **orthogonal_filters.resolve(
                 given, family, of_gates["gate_regime"], members
             ),
@@ -110,21 +106,26 @@ def resolve(given):
     )
 
 
+def _with_recipe(given, recipe):
+    """The flags, with what the recipe says whatever else is given."""
+    names = ("optimizer", "batch_size", "l2", "normalization")
+    gaps = [
+        x for x in (*names, "balanced_batches") if getattr(given, x) is None
+    ]
+    return dataclasses.replace(given, **{x: getattr(recipe, x) for x in gaps})
+
+
 def _images(given, dataset, recipe):
     """Which images are seen, and what becomes of them."""
-    normalization = given.normalization or recipe.normalization
-    if normalization == "imagenet" and dataset.image_shape[-1] != 3:
+    if given.normalization == "imagenet" and dataset.image_shape[-1] != 3:
         raise UserError(
             "Expected colour images with --normalization=imagenet. Received: "
             f"--dataset={dataset.name}, of shape {dataset.image_shape}"
         )
     augmentation = dataset.augmentation if recipe.augment else "none"
-    balanced = given.balanced_batches
     return {
         "train_examples": _train_examples(given, dataset),
-        "normalization": normalization,
         "augmentation": given.augmentation or augmentation,
-        "balanced_batches": recipe.balanced if balanced is None else balanced,
     }
 
 

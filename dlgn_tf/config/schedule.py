@@ -11,14 +11,13 @@ from dlgn_tf.errors import UserError
 _PLAIN_LEARNING_RATE = {"sgd": 0.01, "adam": 0.001}
 
 
-def resolve(flags, recipe, train_examples, batch_size):
+def resolve(flags, recipe, train_examples):
     """Fields of `Config`, defaults filled in.
 
     Args:
-        flags: `TrainingFlags`.
+        flags: `TrainingFlags`, what a recipe has by the same name filled in.
         recipe: `dlgn_tf.config.recipes.Recipe`.
         train_examples: Integer.
-        batch_size: Integer.
 
     Returns:
         Dict from field to value.
@@ -26,18 +25,18 @@ def resolve(flags, recipe, train_examples, batch_size):
     Raises:
         UserError: if they contradict each other or have no effect.
     """
+    one_pass = -(-train_examples // flags.batch_size)
     return {
         **_optimizer(flags, recipe),
-        "batch_size": batch_size,
-        "train_steps": _train_steps(flags, recipe, train_examples, batch_size),
+        "train_steps": _train_steps(flags, recipe, train_examples),
         "eval_every": flags.eval_every
-        or (2000 if recipe.train_steps else -(-train_examples // batch_size)),
+        or (2000 if recipe.train_steps else one_pass),
         "checkpoint_every": _checkpoint_every(flags.checkpoint_every),
     }
 
 
 def _optimizer(flags, recipe):
-    optimizer = flags.optimizer or recipe.optimizer
+    optimizer = flags.optimizer
     rates, boundaries = _schedule(flags, recipe, optimizer)
     momentum, nesterov = flags.momentum, flags.nesterov
     if optimizer == "adam":
@@ -51,7 +50,6 @@ def _optimizer(flags, recipe):
                 "Received: --momentum=0"
             )
     return {
-        "optimizer": optimizer,
         "learning_rates": rates,
         "boundaries": boundaries,
         "momentum": momentum,
@@ -92,15 +90,11 @@ def _checkpoint_every(text):
     return text
 
 
-def _train_steps(flags, recipe, train_examples, batch_size):
+def _train_steps(flags, recipe, train_examples):
     if flags.train_steps and flags.epochs:
         raise UserError(
             "Expected --train_steps or --epochs, not both. Received: "
             f"--train_steps={flags.train_steps} --epochs={flags.epochs}"
-        )
-    if flags.epochs is not None and not flags.epochs > 0:
-        raise UserError(
-            f"Invalid --epochs. Expected a number > 0. Received: {flags.epochs}"
         )
     if flags.train_steps:
         return flags.train_steps
@@ -108,7 +102,7 @@ def _train_steps(flags, recipe, train_examples, batch_size):
     if flags.epochs is None and recipe.train_steps:
         return recipe.train_steps
     # The last step completes the last pass.
-    steps = epochs * train_examples / batch_size
+    steps = epochs * train_examples / flags.batch_size
     if epochs * train_examples < 1 or steps > MOST_STEPS:
         raise UserError(
             f"Invalid --epochs. Expected one image to {MOST_STEPS} steps "

@@ -113,7 +113,7 @@ def _padded(images, pad, mirror):
 
 
 def _runs(padded, width):
-    """Views an array as overlapping runs of `width` pixels, one a start.
+    """Views an array as overlapping runs of `width` pixels, one per start.
 
     A row of a crop is such a run. Indexing them copies it as one item: half
     the time of `sliding_window_view`.

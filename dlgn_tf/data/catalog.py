@@ -10,6 +10,8 @@ import importlib.util
 import json
 import os
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 
 from dlgn_tf.errors import UserError
 
@@ -31,8 +33,8 @@ class DatasetInfo:
         description: One line.
         classes: Integer; labels lie in `[0, classes)`.
         image_shape: `(height, width, channels)`.
-        mean: Floats on the [0, 1] scale of pixels, one a channel.
-        std: Floats > 0 on the same scale, one a channel.
+        mean: Floats on the [0, 1] scale of pixels, one per channel.
+        std: Floats > 0 on the same scale, one per channel.
         augmentation: Policy of `dlgn_tf.data.augmentation` that keeps the
             classes apart; what training uses unless told otherwise.
         source: Where its images are read from unless --npz is given:
@@ -55,12 +57,12 @@ class DatasetInfo:
     test_examples: int | None = None
 
     @property
-    def reader(self):
+    def reader(self) -> str:
         """What reads its images: the part of `source` before the colon."""
         return self.source.partition(":")[0]
 
     @property
-    def tfds_name(self):
+    def tfds_name(self) -> str | None:
         """Name in TensorFlow Datasets, or None."""
         reader, _, name = self.source.partition(":")
         return name if reader == "tfds" else None
@@ -132,7 +134,7 @@ DATASETS = {
 }
 
 
-def get(name):
+def get(name: str) -> DatasetInfo:
     """Looks a data set up.
 
     Args:
@@ -154,7 +156,12 @@ def get(name):
     )
 
 
-def check_available(name, data_dir=None, download=False, npz_file=None):
+def check_available(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+    npz_file: str | os.PathLike | None = None,
+) -> None:
     """Checks that `sources.load` will find a data set, or may get it.
 
     Args:
@@ -216,7 +223,11 @@ def _check_prepared(info, data_dir, download):
     )
 
 
-def examples(name, data_dir=None, npz_file=None):
+def examples(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    npz_file: str | os.PathLike | None = None,
+) -> dict:
     """How many images there are, by what the data themselves say.
 
     Args:
@@ -258,7 +269,11 @@ def _prepared_examples(folder):
         return {}
 
 
-def source(name, data_dir=None, npz_file=None):
+def source(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    npz_file: str | os.PathLike | None = None,
+) -> dict:
     """Where the images of a data set are read from, which is checked.
 
     Args:
@@ -276,7 +291,7 @@ def source(name, data_dir=None, npz_file=None):
     return {"name": name, "data_dir": data_dir, "npz_file": npz_file}
 
 
-def place_of(config):
+def place_of(config: Any) -> dict:
     """Where a `Config` has its images from: keywords of `sources.load`."""
     return {
         "name": config.dataset,
@@ -286,7 +301,12 @@ def place_of(config):
     }
 
 
-def source_of_run(config, data_dir=None, npz_file=None, dataset=None):
+def source_of_run(
+    config: Any,
+    data_dir: str | os.PathLike | None = None,
+    npz_file: str | os.PathLike | None = None,
+    dataset: str | None = None,
+) -> dict:
     """As `source`, of images for a run: its own, unless others are named.
 
     Args:
@@ -309,7 +329,9 @@ def source_of_run(config, data_dir=None, npz_file=None, dataset=None):
     return source(config.dataset, config.data_dir, config.npz)
 
 
-def check_same_kind(info, image_shape, classes):
+def check_same_kind(
+    info: DatasetInfo, image_shape: Sequence[int], classes: int
+) -> None:
     """Raises a `UserError` unless a data set is one for a model.
 
     Args:
@@ -325,12 +347,14 @@ def check_same_kind(info, image_shape, classes):
         )
 
 
-def data_root(data_dir=None):
+def data_root(data_dir: str | os.PathLike | None = None) -> str:
     """The folder of prepared data sets, `~` and the default filled in."""
     return os.path.expanduser(os.fspath(data_dir or DEFAULT_DATA_DIR))
 
 
-def prepared_folder(info, data_dir=None):
+def prepared_folder(
+    info: DatasetInfo, data_dir: str | os.PathLike | None = None
+) -> str | None:
     """Finds the newest prepared version of a TFDS data set.
 
     Args:
@@ -340,7 +364,7 @@ def prepared_folder(info, data_dir=None):
     Returns:
         Path `DATA_DIR/NAME/VERSION` as a string, or None if there is none.
     """
-    parent = os.path.join(data_root(data_dir), info.tfds_name)
+    parent = os.path.join(data_root(data_dir), str(info.tfds_name))
     versions = [
         version
         for version in (os.listdir(parent) if os.path.isdir(parent) else ())

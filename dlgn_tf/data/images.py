@@ -1,8 +1,11 @@
 """Labelled images in memory, as every source gives them."""
 
 import dataclasses
+import os
+from typing import Any
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
@@ -19,11 +22,11 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
-def labels_of(info, place, values):
+def labels_of(info: Any, place: str | os.PathLike, values: Array) -> Array:
     """Labels as they are trained on, whatever type they are stored in.
 
     Args:
@@ -59,7 +62,7 @@ def _are_whole(values):
     return values.dtype.kind in "iub"
 
 
-def count_of(info, split, wanted, available):
+def count_of(info: Any, split: str, wanted: int | None, available: int) -> int:
     """Number of images to read: all of them where `wanted` is None.
 
     Raises:

@@ -12,7 +12,9 @@ images or their encoded files (those of `decoding.FORMATS`) one after the other:
 """
 
 import contextlib
+import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from dlgn_tf.data import images as labelled
 from dlgn_tf.errors import UserError
 
 
-def write(path, splits):
+def write(path: str | os.PathLike, splits: dict) -> None:
     """Writes a data set.
 
     Args:
@@ -29,7 +31,7 @@ def write(path, splits):
         splits: Dict from `"train"` and `"test"` to `(labels, images)`; images
             are a uint8 array or a list of encoded files as bytes.
     """
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split, (labels, images) in splits.items():
         arrays[f"{split}_labels"] = np.asarray(labels, np.int32)
         if isinstance(images, np.ndarray):
@@ -42,7 +44,7 @@ def write(path, splits):
     np.savez(path, **arrays)
 
 
-def read(path, info, counts):
+def read(path: str | os.PathLike, info: Any, counts: dict) -> tuple:
     """Reads a data set.
 
     Args:
@@ -64,7 +66,7 @@ def read(path, info, counts):
         )
 
 
-def count(path, info):
+def count(path: str | os.PathLike, info: Any) -> dict:
     """How many images a data set has.
 
     Args:

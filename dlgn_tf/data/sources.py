@@ -1,4 +1,4 @@
-"""Data sets read into memory, as one uint8 array a split."""
+"""Data sets read into memory, as one uint8 array per split."""
 
 import os
 

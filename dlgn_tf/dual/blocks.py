@@ -62,7 +62,7 @@ def fill_within(
         most: Integer. Rows and columns of a block beyond which nothing is
             gained.
         workers: Integer, how many threads compute blocks. Defaults to `None`:
-            one a processor.
+            one per processor.
 
     Returns:
         float64 array `(n, m)`.

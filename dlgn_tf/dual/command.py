@@ -12,14 +12,16 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
-from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.source import Source
 
 USAGE = """\
 Computes the neural path kernel of a trained network and learns from it alone:
 how well do the gates by themselves tell the classes apart?
 
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=1000
+  python -m dlgn_tf.dual --model_path=MODEL.keras --dataset=digits \\
+      --output_dir=DIR
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
 
@@ -44,7 +46,10 @@ _COPIES = 5
 class Command(fields.Command):
     """The flags of this command."""
 
-    run_dir: str | None = common_flags.run_dir(required="RUN_DIR")
+    run_dir: str | None = common_flags.run_dir()
+    model_path: str | None = common_flags.model_path()
+    model: str | None = common_flags.model()
+    dataset: str | None = flag(None, "Images for a network of no run.")
     images: int | None = flag(
         None,
         "The kernel is that of the first so many training images of the run. "
@@ -84,18 +89,18 @@ class Command(fields.Command):
 
 def run(command):
     """Measures what a `Command` asks for."""
-    directory = RunDirectory(command.run_dir)
-    config = directory.read_config()
+    network = Source.of_command(command, "dataset", "output_dir")
+    network.check()
     part = _part(command)
     if part == "ntk_trace":
-        _check_gated(config)
-    steps = [] if part == "kernel" else _snapshots(directory)
-    source = catalog.source_of_run(config, command.data_dir, command.npz)
-    counts = _image_counts(command, config, part, catalog.examples(**source))
+        _check_gated(network.config)
+    steps = [] if part == "kernel" else _snapshots(command.run_dir)
+    images = network.images(command.data_dir, command.npz)
+    counts = _image_counts(command, network, part, catalog.examples(**images))
     _check_memory(*counts)
-    if command.which == "best":
-        trained.locate_best(directory)
-    output_dir = command.output_dir or str(directory.results("dual"))
+    output_dir = command.output_dir or str(
+        RunDirectory(command.run_dir).results("dual")
+    )
     files.check_writable(output_dir, "output_dir")
 
     needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
@@ -105,10 +110,10 @@ def run(command):
 
     count, test_count = counts
     train, test = sources.load(
-        train_examples=count, test_examples=test_count, **source
+        train_examples=count, test_examples=test_count, **images
     )
     command = dataclasses.replace(command, output_dir=output_dir)
-    measured = parts.TrainedRun(command, config, train, test)
+    measured = parts.TrainedNetwork(command, network, train, test)
     if part == "kernel":
         parts.kernel(measured)
     elif part == "over_training":
@@ -131,6 +136,11 @@ def _part(command):
         part = "ntk_trace"
     else:
         part, useless = "kernel", []
+    if part != "kernel" and not command.run_dir:
+        raise UserError(
+            f"Expected --run_dir with --{part}, which is of the snapshots of a "
+            f"run. Received: --model_path={command.model_path}"
+        )
     command.check_absent(useless, f"with --{part}")
     return part
 
@@ -144,8 +154,9 @@ def _check_gated(config):
         )
 
 
-def _snapshots(directory):
+def _snapshots(run_dir):
     """Steps of the models that are kept, in order."""
+    directory = RunDirectory(run_dir)
     steps = list(directory.kept_models())
     if not steps:
         raise UserError(
@@ -156,17 +167,18 @@ def _snapshots(directory):
     return steps
 
 
-def _image_counts(command, config, part, available):
+def _image_counts(command, network, part, available):
     """How many training and test images are used.
 
     No more training images than the network has seen, so that the kernel has
     no advantage.
     """
-    train = min(config.train_examples, available["train"])
-    test = available["test"]
+    train, test = available["train"], available["test"]
+    if network.config:
+        train = min(network.config.train_examples, train)
     for name, most, what in (
         ("images", train, "training images of the run"),
-        ("test_images", test, f"test images of {config.dataset}"),
+        ("test_images", test, f"test images of {network.of_images.name}"),
     ):
         if (getattr(command, name) or 1) > most:
             raise UserError(

@@ -94,17 +94,17 @@ def _refuse(model, why):
 
 def _strange_layers(model, network):
     """What a network has that the theory has not, in words."""
-    found = {}
+    strange = {}
     at_sites = [model.layer_at(site) for site in model.site_names]
     for layer in network.layers:
         if not (isinstance(layer, _COVERED) or layer in at_sites):
             kind = type(layer).__name__
-            found[_IN_WORDS.get(kind, f"a layer of type {kind}")] = True
+            strange[_IN_WORDS.get(kind, f"a layer of type {kind}")] = True
         for option in unusual_options(layer):
-            found[f"{option} in {layer.name}"] = True
+            strange[f"{option} in {layer.name}"] = True
     if _has(network, layers.Conv2D) and _has(network, layers.Add):
-        found["convolutions with skips"] = True
-    return list(found)
+        strange["convolutions with skips"] = True
+    return list(strange)
 
 
 def unusual_options(layer: keras.layers.Layer) -> list[str]:

@@ -137,11 +137,11 @@ class ExampleGradients:
             name: (tapped.summed, taps[name].leaving)
             for name, tapped in self._tapped.items()
         }
-        found = tape.gradient(total, sources)
+        gradients = tape.gradient(total, sources)
         return {
             (name, *key): tensors
             for name, tapped in self._tapped.items()
-            for key, tensors in tapped.factors(*found[name], taps[name])
+            for key, tensors in tapped.factors(*gradients[name], taps[name])
         }
 
     def _forward(self, image, taps):

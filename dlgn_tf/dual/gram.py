@@ -24,9 +24,9 @@ class GateProduct:
     float32, which is twice as fast and exact; those of soft gates in float64.
 
     Args:
-        gates: Sequence of arrays `(n, w_l)`, one a layer; may be empty.
+        gates: Sequence of arrays `(n, w_l)`, one per layer; may be empty.
         others: The same of m other images, or None: the same images.
-        factors: Floats > 0, one a layer. Defaults to 1 / w_l.
+        factors: Floats > 0, one per layer. Defaults to 1 / w_l.
 
     Call arguments:
         block: `dlgn_tf.dual.blocks.Block`.

@@ -60,14 +60,14 @@ def fully_connected(
     Source: Lemma 2.1; with `variances`, Theorem 2.1.
 
     Args:
-        gates: Sequence of arrays `(n, w_l)`, one a hidden layer.
+        gates: Sequence of arrays `(n, w_l)`, one per hidden layer.
         inputs: Array `(n, d_in)`, what the value network sees; ones for a
             network with constant input.
         other_gates: The same of m other images. Defaults to `None`: of the
             same images, and the kernel is symmetric.
         other_inputs: Array `(m, d_in)`, given where `other_gates` is.
-        variances: Float or sequence of floats > 0, one a weight layer, input to
-            output. Defaults to `None`.
+        variances: Float or sequence of floats > 0, one per weight layer, input
+            to output. Defaults to `None`.
         memory_gib: Float > 0. Bound on the memory of gates, inputs, blocks at
             work and the result.
         progress: Boolean. Whether to show it.
@@ -129,8 +129,8 @@ def convolutional(
     of n (n + 1) / 2 pairs, and some additions for the windows.
 
     Args:
-        gates: Sequence of arrays, one a layer: `(n, height, width, w_l)` or, in
-            one dimension, `(n, length, w_l)` for convolutions; then
+        gates: Sequence of arrays, one per layer: `(n, height, width, w_l)` or,
+            in one dimension, `(n, length, w_l)` for convolutions; then
             `(n, w_l)` for hidden dense layers after the pooling, if any.
         inputs: Array `(n, height, width, channels)` or `(n, length, channels)`,
             what the value network sees; ones for constant input.
@@ -242,9 +242,9 @@ def residual(
     of the layers in J.
 
     Args:
-        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one a block, with
-            one array for each of its gated layers: all but the very last layer
-            of the last block.
+        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one per block,
+            with one array for each of its gated layers: all but the very last
+            layer of the last block.
         inputs: Array `(n, d_in)`, what the value network sees; ones for
             constant input.
         other_gates: The same of m other images. Defaults to `None`: of the

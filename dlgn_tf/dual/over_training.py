@@ -116,10 +116,10 @@ def tangent_kernels(steps, load, train, **options):
         and total their _trace and _norm.
     """
     for step in steps:
-        found = empirical_ntk(load(step), train.images, logit="each", **options)
+        ntk = empirical_ntk(load(step), train.images, logit="each", **options)
         row = {"step": step, "images": len(train)}
         for part in ("value", "gating", "total"):
-            matrix = getattr(found, part)
+            matrix = getattr(ntk, part)
             row[f"{part}_trace"] = float(np.trace(matrix))
             row[f"{part}_norm"] = float(np.linalg.norm(matrix))
         yield row

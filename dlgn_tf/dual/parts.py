@@ -6,20 +6,17 @@ import typing
 import numpy as np
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.config import Config
-from dlgn_tf.data import catalog
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import figures
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import configured
 from dlgn_tf.training import engines
-from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.output import EventOutput
 from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.source import Source
 
 _EVAL_BATCH = 500
 
@@ -28,18 +25,18 @@ _COUNTS = ("step", "images", "test_images")
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainedRun:
-    """A run and the images that its kernels are of.
+class TrainedNetwork:
+    """A network and the images that its kernels are of.
 
     Attributes:
         command: `dlgn_tf.dual.command.Command`, what was asked for.
-        config: `Config` of the run.
+        source: `dlgn_tf.training.source.Source`, where the network is.
         train: `ImageSet` that kernels are of.
         test: `ImageSet` that is predicted.
     """
 
     command: typing.Any
-    config: Config
+    source: Source
     train: ImageSet
     test: ImageSet
 
@@ -49,7 +46,7 @@ class TrainedRun:
 
     @property
     def classes(self):
-        return catalog.get(self.config.dataset).classes
+        return self.source.of_images.classes
 
     def snapshot(self, step):
         """The model that was kept of a step.
@@ -57,11 +54,11 @@ class TrainedRun:
         Raises:
             UserError: if it cannot be read or is another network's.
         """
-        path = self.directory.snapshot(step)
-        model = trained.load_trained(path, like=self.config)
-        if model.name != self.config.model:
+        path, config = self.directory.snapshot(step), self.source.config
+        model = trained.load_trained(path, like=config)
+        if model.name != config.model:
             raise UserError(
-                f"Expected snapshots of {self.config.model}, as the run is. "
+                f"Expected snapshots of {config.model}, as the run is. "
                 f"Received: {path}, a {model.name}"
             )
         return model
@@ -75,9 +72,12 @@ def kernel(run):
     """The kernel of a trained network beside that of random gates.
 
     Args:
-        run: `TrainedRun`.
+        run: `TrainedNetwork`.
     """
-    model, step = _trained(run)
+    model, step = run.source.load()
+    run.source.check_images(model)
+    # Nobody may have noted it.
+    step = step or 0
     output = EventOutput(run.command.output_dir, "kernel", "dual")
     # First of all, so that a model the theory does not cover is told at once.
     matrix, test_matrix = _kernels(run, model)
@@ -91,13 +91,13 @@ def kernel(run):
         step=step,
     )
     learned, spectrum = _described(run, matrix, test_matrix)
-    title = f"{run.config.model} on {run.config.dataset}, step {step}"
+    title = f"{model.name} on {run.source.of_images.name}, step {step}"
     heat_map = figures.heat_map(matrix, run.train.labels, run.classes, title)
     output.table("heat_map", _block_rows(run, matrix))
     output.picture("heat_map", heat_map)
 
     # The same architecture, gates as drawn.
-    untrained = configured.create_configured_model(run.config)
+    untrained = run.source.untrained(model)
     random, random_spectrum = _described(run, *_kernels(run, untrained))
     spectra = {"trained": spectrum, "random": random_spectrum}
     spectrum = figures.spectrum(spectra, f"{title}, {len(matrix)} images")
@@ -113,15 +113,9 @@ def kernel(run):
         [(step, {"network_accuracy": accuracy, **_numbers(learned)})],
         {"heat_map": (step, heat_map), "spectrum": (step, spectrum)},
     )
-    _tell(run, step, accuracy, {"trained": learned, "random": random})
-
-
-def _trained(run):
-    if run.command.which == "newest":
-        model, _, step = runs.load_run(run.directory.path)
-        return model, step
-    model, step = trained.load_with_step(run.directory.best, run.config)
-    return model, step or 0
+    _tell(
+        run, model.name, step, accuracy, {"trained": learned, "random": random}
+    )
 
 
 def _kernels(run, model):
@@ -184,10 +178,10 @@ def _spectrum_rows(spectra):
     ]
 
 
-def _tell(run, step, accuracy, described):
+def _tell(run, name, step, accuracy, described):
     print(
-        f"{run.config.model} at step {step}: {accuracy:.2%} of "
-        f"{len(run.test):,} test images of {run.config.dataset}; its neural "
+        f"{name} at step {step}: {accuracy:.2%} of {len(run.test):,} test "
+        f"images of {run.source.of_images.name}; its neural "
         f"path kernel, of {len(run.train):,} training images:"
     )
     for gates, row in described.items():
@@ -209,7 +203,7 @@ def over_training(run, steps):
     """The kernel at each snapshot: how neural path features are learned.
 
     Args:
-        run: `TrainedRun`.
+        run: `TrainedNetwork`.
         steps: List of integers, in order.
     """
     rows = kernels_over_training.path_kernels(
@@ -234,7 +228,7 @@ def ntk_trace(run, steps):
     """Value part and gating part of the NTK at each snapshot.
 
     Args:
-        run: `TrainedRun`.
+        run: `TrainedNetwork`.
         steps: List of integers, in order.
     """
     rows = kernels_over_training.tangent_kernels(
@@ -263,25 +257,25 @@ def _collect(run, part, rows, count, shown):
     """
     output = EventOutput(run.command.output_dir, part, "dual")
     progress = Progress(part.replace("_", " "), 0, count, "snapshot")
-    found = []
+    measured = []
     for row in rows:
-        found.append(row)
-        output.table(f"{part}.partial", found)
+        measured.append(row)
+        output.table(f"{part}.partial", measured)
         progress.update(
-            len(found), {name: row[name] for name in shown}, line=True
+            len(measured), {name: row[name] for name in shown}, line=True
         )
-    config = run.config
+    config = run.source.config
     title = f"{config.model} on {config.dataset}, {len(run.train)} images"
-    figure = _DRAW[part](found, title)
-    output.table(part, found)
+    figure = _DRAW[part](measured, title)
+    output.table(part, measured)
     output.remove_table(f"{part}.partial")
     output.picture(part, figure)
     output.events(
-        [(row["step"], _numbers(row)) for row in found],
-        {part: (found[-1]["step"], figure)},
+        [(row["step"], _numbers(row)) for row in measured],
+        {part: (measured[-1]["step"], figure)},
     )
     print(f"{part}.csv and {part}.png are in {run.command.output_dir}")
-    return found
+    return measured
 
 
 def _numbers(row):

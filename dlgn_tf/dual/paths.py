@@ -259,8 +259,8 @@ def residual_paths(
 
     Args:
         inputs: Array `(n, nodes)`.
-        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one a block; the
-            last has one array less than weights.
+        gates: Sequence of b + 2 sequences of arrays `(n, w)`, one per block;
+            the last has one array less than weights.
         weights: Sequence of b + 2 sequences of arrays; the very last one is
             `(w,)`.
         limit: As for `fully_connected_paths`.

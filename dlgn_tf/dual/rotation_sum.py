@@ -58,7 +58,7 @@ class RotationSum:
         windows: Sequence of pairs of integers, height and width of each
             convolution's window.
         others: The same of m other images, or None: the same images.
-        factors: Floats > 0, one a convolution, that its sums over units and
+        factors: Floats > 0, one per convolution, that its sums over units and
             window are multiplied by. Defaults to 1 / (w_l * window).
 
     Call arguments:

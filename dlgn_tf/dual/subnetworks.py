@@ -27,7 +27,7 @@ def sum_over_subnetworks(
 
     Args:
         sums: List of one array, see `entering`.
-        grams: Iterable of arrays `(rows, columns)`, one a block.
+        grams: Iterable of arrays `(rows, columns)`, one per block.
         weights: List of pairs of floats, see `block_weights`.
         size: Integer or None, see `kernels.residual`.
     """

@@ -170,7 +170,7 @@ def _kernel(gradients, blocks, logit, after_block):
                     part[columns, rows] += gram.T
             after_block()
     return TangentKernel(
-        parts, {key: np.concatenate(found) for key, found in squares.items()}
+        parts, {key: np.concatenate(slices) for key, slices in squares.items()}
     )
 
 

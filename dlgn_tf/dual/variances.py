@@ -42,15 +42,15 @@ def per_layer(variances: float | Sequence[float], layers: int) -> Array:
         UserError: if there are not as many, or one is not a number > 0.
     """
     try:
-        found = np.asarray(variances, "float64")
+        of_layers = np.asarray(variances, "float64")
     except (TypeError, ValueError):
-        found = np.asarray(math.nan)
-    if found.ndim == 0:
-        found = np.full(layers, float(found))
-    positive = np.all((found > 0) & np.isfinite(found))
-    if found.shape != (layers,) or not positive:
+        of_layers = np.asarray(math.nan)
+    if of_layers.ndim == 0:
+        of_layers = np.full(layers, float(of_layers))
+    positive = np.all((of_layers > 0) & np.isfinite(of_layers))
+    if of_layers.shape != (layers,) or not positive:
         raise UserError(
             f"Expected one variance > 0, or one for each of the {layers} "
             f"weight layers. Received: variances={variances}"
         )
-    return found
+    return of_layers

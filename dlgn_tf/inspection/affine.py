@@ -194,7 +194,7 @@ def value_inputs(model, images, dtype):
 
 
 def _column(factor, rank):
-    """A number an image, so that it multiplies arrays of so many axes."""
+    """A number per image, so that it multiplies arrays of so many axes."""
     if isinstance(factor, float):
         return factor
     return ops.reshape(factor, (-1,) + (1,) * rank)

@@ -175,7 +175,7 @@ def _written_out(step, shapes):
     """Any linear layer: what it makes of each unit by itself."""
     count, units = sum(map(math.prod, shapes)), math.prod(step.shape)
     at_a_time = max(1, _NUMBERS // max(count, units))
-    taken, found = [], []
+    taken, numbers = [], []
     for first in range(0, count, at_a_time):
         rows = np.arange(first, min(first + at_a_time, count))
         alone = np.zeros((len(rows), count))
@@ -183,8 +183,8 @@ def _written_out(step, shapes):
         made = _values(step, shapes, alone)
         where = np.nonzero(made)
         taken.append(np.stack([where[1], rows[where[0]]]))
-        found.append(made[where])
-    (unit, source), weight = np.concatenate(taken, 1), np.concatenate(found)
+        numbers.append(made[where])
+    (unit, source), weight = np.concatenate(taken, 1), np.concatenate(numbers)
     order = np.lexsort((source, unit))
     unit, source, weight = unit[order], source[order], weight[order]
     fans = np.bincount(unit, minlength=units)

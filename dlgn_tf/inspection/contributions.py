@@ -21,9 +21,12 @@ its gates.
 """
 
 import dataclasses
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
@@ -32,6 +35,10 @@ from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.graphs import graph_of
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.gated import GatedNetwork
+
 
 # Images times logits that pass through the network at a time.
 _BATCH = 50
@@ -63,24 +70,24 @@ class Decomposition:
     logits: np.ndarray
 
     @property
-    def of_units(self):
+    def of_units(self) -> Array:
         """What all units contribute together, `(n, logits)`."""
         axes = tuple(range(1, self.units.ndim - self.around.ndim + 1))
         return self.units.sum(axis=axes)
 
     @property
-    def of_biases(self):
+    def of_biases(self) -> Array:
         """What all biases contribute together, `(n, logits)`."""
         return sum(self.biases.values(), np.zeros_like(self.around))
 
     @property
-    def channels(self):
+    def channels(self) -> Array:
         """Contributions summed over positions, `(n, channels, logits)`."""
         last = self.units.ndim - self.around.ndim
         return self.units.sum(axis=tuple(range(1, last)))
 
     @property
-    def total(self):
+    def total(self) -> Array:
         """The sum, `(n, logits)`: `logits` but for rounding."""
         return self.of_units + self.around + self.of_biases
 
@@ -110,7 +117,7 @@ class DualView:
             are not linear (max pooling), or runs on another backend.
     """
 
-    def __init__(self, model, dtype="float32"):
+    def __init__(self, model: "GatedNetwork", dtype: str = "float32") -> None:
         startup.tensorflow()
         self.model = model
         self.network = AffineNetwork(model, dtype)
@@ -123,7 +130,7 @@ class DualView:
         self.site_shapes = dict(model.site_shapes)
         self._gradients = _compiled(self.network)
 
-    def entering(self, images):
+    def entering(self, images: Array) -> Array:
         """What the value network sees, and its gates.
 
         Args:
@@ -135,14 +142,16 @@ class DualView:
         """
         return value_inputs(self.model, images, self.network.dtype)
 
-    def logits(self, images):
+    def logits(self, images: Array) -> Array:
         """Logits `(n, classes)` as the view computes them, with held gates."""
         pixels, gates = self.entering(images)
         return ops.convert_to_numpy(
             self.network(pixels, lambda site, _: gates[site])
         )
 
-    def contributions(self, images, site, logits=None):
+    def contributions(
+        self, images: Array, site: str, logits: Sequence[int] | None = None
+    ) -> Decomposition:
         """Decomposes logits at a gate site.
 
         The result holds n * units * logits numbers, and each logit is a pass
@@ -168,7 +177,9 @@ class DualView:
             images, site, np.tile(directions, (len(images), 1, 1))
         )
 
-    def difference(self, images, site, right, wrong):
+    def difference(
+        self, images: Array, site: str, right: int, wrong: int
+    ) -> Decomposition:
         """Decomposes the difference of two logits of each image.
 
         What makes a network prefer one class: `right - wrong`, in one pass.
@@ -191,13 +202,13 @@ class DualView:
             check_logits(np.ravel(given), classes)
         one_hot = np.eye(classes)
         directions = one_hot[right + of_images] - one_hot[wrong + of_images]
-        found = self._along(images, site, directions[:, None])
+        along = self._along(images, site, directions[:, None])
         return Decomposition(
             site,
-            found.units[..., 0],
-            found.around[..., 0],
-            {name: each[..., 0] for name, each in found.biases.items()},
-            found.logits[..., 0],
+            along.units[..., 0],
+            along.around[..., 0],
+            {name: each[..., 0] for name, each in along.biases.items()},
+            along.logits[..., 0],
         )
 
     def _along(self, images, site, directions):
@@ -260,7 +271,7 @@ class DualView:
         )
 
 
-def check_logits(logits, classes):
+def check_logits(logits: Sequence[int] | Array, classes: int) -> None:
     """Raises a `UserError` unless all are logits of so many classes."""
     for logit in logits:
         if logit != int(logit) or not 0 <= logit < classes:

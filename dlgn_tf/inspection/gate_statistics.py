@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.command.memory import least_gib
@@ -13,6 +16,10 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import LayerAgreement
 from dlgn_tf.inspection.sites import check_site
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.classifier import ImageClassifier
+
 
 # Images of a batch; layers are compared by the pairs of one.
 _MOST = 64
@@ -55,22 +62,22 @@ class SiteStatistics:
     entropy: float
 
     @property
-    def on(self):
+    def on(self) -> Array:
         """Share at which a unit is on: float64 array `(channels,)`."""
         return self.on_at.reshape(-1, self.on_at.shape[-1]).mean(axis=0)
 
     @property
-    def dead(self):
+    def dead(self) -> Array:
         """Channels that are off at all images and positions."""
         return np.flatnonzero(self._all_positions(self.on_at == 0))
 
     @property
-    def always_on(self):
+    def always_on(self) -> Array:
         """Channels that are on at all images and positions."""
         return np.flatnonzero(self._all_positions(self.on_at == 1))
 
     @property
-    def relative_overlap(self):
+    def relative_overlap(self) -> Array:
         """Overlap of two classes by the geometric mean of that within each."""
         within = np.sqrt(np.diagonal(self.overlap))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,15 +112,15 @@ class GateStatistics:
 
 
 def collect(
-    model,
-    images,
-    labels,
-    classes=None,
-    sites=None,
-    batch_size=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    model: "ImageClassifier",
+    images: Array,
+    labels: Array,
+    classes: int | None = None,
+    sites: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> GateStatistics:
     """Gate statistics over a data set, streamed batch by batch.
 
     What is held does not grow with the number of images: one count a class,
@@ -156,10 +163,10 @@ def collect(
         made = forward(ops.convert_to_tensor(images[rows]))
         hard = []
         for site, of_site in zip(sites, made, strict=True):
-            on, *sure = (
+            on, sureness, entropy = (
                 ops.convert_to_numpy(x)[: last - first] for x in of_site
             )
-            counts[site].add(on, *sure, labels[first:last])
+            counts[site].add(on, sureness, entropy, labels[first:last])
             hard.append(on.reshape(len(on), -1))
         agreement.add(hard)
         show.update(last, line=last == len(labels))
@@ -268,9 +275,9 @@ def _checked(model, images, labels, classes):
             f"Received: images of shape {np.shape(images)} and labels of shape "
             f"{labels.shape}"
         )
-    found = int(labels.max()) + 1
-    classes = found if classes is None else classes
-    if labels.min() < 0 or found > classes:
+    least = int(labels.max()) + 1
+    classes = least if classes is None else classes
+    if labels.min() < 0 or least > classes:
         raise UserError(
             f"Expected labels from 0 to {classes - 1}. Received: "
             f"{labels.min()} to {labels.max()}"

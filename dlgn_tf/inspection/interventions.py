@@ -8,9 +8,12 @@ all ReLUs behind it respond, as in a network with such a ReLU.
 
 import dataclasses
 import math
+import typing
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
@@ -18,6 +21,12 @@ from dlgn_tf.inspection.affine import AffineNetwork
 from dlgn_tf.inspection.affine import value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.data.images import ImageSet
+    from dlgn_tf.models.classifier import ImageClassifier
+    from dlgn_tf.models.gated import GatedNetwork
+
 
 SETTINGS = ("on", "off", "mean")
 
@@ -72,8 +81,14 @@ class Effect:
 
 
 def interventions(
-    model, images, switches, *, batch_size=100, reference=None, progress=False
-):
+    model: "GatedNetwork",
+    images: "ImageSet",
+    switches: Sequence[Switch],
+    *,
+    batch_size: int = 100,
+    reference: Array | None = None,
+    progress: bool = False,
+) -> list[Effect]:
     """Evaluates a model with each of several switches, one at a time.
 
     Args:
@@ -123,12 +138,14 @@ def interventions(
     ]
 
 
-def of_sites(model, to="off"):
+def of_sites(model: "ImageClassifier", to: str = "off") -> list[Switch]:
     """A `Switch` of each whole gate site, from input to output."""
     return [Switch(site, to) for site in model.site_names]
 
 
-def of_channels(model, site, to="off"):
+def of_channels(
+    model: "ImageClassifier", site: str, to: str = "off"
+) -> list[Switch]:
     """A `Switch` of each channel of a site (unit, of a dense layer).
 
     Raises:
@@ -139,7 +156,7 @@ def of_channels(model, site, to="off"):
     return [Switch(site, to, channel) for channel in range(shapes[site][-1])]
 
 
-def rows(effects):
+def rows(effects: Sequence[Effect]) -> list[dict]:
     """A list of `Effect` as rows of a table.
 
     Args:
@@ -148,11 +165,11 @@ def rows(effects):
     Returns:
         List of dicts; a position is row:column, what is not given is None.
     """
-    found = [dataclasses.asdict(effect) for effect in effects]
-    for row in found:
+    table = [dataclasses.asdict(effect) for effect in effects]
+    for row in table:
         if row["position"] is not None:
             row["position"] = "{}:{}".format(*row["position"])
-    return found
+    return table
 
 
 class _SwitchedNetwork:
@@ -184,14 +201,14 @@ class _SwitchedNetwork:
         """
 
         def gate(name, preactivation):
-            found = (
+            unchanged = (
                 gates[name]
                 if self._gated
                 else self._model.gates_of({name: preactivation})[name]
             )
             if name != site:
-                return found
-            return found * (1 - chosen) + setting * chosen
+                return unchanged
+            return unchanged * (1 - chosen) + setting * chosen
 
         return ops.convert_to_numpy(self._network(entering, gate))
 
@@ -227,7 +244,9 @@ def _most(model, site):
     return gate.most
 
 
-def mean_gates(model, images, batch_size=100):
+def mean_gates(
+    model: "ImageClassifier", images: Array, batch_size: int = 100
+) -> dict:
     """The mean over images of the gate of every unit.
 
     Args:

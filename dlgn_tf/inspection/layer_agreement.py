@@ -48,7 +48,7 @@ class LayerAgreement:
         """Adds a batch.
 
         Args:
-            gates: List of boolean arrays `(images, units)`, one a layer.
+            gates: List of boolean arrays `(images, units)`, one per layer.
         """
         images = len(gates[0])
         self._images += images

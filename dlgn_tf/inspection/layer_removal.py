@@ -25,7 +25,6 @@ from dlgn_tf.output import files
 from dlgn_tf.output.folder import new_figure
 
 # Which networks of a gated model lose a block.
-OF_NETWORKS = ("value", "both")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +37,9 @@ class TrainedNetwork:
         build: Function of a tuple of names of blocks that returns the same
             architecture without them, its weights any.
         blocks: Names of the blocks that can be left out, in order.
-        networks: String, one of `OF_NETWORKS`: of a gated model, whether the
-            value network alone loses a block, under the gates of the whole
-            gating network, or both do.
+        networks: String, one of `choices.NETWORKS_WITHOUT_BLOCK`: of a gated
+            model, whether the value network alone loses a block, under the
+            gates of the whole gating network, or both do.
     """
 
     label: str

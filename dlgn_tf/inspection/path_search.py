@@ -23,7 +23,7 @@ class Search:
 
     Args:
         steps: Sequence of `affine.Step`.
-        connections: Sequence of `Connections`, one a step, with the gates of
+        connections: Sequence of `Connections`, one per step, with the gates of
             the image at gate sites.
         entering: float64 array `(height, width, channels)`.
         count: Integer >= 1.
@@ -161,10 +161,10 @@ def _descending(array, count):
     As many as there are, at most `count`.
     """
     available = min(count, array.shape[-1])
-    found = np.argpartition(-array, available - 1, axis=-1)[..., :available]
-    values = np.take_along_axis(array, found, axis=-1)
+    leading = np.argpartition(-array, available - 1, axis=-1)[..., :available]
+    values = np.take_along_axis(array, leading, axis=-1)
     order = np.argsort(-values, axis=-1)
     return (
-        np.take_along_axis(found, order, axis=-1),
+        np.take_along_axis(leading, order, axis=-1),
         np.take_along_axis(values, order, axis=-1),
     )

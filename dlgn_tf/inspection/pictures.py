@@ -1,6 +1,10 @@
 """Drawings of the page. Matplotlib is imported when one is made."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.inspection import spectra
 from dlgn_tf.output.folder import new_figure
@@ -10,7 +14,7 @@ _SMALLEST_WINDOW = 7
 _INK, _SOFT = "#1d2430", "#5b6675"
 
 
-def as_colours(weights):
+def as_colours(weights: Array) -> Array:
     """Templates as they are shown, each to its own scale.
 
     Args:
@@ -30,7 +34,7 @@ def as_colours(weights):
     return colormaps["RdBu_r"](0.5 + signed[..., 0] / 2)[..., :3]
 
 
-def window(weights):
+def window(weights: Array) -> tuple[int, int, int, int]:
     """The part of the image in which templates are not 0, as a square.
 
     Args:
@@ -51,19 +55,19 @@ def window(weights):
     return top, left, bottom, right
 
 
-def beside(left, right):
+def beside(left: Array, right: Array) -> Array:
     """Two pictures of one height with a white line between them."""
     gap = np.ones((len(left), max(1, len(left) // 8), 3))
     return np.concatenate([left, gap, right], axis=1)
 
 
-def stored(image):
+def stored(image: Array) -> Array:
     """A stored image as RGB in [0, 1]."""
     pixels = np.asarray(image, "float64") / 255
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
-def draw_patch(axes, image, boxes, title):
+def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
     """Draws a stored image with frames around parts of it.
 
     Args:
@@ -89,7 +93,12 @@ def draw_patch(axes, image, boxes, title):
             )
 
 
-def tiles(pictures, titles, columns=8, size=1.1):
+def tiles(
+    pictures: Sequence[Array],
+    titles: Sequence[str],
+    columns: int = 8,
+    size: float = 1.1,
+) -> Any:
     """Small pictures in rows, each with a line above it.
 
     Args:
@@ -114,7 +123,13 @@ def tiles(pictures, titles, columns=8, size=1.1):
     return drawing
 
 
-def curves(series, x_label, y_label, log=False, height=3.2):
+def curves(
+    series: dict,
+    x_label: str,
+    y_label: str,
+    log: bool = False,
+    height: float = 3.2,
+) -> Any:
     """Curves over one axis.
 
     Args:
@@ -141,7 +156,14 @@ def curves(series, x_label, y_label, log=False, height=3.2):
     return drawing
 
 
-def matrix(values, labels, title, colour_label, centre=None, size=4.2):
+def matrix(
+    values: Array,
+    labels: Sequence[str],
+    title: str,
+    colour_label: str,
+    centre: float | None = None,
+    size: float = 4.2,
+) -> Any:
     """A square matrix as colours, with its numbers where they fit.
 
     Args:
@@ -161,7 +183,14 @@ def matrix(values, labels, title, colour_label, centre=None, size=4.2):
     return drawing
 
 
-def draw_matrix(axes, values, labels, title, colour_label, centre=None):
+def draw_matrix(
+    axes: Any,
+    values: Array,
+    labels: Sequence[str],
+    title: str,
+    colour_label: str,
+    centre: float | None = None,
+) -> None:
     """Draws a square matrix into given axes; see `matrix`."""
     from matplotlib.colors import CenteredNorm
 
@@ -183,7 +212,7 @@ def draw_matrix(axes, values, labels, title, colour_label, centre=None):
     axes.set_yticks(places, names, fontsize=7)
 
 
-def finish(axes, x_label, y_label):
+def finish(axes: Any, x_label: str, y_label: str) -> None:
     """Labels and a light grid, the same in all curves."""
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)

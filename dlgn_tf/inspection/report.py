@@ -83,8 +83,8 @@ class InspectedNetwork:
     @functools.cached_property
     def logits(self):
         """float64 array `(images, classes)`."""
-        found = evaluation.logits(self.model, self.images.images, _BATCH)
-        return found.astype("float64")
+        logits = evaluation.logits(self.model, self.images.images, _BATCH)
+        return logits.astype("float64")
 
     @property
     def predicted(self):
@@ -98,11 +98,11 @@ class InspectedNetwork:
         The surest mistakes, half of all where there are so many, then right
         ones, the first of each class in turn.
         """
-        labels, found = self.images.labels, self.predicted
+        labels, predicted = self.images.labels, self.predicted
         top = self.logits.max(axis=-1) - self.logits.mean(axis=-1)
-        wrong = np.flatnonzero(found != labels)
+        wrong = np.flatnonzero(predicted != labels)
         wrong = wrong[np.argsort(-top[wrong], kind="stable")]
-        right = np.flatnonzero(found == labels)
+        right = np.flatnonzero(predicted == labels)
         half = -(-self.examples // 2)
         wrong = wrong[: max(half, self.examples - len(right))]
         seen = [

@@ -6,11 +6,12 @@ squares, over channels too.
 """
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
 
-def radial_power(weights):
+def radial_power(weights: Array) -> tuple[Array, Array]:
     """Power by spatial frequency: the 2-D DFT in rings.
 
     Args:
@@ -32,7 +33,7 @@ def radial_power(weights):
     return np.arange(bins) * step, power @ in_ring.astype("float64")
 
 
-def low_frequency_share(weights, cutoff=0.125):
+def low_frequency_share(weights: Array, cutoff: float = 0.125) -> Array:
     """Share of each template's energy at frequencies up to a cutoff.
 
     Args:
@@ -47,7 +48,7 @@ def low_frequency_share(weights, cutoff=0.125):
     return power @ (frequency.reshape(-1) <= cutoff).astype("float64")
 
 
-def support(weights):
+def support(weights: Array) -> Array:
     """Bounding box of all pixels at which a template is not zero.
 
     That is the receptive field, unless weights cancel to exactly 0.
@@ -65,7 +66,7 @@ def support(weights):
     return np.stack([top, left, bottom, right], axis=1)
 
 
-def effective_size(weights, share=0.9):
+def effective_size(weights: Array, share: float = 0.9) -> Array:
     """Side of the smallest square window that holds a share of the energy.
 
     Args:

@@ -11,9 +11,11 @@ and values; `dlgn_tf.dual.paths` enumerates them.
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 from keras import ops
+from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
@@ -22,6 +24,10 @@ from dlgn_tf.inspection.connections import scaled
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.contributions import check_logits
 from dlgn_tf.inspection.path_search import Search
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.gated import GatedNetwork
+
 
 KINDS = ("positive", "negative", "absolute")
 MOST_CONNECTIONS = 50_000_000
@@ -73,7 +79,12 @@ class PathFinder:
         UserError: as `DualView`, or if the network is too large.
     """
 
-    def __init__(self, model, biases=True, most_connections=MOST_CONNECTIONS):
+    def __init__(
+        self,
+        model: "GatedNetwork",
+        biases: bool = True,
+        most_connections: int = MOST_CONNECTIONS,
+    ) -> None:
         self._view = DualView(model, "float64")
         self._biases = biases
         self._steps = self._view.network.steps
@@ -87,8 +98,13 @@ class PathFinder:
         ]
 
     def strongest(
-        self, images, logit, count=10, kind="absolute", progress=False
-    ):
+        self,
+        images: Array,
+        logit: int,
+        count: int = 10,
+        kind: str = "absolute",
+        progress: bool = False,
+    ) -> list[list[Path]]:
         """The strongest paths of each image to a logit.
 
         Args:
@@ -115,7 +131,7 @@ class PathFinder:
         shown = Progress(
             "strongest paths", 0, len(images), "image", silent=not progress
         )
-        found = []
+        paths = []
         for index, target in enumerate(logits):
             search = Search(
                 self._steps,
@@ -125,9 +141,9 @@ class PathFinder:
                 self._biases,
             )
             slots = search.slots(int(target), kind)
-            found.append([self._path(search, int(target), s) for s in slots])
+            paths.append([self._path(search, int(target), s) for s in slots])
             shown.update(index + 1)
-        return found
+        return paths
 
     def _of_image(self, gates):
         """Connections of every step, those of gate sites as they are open."""

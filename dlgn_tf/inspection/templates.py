@@ -10,18 +10,24 @@ Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
 """
 
 import dataclasses
+import typing
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.site_map import SiteMap
 from dlgn_tf.inspection.units import Units
 
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.classifier import ImageClassifier
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Templates:
-    """Affine maps of stored images, one a row: a unit at a position.
+    """Affine maps of stored images, one per row: a unit at a position.
 
     Attributes:
         site: String, gate site of the gating network. (Under a gate
@@ -54,22 +60,22 @@ class Templates:
     image: np.ndarray | None = None
 
     @property
-    def exact(self):
+    def exact(self) -> bool:
         """Whether the maps hold for all images."""
         return self.image is None
 
     @property
-    def normalized_weights(self):
+    def normalized_weights(self) -> Array:
         """T for the normalised image, of the shape of `weights`."""
         return self.weights / self.scale
 
     @property
-    def normalized_offsets(self):
+    def normalized_offsets(self) -> Array:
         """b for the normalised image, of the shape of `offsets`."""
         shifts = self.normalized_weights * self.shift
         return self.offsets + shifts.sum(axis=(1, 2, 3))
 
-    def preactivations(self, images):
+    def preactivations(self, images: Array) -> Array:
         """<T, x> + b: float64 array `(images, rows)`.
 
         Args:
@@ -82,13 +88,13 @@ class Templates:
 
 
 def templates(
-    model,
-    site,
-    positions=None,
-    channels=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    model: "ImageClassifier",
+    site: str,
+    positions: str | None = None,
+    channels: Sequence[int] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Templates:
     """The templates of units of a gate site, exactly.
 
     Computed in float64 from the model's float32 weights, block by block.
@@ -118,14 +124,14 @@ def templates(
 
 
 def linearization(
-    model,
-    site,
-    image,
-    positions=None,
-    channels=None,
-    memory_gib=1.0,
-    progress=False,
-):
+    model: "ImageClassifier",
+    site: str,
+    image: Array,
+    positions: str | None = None,
+    channels: Sequence[int] | None = None,
+    memory_gib: float = 1.0,
+    progress: bool = False,
+) -> Templates:
     """The local linearisation of pre-activations at one image.
 
     Of any family: T is the derivative of q with respect to the stored image,
@@ -161,7 +167,13 @@ def linearization(
     return _assembled(site_map, units, weights, image)
 
 
-def of_units(model, site, units, image=None, memory_gib=1.0):
+def of_units(
+    model: "ImageClassifier",
+    site: str,
+    units: Sequence[tuple],
+    image: Array | None = None,
+    memory_gib: float = 1.0,
+) -> Templates:
     """Templates, or a linearisation, of any units one by one.
 
     Args:
@@ -186,7 +198,7 @@ def of_units(model, site, units, image=None, memory_gib=1.0):
     return _assembled(site_map, units, weights, image)
 
 
-def is_affine(model, site):
+def is_affine(model: "ImageClassifier", site: str) -> bool:
     """Whether a site's pre-activations are affine in the image.
 
     They are at all sites of a DLGN and a DLGN-SF (unless it has max pooling),
@@ -202,7 +214,7 @@ def is_affine(model, site):
     return SiteMap(model, site).nonlinear is None
 
 
-def affine_site(model, site):
+def affine_site(model: "ImageClassifier", site: str) -> SiteMap:
     """The `SiteMap` of a site, or a `UserError` where it is not affine."""
     site_map = SiteMap(model, site)
     if site_map.nonlinear is not None:

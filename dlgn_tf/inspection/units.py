@@ -10,7 +10,7 @@ from dlgn_tf.errors import UserError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Units:
-    """Units of a site, one a row.
+    """Units of a site, one per row.
 
     Attributes:
         positions: Integer array `(rows, 2)`, or `(rows, 0)` at a dense site.
@@ -60,8 +60,8 @@ class Units:
             UserError: if there is no such unit.
         """
         shape = site_map.shape
-        found = _within(f"units of {site_map.site}", units, shape, ())
-        return cls(found[:, :-1], found[:, -1], _flat(found, shape))
+        rows = _within(f"units of {site_map.site}", units, shape, ())
+        return cls(rows[:, :-1], rows[:, -1], _flat(rows, shape))
 
 
 def _places(site, sides, positions):
@@ -84,12 +84,12 @@ def _within(what, chosen, sides, default):
     if chosen is None:
         return np.asarray(default)
     try:
-        found = np.array(list(chosen)).reshape(-1, len(sides))
-        whole = np.array_equal(found, found.astype(int))
+        rows = np.array(list(chosen)).reshape(-1, len(sides))
+        whole = np.array_equal(rows, rows.astype(int))
     except (TypeError, ValueError):
         whole = False
-    if whole and found.size and (found >= 0).all() and (found < sides).all():
-        return found.astype(int)
+    if whole and rows.size and (rows >= 0).all() and (rows < sides).all():
+        return rows.astype(int)
     limits = " x ".join(f"0..{side - 1}" for side in sides)
     raise UserError(f"Expected {what} within {limits}. Received: {chosen}")
 

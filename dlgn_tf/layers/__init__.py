@@ -1,4 +1,4 @@
-"""Keras layers of gated networks, one a file."""
+"""Keras layers of gated networks, one per file."""
 
 import lazy_loader
 

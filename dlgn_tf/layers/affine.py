@@ -79,11 +79,11 @@ def _on_lines(outputs):
         return False
     dtype = keras.backend.standardize_dtype(outputs.dtype)
     tolerance = _TOLERANCES.get(dtype, _OF_HALF)
-    found = ops.convert_to_numpy(outputs).astype("float64")
-    found = found.reshape(len(_SCALES), 3, -1)
-    first, second, third = np.moveaxis(found, 1, 0)
+    values = ops.convert_to_numpy(outputs).astype("float64")
+    values = values.reshape(len(_SCALES), 3, -1)
+    first, second, third = np.moveaxis(values, 1, 0)
     with np.errstate(invalid="ignore"):
         apart = np.abs(third - second - _STEP * (second - first)).max(-1)
-    size = np.abs(found).max((1, 2))
+    size = np.abs(values).max((1, 2))
     # NaN fails.
     return bool(np.all(apart <= tolerance * size))

@@ -37,8 +37,8 @@ def gram_schmidt(matrix, scale="unit"):
 
     Equal to `gram_schmidt_loop` up to rounding, in value and gradient.
     Computed by a Cholesky factor of W'W = R'R as Q = W R^(-1): a few products
-    of matrices instead of a step a column. It loses accuracy with the square of
-    the condition number, so on TensorFlow R of a float32 matrix is found in
+    of matrices instead of a step per column. It loses accuracy with the square
+    of the condition number, so on TensorFlow R of a float32 matrix is found in
     float64, and so are columns unless they are so far from dependent that
     float32 finds them as well; without wider numbers (float64, or JAX, which
     has none by default) it is done twice over (CholeskyQR2, Fukaya et al.
@@ -90,15 +90,15 @@ def gram_schmidt_loop(matrix):
         rounding.
     """
     rows = ops.transpose(matrix)
-    found = []
+    columns = []
     for index in range(rows.shape[0]):
         row = rows[index]
-        if found:
-            before = ops.stack(found)
+        if columns:
+            before = ops.stack(columns)
             shares = ops.matmul(before, row) / ops.sum(before**2, axis=1)
             row = row - ops.matmul(shares, before)
-        found.append(row)
-    return ops.transpose(ops.stack(found))
+        columns.append(row)
+    return ops.transpose(ops.stack(columns))
 
 
 def _checked(matrix):
@@ -181,8 +181,8 @@ def _by_cholesky(matrix, residual):
         return finished(columns, second, ops.matmul(first, second))
 
     def safely():
-        found = _by_householder(wide, residual)
-        return tuple(ops.cast(tensor, matrix.dtype) for tensor in found)
+        factors = _by_householder(wide, residual)
+        return tuple(ops.cast(tensor, matrix.dtype) for tensor in factors)
 
     # An error that a second time removes may be larger.
     within = error < (3e-7 if wider else 0.1)
@@ -278,8 +278,8 @@ def newton_schulz(matrix, iterations=60):
 
         def gradient(*upstream):
             (upstream,) = upstream
-            found = _polar_gradient(ops.cast(upstream, wide.dtype), wide, q)
-            return ops.cast(found, dtype)
+            of_matrix = _polar_gradient(ops.cast(upstream, wide.dtype), wide, q)
+            return ops.cast(of_matrix, dtype)
 
         return ops.cast(q, dtype), gradient
 
@@ -297,13 +297,13 @@ def _iterated(matrix, iterations):
         return identity - ops.matmul(ops.transpose(x), x)
 
     start = matrix / ops.sqrt(ops.where(bound > 0, bound, 1.0))
-    found, _ = ops.while_loop(
+    polar, _ = ops.while_loop(
         lambda x, e: ops.max(ops.abs(e)) > tolerance,
         lambda x, e: (next_x := x + ops.matmul(x, e) / 2, gap(next_x)),
         (start, gap(start)),
         maximum_iterations=iterations,
     )
-    return found
+    return polar
 
 
 def _polar_gradient(upstream, matrix, q):

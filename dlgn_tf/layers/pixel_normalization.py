@@ -14,7 +14,7 @@ class PixelNormalization(keras.layers.Layer):
     (uint8, or floats on the same scale) wherever they are used.
 
     Args:
-        mean: Float or sequence of floats, one a channel, on the [0, 1] scale.
+        mean: Float or sequence of floats, one per channel, on the [0, 1] scale.
             Defaults to `0.0`.
         std: Float > 0 or sequence of them, on the same scale. Defaults to
             `1.0`.

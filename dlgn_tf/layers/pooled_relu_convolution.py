@@ -84,7 +84,7 @@ class PooledReLUConvolution(keras.layers.Layer):
         """What enters the ReLUs.
 
         Returns:
-            List of tensors `(batch, height, width, filters)`, one a member.
+            List of tensors `(batch, height, width, filters)`, one per member.
         """
         patches = self._patches(ops.cast(images, self.compute_dtype))
         shape = (-1, *images.shape[1:3], self.filters)

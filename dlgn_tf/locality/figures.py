@@ -253,7 +253,7 @@ def specialization(found, title):
 
     Args:
         found: Dict from the multiple of the teacher's width to a list of
-            `Specialization`, one a seed.
+            `Specialization`, one per seed.
         title: String.
 
     Returns:

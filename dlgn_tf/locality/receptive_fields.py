@@ -43,7 +43,7 @@ class ReceptiveFields:
 
         Args:
             leaves: Integer >= 1.
-            windows: Sequence of `(window, stride)`, one a level, upwards.
+            windows: Sequence of `(window, stride)`, one per level, upwards.
 
         Raises:
             UserError: if a window does not fit, leaves something out, or the

@@ -27,7 +27,7 @@ class Responses:
     Returns:
         Dict of `"gates"`, `"values"` (what is multiplied by the gates; in a
         ReLU network the pre-activation), `"outputs"` (the products): lists of
-        arrays `(n, regions, nodes)`, one a level upwards; and `"logits"`, one
+        arrays `(n, regions, nodes)`, one per level upwards; and `"logits"`, one
         array `(n, classes)`. Of gated networks also `"preactivations"`, what
         gates are made of, and, as a value is made of gated values below it,
         what it is with one of its two sources silenced: `"values_of_gates"`,

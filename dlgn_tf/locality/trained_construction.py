@@ -71,7 +71,7 @@ def trained_outputs(
 
 
 def _initial(widths, seeds, rng, top_scale):
-    """Weights and biases of both layers, a network a row."""
+    """Weights and biases of both layers, a row per network."""
     below, hidden, top = widths
     return [
         rng.normal(0, np.sqrt(2 / below), (seeds, below, hidden)),

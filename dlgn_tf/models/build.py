@@ -334,6 +334,20 @@ def _two_networks(apply, family, activation, orthogonal):
     return gating_network, value_network, value_sites.names
 
 
+def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:
+    """A model of the zoo with new initial weights.
+
+    Args:
+        model: `ImageClassifier`.
+        seed: See `create_model`.
+
+    Returns:
+        A new model of its class.
+    """
+    with initial_weights_from(seed):
+        return model.with_networks(keras.models.clone_model)
+
+
 def load_model(path: str | os.PathLike) -> ImageClassifier:
     """Reads a model of the zoo from a .keras file.
 

@@ -92,9 +92,9 @@ def fcresnet_blocks(depth, block_depth):
 def resnet_blocks(depth, block, widen=1):
     """Blocks in each of the three groups of a residual network.
 
-    A depth counts weight layers: two a block and two others (stem and head) in
-    ResNet v1 and v2, the projections of two groups besides in a Wide ResNet,
-    three a block for bottlenecks.
+    A depth counts weight layers: two per block and two others (stem and head)
+    in ResNet v1 and v2, the projections of two groups besides in a Wide ResNet,
+    three per block for bottlenecks.
 
     Raises:
         UserError: if no whole number of blocks gives this depth.

@@ -29,7 +29,7 @@ class EnsembleNetwork(ImageClassifier):
             member `(batch, members, classes)`, whose layer `conv1` is a
             `PooledReLUConvolution`.
         normalization: `PixelNormalization` or `PerImageStandardization`.
-        site_names: List of strings, one gate site a member.
+        site_names: List of strings, one gate site per member.
         rule: `"mean_softmax"`, the mean of the members' probabilities, or
             `"mean_logits"`. Defaults to `"mean_softmax"`.
 

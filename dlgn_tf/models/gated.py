@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
+from dlgn_tf.choices import VALUE_INPUTS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import serialize
 from dlgn_tf.models.sites import galu_layer
-
-VALUE_INPUTS = ("image", "ones")
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -26,7 +25,7 @@ class GatedNetwork(ImageClassifier):
 
     Args:
         gating_network: Functional `keras.Model`, normalised image -> list of
-            pre-activations, one a gate site.
+            pre-activations, one per gate site.
         value_network: Functional `keras.Model`, `[image or ones, gates...]` ->
             logits.
         gate: `dlgn_tf.layers.Gate`.

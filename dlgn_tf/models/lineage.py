@@ -107,9 +107,9 @@ def load(path, network):
         )
     _check_pooling(network)
     wanted = _layers_of(network.network)
-    found = _read(os.fspath(path))
-    _check_same(path, network.name, wanted, found)
-    for layer, source in zip(wanted, found, strict=True):
+    stored = _read(os.fspath(path))
+    _check_same(path, network.name, wanted, stored)
+    for layer, source in zip(wanted, stored, strict=True):
         for name, variable in layer.weights.items():
             variable.assign(source.weights[name])
 
@@ -134,29 +134,29 @@ def _layers_of(model):
 
 def _with_places(layers):
     """Of `(name, weights)` of all layers, those that have weights."""
-    found, apart = [], False
+    in_order, apart = [], False
     for name, weights in layers:
         if weights:
-            found.append(_Layer(name, weights, apart))
+            in_order.append(_Layer(name, weights, apart))
         apart = not weights
-    return found
+    return in_order
 
 
-def _check_same(path, name, wanted, found):
+def _check_same(path, name, wanted, stored):
     """Raises a `UserError` unless two lists of layers are of one network."""
-    for expected, received in zip(wanted, found, strict=False):
+    for expected, received in zip(wanted, stored, strict=False):
         if not expected.fits(received):
             raise UserError(
                 f"Expected a checkpoint of {name}, {len(wanted)} layers with "
                 f"weights, among them {expected}. Received: {path}, "
-                f"{len(found)} layers, in that place {received}"
+                f"{len(stored)} layers, in that place {received}"
             )
-    if len(wanted) != len(found):
+    if len(wanted) != len(stored):
         raise UserError(
             f"Expected a checkpoint of {name}, {len(wanted)} layers with "
-            f"weights. Received: {path}, {len(found)} layers"
+            f"weights. Received: {path}, {len(stored)} layers"
         )
-    for expected, received in zip(wanted, found, strict=True):
+    for expected, received in zip(wanted, stored, strict=True):
         dropout = received.apart and _AFTER_DROPOUT.fullmatch(expected.name)
         if expected.apart != received.apart and not dropout:
             between = {True: "a layer without weights", False: "nothing"}

@@ -148,9 +148,9 @@ def _check_layers(source, target, name):
         target: Functional `keras.Model`.
         name: String for the message.
     """
-    found, wanted = _layers(source), _layers(target)
+    given, wanted = _layers(source), _layers(target)
     for layer, expected in wanted.items():
-        received = found.get(layer)
+        received = given.get(layer)
         if received != expected:
             raise UserError(
                 f"Expected a {name} of the same options: {len(wanted)} layers "

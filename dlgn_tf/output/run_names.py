@@ -26,10 +26,13 @@ _WITH_FLAGS = (CHECKPOINTS, METRICS, MODEL, BEST)
 
 def is_run(folder):
     """Whether a folder holds the flags of a run and something that it made."""
-    folder = pathlib.Path(folder)
-    return (folder / FLAGS).is_file() and any(
-        name in _WITH_FLAGS or name.startswith(PERMUTATION)
-        for name in os.listdir(folder)
+    try:
+        names = os.listdir(folder)
+    # Whoever writes or reads there says what is wrong with it.
+    except OSError:
+        return False
+    return FLAGS in names and any(
+        name in _WITH_FLAGS or name.startswith(PERMUTATION) for name in names
     )
 
 
@@ -41,7 +44,8 @@ def owner(path):
     """
     path = pathlib.Path(path)
     # A file takes the place of a link, in a folder links are followed.
-    for place in (path.parent.resolve() / path.name, path.resolve()):
+    parent = pathlib.Path(os.path.realpath(path.parent))
+    for place in (parent / path.name, pathlib.Path(os.path.realpath(path))):
         for folder in place.parents:
             name = place.relative_to(folder).parts[0].removeprefix(".partial.")
             if name in _ALL and is_run(folder):

@@ -10,9 +10,9 @@ from dlgn_tf.command import startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.output import files
 from dlgn_tf.output import origin
+from dlgn_tf.rainbow.named_networks import named_networks
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -62,7 +62,12 @@ class Command(fields.Command):
     """The flags of this command."""
 
     run_dirs: tuple[str, ...] = flag(
-        (), "Directories of the runs.", path=True, required="A,B,C"
+        (),
+        "Directories of the runs; with --dataset also .keras files, "
+        "SavedModels of dlgn_tf.export and prefixes of checkpoints of "
+        "resnets-in-tensorflow2.",
+        path=True,
+        required="A,B,C",
     )
     output_dir: str | None = common_flags.output_dir()
     parts: tuple[str, ...] = flag(
@@ -101,6 +106,8 @@ class Command(fields.Command):
     memory_gib: float = flag(1.0, "Bound of what moments take.", positive=True)
     data_dir: str | None = common_flags.data_dir("that of the first run")
     npz: str | None = common_flags.npz()
+    dataset: str | None = flag(None, "Images for networks of no run.")
+    model: str | None = common_flags.model()
     # `ImageSet` of training and of test images, once `run` has read them.
     train: typing.Any = None
     test: typing.Any = None
@@ -123,10 +130,10 @@ class Command(fields.Command):
 
 def run(command):
     """Measures what a `Command` asks for."""
-    configs = _configs(command.run_dirs)
+    networks = named_networks(command)
     parts = _parts(command)
-    source = catalog.source_of_run(configs[0], command.data_dir, command.npz)
-    available = catalog.examples(**source)
+    images = networks[0].images(command.data_dir, command.npz)
+    available = catalog.examples(**images)
     if not set(parts) & set(_OF_LAYERS):
         command.check_absent(["layers"], f"with --parts={','.join(parts)}")
     files.check_writable(command.output_dir, "output_dir")
@@ -136,42 +143,16 @@ def run(command):
     from dlgn_tf.rainbow import parts as measured
 
     wanted = max(command.images, command.head_images)
-    seen = min(config.train_examples for config in configs)
+    seen = [x.config.train_examples for x in networks if x.config]
     train, test = sources.load(
-        train_examples=min(wanted, seen, available["train"]),
+        train_examples=min([wanted, available["train"], *seen]),
         test_examples=min(command.test_images, available["test"]),
-        **source,
+        **images,
     )
     measured.measure(
         dataclasses.replace(command, parts=parts, train=train, test=test)
     )
     origin.note_command(command.output_dir)
-
-
-def _configs(run_dirs):
-    """Of each run its `Config`, of one model and one data set."""
-    configs = [RunDirectory(path).read_config() for path in run_dirs]
-    first = configs[0]
-    for path, config in zip(run_dirs, configs, strict=True):
-        for what in ("model", "dataset"):
-            if getattr(config, what) != getattr(first, what):
-                raise UserError(
-                    f"Expected runs of one {what}. Received: "
-                    f"{getattr(first, what)} in {run_dirs[0]}, "
-                    f"{getattr(config, what)} in {path}"
-                )
-        if (config.members or 1) > 1:
-            raise UserError(
-                "Expected runs of single networks. Received: an ensemble of "
-                f"{config.members} in {path}"
-            )
-    family = registry.parse(first.model)[1]
-    if family == "dlgn_sf":
-        raise UserError(
-            "Expected networks whose layers read one another. Received: "
-            f"{first.model}, whose gates each read the image"
-        )
-    return configs
 
 
 def _parts(command):

@@ -259,7 +259,7 @@ def own_dimensions(
         k: Integer, the network.
 
     Returns:
-        List of arrays `(neurons, dimension)`, one a network.
+        List of arrays `(neurons, dimension)`, one per network.
     """
     weights = covariances.weights[label]
     if not covariances.alignments:
@@ -280,7 +280,7 @@ def own_weights(covariances: WeightCovariances, label: str) -> list[Array]:
     """Weights of each network, in as many dimensions as it has.
 
     Returns:
-        List of arrays `(neurons, dimension)`, one a network.
+        List of arrays `(neurons, dimension)`, one per network.
     """
     count = len(covariances.weights[label])
     return [own_dimensions(covariances, label, k)[k] for k in range(count)]

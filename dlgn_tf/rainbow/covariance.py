@@ -34,8 +34,8 @@ class WeightCovariances:
     Attributes:
         reference: `Reference`, in whose basis all is.
         weights: Dict from label to a list of float64 arrays `(neurons,
-            dimension)`, one a network. Those of a network of another width are
-            multiplied by sqrt(own dimension / reference dimension), because
+            dimension)`, one per network. Those of a network of another width
+            are multiplied by sqrt(own dimension / reference dimension), because
             covariances are compared times the dimension: of initial weights
             the variance falls as one over it.
         matrices: Dict from label to float64 array `(dimension, dimension)`,
@@ -45,9 +45,9 @@ class WeightCovariances:
             were held out, if any were.
         errors: List of dicts from label to `relative_error`, likewise.
         activations: List of dicts from label to float64 array `(channels,
-            channels)`, one a network: the second moment of what the layer
+            channels)`, one per network: the second moment of what the layer
             reads, in the network's own basis.
-        alignments: Tuple of dicts from label to `Alignment`, one a network.
+        alignments: Tuple of dicts from label to `Alignment`, one per network.
     """
 
     reference: Reference

@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 from numpy import ndarray as Array
 
+from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import copied
@@ -26,9 +27,6 @@ from dlgn_tf.models.orthogonal import folded
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.relu import ReLUNetwork
-
-
-NETWORKS = ("gating", "value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +246,7 @@ class LayeredNetwork:
                 network.
 
         Returns:
-            List of float arrays `(batch, ..., channels)`, one a part.
+            List of float arrays `(batch, ..., channels)`, one per part.
         """
         values: dict = {}
         for name in dict.fromkeys(part.network for part in parts):

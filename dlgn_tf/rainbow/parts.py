@@ -45,12 +45,15 @@ class _Work:
         self._task = task
         self._output = Output(task.output_dir)
         self._runs = [
-            trained_runs.load(path, task.whole_maps) for path in task.run_dirs
+            trained_runs.load(
+                path, task.whole_maps, dataset=task.dataset, model=task.model
+            )
+            for path in task.run_dirs
         ]
         self._names = [run.name for run in self._runs]
         if len(set(self._names)) < len(self._names):
             self._names = [str(run.path) for run in self._runs]
-        self._title = f"{self._runs[0].config.model}, {len(self._runs)} runs"
+        self._title = f"{self._runs[0].model.name}, {len(self._runs)} runs"
         self._networks = self._runs[0].networks
         references.check_comparable([run.layered() for run in self._runs])
         accuracies.check_layers(self._runs[0].layered().hidden, task.layers)
@@ -94,7 +97,7 @@ class _Work:
         return accuracies.chosen(labels, self._task.layers)
 
     def arrays(self):
-        """covariances.npz: an array a layer."""
+        """covariances.npz: an array per layer."""
         if not {"spectra", "clipping", "convergence"} & {*self._task.parts}:
             return
         found = {
@@ -221,7 +224,7 @@ class _Work:
                 rows += accuracies.resampling_rows(
                     runs, index, task, covariances, step
                 )
-        published = resampled(runs[0].config)
+        published = runs[0].config and resampled(runs[0].config)
         if task.layers and published:
             # Drawn networks are other ones than those that were published.
             published = published[:1]

@@ -26,7 +26,7 @@ class Reference:
 
     Attributes:
         networks: Tuple of `LayeredNetwork`.
-        alignments: Tuple of dicts from label to `Alignment`, one a network.
+        alignments: Tuple of dicts from label to `Alignment`, one per network.
             Labels are those of `networks[0]`, in whose basis, or near which,
             the mean lies.
     """
@@ -52,7 +52,7 @@ class Reference:
             labels: Sequence of labels.
 
         Returns:
-            List of float64 arrays `(batch, ..., channels)`, one a label.
+            List of float64 arrays `(batch, ..., channels)`, one per label.
         """
         total = [np.zeros(())] * len(labels)
         for network, turns in zip(self.networks, self.alignments, strict=True):
@@ -156,7 +156,7 @@ def align_to(
 
     Returns:
         List of dicts from label to `JointMoments`, the reference first; one
-        dict a network.
+        dict per network.
 
     Raises:
         UserError: if the networks are of another architecture than the

@@ -5,28 +5,29 @@ import functools
 import pathlib
 
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.named_networks import check_reading
 from dlgn_tf.training import configured
-from dlgn_tf.training import runs
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.source import Source
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedRun:
-    """A run at its newest checkpoint.
+    """A run at its newest checkpoint, or a network of no run.
 
     Attributes:
         path: Path of the run.
         model: `ReLUNetwork` or `GatedNetwork`.
-        config: `dlgn_tf.config.Config`.
-        step: Integer.
+        config: `dlgn_tf.config.Config`; None of a network of no run.
+        step: Integer, or None where nobody noted it.
         whole_maps: Boolean, see `LayeredNetwork`.
     """
 
     path: pathlib.Path
     model: object
     config: object
-    step: int
+    step: int | None
     whole_maps: bool = False
 
     @property
@@ -62,7 +63,8 @@ class TrainedRun:
 
         It is the one that the run kept of step 0 or, without it, drawn again.
         """
-        if self.config.init_from or self.config.gates_from:
+        config = self.config
+        if not config or config.init_from or config.gates_from:
             return None
         if 0 in self.snapshots:
             return self.at(0)
@@ -84,7 +86,20 @@ class TrainedRun:
         return trained.load_trained(self.snapshots[step], like=self.config)
 
 
-def load(path, whole_maps=False):
-    """Reads a run; raises a `UserError` if there is none."""
-    model, config, step = runs.load_run(path)
-    return TrainedRun(pathlib.Path(path), model, config, step, whole_maps)
+def load(path, whole_maps=False, **known):
+    """Reads a network.
+
+    Args:
+        path: See `Source.of_path`.
+        whole_maps: See `TrainedRun`.
+        **known: See `Source.of_path`.
+
+    Raises:
+        UserError: if there is none.
+    """
+    source = Source.of_path(path, **known)
+    model, step = source.load()
+    source.check_images(model)
+    check_reading(model.name)
+    path = pathlib.Path(path)
+    return TrainedRun(path, model, source.config, step, whole_maps)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags
 from dlgn_tf.command import fields
 from dlgn_tf.command import startup
@@ -57,7 +58,7 @@ class Command(fields.Command):
         "Of a gated network of --run_dir: which of the two. Default: gating. "
         "Priors are those of its filters with the nonlinearity of the run, for "
         "a linear network or one that multiplies by gates with the ReLU.",
-        choices=("gating", "value"),
+        choices=NETWORKS,
     )
     seed: int = common_flags.seed("Draws points, centroids and weights.")
 

@@ -18,7 +18,7 @@ from dlgn_tf.splines.mixture import region_prior
 def filters(
     layer: keras.layers.Dense, windowed: bool = True
 ) -> tuple[Array, Array]:
-    """A layer's weights as one row a filter or unit.
+    """A layer's weights as one row per filter or unit.
 
     Args:
         layer: Built `keras.layers.Dense` or `keras.layers.Conv2D`.

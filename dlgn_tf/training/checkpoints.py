@@ -100,8 +100,8 @@ class Checkpoints:
         Raises:
             UserError: if there are checkpoints and none of them is good.
         """
-        while found := self.newest_good(report):
-            prefix, step, state = found
+        while candidate := self.newest_good(report):
+            prefix, step, state = candidate
             try:
                 restore(prefix)
             except Exception:
@@ -203,10 +203,12 @@ class Checkpoints:
     def _steps(self):
         """Steps of which anything lies in the directory, newest first."""
         try:
-            found = map(_STEP.match, os.listdir(self.directory))
+            matches = map(_STEP.match, os.listdir(self.directory))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted({int(match[1]) for match in found if match}, reverse=True)
+        return sorted(
+            {int(match[1]) for match in matches if match}, reverse=True
+        )
 
     def _drop_old(self, step, keep):
         """Deletes what is neither of this step nor of the newest before it.

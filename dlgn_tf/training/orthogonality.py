@@ -71,8 +71,8 @@ def overcomplete(model, config):
     """
     if not looked_at(config):
         return []
-    found = filters_of(model, config.orthogonal_networks)
-    return [str(filters) for filters in found if filters.too_many]
+    of_all = filters_of(model, config.orthogonal_networks)
+    return [str(filters) for filters in of_all if filters.too_many]
 
 
 def measured(model, config):

@@ -49,16 +49,16 @@ def single_runs(config):
         Dict from the permutation's digits, such as `"2031"`, to the `Config` of
         its run, the identity left out.
     """
-    found = {}
+    configs = {}
     for permutation in orders(config):
         separator = "" if len(permutation) <= 10 else "."
         digits = separator.join(map(str, permutation))
-        found[digits] = dataclasses.replace(
+        configs[digits] = dataclasses.replace(
             config,
             gate_permutation=permutation,
             run_dir=f"{config.run_dir}/{run_names.PERMUTATION}{digits}",
         )
-    return found
+    return configs
 
 
 def train_all(config):

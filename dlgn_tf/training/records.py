@@ -78,13 +78,13 @@ class Records:
         where the checkpoints since are damaged or gone: that model belongs to a
         part of the run that is forgotten, and its predecessor is lost.
         """
-        found = trained.step_of(self._directory.best)
-        if found == self.best_step:
+        kept_step = trained.step_of(self._directory.best)
+        if kept_step == self.best_step:
             return
         best = self._directory.best
         if self.best_step == self._saved_step:
             self._save_keras(best)
-        elif found is None and best.exists():
+        elif kept_step is None and best.exists():
             aside = best.with_name("best.damaged")
             print(f"{best} cannot be read: kept as {aside.name}")
             with files.write_errors(best):

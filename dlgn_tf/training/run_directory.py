@@ -32,7 +32,7 @@ class RunDirectory:
         path: `pathlib.Path` of the directory.
         flags: flags.txt, every effective flag.
         checkpoints: Directory of the checkpoints, see `checkpoints.py`.
-        metrics: metrics.jsonl, one line an evaluation.
+        metrics: metrics.jsonl, one line per evaluation.
         model: model.keras, the final model.
         best: best.keras, the model of the best evaluation so far.
         snapshots: Directory of the models that --snapshot_every keeps.
@@ -66,12 +66,12 @@ class RunDirectory:
 
     def kept_models(self):
         """Dict from step to path of the models that are kept, in order."""
-        found = {
+        by_step = {
             int(match[1]): self.snapshots / match[0]
             for match in map(_SNAPSHOT.fullmatch, _names(self.snapshots))
             if match
         }
-        return dict(sorted(found.items()))
+        return dict(sorted(by_step.items()))
 
     def read_config(self):
         """The `Config` of the run.

@@ -60,8 +60,65 @@ class Source:
                 f"Expected {', '.join(first)} or {last}. Received: "
                 f"{' and '.join(given) or 'none of them'}"
             )
-        found = {x: getattr(values, x, None) for x in names}
-        return cls(**{k: v for k, v in found.items() if v is not None})
+        values_given = {x: getattr(values, x, None) for x in names}
+        return cls(**{k: v for k, v in values_given.items() if v is not None})
+
+    @classmethod
+    def of_command(cls, command, *needed):
+        """What the flags of a command name, none of which is without effect.
+
+        Args:
+            command: `dlgn_tf.command.fields.Command`.
+            *needed: Names of flags that must be given for a network of no run.
+
+        Raises:
+            UserError: as `of_flags`; also if such a flag is missing, or one is
+                given that has no effect.
+        """
+        network = cls.of_flags(command)
+        if network.run_dir:
+            what = "with --run_dir, which says it"
+            command.check_absent(["dataset", "model"], what)
+            return network
+        command.check_absent(["which"], f"with --{network.flag}")
+        for name in needed:
+            if not getattr(command, name):
+                raise UserError(
+                    f"Expected --{name} with --{network.flag}. Received: no "
+                    f"--{name}"
+                )
+        return network
+
+    @classmethod
+    def of_path(cls, path, **known):
+        """What lies at a path: a run, or anything that `trained.locate` knows.
+
+        Args:
+            path: Path-like.
+            **known: `dataset` and `model`, of a network of no run; or None.
+        """
+        file = os.path.isfile(path) or os.path.isfile(f"{path}.index")
+        if not file and not saved_model.is_one(path):
+            return cls(run_dir=path)
+        return cls(
+            model_path=path, **{k: v for k, v in known.items() if v is not None}
+        )
+
+    @property
+    def flag(self):
+        """Name of the flag that names the network."""
+        return next(name for name in FLAGS if getattr(self, name))
+
+    @property
+    def path(self):
+        """Path-like, the value of that flag."""
+        return getattr(self, self.flag)
+
+    @property
+    def of_images(self):
+        """The `DatasetInfo` of the network's images."""
+        config = self.config
+        return catalog.get(config.dataset if config else self.dataset)
 
     def check(self):
         """Raises a `UserError` unless the network is there, and whole."""
@@ -119,12 +176,35 @@ class Source:
             best = RunDirectory(self.run_dir).best
             return trained.load_with_step(best, self.config)
         with self._named():
-            found = self._located()
-            if found.is_file():
-                return trained.load_with_step(found, of_zoo=of_zoo)
+            located = self._located()
+            if located.is_file():
+                return trained.load_with_step(located, of_zoo=of_zoo)
             model = lineage_network(self.model, self.dataset)
-            lineage.load(found, model)
+            lineage.load(located, model)
             return model, None
+
+    def check_images(self, model):
+        """Raises a `UserError` if the images are none of the model's."""
+        catalog.check_same_kind(
+            self.of_images, model.image_shape, model.classes
+        )
+
+    def untrained(self, model):
+        """The network with weights as drawn: those that the run began with.
+
+        Args:
+            model: What `load` returned. Of a network of no run it is copied,
+                with weights of seed 0.
+
+        Returns:
+            `ImageClassifier`.
+        """
+        from dlgn_tf.models.build import redrawn
+        from dlgn_tf.training import configured
+
+        if self.config:
+            return configured.create_configured_model(self.config)
+        return redrawn(model, seed=0)
 
     def _located(self):
         if self.saved_model:
@@ -132,8 +212,7 @@ class Source:
         return trained.locate(self.model_path)
 
     def _named(self):
-        flag = "saved_model" if self.saved_model else "model_path"
-        return trained.named(flag, getattr(self, flag))
+        return trained.named(self.flag, self.path)
 
 
 def lineage_network(name, dataset, removed=(), **options):

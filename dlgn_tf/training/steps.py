@@ -56,7 +56,7 @@ class TrainingSteps:
         Stops after a step whose loss is not finite.
 
         Args:
-            iterator: Of batches, one a replica and step.
+            iterator: Of batches, one per replica and step.
             count: Integer.
             before: `Totals` to go on adding to, step by step: the sums do not
                 depend on how many steps are taken at once.

@@ -86,7 +86,7 @@ class Summaries:
         self._scalars(self._train, "train", values, step)
 
     def betas(self, betas, step):
-        """A point of each layer's beta; one a channel: mean and histogram.
+        """A point of each layer's beta; one per channel: mean and histogram.
 
         Args:
             betas: Dict from layer name to array `()` or `(channels,)`.

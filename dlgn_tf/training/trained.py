@@ -172,12 +172,12 @@ def load_trained(path, like=None, of_zoo=True):
         UserError: if there is nothing, or nothing of the zoo, or the
             checkpoint is of another network.
     """
-    found = locate(path)
-    if not found.is_file():
-        return _load_lineage(found, like)
-    if pathlib.Path(path).is_dir() and found == RunDirectory(path).model:
+    located = locate(path)
+    if not located.is_file():
+        return _load_lineage(located, like)
+    if pathlib.Path(path).is_dir() and located == RunDirectory(path).model:
         print(f"{path} has no best.keras: taking model.keras")
-    return _load_keras(found, of_zoo)
+    return _load_keras(located, of_zoo)
 
 
 def copy_into(path, model):
@@ -229,6 +229,7 @@ def _load_keras(path, of_zoo):
         LookupError,
         OSError,
         AttributeError,
+        RecursionError,
         UserError,
     ) as error:
         # What Keras raises, where the archive is whole, for what is in it.

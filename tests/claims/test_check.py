@@ -108,7 +108,7 @@ def test_a_failure_counts_more_than_what_is_open():
     figures = {"x": [1.0, 2.0], "y": 0.5}
     found = check.decide(figures)
     assert found.holds is None
-    assert "0 of 1 borne out; not decided: x > 0: 1.50" in found.measured
+    assert "0 of 1 borne out; not decided: x > 0: 1.5" in found.measured
     assert len(found.values["comparisons"]) == 1
     assert check.decide({**figures, "y": 2}).holds is False
 
@@ -117,7 +117,7 @@ def test_pairs_are_told_as_comparisons():
     pair = Pair([3.0, 3.1, 3.2], [1.0, 1.1, 1.2])
     check = Check({"gap": "mean > 1"})
     found = check.decide({"gap": {"a > b": pair}, "n": 3})
-    assert found.measured == "gap a > b > 1: 3.10, 1.10 (se 0.08); n 3"
+    assert found.measured == "gap a > b > 1: 3.1, 1.1 (se 0.082); n 3"
     found = check.decide({"gap": {"a": pair, "b": Pair([], [])}})
     assert found.holds is None
     assert found.measured == (

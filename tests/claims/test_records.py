@@ -74,6 +74,20 @@ def test_what_was_measured_before_a_kill_is_kept(three, path):
     assert [p.name for p in path.parent.iterdir()] == ["claims.jsonl"]
 
 
+def test_two_at_once_both_end_with_all_that_they_measured(three, path):
+    both = [records.Records(path, three, 0) for _ in range(2)]
+    for each in both:
+        for claim in three:
+            each.write(runner.measure(claim))
+    for each in both:
+        each.finish()
+        assert [r["claim"] for r in read(path)] == [
+            "dlgn.1",
+            "dlgn.2",
+            "tian.1",
+        ]
+
+
 def test_another_seed_or_other_claims_start_anew(three, path):
     records.Records(path, three, 0).write(runner.measure(three[0]))
     assert not records.Records(path, three[1:], 0).outcomes()
@@ -210,15 +224,6 @@ def test_the_page_counts_and_lists(register, path):
     assert {row.replace("\\|", "").count("|") for row in rows} == {8}
     assert r"\|x\| is 2" in rows[1]
     assert "- seed: 0" in lines
-
-
-def test_the_page_as_a_command(fresh_process, tmp_path):
-    done = fresh_process("dlgn_tf.claims.page", "--claims=nothing.jsonl")
-    assert done.returncode == 2
-    assert len(done.said) == 1
-    assert "nothing.jsonl, No such file" in done.said[0]
-    assert not done.imported & {"tensorflow", "keras"}
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

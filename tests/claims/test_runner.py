@@ -237,10 +237,3 @@ def test_a_wrong_flag_ends_in_one_line(flag, text):
     (line,) = finished.stderr.splitlines()
     assert line.startswith("dlgn_tf.claims: ")
     assert text in line
-
-
-@pytest.mark.parametrize("flag", ["--help", "--list", "--only=dlgn.33"])
-def test_help_list_and_mistakes_import_no_framework(flag, fresh_process):
-    done = fresh_process("dlgn_tf.claims", flag)
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras", "sklearn"}

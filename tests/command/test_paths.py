@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import typing
+from unittest import mock
 
 import pytest
 
@@ -122,7 +123,7 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
-def test_nothing_is_written_in_the_place_of_what_a_run_keeps(run):
+def test_nothing_is_written_in_the_place_of_what_a_run_keeps(run, monkeypatch):
     """Of every name that its parts write, whatever path leads there."""
     link = run.with_name("link")
     link.symlink_to(run)
@@ -140,6 +141,13 @@ def test_nothing_is_written_in_the_place_of_what_a_run_keeps(run):
     for name in (".", "inspection", "a.json", "permutation-1032/a.json"):
         check(output=f"{run}/{name}")
         check(output_dir=f"{run}/{name}")
+    # What cannot be looked into is for whoever writes there to say.
+    (run.parent / "loop").symlink_to("loop")
+    for name in ("loop", "loop/a", "no/a"):
+        check(output=f"{run.parent}/{name}")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_names.os, "listdir", mock.Mock(side_effect=OSError))
+        check(output=f"{run}/flags.txt")
     # Elsewhere these are names like others.
     check(output=f"{run.parent}/flags.txt", export_dir=f"{run.parent}/train")
 

@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -60,13 +62,21 @@ def test_settings_that_are_none(home, tmp_path):
         startup.import_keras()
     (tmp_path / ".keras" / "keras.json").write_text("{")
     assert startup.backend() == "tensorflow"
+    (tmp_path / ".keras" / "keras.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="by name in .*json. Received: .*deep"):
+        startup.import_keras()
 
 
-def test_settings_that_keras_refuses(home, fresh_process, tmp_path):
+def test_settings_that_keras_refuses(home, package_environment, tmp_path):
     home({"image_data_format": "NHWC"})
-    done = fresh_process("dlgn_tf.splines", f"--output_dir={tmp_path}/out")
+    done = subprocess.run(
+        [sys.executable, "-m", "dlgn_tf.splines", f"--output_dir={tmp_path}/x"],
+        env={**os.environ, "PYTHONPATH": package_environment["PYTHONPATH"]},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
-    (line,) = done.said
+    (line,) = done.stderr.splitlines()
     assert "keras.json: Invalid `image_data_format`" in line
     assert line.endswith("Received: image_data_format=NHWC")
 

@@ -167,8 +167,8 @@ def test_images_of_another_size(tmp_path, command):
 
 
 MISTAKES = {
-    "": "--experiment=NAME. Received: none",
-    "--run_dir=a --experiment=1": "Received: run_dir and experiment",
+    "--output_dir=x": "--experiment=NAME. Received: none",
+    "--run_dir=a --experiment=1 --output_dir=x": "run_dir and experiment",
     "--experiment=1": "--output_dir=DIR",
     "--experiment=1 --layer=x --output_dir=x": "--layer=x",
     "--experiment=6 --scale=full --output_dir=x": "--scale=full",
@@ -189,15 +189,3 @@ def test_mistakes(tmp_path, command, line, monkeypatch):
     with pytest.raises(UserError, match="Expected.*Received") as caught:
         command(*line.split())
     assert MISTAKES[line] in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "status"),
-    [
-        ("--help", 0),
-        ("--experiment=nothing", 2),
-        ("--experiment=1 --output_dir=file", 2),
-    ],
-)
-def test_answers_early(line, status, assert_answers_early):
-    assert_answers_early("dlgn_tf.complexity", line, status)

@@ -9,9 +9,9 @@ import pytest
 from dlgn_tf.complexity import ladder as module
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.finished_nets import FinishedNets
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
@@ -159,12 +159,12 @@ def test_nets_of_raw_features_are_refused(tmp_path, feature, images, quick):
     ],
 )
 def test_tiny_features_are_told_apart(tmp_path, found, same):
-    Shelf(tmp_path, {"known_by": [[1e-7, 3e-7]]})
+    FinishedNets(tmp_path, {"known_by": [[1e-7, 3e-7]]})
     if same:
-        Shelf(tmp_path, {"known_by": [found]})
+        FinishedNets(tmp_path, {"known_by": [found]})
     else:
         with pytest.raises(UserError, match="known_by"):
-            Shelf(tmp_path, {"known_by": [found]})
+            FinishedNets(tmp_path, {"known_by": [found]})
 
 
 def test_unwritable_directory(tmp_path, feature, images):

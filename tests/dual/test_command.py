@@ -275,6 +275,24 @@ def tangent_kernels(model, some):
     return kernels
 
 
+def test_kernel_of_a_file(runs, tmp_path, command):
+    path = runs / "plain" / "model.keras"
+    command(
+        f"--model_path={path}",
+        "--dataset=digits",
+        "--images=100",
+        "--test_images=20",
+        f"--output_dir={tmp_path}",
+    )
+    train, _ = sources.load("digits", train_examples=100)
+    expected = path_kernel(load_model(path), train.images, train.images)
+    with np.load(tmp_path / "kernel.npz") as kept:
+        kernel = kept["kernel"]
+    np.testing.assert_allclose(of_trace_n(kernel, kernel), expected, rtol=1e-5)
+    learned, random = read(tmp_path / "kernels.csv")
+    assert learned["label_alignment"] != random["label_alignment"]
+
+
 def test_frozen_gates_have_no_gating_part(runs, tmp_path, command):
     command(
         f"--run_dir={runs / 'frozen'}",
@@ -311,6 +329,11 @@ REFUSALS = {
     "--run_dir=dlgn --memory_gib=nan": "memory_gib.*> 0",
     "--run_dir=dlgn --output_dir=file": "output_dir.*file is a file",
     "--run_dir=nobest --which=best": "which=best.*best.keras",
+    "--run_dir=dlgn --dataset=digits": "no effect with --run_dir",
+    "--model_path=dlgn": "Expected --dataset with --model_path",
+    "--model_path=dlgn --dataset=digits --output_dir=o --ntk_trace": (
+        "--run_dir with --ntk_trace"
+    ),
 }
 
 
@@ -396,14 +419,3 @@ def test_a_snapshot_of_another_network(other_snapshot, command, tmp_path):
     run = other_snapshot(60, path.read_bytes())
     with pytest.raises(UserError, match="fc_dgn.*step-00000060.*fcresnet"):
         command(f"--run_dir={run}", "--over_training", "--images=20")
-
-
-def test_as_a_command(fresh_process):
-    """One line on standard error, exit status 2, and no TensorFlow for it."""
-    done = fresh_process("dlgn_tf.dual")
-    assert done.returncode == 2
-    assert done.said == [
-        "dlgn_tf.dual: Expected --run_dir=RUN_DIR. Received: no --run_dir"
-    ]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}

@@ -43,19 +43,6 @@ def test_equals_loops(rng, window, stride, regions, made):
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_is_a_convolution_where_weights_are_shared(rng):
-    layer = build(rng, window=2, stride=1)
-    layer.kernel.assign(np.repeat(layer.kernel.numpy()[:1], 4, axis=0))
-    layer.bias.assign(np.repeat(layer.bias.numpy()[:1], 4, axis=0))
-    convolution = keras.layers.Conv1D(4, 2)
-    convolution.build((None, 5, 3))
-    convolution.set_weights(
-        [layer.kernel.numpy()[0].reshape(2, 3, 4), layer.bias.numpy()[0]]
-    )
-    x = rng.normal(size=(3, 5, 3)).astype("float32")
-    np.testing.assert_allclose(layer(x), convolution(x), rtol=1e-5, atol=1e-6)
-
-
 def test_initial_weights():
     layer = LocallyConnected(2000, window=2, seed=3)
     layer.build((None, 4, 5))

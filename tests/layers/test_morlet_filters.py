@@ -54,22 +54,6 @@ def test_wavelets_sum_to_zero_and_the_low_pass_filter_to_one():
     assert sums[0] == pytest.approx(1, abs=2e-3)
 
 
-def test_opposite_angles_are_conjugates():
-    one = morlet(9, 0.8, 2.0, 0.7)
-    np.testing.assert_allclose(
-        morlet(9, 0.8, 2.0, 0.7 + math.pi), one.conj(), atol=1e-12
-    )
-
-
-def test_frequency_is_where_the_spectrum_is_largest():
-    wavelet = np.zeros((64, 64), complex)
-    wavelet[:7, :7] = morlet(7, 0.8, 3 * math.pi / 4, 0.0)
-    spectrum = np.abs(np.fft.fft2(wavelet))
-    row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
-    assert column == 0
-    assert 2 * math.pi * row / 64 == pytest.approx(3 * math.pi / 4, abs=0.2)
-
-
 @pytest.mark.parametrize("sigma", [0.8, 0.8 * math.sqrt(1.5)])
 def test_the_window_keeps_the_energy(sigma):
     whole = morlet(31, sigma, 2.0, 0.6)

@@ -46,20 +46,6 @@ def test_equals_stock_layers(side, training, rng):
         )
 
 
-def test_many_positions(rng):
-    """More than are looked at together, and no multiple of it."""
-    layer, stock = layers(rng, 3)
-    images = tf.constant(rng.normal(size=(2, 31, 19, 2)).astype("float32"))
-    pooled = layer(images, training=True)
-    np.testing.assert_allclose(
-        pooled, layer(images, training=False), rtol=1e-4, atol=1e-5
-    )
-    convolved = stock[1].layers[0](images)
-    np.testing.assert_allclose(
-        pooled[:, 1], np.mean(convolved, axis=(1, 2)), rtol=1e-4, atol=1e-5
-    )
-
-
 @BOTH_WAYS
 @ANY_SIDE
 def test_gradients_equal_those_of_stock_layers(side, training, rng):
@@ -117,14 +103,3 @@ def test_preactivations(side, rng):
         conv = network.layers[0]
         linear = tf.nn.conv2d(images, conv.kernel, 1, "SAME") + conv.bias
         np.testing.assert_allclose(q, linear, rtol=1e-4, atol=1e-5)
-
-
-@BOTH_WAYS
-def test_mixed_precision(training, rng):
-    """16 bits, of which the sum over all positions must not run out."""
-    layer = PooledReLUConvolution(1, 1, 1, dtype="mixed_float16")
-    layer.build((None, 64, 64, 1))
-    layer.set_weights([np.full((1, 1, 1, 1, 1), 20.0), np.zeros((1, 1))])
-    pooled = layer(np.full((1, 64, 64, 1), 3.0), training=training)
-    assert pooled.dtype == "float16"
-    np.testing.assert_allclose(pooled, [[[60.0]]], rtol=2e-3)

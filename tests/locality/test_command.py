@@ -149,16 +149,3 @@ def test_mistakes(command, line):
     with pytest.raises(UserError, match="Expected.*Received") as caught:
         command(*line.split())
     assert MISTAKES[line] in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("line", "status"),
-    [
-        ("--help", 0),
-        ("--experiment=nothing", 2),
-        ("--experiment=students --depth=99 --output_dir=x", 2),
-        ("--experiment=students --output_dir=file", 2),
-    ],
-)
-def test_answers_early(line, status, assert_answers_early):
-    assert_answers_early("dlgn_tf.locality", line, status)

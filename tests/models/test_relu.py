@@ -21,20 +21,6 @@ def model():
     return create_model("c4gap_dnn", SHAPE, 3, width=3, seed=0)
 
 
-def test_gates_say_which_relus_are_on(model, images):
-    """Seen from the activation layers of the network itself."""
-    gates = model.gates(images)
-    assert list(gates) == ["conv1", "conv2", "conv3", "conv4"]
-    x = model.normalization(images)
-    for name, gate in gates.items():
-        relu = model.network.get_layer(f"{name}_relu")
-        leaving = keras.Model(model.network.inputs, relu.output)(x)
-        np.testing.assert_array_equal(gate, np.asarray(leaving) > 0)
-        np.testing.assert_array_equal(
-            np.maximum(model.preactivations(images)[name], 0), leaving
-        )
-
-
 def with_layer(layer):
     image = keras.Input((2, 2, 1), name="image")
     q = keras.layers.Flatten(name="hidden")(image)

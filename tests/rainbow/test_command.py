@@ -1,7 +1,6 @@
 """The command: what it writes, and what it says to a mistake."""
 
 import functools
-import shutil
 
 import numpy as np
 import pytest
@@ -282,6 +281,7 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
         ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
         ("ab", ["--parts=all"], "Expected --parts of .*Received: --parts=all"),
         ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
+        ("ab", ["--dataset=digits"], "no effect with runs"),
         ("aa", [], "each of --run_dirs once"),
         ("ad", [], "flags.txt"),
         ("ab", ["--memory_gib=0"], "memory_gib.*Received: 0"),
@@ -295,6 +295,22 @@ def test_mistakes(tmp_path, command, runs, names, arguments, message):
         command(dirs(runs, names), f"--output_dir={tmp_path}", *FEW, *arguments)
     assert "Received" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_networks_of_no_run(tmp_path, command, runs, read_table):
+    """Files say as much as the runs that they are of."""
+    names = [f"{name}/model.keras" for name in "ab"]
+    part = ["--parts=convergence", *FEW]
+    with pytest.raises(UserError, match="--dataset with networks of no run"):
+        command(dirs(runs, names), f"--output_dir={tmp_path / 'x'}", *part)
+    command(dirs(runs, "ab"), f"--output_dir={tmp_path / 'runs'}", *part)
+    part.append("--dataset=digits")
+    command(dirs(runs, names), f"--output_dir={tmp_path / 'files'}", *part)
+    tables = [
+        read_table(tmp_path / of / "convergence.csv")
+        for of in ("runs", "files")
+    ]
+    assert tables[0] == tables[1] != []
 
 
 def test_runs_of_different_models(tmp_path, command, runs, gated):
@@ -317,33 +333,3 @@ def test_runs_of_different_structure(tmp_path, command, gated, train_run):
             f"--run_dirs={gated / '0'},{tmp_path / 'deep'}",
             f"--output_dir={tmp_path / 'out'}",
         )
-
-
-def test_a_damaged_run_is_said_in_one_line(tmp_path, runs, fresh_process):
-    shutil.copytree(runs / "b", tmp_path / "b")
-    shutil.rmtree(tmp_path / "b" / "checkpoints")
-    done = fresh_process(
-        "dlgn_tf.rainbow",
-        f"--run_dirs={tmp_path / 'b'}",
-        f"--output_dir={tmp_path}",
-    )
-    assert done.returncode == 2
-    assert len(done.said) == 1
-    assert "no checkpoints" in done.said[0]
-
-
-@pytest.mark.parametrize(
-    "arguments,message",
-    [
-        ([], "--run_dirs=A,B,C"),
-        (["--run_dirs=a"], "--output_dir=DIR"),
-        (["--images=0"], "images"),
-        (["--no_such_flag"], "no_such_flag"),
-    ],
-)
-def test_wrong_flags_import_no_tensorflow(arguments, message, fresh_process):
-    done = fresh_process("dlgn_tf.rainbow", *arguments)
-    assert done.returncode == 2
-    assert message in done.said[-1]
-    assert "dlgn_tf" in done.imported
-    assert not done.imported & {"tensorflow", "keras"}

@@ -320,14 +320,6 @@ class TestOptions:
         for old, new in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(old, new)
 
-    def test_white_weights_have_the_energy(self, model, covariances, inputs):
-        drawn = resample(model, covariances, [inputs], 0, weights="white")
-        rows = LayeredNetwork(drawn)["dense1"].matrix
-        wanted = np.trace(covariances.matrices["dense1"]) / 6
-        np.testing.assert_allclose(
-            rows.T @ rows / 40, wanted * np.eye(6), atol=0.6 * wanted
-        )
-
     def test_nothing_is_drawn(self, model, covariances, inputs):
         drawn = resample(model, covariances, [inputs], 0, layers=())
         np.testing.assert_array_equal(drawn(inputs), model(inputs))

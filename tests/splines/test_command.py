@@ -148,10 +148,3 @@ def test_mistakes(arguments, message, runs, command, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=message):
         command(*arguments)
     assert not (tmp_path / "o").exists()
-
-
-@pytest.mark.parametrize(
-    "line, status", [("--help", 0), ("--output_dir=o x", 2)]
-)
-def test_answers_early(line, status, assert_answers_early):
-    assert_answers_early("dlgn_tf.splines", line, status)

@@ -103,7 +103,8 @@ def test_another_model(like, tmp_path):
     assert "a model of the zoo" in text and "Sequential" in text
 
 
-def test_model_with_unknown_parts(model, like, tmp_path):
+@pytest.mark.parametrize("nested", [False, True])
+def test_model_with_unknown_parts(model, like, nested, tmp_path):
     import json
 
     model.save(tmp_path / "a.keras")
@@ -119,6 +120,7 @@ def test_model_with_unknown_parts(model, like, tmp_path):
                 config["registered_name"] = "somebody>NoSuchNetwork"
                 config["module"] = "nowhere"
                 content = json.dumps(config).encode()
+                content = b"[" * 100_000 if nested else content
             new.writestr(name, content)
     refusal(trained.load_trained, tmp_path / "b.keras", like)
 
@@ -199,3 +201,11 @@ def test_weights_and_step_are_of_one_file(late, tmp_path, monkeypatch):
     save(1)
     monkeypatch.setattr(trained, "load_trained", load)
     assert trained.load_with_step(path) == (3, 3)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{}", "x", "[" * 100_000])
+def test_a_damaged_note_says_no_step(text, tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dlgn_tf.json", text)
+    assert trained.step_of(path) is None

@@ -50,7 +50,7 @@ def measure(workshop, subject):
         subject: `Subject`.
 
     Returns:
-        List of dicts, one a regime and order.
+        List of dicts, one per regime and order.
     """
     test = workshop.data.test
     feature = subject.feature

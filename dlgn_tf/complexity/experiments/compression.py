@@ -235,7 +235,7 @@ _AUTHORS = (
 
 
 def _rows(kind, seed, each):
-    """A row an order; variances are those over all images."""
+    """A row per order; variances are those over all images."""
     of_orders = zip(
         each.significance.rows(),
         each.effectiveness.rows(),

@@ -10,9 +10,9 @@ from dlgn_tf.complexity.experiments.data import Data
 from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.finished_nets import TARGETS
+from dlgn_tf.complexity.finished_nets import FinishedNets
 from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.complexity.shelf import TARGETS
-from dlgn_tf.complexity.shelf import Shelf
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model
 from dlgn_tf.output import files
@@ -62,7 +62,7 @@ class Workshop:
             "targets": TARGETS,
         }
         # Makes and checks settings.json; nothing else is put there.
-        Shelf(directory, {**described, **_trainings(scale)})
+        FinishedNets(directory, {**described, **_trainings(scale)})
 
     def teacher(self, depth, count, seed):
         """A ResNet trained on some images.

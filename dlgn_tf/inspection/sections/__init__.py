@@ -1,1 +1,1 @@
-"""The sections of the page, one a file: each has `add(report)`."""
+"""The sections of the page, one per file: each has `add(report)`."""

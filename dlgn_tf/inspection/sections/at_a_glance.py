@@ -146,7 +146,7 @@ def _activation(model):
 def _sites(report):
     """The table of gate sites: all of a shallow network, else the chosen."""
     task, page = report.task, report.page
-    found = task.statistics.sites
+    statistics = task.statistics.sites
     rows = [
         {
             "site": site,
@@ -158,7 +158,7 @@ def _sites(report):
             "sureness": float(each.sureness),
             "entropy_bits": float(each.entropy),
         }
-        for site, each in found.items()
+        for site, each in statistics.items()
     ]
     report.csv("sites", rows)
     shown = rows

@@ -73,17 +73,19 @@ def add(report):
         "the parts that these units see, where they see less than all of it."
     )
     chosen = [decision_of(task, index) for index in task.shown]
-    found = {site: _decompose(task, view, chosen, site) for site in task.sites}
-    _write_csv(report, chosen, found)
+    by_site = {
+        site: _decompose(task, view, chosen, site) for site in task.sites
+    }
+    _write_csv(report, chosen, by_site)
     drawn = {
-        site: _strongest_channels(task, site, chosen, found[site])
+        site: _strongest_channels(task, site, chosen, by_site[site])
         for site in evenly(task.sites, _SITES_DRAWN)
     }
     for kind, said in ((False, "Mistakes"), (True, "Right decisions")):
         of_kind = [k for k, each in enumerate(chosen) if each.right == kind]
         page.heading(said if of_kind else f"{said}: none shown")
         for k in of_kind:
-            _draw(report, chosen[k], k, found, drawn)
+            _draw(report, chosen[k], k, by_site, drawn)
 
 
 def decision_of(task, index):
@@ -182,7 +184,7 @@ def _templates(task, site, chosen, units):
     else:
         asked = units
         images = [task.images.images[each.index] for each in chosen]
-    found = [
+    templates = [
         primal.of_units(
             task.model, source, some, image, memory_gib=task.memory_gib
         ).normalized_weights
@@ -192,7 +194,7 @@ def _templates(task, site, chosen, units):
     return [
         [_in_place(weights, task.images.images[each.index]) for weights in some]
         for each, some in zip(
-            chosen, np.split(np.concatenate(found), counts), strict=True
+            chosen, np.split(np.concatenate(templates), counts), strict=True
         )
     ]
 
@@ -206,7 +208,7 @@ def _in_place(weights, image):
     return picture, box
 
 
-def _write_csv(report, chosen, found):
+def _write_csv(report, chosen, by_site):
     sums = [
         {
             "image": each.index,
@@ -221,7 +223,7 @@ def _write_csv(report, chosen, found):
             "lead": float(parts.logits[k]),
         }
         for k, each in enumerate(chosen)
-        for site, parts in found.items()
+        for site, parts in by_site.items()
     ]
     report.csv("decisions", sums)
     units = [
@@ -232,13 +234,13 @@ def _write_csv(report, chosen, found):
             "contribution": float(parts.units[k][unit]),
         }
         for k, each in enumerate(chosen)
-        for site, parts in found.items()
+        for site, parts in by_site.items()
         for unit in _strongest(parts.units[k], _UNITS_LISTED)
     ]
     report.csv("strongest_units", units)
 
 
-def _draw(report, decision, k, found, drawn):
+def _draw(report, decision, k, by_site, drawn):
     task = report.task
     drawing = new_figure(9, 2.0 + 1.2 * len(drawn))
     top, bottom = drawing.subfigures(
@@ -254,18 +256,18 @@ def _draw(report, decision, k, found, drawn):
         f"test image {decision.index}",
     )
     _draw_logits(logit_axes, task.logits[decision.index], decision)
-    _draw_parts(part_axes, found, k)
+    _draw_parts(part_axes, by_site, k)
     panels = bottom.subplots(len(drawn), _CHANNELS_DRAWN, squeeze=False)
     for row, (site, of_decisions) in zip(panels, drawn.items(), strict=True):
         _draw_channels(row, site, of_decisions[k])
-    report.picture(f"decision_{k + 1}", drawing, _caption(decision, found, k))
+    report.picture(f"decision_{k + 1}", drawing, _caption(decision, by_site, k))
 
 
-def _caption(decision, found, k):
+def _caption(decision, by_site, k):
     verdict = "rightly" if decision.right else "wrongly"
-    site, parts = list(found.items())[-1]
+    site, parts = list(by_site.items())[-1]
     count, share = _half(parts.units[k])
-    deviation = max(_deviation(each, k) for each in found.values())
+    deviation = max(_deviation(each, k) for each in by_site.values())
     return (
         f"Test image {decision.index} of class {decision.true}, {verdict} "
         f"taken for class {decision.predicted} with "
@@ -309,9 +311,9 @@ def _draw_logits(axes, logits, decision):
     axes.set_title("logits", fontsize=9)
 
 
-def _draw_parts(axes, found, k):
+def _draw_parts(axes, by_site, k):
     """The lead as a sum at each site, one stacked bar a site."""
-    parts = found.values()
+    parts = by_site.values()
     kinds = {
         "units that add": [_part(each.units[k], 1) for each in parts],
         "units that subtract": [_part(each.units[k], -1) for each in parts],
@@ -319,21 +321,21 @@ def _draw_parts(axes, found, k):
         "biases": [float(each.of_biases[k]) for each in parts],
     }
     colours = ("#1f5fa8", "#d9912b", "#4f9d69", "#8a6fb0")
-    above, below = np.zeros(len(found)), np.zeros(len(found))
+    above, below = np.zeros(len(by_site)), np.zeros(len(by_site))
     for (label, values), colour in zip(kinds.items(), colours, strict=True):
         values = np.array(values)
         if not values.any():
             continue
         start = np.where(values >= 0, above, below)
-        axes.bar(list(found), values, bottom=start, color=colour, label=label)
+        axes.bar(list(by_site), values, bottom=start, color=colour, label=label)
         above += np.maximum(values, 0)
         below += np.minimum(values, 0)
-    lead = float(next(iter(found.values())).logits[k])
+    lead = float(next(iter(by_site.values())).logits[k])
     axes.axhline(lead, color="#1d2430", linewidth=1, linestyle="--")
     axes.axhline(0, color="#1d2430", linewidth=0.8)
     pictures.finish(axes, "", "")
     axes.tick_params(axis="x", labelsize=7)
-    if len(found) > 4:
+    if len(by_site) > 4:
         for label in axes.get_xticklabels():
             label.set(rotation=25, ha="right", rotation_mode="anchor")
     axes.set_title("the lead (dashed) as a sum at each site", fontsize=9)

@@ -28,22 +28,22 @@ def add(report):
         finder = PathFinder(
             task.model, biases=False, most_connections=_MOST_CONNECTIONS
         )
-        found = finder.strongest(
+        strongest = finder.strongest(
             task.images.images[task.shown], predicted, _PATHS
         )
     except UserError as error:
         page.note(f"Not computed. {error}")
         return
-    rows = _rows(chosen, found)
+    rows = _rows(chosen, strongest)
     if not rows:
         page.note("None: gates are shut on every path of these images.")
         return
     report.csv("paths", [row for row, _ in rows])
     _list_paths(page, rows)
-    _list_shared(page, [paths for paths in found if paths])
+    _list_shared(page, [paths for paths in strongest if paths])
 
 
-def _rows(chosen, found):
+def _rows(chosen, strongest):
     """Pairs of a dict and a path."""
     return [
         (
@@ -58,7 +58,7 @@ def _rows(chosen, found):
             },
             path,
         )
-        for each, paths in zip(chosen, found, strict=True)
+        for each, paths in zip(chosen, strongest, strict=True)
         for rank, path in enumerate(paths, start=1)
     ]
 
@@ -84,11 +84,11 @@ def _list_paths(page, rows):
     )
 
 
-def _list_shared(page, found):
+def _list_shared(page, of_images):
     """What the strongest paths of several images have in common."""
-    if len(found) < 2:
+    if len(of_images) < 2:
         return
-    shared = sharing(found)
+    shared = sharing(of_images)
     page.text(
         f"Of the {_PATHS} strongest paths of each of these images, two images "
         f"share {shared.common:.1%} in the mean; {shared.paths:,} different "

@@ -48,17 +48,17 @@ def add(report):
         )
     rows, kept, powers = [], {}, {}
     for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
-        found = _templates(task, site)
+        of_site = _templates(task, site)
         kept |= {
-            f"{site}/weights": found.weights.astype("float32"),
-            f"{site}/offsets": found.offsets,
-            f"{site}/channels": found.channels,
-            f"{site}/positions": found.positions,
+            f"{site}/weights": of_site.weights.astype("float32"),
+            f"{site}/offsets": of_site.offsets,
+            f"{site}/channels": of_site.channels,
+            f"{site}/positions": of_site.positions,
         }
-        described = _describe(task, found)
+        described = _describe(task, of_site)
         rows += described
-        powers[site] = spectra.radial_power(found.normalized_weights)
-        _draw(report, found, described)
+        powers[site] = spectra.radial_power(of_site.normalized_weights)
+        _draw(report, of_site, described)
     report.csv("templates", rows)
     report.arrays("templates", **kept)
     _frequencies(report, powers, rows)
@@ -101,14 +101,14 @@ def _user_of(task, source):
     return next(name for name in names if task.gate_source(name) == source)
 
 
-def _describe(task, found):
+def _describe(task, of_site):
     """A dict for each template."""
-    weights = found.normalized_weights
-    on = task.statistics.sites[_user_of(task, found.site)].on
+    weights = of_site.normalized_weights
+    on = task.statistics.sites[_user_of(task, of_site.site)].on
     columns = zip(
-        found.channels,
-        found.positions,
-        found.normalized_offsets,
+        of_site.channels,
+        of_site.positions,
+        of_site.normalized_offsets,
         np.sqrt((weights**2).sum(axis=(1, 2, 3))),
         spectra.low_frequency_share(weights),
         spectra.support(weights),
@@ -117,9 +117,9 @@ def _describe(task, found):
     )
     return [
         {
-            "site": found.site,
-            "gates_of": _user_of(task, found.site),
-            "exact": found.exact,
+            "site": of_site.site,
+            "gates_of": _user_of(task, of_site.site),
+            "exact": of_site.exact,
             "channel": int(channel),
             "position": ":".join(map(str, position)),
             "offset": float(offset),
@@ -134,24 +134,24 @@ def _describe(task, found):
     ]
 
 
-def _draw(report, found, described):
-    user = _user_of(report.task, found.site)
-    used = "" if user == found.site else f", which gates `{user}`"
+def _draw(report, of_site, described):
+    user = _user_of(report.task, of_site.site)
+    used = "" if user == of_site.site else f", which gates `{user}`"
     report.page.heading(
-        f"`{found.site}`{used}" + ("" if found.exact else ", locally")
+        f"`{of_site.site}`{used}" + ("" if of_site.exact else ", locally")
     )
-    if not found.exact:
+    if not of_site.exact:
         report.page.note(
             "A local linearisation at test image 0, not a template: it says "
             "what the unit looks at in this image, and holds near it, as long "
             "as nothing before it switches."
         )
         _draw_first_image(report)
-    top, left, bottom, right = pictures.window(found.weights)
-    cut = found.weights[:, top:bottom, left:right]
+    top, left, bottom, right = pictures.window(of_site.weights)
+    cut = of_site.weights[:, top:bottom, left:right]
     titles = [f"{row['channel']} · {row['on']:.0%}" for row in described]
     place = ""
-    if found.positions.shape[1]:
+    if of_site.positions.shape[1]:
         named = dict.fromkeys(row["position"] for row in described)
         place = f" at position {', '.join(named)} (row:column)"
         if len(named) > 1:
@@ -163,13 +163,13 @@ def _draw(report, found, described):
     low = np.median([row["low_frequency_share"] for row in described])
     extent = (
         "the whole image"
-        if cut.shape[1:] == found.weights.shape[1:]
+        if cut.shape[1:] == of_site.weights.shape[1:]
         else f"rows {top} to {bottom - 1}, columns {left} to {right - 1}"
     )
     report.picture(
-        f"templates_{found.site}",
+        f"templates_{of_site.site}",
         pictures.tiles(pictures.as_colours(cut), titles),
-        f"{found.site}{place}: channel · share on. Drawn: {extent}. In the "
+        f"{of_site.site}{place}: channel · share on. Drawn: {extent}. In the "
         f"median, a square of {side:.0f}x{side:.0f} pixels holds 90 % of a "
         f"template's energy, and {percent(low, 0)} of it lies at periods of 8 "
         "pixels and longer.",
@@ -245,7 +245,7 @@ def _singular_values(report):
         )
     if not chosen:
         return
-    found = {
+    by_site = {
         site: linear_map.singular_values(
             task.model, site, memory_gib=task.memory_gib
         )
@@ -255,13 +255,13 @@ def _singular_values(report):
         "singular_values",
         [
             {"site": site, "index": index + 1, "singular_value": value}
-            for site, values in found.items()
+            for site, values in by_site.items()
             for index, value in enumerate(values.tolist())
         ],
     )
     series = {
         site: (np.arange(1, len(values) + 1), np.maximum(values, 1e-12))
-        for site, values in found.items()
+        for site, values in by_site.items()
     }
     drawing = pictures.curves(series, "index", "singular value", log=True)
     report.picture(
@@ -271,7 +271,7 @@ def _singular_values(report):
         ["gate site", "largest", "smallest", "effective rank"],
         [
             (f"`{site}`", values[0], values[-1], number(_rank(values)))
-            for site, values in found.items()
+            for site, values in by_site.items()
         ],
         "Effective rank: the exponential of the entropy of the squared "
         "singular values, taken as shares.",

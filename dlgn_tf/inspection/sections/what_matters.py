@@ -170,12 +170,12 @@ def _draw(report, site, of_images):
 
 def _preactivations(task, site, channels):
     """Of all images: `(images, height, width, channels)` or without places."""
-    found = []
+    preactivations = []
     for batch in evaluation.batches(len(task.images), _IMAGES):
         images = task.images.images[batch]
         made = task.model.routed(task.model.preactivations(images))[site]
-        found.append(ops.convert_to_numpy(made)[..., channels])
-    return np.concatenate(found)
+        preactivations.append(ops.convert_to_numpy(made)[..., channels])
+    return np.concatenate(preactivations)
 
 
 def _extremes(values):
@@ -192,12 +192,12 @@ def _extremes(values):
     count = min(_OPEN, len(flat))
     largest = np.argsort(-flat.max(axis=1), kind="stable")[:count]
     smallest = np.argsort(flat.min(axis=1), kind="stable")[:count]
-    found = [(k, flat[k].argmax()) for k in largest]
-    found += [(k, flat[k].argmin()) for k in smallest[::-1]]
-    places = [np.unravel_index(at, values.shape[1:]) for _, at in found]
+    extremes = [(k, flat[k].argmax()) for k in largest]
+    extremes += [(k, flat[k].argmin()) for k in smallest[::-1]]
+    places = [np.unravel_index(at, values.shape[1:]) for _, at in extremes]
     return [
         (int(image), tuple(map(int, place)))
-        for (image, _), place in zip(found, places, strict=True)
+        for (image, _), place in zip(extremes, places, strict=True)
     ]
 
 
@@ -207,5 +207,5 @@ def _boxes(task, site, places):
     if not places[0]:
         # The units of a dense site have none.
         return {(): (0, 0, *task.model.image_shape[:2])}
-    found = receptive_field(task.model, task.gate_source(site), places)
-    return dict(zip(places, found, strict=True))
+    fields = receptive_field(task.model, task.gate_source(site), places)
+    return dict(zip(places, fields, strict=True))

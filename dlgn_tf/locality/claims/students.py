@@ -48,8 +48,11 @@ def measure_permuted_labels(rng):
     return {
         **figures,
         "rise with true labels - rise": gap,
-        "with true labels": with_true,
-        "details": {"permuted": _curves(permuted), "true": _curves(true)},
+        "rise with true labels": with_true[RISE],
+        "details": {
+            "permuted": _curves(permuted),
+            "true": {**with_true, **_curves(true)},
+        },
     }
 
 

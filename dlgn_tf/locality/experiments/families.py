@@ -79,7 +79,7 @@ def _by_family(rows):
 
 
 def _by_seed(rows, family):
-    """One row a seed."""
+    """One row per seed."""
     return {r["seed"]: r for r in rows if r["family"] == family}.values()
 
 

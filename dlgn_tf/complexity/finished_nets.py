@@ -1,4 +1,4 @@
-"""Where finished nets are kept, one file and one line of a table an order."""
+"""Where finished nets are kept: one file and one table row per order."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ TARGETS = "centred, of variance 1, by nets that begin near zero"
 _KNOWN_BY = 64
 
 
-class Shelf:
+class FinishedNets:
     """Finished nets in a directory: `order_04.keras` and so on, `nets.csv`.
 
     Args:
@@ -35,11 +35,11 @@ class Shelf:
         path = self._directory / "settings.json"
         with files.write_errors(path):
             wanted = json.loads(json.dumps(description))
-            found = files.read_json(path)
-            if found is None:
+            kept = files.read_json(path)
+            if kept is None:
                 files.write_atomically(path, json.dumps(wanted, indent=1))
             else:
-                self._check(found, wanted)
+                self._check(kept, wanted)
 
     def read(self, order, lower):
         """The finished net of an order, or None.
@@ -87,11 +87,11 @@ class Shelf:
         with self._table.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def _check(self, found, wanted):
+    def _check(self, kept, wanted):
         differs = [
             name
             for name in wanted
-            if not _same(name, found.get(name), wanted[name])
+            if not _same(name, kept.get(name), wanted[name])
         ]
         if differs:
             raise UserError(
@@ -133,16 +133,16 @@ def _not_from(order, lines):
     return [line for line in lines if line["order"] not in gone]
 
 
-def _same(name, found, wanted):
+def _same(name, kept, wanted):
     if name != "known_by":
-        return found == wanted
-    found, wanted = np.asarray(found, float), np.asarray(wanted, float)
-    if found.shape != wanted.shape:
+        return kept == wanted
+    kept, wanted = np.asarray(kept, float), np.asarray(wanted, float)
+    if kept.shape != wanted.shape:
         return False
     # Another machine rounds otherwise.
     means, stds = wanted.T
-    return np.allclose(found[:, 1], stds, rtol=1e-3, atol=0) and np.allclose(
-        found[:, 0], means, rtol=1e-5, atol=1e-3 * stds
+    return np.allclose(kept[:, 1], stds, rtol=1e-3, atol=0) and np.allclose(
+        kept[:, 0], means, rtol=1e-5, atol=1e-3 * stds
     )
 
 
