@@ -86,25 +86,25 @@ def correlations(before, after, title):
     return figure
 
 
-def families(found, title):
+def families(by_family, title):
     """Selectivity of gates, values and their products, family by family.
 
     The values of gated networks also with one of their sources silenced, see
     `dlgn_tf.locality.responses.Responses`.
 
     Args:
-        found: Dict from a family to a dict from a kind to an array
+        by_family: Dict from a family to a dict from a kind to an array
             `(seeds, 2, levels)`, before and after training.
         title: String.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = new_figure(11, 3 * len(found))
+    figure = new_figure(11, 3 * len(by_family))
     grid = figure.subplots(
-        len(found), len(KINDS), sharex=True, sharey=True, squeeze=False
+        len(by_family), len(KINDS), sharex=True, sharey=True, squeeze=False
     )
-    for row, (family, kinds) in zip(grid, found.items(), strict=True):
+    for row, (family, kinds) in zip(grid, by_family.items(), strict=True):
         for axes, kind in zip(row, KINDS, strict=True):
             levels = np.arange(1, kinds[kind].shape[2] + 1)
             for moment, colour in ((0, "grey"), (1, "tab:blue")):
@@ -128,7 +128,7 @@ def families(found, title):
     grid[0, 0].set_ylim(0, 1)
     grid[0, 0].legend(loc="lower left")
     grid[-1, 1].legend(loc="lower left")
-    seeds = len(next(iter(found.values()))["gates"])
+    seeds = len(next(iter(by_family.values()))["gates"])
     figure.suptitle(f"{title}: mean and range of {seeds} seeds")
     return figure
 
@@ -162,20 +162,20 @@ def energies(histories, title):
     return figure
 
 
-def lossy(codes, found, title):
+def lossy(codes, by_graph, title):
     """Gap and violated conditions against the events of the middle regions.
 
     Args:
         codes: Pairs of integers: events of pairs and of regions of four.
-        found: Dict from a graph to a `Lossy`.
+        by_graph: Dict from a graph to a `Lossy`.
         title: String.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = new_figure(5.5 * len(found), 4.5)
-    row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
-    for axes, (graph, each) in zip(row, found.items(), strict=True):
+    figure = new_figure(5.5 * len(by_graph), 4.5)
+    row = figure.subplots(1, len(by_graph), sharey=True, squeeze=False)[0]
+    for axes, (graph, each) in zip(row, by_graph.items(), strict=True):
         lines = {"gap of the update": each.gaps, **each.violations}
         for name, values in lines.items():
             thick = 2.5 if values is each.gaps else 1
@@ -248,20 +248,20 @@ def separability(histories, title):
     return figure
 
 
-def specialization(found, title):
+def specialization(by_multiple, title):
     """Mean best correlation by layer over training, a panel a width.
 
     Args:
-        found: Dict from the multiple of the teacher's width to a list of
+        by_multiple: Dict from the multiple of the teacher's width to a list of
             `Specialization`, one per seed.
         title: String.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    figure = new_figure(3.2 * len(found), 4)
-    row = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
-    for axes, (multiple, runs) in zip(row, found.items(), strict=True):
+    figure = new_figure(3.2 * len(by_multiple), 4)
+    row = figure.subplots(1, len(by_multiple), sharey=True, squeeze=False)[0]
+    for axes, (multiple, runs) in zip(row, by_multiple.items(), strict=True):
         means = np.array([run.means() for run in runs])
         epochs = np.arange(means.shape[1])
         for layer, colour in enumerate(colours(means.shape[2])):
@@ -272,6 +272,6 @@ def specialization(found, title):
     row[0].set_ylabel("mean best correlation")
     row[0].set_ylim(0, 1.02)
     row[0].legend(loc="lower right")
-    seeds = len(next(iter(found.values())))
+    seeds = len(next(iter(by_multiple.values())))
     figure.suptitle(f"{title}: mean and range of {seeds} seeds")
     return figure

@@ -46,10 +46,12 @@ def alignment(rows, reference, title):
     """
     figure = new_figure(9, 4.5)
     left, right = figure.subplots(1, 2)
-    for (run,), found in grouped(rows, "run").items():
-        labels = [row["layer"] for row in found]
-        left.plot(labels, [r["relative_error"] for r in found], "o-", label=run)
-        right.plot(labels, [r["explained"] for r in found], "o-", label=run)
+    for (run,), of_run in grouped(rows, "run").items():
+        labels = [row["layer"] for row in of_run]
+        left.plot(
+            labels, [r["relative_error"] for r in of_run], "o-", label=run
+        )
+        right.plot(labels, [r["explained"] for r in of_run], "o-", label=run)
     unaligned = [
         (row["layer"], row["error_unaligned"])
         for row in rows
@@ -121,11 +123,11 @@ def convergence(rows, title):
     """Error of covariances against the number of networks."""
     figure = new_figure(6, 4.5)
     axes = figure.subplots()
-    for (label,), found in grouped(rows, "layer").items():
-        x = [row["networks"] for row in found]
-        errors = np.array([row["error"] for row in found])
-        low = errors - [row["least"] for row in found]
-        high = [row["most"] for row in found] - errors
+    for (label,), of_layer in grouped(rows, "layer").items():
+        x = [row["networks"] for row in of_layer]
+        errors = np.array([row["error"] for row in of_layer])
+        low = errors - [row["least"] for row in of_layer]
+        high = [row["most"] for row in of_layer] - errors
         axes.errorbar(x, errors, (low, high), marker="o", label=label)
     axes.set_xlabel("networks")
     axes.set_xticks(sorted({row["networks"] for row in rows}))
@@ -161,20 +163,20 @@ def marchenko_pastur(weights, white, title):
 
 def _bulk(axes, arrays):
     """A histogram, and the law of each number of neurons and dimensions."""
-    found, ratios = [], set()
+    eigenvalues, ratios = [], set()
     for array in arrays:
         neurons, dimension = array.shape
         ratios.add(dimension / neurons)
         values = spectra.eigen(array.T @ array)[0]
-        found.append((values / values.mean())[: min(neurons, dimension)])
+        eigenvalues.append((values / values.mean())[: min(neurons, dimension)])
     edges = {ratio: spectra.marchenko_pastur_edges(ratio) for ratio in ratios}
-    found = np.concatenate(found)
+    eigenvalues = np.concatenate(eigenvalues)
     top = max(
         1.5 * max(high for _, high in edges.values()),
-        np.quantile(found, 0.95),
+        np.quantile(eigenvalues, 0.95),
     )
-    found = np.clip(found, 0, top)
-    axes.hist(found, 60, range=(0, top), density=True, color="lightgrey")
+    eigenvalues = np.clip(eigenvalues, 0, top)
+    axes.hist(eigenvalues, 60, range=(0, top), density=True, color="lightgrey")
     for ratio, (low, high) in sorted(edges.items()):
         x = np.linspace(low, high, 300)[1:-1]
         density = spectra.marchenko_pastur_density(x, ratio)
@@ -211,9 +213,9 @@ def clipping(rows, title):
     grid = figure.subplots(len(labels), 2, squeeze=False)
     for axes, (label,) in zip(grid, labels, strict=True):
         here = [row for row in rows if row["layer"] == label]
-        for (basis,), found in grouped(here, "basis").items():
+        for (basis,), of_basis in grouped(here, "basis").items():
             for k, column in enumerate(("accuracy", "explained")):
-                ranks, curves = _by_rank(found, column)
+                ranks, curves = _by_rank(of_basis, column)
                 band(axes[k], ranks, curves, _BASES[basis], basis)
                 axes[k].set_ylabel(column)
         for each in axes:
@@ -247,8 +249,8 @@ def resampling(rows, published, title):
     figure = new_figure(8, 1 + 0.25 * len(groups))
     axes = figure.subplots()
     names = []
-    for y, ((layers, source, way), found) in enumerate(groups.items()):
-        values = [row["accuracy"] for row in found]
+    for y, ((layers, source, way), of_way) in enumerate(groups.items()):
+        values = [row["accuracy"] for row in of_way]
         axes.plot(values, [y] * len(values), "o", color=_WAYS[way], ms=4)
         axes.plot([np.mean(values)], [y], "|", color=_WAYS[way], ms=14)
         drawn = "" if layers == "none" else f" ({layers}, {source})"
@@ -275,10 +277,10 @@ def dynamics(rows, title):
         here = [row for row in rows if row["layer"] == label]
         steps = grouped(here, "step")
         for (step,), colour in zip(steps, colours(len(steps)), strict=True):
-            found = steps[step,]
-            x = [row["direction"] for row in found]
+            at_step = steps[step,]
+            x = [row["direction"] for row in at_step]
             for k, column in enumerate(("amplification", "cosine")):
-                values = [row[column] for row in found]
+                values = [row[column] for row in at_step]
                 axes[k].plot(x, values, color=colour, label=f"step {step}")
                 axes[k].set_ylabel(column)
         for each in axes:
