@@ -139,6 +139,19 @@ def measure_claim():
 
 
 @pytest.fixture
+def check_of():
+    """A function that gives the `Check` of a registered claim."""
+    from dlgn_tf.claims import registry
+
+    def find(claim_id):
+        registry.register_papers()
+        (claim,) = registry.select(only=[claim_id], scale="accelerator")
+        return claim.check
+
+    return find
+
+
+@pytest.fixture
 def assert_measured(measure_claim):
     """A function that asks a claim for an answer, which may be no."""
 

@@ -131,8 +131,6 @@ class Condition:
         if not isinstance(sample, contrasts.Pair):
             ends = (sample, bound) if above else (bound, sample)
             return contrasts.above(label, *ends)
-        if not len(sample.high) or not len(sample.low):
-            return contrasts.Comparison(f"{label} missing")
         if self.statistic == "mean":
             if above:
                 return contrasts.above(label, *sample, margin=bound)

@@ -86,9 +86,11 @@ def above(
     # Claims are listed without it.
     from scipy import special
 
-    gap = np.mean(high) - share * np.mean(low) - margin
     scaled = np.asarray(high, float), share * np.asarray(low, float)
     samples = [sample for sample in scaled if sample.ndim]
+    if not all(map(len, samples)):
+        return Comparison(f"{label} missing")
+    gap = np.mean(high) - share * np.mean(low) - margin
     shown = f"{label} {np.mean(high):.4g}, {np.mean(low):.4g}"
     fewest = min(map(len, samples))
     if fewest < LEAST_RUNS:

@@ -55,7 +55,8 @@ class MeasuredTable:
         return self._by_cell[cell]
 
     def values(self, cell):
-        return list(self._by_cell[cell].values())
+        """List of accuracies; empty for a cell that is not there."""
+        return list(self._by_cell.get(cell, {}).values())
 
     def steps(self, cell):
         """The least number of training steps of a cell's runs."""
@@ -70,8 +71,6 @@ class MeasuredTable:
 
     def pair(self, high, low):
         """A `contrasts.Pair` of two cells' values; empty where one is not."""
-        if not self.has(high, low):
-            return contrasts.Pair([], [])
         return contrasts.Pair(self.values(high), self.values(low))
 
     def above(self, label, high, low, margin=0.0, share=1.0):
@@ -167,7 +166,9 @@ def _measured(names, scale, found, cells, accuracy):
 
 def told(tables):
     """Figures that say what was read: at which scale, of how many runs."""
-    scales = (f"{t.name} at {t.scale} (n >= {t.fewest()})" for t in tables)
+    scales = (
+        f"{t.name} at scale {t.scale} (n >= {t.fewest()})" for t in tables
+    )
     return {
         "tables": ", ".join(scales),
         "details": {

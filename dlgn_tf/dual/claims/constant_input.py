@@ -1,12 +1,10 @@
 """dlgn.5: with a constant into the value network, gates are all that counts."""
 
-import dataclasses
-
 import keras
 import numpy as np
 from keras import ops
 
-from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.check import by_figure
 from dlgn_tf.claims.small_networks import SmallNetwork
 from dlgn_tf.claims.small_networks import leave_initial_point
 from dlgn_tf.claims.small_networks import listed
@@ -24,25 +22,6 @@ NETWORKS = (
 FAMILIES = ("dgn", "dlgn", "dlgn_sf")
 
 
-@dataclasses.dataclass(frozen=True)
-class Dependence:
-    """How the logits of a model depend on the image.
-
-    Attributes:
-        same_gates: Relative difference of the logits of two images that have
-            the same hard gates.
-        forced_gates: Relative difference of the logits of two images when the
-            second is given the soft gates of the first.
-        past_gates: max |gradient| in the image while the gates are constants.
-        gradient: max |gradient| in the image.
-    """
-
-    same_gates: float
-    forced_gates: float
-    past_gates: float
-    gradient: float
-
-
 def measure(rng):
     found = {"ones": {}, "image": {}}
     for network in NETWORKS:
@@ -50,22 +29,27 @@ def measure(rng):
             for value_input, models in found.items():
                 model = network.create(family, rng, value_input=value_input)
                 models[f"{network} {family}"] = dependence(model, rng)
-    ones, image = (list(models.values()) for models in found.values())
-    return Measurement(
-        holds=verdict(ones, image),
-        measured=(
-            f"(x, 1): {_extremes(ones)}; (x, x): {_extremes(image)}; "
-            f"{listed(NETWORKS)} as {', '.join(FAMILIES)}"
-        ),
-        values={
-            value_input: {k: dataclasses.asdict(v) for k, v in models.items()}
-            for value_input, models in found.items()
-        },
-    )
+    return {
+        "(x, 1)": by_figure(found["ones"]),
+        "(x, x)": by_figure(found["image"]),
+        "networks": f"{listed(NETWORKS)} as {', '.join(FAMILIES)}",
+    }
 
 
 def dependence(model, rng):
-    """Measures a fresh `GatedNetwork`; its weights are changed."""
+    """How the logits of a model depend on the image.
+
+    Args:
+        model: A fresh `GatedNetwork`; its weights are changed.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Dict of floats. `same gates`: relative difference of the logits of two
+        images that have the same hard gates; `forced gates`: that of two
+        images when the second is given the soft gates of the first; `past
+        gates`: max |gradient| in the image while the gates are constants;
+        `gradient`: max |gradient| in the image.
+    """
     shape = (4, *model.image_shape)
     images, others = rng.uniform(0, 255, (2, *shape)).astype("float32")
     same_gates = _same_gates_difference(model, images)
@@ -73,39 +57,12 @@ def dependence(model, rng):
     leave_initial_point(model.value_network, rng)
     forced = _with_gate(model, _ForcedGate(model.gates(images).values()))
     constant = _with_gate(model, _ConstantGate(model.gate))
-    return Dependence(
-        same_gates=same_gates,
-        forced_gates=relative_difference(forced(others), model(images)),
-        past_gates=_max_gradient(constant, images),
-        gradient=_max_gradient(model, images),
-    )
-
-
-def verdict(ones, image):
-    """Whether the claim holds.
-
-    Args:
-        ones: A `Dependence` for each model of the kind (x, 1).
-        image: The same for (x, x).
-    """
-    alone = all(
-        d.same_gates == d.forced_gates == d.past_gates == 0 < d.gradient
-        for d in ones
-    )
-    return alone and all(
-        figure > 0 for d in image for figure in dataclasses.astuple(d)
-    )
-
-
-def _extremes(found):
-    """The range of each figure over the models."""
-    parts = []
-    for field in dataclasses.fields(Dependence):
-        values = [getattr(d, field.name) for d in found]
-        low, high = f"{min(values):.1g}", f"{max(values):.1g}"
-        shown = low if low == high else f"{low} to {high}"
-        parts.append(f"{field.name.replace('_', ' ')} {shown}")
-    return ", ".join(parts)
+    return {
+        "same gates": same_gates,
+        "forced gates": relative_difference(forced(others), model(images)),
+        "past gates": _max_gradient(constant, images),
+        "gradient": _max_gradient(model, images),
+    }
 
 
 def _same_gates_difference(model, images):

@@ -1,11 +1,8 @@
 """dlgn.8: frozen gates stay, soft gates learn, the head has no counterpart."""
 
-import dataclasses
-
 import keras
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.claims.small_networks import VGG16
 from dlgn_tf.claims.small_networks import SmallNetwork
 from dlgn_tf.claims.small_networks import listed
@@ -36,20 +33,6 @@ GCONV = SmallNetwork(
 LEARNING = (C4GAP, GCONV, RESNET, VGG16)
 
 
-@dataclasses.dataclass(frozen=True)
-class Changes:
-    """What training changed, moving statistics included.
-
-    Attributes:
-        gating: Share of the gating network's variables in which any bit
-            differs.
-        value: The same of the value network's.
-    """
-
-    gating: float
-    value: float
-
-
 def measure(rng):
     changes = {
         regime: {
@@ -65,55 +48,28 @@ def measure(rng):
     gradients = {name: least_gradient(model, rng) for name, model in models}
     alone = {name: without_counterpart(model) for name, model in models}
     start = dependent_start_difference(dependent(RESNET, rng))
-    return Measurement(
-        holds=verdict(changes, gradients, alone, start),
-        measured=_summary(changes, gradients, start),
-        values={
-            "changes": {
-                regime: {k: dataclasses.asdict(v) for k, v in found.items()}
-                for regime, found in changes.items()
-            },
-            "least_kernel_gradient": gradients,
-            "layers_without_counterpart": alone,
-            "dependent_start_difference": start,
+    gating, value = (
+        {
+            regime: {name: of_one[k] for name, of_one in of_networks.items()}
+            for regime, of_networks in changes.items()
+        }
+        for k in (0, 1)
+    )
+    return {
+        "gating variables changed": {
+            "soft": gating.pop("soft"),
+            "frozen": gating,
         },
-    )
-
-
-def verdict(changes, gradients, alone, start):
-    """Whether the claim holds.
-
-    Args:
-        changes: Dict from regime to dict from network to `Changes`.
-        gradients: Dict of results of `least_gradient`.
-        alone: Dict of results of `without_counterpart`.
-        start: Result of `dependent_start_difference`.
-    """
-    as_told = all(
-        found == Changes(gating=float(regime == "soft"), value=1.0)
-        for regime, of_networks in changes.items()
-        for found in of_networks.values()
-    )
-    gradients_flow = all(gradient > 0 for gradient in gradients.values())
-    only_heads = all(layers == ["logits"] for layers in alone.values())
-    return as_told and gradients_flow and only_heads and start == 0
-
-
-def _summary(changes, gradients, start):
-    shown = ", ".join(
-        f"{regime} {_mean(found, 'gating'):.0%} / {_mean(found, 'value'):.0%} "
-        f"({', '.join(found)})"
-        for regime, found in changes.items()
-    )
-    return (
-        f"variables changed by {STEPS} steps on digits, gating / value: "
-        f"{shown}; DI starts {start:.2g} apart; max |gradient| of a kernel >= "
-        f"{min(gradients.values()):.1g}; {listed(LEARNING)}"
-    )
-
-
-def _mean(found, network):
-    return np.mean([getattr(changes, network) for changes in found.values()])
+        "value variables changed": value,
+        "DI starts apart": start,
+        "least max |gradient| of a kernel": gradients,
+        "logits alone have no counterpart": {
+            name: layers == ["logits"] for name, layers in alone.items()
+        },
+        "steps on digits": STEPS,
+        "networks": listed(LEARNING),
+        "details": {"layers_without_counterpart": alone},
+    }
 
 
 def independent(network, rng):
@@ -150,12 +106,17 @@ REGIMES = {
 
 
 def train(model, rng):
-    """Takes a few training steps and compares all variables; `Changes`."""
+    """Takes a few training steps and compares all variables.
+
+    Returns:
+        The shares of the gating and of the value network's variables, moving
+        statistics included, in which any bit differs.
+    """
     networks = model.networks.values()
     before = [network.get_weights() for network in networks]
     _take_steps(model, rng)
     after = [network.get_weights() for network in networks]
-    return Changes(*map(_share_changed, before, after))
+    return tuple(map(_share_changed, before, after))
 
 
 def _share_changed(before, after):
