@@ -69,7 +69,7 @@ class TestLinearity:
             ([dlgn, dgn], [dgn], False),
             ([dlgn], [dgn, dlgn], False),
         ):
-            figures = {"affine": affine, "controls": controls}
+            figures = {"affine": affine, "DGNs or max pooling": controls}
             assert check_of("dlgn.4").decide(figures).holds is holds
 
     def test_gates_that_ignore_the_image_are_no_proof(self, rng, check_of):
@@ -80,7 +80,7 @@ class TestLinearity:
         kernel.assign(np.zeros(kernel.shape))
         with np.errstate(all="ignore"):
             deviation = linearity.deviation(model, rng)
-        figures = {"affine": deviation, "controls": 1.0}
+        figures = {"affine": deviation, "DGNs or max pooling": 1.0}
         assert check_of("dlgn.4").decide(figures).holds is False
 
 

@@ -31,7 +31,7 @@ def measure(rng):
     )
     return {
         "affine": affine,
-        "controls": controls,
+        "DGNs or max pooling": controls,
         "networks": listed((C4GAP, VGG16, RESNET110)),
     }
 
