@@ -16,6 +16,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
+from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.graphs import graph_of
 
@@ -197,8 +198,7 @@ class _Tapped:
         )
 
     def __call__(self, inputs):
-        tensors = self._model(inputs, training=False)
-        tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
+        tensors = listed(self._model(inputs, training=False))
         outputs, taps = tensors[: self._outputs], tensors[self._outputs :]
         count = len(self._factored)
         return _Taps(list(outputs), list(taps[:count]), list(taps[count:]))

@@ -149,7 +149,7 @@ class InspectedNetwork:
     def gate_source(self, site):
         """Site of the gating network whose gate a value site uses."""
         names = self.model.site_names
-        order = getattr(self.model, "gate_permutation", None)
+        order = self.model.gate_permutation
         return site if order is None else names[order[names.index(site)]]
 
 

@@ -57,6 +57,7 @@ class ImageClassifier(keras.Model):
             output: `"network"` alone, or `"gating"` and `"value"`.
         value_input: `"image"`, or `"ones"` where the network of the logits
             sees a constant, see `GatedNetwork`.
+        gate_permutation: Tuple of integers, see `GatedNetwork`, or None.
         members: Integer, how many networks there are to train: 1, but for
             an ensemble.
 
@@ -66,6 +67,7 @@ class ImageClassifier(keras.Model):
 
     members = 1
     value_input = "image"
+    gate_permutation = None
 
     def __init__(self, normalization, site_names, **kwargs):
         super().__init__(**kwargs)

@@ -75,7 +75,6 @@ class GatedNetwork(ImageClassifier):
         self.value_network = value_network
         self.gate = gate
         self.value_input = value_input
-        self.gate_permutation = None
         if gate_permutation is not None:
             self.gate_permutation = tuple(gate_permutation)
             _check_permutation(self.gate_permutation, self.site_shapes)

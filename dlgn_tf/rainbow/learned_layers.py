@@ -22,6 +22,7 @@ from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.classifier import copied
+from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
 
@@ -252,8 +253,7 @@ class LayeredNetwork:
         for name in dict.fromkeys(part.network for part in parts):
             here = [part for part in parts if part.network == name]
             read = self._reader(name, here)
-            taken = read(self._inputs(name, images), training=False)
-            taken = taken if isinstance(taken, list) else [taken]
+            taken = listed(read(self._inputs(name, images), training=False))
             values |= {
                 id(part): keras.ops.convert_to_numpy(value)
                 for part, value in zip(here, taken, strict=True)
@@ -380,8 +380,7 @@ def _unflattened(tensor, makers):
 
 
 def _last_learned(layer, makers):
-    taken = layer.input if isinstance(layer.input, list) else [layer.input]
-    for tensor in taken:
+    for tensor in listed(layer.input):
         maker = makers.get(id(tensor))
         if maker is None:
             continue
