@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import keras
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.output import files
@@ -49,13 +50,24 @@ class TrainedNetwork:
     networks: str = "value"
 
     def without(self, block):
-        """The network without a block, the other weights as they are."""
+        """The network without a block, the other weights as they are.
+
+        Raises:
+            UserError: if `build` makes another network than the model's.
+        """
         remaining = self.build((block,))
-        for name, network in remaining.networks.items():
-            copy_weights(self.model.networks[name], network)
-        if self.networks == "value" and remaining.gated:
-            return _under_gates_of(self.model, remaining)
-        return remaining
+        held = self.networks == "value" and remaining.gated
+        for name in ["value"] if held else remaining.networks:
+            try:
+                copy_weights(
+                    self.model.networks[name], remaining.networks[name]
+                )
+            except ValueError as error:
+                raise UserError(
+                    f"Expected the network that the flags describe. Received: "
+                    f"{self.label} as another version made it. {error}"
+                ) from error
+        return _under_gates_of(self.model, remaining) if held else remaining
 
 
 def _under_gates_of(whole, remaining):

@@ -1,6 +1,7 @@
 """Each block left out in turn: what is evaluated, and what is written."""
 
 import csv
+import dataclasses
 import io
 import itertools
 
@@ -9,6 +10,7 @@ import pytest
 
 from dlgn_tf import dual
 from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import layer_removal
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import engines
@@ -171,3 +173,19 @@ def test_figure():
     assert labels == ["a", "b, c"]
     curve, level = axes.lines[:2]
     assert curve.get_color() == level.get_color() != axes.lines[2].get_color()
+
+
+def test_a_network_that_an_earlier_version_made(rng):
+    """Gates that are held may be of any network; others are refused."""
+    network = trained("resnet20_dlgn_sf", rng)
+    other = {"build": lambda removed: build("resnet20_dgn", removed)}
+    held = dataclasses.replace(network, **other).without("group1_block1")
+    for mine, whole in zip(
+        held.value_network.get_weights()[:3],
+        network.model.value_network.get_weights()[:3],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, whole)
+    both = dataclasses.replace(network, networks="both", **other)
+    with pytest.raises(UserError, match="net as another version made it"):
+        both.without("group1_block1")
