@@ -18,8 +18,9 @@ case: each must violate what is expected. Where a control does not do what it
 should the claim is not decided, whatever else was measured.
 
 See `dlgn_tf.claims.conditions` for the conditions. A figure that is not there
-is an error, unless the function says so with `NOT_ASKED` in its place; one of
-which nothing is expected is told, and decides nothing.
+is an error, unless the function says so with `NOT_ASKED` in its place, or with
+None, without which the claim cannot hold; one of which nothing is expected is
+told, and decides nothing.
 """
 
 from collections.abc import Mapping

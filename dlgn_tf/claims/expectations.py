@@ -77,7 +77,9 @@ class Findings:
             value = list(value.values())
         if isinstance(value, str) and value == NOT_ASKED:
             return
-        if condition.statistic:
+        if value is None:
+            self.comparisons.append(contrasts.Comparison(f"{label} missing"))
+        elif condition.statistic:
             self.comparisons += condition.comparisons(label, value)
         elif condition.is_met(value):
             self._met += 1

@@ -134,6 +134,13 @@ def test_what_is_not_asked_decides_nothing():
     assert "x not asked at this scale" in found.measured
 
 
+def test_nothing_holds_without_what_is_not_there():
+    check = Check({"x": "< 1", "y": {"a": "> 2"}})
+    found = check.decide({"x": 0, "y": {"a": None}})
+    assert found.holds is None and "y a missing" in found.measured
+    assert check.decide({"x": 1, "y": {"a": None}}).holds is False
+
+
 def test_what_is_expected_reads_as_one_line():
     check = Check(
         {"slope": ["in [-1, 0]", "of log error"], "gap": {"f32": "< 1 *"}},
