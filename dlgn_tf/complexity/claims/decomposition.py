@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.check import by_figure
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.components import Significance
@@ -46,50 +46,31 @@ def random_study(rng, name="resnet20_dnn", network="value"):
 
 
 def measure_sums(rng):
-    found = {}
-    for name, network in NETWORKS:
-        feature, ladder, images = random_study(rng, name, network)
-        f = feature.trunk(images.images)
-        outputs = {
-            order: _scaled_to(f, output)
-            for order, output in ladder.outputs(images.images).items()
-        }
-        components = Components.of(f, outputs)
-        losses = coalition_losses(
-            feature, components, images.images, images.labels
-        )
-        logits = feature.head(f, images.images)
-        loss = cross_entropy(logits, images.labels).mean()
-        full = len(losses) - 1
-        without = [losses[full ^ (1 << k)] for k in range(len(ORDERS))]
-        found[f"{name} {network}"] = {
-            "sum": float(
-                np.abs(components.feature() - f).max() / np.abs(f).max()
-            ),
-            "loss": float(abs(losses[full] - loss)),
-            "without": float(np.min(np.abs(np.array(without) - loss))),
-        }
-    shown = "; ".join(
-        f"{name}: {x['sum']:.0e}, {x['loss']:.0e}, {x['without']:.0e}"
-        for name, x in found.items()
-    )
-    return Measurement(
-        holds=sums_hold(found.values()),
-        measured=f"sum, loss, loss without one: {shown}",
-        values=found,
-    )
+    cases = {
+        f"{name} {network}": _sums(*random_study(rng, name, network))
+        for name, network in NETWORKS
+    }
+    return by_figure(cases)
 
 
-def sums_hold(found):
-    """Whether components add up.
-
-    Args:
-        found: Iterable of dicts `sum`, `loss`, `without`.
-    """
-    return all(
-        x["sum"] < 1e-5 and x["loss"] < 1e-6 and x["without"] > 1e-3
-        for x in found
-    )
+def _sums(feature, ladder, images):
+    f = feature.trunk(images.images)
+    outputs = {
+        order: _scaled_to(f, output)
+        for order, output in ladder.outputs(images.images).items()
+    }
+    components = Components.of(f, outputs)
+    losses = coalition_losses(feature, components, images.images, images.labels)
+    logits = feature.head(f, images.images)
+    loss = cross_entropy(logits, images.labels).mean()
+    full = len(losses) - 1
+    without = [losses[full ^ (1 << k)] for k in range(len(ORDERS))]
+    sum_error = np.abs(components.feature() - f).max() / np.abs(f).max()
+    return {
+        "max |sum - f| / max |f|": sum_error,
+        "|loss of all - the network's|": abs(losses[full] - loss),
+        "|loss without one - the network's|": np.abs(without - loss),
+    }
 
 
 def _scaled_to(f, output):
@@ -110,34 +91,19 @@ def measure_planted(rng, images=20_000, size=48):
     whole = np.sum(PLANTED**2) + (CORRELATION**2 + 2 * CORRELATION) * (
         PLANTED[0] ** 2
     )
-    found = {
-        "share": float(np.abs(independent.significance / expected - 1).max()),
-        "gap": abs(independent.gap),
-        "correlated": abs(correlated.gap - 2 * covariance / whole),
-        "changed": float(
-            np.abs(changed.significance - independent.significance).max()
+    planted_gap = 2 * covariance / whole
+    return {
+        "relative error of shares": np.abs(
+            independent.significance / expected - 1
         ),
+        "|gap|": abs(independent.gap),
+        "|gap - planted|": abs(correlated.gap - planted_gap),
+        "change of shares": np.abs(
+            changed.significance - independent.significance
+        ),
+        "gap of correlated parts": correlated.gap,
+        "planted": planted_gap,
     }
-    return Measurement(
-        holds=planted_hold(found),
-        measured=(
-            f"shares off by {found['share']:.2%}; gap {independent.gap:.4f}, "
-            f"correlated {correlated.gap:.3f} of "
-            f"{2 * covariance / whole:.3f}; scaled and shifted: "
-            f"{found['changed']:.0e}"
-        ),
-        values=found,
-    )
-
-
-def planted_hold(found):
-    """Whether shares are as planted; see `measure_planted`."""
-    return bool(
-        found["share"] < 0.02
-        and found["gap"] < 0.02
-        and found["correlated"] < 0.02
-        and found["changed"] < 1e-6
-    )
 
 
 def _significance(parts):

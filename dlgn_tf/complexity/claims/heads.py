@@ -1,6 +1,5 @@
 """complexity.16: a network's head on its components."""
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.complexity.claims import workshops
 from dlgn_tf.complexity.experiments import classification
 
@@ -14,22 +13,18 @@ def measure(rng):
     for count in COUNTS:
         subject = workshop.teacher(DEPTH, count, seed)
         rows += classification.measure(workshop, subject)
-    shown = "; ".join(
-        f"{row['network']} ({row['accuracy_of_feature']} %), order "
-        f"{row['order']}, nets of {row['nets_trained_on']}: {row['gain']}"
-        for row in rows
-    )
-    everything, own = classification.REGIMES
-    return Measurement(
-        holds=gains_hold(classification.gains(rows, everything, ORDER)),
-        measured=f"points gained: {shown}",
-        values={
-            regime: classification.gains(rows, regime, ORDER)
-            for regime in (everything, own)
+    gains = {regime: {} for regime in classification.REGIMES}
+    for row in rows:
+        of_regime = gains[row["nets_trained_on"]]
+        of_network = of_regime.setdefault(row["network"], {})
+        of_network[row["order"]] = float(row["gain"])
+    return {
+        f"points gained at order {ORDER}": {
+            regime: [by_order[ORDER] for by_order in of_regime.values()]
+            for regime, of_regime in gains.items()
         },
-    )
-
-
-def gains_hold(gains):
-    """Whether there are gains and all are above 0."""
-    return bool(gains) and all(gain > 0 for gain in gains)
+        "points gained by order": gains,
+        "accuracy of the feature": {
+            row["network"]: float(row["accuracy_of_feature"]) for row in rows
+        },
+    }

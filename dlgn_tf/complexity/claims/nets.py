@@ -4,15 +4,15 @@ import collections
 
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
+from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command import startup
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.output.spread import listed
 
 tf = startup.tensorflow()
 
-# Millions of parameters at r = 1, of features 64x8x8 and images 32x32.
-PARAMETERS = {4: 1.66, 7: 4.76, 13: 10.96, 25: 23.3, 49: 48.1, 97: 97.7}
+# Orders whose millions of parameters were published, for features 64x8x8 and
+# images 32x32, and to how many digits behind the point.
+DIGITS = {4: 2, 7: 2, 13: 2, 25: 1, 49: 1, 97: 1}
 COUNTED = (4, 7, 13)
 SHAPES = (
     ((8, 8, 64), (32, 32, 3)),
@@ -24,47 +24,40 @@ SHAPES = (
 
 
 def measure_depths(rng):
-    counts = {
-        (order, shape): _operations(
-            nets.disentangler(order, shape, image, width=1 / 64), image
+    cases = {
+        f"order {order}, {shape}": depth_figures(
+            order,
+            shape,
+            *_operations(
+                nets.disentangler(order, shape, image, width=1 / 64), image
+            ),
         )
         for order in COUNTED
         for shape, image in SHAPES
     }
-    millions = {}
-    for order in PARAMETERS:
-        net = nets.disentangler(order, *SHAPES[0])
-        millions[order] = nets.parameters(net) / 1e6
-    shown = listed(millions.values(), separator=", ")
-    return Measurement(
-        holds=depths_hold(counts, millions),
-        measured=(
-            f"{len(counts)} nets counted, orders "
-            f"{', '.join(map(str, COUNTED))} of {len(SHAPES)} shapes; millions "
-            f"of parameters at r = 1: {shown}"
-        ),
-        values={"operations": str(counts), "millions": millions},
-    )
+    millions = {
+        order: nets.parameters(nets.disentangler(order, *SHAPES[0])) / 1e6
+        for order in DIGITS
+    }
+    return {
+        **by_figure(cases),
+        "millions of parameters, r = 1": {
+            f"order {order}": round(millions[order], digits)
+            for order, digits in DIGITS.items()
+        },
+        "details": {"millions": millions},
+    }
 
 
-def depths_hold(counts, millions):
-    """Whether nets are as deep and as large as they should be.
-
-    Args:
-        counts: Dict from (order, feature shape) to (ReLUs, convolutions,
-            output shape).
-        millions: Dict from order to millions of parameters.
-    """
-    deep = all(
-        found == (order, order + 1, shape)
-        for (order, shape), found in counts.items()
-    )
-    # As many digits as were published.
-    large = all(
-        round(millions[order], 2 if expected < 20 else 1) == expected
-        for order, expected in PARAMETERS.items()
-    )
-    return bool(deep and large)
+def depth_figures(
+    order: int, shape: tuple, relus: int, convolutions: int, output_shape: tuple
+) -> dict:
+    """What is expected of a net of this order for a feature of this shape."""
+    return {
+        "ReLU layers - l": relus - order,
+        "convolutions - l": convolutions - order,
+        "has the feature's shape": output_shape == shape,
+    }
 
 
 def _operations(net, image_shape):
@@ -96,15 +89,7 @@ def measure_warm_start(rng):
             same, other = _compared(_weights(small), before, _weights(large))
             equal += same
             differ += other
-    return Measurement(
-        holds=bool(equal and differ and all(equal) and all(differ)),
-        measured=(
-            f"{sum(equal)} of {len(equal)} shared tensors equal; "
-            f"{sum(differ)} of {len(differ)} kernels differ before, or from "
-            "any of the small net"
-        ),
-        values={"equal": len(equal), "different": len(differ)},
-    )
+    return {"shared tensors are equal": equal, "other kernels differ": differ}
 
 
 def _disturb(net, rng):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dlgn_tf.claims.registry import Measurement
 from dlgn_tf.complexity import panels
 from dlgn_tf.output.folder import Output
 
@@ -29,26 +28,20 @@ def measure(rng):
         for image in axes.get_images()
         if image.get_array().ndim == 2
     ]
-    limits = {image.get_clim() for image in drawn}
+    ranges = {image.get_clim() for image in drawn}
     kinds = {(x.get_cmap().name, x.get_interpolation()) for x in drawn}
     with tempfile.TemporaryDirectory() as folder:
         Output(folder).picture("panels", figure)
         whole = (Path(folder) / "panels.png").read_bytes().startswith(_PNG)
-    return Measurement(
-        holds=whole
-        and shown.channel == 4
-        and len(drawn) == 1 + 3 * len(ORDERS)
-        and same_range(limits)
-        and kinds == {(panels.COLOURS, "nearest")},
-        measured=(
-            f"{len(drawn)} panels, channel {shown.channel} of {CHANNELS}, "
-            f"limits {', '.join(f'{a:.2f} to {b:.2f}' for a, b in limits)}"
+    return {
+        "is a PNG": whole,
+        "channel": shown.channel,
+        "panels": len(drawn),
+        "ranges of colours": len(ranges),
+        "least + most": [least + most for least, most in ranges],
+        "most": [most for _, most in ranges],
+        "not interpolated, in their colours": (
+            kinds == {(panels.COLOURS, "nearest")}
         ),
-        values={"panels": len(drawn), "channel": shown.channel},
-    )
-
-
-def same_range(limits):
-    """Whether there is one pair of limits, and it is -a to a."""
-    (low, high), *others = sorted(limits)
-    return not others and low == -high and high > 0
+        "channels": CHANNELS,
+    }

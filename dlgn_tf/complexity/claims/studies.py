@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.features import feature_of
@@ -55,6 +56,15 @@ def teacher(seed, samples=SAMPLES, epochs=EPOCHS, depth=DEPTH):
     )
     train_teacher(model, train, TeacherSettings(epochs=epochs, seed=seed))
     return feature_of(model), train
+
+
+def shares(found: Significance) -> dict:
+    """What is told of one network: shares of its feature's variance."""
+    return {
+        "rho_c": found.significance,
+        "rho_rem": found.remainders,
+        "gap": found.gap,
+    }
 
 
 def pool(seed, count=POOL):

@@ -90,15 +90,6 @@ def accuracy(feature, f, images):
     return 100 * float(np.mean(logits.argmax(axis=1) == images.labels))
 
 
-def gains(rows, regime, order):
-    """Gains of all networks of a table, floats."""
-    return [
-        float(row["gain"])
-        for row in rows
-        if row["nets_trained_on"] == regime and row["order"] == order
-    ]
-
-
 def _shown(label, rows):
     ours = [
         row for row in rows if f"{row['network']}-seed{row['seed']}" == label

@@ -16,7 +16,6 @@ from dlgn_tf.complexity import tables
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.components import measure_significance
-from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.effectiveness import Effectiveness
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.experiments import samples
@@ -183,13 +182,6 @@ def _measured(workshop, subject, others):
         measure_significance(feature, ladder, images),
         measure_effectiveness(feature, ladder, subject.images, test),
         reliable,
-    )
-
-
-def profile_change(first, second):
-    """Total variation between the profiles of two `Measured`."""
-    return total_variation(
-        first.significance.profile, second.significance.profile
     )
 
 
