@@ -41,6 +41,8 @@ SLOW = (
     "*_resnet110_dgn_x1",
     "*_resnet110_dlgn_xx",
     "cifar10_c4gap_dlgn_x1",
+    "cifar10_vgg16_dlgn_x1",
+    "gating",
     "gconv_*_frnpf_di",
     "plain",
 )
