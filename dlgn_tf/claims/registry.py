@@ -26,9 +26,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlgn_tf.claims.check import Check
-from dlgn_tf.claims.verdicts import Measurement  # noqa: F401
-from dlgn_tf.claims.verdicts import NotMeasured  # noqa: F401
-from dlgn_tf.claims.verdicts import Verdict  # noqa: F401
 from dlgn_tf.errors import UserError
 from dlgn_tf.papers import PAPERS
 
@@ -47,26 +44,27 @@ class Claim:
             claims.
         scale: One of `SCALES`: what a run takes.
         statement: One sentence.
-        expected: One line: what must be measured for the statement to hold,
-            tolerance included.
         measure: Function from a `numpy.random.Generator` to figures, or one
             that raises `NotMeasured`; or its name, `"MODULE:FUNCTION"`.
+        check: `Check`, what the figures must be for the statement to hold.
         reads_results: Whether that function takes, as its second argument, the
             folder of results that other commands have left.
         reads_data: Whether it takes, as its last argument, the folder of
             prepared TFDS data sets, or None without one.
-        check: `Check` that judges the figures; None if the function itself
-            returns a `Measurement`.
     """
 
     id: str
     scale: str
     statement: str
-    expected: str
     measure: Callable | str
+    check: Check
     reads_results: bool = False
     reads_data: bool = False
-    check: Check | None = None
+
+    @property
+    def expected(self):
+        """One line: what must be measured, tolerance included."""
+        return str(self.check)
 
     @property
     def paper(self):
@@ -90,7 +88,7 @@ class Claim:
         if self.reads_data:
             arguments.append(data_dir)
         figures = measure(self.generator(seed), *arguments)
-        return self.check.decide(figures) if self.check else figures
+        return self.check.decide(figures)
 
 
 _CLAIMS = {}
@@ -143,17 +141,14 @@ def register(
             f"Expected a new id for each claim. Received: {claim_id!r}, taken "
             f"by {_CLAIMS[claim_id].measure}"
         )
-    # Stubs that are not rows yet say it in prose.
-    check = None if isinstance(expected, str) else Check(expected, control)
     _CLAIMS[claim_id] = Claim(
         claim_id,
         scale,
         statement,
-        str(check or expected),
         measure,
+        Check(expected, control),
         reads_results,
         reads_data,
-        check,
     )
     return _CLAIMS[claim_id]
 
@@ -162,25 +157,13 @@ def register_papers(papers=PAPERS):
     """Registers the claims of papers, but for those that are."""
     for paper in papers:
         package = f"{paper.package}.claims"
-        importlib.import_module(package)
         file = importlib.resources.files(package) / "claims.toml"
-        rows = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-        for number, row in rows.items():
+        for number, row in tomllib.loads(file.read_text("utf-8")).items():
             claim_id = f"{paper.key}.{number}"
             measure = f"{package}.{row.pop('measure')}"
             known = _CLAIMS.get(claim_id)
             if known is None or known.measure != measure:
                 register(claim_id, measure, **row)
-
-
-def claim(claim_id, **row):
-    """A decorator that registers a function; see `register`."""
-
-    def decorate(measure):
-        register(claim_id, measure, **row)
-        return measure
-
-    return decorate
 
 
 def claims(paper=None):

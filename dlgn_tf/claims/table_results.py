@@ -5,8 +5,7 @@ import pathlib
 import statistics
 
 from dlgn_tf.claims import contrasts
-from dlgn_tf.claims.registry import Measurement
-from dlgn_tf.claims.registry import NotMeasured
+from dlgn_tf.claims.verdicts import NotMeasured
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import results
 
@@ -72,16 +71,6 @@ class MeasuredTable:
     def pair(self, high, low):
         """A `contrasts.Pair` of two cells' values; empty where one is not."""
         return contrasts.Pair(self.values(high), self.values(low))
-
-    def above(self, label, high, low, margin=0.0, share=1.0):
-        """Compares two cells, or one and a number; see `contrasts.above`."""
-        cells = [cell for cell in (high, low) if isinstance(cell, str)]
-        if not self.has(*cells):
-            return contrasts.Comparison(f"{label} missing")
-        high, low = (
-            self.values(cell) if cell in cells else cell for cell in (high, low)
-        )
-        return contrasts.above(label, high, low, margin, share)
 
 
 def load(results_dir, groups, also=(), accuracy="best"):
@@ -176,33 +165,3 @@ def told(tables):
             "means": {table.name: table.means() for table in tables},
         },
     }
-
-
-def measurement(tables, comparisons):
-    """A `Measurement` of a claim's comparisons; see `contrasts`.
-
-    It shows those that are refuted, else those that are not decided, else all.
-    """
-    holds = contrasts.decide(comparisons)
-    words, telling = "", comparisons
-    if holds is False:
-        words = "fails: "
-        count = len(comparisons)
-        telling = [c for c in comparisons if c.is_refuted(count)]
-    elif holds is None:
-        telling = [c for c in comparisons if not c.is_borne_out]
-        borne_out = len(comparisons) - len(telling)
-        words = f"{borne_out} of {len(comparisons)} borne out; not decided: "
-    shown = "; ".join(comparison.shown for comparison in telling)
-    scale = ", ".join(
-        f"{t.name} at scale {t.scale} (n >= {t.fewest()})" for t in tables
-    )
-    return Measurement(
-        holds=holds,
-        measured=f"{scale}: {words}{shown}",
-        values={
-            "scale": tables[0].scale,
-            "means": {t.name: t.means() for t in tables},
-            "comparisons": [vars(comparison) for comparison in comparisons],
-        },
-    )

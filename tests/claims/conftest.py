@@ -42,7 +42,7 @@ def register(empty_registry):
             expected={"x": "== 1"},
             **reads,
         )
-        claim = dataclasses.replace(claim, check=AsMeasured(), expected="one")
+        claim = dataclasses.replace(claim, check=AsMeasured())
         registry._CLAIMS[claim_id] = claim
 
     return register_claim
