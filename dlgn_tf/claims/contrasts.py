@@ -96,7 +96,7 @@ def above(
     if fewest < LEAST_RUNS:
         return Comparison(f"{shown} (n = {fewest})")
     error = math.sqrt(sum(x.var(ddof=1) / len(x) for x in samples))
-    shown += f" (se {error:.2g})"
+    shown += f" (se {error:.3g})"
     if not error > 0:
         return Comparison(shown)
     p_false, p_true = special.stdtr(fewest - 1, [-gap / error, gap / error])

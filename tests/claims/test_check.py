@@ -117,7 +117,7 @@ def test_pairs_are_told_as_comparisons():
     pair = Pair([3.0, 3.1, 3.2], [1.0, 1.1, 1.2])
     check = Check({"gap": "mean > 1"})
     found = check.decide({"gap": {"a > b": pair}, "n": 3})
-    assert found.measured == "gap a > b > 1: 3.1, 1.1 (se 0.082); n 3"
+    assert found.measured == "gap a > b > 1: 3.1, 1.1 (se 0.0816); n 3"
     found = check.decide({"gap": {"a": pair, "b": Pair([], [])}})
     assert found.holds is None
     assert found.measured == (

@@ -288,7 +288,7 @@ class TestTables:
         cells = {**CELLS[19], **penalty_cells("cifar100"), cell: 2.1}
         found = measured(19, cells)
         assert found.holds is None
-        assert "no evidence > twice chance 2.10, 2.00" in found.measured
+        assert "no evidence > twice chance 2.1, 2" in found.measured
         assert found.values["no evidence"].popitem()[1] == [cell]
         # Far below, were it evidence.
         assert "5 of 6 borne out" in found.measured

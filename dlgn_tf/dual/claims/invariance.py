@@ -56,7 +56,11 @@ def unpooled(model):
     """The same model with a dense layer in place of pooling and head."""
     value = model.value_network
     flat = keras.layers.Flatten(dtype="float64")(value.get_layer("pool").input)
-    head = keras.layers.Dense(value.output.shape[-1], dtype="float64")
+    # Of a seed of its own, so that the figures repeat.
+    initializer = keras.initializers.GlorotUniform(seed=0)
+    head = keras.layers.Dense(
+        value.output.shape[-1], dtype="float64", kernel_initializer=initializer
+    )
     return GatedNetwork(
         model.gating_network,
         keras.Model(value.inputs, head(flat)),
