@@ -21,6 +21,7 @@ from dlgn_tf.splines.claims import accuracies
 from dlgn_tf.splines.claims import beta_layers
 from dlgn_tf.splines.claims import cost
 from dlgn_tf.splines.claims import digit_trainings
+from dlgn_tf.splines.claims import evaluation
 from dlgn_tf.splines.claims import identities
 from dlgn_tf.splines.claims import joint
 from dlgn_tf.splines.claims import orthogonal_filters
@@ -64,6 +65,19 @@ def test_numbers_are_those_of_the_list():
     registry.register_papers()
     found = [claim.number for claim in registry.claims("smaso")]
     assert found == list(range(1, 23))
+
+
+def test_layers_follow_from_the_seed(monkeypatch):
+    monkeypatch.setattr(
+        evaluation,
+        "chains",
+        lambda: {(10,): {"ReLU": [keras.layers.Dense(7, activation="relu")]}},
+    )
+    first, second = (
+        evaluation.measure(np.random.default_rng(3))["without the bias"]["ReLU"]
+        for _ in range(2)
+    )
+    assert first == second
 
 
 def test_another_prior_is_seen(measure, monkeypatch):
