@@ -209,6 +209,14 @@ def test_gate_permutations(arguments, expected):
     assert resolve(*arguments.split()).gate_permutation == expected
 
 
+def test_a_program_gives_a_permutation_as_numbers():
+    network = config_lib.Network(
+        model="c4gap_dgn", gate_permutation=(2, 0, 3, 1)
+    )
+    resolved = config_lib.resolve_network(network)
+    assert resolved.gate_permutation == (2, 0, 3, 1)
+
+
 def test_flags_of_older_runs(tmp_path):
     """Those that there are more of by now have their defaults."""
     path = tmp_path / "flags.txt"

@@ -34,8 +34,8 @@ for, is renamed OUTPUT.partial.1 and measured anew.
 
 Exit status: 1 if a claim does not hold, 0 if none does not, 2 for flags that
 cannot work. Claims that are not decided, as what was measured tells for neither
-verdict, do not change it; nor do those that cannot be measured here, as results
-or data are missing."""
+verdict or a control does not do what it should, do not change it; nor do those
+that cannot be measured here, as results or data are missing."""
 
 
 @dataclasses.dataclass(frozen=True)

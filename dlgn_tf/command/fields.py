@@ -213,9 +213,9 @@ def _value(field, known, given):
     kind, several = _kind(field, known)
     if several:
         value = _several(name, known, kind, value)
-    elif kind is float and not math.isfinite(value) and not known.positive:
+    elif kind is float and not math.isfinite(value):
         refuse(name, "a finite number", value)
-    elif known.positive and not 0 < value < math.inf:
+    elif known.positive and not value > 0:
         refuse(name, "a number > 0", value)
     if known.path and several:
         return tuple(paths.local(each, name) for each in value)

@@ -3,6 +3,7 @@
 import math
 import re
 
+from dlgn_tf.command import fields
 from dlgn_tf.config.network import GATE_FLAGS
 from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES
@@ -17,7 +18,7 @@ def resolve(flags, architecture, family, options):
 
     Args:
         flags: `TrainingFlags`.
-        architecture: `dlgn_tf.models.registry.Architecture`.
+        architecture: `dlgn_tf.models.architecture.Architecture`.
         family: String.
         options: Dict of the architecture's options, resolved.
 
@@ -67,6 +68,8 @@ def _permutation(text, architecture, options):
     count = architecture.site_count(options)
     if text is None:
         return None
+    # A program may give the tuple.
+    text = fields.text(text)
     if text == "all":
         alike = architecture.alike_sites(options)
         runs = math.prod(map(math.factorial, alike)) - 1

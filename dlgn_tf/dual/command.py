@@ -174,10 +174,11 @@ def _image_counts(command, network, part, available):
     no advantage.
     """
     train, test = available["train"], available["test"]
+    whose = "the run" if network.config else network.of_images.name
     if network.config:
         train = min(network.config.train_examples, train)
     for name, most, what in (
-        ("images", train, "training images of the run"),
+        ("images", train, f"training images of {whose}"),
         ("test_images", test, f"test images of {network.of_images.name}"),
     ):
         if (getattr(command, name) or 1) > most:

@@ -25,8 +25,6 @@ from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.output import files
 from dlgn_tf.output.folder import new_figure
 
-# Which networks of a gated model lose a block.
-
 
 @dataclasses.dataclass(frozen=True)
 class TrainedNetwork:

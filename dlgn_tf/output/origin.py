@@ -153,7 +153,7 @@ def _file(directory):
 
 
 def _commit():
-    root = pathlib.Path(__file__).parents[1]
+    root = pathlib.Path(__file__).parents[2]
     commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
     if not commit:
         return _UNKNOWN

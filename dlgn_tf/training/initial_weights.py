@@ -13,7 +13,7 @@ def set_initial_weights(model, config):
     checkpoint, and their source may be gone.
 
     Args:
-        model: `ImageClassifier`, as `runs.create_configured_model` makes it.
+        model: `ImageClassifier`, as `create_configured_model` makes it.
         config: `Config`.
 
     Raises:

@@ -211,7 +211,9 @@ class RunDirectory:
         """Whether flags.txt is there and gives this very `Config`."""
         if not self.flags.exists():
             return False
-        return self.flags.read_bytes() == config.to_flags().encode()
+        # Earlier versions wrote them in another order.
+        lines = config.to_flags().encode().splitlines()
+        return sorted(self.flags.read_bytes().splitlines()) == sorted(lines)
 
     def write_flags(self, config):
         """Writes flags.txt."""

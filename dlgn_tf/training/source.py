@@ -130,7 +130,14 @@ class Source:
         if self.model:
             registry.parse(self.model)
         with self._named():
-            if not self._located().is_file() and not self.model:
+            described = self._located().is_file()
+            if described and self.model:
+                raise UserError(
+                    "--model has no effect with a file that describes its "
+                    "network. Expected no such flag. Received: "
+                    f"--model={self.model}"
+                )
+            if not described and not self.model:
                 raise UserError(
                     "Expected --model with a checkpoint of "
                     "resnets-in-tensorflow2, which does not describe its "

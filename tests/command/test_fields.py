@@ -69,7 +69,7 @@ def test_flags_become_the_fields_of_a_frozen_instance(monkeypatch):
         "--folder=x --files=y,gs://x": "--files. Expected a path.*gs://x",
         "--folder=x --parts=a,c": "Expected --parts of a, b. .*=a,c",
         "--folder=x --rate=0": "--rate. Expected a number > 0. Received: 0",
-        "--folder=x --rate=inf": "--rate. Expected a number > 0.*inf",
+        "--folder=x --rate=inf": "--rate. Expected a finite number.*inf",
         "--folder=x --slope=nan": "--slope. Expected a finite number.*nan",
         "--folder=x --rates=1,0": "--rates. Expected comma-.*> 0.*1,0",
         "--folder=x --steps=1,.5": "--steps. Expected comma-.*integers. .*1,.5",

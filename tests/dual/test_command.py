@@ -326,7 +326,7 @@ REFUSALS = {
     "--run_dir=dlgn --ntk_trace --test_images=9": "no effect with --ntk_trace",
     "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
     "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
-    "--run_dir=dlgn --memory_gib=nan": "memory_gib.*> 0",
+    "--run_dir=dlgn --memory_gib=nan": "memory_gib.*finite",
     "--run_dir=dlgn --output_dir=file": "output_dir.*file is a file",
     "--run_dir=nobest --which=best": "which=best.*best.keras",
     "--run_dir=dlgn --dataset=digits": "no effect with --run_dir",

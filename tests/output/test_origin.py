@@ -27,10 +27,16 @@ def directory(tmp_path):
 def test_what_is_here():
     found = origin.here()
     root = pathlib.Path(dlgn_tf.__file__).parents[1]
-    head = subprocess.run(
-        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    assert found.commit.removesuffix(", with changes") == (head or "unknown")
+
+    def git(*words):
+        command = ["git", "-C", root, *words]
+        run = subprocess.run(command, capture_output=True, text=True)
+        return run.stdout.strip()
+
+    commit = git("rev-parse", "HEAD") or "unknown"
+    if git("status", "--porcelain", "--", "dlgn_tf", "flags"):
+        commit += ", with changes"
+    assert found.commit == commit
     assert f"numpy {importlib.metadata.version('numpy')}" in found.versions
     assert f"{os.cpu_count()} cores" in found.machine
 

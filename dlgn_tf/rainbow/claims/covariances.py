@@ -67,13 +67,6 @@ def measure_convergence(rng):
     seed = networks.seed_of_run(rng)
     width_errors = errors_by_width(seed)
     by_width = by_figure(width_errors)
-    white = {
-        label: {
-            "error by width": errors["white"],
-            "error over that of white weights": 1.0,
-        }
-        for label, errors in width_errors.items()
-    }
     return {
         "error by networks": errors_by_number(seed),
         "error by width": by_width["shape"],
@@ -81,7 +74,6 @@ def measure_convergence(rng):
             label: errors["shape"][-1] / errors["white"][-1]
             for label, errors in width_errors.items()
         },
-        "white weights": white,
         "error by width with their scale": by_width["whole"],
         "networks": f"1, 2, 4 against {len(COMPARED)} others",
         "widths": (
