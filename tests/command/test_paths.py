@@ -17,7 +17,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
 PACKAGE = pathlib.Path(dlgn_tf.__file__).parent
-TOOLS = sorted(PACKAGE.with_name("tools").glob("*.py"))
+TOOLS = sorted(pathlib.Path(__file__).parents[2].glob("tools/*.py"))
 # Flags that take text and name no file or folder.
 NO_PATHS = {
     "cells",

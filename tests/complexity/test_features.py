@@ -214,7 +214,7 @@ def test_last_layer_has_no_head(images):
         (small_graph, ("nothing",), "conv, relu, flatten, dense.*nothing"),
         (small_graph, (), "conv, relu"),
         (lambda: network("c4gap_dnn"), ("conv1", "gating"), "DGN or DLGN"),
-        (lambda: network("c4gap_dlgn"), (None, "values"), "value, gating"),
+        (lambda: network("c4gap_dlgn"), (None, "values"), "gating, value"),
         (lambda: network("c1gap_dnn", members=2), (), "of the zoo"),
     ],
 )

@@ -230,7 +230,9 @@ def test_refuses(general_model, images_for):
     ):
         DualView(deep).contributions(images, "group3_blok1_1")
     ensemble = general_model("c1gap_dnn", width=2, members=2)
-    with pytest.raises(UserError, match="one network.*EnsembleNetwork c1gap"):
+    with pytest.raises(
+        UserError, match="single network.*EnsembleNetwork c1gap"
+    ):
         DualView(ensemble)
     vgg = general_model(
         "vgg11_dgn", (32, 32, 1), width=2, pooling="max", value_input="ones"

@@ -215,5 +215,5 @@ def test_refuses_what_has_no_gates_of_this_kind(general_model, image_set):
     with pytest.raises(UserError, match="one image. Received: none"):
         interventions(model, image_set(model, 0), [Switch("dense1")])
     ensemble = general_model("c1gap_dnn", width=2, members=2)
-    with pytest.raises(UserError, match="one network.*EnsembleNetwork"):
+    with pytest.raises(UserError, match="single network.*EnsembleNetwork"):
         interventions(ensemble, image_set(ensemble), [])

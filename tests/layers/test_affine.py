@@ -162,13 +162,14 @@ NOT_AFFINE = (
 # Of other inputs than images and features, or made of other layers, code and
 # files.
 LEFT_OUT = """
-    CategoryEncoding ComplexModulus ContrastLimitedAdaptiveHistogramEqualization
-    ConvLSTM1D ConvLSTM2D ConvLSTM3D Embedding Equalization FlaxLayer GRUCell
-    GroupQueryAttention HashedCrossing Hashing InputLayer IntegerLookup JaxLayer
-    LSTMCell Layer LocallyConnected MaxNumBoundingBoxes MelSpectrogram
-    MultiHeadAttention Pipeline RNN ReversibleEmbedding STFTSpectrogram
-    SimpleRNNCell StackedRNNCells StringLookup TFSMLayer TextVectorization
-    TorchModuleWrapper Wrapper
+    CategoryEncoding ComplexModulus ComplexStandardization
+    ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D ConvLSTM2D
+    ConvLSTM3D Embedding Equalization FlaxLayer GRUCell GroupQueryAttention
+    HashedCrossing Hashing InputLayer IntegerLookup JaxLayer LSTMCell Layer
+    LocallyConnected MaxNumBoundingBoxes MelSpectrogram MultiHeadAttention
+    Pipeline RNN ReversibleEmbedding STFTSpectrogram SimpleRNNCell SkipModulus
+    StackedRNNCells StringLookup TFSMLayer TextVectorization TorchModuleWrapper
+    Wrapper
 """.split()
 
 

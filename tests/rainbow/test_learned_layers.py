@@ -175,7 +175,7 @@ class TestCopies:
 class TestRefusals:
     def test_ensembles(self):
         model = create_model("c1gap_dnn", (8, 8, 1), width=4, members=2)
-        with pytest.raises(UserError, match="Expected a ReLU network"):
+        with pytest.raises(UserError, match="Expected a single network"):
             LayeredNetwork(model)
 
     def test_groups(self):

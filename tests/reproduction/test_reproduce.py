@@ -1,7 +1,5 @@
 """tools/reproduce.py without its workers."""
 
-import types
-
 import pytest
 
 from dlgn_tf.reproduction import plan
@@ -11,11 +9,8 @@ from dlgn_tf.reproduction import worker
 
 
 @pytest.fixture
-def tool(load_tool, monkeypatch):
-    module = load_tool("reproduce")
-    given = types.SimpleNamespace(jobs=1, remark=None)
-    monkeypatch.setattr(module, "FLAGS", given)
-    return module
+def tool(load_tool):
+    return load_tool("reproduce")
 
 
 class Pool:

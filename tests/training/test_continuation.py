@@ -22,12 +22,22 @@ RESNET = (
 )
 
 
-@pytest.fixture(scope="module", params=[C4GAP, RESNET], ids=["c4gap", "resnet"])
+def on(often, seldom):
+    """Runs a test on one network, and among the slow ones on another."""
+    cases = [often, pytest.param(seldom, marks=pytest.mark.slow)]
+    names = {C4GAP: "c4gap", RESNET: "resnet"}
+    return pytest.mark.parametrize(
+        "run", cases, indirect=True, ids=[names[often], names[seldom]]
+    )
+
+
+@pytest.fixture(scope="module")
 def run(request, continuation, tmp_path_factory):
     folder = tmp_path_factory.mktemp("continuation")
     return continuation(folder, *request.param)
 
 
+@on(RESNET, seldom=C4GAP)
 def test_killed_at_random_moments(run, assert_same_run):
     path, kills = run.killed(seed=20211006)
     assert kills >= 5
@@ -35,6 +45,7 @@ def test_killed_at_random_moments(run, assert_same_run):
     assert (path / "model.keras").exists()
 
 
+@on(C4GAP, seldom=RESNET)
 def test_asked_to_end(run, assert_same_run):
     path, ended = run.asked_to_end(signal.SIGINT, signal.SIGTERM, seed=7)
     for number, process, stderr in ended:

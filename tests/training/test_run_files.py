@@ -54,7 +54,9 @@ class Engine:
 @pytest.fixture
 def run(resolve, monkeypatch):
     """A function that trains in a directory up to a step."""
-    monkeypatch.setattr(records_lib.runs, "learned_betas", lambda model: {})
+    monkeypatch.setattr(
+        records_lib.configured, "learned_betas", lambda model: {}
+    )
 
     def train(path, until):
         config = resolve(
