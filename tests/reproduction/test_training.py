@@ -43,7 +43,12 @@ SLOW = (
     "cifar10_c4gap_dlgn_x1",
     "cifar10_vgg16_dlgn_x1",
     "gating",
-    "gconv_*_frnpf_di",
+    "*_resnet110_dgn_xx",
+    "*_c1gap_200",
+    "gconv_*_frnpf_*",
+    "fc_*_frnpf_di",
+    "*_baseline",
+    "both",
     "plain",
 )
 
