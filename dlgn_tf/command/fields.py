@@ -88,12 +88,8 @@ class Command:
             names: Strings, the flags.
             what: String, such as `"with --run_dir"`.
         """
-        for name in names:
-            if name in self.given:
-                raise UserError(
-                    f"--{name} has no effect {what}. Expected no such flag. "
-                    f"Received: --{name}={text(getattr(self, name))}"
-                )
+        given = [name for name in names if name in self.given]
+        refuse_given({name: getattr(self, name) for name in given}, what)
 
 
 def of(command):
@@ -250,6 +246,21 @@ def refuse(name, expected, received):
     raise UserError(
         f"Invalid --{name}. Expected {expected}. Received: {text(received)}"
     )
+
+
+def refuse_given(values, what):
+    """Raises a `UserError` on the first flag that has a value but no effect.
+
+    Args:
+        values: Dict from flags to values, None where one was not given.
+        what: String, such as `"with --run_dir"`.
+    """
+    for name, value in values.items():
+        if value is not None:
+            raise UserError(
+                f"--{name} has no effect {what}. Expected no such flag. "
+                f"Received: --{name}={text(value)}"
+            )
 
 
 def text(value):

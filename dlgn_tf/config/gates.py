@@ -30,7 +30,8 @@ def resolve(flags, architecture, family, options):
     """
     given = {name: getattr(flags, name) for name in GATE_FLAGS}
     if family == "dnn":
-        refuse(given, "a ReLU network (family dnn), which gates itself")
+        what = "on a ReLU network (family dnn), which gates itself"
+        fields.refuse_given(given, what)
         return given
     given["gate_permutation"] = _permutation(
         given["gate_permutation"], architecture, options
@@ -44,7 +45,8 @@ def resolve(flags, architecture, family, options):
         if option.removeprefix("gate_") in GATES[given["gate"]].options:
             defaults[option] = getattr(architecture, option)
         else:
-            refuse({option: given[option]}, f"a {given['gate']} gate")
+            what = f"on a {given['gate']} gate"
+            fields.refuse_given({option: given[option]}, what)
     return {k: defaults.get(k) if v is None else v for k, v in given.items()}
 
 
@@ -91,13 +93,3 @@ def _permutation(text, architecture, options):
             f"{example} in some order, or all. Received: {text}"
         )
     return None if permutation == identity else permutation
-
-
-def refuse(given, what):
-    """Raises a `UserError` if any of these flags was given."""
-    for name, value in given.items():
-        if value is not None:
-            raise UserError(
-                f"--{name} has no effect on {what}. Expected no such flag. "
-                f"Received: --{name}={value}"
-            )

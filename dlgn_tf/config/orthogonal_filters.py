@@ -38,11 +38,8 @@ def resolve(flags, family, gate_regime, members):
         return found
     networks = flags.orthogonal_networks
     if family == "dnn" and networks in choices.NETWORKS:
-        raise UserError(
-            "--orthogonal_networks has no effect on a ReLU network (family "
-            "dnn), which is a single one. Expected no such flag. Received: "
-            f"--orthogonal_networks={networks}"
-        )
+        what = "on a ReLU network (family dnn), which is a single one"
+        fields.refuse_given({"orthogonal_networks": networks}, what)
     networks = networks or "both"
     options.check_networks(networks, family, members or 1)
     found["orthogonal_networks"] = networks

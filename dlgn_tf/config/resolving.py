@@ -108,10 +108,8 @@ def resolve(given):
 
 def _with_recipe(given, recipe):
     """The flags, with what the recipe says whatever else is given."""
-    names = ("optimizer", "batch_size", "l2", "normalization")
-    gaps = [
-        x for x in (*names, "balanced_batches") if getattr(given, x) is None
-    ]
+    names = "optimizer", "batch_size", "l2", "normalization", "balanced_batches"
+    gaps = [name for name in names if getattr(given, name) is None]
     return dataclasses.replace(given, **{x: getattr(recipe, x) for x in gaps})
 
 

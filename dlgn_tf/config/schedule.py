@@ -3,8 +3,8 @@
 import math
 import re
 
+from dlgn_tf.command import fields
 from dlgn_tf.config.config import MOST_STEPS
-from dlgn_tf.config.gates import refuse
 from dlgn_tf.errors import UserError
 
 # Learning rate where --optimizer is not the one of the architecture's recipe.
@@ -40,7 +40,8 @@ def _optimizer(flags, recipe):
     rates, boundaries = _schedule(flags, recipe, optimizer)
     momentum, nesterov = flags.momentum, flags.nesterov
     if optimizer == "adam":
-        refuse({"momentum": momentum, "nesterov": nesterov}, "adam")
+        of_sgd = {"momentum": momentum, "nesterov": nesterov}
+        fields.refuse_given(of_sgd, "on adam")
     else:
         momentum = recipe.momentum if momentum is None else momentum
         nesterov = recipe.nesterov if nesterov is None else nesterov

@@ -68,13 +68,13 @@ class TrainedRun:
             return None
         if 0 in self.snapshots:
             return self.at(0)
-        if self.config.apodized:
+        if config.apodized:
             print(
                 f"{self.path} kept no model of step 0: as it was drawn it has "
                 "weights divided by the root mean square of their windows, "
                 "which runs of earlier versions did not have"
             )
-        return configured.create_configured_model(self.config)
+        return configured.create_configured_model(config)
 
     @property
     def snapshots(self):

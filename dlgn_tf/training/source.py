@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 
+from dlgn_tf.command import fields
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -131,12 +132,9 @@ class Source:
             registry.parse(self.model)
         with self._named():
             described = self._located().is_file()
-            if described and self.model:
-                raise UserError(
-                    "--model has no effect with a file that describes its "
-                    "network. Expected no such flag. Received: "
-                    f"--model={self.model}"
-                )
+            if described:
+                what = "with a file that describes its network"
+                fields.refuse_given({"model": self.model}, what)
             if not described and not self.model:
                 raise UserError(
                     "Expected --model with a checkpoint of "
