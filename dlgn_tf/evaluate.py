@@ -5,10 +5,7 @@ import json
 import os
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
@@ -213,8 +210,7 @@ def _evaluate(config, images, fill, batch_size):
     That returns the step, and another model if it is to be taken, or None.
     """
     from dlgn_tf.data import sources
-    from dlgn_tf.training import engines
-    from dlgn_tf.training import loop
+    from dlgn_tf.training import engines, loop
 
     # However many devices the run had, one is always there.
     config = dataclasses.replace(config, strategy="auto", xla=False)

@@ -4,14 +4,10 @@ import dataclasses
 import os
 import pathlib
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
-from dlgn_tf.training import saved_model
-from dlgn_tf.training import trained
+from dlgn_tf.training import saved_model, trained
 from dlgn_tf.training.source import Source
 
 USAGE = """\

@@ -3,19 +3,13 @@
 import dataclasses
 import logging
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.sites import check_has_sites
-from dlgn_tf.inspection.sites import check_site
-from dlgn_tf.inspection.sites import evenly
+from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
 from dlgn_tf.models import registry
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
 

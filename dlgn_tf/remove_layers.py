@@ -4,18 +4,13 @@ import dataclasses
 import functools
 
 from dlgn_tf import choices
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
-from dlgn_tf.training import source
-from dlgn_tf.training import trained
+from dlgn_tf.output import files, origin
+from dlgn_tf.training import source, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\
@@ -178,8 +173,7 @@ def _data(command, configs):
 
 def _of_run(path, config, configs, losing):
     from dlgn_tf.inspection.layer_removal import TrainedNetwork
-    from dlgn_tf.training import configured
-    from dlgn_tf.training import runs
+    from dlgn_tf.training import configured, runs
 
     model, _, _ = runs.load_run(path)
     others = [other.model for other in configs.values() if other is not config]

@@ -6,12 +6,10 @@ import signal
 import sys
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import cli
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
-from dlgn_tf.training import permutations
-from dlgn_tf.training import trained
+from dlgn_tf.training import permutations, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\

@@ -19,10 +19,7 @@ images ordered by class.
 
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf import create_model
-from dlgn_tf import data
-from dlgn_tf import dual
-from dlgn_tf import load_run
+from dlgn_tf import create_model, data, dual, load_run
 
 model = load_run(RUN_DIR).model
 train, test = data.load("digits")

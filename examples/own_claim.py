@@ -10,9 +10,7 @@ fields. `python -m dlgn_tf.claims` measures those; one from outside the package
 is measured by `runner.measure`.
 """
 
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import report
-from dlgn_tf.claims import runner
+from dlgn_tf.claims import registry, report, runner
 
 
 def measure_gates(rng):

@@ -12,8 +12,7 @@ import sys
 
 import numpy as np
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
+from dlgn_tf.data import catalog, npz
 
 catalog.DATASETS["stripes"] = catalog.DatasetInfo(
     name="stripes",

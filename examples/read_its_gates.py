@@ -14,10 +14,8 @@ that looks like red turns the gate on, one that looks like blue turns it off.
 import numpy as np
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf import data
-from dlgn_tf import load_run
-from dlgn_tf.inspection import pictures
-from dlgn_tf.inspection import templates
+from dlgn_tf import data, load_run
+from dlgn_tf.inspection import pictures, templates
 
 model = load_run(RUN_DIR).model
 train, test = data.load("digits")

@@ -14,9 +14,7 @@ not understand, and the network guesses.
 
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf import data
-from dlgn_tf import load_run
-from dlgn_tf import rainbow
+from dlgn_tf import data, load_run, rainbow
 from dlgn_tf.models import accuracy
 
 model = load_run(RUN_DIR).model

@@ -10,8 +10,7 @@ import pathlib
 
 import pytest
 
-from dlgn_tf.errors import BackendError
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import BackendError, UserError
 
 FC = ("--width=8", "--depth=3", "--train_steps=4", "--batch_size=32")
 SNAPSHOTS = "--snapshot_every=2"

@@ -126,8 +126,7 @@ def read_table():
 @pytest.fixture
 def measure_claim():
     """A function that measures a registered claim, no slower than a scale."""
-    from dlgn_tf.claims import registry
-    from dlgn_tf.claims import runner
+    from dlgn_tf.claims import registry, runner
 
     registry.register_papers()
 

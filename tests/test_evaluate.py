@@ -11,8 +11,7 @@ import pytest
 from dlgn_tf import config as config_lib
 from dlgn_tf import evaluate
 from dlgn_tf.command import fields
-from dlgn_tf.data import npz
-from dlgn_tf.data import sources
+from dlgn_tf.data import npz, sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 

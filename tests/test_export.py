@@ -13,9 +13,8 @@ from dlgn_tf import export
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training import runs
+from dlgn_tf.training import runs, trained
 from dlgn_tf.training import saved_model as saved_model_files
-from dlgn_tf.training import trained
 from dlgn_tf.training.source import Source
 
 RUNS = {

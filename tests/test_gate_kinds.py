@@ -11,19 +11,13 @@ from dlgn_tf import dual
 from dlgn_tf.data import catalog
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
-from dlgn_tf.gate_kinds import GATES
-from dlgn_tf.gate_kinds import GateFunction
-from dlgn_tf.gate_kinds import GateKind
-from dlgn_tf.inspection import gate_statistics
-from dlgn_tf.inspection import interventions
-from dlgn_tf.inspection import report
+from dlgn_tf.gate_kinds import GATES, GateFunction, GateKind
+from dlgn_tf.inspection import gate_statistics, interventions, report
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.sections import at_a_glance
 from dlgn_tf.models import transfer
-from dlgn_tf.models.activations import ACTIVATIONS
-from dlgn_tf.models.activations import Nonlinearity
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.activations import ACTIVATIONS, Nonlinearity
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.models.registry import resolve_gates
 from dlgn_tf.training.output import EventOutput
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf import export
-from dlgn_tf import inspect_model
+from dlgn_tf import export, inspect_model
 from dlgn_tf.command import fields
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError

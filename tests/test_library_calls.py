@@ -11,9 +11,7 @@ from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual.tangent_kernel import empirical_ntk
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection import gate_statistics
-from dlgn_tf.inspection import interventions
-from dlgn_tf.inspection import templates
+from dlgn_tf.inspection import gate_statistics, interventions, templates
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.graphs import graph_of

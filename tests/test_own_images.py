@@ -15,12 +15,8 @@ import dlgn_tf.complexity.__main__ as complexity
 import dlgn_tf.dual.__main__ as dual
 import dlgn_tf.rainbow.__main__ as rainbow
 from dlgn_tf import config as config_lib
-from dlgn_tf import evaluate
-from dlgn_tf import inspect_model
-from dlgn_tf import remove_layers
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
-from dlgn_tf.data import sources
+from dlgn_tf import evaluate, inspect_model, remove_layers
+from dlgn_tf.data import catalog, npz, sources
 from dlgn_tf.errors import UserError
 
 TRAIN, TEST = 90, 50

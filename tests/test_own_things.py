@@ -10,13 +10,9 @@ import numpy as np
 import pytest
 
 import dlgn_tf
-from dlgn_tf import gate_kinds
-from dlgn_tf import train
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
-from dlgn_tf.models import activations
-from dlgn_tf.models import registry
-from dlgn_tf.models import zoo
+from dlgn_tf import gate_kinds, train
+from dlgn_tf.data import catalog, npz
+from dlgn_tf.models import activations, registry, zoo
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 OWN = sorted(EXAMPLES.glob("own_*.py"))

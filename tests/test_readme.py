@@ -197,8 +197,7 @@ def test_the_readme_is_short_enough_to_be_read():
 
 def verdicts():
     """Of each paper: how many claims hold, and which got another verdict."""
-    from dlgn_tf.claims import records
-    from dlgn_tf.claims import registry
+    from dlgn_tf.claims import records, registry
     from dlgn_tf.claims.verdicts import Verdict
 
     registry.register_papers()

@@ -21,8 +21,7 @@ import sys
 import tempfile
 import time
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 

@@ -17,8 +17,7 @@ import os
 import pathlib
 import re
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files

@@ -19,14 +19,12 @@ import tempfile
 import nbformat
 from ipykernel.kernelspec import make_ipkernel_cmd
 from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from PIL import Image
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files

@@ -10,12 +10,10 @@ and goes.
 import dataclasses
 import pathlib
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 
 
 @dataclasses.dataclass(frozen=True)

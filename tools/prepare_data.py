@@ -11,12 +11,9 @@ instead of 184. Decoders of JPEG differ by a few grey levels.
 import dataclasses
 import pathlib
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, npz, sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 

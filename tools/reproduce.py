@@ -22,18 +22,11 @@ import dataclasses
 import pathlib
 import time
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
-from dlgn_tf.reproduction import plan
-from dlgn_tf.reproduction import pool
-from dlgn_tf.reproduction import report
-from dlgn_tf.reproduction import results
-from dlgn_tf.reproduction import tables
-from dlgn_tf.reproduction import worker
+from dlgn_tf.output import files, origin
+from dlgn_tf.reproduction import plan, pool, report, results, tables, worker
 from dlgn_tf.reproduction.outlook import Outlook
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -5,15 +5,9 @@ import os
 import sys
 
 from dlgn_tf import papers
-from dlgn_tf.claims import records
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import report
-from dlgn_tf.claims import runner
+from dlgn_tf.claims import records, registry, report, runner
 from dlgn_tf.claims.verdicts import Verdict
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError

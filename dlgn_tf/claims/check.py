@@ -27,10 +27,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dlgn_tf.claims import contrasts
-from dlgn_tf.claims import shown
-from dlgn_tf.claims.expectations import Findings
-from dlgn_tf.claims.expectations import expectations
+from dlgn_tf.claims import contrasts, shown
+from dlgn_tf.claims.expectations import Findings, expectations
 from dlgn_tf.claims.verdicts import Measurement
 
 # Figures of this name are for scripts alone.

@@ -3,8 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from dlgn_tf.claims import contrasts
-from dlgn_tf.claims import shown
+from dlgn_tf.claims import contrasts, shown
 from dlgn_tf.claims.conditions import Condition
 
 TOLD_APART = "told apart"

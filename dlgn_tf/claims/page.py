@@ -3,11 +3,9 @@
 import collections
 import dataclasses
 
-from dlgn_tf.claims import records
-from dlgn_tf.claims import registry
+from dlgn_tf.claims import records, registry
 from dlgn_tf.claims.verdicts import Verdict
-from dlgn_tf.command import cli
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.output import files
 from dlgn_tf.papers import PAPERS

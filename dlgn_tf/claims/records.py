@@ -13,11 +13,9 @@ import numpy as np
 import dlgn_tf
 from dlgn_tf.claims import registry
 from dlgn_tf.claims.runner import Outcome
-from dlgn_tf.claims.verdicts import Measurement
-from dlgn_tf.claims.verdicts import Verdict
+from dlgn_tf.claims.verdicts import Measurement, Verdict
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 
 # Of a record, with their types. Older ones have no verdict.
 _FIELDS = {

@@ -20,8 +20,7 @@ import importlib
 import importlib.resources
 import re
 import tomllib
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 

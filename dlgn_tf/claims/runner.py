@@ -5,8 +5,7 @@ import time
 import traceback
 
 from dlgn_tf.claims.registry import Claim
-from dlgn_tf.claims.verdicts import Measurement
-from dlgn_tf.claims.verdicts import NotMeasured
+from dlgn_tf.claims.verdicts import Measurement, NotMeasured
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,13 +6,9 @@ import re
 import signal
 import sys
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
-from dlgn_tf.command import fields
-from dlgn_tf.command import flagfiles
-from dlgn_tf.command import standard_output
+from dlgn_tf.command import fields, flagfiles, standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")

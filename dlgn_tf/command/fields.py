@@ -16,8 +16,7 @@ from collections.abc import Collection
 
 from absl import flags
 
-from dlgn_tf.command import flagfiles
-from dlgn_tf.command import paths
+from dlgn_tf.command import flagfiles, paths
 from dlgn_tf.errors import UserError
 
 # absl keeps flags by modules; a title of --help is one more.

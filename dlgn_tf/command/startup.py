@@ -12,8 +12,7 @@ import tempfile
 import threading
 
 from dlgn_tf.command.interruption import Interruption
-from dlgn_tf.errors import BackendError
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import BackendError, UserError
 
 BACKENDS = ("tensorflow", "jax")
 

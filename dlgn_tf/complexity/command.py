@@ -5,15 +5,12 @@ import importlib
 import logging
 
 from dlgn_tf.choices import NETWORKS
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.complexity import experiments
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 from dlgn_tf.training.source import Source
 
 USAGE = """\

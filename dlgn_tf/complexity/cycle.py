@@ -12,8 +12,7 @@ Source: Ren et al. (arXiv 2006.15920), section 5, equations (3) to (5).
 """
 
 import dataclasses
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np

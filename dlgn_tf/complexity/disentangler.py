@@ -12,8 +12,7 @@ from keras import layers
 
 from dlgn_tf.complexity.unit import Unit
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.layers import BatchNorm, SubsampleAndPad
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.convolution import he_convolution
 from dlgn_tf.models.gated import copy_weights

@@ -5,8 +5,7 @@ cropped and mirrored, is a pure function of (seed, stream, epoch).
 """
 
 import dataclasses
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -14,8 +13,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.data.augmentation import AugmentedImages
-from dlgn_tf.data.augmentation import check_policy
+from dlgn_tf.data.augmentation import AugmentedImages, check_policy
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.graphs import graph_of

@@ -19,8 +19,7 @@ from scipy.special import logsumexp
 from dlgn_tf.complexity import shapley
 from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.features import BATCH_SIZE
-from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.features import BATCH_SIZE, Feature
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import batches

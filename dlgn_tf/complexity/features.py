@@ -9,8 +9,7 @@ before its ReLU is how the authors' code has it.
 
 import difflib
 import typing
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -20,9 +19,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import copied
-from dlgn_tf.models.classifier import listed
+from dlgn_tf.models.classifier import ImageClassifier, copied, listed
 from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:

@@ -13,16 +13,15 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity.distillation import Distillation
-from dlgn_tf.complexity.distillation import Draws
-from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.distillation import outputs_of
+from dlgn_tf.complexity.distillation import (
+    Distillation,
+    Draws,
+    distil,
+    outputs_of,
+)
 from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.finished_nets import FinishedNets
-from dlgn_tf.complexity.finished_nets import described_by
-from dlgn_tf.complexity.unit import MEASURED
-from dlgn_tf.complexity.unit import InUnit
-from dlgn_tf.complexity.unit import unit_of
+from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
+from dlgn_tf.complexity.unit import MEASURED, InUnit, unit_of
 from dlgn_tf.errors import UserError
 
 # Batch sizes of the small settings.

@@ -4,16 +4,12 @@ import pathlib
 
 import numpy as np
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import panels
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
+from dlgn_tf.complexity import figures, panels, report, tables
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import origin

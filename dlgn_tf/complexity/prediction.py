@@ -16,9 +16,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error
-from sklearn.model_selection import LeaveOneOut
-from sklearn.model_selection import ShuffleSplit
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import LeaveOneOut, ShuffleSplit, cross_val_predict
 
 from dlgn_tf.errors import UserError
 

@@ -24,19 +24,12 @@ from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.cycle import CycleSettings
-from dlgn_tf.complexity.distillation import Draws
-from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.distillation import outputs_of
+from dlgn_tf.complexity.distillation import Draws, distil, outputs_of
 from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.finished_nets import FinishedNets
-from dlgn_tf.complexity.finished_nets import described_by
-from dlgn_tf.complexity.ladder import Ladder
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.shared_feature import CYCLES
-from dlgn_tf.complexity.shared_feature import SharedFeature
-from dlgn_tf.complexity.unit import MEASURED
-from dlgn_tf.complexity.unit import InUnit
-from dlgn_tf.complexity.unit import unit_of
+from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
+from dlgn_tf.complexity.ladder import Ladder, LadderSettings
+from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
+from dlgn_tf.complexity.unit import MEASURED, InUnit, unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.evaluation import batches

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.complexity.figures import component_labels
-from dlgn_tf.output.spread import listed
-from dlgn_tf.output.spread import mean_and_range
+from dlgn_tf.output.spread import listed, mean_and_range
 
 
 def significance_rows(key, measured):

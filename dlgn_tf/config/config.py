@@ -9,8 +9,7 @@ import dataclasses
 import functools
 
 from dlgn_tf import choices
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
+from dlgn_tf.command import common_flags, fields
 from dlgn_tf.config.network import Network
 from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.models import registry

@@ -8,8 +8,7 @@ import functools
 import typing
 
 from dlgn_tf import choices
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
+from dlgn_tf.command import common_flags, fields
 from dlgn_tf.data import catalog
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import activations

@@ -7,18 +7,13 @@ import os
 from absl import flags as absl_flags
 
 from dlgn_tf.command import fields
-from dlgn_tf.config import gates
-from dlgn_tf.config import orthogonal_filters
-from dlgn_tf.config import schedule
-from dlgn_tf.config.config import Config
-from dlgn_tf.config.config import TrainingFlags
-from dlgn_tf.config.network import ARCHITECTURE_FLAGS
-from dlgn_tf.config.network import Network
+from dlgn_tf.config import gates, orthogonal_filters, schedule
+from dlgn_tf.config.config import Config, TrainingFlags
+from dlgn_tf.config.network import ARCHITECTURE_FLAGS, Network
 from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import activations
-from dlgn_tf.models import registry
+from dlgn_tf.models import activations, registry
 
 
 def from_flags(*words):

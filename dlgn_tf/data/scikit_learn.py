@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.data.images import ImageSet
-from dlgn_tf.data.images import count_of
-from dlgn_tf.data.images import labels_of
+from dlgn_tf.data.images import ImageSet, count_of, labels_of
 from dlgn_tf.errors import UserError
 
 

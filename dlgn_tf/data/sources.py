@@ -2,10 +2,7 @@
 
 import os
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
-from dlgn_tf.data import scikit_learn
-from dlgn_tf.data import tfds
+from dlgn_tf.data import catalog, npz, scikit_learn, tfds
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 

@@ -3,9 +3,7 @@
 import numpy as np
 
 from dlgn_tf.data import catalog
-from dlgn_tf.data.images import ImageSet
-from dlgn_tf.data.images import count_of
-from dlgn_tf.data.images import labels_of
+from dlgn_tf.data.images import ImageSet, count_of, labels_of
 from dlgn_tf.errors import UserError
 
 # Images that one call of the decoder turns into one array.

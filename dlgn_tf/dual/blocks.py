@@ -4,8 +4,7 @@ import concurrent.futures
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array

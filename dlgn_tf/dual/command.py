@@ -3,15 +3,12 @@
 import dataclasses
 import os
 
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
 

@@ -16,8 +16,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
-from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.models.classifier import listed, single_networks
 from dlgn_tf.models.graphs import graph_of
 
 if typing.TYPE_CHECKING:

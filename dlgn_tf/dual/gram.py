@@ -1,8 +1,7 @@
 """Inner products of gates and of inputs, for blocks of pairs of images."""
 
 import math
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array

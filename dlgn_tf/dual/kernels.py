@@ -33,14 +33,18 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.dual import blocks
-from dlgn_tf.dual.gram import GateProduct
-from dlgn_tf.dual.gram import InputProduct
-from dlgn_tf.dual.gram import check_rank
-from dlgn_tf.dual.gram import check_same_images
+from dlgn_tf.dual.gram import (
+    GateProduct,
+    InputProduct,
+    check_rank,
+    check_same_images,
+)
 from dlgn_tf.dual.rotation_sum import RotationSum
-from dlgn_tf.dual.subnetworks import block_weights
-from dlgn_tf.dual.subnetworks import entering
-from dlgn_tf.dual.subnetworks import sum_over_subnetworks
+from dlgn_tf.dual.subnetworks import (
+    block_weights,
+    entering,
+    sum_over_subnetworks,
+)
 from dlgn_tf.dual.variances import tangent_factors
 from dlgn_tf.errors import UserError
 

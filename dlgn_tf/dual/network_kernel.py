@@ -9,8 +9,7 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB
-from dlgn_tf.dual import blocks
-from dlgn_tf.dual import kernels
+from dlgn_tf.dual import blocks, kernels
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.images import check_images

@@ -7,13 +7,11 @@ import numpy as np
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.dual import figures
-from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import engines
-from dlgn_tf.training import trained
+from dlgn_tf.training import engines, trained
 from dlgn_tf.training.output import EventOutput
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source

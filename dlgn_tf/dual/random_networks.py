@@ -12,15 +12,13 @@ Source: the DLGN paper (arXiv 2110.03403), Theorems 2.1, 3.1, 3.2 (A.1) and 3.3
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array
 from numpy.random import Generator
 
-from dlgn_tf.dual import kernels
-from dlgn_tf.dual import value_gradients
+from dlgn_tf.dual import kernels, value_gradients
 
 VARIANCE_TIMES_WIDTH = 2.0
 

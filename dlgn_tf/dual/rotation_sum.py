@@ -34,11 +34,13 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.dual.blocks import Block
-from dlgn_tf.dual.gram import EXACT_IN_FLOAT32
-from dlgn_tf.dual.gram import check_same_layers
-from dlgn_tf.dual.gram import is_hard
-from dlgn_tf.dual.gram import power_scales
-from dlgn_tf.dual.gram import total_bytes
+from dlgn_tf.dual.gram import (
+    EXACT_IN_FLOAT32,
+    check_same_layers,
+    is_hard,
+    power_scales,
+    total_bytes,
+)
 from dlgn_tf.errors import UserError
 
 # Positions times rotations along the height times pairs that are worked on at

@@ -3,8 +3,7 @@
 Source: the DLGN paper (arXiv 2110.03403), Lemma B.1 and Theorem B.1 (3.3).
 """
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array

@@ -7,8 +7,7 @@ import typing
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.command.memory import GIB
-from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 

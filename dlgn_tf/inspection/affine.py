@@ -15,17 +15,14 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.site_map import float64_copy
 from dlgn_tf.layers.affine import is_affine
-from dlgn_tf.layers.batch_norm import BatchNorm
-from dlgn_tf.layers.batch_norm import scale_and_shift
-from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.layers.batch_norm import BatchNorm, scale_and_shift
+from dlgn_tf.models.classifier import listed, single_networks
 from dlgn_tf.models.orthogonal import folded
 
 

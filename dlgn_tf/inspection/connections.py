@@ -9,8 +9,7 @@ import dataclasses
 import math
 
 import numpy as np
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from dlgn_tf.inspection.affine import applied
 

@@ -5,13 +5,10 @@ import math
 import numpy as np
 from keras import ops
 
-from dlgn_tf.command.memory import GIB
-from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.autodiff import compiled
-from dlgn_tf.inspection.autodiff import double_precision
-from dlgn_tf.inspection.autodiff import pullback
+from dlgn_tf.inspection.autodiff import compiled, double_precision, pullback
 
 # Rows of a block beyond which nothing is gained.
 _MOST = 64

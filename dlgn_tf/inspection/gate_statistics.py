@@ -9,8 +9,7 @@ import numpy as np
 from keras import ops
 from numpy import ndarray as Array
 
-from dlgn_tf.command.memory import GIB
-from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled

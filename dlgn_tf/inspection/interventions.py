@@ -17,8 +17,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.affine import AffineNetwork
-from dlgn_tf.inspection.affine import value_inputs
+from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
 

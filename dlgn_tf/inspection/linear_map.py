@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from dlgn_tf import factorizations
-from dlgn_tf.command.memory import GIB
-from dlgn_tf.command.memory import least_gib
+from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.derivative import derivative
 from dlgn_tf.inspection.templates import affine_site

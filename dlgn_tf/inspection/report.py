@@ -16,14 +16,16 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import gate_statistics
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.page import Page
-from dlgn_tf.inspection.sections import at_a_glance
-from dlgn_tf.inspection.sections import decisions
-from dlgn_tf.inspection.sections import gates
-from dlgn_tf.inspection.sections import kernel
-from dlgn_tf.inspection.sections import paths
-from dlgn_tf.inspection.sections import switched_gates
-from dlgn_tf.inspection.sections import templates
-from dlgn_tf.inspection.sections import what_matters
+from dlgn_tf.inspection.sections import (
+    at_a_glance,
+    decisions,
+    gates,
+    kernel,
+    paths,
+    switched_gates,
+    templates,
+    what_matters,
+)
 from dlgn_tf.inspection.templates import is_affine
 from dlgn_tf.models import evaluation
 from dlgn_tf.output import files

@@ -5,8 +5,7 @@ import math
 
 import keras
 import numpy as np
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.sites import check_site

@@ -19,10 +19,8 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.connections import connections_of
-from dlgn_tf.inspection.connections import scaled
-from dlgn_tf.inspection.contributions import DualView
-from dlgn_tf.inspection.contributions import check_logits
+from dlgn_tf.inspection.connections import connections_of, scaled
+from dlgn_tf.inspection.contributions import DualView, check_logits
 from dlgn_tf.inspection.path_search import Search
 
 if typing.TYPE_CHECKING:

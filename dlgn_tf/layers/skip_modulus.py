@@ -3,8 +3,7 @@
 import keras
 from keras import ops
 
-from dlgn_tf.layers.complex_modulus import checked_angles
-from dlgn_tf.layers.complex_modulus import modulus
+from dlgn_tf.layers.complex_modulus import checked_angles, modulus
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")

@@ -3,13 +3,10 @@
 import dataclasses
 import importlib
 
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 
 USAGE = """\
 Locally connected ReLU networks: what single nodes come to know of a teacher

@@ -18,8 +18,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.locality.passes import Passes
-from dlgn_tf.locality.teachers import Teacher
-from dlgn_tf.locality.teachers import content
+from dlgn_tf.locality.teachers import Teacher, content
 
 # Products of variances below it are rounding.
 _NOT_VARYING = 1e-24

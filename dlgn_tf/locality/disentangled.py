@@ -18,8 +18,7 @@ factors of b outside all S_i enter by their marginal is assumed.
 
 import dataclasses
 import functools
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array

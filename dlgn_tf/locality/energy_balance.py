@@ -14,8 +14,7 @@ Source: Tian, arXiv 1809.10829, section 3.
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.locality.passes import LocalNetwork
-from dlgn_tf.locality.passes import Passes
+from dlgn_tf.locality.passes import LocalNetwork, Passes
 
 
 def balance_errors(

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.output.curves import band
-from dlgn_tf.output.curves import colours
+from dlgn_tf.output.curves import band, colours
 from dlgn_tf.output.folder import new_figure
 
 KINDS = ("gates", "values", "outputs")

@@ -5,9 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.random import Generator
 
-from dlgn_tf.locality import conditions
-from dlgn_tf.locality import matrix_form
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import conditions, matrix_form, teachers
 from dlgn_tf.locality.worlds import World
 
 # Events of each pair of pixels and of each region of four, which have 4 and 16

@@ -5,8 +5,7 @@ input. (Tian's paper, arXiv 1809.10829, counts from the top.)
 """
 
 import dataclasses
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 

@@ -17,10 +17,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import Gate
-from dlgn_tf.layers import LocallyConnected
-from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.layers import BatchNorm, Gate, LocallyConnected, PixelNormalization
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
 from dlgn_tf.models import sites

@@ -7,8 +7,7 @@ from numpy.random import Generator
 
 from dlgn_tf.locality.latent_tree import LatentTree
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
-from dlgn_tf.locality.teachers import Teacher
-from dlgn_tf.locality.teachers import lookup_teacher
+from dlgn_tf.locality.teachers import Teacher, lookup_teacher
 
 TRAIN, TEST = 8000, 2000
 

@@ -6,8 +6,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.locality import selectivity
-from dlgn_tf.locality import student
+from dlgn_tf.locality import selectivity, student
 from dlgn_tf.locality.responses import Responses
 from dlgn_tf.training import short
 

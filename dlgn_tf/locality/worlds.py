@@ -10,8 +10,7 @@ import dataclasses
 import numpy as np
 from numpy.random import Generator
 
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import passes, teachers
 from dlgn_tf.locality.passes import Passes
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 

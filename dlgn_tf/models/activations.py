@@ -9,8 +9,7 @@ entry to `ACTIVATIONS`.
 import dataclasses
 from collections.abc import Callable
 
-from dlgn_tf import choices
-from dlgn_tf import gate_kinds
+from dlgn_tf import choices, gate_kinds
 from dlgn_tf.errors import UserError
 
 

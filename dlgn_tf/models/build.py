@@ -12,22 +12,16 @@ from typing import Any
 import keras
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import Gate
-from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.layers import PixelNormalization
-from dlgn_tf.models import activations
-from dlgn_tf.models import registry
-from dlgn_tf.models import sites
+from dlgn_tf.layers import Gate, PerImageStandardization, PixelNormalization
+from dlgn_tf.models import activations, registry, sites
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.ensemble import EnsembleNetwork
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.gated import GatedNetwork, copy_weights
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.models.shallow import linear_maps_like
-from dlgn_tf.models.shallow import shallow_gating_network
+from dlgn_tf.models.shallow import linear_maps_like, shallow_gating_network
 
 
 @channels_last()

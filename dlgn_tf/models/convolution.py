@@ -2,8 +2,7 @@
 
 from keras import layers
 
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import CircularPadding
+from dlgn_tf.layers import ApodizedConv2D, CircularPadding
 
 
 def convolution(

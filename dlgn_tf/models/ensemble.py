@@ -7,8 +7,7 @@ from keras import ops
 from dlgn_tf import gate_kinds
 from dlgn_tf.choices import ENSEMBLE_RULES
 from dlgn_tf.layers import PooledReLUConvolution
-from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import serialize
+from dlgn_tf.models.classifier import ImageClassifier, serialize
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")

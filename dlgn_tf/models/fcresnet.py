@@ -2,8 +2,7 @@
 
 from keras import layers
 
-from dlgn_tf.models.depths import fcresnet_block
-from dlgn_tf.models.depths import fcresnet_blocks
+from dlgn_tf.models.depths import fcresnet_block, fcresnet_blocks
 from dlgn_tf.models.head import logits
 
 

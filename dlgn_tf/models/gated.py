@@ -5,9 +5,7 @@ from keras import ops
 
 from dlgn_tf.choices import VALUE_INPUTS
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.classifier import serialize
+from dlgn_tf.models.classifier import ImageClassifier, listed, serialize
 from dlgn_tf.models.sites import galu_layer
 
 

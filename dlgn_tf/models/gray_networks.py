@@ -9,8 +9,7 @@ from keras import layers
 
 from dlgn_tf.layers import Grayscale
 from dlgn_tf.models.head import logits
-from dlgn_tf.models.standardization import standardize
-from dlgn_tf.models.standardization import uniform_weights
+from dlgn_tf.models.standardization import standardize, uniform_weights
 
 
 def plaincnn(x, site, classes, width=32, norm="none", grayscale=True):

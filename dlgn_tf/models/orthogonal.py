@@ -7,12 +7,14 @@ import keras
 from keras import ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import Apodized
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
-from dlgn_tf.layers import OrthogonalConv2D
-from dlgn_tf.layers import OrthogonalDense
-from dlgn_tf.layers import OrthogonalKernel
+from dlgn_tf.layers import (
+    Apodized,
+    ApodizedConv2D,
+    ApodizedOrthogonalConv2D,
+    OrthogonalConv2D,
+    OrthogonalDense,
+    OrthogonalKernel,
+)
 from dlgn_tf.models.classifier import single_networks
 
 _ORTHOGONAL = {

@@ -5,10 +5,8 @@ import functools
 import keras
 
 from dlgn_tf.models.activations import ACTIVATIONS
-from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import serialize
-from dlgn_tf.models.sites import activation_layer
-from dlgn_tf.models.sites import activation_of
+from dlgn_tf.models.classifier import ImageClassifier, serialize
+from dlgn_tf.models.sites import activation_layer, activation_of
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")

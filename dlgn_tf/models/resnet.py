@@ -13,11 +13,9 @@ from collections.abc import Callable
 
 from keras import layers
 
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.layers import BatchNorm, SubsampleAndPad
 from dlgn_tf.models.convolution import he_convolution
-from dlgn_tf.models.depths import resnet_block
-from dlgn_tf.models.depths import resnet_blocks
+from dlgn_tf.models.depths import resnet_block, resnet_blocks
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.standardization import standardize
 

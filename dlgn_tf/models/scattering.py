@@ -12,13 +12,14 @@ import math
 
 from keras import layers
 
-from dlgn_tf.layers import ComplexModulus
-from dlgn_tf.layers import ComplexStandardization
-from dlgn_tf.layers import MorletFilters
-from dlgn_tf.layers import SkipModulus
+from dlgn_tf.layers import (
+    ComplexModulus,
+    ComplexStandardization,
+    MorletFilters,
+    SkipModulus,
+)
 from dlgn_tf.models.head import logits
-from dlgn_tf.models.standardization import standardize
-from dlgn_tf.models.standardization import uniform_weights
+from dlgn_tf.models.standardization import standardize, uniform_weights
 
 ANGLES = 4
 

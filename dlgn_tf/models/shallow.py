@@ -5,8 +5,7 @@ import dataclasses
 import keras
 from keras import layers
 
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import Grayscale
+from dlgn_tf.layers import BatchNorm, Grayscale
 from dlgn_tf.models.convolution import convolution
 
 

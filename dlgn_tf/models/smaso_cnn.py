@@ -2,8 +2,7 @@
 
 from keras import layers
 
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import BatchNorm
+from dlgn_tf.layers import ApodizedConv2D, BatchNorm
 from dlgn_tf.models.head import logits
 
 # Filters (in units of the width), side of each, stride; the seventh one sees

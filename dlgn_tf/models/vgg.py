@@ -3,8 +3,7 @@
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.models.depths import vgg_convolution
-from dlgn_tf.models.depths import vgg_groups
+from dlgn_tf.models.depths import vgg_convolution, vgg_groups
 from dlgn_tf.models.head import logits
 
 _POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}

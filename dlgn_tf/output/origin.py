@@ -14,8 +14,7 @@ import sys
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import run_names
+from dlgn_tf.output import files, run_names
 
 # What the commands left that wrote into a folder.
 COMMANDS = "commands.json"

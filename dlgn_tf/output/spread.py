@@ -1,7 +1,6 @@
 """Figures of several seeds: how far they lie apart, and as text."""
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 

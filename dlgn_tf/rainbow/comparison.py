@@ -6,19 +6,18 @@ Source: arXiv 2305.18512, figures 2 to 5 and those on whitening.
 """
 
 import itertools
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.rainbow import alignment
+from dlgn_tf.rainbow import alignment, spectra
 from dlgn_tf.rainbow import reference as references
-from dlgn_tf.rainbow import spectra
-from dlgn_tf.rainbow.covariance import WeightCovariances
-from dlgn_tf.rainbow.covariance import covariance
-from dlgn_tf.rainbow.covariance import operator_norm_error
+from dlgn_tf.rainbow.covariance import (
+    WeightCovariances,
+    covariance,
+    operator_norm_error,
+)
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # Ranks through which lines are fitted; weights as in the paper's code.

@@ -9,8 +9,7 @@ Source: arXiv 2305.18512, section 2 and figures 4 and 5.
 import dataclasses
 import math
 import typing
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array

@@ -6,8 +6,7 @@ what figures 2 to 10 of arXiv 2305.18512 do, without their axis of widths.
 
 import numpy as np
 
-from dlgn_tf.output.curves import band
-from dlgn_tf.output.curves import colours
+from dlgn_tf.output.curves import band, colours
 from dlgn_tf.output.folder import new_figure
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.comparison import grouped

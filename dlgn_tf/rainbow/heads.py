@@ -7,8 +7,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.rainbow.learned_layers import copy_of
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork, copy_of
 from dlgn_tf.rainbow.moments import in_batches
 
 METHODS = ("ridge", "logistic")

@@ -13,10 +13,12 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow.random_features import colored_inputs
-from dlgn_tf.rainbow.random_features import random_features
-from dlgn_tf.rainbow.random_features import relu_kernel
-from dlgn_tf.rainbow.random_features import square_root
+from dlgn_tf.rainbow.random_features import (
+    colored_inputs,
+    random_features,
+    relu_kernel,
+    square_root,
+)
 
 
 def power_law_covariance(dimension: int) -> Array:

@@ -20,10 +20,12 @@ from numpy import ndarray as Array
 
 from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.classifier import copied
-from dlgn_tf.models.classifier import listed
-from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.models.classifier import (
+    ImageClassifier,
+    copied,
+    listed,
+    single_networks,
+)
 from dlgn_tf.models.orthogonal import folded
 
 if typing.TYPE_CHECKING:

@@ -8,9 +8,7 @@ Source: arXiv 2305.18512, the figure on low-rank projection.
 
 import contextlib
 import math
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array
@@ -19,8 +17,7 @@ from numpy.random import Generator
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.alignment import Alignment
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.rainbow.learned_layers import LearnedLayer
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork, LearnedLayer
 from dlgn_tf.rainbow.spectra import eigen
 
 

@@ -7,12 +7,9 @@ import numpy as np
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.output.folder import Output
 from dlgn_tf.output.spread import sample_std
-from dlgn_tf.rainbow import accuracies
-from dlgn_tf.rainbow import comparison
+from dlgn_tf.rainbow import accuracies, comparison, figures, trained_runs
 from dlgn_tf.rainbow import dynamics as growth
-from dlgn_tf.rainbow import figures
 from dlgn_tf.rainbow import reference as references
-from dlgn_tf.rainbow import trained_runs
 from dlgn_tf.rainbow.comparison import grouped
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.moments import in_batches

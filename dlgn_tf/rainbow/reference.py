@@ -5,16 +5,14 @@ repository.
 """
 
 import dataclasses
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow import moments
+from dlgn_tf.rainbow import alignment, moments
 from dlgn_tf.rainbow.alignment import Alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import JointMoments

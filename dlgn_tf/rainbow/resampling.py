@@ -11,8 +11,7 @@ with the order of the authors' repository.
 import dataclasses
 import math
 import typing
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,10 @@ from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.covariance import WeightCovariances
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.rainbow.learned_layers import Normalization
-from dlgn_tf.rainbow.moments import check_moment
-from dlgn_tf.rainbow.moments import joint_moments
-from dlgn_tf.rainbow.reference import check_comparable
-from dlgn_tf.rainbow.reference import check_finite
-from dlgn_tf.rainbow.spectra import ZERO
-from dlgn_tf.rainbow.spectra import eigen
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork, Normalization
+from dlgn_tf.rainbow.moments import check_moment, joint_moments
+from dlgn_tf.rainbow.reference import check_comparable, check_finite
+from dlgn_tf.rainbow.spectra import ZERO, eigen
 
 if typing.TYPE_CHECKING:
     import keras

@@ -6,8 +6,7 @@ import pathlib
 
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.named_networks import check_reading
-from dlgn_tf.training import configured
-from dlgn_tf.training import trained
+from dlgn_tf.training import configured, trained
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
 

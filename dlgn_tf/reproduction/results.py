@@ -5,9 +5,8 @@ import dataclasses
 import statistics
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
+from dlgn_tf.output import files, run_names
 from dlgn_tf.output import origin as origin_lib
-from dlgn_tf.output import run_names
 from dlgn_tf.output.origin import Origin
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory

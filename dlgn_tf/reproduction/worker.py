@@ -10,9 +10,7 @@ import traceback
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
-from dlgn_tf.output import run_names
+from dlgn_tf.output import files, origin, run_names
 from dlgn_tf.reproduction import results
 from dlgn_tf.training.run_directory import RunDirectory
 

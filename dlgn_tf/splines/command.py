@@ -4,13 +4,10 @@ import dataclasses
 import functools
 
 from dlgn_tf.choices import NETWORKS
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
-from dlgn_tf.command import startup
+from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 from dlgn_tf.training.run_directory import RunDirectory
 
 USAGE = """\

@@ -4,17 +4,16 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import single_networks
-from dlgn_tf.splines import digits_network
-from dlgn_tf.splines import plane_network
-from dlgn_tf.splines.drawings import gram_matrices
-from dlgn_tf.splines.drawings import layer_partition
-from dlgn_tf.splines.drawings import nonlinearities
-from dlgn_tf.splines.drawings import output
-from dlgn_tf.splines.drawings import priors
-from dlgn_tf.splines.drawings import unit_partition
-from dlgn_tf.training import configured
-from dlgn_tf.training import runs
-from dlgn_tf.training import trained
+from dlgn_tf.splines import digits_network, plane_network
+from dlgn_tf.splines.drawings import (
+    gram_matrices,
+    layer_partition,
+    nonlinearities,
+    output,
+    priors,
+    unit_partition,
+)
+from dlgn_tf.training import configured, runs, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 _EPOCHS = 10

@@ -13,9 +13,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.layers.beta import BetaLayer
 from dlgn_tf.models.classifier import listed
-from dlgn_tf.splines import composition
-from dlgn_tf.splines import measured_layers
-from dlgn_tf.splines import parameters
+from dlgn_tf.splines import composition, measured_layers, parameters
 from dlgn_tf.splines.maso import MASO
 from dlgn_tf.splines.measured_maps import maps_of
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy import ndarray as Array
 from scipy import sparse
 
-from dlgn_tf.splines import composition
-from dlgn_tf.splines import selection
+from dlgn_tf.splines import composition, selection
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,9 +5,7 @@ nothing is assumed of what it is called or how it is set.
 """
 
 import math
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np

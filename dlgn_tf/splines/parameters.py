@@ -12,8 +12,7 @@ from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
 from dlgn_tf.splines.maso import MASO
-from dlgn_tf.splines.windows import OUTSIDE
-from dlgn_tf.splines.windows import windows
+from dlgn_tf.splines.windows import OUTSIDE, windows
 
 LEAKY_SLOPE = 0.01
 

@@ -8,8 +8,7 @@ import time
 
 from tensorboard.backend.event_processing import event_file_loader
 from tensorboard.compat.proto import event_pb2
-from tensorboard.summary.writer.record_writer import RecordWriter
-from tensorboard.summary.writer.record_writer import masked_crc32c
+from tensorboard.summary.writer.record_writer import RecordWriter, masked_crc32c
 
 from dlgn_tf.output import files
 

@@ -11,9 +11,7 @@ import numpy as np
 
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import configured
-from dlgn_tf.training import engine
-from dlgn_tf.training import optimizers
+from dlgn_tf.training import configured, engine, optimizers
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.summaries import gate_sample_stride
 from dlgn_tf.training.totals import Totals

@@ -3,8 +3,7 @@
 from keras import ops
 
 from dlgn_tf.models.orthogonal import filters_of
-from dlgn_tf.regularizers import largest_cosine
-from dlgn_tf.regularizers import orthogonality_penalty
+from dlgn_tf.regularizers import largest_cosine, orthogonality_penalty
 
 
 class PenaltyTerm:

@@ -32,8 +32,7 @@ class EventOutput(Output):
         """
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-        from dlgn_tf.training.event_file import EventFile
-        from dlgn_tf.training.event_file import drop_events_after
+        from dlgn_tf.training.event_file import EventFile, drop_events_after
         from dlgn_tf.training.summaries import images_pb
 
         with files.write_errors(self._events):

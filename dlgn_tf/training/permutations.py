@@ -6,8 +6,7 @@ import statistics
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.output import files
-from dlgn_tf.output import run_names
+from dlgn_tf.output import files, run_names
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 

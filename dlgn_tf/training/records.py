@@ -4,9 +4,7 @@ import time
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
-from dlgn_tf.training import configured
-from dlgn_tf.training import orthogonality
-from dlgn_tf.training import trained
+from dlgn_tf.training import configured, orthogonality, trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.summaries import Summaries
 from dlgn_tf.training.totals import Totals

@@ -11,8 +11,7 @@ import shlex
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
-from dlgn_tf.output import run_names
+from dlgn_tf.output import files, run_names
 from dlgn_tf.training.checkpoints import Checkpoints
 
 # Within a run directory; links in their place would lead out of it.

@@ -5,8 +5,7 @@ import typing
 
 from dlgn_tf.config import Config
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.training import engines
-from dlgn_tf.training import trained
+from dlgn_tf.training import engines, trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.configured import create_configured_model
 from dlgn_tf.training.engine import MisfitError

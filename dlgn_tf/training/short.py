@@ -1,13 +1,11 @@
 """Short trainings for experiments, with the package's steps, on TensorFlow."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 
 from dlgn_tf.command import startup
-from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.data.batches import train_dataset
+from dlgn_tf.data.batches import BatchSampler, train_dataset
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training.steps import TrainingSteps
 from dlgn_tf.training.totals import Totals

@@ -8,8 +8,7 @@ from dlgn_tf.command import fields
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.training import saved_model
-from dlgn_tf.training import trained
+from dlgn_tf.training import saved_model, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 # Flags that name a network, and what stands for their values in messages.

@@ -20,9 +20,11 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
 
 from dlgn_tf.output import run_names
-from dlgn_tf.training.event_file import EventFile
-from dlgn_tf.training.event_file import drop_events_after
-from dlgn_tf.training.event_file import read_events
+from dlgn_tf.training.event_file import (
+    EventFile,
+    drop_events_after,
+    read_events,
+)
 
 _OF_BOTH = ("error_rate", "classification_loss")
 

@@ -9,13 +9,9 @@ from dlgn_tf.command import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
-from dlgn_tf.training import configured
-from dlgn_tf.training import engine
-from dlgn_tf.training import optimizers
-from dlgn_tf.training import strategies
+from dlgn_tf.training import configured, engine, optimizers, strategies
 from dlgn_tf.training.orthogonality import PenaltyTerm
-from dlgn_tf.training.steps import Evaluation
-from dlgn_tf.training.steps import TrainingSteps
+from dlgn_tf.training.steps import Evaluation, TrainingSteps
 from dlgn_tf.training.summaries import gate_sample_stride
 
 tf = startup.tensorflow()

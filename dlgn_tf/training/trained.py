@@ -191,8 +191,7 @@ def copy_into(path, model):
         UserError: if they are those of another network; the model is then as
             it was.
     """
-    from dlgn_tf.models import lineage
-    from dlgn_tf.models import transfer
+    from dlgn_tf.models import lineage, transfer
 
     if locate(path).is_file():
         transfer.copy_model(load_trained(path), model)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import shown
-from dlgn_tf.claims.check import Check
-from dlgn_tf.claims.check import by_figure
+from dlgn_tf.claims.check import Check, by_figure
 from dlgn_tf.claims.conditions import Condition
 from dlgn_tf.claims.contrasts import Pair
 from dlgn_tf.claims.expectations import NOT_ASKED

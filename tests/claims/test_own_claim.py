@@ -5,8 +5,7 @@ import runpy
 
 import pytest
 
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
+from dlgn_tf.claims import registry, runner
 from dlgn_tf.papers import Paper
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"

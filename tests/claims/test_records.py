@@ -6,12 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from dlgn_tf.claims import page
-from dlgn_tf.claims import records
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
-from dlgn_tf.claims.verdicts import Measurement
-from dlgn_tf.claims.verdicts import NotMeasured
+from dlgn_tf.claims import page, records, registry, runner
+from dlgn_tf.claims.verdicts import Measurement, NotMeasured
 from dlgn_tf.errors import UserError
 
 

@@ -8,11 +8,8 @@ import sys
 import pytest
 
 import dlgn_tf
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import report
-from dlgn_tf.claims import runner
-from dlgn_tf.claims.verdicts import Measurement
-from dlgn_tf.claims.verdicts import NotMeasured
+from dlgn_tf.claims import registry, report, runner
+from dlgn_tf.claims.verdicts import Measurement, NotMeasured
 
 # Claims of which the second does not hold and the third raises.
 CLAIMS = """

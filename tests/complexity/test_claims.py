@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.complexity import disentangler
-from dlgn_tf.complexity import panels
-from dlgn_tf.complexity import shapley
-from dlgn_tf.complexity.claims import cycles
-from dlgn_tf.complexity.claims import games
-from dlgn_tf.complexity.claims import nets
-from dlgn_tf.complexity.claims import predictions
-from dlgn_tf.complexity.claims import sample_counts
-from dlgn_tf.complexity.claims import workshops
+from dlgn_tf.complexity import disentangler, panels, shapley
+from dlgn_tf.complexity.claims import (
+    cycles,
+    games,
+    nets,
+    predictions,
+    sample_counts,
+    workshops,
+)
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.experiments import classification
-from dlgn_tf.complexity.experiments import compression
-from dlgn_tf.complexity.experiments import effectiveness
-from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tasks
+from dlgn_tf.complexity.experiments import (
+    classification,
+    compression,
+    effectiveness,
+    samples,
+    tasks,
+)
 
 QUICK = (2, 3, 4, 6, 7, 9, 19)
 TRAINED = (1, 5, 8, *range(10, 18), 20)

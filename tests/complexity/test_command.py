@@ -10,8 +10,7 @@ from dlgn_tf.complexity import __main__ as entry
 from dlgn_tf.complexity import ladder
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 
 SMALL = ("--images=60", "--epochs=2", "--draws=48", "--width=0.03")
 PNG = b"\x89PNG\r\n\x1a\n"

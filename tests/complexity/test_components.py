@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from dlgn_tf.complexity import components as module
-from dlgn_tf.complexity.components import Components
-from dlgn_tf.complexity.components import Significance
-from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.covariance import variance
+from dlgn_tf.complexity.components import Components, Significance
+from dlgn_tf.complexity.covariance import PartCovariance, variance
 from dlgn_tf.errors import UserError
 
 ORDERS, SHAPE = (4, 7, 13), (2, 3, 5)

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.complexity import compression
-from dlgn_tf.complexity import teachers
+from dlgn_tf.complexity import compression, teachers
 from dlgn_tf.complexity.synthetic import shapes
 
 

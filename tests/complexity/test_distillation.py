@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.complexity.distillation import Distillation
-from dlgn_tf.complexity.distillation import Draws
-from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.distillation import outputs_of
+from dlgn_tf.complexity.distillation import (
+    Distillation,
+    Draws,
+    distil,
+    outputs_of,
+)
 from dlgn_tf.errors import UserError
 
 SHAPE = (6, 6, 3)

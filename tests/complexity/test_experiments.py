@@ -6,20 +6,20 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity.experiments import classification
-from dlgn_tf.complexity.experiments import compression
-from dlgn_tf.complexity.experiments import data
-from dlgn_tf.complexity.experiments import effectiveness
-from dlgn_tf.complexity.experiments import gated
-from dlgn_tf.complexity.experiments import prediction
-from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments import tasks
+from dlgn_tf.complexity import report, tables
+from dlgn_tf.complexity.experiments import (
+    classification,
+    compression,
+    data,
+    effectiveness,
+    gated,
+    prediction,
+    samples,
+    tasks,
+)
 from dlgn_tf.complexity.experiments.experiment import Experiment
 from dlgn_tf.complexity.experiments.settings import SCALES
-from dlgn_tf.complexity.experiments.workshop import Workshop
-from dlgn_tf.complexity.experiments.workshop import output_feature
+from dlgn_tf.complexity.experiments.workshop import Workshop, output_feature
 from dlgn_tf.complexity.prediction import columns
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError

@@ -10,8 +10,7 @@ from dlgn_tf.complexity import ladder as module
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.finished_nets import FinishedNets
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
 from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model

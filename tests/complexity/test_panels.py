@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import panels
-from dlgn_tf.complexity import prediction
+from dlgn_tf.complexity import figures, panels, prediction
 
 ORDERS = (4, 7, 13)
 

@@ -7,8 +7,7 @@ from dlgn_tf.complexity import reliability as module
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
 from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError

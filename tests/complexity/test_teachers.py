@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.complexity import teachers
-from dlgn_tf.complexity.synthetic import CLASSES
-from dlgn_tf.complexity.synthetic import shapes
+from dlgn_tf.complexity.synthetic import CLASSES, shapes
 from dlgn_tf.layers import BatchNorm
 
 

@@ -7,16 +7,15 @@ import pytest
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Distillation
-from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.complexity.reliability import ReliabilitySettings
-from dlgn_tf.complexity.reliability import measure_reliability
-from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.features import Feature, feature_of
+from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
+from dlgn_tf.complexity.reliability import (
+    ReliabilitySettings,
+    measure_reliability,
+    train_shared,
+)
 from dlgn_tf.complexity.synthetic import shapes
-from dlgn_tf.complexity.unit import InUnit
-from dlgn_tf.complexity.unit import unit_of
+from dlgn_tf.complexity.unit import InUnit, unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 

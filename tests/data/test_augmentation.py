@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.data import augmentation
-from dlgn_tf.data import catalog
+from dlgn_tf.data import augmentation, catalog
 from dlgn_tf.errors import UserError
 
 

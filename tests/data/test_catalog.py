@@ -7,8 +7,7 @@ import zipfile
 
 import pytest
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, sources
 from dlgn_tf.errors import UserError
 
 

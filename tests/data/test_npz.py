@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import npz
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, npz, sources
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]

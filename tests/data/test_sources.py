@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import requests
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
-from dlgn_tf.data import tfds
+from dlgn_tf.data import catalog, sources, tfds
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dlgn_tf.dual import kernels
-from dlgn_tf.dual import paths
+from dlgn_tf.dual import kernels, paths
 
 
 @dataclasses.dataclass

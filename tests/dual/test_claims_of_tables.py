@@ -5,10 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from dlgn_tf.claims import registry
-from dlgn_tf.claims import runner
-from dlgn_tf.reproduction import results
-from dlgn_tf.reproduction import tables
+from dlgn_tf.claims import registry, runner
+from dlgn_tf.reproduction import results, tables
 
 ROOT = pathlib.Path(__file__).parents[2]
 registry.register_papers()

@@ -13,8 +13,7 @@ from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import command as entry
 from dlgn_tf.dual import over_training
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.training import event_file
 
 PNG = b"\x89PNG\r\n\x1a\n"

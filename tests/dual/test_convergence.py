@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from dlgn_tf.dual import convergence
-from dlgn_tf.dual.random_networks import Convolutional
-from dlgn_tf.dual.random_networks import FullyConnected
-from dlgn_tf.dual.random_networks import PlainReLU
-from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.dual.random_networks import (
+    Convolutional,
+    FullyConnected,
+    PlainReLU,
+    Residual,
+)
 
 LIMIT = np.array([[2.0, 1.0], [1.0, 3.0]])
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.dual import figures
-from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.errors import UserError
 
 

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.dual import tangent_kernel
-from dlgn_tf.dual import value_gradients
+from dlgn_tf.dual import tangent_kernel, value_gradients
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.example_gradients import ExampleGradients
 from dlgn_tf.dual.tangent_kernel import empirical_ntk

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dlgn_tf.inspection.affine import AffineNetwork
-from dlgn_tf.inspection.affine import Step
-from dlgn_tf.inspection.connections import connections_of
-from dlgn_tf.inspection.connections import scaled
+from dlgn_tf.inspection.affine import AffineNetwork, Step
+from dlgn_tf.inspection.connections import connections_of, scaled
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.layers import Grayscale
 

@@ -6,8 +6,7 @@ import pytest
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import interventions as switching
-from dlgn_tf.inspection.interventions import Switch
-from dlgn_tf.inspection.interventions import interventions
+from dlgn_tf.inspection.interventions import Switch, interventions
 
 SWITCHES = [
     Switch("conv2", "off"),

@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.inspection import gate_statistics
-from dlgn_tf.inspection import interventions
+from dlgn_tf.inspection import gate_statistics, interventions
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.strongest_paths import PathFinder
-from dlgn_tf.inspection.templates import is_affine
-from dlgn_tf.inspection.templates import linearization
-from dlgn_tf.inspection.templates import templates
+from dlgn_tf.inspection.templates import is_affine, linearization, templates
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 

@@ -7,10 +7,8 @@ from keras import layers
 
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.strongest_paths import PathFinder
-from dlgn_tf.inspection.templates import is_affine
-from dlgn_tf.inspection.templates import templates
-from dlgn_tf.layers import Gate
-from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.inspection.templates import is_affine, templates
+from dlgn_tf.layers import Gate, PixelNormalization
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.gated import GatedNetwork
 

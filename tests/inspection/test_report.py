@@ -2,8 +2,7 @@
 
 import pytest
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, sources
 from dlgn_tf.inspection import report
 from dlgn_tf.models.build import create_model
 

@@ -7,8 +7,7 @@ from dlgn_tf.dual import paths
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.shared_paths import sharing
-from dlgn_tf.inspection.strongest_paths import Path
-from dlgn_tf.inspection.strongest_paths import PathFinder
+from dlgn_tf.inspection.strongest_paths import Path, PathFinder
 
 COVERED = {
     "fc": dict(depth=4, width=5),

@@ -6,8 +6,7 @@ import pytest
 from dlgn_tf.data import catalog
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import report
-from dlgn_tf.inspection.sections import paths
-from dlgn_tf.inspection.sections import what_matters
+from dlgn_tf.inspection.sections import paths, what_matters
 from dlgn_tf.inspection.strongest_paths import Path
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training.output import EventOutput

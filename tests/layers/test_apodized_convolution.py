@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
+from dlgn_tf.layers import ApodizedConv2D, ApodizedOrthogonalConv2D
 from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models.build import create_model
 

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.layers import ComplexModulus
-from dlgn_tf.layers import MorletFilters
+from dlgn_tf.layers import ComplexModulus, MorletFilters
 
 
 def split(coefficients, angles):

@@ -7,9 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.gate_kinds import GATES
-from dlgn_tf.gate_kinds import GateFunction
-from dlgn_tf.gate_kinds import GateKind
+from dlgn_tf.gate_kinds import GATES, GateFunction, GateKind
 from dlgn_tf.layers import Gate
 
 

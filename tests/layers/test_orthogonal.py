@@ -6,10 +6,12 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf import choices
-from dlgn_tf.layers import OrthogonalConv2D
-from dlgn_tf.layers import OrthogonalDense
-from dlgn_tf.layers import orthogonal
-from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers import (
+    OrthogonalConv2D,
+    OrthogonalDense,
+    orthogonal,
+    orthogonalization,
+)
 
 MAPS = ("gram_schmidt", "newton_schulz", "cayley")
 

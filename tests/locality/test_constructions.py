@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import constructions
-from dlgn_tf.locality import disentangled
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import constructions, disentangled, passes, teachers
 
 
 class TestVertices:

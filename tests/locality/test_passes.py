@@ -7,15 +7,16 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import conditions
-from dlgn_tf.locality import energy_balance
-from dlgn_tf.locality import marginal_gradients
-from dlgn_tf.locality import matrix_form
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import (
+    conditions,
+    energy_balance,
+    marginal_gradients,
+    matrix_form,
+    passes,
+    teachers,
+)
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
-from dlgn_tf.locality.worlds import GRAPHS
-from dlgn_tf.locality.worlds import World
+from dlgn_tf.locality.worlds import GRAPHS, World
 
 
 @pytest.fixture(params=list(GRAPHS))

@@ -5,9 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.locality import autodiff_jacobian
-from dlgn_tf.locality import energy_descent
-from dlgn_tf.locality import projection
+from dlgn_tf.locality import autodiff_jacobian, energy_descent, projection
 
 
 def normalized(f, scale, epsilon, p):

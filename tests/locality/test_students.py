@@ -8,14 +8,16 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import LocallyConnected
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import responses
-from dlgn_tf.locality import selectivity
-from dlgn_tf.locality import specialization
-from dlgn_tf.locality import student
-from dlgn_tf.locality import student_data
-from dlgn_tf.locality import student_training
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import (
+    passes,
+    responses,
+    selectivity,
+    specialization,
+    student,
+    student_data,
+    student_training,
+    teachers,
+)
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.responses import Responses
 

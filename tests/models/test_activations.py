@@ -8,11 +8,8 @@ import tensorflow as tf
 from dlgn_tf.choices import BETA_MODES
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BetaVQ
-from dlgn_tf.models import activations
-from dlgn_tf.models import lineage
-from dlgn_tf.models import transfer
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models import activations, lineage, transfer
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.models.gated import copy_weights
 
 SHAPE = (8, 8, 1)

@@ -8,8 +8,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import Gate
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.build import create_model, initial_weights_from
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 

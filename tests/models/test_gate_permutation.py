@@ -9,8 +9,7 @@ import tensorflow as tf
 from dlgn_tf import export
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 
 SHAPE = (4, 4, 1)
 

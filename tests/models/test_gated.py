@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf.layers import Gate
-from dlgn_tf.layers import PixelNormalization
+from dlgn_tf.layers import Gate, PixelNormalization
 from dlgn_tf.models.build import create_model
-from dlgn_tf.models.gated import GatedNetwork
-from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.gated import GatedNetwork, copy_weights
 
 SHAPE = (6, 6, 2)
 FAMILIES = ("dgn", "dlgn", "dlgn_sf")

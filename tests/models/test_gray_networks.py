@@ -9,8 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from dlgn_tf import config as config_lib
 from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.training.configured import create_configured_model
 
 ROOT = pathlib.Path(__file__).parents[2]

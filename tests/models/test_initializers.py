@@ -4,10 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
-from dlgn_tf.models.initializers import Bernoulli
-from dlgn_tf.models.initializers import bernoulli_weights
+from dlgn_tf.models.build import create_model, load_model
+from dlgn_tf.models.initializers import Bernoulli, bernoulli_weights
 
 
 @pytest.mark.parametrize(

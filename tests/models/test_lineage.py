@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import lineage
 from dlgn_tf.models.build import create_model

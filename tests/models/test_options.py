@@ -5,8 +5,7 @@ import json
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import architecture
-from dlgn_tf.models import registry
+from dlgn_tf.models import architecture, registry
 from dlgn_tf.models.build import create_model
 
 # A small network of each builder, and another value of each of its options.

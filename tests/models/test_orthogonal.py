@@ -10,14 +10,11 @@ from dlgn_tf.dual import tangent_kernel
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models import registry
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.models.initializers import bernoulli_weights
-from dlgn_tf.models.orthogonal import filters_of
-from dlgn_tf.models.orthogonal import folded
+from dlgn_tf.models.orthogonal import filters_of, folded
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
-from dlgn_tf.models.transfer import copy_gates
-from dlgn_tf.models.transfer import copy_model
+from dlgn_tf.models.transfer import copy_gates, copy_model
 from dlgn_tf.regularizers import largest_cosine
 
 SHAPE = (8, 8, 3)

@@ -5,8 +5,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 
 SHAPE = (9, 8, 3)
 

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.models.scattering import scattering
 
 SIDE = 32

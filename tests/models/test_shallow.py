@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.models.build import create_model
-from dlgn_tf.models.shallow import LinearMaps
-from dlgn_tf.models.shallow import shallow_gating_network
+from dlgn_tf.models.shallow import LinearMaps, shallow_gating_network
 
 SITES = {
     "full": (12, 8, 3),

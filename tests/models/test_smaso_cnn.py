@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
-from dlgn_tf.layers import PerImageStandardization
+from dlgn_tf.layers import (
+    ApodizedConv2D,
+    ApodizedOrthogonalConv2D,
+    PerImageStandardization,
+)
 from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models import transfer
-from dlgn_tf.models.build import create_model
-from dlgn_tf.models.build import load_model
+from dlgn_tf.models.build import create_model, load_model
 from dlgn_tf.models.orthogonal import folded
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 

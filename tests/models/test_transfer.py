@@ -6,9 +6,7 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
-from dlgn_tf.models.transfer import check_same_gates
-from dlgn_tf.models.transfer import copy_gates
-from dlgn_tf.models.transfer import copy_model
+from dlgn_tf.models.transfer import check_same_gates, copy_gates, copy_model
 
 SHAPE = (8, 8, 3)
 SMALL = {

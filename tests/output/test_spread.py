@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.output.spread import listed
-from dlgn_tf.output.spread import mean_and_range
-from dlgn_tf.output.spread import sample_std
+from dlgn_tf.output.spread import listed, mean_and_range, sample_std
 
 
 def test_divides_by_one_less():

@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.rainbow.learned_layers import copy_of
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork, copy_of
 
 
 @pytest.fixture

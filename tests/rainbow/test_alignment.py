@@ -5,8 +5,7 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow import moments
+from dlgn_tf.rainbow import alignment, moments
 
 
 def measured(reference, own):

@@ -25,10 +25,12 @@ def test_claim_on_trained_networks_is_measured(number, assert_measured):
 def small():
     """Makes the claims' networks few and small, and forgets them afterwards."""
     from dlgn_tf.rainbow import teacher_task
-    from dlgn_tf.rainbow.claims import covariances
-    from dlgn_tf.rainbow.claims import resampled
-    from dlgn_tf.rainbow.claims import spectra
-    from dlgn_tf.rainbow.claims import trained_networks
+    from dlgn_tf.rainbow.claims import (
+        covariances,
+        resampled,
+        spectra,
+        trained_networks,
+    )
 
     data = teacher_task.TeacherTask.draw(np.random.default_rng(0), 1280, 500)
     cached = (trained_networks.trained, trained_networks.covariances)

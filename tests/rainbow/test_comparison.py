@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow import comparison
-from dlgn_tf.rainbow import figures
-from dlgn_tf.rainbow import spectra
-from dlgn_tf.rainbow.covariance import WeightCovariances
-from dlgn_tf.rainbow.covariance import covariance
+from dlgn_tf.rainbow import alignment, comparison, figures, spectra
+from dlgn_tf.rainbow.covariance import WeightCovariances, covariance
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 DIMENSION = 30

@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.rainbow import covariance
-from dlgn_tf.rainbow import reference
-from dlgn_tf.rainbow.covariance import operator_norm_error
-from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow import covariance, reference
+from dlgn_tf.rainbow.covariance import operator_norm_error, weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 

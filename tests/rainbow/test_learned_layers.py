@@ -7,10 +7,12 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
-from dlgn_tf.rainbow.learned_layers import LayeredNetwork
-from dlgn_tf.rainbow.learned_layers import Normalization
-from dlgn_tf.rainbow.learned_layers import copy_of
-from dlgn_tf.rainbow.learned_layers import learned_layers
+from dlgn_tf.rainbow.learned_layers import (
+    LayeredNetwork,
+    Normalization,
+    copy_of,
+    learned_layers,
+)
 
 
 def mixed_network():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow import low_rank
+from dlgn_tf.rainbow import alignment, low_rank
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.spectra import eigen
 

@@ -2,18 +2,21 @@
 
 import numpy as np
 import pytest
-from scipy import integrate
-from scipy import stats
+from scipy import integrate, stats
 
 from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow.infinite_network import InfiniteNetwork
-from dlgn_tf.rainbow.infinite_network import power_law_covariance
-from dlgn_tf.rainbow.infinite_network import readout_error
-from dlgn_tf.rainbow.random_features import monte_carlo_kernel
-from dlgn_tf.rainbow.random_features import random_features
-from dlgn_tf.rainbow.random_features import relu_kernel
-from dlgn_tf.rainbow.random_features import relu_kernel_variance
-from dlgn_tf.rainbow.random_features import square_root
+from dlgn_tf.rainbow.infinite_network import (
+    InfiniteNetwork,
+    power_law_covariance,
+    readout_error,
+)
+from dlgn_tf.rainbow.random_features import (
+    monte_carlo_kernel,
+    random_features,
+    relu_kernel,
+    relu_kernel_variance,
+    square_root,
+)
 
 
 def relu_moment(gram, power):

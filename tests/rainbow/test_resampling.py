@@ -10,13 +10,11 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
-from dlgn_tf.rainbow import heads
-from dlgn_tf.rainbow import resampling
+from dlgn_tf.rainbow import heads, resampling
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.resampling import draw_weights
-from dlgn_tf.rainbow.resampling import resample
+from dlgn_tf.rainbow.resampling import draw_weights, resample
 
 
 @pytest.fixture

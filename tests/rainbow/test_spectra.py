@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from dlgn_tf.rainbow import dynamics
-from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow import dynamics, spectra
 
 
 class TestFits:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf.regularizers import Orthogonality
-from dlgn_tf.regularizers import largest_cosine
-from dlgn_tf.regularizers import least_penalty
-from dlgn_tf.regularizers import orthogonality_penalty
+from dlgn_tf.regularizers import (
+    Orthogonality,
+    largest_cosine,
+    least_penalty,
+    orthogonality_penalty,
+)
 
 
 def by_pairs(kernel, slopes=(0.0, 1.0)):

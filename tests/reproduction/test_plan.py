@@ -9,8 +9,7 @@ import pytest
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import plan
-from dlgn_tf.reproduction import tables
+from dlgn_tf.reproduction import plan, tables
 
 TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages", "smaso.2")
 

@@ -10,8 +10,7 @@ import types
 import pytest
 
 from dlgn_tf.command.interruption import Interruption
-from dlgn_tf.reproduction import pool
-from dlgn_tf.reproduction import worker
+from dlgn_tf.reproduction import pool, worker
 
 _serve = worker.serve
 

@@ -6,9 +6,7 @@ import pytest
 from dlgn_tf.output.origin import Origin
 from dlgn_tf.reproduction import report
 from dlgn_tf.reproduction.results import Result
-from dlgn_tf.reproduction.tables import Cell
-from dlgn_tf.reproduction.tables import Scale
-from dlgn_tf.reproduction.tables import Table
+from dlgn_tf.reproduction.tables import Cell, Scale, Table
 
 CELLS = {
     "base": Cell("base", "r", "DNN", mean=80.0, std=0.5),

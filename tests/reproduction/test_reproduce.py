@@ -2,10 +2,7 @@
 
 import pytest
 
-from dlgn_tf.reproduction import plan
-from dlgn_tf.reproduction import results
-from dlgn_tf.reproduction import tables
-from dlgn_tf.reproduction import worker
+from dlgn_tf.reproduction import plan, results, tables, worker
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ import pathlib
 import pytest
 
 from dlgn_tf.output import origin
-from dlgn_tf.reproduction import plan
-from dlgn_tf.reproduction import results
-from dlgn_tf.reproduction import tables
-from dlgn_tf.reproduction import worker
+from dlgn_tf.reproduction import plan, results, tables, worker
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -7,25 +7,21 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
-from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers import OrthogonalConv2D
-from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers import BetaVQ, OrthogonalConv2D, orthogonalization
 from dlgn_tf.layers.beta import BetaLayer
-from dlgn_tf.reproduction import results
-from dlgn_tf.reproduction import tables
-from dlgn_tf.splines import digits_network
-from dlgn_tf.splines import mixture
-from dlgn_tf.splines import nonlinearities
-from dlgn_tf.splines import selection
-from dlgn_tf.splines.claims import accuracies
-from dlgn_tf.splines.claims import beta_layers
-from dlgn_tf.splines.claims import cost
-from dlgn_tf.splines.claims import digit_trainings
-from dlgn_tf.splines.claims import evaluation
-from dlgn_tf.splines.claims import identities
-from dlgn_tf.splines.claims import joint
-from dlgn_tf.splines.claims import orthogonal_filters
-from dlgn_tf.splines.claims import variational
+from dlgn_tf.reproduction import results, tables
+from dlgn_tf.splines import digits_network, mixture, nonlinearities, selection
+from dlgn_tf.splines.claims import (
+    accuracies,
+    beta_layers,
+    cost,
+    digit_trainings,
+    evaluation,
+    identities,
+    joint,
+    orthogonal_filters,
+    variational,
+)
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = (1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 15, 22)

@@ -6,14 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.splines import digits_network
-from dlgn_tf.splines import plane_network
-from dlgn_tf.splines.drawings import layer_partition
-from dlgn_tf.splines.drawings import nonlinearities
-from dlgn_tf.splines.drawings import output
-from dlgn_tf.splines.drawings import plane
-from dlgn_tf.splines.drawings import priors
-from dlgn_tf.splines.drawings import unit_partition
+from dlgn_tf.splines import digits_network, plane_network
+from dlgn_tf.splines.drawings import (
+    layer_partition,
+    nonlinearities,
+    output,
+    plane,
+    priors,
+    unit_partition,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

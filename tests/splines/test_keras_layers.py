@@ -3,19 +3,20 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
-from dlgn_tf.layers import BatchNorm
-from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers import BetaVQPooling
-from dlgn_tf.layers import CircularPadding
-from dlgn_tf.layers import OrthogonalConv2D
-from dlgn_tf.layers import OrthogonalDense
-from dlgn_tf.layers import SubsampleAndPad
+from dlgn_tf.layers import (
+    ApodizedConv2D,
+    ApodizedOrthogonalConv2D,
+    BatchNorm,
+    BetaVQ,
+    BetaVQPooling,
+    CircularPadding,
+    OrthogonalConv2D,
+    OrthogonalDense,
+    SubsampleAndPad,
+)
 from dlgn_tf.splines import maso_of_layers
 
 

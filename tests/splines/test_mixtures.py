@@ -4,13 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import spatial
-from scipy import stats
+from scipy import spatial, stats
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.splines import factorial
-from dlgn_tf.splines import mixture
-from dlgn_tf.splines import power_diagram
+from dlgn_tf.splines import factorial, mixture, power_diagram
 from dlgn_tf.splines.factorial import FactorialMixture
 from dlgn_tf.splines.maso import MASO
 from dlgn_tf.splines.mixture import RegionMixture

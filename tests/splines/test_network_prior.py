@@ -4,11 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
+from dlgn_tf.layers import ApodizedConv2D, ApodizedOrthogonalConv2D
 from dlgn_tf.models.build import create_model
-from dlgn_tf.splines import gram
-from dlgn_tf.splines import network_prior
+from dlgn_tf.splines import gram, network_prior
 
 
 def test_filters_are_rows(rng):

@@ -198,8 +198,7 @@ def naive_sgd():
 @pytest.fixture(scope="session")
 def expected_run(resolve):
     """What the plain loop makes of `RUN_FLAGS` in ten steps."""
-    from dlgn_tf.data import batches
-    from dlgn_tf.data import sources
+    from dlgn_tf.data import batches, sources
     from dlgn_tf.training import configured
 
     train_images, test_images = sources.load("digits", train_examples=230)

@@ -12,8 +12,7 @@ import numpy as np
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.training import configured
-from dlgn_tf.training import engines
+from dlgn_tf.training import configured, engines
 from dlgn_tf.training.totals import Totals
 
 

@@ -5,8 +5,7 @@ import pytest
 from tensorboard.util import tensor_util
 
 from dlgn_tf.models.build import load_model
-from dlgn_tf.training import configured
-from dlgn_tf.training import event_file
+from dlgn_tf.training import configured, event_file
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.sources import load
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.training import configured
-from dlgn_tf.training import engines
+from dlgn_tf.training import configured, engines
 from dlgn_tf.training.totals import Totals
 
 FLAGS = (

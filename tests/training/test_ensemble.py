@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf import evaluate
-from dlgn_tf import export
-from dlgn_tf.data import batches
-from dlgn_tf.data import sources
+from dlgn_tf import evaluate, export
+from dlgn_tf.data import batches, sources
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import event_file
-from dlgn_tf.training.steps import Evaluation
-from dlgn_tf.training.steps import TrainingSteps
+from dlgn_tf.training.steps import Evaluation, TrainingSteps
 
 MEMBERS, STEPS, BATCH = 3, 10, 12
 SHAPE, CLASSES = (8, 8, 1), 10

@@ -8,10 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.training import loop
+from dlgn_tf.training import loop, totals, trained
 from dlgn_tf.training import records as records_lib
-from dlgn_tf.training import totals
-from dlgn_tf.training import trained
 
 
 def accuracy_of(path):

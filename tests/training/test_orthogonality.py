@@ -11,9 +11,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import configured
-from dlgn_tf.training import orthogonality
-from dlgn_tf.training import runs
+from dlgn_tf.training import configured, orthogonality, runs
 from dlgn_tf.training.steps import TrainingSteps
 
 SMALL = (

@@ -12,9 +12,7 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.models.build import create_model
-from dlgn_tf.training import configured
-from dlgn_tf.training import loop
-from dlgn_tf.training import permutations
+from dlgn_tf.training import configured, loop, permutations
 
 FLAGS = (
     "--model=c4gap_dlgn",

@@ -10,9 +10,7 @@ from dlgn_tf.data.images import ImageSet
 from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.training.steps import Evaluation
-from dlgn_tf.training.steps import TrainingSteps
-from dlgn_tf.training.steps import losses_and_errors
+from dlgn_tf.training.steps import Evaluation, TrainingSteps, losses_and_errors
 from dlgn_tf.training.totals import Totals
 
 SHAPE, CLASSES, UNITS, BATCH = (2, 3, 1), 4, 5, 6

@@ -17,10 +17,8 @@ import pytest
 from PIL import Image
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-from dlgn_tf.training.event_file import EventFile
-from dlgn_tf.training.event_file import read_events
-from dlgn_tf.training.summaries import Summaries
-from dlgn_tf.training.summaries import gate_sample_stride
+from dlgn_tf.training.event_file import EventFile, read_events
+from dlgn_tf.training.summaries import Summaries, gate_sample_stride
 from dlgn_tf.training.totals import Totals
 
 SITES = ["conv1", "conv2", "dense1", "dense2"]
@@ -253,8 +251,7 @@ def test_every_filter_is_in_the_histogram(shape):
 
 def test_input_images(server, resumed_run):
     """Those of the first batch of each start with other flags, as stored."""
-    from dlgn_tf.data import batches
-    from dlgn_tf.data import sources
+    from dlgn_tf.data import batches, sources
 
     tags = server.get("images/tags")["train"]
     assert set(tags) == {"train/images"}

@@ -6,11 +6,12 @@ from dlgn_tf.complexity import cycle
 from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.complexity.reliability import ReliabilitySettings
-from dlgn_tf.complexity.reliability import measure_reliability
-from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
+from dlgn_tf.complexity.reliability import (
+    ReliabilitySettings,
+    measure_reliability,
+    train_shared,
+)
 from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.complexity.teachers import create_teacher
 

@@ -4,11 +4,9 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity.components import Components
-from dlgn_tf.complexity.components import Significance
+from dlgn_tf.complexity.components import Components, Significance
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.effectiveness import coalition_losses
-from dlgn_tf.complexity.effectiveness import cross_entropy
+from dlgn_tf.complexity.effectiveness import coalition_losses, cross_entropy
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.synthetic import shapes

@@ -7,10 +7,11 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.complexity import shapley
-from dlgn_tf.complexity.claims import decomposition
-from dlgn_tf.complexity.claims import studies
-from dlgn_tf.complexity.effectiveness import Effectiveness
-from dlgn_tf.complexity.effectiveness import measure_effectiveness
+from dlgn_tf.complexity.claims import decomposition, studies
+from dlgn_tf.complexity.effectiveness import (
+    Effectiveness,
+    measure_effectiveness,
+)
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.data.images import ImageSet
 

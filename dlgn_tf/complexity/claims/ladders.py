@@ -7,12 +7,13 @@ from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.complexity.reliability import CycleSettings
-from dlgn_tf.complexity.reliability import ReliabilitySettings
-from dlgn_tf.complexity.reliability import measure_reliability
-from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
+from dlgn_tf.complexity.reliability import (
+    CycleSettings,
+    ReliabilitySettings,
+    measure_reliability,
+    train_shared,
+)
 
 TEACHERS = 2
 

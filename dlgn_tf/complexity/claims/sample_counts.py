@@ -3,12 +3,9 @@
 import numpy as np
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.complexity.claims import studies
-from dlgn_tf.complexity.claims import workshops
-from dlgn_tf.complexity.components import measure_significance
-from dlgn_tf.complexity.components import total_variation
-from dlgn_tf.complexity.experiments import effectiveness
-from dlgn_tf.complexity.experiments import samples
+from dlgn_tf.complexity.claims import studies, workshops
+from dlgn_tf.complexity.components import measure_significance, total_variation
+from dlgn_tf.complexity.experiments import effectiveness, samples
 from dlgn_tf.complexity.figures import component_labels
 
 DEPTH, FEW, MANY = 8, 100, 1000

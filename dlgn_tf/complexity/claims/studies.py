@@ -4,15 +4,14 @@ import dataclasses
 
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.ladder import Ladder
-from dlgn_tf.complexity.ladder import LadderSettings
-from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.features import Feature, feature_of
+from dlgn_tf.complexity.ladder import Ladder, LadderSettings, train_ladder
 from dlgn_tf.complexity.synthetic import shapes
-from dlgn_tf.complexity.teachers import TeacherSettings
-from dlgn_tf.complexity.teachers import create_teacher
-from dlgn_tf.complexity.teachers import train_teacher
+from dlgn_tf.complexity.teachers import (
+    TeacherSettings,
+    create_teacher,
+    train_teacher,
+)
 from dlgn_tf.data.images import ImageSet
 
 SAMPLES, TEST, POOL = 500, 500, 2000

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.complexity.claims import studies
-from dlgn_tf.complexity.claims import workshops
+from dlgn_tf.complexity.claims import studies, workshops
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import tasks
 

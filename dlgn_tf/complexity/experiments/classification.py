@@ -10,8 +10,7 @@ assumed.
 
 import numpy as np
 
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
+from dlgn_tf.complexity import report, tables
 from dlgn_tf.output.spread import mean_and_range
 
 REGIMES = ("all images", "own images")

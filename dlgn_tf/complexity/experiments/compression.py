@@ -9,23 +9,21 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.complexity import compression
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity import teachers
-from dlgn_tf.complexity.components import Significance
-from dlgn_tf.complexity.components import measure_significance
-from dlgn_tf.complexity.effectiveness import Effectiveness
-from dlgn_tf.complexity.effectiveness import measure_effectiveness
+from dlgn_tf.complexity import compression, figures, report, tables, teachers
+from dlgn_tf.complexity.components import Significance, measure_significance
+from dlgn_tf.complexity.effectiveness import (
+    Effectiveness,
+    measure_effectiveness,
+)
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.classification import accuracy
-from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.experiments.workshop import output_feature
+from dlgn_tf.complexity.experiments.workshop import Subject, output_feature
 from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.reliability import Reliability
-from dlgn_tf.complexity.reliability import measure_reliability
-from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.reliability import (
+    Reliability,
+    measure_reliability,
+    train_shared,
+)
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.output.spread import mean_and_range

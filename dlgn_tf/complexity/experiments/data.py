@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf.complexity import synthetic
-from dlgn_tf.data import catalog
-from dlgn_tf.data import sources
+from dlgn_tf.data import catalog, sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 

@@ -5,9 +5,7 @@ Source: Ren et al. (arXiv 2006.15920), section 4.
 
 import numpy as np
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
+from dlgn_tf.complexity import figures, report, tables
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.output.spread import mean_and_range
 

@@ -7,10 +7,7 @@ layer at all; the question is how complex what its value network makes of the
 gates is. No paper has this experiment.
 """
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity import teachers
+from dlgn_tf.complexity import figures, report, tables, teachers
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject

@@ -5,10 +5,7 @@ Source: Ren et al. (arXiv 2006.15920), section 4.
 
 import pathlib
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import prediction
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
+from dlgn_tf.complexity import figures, prediction, report, tables
 from dlgn_tf.errors import UserError
 
 TARGETS = {"accuracy": "test accuracy (%)", "loss": "test cross-entropy"}

@@ -10,17 +10,15 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import prediction
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity.components import Significance
-from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity import figures, prediction, report, tables
+from dlgn_tf.complexity.components import Significance, measure_significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.reliability import Reliability
-from dlgn_tf.complexity.reliability import measure_reliability
-from dlgn_tf.complexity.reliability import train_shared
+from dlgn_tf.complexity.reliability import (
+    Reliability,
+    measure_reliability,
+    train_shared,
+)
 from dlgn_tf.models import evaluation
 from dlgn_tf.output.spread import mean_and_range
 

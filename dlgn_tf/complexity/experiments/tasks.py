@@ -8,18 +8,13 @@ Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 """
 
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity import figures
-from dlgn_tf.complexity import report
-from dlgn_tf.complexity import tables
+from dlgn_tf.complexity import figures, report, tables
 from dlgn_tf.complexity.components import measure_significance
-from dlgn_tf.complexity.distillation import Draws
-from dlgn_tf.complexity.distillation import distil
-from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.experiments.workshop import output_feature
+from dlgn_tf.complexity.distillation import Draws, distil
+from dlgn_tf.complexity.experiments.workshop import Subject, output_feature
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.tasks import create_task
-from dlgn_tf.complexity.unit import InUnit
-from dlgn_tf.complexity.unit import unit_of
+from dlgn_tf.complexity.unit import InUnit, unit_of
 from dlgn_tf.layers import PixelNormalization
 
 # ReLU layers of the network that is fitted to a task.

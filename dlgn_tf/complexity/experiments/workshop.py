@@ -8,10 +8,8 @@ import keras
 from dlgn_tf.complexity import teachers
 from dlgn_tf.complexity.experiments.data import Data
 from dlgn_tf.complexity.experiments.settings import Scale
-from dlgn_tf.complexity.features import Feature
-from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.finished_nets import TARGETS
-from dlgn_tf.complexity.finished_nets import FinishedNets
+from dlgn_tf.complexity.features import Feature, feature_of
+from dlgn_tf.complexity.finished_nets import TARGETS, FinishedNets
 from dlgn_tf.complexity.ladder import train_ladder
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model

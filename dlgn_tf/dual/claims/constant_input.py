@@ -5,10 +5,12 @@ import numpy as np
 from keras import ops
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.claims.small_networks import listed
-from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.claims.small_networks import (
+    SmallNetwork,
+    leave_initial_point,
+    listed,
+    relative_difference,
+)
 from dlgn_tf.command import startup
 from dlgn_tf.layers import Gate
 from dlgn_tf.models.gated import GatedNetwork

@@ -4,10 +4,8 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
-from dlgn_tf.dual import closed_forms
-from dlgn_tf.dual import theorems
-from dlgn_tf.dual.random_networks import FullyConnected
-from dlgn_tf.dual.random_networks import unit_vectors
+from dlgn_tf.dual import closed_forms, theorems
+from dlgn_tf.dual.random_networks import FullyConnected, unit_vectors
 
 GATE_WIDTH = 4096
 

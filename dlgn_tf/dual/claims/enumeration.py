@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import relative_difference
-from dlgn_tf.dual import kernels
-from dlgn_tf.dual import paths
+from dlgn_tf.claims.small_networks import (
+    SmallNetwork,
+    floating_point,
+    relative_difference,
+)
+from dlgn_tf.dual import kernels, paths
 
 IMAGES = 16
 

@@ -3,17 +3,13 @@
 import keras
 import numpy as np
 
-from dlgn_tf.claims.small_networks import VGG16
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.claims.small_networks import VGG16, SmallNetwork, listed
 from dlgn_tf.command import startup
-from dlgn_tf.data.batches import BatchSampler
-from dlgn_tf.data.batches import train_dataset
+from dlgn_tf.data.batches import BatchSampler, train_dataset
 from dlgn_tf.data.sources import load
 from dlgn_tf.models.transfer import copy_gates
 from dlgn_tf.training.optimizers import learning_rate
-from dlgn_tf.training.steps import TrainingSteps
-from dlgn_tf.training.steps import losses_and_errors
+from dlgn_tf.training.steps import TrainingSteps, losses_and_errors
 
 tf = startup.tensorflow()
 

@@ -5,10 +5,12 @@ import itertools
 import keras
 import numpy as np
 
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import listed
-from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.claims.small_networks import (
+    SmallNetwork,
+    floating_point,
+    listed,
+    relative_difference,
+)
 from dlgn_tf.dual import kernels
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.tangent_kernel import empirical_ntk

@@ -23,10 +23,7 @@ import numpy as np
 from dlgn_tf import factorizations
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.data.sources import load
-from dlgn_tf.dual import convergence
-from dlgn_tf.dual import kernels
-from dlgn_tf.dual import random_networks
-from dlgn_tf.dual import value_gradients
+from dlgn_tf.dual import convergence, kernels, random_networks, value_gradients
 
 WIDTHS = (64, 128, 256, 512)
 DRAWS = 12

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from dlgn_tf.claims.small_networks import RESNET110
-from dlgn_tf.claims.small_networks import VGG16
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.claims.small_networks import listed
+from dlgn_tf.claims.small_networks import (
+    RESNET110,
+    VGG16,
+    SmallNetwork,
+    floating_point,
+    leave_initial_point,
+    listed,
+)
 
 C4GAP = SmallNetwork("c4gap", width=8)
 _MAX_POOLING = SmallNetwork(

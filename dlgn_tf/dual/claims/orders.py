@@ -6,8 +6,7 @@ is random: what the claims read was measured by tools/reproduce.py.
 
 import numpy as np
 
-from dlgn_tf.claims import contrasts
-from dlgn_tf.claims import table_results
+from dlgn_tf.claims import contrasts, table_results
 from dlgn_tf.claims.expectations import NOT_ASKED
 
 DATA_SETS = ("cifar10", "cifar100")

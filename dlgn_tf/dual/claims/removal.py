@@ -6,9 +6,11 @@ import math
 import numpy as np
 from keras import ops
 
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.claims.small_networks import (
+    SmallNetwork,
+    floating_point,
+    relative_difference,
+)
 from dlgn_tf.dual import kernels
 from dlgn_tf.models.depths import fcresnet_block
 from dlgn_tf.models.gated import copy_weights

@@ -11,8 +11,7 @@ import numpy as np
 
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.data.sources import load
-from dlgn_tf.dual import closed_forms
-from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import closed_forms, kernel_learning
 from dlgn_tf.dual.random_networks import hard
 
 DRAWS = 5

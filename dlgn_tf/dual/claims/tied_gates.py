@@ -1,12 +1,14 @@
 """dlgn.3: tied weights and hard gates give the ReLU network back."""
 
-from dlgn_tf.claims.small_networks import RESNET110
-from dlgn_tf.claims.small_networks import VGG16
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.claims.small_networks import listed
-from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.claims.small_networks import (
+    RESNET110,
+    VGG16,
+    SmallNetwork,
+    floating_point,
+    leave_initial_point,
+    listed,
+    relative_difference,
+)
 from dlgn_tf.models.gated import copy_weights
 
 

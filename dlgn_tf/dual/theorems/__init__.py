@@ -15,13 +15,14 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.dual import convergence
-from dlgn_tf.dual.random_networks import Convolutional
-from dlgn_tf.dual.random_networks import FullyConnected
-from dlgn_tf.dual.random_networks import PlainReLU
-from dlgn_tf.dual.random_networks import Residual
+from dlgn_tf.dual.random_networks import (
+    Convolutional,
+    FullyConnected,
+    PlainReLU,
+    Residual,
+)
 from dlgn_tf.output import files
-from dlgn_tf.output.folder import Output
-from dlgn_tf.output.folder import new_figure
+from dlgn_tf.output.folder import Output, new_figure
 
 WIDTHS = (32, 64, 128, 256, 512)
 DRAWS = 24

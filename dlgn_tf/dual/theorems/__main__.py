@@ -4,13 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.command import cli
-from dlgn_tf.command import common_flags
-from dlgn_tf.command import fields
+from dlgn_tf.command import cli, common_flags, fields
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.dual import theorems
-from dlgn_tf.output import files
-from dlgn_tf.output import origin
+from dlgn_tf.output import files, origin
 
 USAGE = """Measures how networks converge to the kernels of the DLGN paper's
 theorems as they grow wide.

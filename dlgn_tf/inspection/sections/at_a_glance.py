@@ -5,11 +5,9 @@ import math
 import numpy as np
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.page import number
-from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.models.sites import activation_layer
-from dlgn_tf.models.sites import activation_of
+from dlgn_tf.models.sites import activation_layer, activation_of
 
 _FAMILIES = {
     "dnn": "A plain ReLU network. A unit's ReLU multiplies its pre-activation "

@@ -8,8 +8,7 @@ from keras import ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
-from dlgn_tf.inspection.page import number
-from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.inspection.sites import evenly
 from dlgn_tf.output.folder import new_figure
 

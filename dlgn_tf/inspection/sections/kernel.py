@@ -1,8 +1,7 @@
 """The neural path kernel by class, where the theory covers the network."""
 
 from dlgn_tf import dual
-from dlgn_tf.dual import figures
-from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.errors import UserError
 
 

@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 
-from dlgn_tf.inspection import linear_map
-from dlgn_tf.inspection import pictures
-from dlgn_tf.inspection import spectra
+from dlgn_tf.inspection import linear_map, pictures, spectra
 from dlgn_tf.inspection import templates as primal
-from dlgn_tf.inspection.page import number
-from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.layers import PerImageStandardization
 from dlgn_tf.output.folder import new_figure
 

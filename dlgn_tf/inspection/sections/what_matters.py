@@ -5,8 +5,7 @@ from keras import ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
-from dlgn_tf.inspection.page import number
-from dlgn_tf.inspection.page import percent
+from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.inspection.receptive_field import receptive_field
 from dlgn_tf.inspection.sections.decisions import decision_of
 from dlgn_tf.models import evaluation

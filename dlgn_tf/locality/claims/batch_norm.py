@@ -4,12 +4,13 @@ import numpy as np
 
 from dlgn_tf import factorizations
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.locality import autodiff_jacobian
-from dlgn_tf.locality import energy_balance
-from dlgn_tf.locality import energy_descent
-from dlgn_tf.locality import projection
-from dlgn_tf.locality.worlds import GRAPHS
-from dlgn_tf.locality.worlds import World
+from dlgn_tf.locality import (
+    autodiff_jacobian,
+    energy_balance,
+    energy_descent,
+    projection,
+)
+from dlgn_tf.locality.worlds import GRAPHS, World
 
 EPSILONS = (0.0, 1e-3, 0.1)
 SEEDS = 5

@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from dlgn_tf.locality import lossy
-from dlgn_tf.locality import marginal_gradients
-from dlgn_tf.locality import matrix_form
-from dlgn_tf.locality.worlds import GRAPHS
-from dlgn_tf.locality.worlds import World
+from dlgn_tf.locality import lossy, marginal_gradients, matrix_form
+from dlgn_tf.locality.worlds import GRAPHS, World
 
 SEEDS = 5
 TABLES = 20

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import constructions
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import constructions, passes, teachers
 
 ROWS, VERTEX_ROWS = range(4, 65), (4, 8, 16, 32, 64)
 PIXELS = range(2, 9)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import student
-from dlgn_tf.locality import student_training
+from dlgn_tf.locality import student, student_training
 from dlgn_tf.locality.latent_tree import LatentTree
 
 DEPTH, TRAIN, TEST = 5, 8000, 2000

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import energy_descent
-from dlgn_tf.locality import figures
+from dlgn_tf.locality import energy_descent, figures
 
 
 def run(command, output):

@@ -3,13 +3,9 @@
 import numpy as np
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.locality import figures
-from dlgn_tf.locality import student
-from dlgn_tf.locality import student_training
+from dlgn_tf.locality import figures, student, student_training
 from dlgn_tf.locality.experiments import students
-from dlgn_tf.output.spread import listed
-from dlgn_tf.output.spread import mean_and_range
-from dlgn_tf.output.spread import sample_std
+from dlgn_tf.output.spread import listed, mean_and_range, sample_std
 
 
 def run(command, output):

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import constructions
-from dlgn_tf.locality import figures
-from dlgn_tf.locality import passes
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import constructions, figures, passes, teachers
 
 
 def run(command, output):

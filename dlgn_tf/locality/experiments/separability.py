@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import disentangled
-from dlgn_tf.locality import figures
+from dlgn_tf.locality import disentangled, figures
 from dlgn_tf.output.spread import mean_and_range
 
 _SETS, _FACTORS_BELOW = ((0, 1), (2,), (3, 4)), 5

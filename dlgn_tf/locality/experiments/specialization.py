@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.locality import figures
-from dlgn_tf.locality import specialization
+from dlgn_tf.locality import figures, specialization
 from dlgn_tf.output.spread import listed
 
 

@@ -3,14 +3,15 @@
 import numpy as np
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.locality import figures
-from dlgn_tf.locality import selectivity
-from dlgn_tf.locality import student
-from dlgn_tf.locality import student_data
-from dlgn_tf.locality import student_training
+from dlgn_tf.locality import (
+    figures,
+    selectivity,
+    student,
+    student_data,
+    student_training,
+)
 from dlgn_tf.locality.responses import Responses
-from dlgn_tf.output.spread import listed
-from dlgn_tf.output.spread import mean_and_range
+from dlgn_tf.output.spread import listed, mean_and_range
 
 
 def title(command):

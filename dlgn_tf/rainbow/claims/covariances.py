@@ -8,13 +8,13 @@ from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.claims.trained_networks import LAYER1
-from dlgn_tf.rainbow.claims.trained_networks import LAYER2
-from dlgn_tf.rainbow.claims.trained_networks import LOGITS
-from dlgn_tf.rainbow.covariance import covariance
-from dlgn_tf.rainbow.covariance import leading_overlap
-from dlgn_tf.rainbow.covariance import operator_norm_error
-from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.claims.trained_networks import LAYER1, LAYER2, LOGITS
+from dlgn_tf.rainbow.covariance import (
+    covariance,
+    leading_overlap,
+    operator_norm_error,
+    weight_covariances,
+)
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # Of the eigenspaces that are compared.

@@ -4,14 +4,15 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow import alignment, spectra
 from dlgn_tf.rainbow.infinite_network import power_law_covariance
-from dlgn_tf.rainbow.random_features import colored_inputs
-from dlgn_tf.rainbow.random_features import random_features
-from dlgn_tf.rainbow.random_features import relu_kernel
-from dlgn_tf.rainbow.random_features import relu_kernel_variance
-from dlgn_tf.rainbow.random_features import square_root
+from dlgn_tf.rainbow.random_features import (
+    colored_inputs,
+    random_features,
+    relu_kernel,
+    relu_kernel_variance,
+    square_root,
+)
 
 DIMENSION = 32
 KERNEL_WIDTHS = tuple(2**k for k in range(4, 12))

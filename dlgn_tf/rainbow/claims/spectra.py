@@ -5,15 +5,10 @@ import numpy as np
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.models.evaluation import accuracy
-from dlgn_tf.rainbow import low_rank
-from dlgn_tf.rainbow import spectra
-from dlgn_tf.rainbow import teacher_task
+from dlgn_tf.rainbow import low_rank, spectra, teacher_task
 from dlgn_tf.rainbow.claims import trained_networks as networks
-from dlgn_tf.rainbow.claims.trained_networks import LAYER1
-from dlgn_tf.rainbow.claims.trained_networks import LAYER2
-from dlgn_tf.rainbow.claims.trained_networks import LOGITS
-from dlgn_tf.rainbow.covariance import covariance
-from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.claims.trained_networks import LAYER1, LAYER2, LOGITS
+from dlgn_tf.rainbow.covariance import covariance, weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # The network that is looked at, and the others.

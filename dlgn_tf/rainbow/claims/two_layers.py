@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.command.threads import one_blas_thread
-from dlgn_tf.rainbow.infinite_network import InfiniteNetwork
-from dlgn_tf.rainbow.infinite_network import readout_error
+from dlgn_tf.rainbow.infinite_network import InfiniteNetwork, readout_error
 
 WIDTHS = (32, 64, 128, 256, 512)
 DRAWS = 8

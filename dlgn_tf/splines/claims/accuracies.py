@@ -6,8 +6,7 @@ it was trained for too short, or does not lie above twice chance: what it is
 compared with is not decided.
 """
 
-from dlgn_tf.claims import contrasts
-from dlgn_tf.claims import table_results
+from dlgn_tf.claims import contrasts, table_results
 
 TABLE = "smaso.2"
 # At Glorot's start the penalty is many times the cross-entropy, and holds

@@ -7,8 +7,7 @@ import numpy as np
 
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
-from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers import BetaVQPooling
+from dlgn_tf.layers import BetaVQ, BetaVQPooling
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.claims.identities import modes
 from dlgn_tf.splines.maso import MASO

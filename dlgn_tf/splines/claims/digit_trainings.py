@@ -5,9 +5,7 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.layers import BetaVQ
-from dlgn_tf.splines import digits_network
-from dlgn_tf.splines import gram
-from dlgn_tf.splines import network_prior
+from dlgn_tf.splines import digits_network, gram, network_prior
 
 SEEDS = 2
 EPOCHS = 10

@@ -4,10 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.layers import ApodizedConv2D
-from dlgn_tf.layers import ApodizedOrthogonalConv2D
+from dlgn_tf.claims.small_networks import floating_point, leave_initial_point
+from dlgn_tf.layers import ApodizedConv2D, ApodizedOrthogonalConv2D
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.keras_layers import maso_of_layers
 from dlgn_tf.splines.maso import MASO

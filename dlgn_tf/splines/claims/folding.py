@@ -7,14 +7,15 @@ import keras
 import numpy as np
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.claims.small_networks import listed
-from dlgn_tf.claims.small_networks import relative_difference
+from dlgn_tf.claims.small_networks import (
+    SmallNetwork,
+    leave_initial_point,
+    listed,
+    relative_difference,
+)
 from dlgn_tf.layers import OrthogonalKernel
 from dlgn_tf.models.build import load_model
-from dlgn_tf.models.orthogonal import folded
-from dlgn_tf.models.orthogonal import with_orthogonal_filters
+from dlgn_tf.models.orthogonal import folded, with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 
 NETWORKS = (

@@ -3,10 +3,7 @@
 import numpy as np
 from scipy import spatial
 
-from dlgn_tf.splines import factorial
-from dlgn_tf.splines import mixture
-from dlgn_tf.splines import parameters
-from dlgn_tf.splines import power_diagram
+from dlgn_tf.splines import factorial, mixture, parameters, power_diagram
 from dlgn_tf.splines.maso import MASO
 
 POINTS = 10_000

@@ -5,11 +5,8 @@ import numpy as np
 from keras import ops
 
 from dlgn_tf.claims.small_networks import floating_point
-from dlgn_tf.layers import BetaVQ
-from dlgn_tf.layers import BetaVQPooling
-from dlgn_tf.splines import nonlinearities
-from dlgn_tf.splines import parameters
-from dlgn_tf.splines import selection
+from dlgn_tf.layers import BetaVQ, BetaVQPooling
+from dlgn_tf.splines import nonlinearities, parameters, selection
 
 BETAS = (0.1, 0.5, 0.9)
 LIMITS = (0.0, 0.5, 1.0)

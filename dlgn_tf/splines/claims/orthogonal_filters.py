@@ -7,8 +7,7 @@ from dlgn_tf import factorizations
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
-from dlgn_tf.layers import OrthogonalConv2D
-from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers import OrthogonalConv2D, orthogonalization
 
 tf = startup.tensorflow()
 

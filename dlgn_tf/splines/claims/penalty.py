@@ -7,8 +7,7 @@ from scipy import stats
 
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
-from dlgn_tf.regularizers import least_penalty
-from dlgn_tf.regularizers import orthogonality_penalty
+from dlgn_tf.regularizers import least_penalty, orthogonality_penalty
 from dlgn_tf.splines import parameters
 
 tf = startup.tensorflow()

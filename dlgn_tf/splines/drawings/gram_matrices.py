@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.splines import gram
-from dlgn_tf.splines import network_prior
+from dlgn_tf.splines import gram, network_prior
 from dlgn_tf.splines.drawings.output import Picture
 
 _MOST_LAYERS = 4

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.splines import plane_network
-from dlgn_tf.splines import selection
+from dlgn_tf.splines import plane_network, selection
 from dlgn_tf.splines.drawings import plane
 from dlgn_tf.splines.drawings.output import Picture
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.splines import mixture
-from dlgn_tf.splines import selection
+from dlgn_tf.splines import mixture, selection
 from dlgn_tf.splines.drawings.output import Picture
 from dlgn_tf.splines.drawings.plane import Grid
 from dlgn_tf.splines.maso import MASO
