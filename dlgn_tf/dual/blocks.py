@@ -1,5 +1,6 @@
 """Matrices over pairs of images, block by block within a memory bound."""
 
+import bisect
 import concurrent.futures
 import dataclasses
 import itertools
@@ -58,10 +59,10 @@ def fill_within(
             result.
         progress: Boolean. Whether to show it, and the estimate of the memory.
         held: Integer, bytes of what the function works on.
-        most: Integer. Rows and columns of a block beyond which nothing is
+        most: Integer, rows and columns of a block beyond which nothing is
             gained.
-        workers: Integer, how many threads compute blocks. Defaults to `None`:
-            one per processor.
+        workers: Integer, threads that compute blocks; one per processor by
+            default.
 
     Returns:
         float64 array `(n, m)`.
@@ -76,9 +77,10 @@ def fill_within(
         return held + workers * block_bytes(side)
 
     check_memory(needed(1), shape, memory_gib)
-    side = _largest(
-        lambda side: needed(side) <= memory_gib * GIB,
-        max(1, min(most, max(shape))),
+    side = bisect.bisect_left(
+        range(1, max(1, min(most, max(shape))) + 1),
+        True,
+        key=lambda side: needed(side) > memory_gib * GIB,
     )
     title = f"kernel, {needed(side) / GIB:.2g} of {memory_gib:g} GiB"
     count = _block_count(shape, side, symmetric)
@@ -88,24 +90,9 @@ def fill_within(
 
 
 def check_memory(needed: int, shape: Sequence[int], memory_gib: float) -> None:
-    """Raises a `UserError` if so many bytes do not fit.
-
-    Args:
-        needed: Integer, the fewest bytes with which a kernel is computed.
-        shape: Tuple `(n, m)`, or `(n,)` for a symmetric one.
-        memory_gib: Float, the bound.
-    """
+    """Raises a `UserError` if a kernel `(n, m)` or `(n,)` needs more bytes."""
     kernel = f"A kernel of {shape[0]} x {shape[-1]} images"
     memory.check_memory(needed, memory_gib, kernel)
-
-
-def _largest(fits, most):
-    """The largest number in [1, most] that fits, 1 being known to."""
-    low, high = 1, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
 
 
 def processors() -> int:

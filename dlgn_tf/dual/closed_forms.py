@@ -85,6 +85,6 @@ def _directions(inputs):
 
 
 def _cosines_after_relu(cosines, angles):
-    """The cosines of ReLU layers of Gaussian weights, from those before."""
+    """The cosines after ReLU layers of Gaussian weights."""
     after = (np.sin(angles) + (np.pi - angles) * cosines) / np.pi
     return np.clip(after, -1, 1)

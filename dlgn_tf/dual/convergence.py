@@ -65,12 +65,7 @@ def errors(
 def slope(widths: Sequence[int], errors: Array) -> float:
     """Of the straight line through the mean errors, both axes logarithmic.
 
-    Args:
-        widths: Sequence of at least two integers.
-        errors: Array `(len(widths), draws)`.
-
-    Returns:
-        Float.
+    `errors` is `(len(widths), draws)`, of at least two widths.
     """
     logs = np.log(np.mean(errors, axis=1))
     return float(np.polyfit(np.log(widths), logs, 1)[0])
@@ -80,17 +75,7 @@ def slope(widths: Sequence[int], errors: Array) -> float:
 def bias(
     network: "keras.Model", width: int, draws: int, rng: Generator
 ) -> Bias:
-    """Draws weights anew while inputs and gates stay, as far as they can.
-
-    Args:
-        network: One of `dlgn_tf.dual.random_networks`.
-        width: Integer.
-        draws: Integer.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        `Bias`.
-    """
+    """Draws weights anew while inputs and gates stay, as far as they can."""
     sample = network.draw(rng, width)
     drawn = [sample(rng) for _ in range(draws)]
     differences = np.array([kernel - limit for kernel, limit in drawn])

@@ -56,11 +56,7 @@ class Structure:
 def structure_of(model: "GatedNetwork") -> Structure:
     """Structure of the value network of a model that the theory covers.
 
-    Args:
-        model: `GatedNetwork`, or `ReLUNetwork`, which is its own value network.
-
-    Returns:
-        `Structure`.
+    A `ReLUNetwork` is its own value network.
 
     Raises:
         UserError: if the theory does not cover it; its text names what to
@@ -108,10 +104,9 @@ def _strange_layers(model, network):
 
 
 def unusual_options(layer: keras.layers.Layer) -> list[str]:
-    """Options of a dense layer or convolution by which it is no plain one.
+    """Options by which a dense layer or convolution is no plain one.
 
-    Returns:
-        List of strings, `NAME=VALUE`; empty for layers of other kinds.
+    Strings `NAME=VALUE`; none for layers of other kinds.
     """
     if not isinstance(layer, (layers.Dense, layers.Conv2D)):
         return []

@@ -101,14 +101,9 @@ class ExampleGradients:
         self._graph = graph_of(self._tensors)
 
     def __call__(self, images: Array, logit: int) -> dict:
-        """Computes a batch.
+        """`Factors` by (network, layer, weight) of a batch of stored images.
 
-        Args:
-            images: Array `(batch, height, width, channels)` as stored.
-            logit: Integer, which logit; or `"sum"`, the sum of all.
-
-        Returns:
-            Dict from (network, layer, weight) to `Factors`.
+        `logit` says which logit; `"sum"`, the sum of all.
         """
         chosen = np.ones(self._classes, "float32")
         if logit != "sum":
@@ -125,9 +120,7 @@ class ExampleGradients:
     def _tensors(self, image, chosen):
         """The tensors of each weight's `Factors`, of one image.
 
-        Args:
-            image: `(1, height, width, channels)`.
-            chosen: `(classes,)`, by which logits are multiplied and summed.
+        Logits are multiplied by `chosen`, `(classes,)`, and summed.
         """
         taps = {}
         with tf.GradientTape() as tape:
@@ -205,10 +198,8 @@ class _Tapped:
     def factors(self, gradients, deltas, taps):
         """Yields `((layer, weight), tensors)` for every weight.
 
-        Args:
-            gradients: Dict of those in the weights of `summed`.
-            deltas: List of derivatives in what leaves the other layers.
-            taps: `_Taps` of the forward pass.
+        `gradients` are those in the weights of `summed`, `deltas` the
+        derivatives in what leaves the other layers.
         """
         for key, gradient in gradients.items():
             gradient = _or_zeros(gradient, self.summed[key])

@@ -59,15 +59,7 @@ def heat_map(kernel: Array, labels: Array, classes: int, title: str) -> Any:
 
 
 def spectrum(spectra, title):
-    """Eigenvalues against their index, both logarithmic.
-
-    Args:
-        spectra: Dict from a label to a `Spectrum`.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """Eigenvalues of `Spectrum`s by label against their index, logarithmic."""
     figure = new_figure(7, 5)
     axes = figure.subplots()
     for label, each in spectra.items():
@@ -86,15 +78,7 @@ def spectrum(spectra, title):
 
 
 def path_kernels(rows, title):
-    """How the neural path kernel learns: `over_training.path_kernels`, drawn.
-
-    Args:
-        rows: List of dicts.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """How the path kernel learns: `over_training.path_kernels`, drawn."""
     return _curves(
         rows,
         title,
@@ -111,15 +95,7 @@ def path_kernels(rows, title):
 
 
 def tangent_kernels(rows, title):
-    """The parts of the NTK: `over_training.tangent_kernels`, drawn.
-
-    Args:
-        rows: List of dicts.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """The parts of the NTK: `over_training.tangent_kernels`, drawn."""
     # Parts that are 0 throughout have no place on a logarithmic axis.
     parts = [
         part
@@ -138,14 +114,7 @@ def tangent_kernels(rows, title):
 
 
 def _curves(rows, title, panels, scale="linear"):
-    """Panels of curves against the step.
-
-    Args:
-        rows: List of dicts.
-        title: String.
-        panels: List of `(label, names)`.
-        scale: String, of the vertical axes.
-    """
+    """Panels `(label, names)` of curves of rows against the step."""
     height = -(-len(panels) // 2)
     figure = new_figure(10, 4 * height)
     axes = figure.subplots(height, 2, squeeze=False, sharex=True)

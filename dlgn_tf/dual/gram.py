@@ -37,6 +37,8 @@ class GateProduct:
         UserError: if the two sets have other layers.
     """
 
+    _of = "gates"
+
     def __init__(
         self,
         gates: Sequence[Array],
@@ -49,9 +51,9 @@ class GateProduct:
             self._right = [np.asarray(g) for g in others]
             check_same_layers(self._left, self._right)
         for g in self._left:
-            check_rank(g, 2, "gates of a fully connected layer")
+            check_rank(g, 2, f"{self._of} of a fully connected layer")
         self._dtypes = [
-            exact_dtype((a, b), a.shape[1])
+            _exact_dtype((a, b), a.shape[1])
             for a, b in zip(self._left, self._right, strict=True)
         ]
         if factors is None:
@@ -64,7 +66,7 @@ class GateProduct:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the gates."""
+        """Memory of the arrays."""
         return total_bytes(self._left, self._right)
 
     def block_bytes(self, side: int) -> int:
@@ -88,41 +90,24 @@ class GateProduct:
         return product
 
 
-class InputProduct:
+class InputProduct(GateProduct):
     """<x, x'>, as `GateProduct` for inputs `(n, d_in)`."""
 
+    _of = "inputs"
+
     def __init__(self, inputs: Array, others: Array | None = None) -> None:
-        self._left = np.asarray(inputs)
-        self._right = self._left if others is None else np.asarray(others)
-        for array in (self._left, self._right):
-            check_rank(array, 2, "inputs of a fully connected layer")
-        check_same_layers([self._left], [self._right])
+        super().__init__([inputs], None if others is None else [others], [1.0])
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self._left), len(self._right)
-
-    @property
-    def nbytes(self) -> int:
-        return total_bytes([self._left], [self._right])
-
-    def block_bytes(self, side: int) -> int:
-        return 8 * (side * side + 2 * side * self._left.shape[1])
-
-    def __call__(self, block: Block) -> Array:
-        return _gram(self._left, self._right, block, "float64")
+        return len(self._left[0]), len(self._right[0])
 
 
-def exact_dtype(arrays: Iterable[Array], largest: int) -> str:
-    """The narrowest type in which products of gates are exact.
+def _exact_dtype(arrays, largest):
+    """The narrowest type in which sums of products up to `largest` are exact.
 
-    Args:
-        arrays: Gates.
-        largest: Integer, bound on the sums of products of hard gates.
-
-    Returns:
-        `"float32"` for hard gates with sums that it can hold, or `"float64"`,
-        in which soft ones are as exact as can be.
+    `"float32"` for hard gates with sums that it can hold, or `"float64"`, in
+    which soft ones are as exact as can be.
     """
     hard = largest <= EXACT_IN_FLOAT32 and all(map(is_hard, arrays))
     return "float32" if hard else "float64"
@@ -131,19 +116,13 @@ def exact_dtype(arrays: Iterable[Array], largest: int) -> str:
 def power_scales(
     factors: Sequence[float] | Array, power: int = 1
 ) -> tuple[list[float], float]:
-    """Powers of two that stand for factors, and what they leave over.
+    """Powers of two that stand for factors > 0, and what they leave over.
 
-    Such a number scales without rounding. What is left over is made up for by
-    the next one, so that it stays about 1 however many there are, and no
-    product on the way is larger or smaller than it has to be.
-
-    Args:
-        factors: Floats > 0.
-        power: Integer, how often each of the numbers is multiplied by.
-
-    Returns:
-        List of floats, and the float by which the product of their powers is
-        to be multiplied for that of the factors.
+    Such a number scales without rounding; each is multiplied by `power` times.
+    What is left over is made up for by the next one, so that it stays about 1
+    however many there are, and no product on the way is larger or smaller than
+    it has to be. The float that is returned is what the product of their powers
+    is to be multiplied by for that of the factors.
     """
     scales, rest = [], 1.0
     for factor in factors:

@@ -67,14 +67,8 @@ class Spectrum:
 def class_targets(labels: Array, classes: int) -> Array:
     """Targets of one-vs-rest regression: one-hot less its mean, 1 / classes.
 
-    With two classes the columns are +-1/2.
-
-    Args:
-        labels: Integer array `(n,)`.
-        classes: Integer.
-
-    Returns:
-        float64 array `(n, classes)`, rows of sum 0.
+    float64 `(n, classes)` of labels `(n,)`, rows of sum 0. With two classes the
+    columns are +-1/2.
     """
     return np.eye(classes)[np.asarray(labels)] - 1.0 / classes
 
@@ -135,21 +129,15 @@ def support_vectors(
 ) -> Fit:
     """A support vector machine, one class against one other.
 
+    Of labels of a single class, all images are said to be it.
+
     Args:
-        kernel: `(n, n)`, of training images.
-        labels: Integer array `(n,)`. Of a single class, all are said to be it.
-        test_kernel: `(m, n)`.
-        test_labels: Integer array `(m,)`.
         costs: Floats > 0, the C of the soft margin for a kernel of mean
             diagonal 1. Of several one is chosen as in `ridge_regression`, the
             smaller of equals.
-        seed: Integer, draws the fifth.
 
-    Returns:
-        `Fit`.
-
-    Raises:
-        UserError: if the shapes do not fit one another, or the kernel is 0.
+    The other arguments, what is returned and what is raised are those of
+    `ridge_regression`.
     """
     from sklearn.svm import SVC
 
@@ -209,11 +197,9 @@ def _mean_eigenvalue(kernel):
 def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
     """Chooses a parameter on a split of the training images, then uses it.
 
-    Args:
-        predict: Function of a parameter, the indices of the images to fit, and
-            the kernels of them by themselves and of others by them, that
-            returns labels of those others.
-        parameters: Numbers; the last one of equals is taken.
+    `predict` gets a parameter, the indices of the images to fit, and the
+    kernels of them by themselves and of others by them; it returns labels of
+    those others. The last one of equal parameters is taken.
     """
     labels, test_labels = np.asarray(labels), np.asarray(test_labels)
     scale = _mean_eigenvalue(kernel)
@@ -291,25 +277,16 @@ def kernel_target_alignment(
 
 
 def kernel_distance(kernel: Array, other: Array) -> float:
-    """`1 - <K, K'> / (|K| |K'|)`: 0 for kernels that differ by a factor only.
+    """`1 - <K, K'> / (|K| |K'|)` of two kernels `(n, n)`, in [0, 2].
 
-    Source: Fort et al., "Deep learning versus kernel learning", 2020.
-
-    Args:
-        kernel: `(n, n)`.
-        other: `(n, n)`, of the same images.
-
-    Returns:
-        Float in [0, 2].
+    It is 0 for kernels that differ by a factor only. Source: Fort et al., "Deep
+    learning versus kernel learning", 2020.
     """
     return 1.0 - _cosine(kernel, other)
 
 
 def center(kernel: Array) -> Array:
     """The kernel of the features less their mean: `C K C`, C = I - 1/n.
-
-    Args:
-        kernel: `(n, n)`.
 
     Raises:
         UserError: if it is not square.
@@ -330,14 +307,7 @@ def _cosine(a, b):
 
 
 def spectrum(kernel: Array) -> Spectrum:
-    """Eigenvalues of a symmetric kernel and how many of them count.
-
-    Args:
-        kernel: `(n, n)`.
-
-    Returns:
-        `Spectrum`.
-    """
+    """`Spectrum` of a symmetric kernel `(n, n)`: how many eigenvalues count."""
     shares = _eigenvalue_shares(kernel, np.trace(kernel))
     of_centered = _eigenvalue_shares(center(kernel), np.trace(kernel))
     return Spectrum(
@@ -365,11 +335,7 @@ def _effective_rank(shares):
 def normalized(kernel: Array) -> Array:
     """Cosines of the angles between features: `K_ij / sqrt(K_ii K_jj)`.
 
-    Args:
-        kernel: `(n, n)`.
-
-    Returns:
-        `(n, n)`; 0 where an image has no features.
+    `(n, n)`; 0 where an image has no features.
     """
     lengths = np.sqrt(np.diag(kernel).clip(min=0.0))
     inverse = np.divide(
@@ -381,14 +347,8 @@ def normalized(kernel: Array) -> Array:
 def class_block_means(kernel: Array, labels: Array, classes: int) -> Array:
     """Mean of a kernel over all pairs of images of two classes.
 
-    Args:
-        kernel: `(n, n)`.
-        labels: Integer array `(n,)`.
-        classes: Integer.
-
-    Returns:
-        `(classes, classes)`. An image's pair with itself is left out. nan
-        where there is no pair.
+    `(classes, classes)`, of a kernel `(n, n)` and labels `(n,)`. An image's
+    pair with itself is left out; nan where there is no pair.
     """
     members = np.eye(classes)[np.asarray(labels)]
     sums = members.T @ kernel @ members

@@ -136,23 +136,13 @@ def convolutional(
         gates: Sequence of arrays, one per layer: `(n, height, width, w_l)` or,
             in one dimension, `(n, length, w_l)` for convolutions; then
             `(n, w_l)` for hidden dense layers after the pooling, if any.
-        inputs: Array `(n, height, width, channels)` or `(n, length, channels)`,
-            what the value network sees; ones for constant input.
+        inputs: Array `(n, height, width, channels)` or `(n, length, channels)`.
         windows: Integer or sequence of integers >= 1, the side of each
             convolution's window. An even one is centred as 'same' padding
             centres it: it reaches further to higher positions.
-        other_gates: The same of m other images. Defaults to `None`: of the
-            same images, and the kernel is symmetric.
-        other_inputs: Array, given where `other_gates` is.
-        variances: As for `fully_connected`.
-        memory_gib: As for `fully_connected`.
-        progress: As for `fully_connected`.
 
-    Returns:
-        float64 array `(n, m)`.
-
-    Raises:
-        UserError: as `fully_connected`; also without convolution.
+    The other arguments, what is returned and what is raised are those of
+    `fully_connected`; gates without convolution are refused too.
     """
     positions = [np.ndim(g) for g in gates if np.ndim(g) > 2]
     count, dimensions = len(positions), max(positions, default=2) - 2
@@ -249,23 +239,13 @@ def residual(
         gates: Sequence of b + 2 sequences of arrays `(n, w)`, one per block,
             with one array for each of its gated layers: all but the very last
             layer of the last block.
-        inputs: Array `(n, d_in)`, what the value network sees; ones for
-            constant input.
-        other_gates: The same of m other images. Defaults to `None`: of the
-            same images, and the kernel is symmetric.
-        other_inputs: Array `(m, d_in)`, given where `other_gates` is.
+        inputs: Array `(n, d_in)`.
         size: Integer in [0, b]. The sum over those J alone that have so many
             blocks, an elementary symmetric polynomial of P_1 to P_b. Defaults
             to `None`: over all.
-        variances: As for `fully_connected`, of the layers of all blocks.
-        memory_gib: As for `fully_connected`.
-        progress: As for `fully_connected`.
 
-    Returns:
-        float64 array `(n, m)`.
-
-    Raises:
-        UserError: as `fully_connected`; also if no sub-network has the size.
+    The other arguments, what is returned and what is raised are those of
+    `fully_connected`; a size of which there is no sub-network is refused too.
     """
     _check_blocks(gates, other_gates, size)
     others = [None] * len(gates) if other_gates is None else other_gates
@@ -329,19 +309,11 @@ def sub_network(
     """H_J, the kernel of one of the sub-networks that `residual` sums.
 
     Args:
-        gates: As for `residual`.
-        inputs: As for `residual`.
-        kept: Sequence of integers in [1, b], the set J.
-        other_gates: As for `residual`.
-        other_inputs: As for `residual`.
+        kept: Sequence of integers in [1, b], the set J; others are refused.
         **options: Of `fully_connected`; `variances` are those of the layers
             that are kept.
 
-    Returns:
-        float64 array `(n, m)`.
-
-    Raises:
-        UserError: as `fully_connected`; also if `kept` names no such block.
+    The other arguments are those of `residual`.
     """
     skips = range(1, len(gates) - 1)
     if not set(kept) <= set(skips):

@@ -60,8 +60,7 @@ def neural_path_kernel(
         variances: As for the kernels, of the value network's weights: with them
             the result is the expected tangent kernel of one logit. Defaults to
             `None`: the normalised kernel.
-        memory_gib: Float > 0. Bound on the memory used beside model and images:
-            gates, blocks at work and the result.
+        memory_gib: Float > 0. Bound on the memory used beside model and images.
         progress: Boolean. Whether to show it.
 
     Returns:
@@ -136,9 +135,8 @@ def _dtype(model):
 def _images_at_a_time(model, sets, memory_gib):
     """How many images go through the gating network together.
 
-    Raises:
-        UserError: if gates, inputs, the kernel and what a single image takes on
-            its way do not fit.
+    A `UserError` if gates, inputs, the kernel and what a single image takes on
+    its way do not fit.
     """
     size = np.dtype(_dtype(model)).itemsize
     gates = sum(map(math.prod, model.site_shapes.values()))

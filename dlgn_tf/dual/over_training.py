@@ -9,19 +9,9 @@ from dlgn_tf.errors import UserError
 
 
 def describe(kernel, test_kernel, train, test, classes, ridge, seed=0):
-    """What a kernel knows about labels, as figures.
+    """What kernels `(n, n)` and `(m, n)` know about labels, a dict of floats.
 
-    Args:
-        kernel: `(n, n)`, of the training images.
-        test_kernel: `(m, n)`.
-        train: `ImageSet` of n images.
-        test: `ImageSet` of m images.
-        classes: Integer.
-        ridge: Float, see `kernel_learning.label_alignment`.
-        seed: Integer, see `kernel_learning.ridge_regression`.
-
-    Returns:
-        Dict of floats; label_alignment is the mean over the classes.
+    label_alignment is the mean over the classes.
 
     Raises:
         UserError: if the kernel is 0, or singular and `ridge` is 0.
@@ -62,12 +52,9 @@ def path_kernels(
         steps: Integers in order, each one of a model.
         load: Function from a step to that model.
         evaluate: Function from a model to its accuracy on `test`.
-        train: `ImageSet`.
-        test: `ImageSet`.
-        classes: Integer.
-        ridge: Float, see `kernel_learning.label_alignment`.
-        seed: Integer, see `kernel_learning.ridge_regression`.
         **options: Of `neural_path_kernel`.
+
+    The others are those of `describe`.
 
     Yields:
         Dict for each step: step, the numbers of images and test_images,
@@ -105,15 +92,9 @@ def tangent_kernels(steps, load, train, **options):
     trace and norm of both parts while a DGN is trained. That the kernel is the
     sum of those of all logits, and the norm is Frobenius', is assumed.
 
-    Args:
-        steps: Integers in order, each one of a `GatedNetwork`.
-        load: Function from a step to that model.
-        train: `ImageSet`.
-        **options: Of `empirical_ntk`.
-
     Yields:
-        Dict for each step: step, the number of images, and for value, gating
-        and total their _trace and _norm.
+        Dict for each of `steps`, whose model `load` gives: step, the number of
+        images, and for value, gating and total their _trace and _norm.
     """
     for step in steps:
         ntk = empirical_ntk(load(step), train.images, logit="each", **options)

@@ -47,11 +47,7 @@ class TrainedNetwork:
         return self.source.of_images.classes
 
     def snapshot(self, step):
-        """The model that was kept of a step.
-
-        Raises:
-            UserError: if it cannot be read or is another network's.
-        """
+        """The model that was kept of a step, a `UserError` for another's."""
         path, config = self.directory.snapshot(step), self.source.config
         model = trained.load_trained(path, like=config)
         if model.name != config.model:
@@ -67,11 +63,7 @@ class TrainedNetwork:
 
 
 def kernel(run):
-    """The kernel of a trained network beside that of random gates.
-
-    Args:
-        run: `TrainedNetwork`.
-    """
+    """The kernel of a trained network beside that of random gates."""
     model, step = run.source.load()
     run.source.check_images(model)
     # Nobody may have noted it.
@@ -198,12 +190,7 @@ def _tell(run, name, step, accuracy, described):
 
 
 def over_training(run, steps):
-    """The kernel at each snapshot: how neural path features are learned.
-
-    Args:
-        run: `TrainedNetwork`.
-        steps: List of integers, in order.
-    """
+    """The kernel at each snapshot: how neural path features are learned."""
     rows = kernels_over_training.path_kernels(
         steps,
         run.snapshot,
@@ -223,12 +210,7 @@ def over_training(run, steps):
 
 
 def ntk_trace(run, steps):
-    """Value part and gating part of the NTK at each snapshot.
-
-    Args:
-        run: `TrainedNetwork`.
-        steps: List of integers, in order.
-    """
+    """Value part and gating part of the NTK at each snapshot."""
     rows = kernels_over_training.tangent_kernels(
         steps, run.snapshot, run.train, memory_gib=run.command.memory_gib
     )
@@ -245,13 +227,10 @@ _DRAW = {
 
 
 def _collect(run, part, rows, count, shown):
-    """Writes rows as they come, and draws them at the end.
+    """Writes rows as they come, draws them at the end, and returns them.
 
     Until then they lie apart, so that a call that is stopped takes nothing from
     what an earlier one left.
-
-    Returns:
-        The rows as a list.
     """
     output = EventOutput(run.command.output_dir, part, "dual")
     progress = Progress(part.replace("_", " "), 0, count, "snapshot")

@@ -79,74 +79,23 @@ class Paths:
         return self.features @ self.values
 
     def kernel(self) -> Array:
-        """The neural path kernel <phi, phi'>, float64 `(n, n)`.
-
-        It is not normalised.
-        """
+        """The neural path kernel <phi, phi'>, not normalised: `(n, n)`."""
         return self.features @ self.features.T
 
     def overlap(self, node: int) -> Array:
         """How many paths from an input node are active for both of two images.
 
-        With soft gates, the sum of the products of their activities.
-
-        Args:
-            node: Integer, counted from 0.
-
-        Returns:
-            float64 array `(n, n)`.
+        With soft gates, the sum of the products of their activities, float64
+        `(n, n)`. Nodes are counted from 0.
         """
         here = self.activity[:, self.start == node]
         return here @ here.T
-
-
-def fully_connected_count(nodes: int, widths: Sequence[int]) -> int:
-    """Number of paths: nodes times the product of the widths.
-
-    Args:
-        nodes: Integer, of the input.
-        widths: Integers, units of each hidden layer.
-    """
-    return nodes * math.prod(widths)
-
-
-def convolutional_count(
-    nodes: int,
-    widths: Sequence[int],
-    windows: Sequence[int],
-    head_widths: Sequence[int] = (),
-) -> int:
-    """Number of paths, of which as many as positions make a bundle.
-
-    Args:
-        nodes: Integer, positions times channels of the input.
-        widths: Integers, filters of each convolution.
-        windows: Integers, positions in the window of each.
-        head_widths: Integers, units of each hidden dense layer.
-    """
-    return nodes * math.prod((*widths, *windows, *head_widths))
-
-
-def residual_count(nodes: int, width: int, skips: int, block_depth: int) -> int:
-    """Number of paths: nodes sum_i C(skips, i) width^((i + 2) block_depth - 1).
-
-    Args:
-        nodes: Integer, of the input.
-        width: Integer, units of every hidden layer.
-        skips: Integer, blocks that have one.
-        block_depth: Integer, weight layers of every block.
-    """
-    return nodes * sum(
-        math.comb(skips, kept) * width ** ((kept + 2) * block_depth - 1)
-        for kept in range(skips + 1)
-    )
 
 
 def fully_connected_paths(
     inputs: Array,
     gates: Sequence[Array],
     weights: Sequence[Array],
-    limit: int = MOST_PATHS,
 ) -> Paths:
     """Paths of a fully connected network.
 
@@ -154,7 +103,6 @@ def fully_connected_paths(
         inputs: Array `(n, nodes)`.
         gates: Sequence of arrays `(n, w_l)`.
         weights: Sequence of arrays `(nodes, w_1)`, `(w_1, w_2)`, ..., `(w_d,)`.
-        limit: Integer. With more paths there is an error.
 
     Returns:
         `Paths`.
@@ -165,7 +113,7 @@ def fully_connected_paths(
     inputs = np.asarray(inputs, "float64")
     sizes = (inputs.shape[1], *(np.shape(g)[1] for g in gates))
     check_same_images(gates, inputs)
-    _check_count(math.prod(sizes), len(inputs), limit)
+    _check_count(math.prod(sizes), len(inputs))
     expected = [*itertools.pairwise(sizes), sizes[-1:]]
     if [np.shape(w) for w in weights] != expected:
         raise UserError(
@@ -186,7 +134,6 @@ def convolutional_paths(
     inputs: Array,
     gates: Sequence[Array],
     weights: Sequence[Array],
-    limit: int = MOST_PATHS,
 ) -> Paths:
     """Paths of circular convolutions, global average pooling, dense layers.
 
@@ -198,7 +145,6 @@ def convolutional_paths(
         weights: Sequence of arrays `(side, side, w_{l-1}, w_l)` or
             `(side, w_{l-1}, w_l)` of the convolutions, `(w_{l-1}, w_l)` of
             hidden dense layers, and last `(w,)`.
-        limit: As for `fully_connected_paths`.
 
     Returns:
         `Paths`.
@@ -217,7 +163,7 @@ def convolutional_paths(
         *(np.shape(g)[-1] for g in gates),
     ]
     check_same_images(gates, inputs)
-    _check_count(math.prod(sizes), len(inputs), limit)
+    _check_count(math.prod(sizes), len(inputs))
     grid = iter(_grid(sizes))
     position = list(itertools.islice(grid, len(space)))
     offsets = [list(itertools.islice(grid, len(space))) for _ in windows]
@@ -253,7 +199,6 @@ def residual_paths(
     inputs: Array,
     gates: Sequence[Sequence[Array]],
     weights: Sequence[Sequence[Array]],
-    limit: int = MOST_PATHS,
 ) -> Paths:
     """Paths of fully connected blocks, those between the ends with skips.
 
@@ -263,7 +208,6 @@ def residual_paths(
             the last has one array less than weights.
         weights: Sequence of b + 2 sequences of arrays; the very last one is
             `(w,)`.
-        limit: As for `fully_connected_paths`.
 
     Returns:
         `Paths`, those of each sub-network in turn.
@@ -284,12 +228,12 @@ def residual_paths(
             )
     nodes = np.shape(inputs)[1]
     counts = [
-        fully_connected_count(nodes, [np.shape(g)[1] for g in chain])
+        nodes * math.prod(np.shape(gate)[1] for gate in chain)
         for chain, _ in chains
     ]
-    _check_count(sum(counts), len(inputs), limit)
+    _check_count(sum(counts), len(inputs))
     parts = [
-        fully_connected_paths(inputs, gates, weights, limit)
+        fully_connected_paths(inputs, gates, weights)
         for gates, weights in chains
     ]
     return Paths(
@@ -301,10 +245,10 @@ def residual_paths(
     )
 
 
-def _check_count(count, images, limit):
-    if count > limit:
+def _check_count(count, images):
+    if count > MOST_PATHS:
         raise UserError(
-            f"Too many paths to enumerate. Expected at most {limit:,}. "
+            f"Too many paths to enumerate. Expected at most {MOST_PATHS:,}. "
             f"Received: a network with {count:,}"
         )
     if count * images > _MOST_ACTIVITIES:

@@ -50,13 +50,8 @@ class FullyConnected:
     def draw(self, rng: Generator, width: int) -> Callable:
         """Draws inputs and gates.
 
-        Args:
-            rng: `numpy.random.Generator`.
-            width: Integer.
-
-        Returns:
-            Function of a generator that draws value weights and returns the
-            tangent kernel and its limit, arrays `(images, images)`.
+        What is returned draws value weights from a generator and returns the
+        tangent kernel and its limit, arrays `(images, images)`.
         """
         x = unit_vectors(rng, self.images, self.inputs)
         gates = self.gates(rng, x, width)
@@ -77,11 +72,9 @@ class FullyConnected:
 
     def gates(self, rng: Generator, x: Array, width: int) -> list[Array]:
         """Gates of a gating network of Gaussian weights, `(images, width)`."""
-        gates, h = [], x
-        for shape in self.shapes(width)[:-1]:
-            q = h @ gaussian(rng, shape)
-            h = q if self.linear else np.maximum(q, 0)
-            gates.append(hard(q) if self.beta is None else soft(q, self.beta))
+        gates, _ = _gates(
+            rng, x, self.shapes(width)[:-1], self.linear, self.beta
+        )
         return gates
 
 
@@ -134,7 +127,7 @@ class Convolutional:
     def draw(self, rng: Generator, width: int) -> Callable:
         """As `FullyConnected.draw`."""
         x = unit_vectors(rng, self.images, self.inputs)[..., None]
-        gates, dense_gates = self._gates(rng, x, width)
+        gates, dense_gates = self._convolution_gates(rng, x, width)
         entering = np.ones_like(x) if self.constant else x
         variance = VARIANCE_TIMES_WIDTH / width
         of_filters = variance / self.window
@@ -164,18 +157,14 @@ class Convolutional:
     def _dense_shapes(self, width):
         return _dense_shapes(width, width, self.dense)
 
-    def _gates(self, rng, x, width):
-        gates, dense_gates, h = [], [], x
+    def _convolution_gates(self, rng, x, width):
+        gates, h = [], x
         for shape in self._filter_shapes(width):
             q = value_gradients.circular_convolution(h, gaussian(rng, shape))
             gates.append(hard(q))
             h = q * gates[-1]
-        h = h.mean(axis=1)
-        for shape in self._dense_shapes(width)[:-1]:
-            q = h @ gaussian(rng, shape)
-            dense_gates.append(hard(q))
-            h = q * dense_gates[-1]
-        return gates, dense_gates
+        dense_shapes = self._dense_shapes(width)[:-1]
+        return gates, _gates(rng, h.mean(axis=1), dense_shapes)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +192,7 @@ class Residual:
     def draw(self, rng: Generator, width: int) -> Callable:
         """As `FullyConnected.draw`."""
         x = unit_vectors(rng, self.images, self.inputs)
-        gates = self._gates(rng, x, width)
+        gates = self._block_gates(rng, x, width)
         entering = np.ones_like(x) if self.constant else x
         variance = VARIANCE_TIMES_WIDTH / width
         limit = self._limit(gates, entering, variance)
@@ -234,18 +223,24 @@ class Residual:
         middle = [[(width, width)] * self.layers] * self.skips
         return [first, *middle, _dense_shapes(width, width, self.layers)]
 
-    def _gates(self, rng, x, width):
+    def _block_gates(self, rng, x, width):
         gates, h = [], x
         for index, shapes in enumerate(self._shapes(width)):
             last = index == self.skips + 1
-            of_block, out = [], h
-            for shape in shapes[:-1] if last else shapes:
-                q = out @ gaussian(rng, shape)
-                of_block.append(hard(q))
-                out = q * of_block[-1]
-            h = out if index == 0 else h + out if not last else h
+            of_block, out = _gates(rng, h, shapes[:-1] if last else shapes)
+            h = out if index == 0 else h + out
             gates.append(of_block)
         return gates
+
+
+def _gates(rng, h, shapes, linear=False, beta=None):
+    """Gates of Gaussian dense layers, and what leaves the last of them."""
+    gates = []
+    for shape in shapes:
+        q = h @ gaussian(rng, shape)
+        h = q if linear else np.maximum(q, 0)
+        gates.append(hard(q) if beta is None else soft(q, beta))
+    return gates, h
 
 
 def unit_vectors(rng: Generator, count: int, size: int) -> Array:

@@ -179,13 +179,7 @@ class RotationSum:
         return total
 
     def _sum(self, left, right, work):
-        """`(rows, columns)`, the sum over all rotations.
-
-        Args:
-            left: List of arrays `(height, width, rows, units)`.
-            right: List of arrays that `_rotations` made.
-            work: `_Work`.
-        """
+        """`(rows, columns)`, the sum over all rotations."""
         height, width, rows, _ = left[0].shape
         columns = right[0].shape[-1] // height
         work.shape = (height, width, rows, height * columns)
@@ -207,8 +201,7 @@ class RotationSum:
     def _of_shift(self, left, right, shift, work):
         """`(rows, height * columns)`: the terms of rotations along the height.
 
-        Args:
-            shift: Integer, the rotation along the width.
+        The image is rotated along the width by `shift`.
         """
         terms, sums = None, 1
         for layer, dtype in enumerate(self._of_sums):
@@ -226,13 +219,9 @@ class RotationSum:
 
 
 class _Work:
-    """Arrays that are written again and again, by name and type.
+    """Arrays of at most `size` numbers that are written again and again.
 
-    Args:
-        size: Integer, how many numbers each has at most.
-
-    Attributes:
-        shape: Tuple, the shape in which they are handed out.
+    They are found by name and type, and handed out in `shape`.
     """
 
     def __init__(self, size):
@@ -280,12 +269,9 @@ def _patches(inputs, window):
 def _rotations(operand):
     """The columns of all rotations along the height, side by side.
 
-    Args:
-        operand: Array `(height, width, columns, units)`.
-
-    Returns:
-        Array `(height, width, units, height * columns)` that repeats what it
-        holds: at [y] are rows y, y + 1, ... of each image, then from row 0 on.
+    `(height, width, columns, units)` becomes `(height, width, units, height *
+    columns)`, which repeats what it holds: at [y] are rows y, y + 1, ... of
+    each image, then from row 0 on.
     """
     height, width, columns, units = operand.shape
     # In this order in memory too, or matrix products take twice as long.
@@ -305,11 +291,7 @@ def _rotations(operand):
 def _grams(left, right, shift, out):
     """left[y, x] @ right[y, x + shift] for every position (y, x).
 
-    Args:
-        left: Array `(height, width, rows, units)`.
-        right: Array `(height, width, units, height * columns)`.
-        shift: Integer.
-        out: Array `(height, width, rows, height * columns)`.
+    `(height, width, rows, units)` by what `_rotations` makes.
     """
     for here, there in _wrapped(left.shape[1], shift):
         np.matmul(left[:, here], right[:, there], out=out[:, here])

@@ -24,11 +24,8 @@ def sum_over_subnetworks(
 ) -> Array:
     """The kernel of `kernels.residual`, or its derivative where `sums` have it.
 
-    Args:
-        sums: List of one array, see `entering`.
-        grams: Iterable of arrays `(rows, columns)`, one per block.
-        weights: List of pairs of floats, see `block_weights`.
-        size: Integer or None, see `kernels.residual`.
+    `sums` is a list of what `entering` makes; `grams` are `(rows, columns)`,
+    one per block, and `weights` those of `block_weights`.
     """
     # By the number of blocks; all in one where it does not matter.
     sums += [np.zeros_like(sums[0]) for _ in range(size or 0)]
@@ -67,12 +64,8 @@ def _through(sums, gram, weight):
     """What a block makes of a kernel, and of its derivative where it is there.
 
     The derivative of a product of variances, by each of them and summed, is
-    the product times the sum of their inverses.
-
-    Args:
-        sums: Array `(1, rows, columns)` or `(2, rows, columns)`.
-        gram: Array `(rows, columns)`.
-        weight: Pair of floats, see `block_weights`.
+    the product times the sum of their inverses. `sums` is `(1, rows, columns)`
+    or `(2, rows, columns)`.
     """
     factor, inverses = weight
     made = sums * (factor * gram)

@@ -23,8 +23,8 @@ _MOST_IMAGES = 64
 class TangentKernel:
     """Scalar products of the gradients of a logit, in groups of weights.
 
-    `total`, `value` and `gating` are the kernel and its two parts, `trace`,
-    `traces()` and `layer_shares()` say where it comes from.
+    `total`, `value` and `gating` are the kernel and its two parts, `trace` and
+    `layer_shares()` say where it comes from.
 
     Attributes:
         parts: Dict from network to float64 array `(n, m)`: `"value"` and
@@ -54,17 +54,6 @@ class TangentKernel:
     def trace(self) -> float:
         """Of the n x n kernel of the first images, all weights together."""
         return float(sum(squares.sum() for squares in self.squares.values()))
-
-    def traces(self) -> dict:
-        """Dict from network to its part of the trace."""
-        return {
-            part: float(
-                sum(
-                    s.sum() for key, s in self.squares.items() if key[0] == part
-                )
-            )
-            for part in self.parts
-        }
 
     def layer_shares(self) -> dict:
         """Dict from "network/layer" to its share of the trace, sum 1.

@@ -18,18 +18,9 @@ def tangent_factors(
     """What takes the place of 1 / width in E[K^v] where no layer is bypassed.
 
     E[K^v] is the kernel, not normalised, times sum_l prod_{j != l} variance_j,
-    which is the product of all variances times the sum of their inverses.
-
-    Args:
-        variances: See `per_layer`.
-        layers: Integer, how many weight layers there are.
-
-    Returns:
-        Array of a factor for each layer but the last, and a float for the
-        product of all.
-
-    Raises:
-        UserError: as `per_layer`.
+    which is the product of all variances times the sum of their inverses: a
+    factor for each layer but the last, and a float for the product of all.
+    Arguments and errors are those of `per_layer`.
     """
     each = per_layer(variances, layers)
     return each[:-1], float(each[-1] * np.sum(1.0 / each))

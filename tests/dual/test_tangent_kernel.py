@@ -75,7 +75,6 @@ def test_every_part_is_that_of_explicit_gradients(name, rng):
         np.testing.assert_allclose(
             found.parts[part], kernel, atol=1e-10 * kernel.max()
         )
-        np.testing.assert_allclose(found.traces()[part], np.trace(kernel))
     np.testing.assert_allclose(np.trace(found.total), found.trace)
 
 
@@ -107,7 +106,6 @@ def test_sum_and_each_logit(rng):
     found = empirical_ntk(model, images, logit="each")
     expected = sum(of_logit @ of_logit.T for of_logit in each)
     np.testing.assert_allclose(found.value, expected)
-    np.testing.assert_allclose(found.traces()["value"], np.trace(expected))
 
 
 @pytest.mark.usefixtures("float64")

@@ -39,18 +39,13 @@ def measure(rng):
 
 
 def dependence(model, rng):
-    """How the logits of a model depend on the image.
+    """How the logits of a fresh `GatedNetwork` depend on the image.
 
-    Args:
-        model: A fresh `GatedNetwork`; its weights are changed.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Dict of floats. `same gates`: relative difference of the logits of two
-        images that have the same hard gates; `forced gates`: that of two
-        images when the second is given the soft gates of the first; `past
-        gates`: max |gradient| in the image while the gates are constants;
-        `gradient`: max |gradient| in the image.
+    Its weights are changed. `same gates`: relative difference of the logits of
+    two images that have the same hard gates; `forced gates`: that of two images
+    when the second is given the soft gates of the first; `past gates`: max
+    |gradient| in the image while the gates are constants; `gradient`: max
+    |gradient| in the image.
     """
     shape = (4, *model.image_shape)
     images, others = rng.uniform(0, 255, (2, *shape)).astype("float32")

@@ -32,10 +32,8 @@ FCRESNET = SmallNetwork(
 class Example:
     """A tiny network, computed in two ways.
 
-    Attributes:
-        paths: `dlgn_tf.dual.paths.Paths`.
-        output: Array `(n,)`, computed layer by layer.
-        kernel: Array `(n, n)`, H without enumeration.
+    `output`, `(n,)`, is computed layer by layer, `kernel`, `(n, n)`, without
+    enumeration.
     """
 
     paths: paths.Paths
@@ -46,13 +44,9 @@ class Example:
 def examples(rng, soft):
     """The networks of both claims, by name.
 
+    Gates are soft and of another network, or those of the network's own ReLUs.
     Networks of so few units may have all of them off for all images; such a
     draw leaves nothing to compare, and is drawn again.
-
-    Args:
-        rng: `numpy.random.Generator`.
-        soft: Boolean. Whether gates are soft and of another network, or those
-            of the network's own ReLUs.
     """
     found = {}
     for name, draw in NETWORKS.items():
@@ -79,12 +73,7 @@ def measure_outputs(rng):
 
 
 def count(enumerated):
-    """Numbers of paths and of bundles.
-
-    Raises:
-        ValueError: if bundles have several sizes, or paths of one start at the
-            same node.
-    """
+    """Numbers of paths and of bundles of one size, refusing any other."""
     sizes = np.bincount(enumerated.bundle)
     places = set(zip(enumerated.bundle, enumerated.start, strict=True))
     if np.any(sizes != sizes[0]) or len(places) < len(enumerated.start):
@@ -147,15 +136,7 @@ def _of_model(network, rng, soft):
 
 
 def convolutional(rng, soft, space, channels, width):
-    """Two circular convolutions of windows of side 2, GAP, two dense layers.
-
-    Args:
-        rng: `numpy.random.Generator`.
-        soft: Boolean, see `examples`.
-        space: Tuple, the resolution.
-        channels: Integer, of the input.
-        width: Integer, filters and hidden units.
-    """
+    """Two circular convolutions of windows of side 2, GAP, two dense layers."""
     window = (2,) * len(space)
     inputs = rng.normal(size=(IMAGES, *space, channels))
     filters = [

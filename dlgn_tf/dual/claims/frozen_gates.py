@@ -104,9 +104,8 @@ REGIMES = {
 def train(model, rng):
     """Takes a few training steps and compares all variables.
 
-    Returns:
-        The shares of the gating and of the value network's variables, moving
-        statistics included, in which any bit differs.
+    What is returned are the shares of the gating and of the value network's
+    variables, moving statistics included, in which any bit differs.
     """
     networks = model.networks.values()
     before = [network.get_weights() for network in networks]

@@ -67,13 +67,7 @@ def measure(rng, widths=WIDTHS, draws=DRAWS):
 def odd_and_even(rng):
     """Images as directions from their mean, and +1 or -1 for even or odd.
 
-    Training images come first.
-
-    Args:
-        rng: `numpy.random.Generator`, draws them.
-
-    Returns:
-        float64 arrays `(images, pixels)` and `(images,)`.
+    float64 `(images, pixels)` and `(images,)`, training images first.
     """
     train, _ = load("digits")
     chosen = rng.permutation(len(train.images))[: IMAGES + TEST_IMAGES]
@@ -84,17 +78,7 @@ def odd_and_even(rng):
 
 
 def errors(x, targets, width, rng):
-    """Errors of one draw of weights, by name.
-
-    Args:
-        x: float64 array `(images, pixels)`, training images first.
-        targets: Array `(images,)`.
-        width: Integer.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Dict of floats.
-    """
+    """Errors of one draw of weights, by name."""
     network = random_networks.FullyConnected(
         depth=DEPTH, inputs=x.shape[1], linear=True
     )
@@ -126,14 +110,7 @@ def errors(x, targets, width, rng):
 def error(weights, x, targets, rate, kernel, gates=None):
     """How far training is from regression, see above.
 
-    Args:
-        weights: List of arrays `(inputs, outputs)`, the last with 1 output.
-        x: Array `(images, pixels)`, training images first.
-        targets: Array `(images,)`.
-        rate: Float.
-        kernel: Array `(images, images)`.
-        gates: List of arrays `(images, outputs)`; those of a ReLU network, its
-            own, if None.
+    Without `gates` they are those of a ReLU network, its own.
     """
     *_, start = forward(weights, x, gates)
     trained = train(weights, x, targets, rate, gates)
@@ -175,14 +152,8 @@ def train(weights, x, targets, rate, gates=None, steps=STEPS):
 def regressed(kernel, residuals, rate, steps=STEPS):
     """What as many steps of kernel regression add on the other images.
 
-    Args:
-        kernel: Array `(images, images)`, training images first.
-        residuals: Array `(IMAGES,)`, targets less the outputs at the start.
-        rate: Float.
-        steps: Integer.
-
-    Returns:
-        Array `(images - IMAGES,)`.
+    `residuals` are targets less the outputs at the start, of the training
+    images, which come first in the kernel.
     """
     values, vectors = factorizations.eigh(kernel[:IMAGES, :IMAGES])
     # (1 - (1 - rate v)^T) / v is T rate where v is 0.

@@ -89,14 +89,6 @@ def _point(model, images, labels):
 
 
 def quantity(kernel, labels):
-    """y^T (H / tr H)^-1 y.
-
-    Args:
-        kernel: Array `(n, n)`, positive definite.
-        labels: Array `(n,)`.
-
-    Returns:
-        Float.
-    """
+    """y^T (H / tr H)^-1 y of a positive definite kernel and labels."""
     solved = np.linalg.solve(kernel / np.trace(kernel), labels)
     return float(labels @ solved)

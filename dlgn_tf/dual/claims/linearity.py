@@ -49,15 +49,8 @@ def create(network, family, rng):
 def deviation(model, rng, pairs=2):
     """How far from affine the worst gate site is, relative to its variation.
 
-    Args:
-        model: `GatedNetwork`.
-        rng: `numpy.random.Generator`.
-        pairs: Integer, how many pairs of images are mixed.
-
-    Returns:
-        max |q(a x + (1 - a) x') - a q(x) - (1 - a) q(x')| /
-        max |q(x) - q(x')|, over pairs of images and coefficients a, of the
-        site where it is largest.
+    max |q(a x + (1 - a) x') - a q(x) - (1 - a) q(x')| / max |q(x) - q(x')|,
+    over pairs of images and coefficients a.
     """
     shape = (pairs, *model.image_shape)
     first, second = rng.uniform(0, 255, shape), rng.uniform(0, 255, shape)

@@ -14,10 +14,8 @@ from dlgn_tf.training.optimizers import learning_rate
 class Counts:
     """Sizes of a network with its published options and 10 classes.
 
-    Attributes:
-        parameters: Integer, moving statistics included.
-        trainable: Integer, moving statistics left out.
-        gates: Integer, the gate tensors (the ReLUs of a ReLU network).
+    `parameters` has the moving statistics, `trainable` leaves them out; `gates`
+    counts gate tensors (the ReLUs of a ReLU network).
     """
 
     parameters: int

@@ -39,17 +39,11 @@ def measure(rng):
 def differences(block, rng):
     """What leaving a block out changes, beside what it should.
 
-    Args:
-        block: Integer from 1 to `SKIPS`.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        Dict of relative differences. `"remaining"`: the kernel without the
-        block from the sum over the sub-networks that do not contain it.
-        `"removed"`: what the kernel loses from the sum over those that do.
-        `"closed gates"`: the kernel without the block from the whole's with the
-        block's gates closed. `"outputs"`: the same for the outputs of the
-        value networks.
+    Relative differences. `"remaining"`: the kernel without the block from the
+    sum over the sub-networks that do not contain it. `"removed"`: what the
+    kernel loses from the sum over those that do. `"closed gates"`: the kernel
+    without the block from the whole's with the block's gates closed.
+    `"outputs"`: the same for the outputs of the value networks.
     """
     whole, images = create(rng), NETWORK.images(rng)
     gates, inputs = gates_by_block(whole, images)

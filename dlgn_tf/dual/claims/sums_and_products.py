@@ -47,11 +47,7 @@ def measure(rng, data_dir, sizes=SIZES):
 
 
 def compare(found):
-    """Points that each product is above the sum, draw by draw.
-
-    Args:
-        found: List of dicts from number of layers to accuracy in percent.
-    """
+    """Points that each product is above the sum, draw by draw."""
     return {
         f"product of {layers} - sum": [
             each[layers] - each[SUM] for each in found
@@ -61,12 +57,9 @@ def compare(found):
 
 
 def accuracies(pixels, labels, train):
-    """Dict from number of layers to accuracy of ridge regression in percent.
+    """Accuracy of ridge regression in percent by number of layers.
 
-    Args:
-        pixels: float64 array `(images, pixels)`, training images first.
-        labels: Integer array `(images,)`.
-        train: Integer, the number of training images.
+    The first `train` of the `pixels`, `(images, pixels)`, are training images.
     """
     centered = pixels - pixels[:train].mean(axis=0)
     known = centered[:train]

@@ -96,18 +96,7 @@ def measure(
     widths: Sequence[int] = WIDTHS,
     bias_draws: int = BIAS_DRAWS,
 ) -> Result:
-    """Measures a setting.
-
-    Args:
-        setting: `Setting`.
-        rng: `numpy.random.Generator`.
-        draws: Integer, for each width.
-        widths: Tuple of at least two integers.
-        bias_draws: Integer.
-
-    Returns:
-        `Result`.
-    """
+    """`Result` of so many draws for each of at least two widths."""
     network = setting.network
     return Result(
         setting,
@@ -118,14 +107,7 @@ def measure(
 
 
 def figure(results: Sequence[Result]) -> Any:
-    """Error against width, both axes logarithmic.
-
-    Args:
-        results: List of `Result` of one theorem.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """Error against width of one theorem's results, both axes logarithmic."""
     from matplotlib.ticker import NullLocator
 
     drawn = new_figure(7, 5)
