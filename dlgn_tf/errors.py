@@ -1,5 +1,8 @@
 """The one exception that stands for a mistake of the user."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """A flag, path, data set or shape that cannot work.
@@ -12,3 +15,9 @@ class UserError(Exception):
 
 class BackendError(UserError):
     """What was asked for needs a backend of Keras that is not set."""
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """`"The nearest are a, b. "` for a message, or nothing if none is near."""
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    return f"The nearest are {', '.join(near)}. " if near else ""

@@ -67,17 +67,7 @@ class Check:
         return text
 
     def decide(self, figures: Mapping) -> Measurement:
-        """Judges figures.
-
-        Args:
-            figures: Dict from a name to a figure.
-
-        Returns:
-            `Measurement`.
-
-        Raises:
-            ValueError: if a figure is not there.
-        """
+        """Judges figures; a `ValueError` if one is not there."""
         findings = Findings(self.expected, figures)
         useless = [e for e in self.control if not self._tells(e, figures)]
         parts = [str(findings)]
@@ -136,12 +126,7 @@ class Check:
 def by_figure(cases: Mapping) -> dict:
     """Turns figures of each case into cases of each figure.
 
-    Args:
-        cases: Dict from a case to a dict from a figure to its value, the same
-            figures for each.
-
-    Returns:
-        Dict from a figure to a dict from a case to the value.
+    Dicts of dicts; each case has the same figures.
     """
     names = next(iter(cases.values()))
     return {
@@ -151,14 +136,11 @@ def by_figure(cases: Mapping) -> dict:
 
 
 def _is_of_pairs(value):
-    if isinstance(value, Mapping):
-        return any(map(_is_of_pairs, value.values()))
-    return isinstance(value, contrasts.Pair)
+    return any(isinstance(x, contrasts.Pair) for x in shown.leaves(value))
 
 
 def _has_nan(value):
-    if isinstance(value, Mapping):
-        return any(map(_has_nan, value.values()))
-    if isinstance(value, contrasts.Pair):
-        return any(map(_has_nan, value))
-    return bool(np.isnan(np.asarray(value, float)).any())
+    samples = []
+    for leaf in shown.leaves(value):
+        samples += leaf if isinstance(leaf, contrasts.Pair) else [leaf]
+    return any(np.isnan(np.asarray(x, float)).any() for x in samples)

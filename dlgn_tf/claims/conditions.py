@@ -53,9 +53,9 @@ class Condition:
     """One condition.
 
     Attributes:
-        text: String, as above.
-        bounds: Tuple of pairs of a relation, such as `"<="`, and a float; all
-            must be met.
+        text: As above.
+        bounds: Pairs of a relation, such as `"<="`, and a float; all must be
+            met.
         statistic: `"mean"`, `"ratio"` or None.
         word: `"falls"` and the like, or None.
     """
@@ -67,11 +67,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> "Condition":
-        """Reads a condition.
-
-        Raises:
-            ValueError: if it is none.
-        """
+        """Reads a condition; a `ValueError` if it is none."""
         found = _GRAMMAR.fullmatch(text)
         statistic = found and found["statistic"]
         bounds = ()
@@ -99,11 +95,7 @@ class Condition:
         return self.word in ("falls", "rises")
 
     def is_met(self, values) -> bool:
-        """Whether numbers meet it, all of them.
-
-        Args:
-            values: Number or array-like. Not for conditions with a statistic.
-        """
+        """Whether numbers meet it, all of them, if it has no statistic."""
         values = np.asarray(values)
         if self.word:
             met = _WORDS[self.word](values)
@@ -114,12 +106,7 @@ class Condition:
         return bool(met.size and np.all(met))
 
     def comparisons(self, label: str, sample) -> list[contrasts.Comparison]:
-        """What it says of the mean of runs.
-
-        Args:
-            label: String.
-            sample: Sequence of floats, or `contrasts.Pair`.
-        """
+        """What it says of the mean of runs, floats or a `contrasts.Pair`."""
         return [
             self._comparison(label, relation, bound, sample)
             for relation, bound in self.bounds

@@ -68,20 +68,18 @@ def above(
 ) -> Comparison:
     """Compares two means: that of `high` > `share` * that of `low` + `margin`.
 
-    Args:
-        label: String.
-        high: Sequence of n floats that are independent of one another; or a
-            single one that is known without error.
-        low: Another such sequence, independent of `high` (where both have what
-            is the same run by run, the test is stricter than it says); or a
-            single float, but not both.
-        margin: Float, in their unit.
-        share: Float.
+    It tells nothing if there are fewer than `LEAST_RUNS` values, or if they do
+    not differ at all, so that their error is not known.
 
-    Returns:
-        `Comparison`. It tells nothing if there are fewer than `LEAST_RUNS`
-        values, or if they do not differ at all, so that their error is not
-        known.
+    Args:
+        label: For people.
+        high: n floats that are independent of one another; or a single one
+            that is known without error.
+        low: More of them, independent of `high` (where both have what is the
+            same run by run, the test is stricter than it says); or a single
+            float, but not both.
+        margin: In their unit.
+        share: As above.
     """
     # Claims are listed without it.
     from scipy import special

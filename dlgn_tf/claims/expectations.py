@@ -16,9 +16,9 @@ class Expectation:
     """A condition on a figure, or on a case of it.
 
     Attributes:
-        path: Tuple of strings: the figure, and the case in it if it is on one.
-        words: String for people, what the figure is; may be empty.
-        condition: `Condition`; None if the figure is to be told apart.
+        path: The figure, and the case in it if it is on one.
+        words: For people, what the figure is; may be empty.
+        condition: None if the figure is to be told apart.
     """
 
     path: tuple[str, ...]
@@ -110,15 +110,7 @@ class Findings:
 
 
 def expectations(table: Mapping, path=()):
-    """The expectations of a table of claims.toml.
-
-    Args:
-        table: Dict from a figure to a condition; to `[condition, words]`; or
-            to a dict from a case to one of the two.
-        path: Tuple of strings, where the table is in another one.
-
-    Yields:
-        `Expectation`.
+    """The `Expectation`s of a table as `Check` takes it, in another at `path`.
 
     Raises:
         ValueError: if a condition is none.

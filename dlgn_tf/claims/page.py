@@ -7,7 +7,7 @@ from dlgn_tf.claims import records, registry
 from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
-from dlgn_tf.output import files
+from dlgn_tf.output import files, markdown
 from dlgn_tf.papers import PAPERS
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
@@ -64,23 +64,23 @@ def page(measured, claims):
     Args:
         measured: List of records, see `dlgn_tf.claims.records.read`.
         claims: List of `Claim`, all there are.
-
-    Returns:
-        String.
     """
     found = {record["claim"]: record for record in measured}
     by_paper = collections.defaultdict(list)
     for claim in claims:
         by_paper[claim.paper].append((claim, found.get(claim.id)))
     titles = {p.key: f"{p.title} (arXiv {p.arxiv})" for p in PAPERS}
-    lines = ["# Claims", "", _WHAT, "", *_origins(measured), ""]
-    lines += _counts(by_paper)
+    parts = [
+        "# Claims",
+        _WHAT,
+        "\n".join(_origins(measured)),
+        _counts(by_paper),
+    ]
     for paper, pairs in by_paper.items():
-        lines += ["", f"## {titles.get(paper, paper)}", "", *_row(_TITLES)]
-        lines.append("|---" * len(_TITLES) + "|")
-        for claim, record in pairs:
-            lines += _row(_cells(claim, record))
-    return "\n".join(lines) + "\n"
+        rows = [_cells(claim, record) for claim, record in pairs]
+        parts.append(f"## {titles.get(paper, paper)}")
+        parts.append(markdown.table(_TITLES, rows))
+    return "\n\n".join(parts) + "\n"
 
 
 def verdict(record):
@@ -97,33 +97,25 @@ def _origins(measured):
 
 
 def _counts(by_paper):
-    columns = [*Verdict, NOT_RUN]
-    yield from _row(["paper", *columns])
-    yield "|---" * (len(columns) + 1) + "|"
+    words = [*Verdict, NOT_RUN]
+    rows = []
     for paper, pairs in by_paper.items():
         counts = collections.Counter(verdict(record) for _, record in pairs)
-        yield from _row([paper, *(counts[column] for column in columns)])
+        rows.append([paper, *(counts[word] for word in words)])
+    return markdown.table(["paper", *words], rows)
 
 
 def _cells(claim, record):
-    measured, seconds = "", ""
-    if record is not None:
-        measured, seconds = record["measured"], f"{record['seconds']:.1f}"
     word = verdict(record)
     return (
         claim.id,
         claim.statement,
         claim.expected,
-        measured,
+        record["measured"] if record else "",
         f"**{word}**" if word == Verdict.FAILS else word,
         claim.scale,
-        seconds,
+        f"{record['seconds']:.1f}" if record else "",
     )
-
-
-def _row(cells):
-    escaped = (str(cell).replace("|", "\\|") for cell in cells)
-    yield f"| {' | '.join(escaped)} |"
 
 
 if __name__ == "__main__":

@@ -152,14 +152,7 @@ class Records:
 
 
 def read(path, complete=True):
-    """The records of a file.
-
-    Args:
-        path: Path-like.
-        complete: Boolean, whether each record has to have all fields.
-
-    Returns:
-        List of dicts.
+    """The records of a file, dicts that have all fields if they are complete.
 
     Raises:
         UserError: if there is none, or it is not such a file.

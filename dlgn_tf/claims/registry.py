@@ -15,7 +15,6 @@ NumPy: a function's module is imported when it measures.
 """
 
 import dataclasses
-import difflib
 import importlib
 import importlib.resources
 import re
@@ -25,7 +24,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dlgn_tf.claims.check import Check
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 from dlgn_tf.papers import PAPERS
 
 # From quick to slow.
@@ -39,8 +38,7 @@ class Claim:
     """A statement of a paper with the function that measures it.
 
     Attributes:
-        id: String, `PAPER.NUMBER`; the number is that of the paper's list of
-            claims.
+        id: `PAPER.NUMBER`; the number is that of the paper's list of claims.
         scale: One of `SCALES`: what a run takes.
         statement: One sentence.
         measure: Function from a `numpy.random.Generator` to figures, or one
@@ -111,15 +109,7 @@ def register(
     >>> register("own.1", lambda rng: {"sum": 1 + 1}, scale="seconds",
     ...          statement="One and one are two.", expected={"sum": "== 2"})
 
-    Args:
-        claim_id: String, see `Claim`, as for the next three.
-        measure: Function, or its name.
-        scale: String.
-        statement: String.
-        expected: What must be measured, see `dlgn_tf.claims.check.Check`.
-        control: What must be measured of a control.
-        reads_results: Boolean, see `Claim`.
-        reads_data: Boolean.
+    Args are those of `Claim`, and `expected` and `control` of its `Check`.
 
     Raises:
         ValueError: if the id is taken or malformed, there is no such scale, or
@@ -178,21 +168,18 @@ def claims(paper=None):
     if paper not in papers:
         raise UserError(
             f"Unknown paper. Expected one of {', '.join(papers)}. "
-            f"{_nearest(paper, papers)}Received: paper={paper}"
+            f"{nearest(paper, papers)}Received: paper={paper}"
         )
     return [c for c in ordered if c.paper == paper]
 
 
 def select(paper=None, only=(), scale="seconds"):
-    """The claims that a run measures, by paper and number.
+    """The claims that a run measures, by paper and number: one or more.
 
     Args:
         paper: String, or None for every paper.
         only: Ids. If there are any, all other claims are left out.
         scale: One of `SCALES`; claims of quicker scales are taken too.
-
-    Returns:
-        List of `Claim`, not empty.
 
     Raises:
         UserError: if there is no such paper or id, or one that was asked for
@@ -219,11 +206,5 @@ def _find(claim_id, known, paper):
     of_paper = f" of paper {paper}" if paper else ""
     raise UserError(
         f"Unknown claim{of_paper}. Expected PAPER.NUMBER as --list prints "
-        "them. "
-        f"{_nearest(claim_id, ids)}Received: {claim_id}"
+        f"them. {nearest(claim_id, ids)}Received: {claim_id}"
     )
-
-
-def _nearest(name, names):
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"The nearest are {', '.join(near)}. " if near else ""

@@ -21,9 +21,6 @@ def table(outcomes, width=None):
     Args:
         outcomes: List of `Outcome`.
         width: Integer, characters a line. Defaults to the terminal's.
-
-    Returns:
-        String of several lines.
     """
     rows = [_COLUMNS, *(_cells(outcome) for outcome in outcomes)]
     widths = _widths(rows, width or shutil.get_terminal_size((120, 24)).columns)

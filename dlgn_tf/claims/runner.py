@@ -10,17 +10,10 @@ from dlgn_tf.claims.verdicts import Measurement, NotMeasured
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A claim that was measured.
-
-    Attributes:
-        claim: `Claim`.
-        measurement: `Measurement`; of a claim that raised, one that does not
-            hold and names the error.
-        seed: Integer from which the claim's random numbers followed.
-        seconds: Float, how long it took.
-    """
+    """A claim that was measured, with its seed and how long it took."""
 
     claim: Claim
+    # Of a claim that raised, one that does not hold and names the error.
     measurement: Measurement
     seed: int
     seconds: float
@@ -31,7 +24,7 @@ class Outcome:
 
 
 def measure(claim, seed=0, results_dir="results", data_dir=None):
-    """Measures one claim.
+    """Measures one claim: `Outcome`.
 
     An exception counts as "does not hold", so that it hides no other claim;
     its traceback is kept in the measurement's values.
@@ -41,9 +34,6 @@ def measure(claim, seed=0, results_dir="results", data_dir=None):
         seed: Integer >= 0.
         results_dir: Path-like, what claims read that read results.
         data_dir: Path-like or None, what claims read that read data.
-
-    Returns:
-        `Outcome`.
     """
     began = time.perf_counter()
     try:

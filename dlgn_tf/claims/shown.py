@@ -29,13 +29,13 @@ def figure(value) -> str:
 
 
 def _cases(cases):
-    leaves = [np.ravel(leaf) for leaf in _leaves(cases)]
-    if len(leaves) > _CASES and all(x.dtype.kind in "biuf" for x in leaves):
-        if len(leaves) == len(cases):
-            return f"{_range(np.concatenate(leaves))} in {len(cases)} cases"
+    arrays = [np.ravel(leaf) for leaf in leaves(cases)]
+    if len(arrays) > _CASES and all(x.dtype.kind in "biuf" for x in arrays):
+        if len(arrays) == len(cases):
+            return f"{_range(np.concatenate(arrays))} in {len(cases)} cases"
         # Of cases of cases the outer ones are told.
         cases = {
-            case: np.concatenate([np.ravel(leaf) for leaf in _leaves(value)])
+            case: np.concatenate([np.ravel(leaf) for leaf in leaves(value)])
             for case, value in cases.items()
         }
         return ", ".join(f"{case} {_range(x)}" for case, x in cases.items())
@@ -48,10 +48,11 @@ def _cases(cases):
     return ", ".join(parts) or "none"
 
 
-def _leaves(value):
+def leaves(value) -> list:
+    """The figures of all cases; of a figure without cases itself."""
     if not isinstance(value, Mapping):
         return [value]
-    return [leaf for item in value.values() for leaf in _leaves(item)]
+    return [leaf for item in value.values() for leaf in leaves(item)]
 
 
 def _range(values):

@@ -14,16 +14,12 @@ from dlgn_tf.models.build import create_model
 class SmallNetwork:
     """An architecture of the zoo, narrow and for small images.
 
-    Attributes:
-        architecture: String, see `dlgn_tf.models.registry`.
-        width: Integer, the option of this name.
-        options: Dict of further options of the architecture.
-        label: String for people. Defaults to the architecture.
-        image_shape: Tuple `(height, width, channels)`.
+    Its label is for people, and the architecture unless given.
     """
 
     architecture: str
     width: int = 4
+    # Further ones of the architecture.
     options: dict = dataclasses.field(default_factory=dict)
     label: str | None = None
     image_shape: tuple[int, int, int] = (8, 8, 3)
@@ -39,10 +35,7 @@ class SmallNetwork:
     def create(self, family, rng, **arguments):
         """A model of the family with fresh weights drawn from `rng`.
 
-        Args:
-            family: String, see `dlgn_tf.models.registry.FAMILIES`.
-            rng: `numpy.random.Generator`.
-            **arguments: Arguments of `create_model`.
+        The arguments are those of `create_model`.
         """
         return create_model(
             f"{self.architecture}_{family}",
@@ -78,10 +71,6 @@ def leave_initial_point(network, rng):
 
     As they are made they add nothing and divide by (almost) one, and a mistake
     in them would not show.
-
-    Args:
-        network: Functional `keras.Model`.
-        rng: `numpy.random.Generator`.
     """
     for layer in network.layers:
         if isinstance(layer, BatchNorm):
@@ -98,11 +87,7 @@ def leave_initial_point(network, rng):
 
 @contextlib.contextmanager
 def floating_point(dtype):
-    """Makes models that are made inside hold and compute in `dtype`.
-
-    Args:
-        dtype: String, such as `"float64"`.
-    """
+    """Makes models that are made inside hold and compute in `dtype`."""
     floatx = keras.config.floatx()
     policy = keras.config.dtype_policy()
     # The policy is that of layers, floatx that of their inputs.

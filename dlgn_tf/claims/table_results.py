@@ -20,13 +20,9 @@ class MeasuredTable:
     permuted cell is the permutation, and seeds of the same one tell nothing of
     others.
 
-    Attributes:
-        name: String, such as `"dlgn.1"`.
-        scale: String, at which it was measured.
-
     Args:
-        name: String.
-        scale: String.
+        name: String, such as `"dlgn.1"`; also an attribute.
+        scale: String, at which it was measured; also an attribute.
         found: List of `Result`.
         accuracy: `"best"`, the highest of all evaluations, or `"last"`.
     """
@@ -105,7 +101,10 @@ def load(results_dir, groups, also=(), accuracy="best"):
         counting = [group for group in groups if found[group[0]]]
         cells = [cell for group in counting for cell in group]
         enough = sum(len(found[c]) >= contrasts.LEAST_RUNS for c in cells)
-        tables = _measured(names, scale, found, [*cells, *also], accuracy)
+        read = {name: [] for name in names}
+        for name, cell in dict.fromkeys([*cells, *also]):
+            read[name] += found[name, cell]
+        tables = [MeasuredTable(n, scale, r, accuracy) for n, r in read.items()]
         if cells and enough == len(cells):
             return tables
         begun.append((enough, tables))
@@ -134,23 +133,6 @@ def _read(results_dir, names, scale):
         for result in read:
             found[name, result.cell].append(result)
     return found
-
-
-def _measured(names, scale, found, cells, accuracy):
-    return [
-        MeasuredTable(
-            name,
-            scale,
-            [
-                r
-                for cell in dict.fromkeys(cells)
-                if cell[0] == name
-                for r in found[cell]
-            ],
-            accuracy,
-        )
-        for name in names
-    ]
 
 
 def told(tables):

@@ -20,15 +20,15 @@ class Measurement:
     """What a claim's function found.
 
     Attributes:
-        holds: Boolean. Whether the measured agrees with the expected. None
-            where it decides neither that it does nor that it does not, and
-            where nothing was measured.
+        holds: Whether the measured agrees with the expected. None where it
+            decides neither that it does nor that it does not, and where
+            nothing was measured.
         measured: One line for people: the figures that decide, and on what
             they were measured.
-        values: Dict of everything measured, for scripts: numbers, strings,
-            arrays, lists and dicts of them.
-        was_measured: Boolean. False where what it is measured on is not
-            there; claims raise `NotMeasured` for that.
+        values: Everything measured, for scripts: numbers, strings, arrays,
+            lists and dicts of them.
+        was_measured: False where what it is measured on is not there; claims
+            raise `NotMeasured` for that.
     """
 
     holds: bool | None

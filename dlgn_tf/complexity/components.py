@@ -8,7 +8,7 @@ significance of section 4.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy import ndarray as Array
@@ -19,21 +19,23 @@ from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.unit import check_varies
 from dlgn_tf.models.evaluation import batches
 
+_AT_A_TIME = 1000
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Components:
     """A feature's components on a set of images, kept in memory.
 
     Attributes:
-        orders: Tuple of integers l_1 < l_2 < ...; the component of l_i lumps
-            the orders l_{i-1} + 1 to l_i together.
+        orders: l_1 < l_2 < ...; the component of l_i lumps the orders
+            l_{i-1} + 1 to l_i together.
         parts: float32 array `(orders, n, *shape)`.
         remainder: float32 array `(n, *shape)`: f - Phi(l_n).
     """
 
-    orders: tuple
-    parts: np.ndarray
-    remainder: np.ndarray
+    orders: tuple[int, ...]
+    parts: Array
+    remainder: Array
 
     def __len__(self) -> int:
         return len(self.remainder)
@@ -47,35 +49,14 @@ class Components:
             outputs: Dict from order to Phi, array of the same shape.
         """
         orders = tuple(sorted(outputs))
-        return cls(orders, *_split(f, [outputs[order] for order in orders]))
+        phi = np.array([outputs[order] for order in orders], "float64")
+        parts = np.diff(phi, axis=0, prepend=0).astype("float32")
+        remainder = np.asarray(f, "float64") - phi[-1]
+        return cls(orders, parts, remainder.astype("float32"))
 
     def feature(self) -> Array:
         """Their sum, f."""
         return self.parts.sum(axis=0) + self.remainder
-
-    def covariance(self) -> Array:
-        """Covariances of components and remainder; see `PartCovariance`."""
-        stream = PartCovariance(len(self.orders) + 1)
-        for batch in batches(len(self), _AT_A_TIME):
-            stream.add([*self.parts[:, batch], self.remainder[batch]])
-        return stream.matrix()
-
-    def means(self) -> Array:
-        """Means of the components over the images, `(orders, *shape)`."""
-        return self.parts.mean(axis=1, dtype="float64").astype("float32")
-
-
-_AT_A_TIME = 1000
-
-
-def _split(f, outputs):
-    """Components and remainder of a feature, as float32 arrays."""
-    outputs = [np.asarray(each, "float64") for each in outputs]
-    differences = np.diff(
-        np.stack([np.zeros_like(outputs[0]), *outputs]), axis=0
-    )
-    remainder = np.asarray(f, "float64") - outputs[-1]
-    return differences.astype("float32"), remainder.astype("float32")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,14 +64,14 @@ class Significance:
     """Shares of a feature's variance.
 
     Attributes:
-        orders: Tuple of integers.
+        orders: Those of the components, from low to high.
         covariance: float64 array `(orders + 1, orders + 1)` of the components
             and, last, the remainder; summed over the feature's coordinates.
-        images: Integer, over how many.
+        images: Over how many.
     """
 
-    orders: tuple
-    covariance: np.ndarray
+    orders: tuple[int, ...]
+    covariance: Array
     images: int
 
     @property
@@ -131,11 +112,7 @@ class Significance:
         return float(1 - np.trace(self.covariance) / self.variance)
 
     def of(self, orders: Iterable[int]) -> float:
-        """rho(S) = Var[sum of c(l), l in S] / Var[f] of a set of orders.
-
-        Args:
-            orders: Iterable of integers, some of `self.orders`.
-        """
+        """rho(S) = Var[sum of c(l), l in S] / Var[f] of some orders S."""
         chosen = [self.orders.index(order) for order in orders]
         return float(
             self.covariance[np.ix_(chosen, chosen)].sum() / self.variance
@@ -181,24 +158,17 @@ def measure_significance(
     evaluation mode.
 
     Args:
-        feature: `Feature`.
-        ladder: `dlgn_tf.complexity.ladder.Ladder`, or anything with `orders`
-            and `outputs(images)`.
+        feature: What the components are of.
+        ladder: Nets, or anything with `orders` and `outputs(images)`.
         images: Array `(n, height, width, channels)`.
         batch_size: Integer >= 1, images at a time.
-
-    Returns:
-        `Significance`.
 
     Raises:
         UserError: if the feature is constant over the images.
     """
     stream = PartCovariance(len(ladder.orders) + 1)
-    for batch in batches(len(images), batch_size):
-        parts = Components.of(
-            feature.trunk(images[batch]), ladder.outputs(images[batch])
-        )
-        stream.add([*parts.parts, parts.remainder])
+    for _, components in streamed(feature, ladder, images, batch_size):
+        stream.add([*components.parts, components.remainder])
     significance = Significance(
         tuple(ladder.orders), stream.matrix(), stream.count
     )
@@ -206,11 +176,18 @@ def measure_significance(
     return significance
 
 
+def streamed(
+    feature: Feature, ladder: Ladder, images: Array, batch_size: int
+) -> Iterator[tuple[slice, Components]]:
+    """Components of images as `measure_significance` takes them in."""
+    for batch in batches(len(images), batch_size):
+        f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
+        yield batch, Components.of(f, outputs)
+
+
 def total_variation(first: Array, second: Array) -> float:
     """Distance of two profiles of the same orders, in [0, 1].
 
-    Args:
-        first: Array of shares that sum to 1.
-        second: The same.
+    Profiles are arrays of shares that sum to 1.
     """
     return float(np.abs(np.asarray(first) - np.asarray(second)).sum() / 2)

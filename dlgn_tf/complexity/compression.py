@@ -12,34 +12,30 @@ import numpy as np
 from keras import ops
 from sklearn.cluster import KMeans
 
-# The paper's numbers of bits.
-CONVOLUTION_BITS, DENSE_BITS = 8, 5
-
 
 @dataclasses.dataclass(frozen=True)
 class Compression:
     """How a network is compressed.
 
     Attributes:
-        sensitivity: Float > 0. Weights below so many standard deviations of
-            their layer's weights go (assumed; the paper says "sensitivity").
-        rounds: Integer, how often the network is pruned and retrained. The
-            paper has 300 iterations.
-        epochs: Integer, of retraining after each round (assumed: the paper has
-            20, and it is not clear of which loop).
-        last_epochs: Integer, of retraining after the last round. The paper has
-            100.
-        convolution_bits: Integer; a convolution has 2 to the power of it
-            different weights, and zero.
-        dense_bits: Integer, the same of a dense layer.
+        sensitivity: > 0. Weights below so many standard deviations of their
+            layer's weights go (assumed; the paper says "sensitivity").
+        rounds: How often the network is pruned and retrained; the paper has
+            300 iterations.
+        epochs: Of retraining after each round (assumed: the paper has 20, and
+            it is not clear of which loop).
+        last_epochs: Of retraining after the last round; the paper has 100.
+        convolution_bits: A convolution has 2 to the power of it different
+            weights, and zero.
+        dense_bits: The same of a dense layer.
     """
 
     sensitivity: float = 1.0
     rounds: int = 3
     epochs: int = 2
     last_epochs: int = 2
-    convolution_bits: int = CONVOLUTION_BITS
-    dense_bits: int = DENSE_BITS
+    convolution_bits: int = 8
+    dense_bits: int = 5
 
 
 class ZeroOutside(keras.constraints.Constraint):
@@ -56,14 +52,18 @@ class ZeroOutside(keras.constraints.Constraint):
         return weight * ops.cast(self.mask, weight.dtype)
 
 
-def layers_with_kernels(network):
-    """Convolutions and dense layers, from input to output.
+def kernels(network):
+    """Those of convolutions and dense layers, from input to output.
 
     Args:
         network: Functional `keras.Model`.
+
+    Yields:
+        `(layer, kernel)`, the kernel as an array.
     """
-    kinds = (keras.layers.Conv2D, keras.layers.Dense)
-    return [layer for layer in network.layers if isinstance(layer, kinds)]
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            yield layer, ops.convert_to_numpy(layer.kernel)
 
 
 def prune(network, sensitivity):
@@ -72,15 +72,10 @@ def prune(network, sensitivity):
     The threshold of a layer is `sensitivity` times the standard deviation of
     all its weights, zeros included.
 
-    Args:
-        network: Functional `keras.Model`.
-        sensitivity: Float > 0.
-
     Returns:
         Share of the weights that are zero, a float.
     """
-    for layer in layers_with_kernels(network):
-        kernel = ops.convert_to_numpy(layer.kernel)
+    for layer, kernel in kernels(network):
         mask = np.abs(kernel) >= sensitivity * kernel.std(dtype="float64")
         mask &= kernel != 0
         layer.kernel.assign(kernel * mask)
@@ -90,42 +85,23 @@ def prune(network, sensitivity):
 
 def share_of_zeros(network):
     """Of the weights of all convolutions and dense layers, a float."""
-    kernels = [
-        ops.convert_to_numpy(layer.kernel)
-        for layer in layers_with_kernels(network)
-    ]
-    zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
-    return zeros / sum(kernel.size for kernel in kernels)
+    weights = np.concatenate([k.ravel() for _, k in kernels(network)])
+    return float(np.mean(weights == 0))
 
 
 def share_weights(network, convolution_bits, dense_bits):
-    """Gives each layer few different weights, in place; zeros stay zero.
-
-    Args:
-        network: Functional `keras.Model`.
-        convolution_bits: Integer >= 1.
-        dense_bits: Integer >= 1.
-    """
-    for layer in layers_with_kernels(network):
+    """Gives each layer few different weights, in place; zeros stay zero."""
+    for layer, kernel in kernels(network):
         dense = isinstance(layer, keras.layers.Dense)
         bits = dense_bits if dense else convolution_bits
-        kernel = ops.convert_to_numpy(layer.kernel)
         layer.kernel.assign(shared(kernel, 2**bits))
 
 
 def different_weights(network):
-    """How many different weights each layer has, zero not counted.
-
-    Returns:
-        Dict from a layer's name to an integer.
-    """
-    kernels = {
-        layer.name: ops.convert_to_numpy(layer.kernel)
-        for layer in layers_with_kernels(network)
-    }
+    """How many different weights each layer has, zero not counted: a dict."""
     return {
-        name: len(np.unique(kernel[kernel != 0]))
-        for name, kernel in kernels.items()
+        layer.name: len(np.unique(kernel[kernel != 0]))
+        for layer, kernel in kernels(network)
     }
 
 
@@ -134,13 +110,6 @@ def shared(kernel, count):
 
     The centroids are those of k-means in one dimension, which starts with
     centroids at equal distances from the smallest to the largest weight.
-
-    Args:
-        kernel: Float array.
-        count: Integer >= 1.
-
-    Returns:
-        Array of the same shape and dtype.
     """
     kept = kernel != 0
     weights = kernel[kept].astype("float64")

@@ -39,14 +39,14 @@ class CycleSettings:
             or `"truncated_svd"`, least squares in closed form. Where every g_k
             can be inverted the exact optimum removes nothing, and what is
             published then depends on the budget, or here on the cutoff.
-        epochs: Integer, each a sweep over all phases.
-        phases: Integer M. Phase t trains the way back from cycle t - 1.
-        draws: Integer, images of a phase of an epoch.
-        batch_size: Integer.
-        first_rate: Float > 0, learning rate of the first epoch.
-        last_rate: Float > 0, that of the last.
-        cutoff: Float, singular values below this share of the largest count as
-            0, of `"truncated_svd"` (assumed).
+        epochs: Each is a sweep over all phases.
+        phases: M. Phase t trains the way back from cycle t - 1.
+        draws: Images of a phase of an epoch.
+        batch_size: Images of a step.
+        first_rate: > 0, learning rate of the first epoch.
+        last_rate: > 0, that of the last.
+        cutoff: Singular values below this share of the largest count as 0, of
+            `"truncated_svd"` (assumed).
     """
 
     method: str = "budgeted"
@@ -75,8 +75,8 @@ def cycle_matrix(forward: Sequence[Array], back: Sequence[Array]) -> Array:
     """T, what one cycle multiplies psi by: float64 array `(C, C)`.
 
     Args:
-        forward: List of arrays `(C, C_k)`, the kernels G_k.
-        back: List of arrays `(C_k, C)`, the kernels H_k.
+        forward: Arrays `(C, C_k)`, the kernels G_k.
+        back: Arrays `(C_k, C)`, the kernels H_k.
     """
     there_and_back = [
         np.asarray(g, "float64") @ np.asarray(h, "float64")
@@ -90,14 +90,8 @@ def reliable_matrix(
 ) -> Array:
     """What leads from psi to the reliable feature of the first network.
 
-    Args:
-        forward: See `cycle_matrix`.
-        back: See `cycle_matrix`.
-        cycles: Integer U >= 0; 0: no cycle, the first network's feature of
-            the shared one.
-
-    Returns:
-        float64 array `(C, C_1)`.
+    A float64 array `(C, C_1)`, of kernels as `cycle_matrix` takes them. Of U =
+    0 `cycles` it leads to the first network's feature of the shared one.
     """
     cycled = np.linalg.matrix_power(cycle_matrix(forward, back), cycles)
     return cycled @ np.asarray(forward[0], "float64")
@@ -112,12 +106,12 @@ def truncated_back_maps(
     not too small.
 
     Args:
-        forward: List of arrays `(C, C_k)`.
+        forward: Arrays `(C, C_k)`.
         moment: float64 array `(C, C)`, E[psi psi'] over images and places.
-        cutoff: Float, see `CycleSettings`.
+        cutoff: See `CycleSettings`.
 
     Returns:
-        List of float64 arrays `(C_k, C)`.
+        float64 arrays `(C_k, C)`.
     """
     sizes, axes = factorizations.eigh(moment)
     root = (axes * np.sqrt(np.clip(sizes, 0, None))) @ axes.T
@@ -143,14 +137,14 @@ def train_back_maps(
     Args:
         psi_at: Function from an index to psi of that draw of images, float32
             array `(draws, ..., C)`.
-        forward: List of arrays `(C, C_k)`.
-        settings: `CycleSettings`.
-        start: List of arrays `(C_k, C)`, the h_k to start from.
+        forward: Arrays `(C, C_k)`.
+        settings: How they are trained.
+        start: Arrays `(C_k, C)`, the h_k to start from.
         after_epoch: Function of the number of epochs done and of the last
             phase's mean error, or None.
 
     Returns:
-        List of float32 arrays `(C_k, C)`.
+        float32 arrays `(C_k, C)`.
     """
     phase = _Phase(forward, start)
     for epoch, rate in enumerate(settings.rates):

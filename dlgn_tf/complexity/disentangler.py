@@ -85,24 +85,22 @@ def disentangler(
     authors' begin at He's).
 
     Args:
-        order: Integer l = 3m + 1, the number of ReLU layers.
-        feature_shape: Tuple `(height, width, channels)` or `(units,)`.
-        image_shape: Tuple `(height, width, channels)`.
-        width: Float > 0, r of the paper: the stages have 128r, 256r and 512r
-            filters. Defaults to 1.
-        normalization: Keras layer of the studied network that puts pixels on
-            their scale, which is copied, or None.
+        order: l = 3m + 1, the number of ReLU layers.
+        feature_shape: `(height, width, channels)` or `(units,)`.
+        image_shape: `(height, width, channels)`.
+        width: > 0, r of the paper: the stages have 128r, 256r and 512r filters.
+        normalization: What puts pixels on their scale in the studied network,
+            which is copied, or None.
         stem: `"small"`, a 3x3 convolution of stride 1; or `"large"`, a 7x7
             convolution of stride 2 as for images of 224 pixels, with max
             pooling behind it where the feature is 32 times smaller than the
-            image. Defaults to `None`: large where three halvings do not
-            suffice.
-        unit: `dlgn_tf.complexity.unit.Unit` in which the net learns the
-            feature, which a last layer of fixed numbers leaves, or None.
-        seed: Integer from which all initial weights follow, or None.
+            image. None: large where three halvings do not suffice.
+        unit: In which the net learns the feature, and which a last layer of
+            fixed numbers leaves, or None.
+        seed: From which all initial weights follow, or None.
 
     Returns:
-        Functional `keras.Model`, images -> feature.
+        Functional model, images -> feature.
 
     Raises:
         UserError: if there is no such order, or the feature is larger than the
@@ -135,13 +133,9 @@ def disentangler(
 
 
 def in_unit(net: keras.Model) -> keras.Model:
-    """A net without the layer that leaves the unit, of the same weights.
+    """A `disentangler` without the layer that leaves the unit.
 
-    Args:
-        net: `disentangler`.
-
-    Returns:
-        Functional `keras.Model`.
+    Both have the same weights.
     """
     return keras.Model(net.inputs, net.get_layer(OUTPUT).output, name=net.name)
 
@@ -149,12 +143,8 @@ def in_unit(net: keras.Model) -> keras.Model:
 def warm_start(small: keras.Model, large: keras.Model) -> None:
     """Copies a net's weights to a deeper one, in place.
 
-    Stem, output and the first blocks of each stage become those of `small`; the
-    other blocks stay as they are.
-
-    Args:
-        small: `disentangler` of fewer blocks and the same options.
-        large: `disentangler`.
+    Stem, output and the first blocks of each stage become those of `small`, a
+    `disentangler` of the same options; the other blocks stay as they are.
     """
     known = {layer.name for layer in small.layers}
     new = [layer.name for layer in large.layers if layer.name not in known]
@@ -239,22 +229,16 @@ def _block(h, filters, stride, name):
 
 def _output(h, feature_shape):
     *sides, channels = feature_shape
-    if not sides:
-        h = layers.Flatten(name="flatten")(h)
-        return layers.Dense(
-            channels, kernel_initializer=_near_zero(), name=OUTPUT
-        )(h)
-    if tuple(h.shape[1:3]) != tuple(sides):
-        h = layers.AdaptiveAveragePooling2D(tuple(sides), name="resize")(h)
-    return layers.Conv2D(
-        channels, 1, kernel_initializer=_near_zero(), name=OUTPUT
-    )(h)
-
-
-def _near_zero():
-    return keras.initializers.VarianceScaling(
+    near_zero = keras.initializers.VarianceScaling(
         2 * _OUTPUT_GAIN**2, "fan_in", "truncated_normal"
     )
+    named = {"kernel_initializer": near_zero, "name": OUTPUT}
+    if not sides:
+        h = layers.Flatten(name="flatten")(h)
+        return layers.Dense(channels, **named)(h)
+    if tuple(h.shape[1:3]) != tuple(sides):
+        h = layers.AdaptiveAveragePooling2D(tuple(sides), name="resize")(h)
+    return layers.Conv2D(channels, 1, **named)(h)
 
 
 def _copied(layer):

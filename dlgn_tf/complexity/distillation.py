@@ -5,6 +5,7 @@ cropped and mirrored, is a pure function of (seed, stream, epoch).
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -13,6 +14,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.command.progress import Progress
+from dlgn_tf.complexity.features import BATCH_SIZE, Feature, in_batches
 from dlgn_tf.data.augmentation import AugmentedImages, check_policy
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.evaluation import batches
@@ -22,8 +24,6 @@ tf = startup.tensorflow()
 
 # Features of all images are kept where they take no more than this.
 _CACHED_BYTES = 2**31
-# Images at a time in evaluation mode.
-_AT_A_TIME = 250
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Distillation:
     falls from epoch to epoch in equal ratios.
 
     Attributes:
-        epochs: Integer >= 1.
-        draws: Integer, images of an epoch, drawn with replacement.
-        first_rate: Float > 0, learning rate of the first epoch.
-        last_rate: Float > 0, that of the last.
+        epochs: >= 1.
+        draws: Images of an epoch, drawn with replacement.
+        first_rate: > 0, learning rate of the first epoch.
+        last_rate: > 0, that of the last.
         augmentation: One of `dlgn_tf.choices.AUGMENTATIONS`; the target is
-            the feature of the augmented image. Defaults to `"flip_crop"`.
-        seed: Integer from which draws and initial weights follow.
+            the feature of the augmented image.
+        seed: From which draws and initial weights follow.
     """
 
     epochs: int = 500
@@ -68,70 +68,69 @@ class Draws:
     """The images and features of every epoch.
 
     Args:
-        features: List of `Feature`, the networks to imitate.
+        features: Of the networks to imitate.
         images: uint8 array `(n, height, width, channels)`; no labels.
-        settings: `Distillation`.
-        progress: Boolean. Whether to show how far the features of all images
-            are, where they are computed before the first draw.
+        settings: How many are drawn, and how they are augmented.
+        progress: Whether to show how far the features of all images are, where
+            they are computed before the first draw.
     """
 
     def __init__(
         self,
-        features: Sequence,
+        features: Sequence[Feature],
         images: Array,
         settings: Distillation,
         progress: bool = False,
     ) -> None:
         self._features, self._settings = list(features), settings
-        self._count = len(images)
-        self._augmented = AugmentedImages(images, settings.augmentation)
-        self._cached = None
-        bytes_of_all = 4 * len(images) * sum(f.size for f in self._features)
-        if (
-            settings.augmentation == "none"
-            and bytes_of_all <= _CACHED_BYTES
-            and settings.epochs * settings.draws >= len(images)
-        ):
-            self._cached = [
-                _of_all(feature, images, progress) for feature in self._features
-            ]
-
-    def images_at(self, stream: int, epoch: int) -> Array:
-        """Images of an epoch: array `(draws, height, width, channels)`.
-
-        Args:
-            stream: Integer >= 0, such as a net's order.
-            epoch: Integer >= 0.
-        """
-        return self._drawn(stream, epoch)[1]
+        self._images, self._progress = images, progress
 
     def at(self, stream: int, epoch: int) -> tuple[Array, list]:
         """Images of an epoch and their features.
 
+        Args:
+            stream: Integer >= 0, such as a net's order.
+            epoch: Integer >= 0.
+
         Returns:
-            `(images, targets)`: see `images_at`; list of float32 arrays
-            `(draws, *feature shape)`, one per network.
+            `(images, targets)`: array `(draws, height, width, channels)`; list
+            of float32 arrays `(draws, *feature shape)`, one per network.
         """
-        chosen, images = self._drawn(stream, epoch)
-        if self._cached is not None:
-            return images, [f[chosen] for f in self._cached]
+        settings = self._settings
+        rng = np.random.default_rng([settings.seed, stream, epoch])
+        chosen = rng.integers(0, len(self._images), settings.draws)
+        images = self._augmented.draw(chosen, rng)
+        if self._stored is not None:
+            return images, [f[chosen] for f in self._stored]
         return images, [f.trunk(images) for f in self._features]
 
-    def _drawn(self, stream, epoch):
-        seed = self._settings.seed
-        rng = np.random.default_rng([seed, stream, epoch])
-        chosen = rng.integers(0, self._count, self._settings.draws)
-        return chosen, self._augmented.draw(chosen, rng)
+    @functools.cached_property
+    def _augmented(self):
+        return AugmentedImages(self._images, self._settings.augmentation)
 
+    @functools.cached_property
+    def _stored(self):
+        """Features of all images, or None where they are better not kept."""
+        count, settings = len(self._images), self._settings
+        numbers = count * sum(f.size for f in self._features)
+        if (
+            settings.augmentation != "none"
+            or 4 * numbers > _CACHED_BYTES
+            or settings.epochs * settings.draws < count
+        ):
+            return None
+        return [self._of_all(feature) for feature in self._features]
 
-def _of_all(feature, images, progress):
-    shown = Progress("features", 0, len(images), "image", silent=not progress)
-    features = np.empty((len(images), *feature.shape), "float32")
-    for first in range(0, len(images), _AT_A_TIME):
-        batch = images[first : first + _AT_A_TIME]
-        features[first : first + len(batch)] = feature.trunk(batch)
-        shown.update(first + len(batch))
-    return features
+    def _of_all(self, feature):
+        count = len(self._images)
+        shown = Progress(
+            "features", 0, count, "image", silent=not self._progress
+        )
+        features = np.empty((count, *feature.shape), "float32")
+        for batch in batches(count, BATCH_SIZE):
+            features[batch] = feature.trunk(self._images[batch])
+            shown.update(min(batch.stop, count))
+        return features
 
 
 def distil(
@@ -148,11 +147,11 @@ def distil(
     images, channels and places.
 
     Args:
-        net: `keras.Model`, images -> feature or list of features.
-        draws: `Draws` of as many features.
-        stream: Integer, see `Draws`.
-        settings: `Distillation`.
-        batch_size: Integer.
+        net: Images -> feature or list of features.
+        draws: Draws of as many features.
+        stream: See `Draws.at`.
+        settings: How long and how fast.
+        batch_size: Images of a step.
         after_epoch: Function of the number of epochs done and the epoch's mean
             error, or None.
 
@@ -221,22 +220,29 @@ class _Steps:
         return error
 
 
+def shown_epochs(title: str, epochs: int, progress: bool) -> Callable:
+    """An `after_epoch` that shows how far a training is, where it should."""
+    shown = Progress(title, 0, epochs, "epoch", silent=not progress)
+    return lambda done, error: shown.update(
+        done, {"error": error}, line=done == epochs
+    )
+
+
 def outputs_of(
-    net: keras.Model, images: Array, batch_size: int = _AT_A_TIME
+    net: keras.Model, images: Array, batch_size: int = BATCH_SIZE
 ) -> Array:
     """Outputs of a net in evaluation mode.
 
     Args:
-        net: Functional `keras.Model` of images with one output.
+        net: Functional model of images with one output.
         images: Array `(n, height, width, channels)`.
         batch_size: Integer >= 1, images at a time.
 
     Returns:
         float32 array `(n, *output shape)`.
     """
-    return np.concatenate(
-        [
-            net(tf.cast(images[batch], tf.float32), training=False).numpy()
-            for batch in batches(len(images), batch_size)
-        ]
-    )
+
+    def evaluated(images):
+        return net(tf.cast(images, tf.float32), training=False)
+
+    return in_batches(evaluated, batch_size, images)

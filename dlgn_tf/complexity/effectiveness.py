@@ -17,12 +17,11 @@ from numpy import ndarray as Array
 from scipy.special import logsumexp
 
 from dlgn_tf.complexity import shapley
-from dlgn_tf.complexity.components import Components
+from dlgn_tf.complexity.components import Components, streamed
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import BATCH_SIZE, Feature
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.data.images import ImageSet
@@ -40,7 +39,7 @@ class Effectiveness:
     """The games on training and on test images.
 
     Attributes:
-        orders: Tuple of integers, the players.
+        orders: The players.
         train_losses: float64 array `(2^orders,)`, mean cross-entropy of every
             coalition over the training images; see `shapley` for their order.
         test_losses: The same over the test images.
@@ -48,10 +47,10 @@ class Effectiveness:
             images, summed over the feature's coordinates.
     """
 
-    orders: tuple
-    train_losses: np.ndarray
-    test_losses: np.ndarray
-    variances: np.ndarray
+    orders: tuple[int, ...]
+    train_losses: Array
+    test_losses: Array
+    variances: Array
 
     @property
     def phi_train(self) -> Array:
@@ -107,13 +106,11 @@ class Effectiveness:
     def overfit(self) -> Array:
         """alpha_overfit: growth of the gap for a unit of training loss.
 
-        0 where a component helps on test images as much as on training images,
-        1 where it helps on these alone, more where it hurts on test images;
-        NaN where its contribution is below 1/1000 of what all contribute
-        together (assumed), as it then divides by nothing.
-
-        Returns:
-            float64 array `(orders,)`.
+        A float64 array `(orders,)`: 0 where a component helps on test images
+        as much as on training images, 1 where it helps on these alone, more
+        where it hurts on test images; NaN where its contribution is below
+        1/1000 of what all contribute together (assumed), as it then divides by
+        nothing.
         """
         gained = self.phi_train
         total = abs(self.train_losses[0] - self.train_losses[-1])
@@ -153,19 +150,18 @@ def measure_effectiveness(
     coalition: 16 times for four orders. All in evaluation mode.
 
     Args:
-        feature: `Feature`, with a head that returns logits.
-        ladder: `dlgn_tf.complexity.ladder.Ladder`, or anything with `orders`
-            and `outputs(images)`.
-        train: `ImageSet` that the network was trained on.
-        test: `ImageSet` that it was not.
+        feature: One with a head that returns logits.
+        ladder: Nets, or anything with `orders` and `outputs(images)`.
+        train: Images that the network was trained on.
+        test: Images that it was not.
         baseline: What stands for a component that is left out: `"zero"`, as in
             the paper, or `"mean"`, its mean over the training images (assumed:
             the lowest component carries the feature's mean, and leaving it out
             takes that away too).
         batch_size: Integer >= 1, images at a time.
 
-    Returns:
-        `Effectiveness`.
+    Raises:
+        UserError: if there is no such baseline.
     """
     if baseline not in BASELINES:
         raise UserError(
@@ -173,13 +169,15 @@ def measure_effectiveness(
             f"{baseline}"
         )
     stream = PartCovariance(len(ladder.orders))
-    for _, components in _streamed(feature, ladder, train.images, batch_size):
+    for _, components in streamed(feature, ladder, train.images, batch_size):
         stream.add(components.parts)
     absent = None
     if baseline == "mean":
         absent = stream.means.reshape(-1, *feature.shape).astype("float32")
-    losses: list[Any] = [
-        sum(
+
+    def losses(images):
+        batches = streamed(feature, ladder, images.images, batch_size)
+        total: Any = sum(
             coalition_losses(
                 feature,
                 components,
@@ -188,15 +186,16 @@ def measure_effectiveness(
                 absent,
             )
             * len(components)
-            for batch, components in _streamed(
-                feature, ladder, images.images, batch_size
-            )
+            for batch, components in batches
         )
-        / len(images)
-        for images in (train, test)
-    ]
-    variances = np.diag(stream.matrix())
-    return Effectiveness(tuple(ladder.orders), losses[0], losses[1], variances)
+        return total / len(images)
+
+    return Effectiveness(
+        tuple(ladder.orders),
+        losses(train),
+        losses(test),
+        np.diag(stream.matrix()),
+    )
 
 
 def coalition_losses(
@@ -209,13 +208,13 @@ def coalition_losses(
     """Mean cross-entropy of every coalition of components, on one batch.
 
     Args:
-        feature: `Feature`.
-        components: `Components` of the images.
+        feature: What the components are of.
+        components: Those of the images.
         images: Array `(n, height, width, channels)`, for what the head takes
             beside the feature.
         labels: Integer array `(n,)`.
         absent: Array `(orders, *shape)` that stands for a component that is
-            left out. Defaults to `None`: zero.
+            left out; None for zero.
 
     Returns:
         float64 array `(2^orders,)`.
@@ -234,22 +233,7 @@ def coalition_losses(
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Cross-entropy of each image, float64 array `(n,)`.
-
-    Args:
-        logits: Array `(n, classes)`.
-        labels: Integer array `(n,)`.
-    """
+    """Cross-entropy of each image, `(n,)`, from logits `(n, classes)`."""
     logits = np.asarray(logits, "float64")
     chosen = logits[np.arange(len(labels)), labels]
     return logsumexp(logits, axis=1) - chosen
-
-
-def _streamed(feature, ladder, images, batch_size):
-    for batch in batches(len(images), batch_size):
-        yield (
-            batch,
-            Components.of(
-                feature.trunk(images[batch]), ladder.outputs(images[batch])
-            ),
-        )

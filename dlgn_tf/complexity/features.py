@@ -7,7 +7,9 @@ Source: Ren et al. (arXiv 2006.15920), section 3; that the feature is taken
 before its ReLU is how the authors' code has it.
 """
 
+import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,45 +33,36 @@ BATCH_SIZE = 250
 _MOST_LISTED = 40
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Feature:
     """A layer's feature with the trunk before it and the head behind it.
 
-    `feature_of` makes them.
+    `feature_of` makes them, and `dataclasses.replace` one out of another.
 
-    Args:
-        name: String, for people.
-        image_shape: Tuple `(height, width, channels)` of what enters.
-        shape: Tuple, the feature's shape: `(height, width, channels)` or
-            `(units,)`.
-        normalization: Keras layer that the network has before all others, or
-            None.
-        read: Function from a batch of images to the feature, tensors.
-        context: Function from a batch of images to a list of tensors: what the
-            head takes beside the feature.
+    Attributes:
+        name: For people.
+        image_shape: `(height, width, channels)` of what enters.
+        shape: `(height, width, channels)` or `(units,)` of the feature.
+        normalization: What the network has before all other layers, or None.
+        read: Function from a batch of images to the feature.
+        context: Function from a batch of images to a list of tensors, what the
+            head takes beside the feature. They can be kept while the head is
+            run on several features.
         classify: Function from a feature and such a list to logits.
     """
 
-    def __init__(
-        self,
-        name: str,
-        image_shape: Sequence[int],
-        shape: Sequence[int],
-        normalization: keras.layers.Layer | None,
-        read: Callable,
-        context: Callable,
-        classify: Callable,
-    ) -> None:
-        self.name = name
-        self.image_shape = tuple(image_shape)
-        self.shape = tuple(shape)
-        self.normalization = normalization
-        self._read, self._context = read, context
-        self._classify = classify
+    name: str
+    image_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+    normalization: keras.layers.Layer | None
+    read: Callable
+    context: Callable
+    classify: Callable
 
     @property
     def size(self) -> int:
         """How many numbers a feature has."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def trunk(self, images: Array, batch_size: int = BATCH_SIZE) -> Array:
         """The feature of images, in evaluation mode.
@@ -82,12 +75,7 @@ class Feature:
         Returns:
             float32 array `(n, *shape)`.
         """
-        return np.concatenate(
-            [
-                ops.convert_to_numpy(self._read(images[batch]))
-                for batch in batches(len(images), batch_size)
-            ]
-        )
+        return in_batches(self.read, batch_size, images)
 
     def head(
         self, f: Array, images: Array, batch_size: int = BATCH_SIZE
@@ -103,25 +91,41 @@ class Feature:
         Returns:
             float32 array `(n, classes)`, logits.
         """
-        return np.concatenate(
-            [
-                ops.convert_to_numpy(
-                    self.logits(f[batch], self.context(images[batch]))
-                )
-                for batch in batches(len(images), batch_size)
-            ]
-        )
 
-    def context(self, images: Array) -> Any:
-        """What the head takes beside a feature, for one batch.
+        def logits(f, images):
+            return self.logits(f, self.context(images))
 
-        It can be kept while the head is run on several features.
-        """
-        return self._context(images)
+        return in_batches(logits, batch_size, f, images)
 
-    def logits(self, f: Array, context: Callable) -> Any:
+    def logits(self, f: Array, context: Sequence) -> Any:
         """As `head`, of one batch whose `context` is at hand; a tensor."""
-        return self._classify(ops.convert_to_tensor(f, "float32"), context)
+        return self.classify(ops.convert_to_tensor(f, "float32"), context)
+
+
+def in_batches(function: Callable, batch_size: int, *arrays: Array) -> Array:
+    """What a function makes of arrays, `batch_size` rows at a time."""
+    return np.concatenate(
+        [
+            ops.convert_to_numpy(function(*(array[batch] for array in arrays)))
+            for batch in batches(len(arrays[0]), batch_size)
+        ]
+    )
+
+
+def output_feature(name: str, net: keras.Model, like: Feature) -> Feature:
+    """The output of a net in the place of a feature, with its head.
+
+    Args:
+        name: For people.
+        net: Images -> feature, in evaluation mode.
+        like: Feature of the same images, whose head is taken.
+    """
+    return dataclasses.replace(
+        like,
+        name=name,
+        shape=tuple(net.output_shape[1:]),
+        read=lambda images: net(images, training=False),
+    )
 
 
 def feature_of(
@@ -179,15 +183,13 @@ def _of_value(model, layer):
         tensor = listed(at_site.input)[0]
     else:
         tensor = _output_of(network, layer, model.site_names)
-    read, classify = _cut(network, tensor)
-    return Feature(
-        f"{layer} of {model.name}",
-        model.image_shape,
-        tensor.shape[1:],
-        model.normalization,
-        lambda images: read(model.entering(images)),
+    return _cut(
+        network,
+        tensor,
         model.entering,
-        classify,
+        name=f"{layer} of {model.name}",
+        image_shape=model.image_shape,
+        normalization=model.normalization,
     )
 
 
@@ -230,47 +232,52 @@ def _of_graph(model, layer):
             f"{_listed(_names(model))}"
         )
     network = copied(model)
-    tensor = _output_of(network, layer)
-    read, classify = _cut(network, tensor)
-    as_logits = ops.log if _ends_in_softmax(model) else lambda logits: logits
-
-    def entering(images):
-        return [ops.convert_to_tensor(images, "float32")]
-
-    return Feature(
-        f"{layer} of {model.name}",
-        model.input_shape[1:],
-        tensor.shape[1:],
-        None,
-        lambda images: read(entering(images)),
-        entering,
-        lambda f, context: as_logits(classify(f, context)),
+    feature = _cut(
+        network,
+        _output_of(network, layer),
+        lambda images: [ops.convert_to_tensor(images, "float32")],
+        name=f"{layer} of {model.name}",
+        image_shape=model.input_shape[1:],
+        normalization=None,
+    )
+    if not _ends_in_softmax(model):
+        return feature
+    classify = feature.classify
+    return dataclasses.replace(
+        feature, classify=lambda f, context: ops.log(classify(f, context))
     )
 
 
-def _cut(network, tensor):
-    """A graph of layers cut in two at one of its tensors.
+def _cut(network, tensor, entering, **described):
+    """The `Feature` that a tensor of a graph of layers is.
 
-    Returns:
-        Functions from what enters to the tensor, and from the tensor and what
-        enters to the output. The second computes nothing anew that the tensor
-        decides.
+    Behind it nothing is computed anew that the tensor decides.
+
+    Args:
+        network: Functional `keras.Model` with one output.
+        tensor: Keras tensor, one of its own.
+        entering: Function from images to what enters the network.
+        **described: Of `Feature`.
     """
-    last = tensor is network.outputs[0]
     before = keras.Model(network.inputs, tensor)
-    if not last:
+    if tensor is network.outputs[0]:
+
+        def classify(f, context):
+            return f
+
+    else:
         behind = keras.Model([*network.inputs, tensor], network.outputs[0])
 
-    def read(entering):
-        return before(entering, training=False)
+        def classify(f, context):
+            return behind([*context, f], training=False)
 
-    if last:
-        return read, lambda f, entering: f
-
-    def classify(f, entering):
-        return behind([*entering, f], training=False)
-
-    return read, classify
+    return Feature(
+        shape=tensor.shape[1:],
+        read=lambda images: before(entering(images), training=False),
+        context=entering,
+        classify=classify,
+        **described,
+    )
 
 
 def _output_of(network, layer, sites=()):

@@ -1,4 +1,7 @@
-"""Bar charts of metrics by order, and the plane of predicted accuracies."""
+"""Bar charts of metrics by order, and the plane of predicted accuracies.
+
+All functions return a `matplotlib.figure.Figure`.
+"""
 
 import numpy as np
 
@@ -19,36 +22,20 @@ def significance(shares, orders, title):
             component, and the last of the remainder behind the highest order.
         orders: Integers, from low to high.
         title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
     """
-    figure = new_figure(1.5 * len(orders) + 5, 4.5)
-    axes = figure.subplots()
     ticks = [*component_labels(orders), "remainder"]
-    _grouped_bars(axes, shares, ticks)
-    axes.set_ylabel("share of the feature's variance")
-    axes.set_title(f"{title}{_spread_of(shares)}")
-    return figure
+    name = "share of the feature's variance"
+    return _bars(1.5 * len(orders) + 5, title, ticks, {name: shares})
 
 
 def reliability(shares, orders, title):
-    """Reliable shares of the sets of components up to each order.
+    """Reliable shares, `(draws, orders)`, of the components up to each order.
 
-    Args:
-        shares: Dict from a label to an array `(draws, orders)`.
-        orders: Integers, from low to high.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    As `significance`, but for what remains.
     """
-    figure = new_figure(1.5 * len(orders) + 4, 4.5)
-    axes = figure.subplots()
-    _grouped_bars(axes, shares, [f"up to {order}" for order in orders])
-    axes.set_ylabel("reliable share of the variance")
-    axes.set_title(f"{title}{_spread_of(shares)}")
-    return figure
+    ticks = [f"up to {order}" for order in orders]
+    name = "reliable share of the variance"
+    return _bars(1.5 * len(orders) + 4, title, ticks, {name: shares})
 
 
 def alphas(effective, overfit, orders, title):
@@ -60,19 +47,37 @@ def alphas(effective, overfit, orders, title):
             bar.
         orders: Integers, from low to high.
         title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
     """
-    figure = new_figure(2.2 * len(orders) + 5, 4.5)
-    left, right = figure.subplots(1, 2)
+    shares = {"effectiveness": effective, "over-fitting": overfit}
     ticks = component_labels(orders)
-    _grouped_bars(left, effective, ticks)
-    left.set_ylabel("effectiveness")
-    _grouped_bars(right, overfit, ticks)
-    right.set_ylabel("over-fitting")
-    right.axhline(1, color="black", linewidth=0.8, linestyle="dotted")
-    figure.suptitle(f"{title}{_spread_of(effective)}")
+    figure = _bars(2.2 * len(orders) + 5, title, ticks, shares)
+    figure.axes[1].axhline(1, color="black", linewidth=0.8, linestyle="dotted")
+    return figure
+
+
+def _bars(width, title, ticks, panels):
+    """A `matplotlib.figure.Figure` of groups of bars, side by side.
+
+    Args:
+        width: Float, in inches.
+        title: String.
+        ticks: Strings, below the groups.
+        panels: Dict from what is drawn to a dict from a label to an array
+            `(draws, ticks)`.
+    """
+    figure = new_figure(width, 4.5)
+    every_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, shares) in zip(every_axes, panels.items(), strict=True):
+        _grouped_bars(axes, shares, ticks)
+        axes.set_ylabel(name)
+    first = next(iter(panels.values()))
+    draws = max(len(np.atleast_2d(values)) for values in first.values())
+    if draws > 1:
+        title = f"{title}: mean and range of {draws} seeds"
+    if len(panels) > 1:
+        figure.suptitle(title)
+    else:
+        axes.set_title(title)
     return figure
 
 
@@ -84,9 +89,6 @@ def plane(fit, targets, title, label):
         targets: Array `(networks,)`.
         title: String.
         label: String, what the targets are.
-
-    Returns:
-        `matplotlib.figure.Figure`.
     """
     figure = new_figure(7, 6)
     axes = figure.add_subplot(projection="3d")
@@ -117,14 +119,17 @@ def _grouped_bars(axes, shares, ticks):
     places = np.arange(len(ticks))
     width = 0.8 / len(shares)
     for index, (label, values) in enumerate(shares.items()):
-        values = np.atleast_2d(np.asarray(values, float))
-        means = np.array([_finite_mean(column) for column in values.T])
-        ranges = np.abs(_finite_range(values) - means)
+        finite = np.ma.masked_invalid(np.atleast_2d(values))
+        # Where no draw is finite there is no bar.
+        means, *ends = (
+            of(axis=0).filled(0.0)
+            for of in (finite.mean, finite.min, finite.max)
+        )
         axes.bar(
             places + (index - (len(shares) - 1) / 2) * width,
             means,
             width,
-            yerr=ranges if len(values) > 1 else None,
+            yerr=np.abs(ends - means) if len(finite) > 1 else None,
             capsize=2,
             label=label,
         )
@@ -134,22 +139,3 @@ def _grouped_bars(axes, shares, ticks):
     axes.set_xlabel("nonlinear layers")
     if len(shares) > 1:
         axes.legend(fontsize=8)
-
-
-def _finite_mean(values):
-    finite = values[np.isfinite(values)]
-    return finite.mean() if len(finite) else 0.0
-
-
-def _finite_range(values):
-    """Smallest and largest of each column, `(2, columns)`."""
-    ranges = []
-    for column in values.T:
-        finite = column[np.isfinite(column)]
-        ranges.append((finite.min(), finite.max()) if len(finite) else (0, 0))
-    return np.array(ranges, float).T
-
-
-def _spread_of(shares):
-    draws = max(len(np.atleast_2d(values)) for values in shares.values())
-    return f": mean and range of {draws} seeds" if draws > 1 else ""

@@ -42,31 +42,20 @@ class FinishedNets:
                 self._check(kept, wanted)
 
     def read(self, order, lower):
-        """The finished net of an order, or None.
-
-        Args:
-            order: Integer.
-            lower: The order whose net it started from, or None.
-        """
+        """The finished net of an order that started from a lower, or None."""
         if self._directory is None:
             return None
-        wanted = str(order), _text(lower)
-        lines = self.lines()
-        if wanted not in [(x["order"], x["started_from"]) for x in lines]:
-            return None
-        path = self._path(order)
-        return keras.models.load_model(path) if path.is_file() else None
+        wanted, path = (str(order), _text(lower)), self._path(order)
+        known = [(x["order"], x["started_from"]) for x in self._lines()]
+        if wanted in known and path.is_file():
+            return keras.models.load_model(path)
+        return None
 
     def write(self, order, lower, net, line):
         """Keeps a net: first its weights, then its line.
 
         Nets that started from another net of this order are finished no more.
-
-        Args:
-            order: Integer.
-            lower: See `read`.
-            net: `keras.Model`.
-            line: Dict of more columns, the same for all orders.
+        A line is a dict of more columns, the same for all orders.
         """
         if self._directory is None:
             return
@@ -75,14 +64,14 @@ class FinishedNets:
         with files.write_errors(path):
             with files.replacing(path) as temporary:
                 net.save(temporary)
-            others = _not_from(line["order"], self.lines())
+            others = _not_from(line["order"], self._lines())
             lines = sorted([*others, line], key=lambda x: int(x["order"]))
             text = files.csv_text(line, [each.values() for each in lines])
             files.write_atomically(self._table, text)
 
-    def lines(self):
+    def _lines(self):
         """Lines of the table, dicts of strings."""
-        if self._directory is None or not self._table.is_file():
+        if not self._table.is_file():
             return []
         with self._table.open(newline="") as file:
             return list(csv.DictReader(file))
@@ -108,11 +97,9 @@ class FinishedNets:
 
 
 def described_by(features, images):
-    """What tells trained nets of these features from others: a dict.
+    """What tells nets of these features, trained on these images, from others.
 
-    Args:
-        features: List of `Feature`.
-        images: Array of all images that nets are trained on.
+    A dict for `FinishedNets`.
     """
     known = [feature.trunk(images[:_KNOWN_BY]) for feature in features]
     return {

@@ -7,25 +7,24 @@ was stopped goes on with the first order that is not.
 import dataclasses
 import os
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 from numpy import ndarray as Array
 
-from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.distillation import (
     Distillation,
     Draws,
     distil,
     outputs_of,
+    shown_epochs,
 )
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
-from dlgn_tf.complexity.unit import MEASURED, InUnit, unit_of
+from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
-
-# Batch sizes of the small settings.
-_SMALL = ((32, 16),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +34,11 @@ class LadderSettings:
     The defaults are the authors' (their code), orders as in their figures.
 
     Attributes:
-        orders: Tuple of integers 3m + 1.
-        width: Float > 0, r of the disentangler nets.
-        warm_start: Boolean. Whether each net starts from the one before it.
-        batch_sizes: Tuple of pairs (most blocks m, batch size).
-        training: `Distillation`.
+        orders: 3m + 1, from the lowest to the highest.
+        width: > 0, r of the disentangler nets.
+        warm_start: Whether each net starts from the one before it.
+        batch_sizes: Pairs (most blocks m, batch size).
+        training: Of every net.
     """
 
     orders: tuple = nets.ORDERS
@@ -66,7 +65,11 @@ class LadderSettings:
         With 16 too a net is far from the best of its order.
         """
         training = Distillation(20, 1000, augmentation="none", seed=seed)
-        small = {"width": 1 / 16, "batch_sizes": _SMALL, "training": training}
+        small = {
+            "width": 1 / 16,
+            "batch_sizes": ((32, 16),),
+            "training": training,
+        }
         return cls(**{**small, **changes})
 
     def batch_size(self, order: int) -> int:
@@ -96,11 +99,7 @@ class Ladder:
     def outputs(self, images: Array) -> dict:
         """Phi of every order on images, in evaluation mode.
 
-        Args:
-            images: Array `(n, height, width, channels)`.
-
-        Returns:
-            Dict from order to float32 array `(n, *feature shape)`.
+        A dict from order to float32 array `(n, *feature shape)`.
         """
         return {
             order: outputs_of(net, images)
@@ -121,81 +120,85 @@ def train_ladder(
     it in its own.
 
     Args:
-        feature: `Feature`.
+        feature: What is learned.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
-        settings: `LadderSettings`.
-        directory: Path-like where nets are kept, `order_04.keras` and so on,
-            with a line each in `nets.csv`; what is finished there is read
-            and not trained again. None: nothing is kept.
-        progress: Boolean. Whether to show it.
-
-    Returns:
-        `Ladder`.
+        settings: Which nets are trained, and how.
+        directory: Where nets are kept, `order_04.keras` and so on, with a line
+            each in `nets.csv`; what is finished there is read and not trained
+            again. None: nothing is kept.
+        progress: Whether to show it.
 
     Raises:
         UserError: if the feature is constant, or the directory holds a ladder
             of other settings or another feature.
     """
     unit = unit_of(feature, images[:MEASURED])
-    finished = FinishedNets(directory, _description(feature, images, settings))
-    draws, lower = None, None
+    training = settings.training
+    draws = Draws([unit.feature(feature)], images, training, progress)
+
+    def train(order, below):
+        net = nets.disentangler(
+            order,
+            feature.shape,
+            feature.image_shape,
+            settings.width,
+            feature.normalization,
+            unit=unit,
+            seed=training.seed + order,
+        )
+        if settings.warm_start and below is not None:
+            nets.warm_start(below, net)
+        began = time.perf_counter()
+        errors = distil(
+            nets.in_unit(net),
+            draws,
+            order,
+            training,
+            settings.batch_size(order),
+            shown_epochs(f"order {order}", training.epochs, progress),
+        )
+        seconds = round(time.perf_counter() - began, 1)
+        return net, {**table_line(net, errors), "seconds": seconds}
+
+    described = dataclasses.asdict(settings)
+    # Directories may hold ladders of more orders and of fewer.
+    described.pop("orders")
+    finished = FinishedNets(
+        directory, {**described_by([feature], images), **described}
+    )
+    return Ladder(train_missing(settings.orders, finished, train))
+
+
+def train_missing(
+    orders: Sequence[int], finished: FinishedNets, train: Callable
+) -> dict:
+    """Reads the nets that are finished, and trains and keeps the others.
+
+    Args:
+        orders: From low to high.
+        finished: Where nets are kept.
+        train: Function of an order and of the net of the next lower one, or
+            None, that returns a trained net and its line of the table.
+
+    Returns:
+        Dict from order to net.
+    """
     networks: dict = {}
-    for order in settings.orders:
+    lower = None
+    for order in orders:
         net = finished.read(order, lower)
         if net is None:
-            draws = draws or Draws(
-                [InUnit(feature, unit)], images, settings.training, progress
-            )
-            net = _new_net(feature, unit, settings, order, networks.get(lower))
-            line = _train(net, draws, order, settings, progress)
+            net, line = train(order, networks.get(lower))
             finished.write(order, lower, net, line)
         networks[order], lower = net, order
-    return Ladder(networks)
+    return networks
 
 
-def _new_net(feature, unit, settings, order, below):
-    net = nets.disentangler(
-        order,
-        feature.shape,
-        feature.image_shape,
-        settings.width,
-        feature.normalization,
-        unit=unit,
-        seed=settings.training.seed + order,
-    )
-    if settings.warm_start and below is not None:
-        nets.warm_start(below, net)
-    return net
-
-
-def _train(net, draws, order, settings, progress):
-    """Trains one net; returns what the table says of it."""
-    training = settings.training
-    shown = Progress(
-        f"order {order}", 0, training.epochs, "epoch", silent=not progress
-    )
-    began = time.perf_counter()
-    errors = distil(
-        nets.in_unit(net),
-        draws,
-        order,
-        training,
-        settings.batch_size(order),
-        lambda done, error: shown.update(
-            done, {"error": error}, line=done == training.epochs
-        ),
-    )
+def table_line(net: keras.Model, errors: Array) -> dict:
+    """What `nets.csv` says of a net and of its errors, epoch by epoch."""
     return {
         "parameters": nets.parameters(net),
-        "epochs": training.epochs,
+        "epochs": len(errors),
         "first_error": float(errors[0]),
         "last_error": float(errors[-1]),
-        "seconds": round(time.perf_counter() - began, 1),
     }
-
-
-def _description(feature, images, settings):
-    """What decides about the nets, but for which orders there are."""
-    described = dataclasses.asdict(settings)
-    described.pop("orders")
-    return {**described_by([feature], images), **described}

@@ -12,11 +12,13 @@ from dlgn_tf.complexity.ladder import train_ladder
 from dlgn_tf.data import catalog, sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import origin
+from dlgn_tf.output import markdown, origin
 from dlgn_tf.output.folder import Output
 
 # Images of each of the two games; the head runs 2^orders times on them.
 GAME_IMAGES = 1000
+_PIXELS = "pixels in [0, 255]"
+_SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
 
 
 def measure(command, network, ladder_settings, data):
@@ -40,28 +42,25 @@ def measure(command, network, ladder_settings, data):
         pathlib.Path(command.output_dir) / "nets",
     )
     significance = measure_significance(feature, ladder, train.images)
+    training = ladder_settings.training
     key = {
         "feature": feature.name,
         "r": ladder_settings.width,
-        "epochs": ladder_settings.training.epochs,
-        "draws": ladder_settings.training.draws,
+        "epochs": training.epochs,
+        "draws": training.draws,
     }
-    output.table("significance", tables.significance_rows(key, significance))
-    output.picture(
-        "significance",
-        figures.significance(
-            {feature.name: [tables.bars_of(significance)]},
-            significance.orders,
-            feature.name,
-        ),
-    )
+    output.table("significance", tables.keyed_rows(key, significance))
     print(f"{feature.name}: {tables.shown(significance)}")
+    shares = {feature.name: [tables.bars_of(significance)]}
     parts = [
-        tables.summary(
-            {feature.name: [tables.bars_of(significance)]}, significance.orders
-        ),
+        tables.summary(shares, ladder.orders),
         f"Gap {significance.gap:+.3f}.",
-        report.picture("significance", "significance by order"),
+        report.drawn(
+            output,
+            "significance",
+            figures.significance(shares, ladder.orders, feature.name),
+            "significance by order",
+        ),
         *_games(output, feature, ladder, train, test, data["name"]),
         *_panels(output, feature, ladder, test.images[: command.panels]),
         report.RELATIVE,
@@ -70,7 +69,12 @@ def measure(command, network, ladder_settings, data):
         "command": f"`{origin.command_line()}`",
         "feature": f"{feature.name}, shape {feature.shape}",
         "images": f"{data['name']}, {len(train)} training images",
-        **_budget(ladder_settings),
+        "seed": training.seed,
+        "budget": (
+            f"disentangler nets of r = {ladder_settings.width:g}, "
+            f"{training.epochs} epochs of {training.draws} images each, "
+            f"augmentation {training.augmentation}"
+        ),
     }
     title = f"Components of {feature.name}"
     output.text(report.TITLE, report.text(title, parts, facts))
@@ -99,15 +103,7 @@ def _games(output, feature, ladder, train, test, name):
     print(fit)
     games = measure_effectiveness(feature, ladder, _first(train), _first(test))
     output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
-    output.picture(
-        "effectiveness",
-        figures.alphas(
-            {feature.name: games.effective()},
-            {feature.name: games.overfit},
-            games.orders,
-            feature.name,
-        ),
-    )
+    bars = ({feature.name: x} for x in (games.effective(), games.overfit))
     rows = [
         [row["order"], *(f"{row[name]:.3g}" for name in _SHOWN)]
         for row in games.rows()
@@ -117,8 +113,13 @@ def _games(output, feature, ladder, train, test, name):
         f"Shapley values of the losses over the first {GAME_IMAGES} training "
         "and test images, for which training images are taken that the "
         "network may or may not have seen:",
-        tables.markdown(["order", *_SHOWN], rows),
-        report.picture("effectiveness", "effectiveness and over-fitting"),
+        markdown.table(["order", *_SHOWN], rows),
+        report.drawn(
+            output,
+            "effectiveness",
+            figures.alphas(*bars, games.orders, feature.name),
+            "effectiveness and over-fitting",
+        ),
     ]
 
 
@@ -130,10 +131,6 @@ def _fit(feature, test):
         f"The network, fed {_PIXELS}, has a test accuracy of {accuracy:.2%} on "
         f"the first {len(test)} images."
     )
-
-
-_PIXELS = "pixels in [0, 255]"
-_SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
 
 
 def _first(images):
@@ -154,20 +151,8 @@ def _panels(output, feature, ladder, images):
             [outputs[order][index] for order in ladder.orders],
         )
         name, title = f"panels_{index}", f"{feature.name}, test image {index}"
-        output.picture(name, panels.draw(shown, title))
         rows += panels.rows(shown, index)
-        parts.append(report.picture(name, title))
+        figure = panels.draw(shown, title)
+        parts.append(report.drawn(output, name, figure, title))
     output.table("panels", rows)
     return parts
-
-
-def _budget(ladder_settings):
-    training = ladder_settings.training
-    return {
-        "seed": training.seed,
-        "budget": (
-            f"disentangler nets of r = {ladder_settings.width:g}, "
-            f"{training.epochs} epochs of {training.draws} images each, "
-            f"augmentation {training.augmentation}"
-        ),
-    }

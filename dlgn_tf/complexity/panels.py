@@ -42,37 +42,26 @@ class Panels:
 
 
 def most_active_channel(feature):
-    """The channel with the most positive numbers.
-
-    Args:
-        feature: Array `(height, width, channels)`.
-    """
+    """The channel of `(height, width, channels)` with the most positives."""
     return int(np.argmax((feature > 0).sum(axis=(0, 1))))
 
 
-def panels(image, orders, feature, outputs, limit=None):
-    """What is shown of an image.
+def panels(image, orders, feature, outputs):
+    """The `Panels` of an image.
 
     Args:
         image: Array `(height, width, channels)` of pixels in [0, 255].
         orders: Integers, from low to high.
         feature: Array `(height, width, channels)`, f of the image.
         outputs: Array `(orders, height, width, channels)`, Phi of each order.
-        limit: Float > 0, colours go from `-limit` to `limit`. Defaults to the
-            98th percentile of |f| of the image.
-
-    Returns:
-        `Panels`.
     """
     channel = most_active_channel(feature)
-    if limit is None:
-        limit = float(np.percentile(np.abs(feature), _PERCENTILE)) or 1.0
     f, phi = feature[..., channel], np.asarray(outputs)[..., channel]
     return Panels(
         image=np.asarray(image),
         orders=tuple(orders),
         channel=channel,
-        limit=limit,
+        limit=float(np.percentile(np.abs(feature), _PERCENTILE)) or 1.0,
         feature=f,
         components=np.diff(phi, axis=0, prepend=0),
         outputs=phi,
@@ -81,15 +70,7 @@ def panels(image, orders, feature, outputs, limit=None):
 
 
 def draw(shown, title):
-    """A picture of four rows: image and f, c, Phi, f - Phi; a column an order.
-
-    Args:
-        shown: `Panels`.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """A figure of rows of image and f, c, Phi, f - Phi; a column an order."""
     columns = max(2, len(shown.orders))
     figure = new_figure(1 + 1.7 * columns, 8)
     grid = figure.subplots(4, columns, squeeze=False)
@@ -108,15 +89,7 @@ def draw(shown, title):
 
 
 def rows(shown, image):
-    """The numbers of the panels, one row of pixels a row of the table.
-
-    Args:
-        shown: `Panels`.
-        image: Integer that names the image.
-
-    Returns:
-        List of dicts.
-    """
+    """The numbers of the panels, one row of pixels a row of the table."""
     pictures = [("f", 0, shown.feature)]
     for name, values in _rows(shown):
         pictures += [

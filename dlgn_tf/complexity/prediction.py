@@ -10,9 +10,11 @@ import csv
 import dataclasses
 import io
 import math
+import os
 import pathlib
 
 import numpy as np
+from numpy import ndarray as Array
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error
@@ -29,55 +31,47 @@ AUTHORS_FILE = (
 )
 
 
+_KINDS = ("reli", "unreli")
+_DELIMITERS = (",", ";", "\t")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Networks:
     """What is known of some trained networks.
 
     Attributes:
-        names: List of strings.
+        names: Of the networks.
         accuracies: In percent, on the test images, `(networks,)`.
         losses: Cross-entropies on the test images, `(networks,)`.
-        orders: Tuple of integers, from low to high.
+        orders: From low to high.
         descriptors: `(networks, 2 * orders)`: the reliable and the unreliable
             share of each order's component in turn.
         significances: `(networks, orders)`, the share of each component.
     """
 
-    names: list
-    accuracies: np.ndarray
-    losses: np.ndarray
-    orders: tuple
-    descriptors: np.ndarray
-    significances: np.ndarray
+    names: list[str]
+    accuracies: Array
+    losses: Array
+    orders: tuple[int, ...]
+    descriptors: Array
+    significances: Array
 
 
 def columns(orders):
-    """Names of the columns of a table of networks, besides `model`.
-
-    Args:
-        orders: Integers, from low to high.
-    """
+    """Names of the columns of a table of networks, besides `model`."""
     descriptors = [f"rho_{kind}_{order}" for order in orders for kind in _KINDS]
     shares = [f"rho_c_{order}" for order in orders]
     return ["n_train", "test_acc", "test_loss", *descriptors, *shares]
 
 
-_KINDS = ("reli", "unreli")
+def read_networks(path: str | os.PathLike) -> Networks:
+    """Reads a table of networks, a CSV file.
 
-
-def read_networks(path):
-    """Reads a table of networks.
-
-    Args:
-        path: Path-like, a CSV file with the columns `model`, `n_train`,
-            `test_acc` (percent), `test_loss`, and for each order l
-            `rho_reli_l`, `rho_unreli_l` and `rho_c_l`; others are passed over.
-            Orders are those that `rho_reli_l` is there of. Fields are separated
-            by commas, or by semicolons or tabs; then numbers may have decimal
-            commas.
-
-    Returns:
-        `Networks`.
+    It has the columns `model`, `n_train`, `test_acc` (percent), `test_loss`,
+    and for each order l `rho_reli_l`, `rho_unreli_l` and `rho_c_l`; others are
+    passed over. Orders are those that `rho_reli_l` is there of. Fields are
+    separated by commas, or by semicolons or tabs; then numbers may have decimal
+    commas.
 
     Raises:
         UserError: if there is no such file, or a column or number is missing
@@ -131,9 +125,6 @@ def _rows(path):
     return rows
 
 
-_DELIMITERS = (",", ";", "\t")
-
-
 def _number(row, name):
     number = float(row[name])
     if not math.isfinite(number):
@@ -172,19 +163,22 @@ class Errors:
     rmse: float
 
 
-def errors(descriptors, targets, test_size=5, repeats=1000, seed=0):
+def errors(
+    descriptors: Array,
+    targets: Array,
+    test_size: int = 5,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> Errors:
     """Fits by ordinary least squares, and what networks left out say of it.
 
     Args:
-        descriptors: Array `(networks, numbers)`.
-        targets: Array `(networks,)`, such as accuracies.
-        test_size: Integer, networks left out of each random split. The paper
-            leaves out 5 of 25.
-        repeats: Integer, random splits; the paper has 1,000.
-        seed: Integer, from which the splits and the shuffling follow.
-
-    Returns:
-        `Errors`.
+        descriptors: `(networks, numbers)`.
+        targets: `(networks,)`, such as accuracies.
+        test_size: Networks left out of each random split; the paper leaves out
+            5 of 25.
+        repeats: Random splits; the paper has 1,000.
+        seed: From which the splits and the shuffling follow.
 
     Raises:
         UserError: if so few networks do not fix a fit.
@@ -232,14 +226,14 @@ class Plane:
         scores: `(networks, 2)`.
         kept: Share of the variance of either component, `(2,)`.
         slopes: `(2,)`.
-        intercept: Float.
+        intercept: Height where both scores are 0.
         r2: Coefficient of determination of the plane.
         error: Mean absolute error of the plane.
     """
 
-    scores: np.ndarray
-    kept: np.ndarray
-    slopes: np.ndarray
+    scores: Array
+    kept: Array
+    slopes: Array
     intercept: float
     r2: float
     error: float
@@ -249,15 +243,10 @@ class Plane:
         return np.asarray(scores) @ self.slopes + self.intercept
 
 
-def plane(descriptors, targets):
+def plane(descriptors: Array, targets: Array) -> Plane:
     """Fits a plane over two principal components, centred and not scaled.
 
-    Args:
-        descriptors: Array `(networks, numbers)`.
-        targets: Array `(networks,)`.
-
-    Returns:
-        `Plane`.
+    Descriptors and targets are those of `errors`.
     """
     components = PCA(2)
     scores = components.fit_transform(np.asarray(descriptors, float))
@@ -270,16 +259,3 @@ def plane(descriptors, targets):
         float(fit.score(scores, targets)),
         mean_absolute_error(targets, fit.predict(scores)),
     )
-
-
-def weights(descriptors, targets):
-    """Weights and intercept of the fit to all networks.
-
-    They are of opposite signs and large, as the numbers are collinear: they say
-    nothing one by one.
-
-    Returns:
-        `(weights, intercept)`: array `(numbers,)` and a float.
-    """
-    fit = LinearRegression().fit(descriptors, targets)
-    return fit.coef_, float(fit.intercept_)

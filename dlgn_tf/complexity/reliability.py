@@ -19,17 +19,26 @@ import keras
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.command.progress import Progress
 from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.cycle import CycleSettings
-from dlgn_tf.complexity.distillation import Draws, distil, outputs_of
-from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.distillation import (
+    Draws,
+    distil,
+    outputs_of,
+    shown_epochs,
+)
+from dlgn_tf.complexity.features import Feature, output_feature
 from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
-from dlgn_tf.complexity.ladder import Ladder, LadderSettings
+from dlgn_tf.complexity.ladder import (
+    Ladder,
+    LadderSettings,
+    table_line,
+    train_missing,
+)
 from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
-from dlgn_tf.complexity.unit import MEASURED, InUnit, unit_of
+from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.evaluation import batches
@@ -41,12 +50,7 @@ _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
 
 @dataclasses.dataclass(frozen=True)
 class ReliabilitySettings:
-    """How the shared nets are trained, and the ways back.
-
-    Attributes:
-        shared: `LadderSettings` of the nets psi.
-        cycle: `CycleSettings` of the back maps.
-    """
+    """How the shared nets psi are trained, and the ways back."""
 
     shared: LadderSettings = LadderSettings(batch_sizes=((8, 64), (32, 32)))
     cycle: CycleSettings = CycleSettings()
@@ -70,13 +74,13 @@ def train_shared(
     """Trains what several networks share, order after order.
 
     Args:
-        features: List of `Feature` of one height and width; the first is the
-            network under study, the others are exemplary ones.
+        features: Of one height and width; the first is that of the network
+            under study, the others of exemplary ones.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
-        settings: `ReliabilitySettings`.
-        directory: Path-like where finished orders are kept, as by
+        settings: How nets and ways back are trained.
+        directory: Where finished orders are kept, as by
             `dlgn_tf.complexity.ladder.train_ladder`, or None.
-        progress: Boolean. Whether to show it.
+        progress: Whether to show it.
 
     Returns:
         Dict from order to `SharedFeature`.
@@ -86,32 +90,31 @@ def train_shared(
             do not fit together, or the directory holds other nets.
     """
     _check(features)
-    description = dataclasses.asdict(settings)
-    description["shared"].pop("orders")
     units = [unit_of(feature, images[:MEASURED]) for feature in features]
+    in_units = [u.feature(f) for u, f in zip(units, features, strict=True)]
+    draws = Draws(in_units, images, settings.shared.training, progress)
+
+    def train(order, below):
+        shared = SharedFeature(
+            _new_net(features, units, order, settings.shared)
+        )
+        if settings.shared.warm_start and below is not None:
+            below = SharedFeature(below)
+            nets.warm_start(below.psi, shared.psi)
+            shared.back = below.back
+        errors = _train_there(shared, order, draws, settings.shared, progress)
+        psi = output_feature("psi", shared.psi, features[0])
+        shared.back = _back_maps(psi, shared, order, images, settings, progress)
+        line = table_line(shared.net, errors)
+        return shared.net, {**line, "back_maps": settings.cycle.method}
+
+    described = dataclasses.asdict(settings)
+    described["shared"].pop("orders")
     finished = FinishedNets(
-        directory, {**described_by(features, images), **description}
+        directory, {**described_by(features, images), **described}
     )
-    draws, lower = None, None
-    shared_nets: dict = {}
-    for order in settings.shared.orders:
-        net = finished.read(order, lower)
-        if net is None:
-            draws = draws or Draws(
-                [InUnit(f, u) for f, u in zip(features, units, strict=True)],
-                images,
-                settings.shared.training,
-                progress,
-            )
-            net = _new_net(features, units, order, settings.shared)
-            shared, below = SharedFeature(net), shared_nets.get(lower)
-            if settings.shared.warm_start and below:
-                nets.warm_start(below.psi, shared.psi)
-                shared.back = below.back
-            line = _train(shared, order, images, draws, settings, progress)
-            finished.write(order, lower, net, line)
-        shared_nets[order], lower = SharedFeature(net), order
-    return shared_nets
+    networks = train_missing(settings.shared.orders, finished, train)
+    return {order: SharedFeature(net) for order, net in networks.items()}
 
 
 def _check(features):
@@ -165,35 +168,27 @@ def _linear(channels, name):
     )
 
 
-def _train(shared, order, images, draws, settings, progress):
-    training = settings.shared.training
+def _train_there(shared, order, draws, settings, progress):
+    """Trains psi and the ways to the features in their units: errors."""
+    training = settings.training
     in_units = [
         shared.net.get_layer(f"forward{k}").output
         for k, _ in enumerate(shared.forward, start=1)
     ]
-    net = keras.Model(shared.net.inputs, in_units, name=shared.net.name)
-    errors = distil(
-        net,
+    return distil(
+        keras.Model(shared.net.inputs, in_units, name=shared.net.name),
         draws,
         _SHARED_STREAM + order,
         training,
-        settings.shared.batch_size(order),
-        _shown(f"order {order}, shared", training.epochs, progress),
+        settings.batch_size(order),
+        shown_epochs(f"order {order}, shared", training.epochs, progress),
     )
-    shared.back = _back_maps(shared, order, images, settings, progress)
-    return {
-        "parameters": nets.parameters(net),
-        "epochs": training.epochs,
-        "first_error": float(errors[0]),
-        "last_error": float(errors[-1]),
-        "back_maps": settings.cycle.method,
-    }
 
 
-def _back_maps(shared, order, images, settings, progress):
+def _back_maps(psi, shared, order, images, settings, progress):
     cycle = settings.cycle
     if cycle.method == "truncated_svd":
-        moment = _second_moment(shared.psi, images)
+        moment = _second_moment(psi, images)
         return cycles_of.truncated_back_maps(
             shared.forward, moment, cycle.cutoff
         )
@@ -202,20 +197,13 @@ def _back_maps(shared, order, images, settings, progress):
         epochs=cycle.epochs * cycle.phases,
         draws=cycle.draws,
     )
-    draws = Draws([_Trunk(shared.psi)], images, training, progress)
+    draws = Draws([psi], images, training, progress)
     return cycles_of.train_back_maps(
         lambda phase: draws.at(_CYCLE_STREAM + order, phase)[1][0],
         shared.forward,
         cycle,
         shared.back,
-        _shown(f"order {order}, ways back", cycle.epochs, progress),
-    )
-
-
-def _shown(title, epochs, progress):
-    shown = Progress(title, 0, epochs, "epoch", silent=not progress)
-    return lambda done, error: shown.update(
-        done, {"error": error}, line=done == epochs
+        shown_epochs(f"order {order}, ways back", cycle.epochs, progress),
     )
 
 
@@ -223,22 +211,10 @@ def _second_moment(psi, images):
     """E[psi psi'] over images and places, float64 array `(C, C)`."""
     total, rows = 0.0, 0
     for batch in batches(len(images), _AT_A_TIME):
-        values = outputs_of(psi, images[batch]).astype("float64")
+        values = psi.trunk(images[batch]).astype("float64")
         values = values.reshape(-1, values.shape[-1])
         total, rows = total + values.T @ values, rows + len(values)
     return total / rows
-
-
-class _Trunk:
-    """A frozen net in the place of a feature to draw from."""
-
-    def __init__(self, net):
-        self._net = net
-        self.shape = tuple(net.output_shape[1:])
-        self.size = int(np.prod(self.shape))
-
-    def trunk(self, images):
-        return outputs_of(self._net, images)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -246,27 +222,25 @@ class Reliability:
     """Shares of variance that are reliable.
 
     Attributes:
-        orders: Tuple of integers.
+        orders: Those that were measured, from low to high.
         covariances: Dict from cycles U to a float64 array: covariances of f,
             then Phi of each order, then the reliable part of each. U = 0 is
             without cycles.
-        images: Integer, over how many.
+        images: Over how many.
     """
 
-    orders: tuple
-    covariances: dict
+    orders: tuple[int, ...]
+    covariances: dict[int, Array]
     images: int
 
     def ratio(self, cycles: int = CYCLES[0]) -> Array:
         """rho_reli(l) = Var[Phi(l)_reli] / Var[Phi(l)], all orders up to l.
 
-        Args:
-            cycles: Integer U, one of those that were measured. 0 is the ratio
-                without any cycle; the authors' lie between 0.61 and 0.95, and
-                with cycles between 0.27 and 0.84.
+        A float64 array `(orders,)`. The authors' lie between 0.27 and 0.84,
+        and without any cycle, U = 0, between 0.61 and 0.95.
 
-        Returns:
-            float64 array `(orders,)`.
+        Args:
+            cycles: U, one of those that were measured.
         """
         variances = np.diag(self.covariances[cycles])
         whole, reliable = np.split(variances[1:], 2)
@@ -327,16 +301,13 @@ def measure_reliability(
     """How reliable a network's components are.
 
     Args:
-        feature: `Feature` of the network under study.
-        ladder: `Ladder` of it.
+        feature: That of the network under study.
+        ladder: Its nets.
         shared: What `train_shared` returned, with this feature the first; the
             orders that both have are measured.
         images: Array `(n, height, width, channels)`, taken as they are.
-        cycles: Sequence of integers U; 0 is added.
+        cycles: Integers U; 0 is added.
         batch_size: Integer >= 1, images at a time.
-
-    Returns:
-        `Reliability`.
 
     Raises:
         UserError: if there is no common order.
@@ -354,7 +325,7 @@ def measure_reliability(
         whole = [outputs[order] for order in orders]
         psi = {o: outputs_of(shared[o].psi, images[batch]) for o in orders}
         for u, stream in streams.items():
-            reliable = [shared[o].reliable_of(psi[o], u) for o in orders]
+            reliable = [shared[o].reliable(psi[o], u) for o in orders]
             stream.add([f, *whole, *reliable])
     count = streams[0].count
     return Reliability(

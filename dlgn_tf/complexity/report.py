@@ -37,9 +37,6 @@ def text(title, paragraphs, facts):
         title: String.
         paragraphs: Strings: prose, tables, pictures; in this order.
         facts: Dict of what it was measured on and how, such as seeds.
-
-    Returns:
-        String.
     """
     made = origin.here()
     with_origin = {**facts, "machine": made.machine, "versions": made.versions}
@@ -59,11 +56,7 @@ def _wrapped(paragraph):
     )
 
 
-def picture(name, alternative):
-    """A picture of the same folder in Markdown.
-
-    Args:
-        name: String without ending, as in `Output.picture`.
-        alternative: String.
-    """
+def drawn(output, name, figure, alternative):
+    """Writes a picture to an `Output`; returns it in Markdown."""
+    output.picture(name, figure)
     return f"![{alternative}]({name}.png)"

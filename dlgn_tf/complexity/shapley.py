@@ -5,23 +5,16 @@ S)` is the value of S.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy import ndarray as Array
-from numpy.random import Generator
 
 
 def weights(players: int) -> Array:
     """What a coalition's marginal contribution counts, by its size.
 
-    |S|! (n - |S| - 1)! / n! for coalitions S without the player.
-
-    Args:
-        players: Integer n >= 1.
-
-    Returns:
-        float64 array `(n,)`, sizes 0 to n - 1.
+    |S|! (n - |S| - 1)! / n! for coalitions S without the player, of sizes 0 to
+    n - 1 in a game of n >= 1 players: float64 array `(n,)`.
     """
     return np.array(
         [
@@ -49,7 +42,12 @@ def values(game: Array) -> Array:
         ValueError: if the array's length is no power of two.
     """
     game = np.asarray(game, "float64")
-    players = _players(game)
+    players = len(game).bit_length() - 1
+    if players < 1 or len(game) != 2**players:
+        raise ValueError(
+            "Expected the values of all 2^n coalitions of n >= 1 players. "
+            f"Received: {len(game)}"
+        )
     of_size = weights(players)
     coalitions = np.arange(len(game))
     sizes = members(coalitions[:, None], players).sum(axis=1)
@@ -59,40 +57,3 @@ def values(game: Array) -> Array:
         gains = game[without | (1 << player)] - game[without]
         shares.append(np.tensordot(of_size[sizes[without]], gains, 1))
     return np.array(shares)
-
-
-def sampled(
-    value: Callable, players: int, permutations: int, rng: Generator
-) -> tuple[Array, Array]:
-    """An estimate from random orders in which the players join.
-
-    Args:
-        value: Function from a boolean array `(n,)` to the coalition's value.
-        players: Integer n.
-        permutations: Integer, how many orders.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        `(mean, error)`: float64 arrays `(n,)`, the estimate and its standard
-        error.
-    """
-    gains = np.empty((permutations, players))
-    for row in gains:
-        joined = np.zeros(players, bool)
-        before = value(joined)
-        for player in rng.permutation(players):
-            joined[player] = True
-            after = value(joined)
-            row[player], before = after - before, after
-    spread = gains.std(axis=0, ddof=1) if permutations > 1 else np.inf
-    return gains.mean(axis=0), spread / np.sqrt(permutations)
-
-
-def _players(game):
-    players = len(game).bit_length() - 1
-    if players < 1 or len(game) != 2**players:
-        raise ValueError(
-            "Expected the values of all 2^n coalitions of n >= 1 players. "
-            f"Received: {len(game)}"
-        )
-    return players

@@ -8,7 +8,6 @@ import numpy as np
 
 from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity.distillation import outputs_of
 
 # Cycles of the published figures, though 10 are trained; both are reported.
 CYCLES = (5, 10)
@@ -29,15 +28,12 @@ class SharedFeature:
 
     @property
     def forward(self):
-        """Kernels of g_k to features in their units.
-
-        List of float32 arrays `(C, C_k)`.
-        """
+        """Kernels of g_k to features in their units: arrays `(C, C_k)`."""
         return self._kernels("forward")
 
     @property
     def back(self):
-        """Kernels of h_k: list of float32 arrays `(C_k, C)`."""
+        """Kernels of h_k: float32 arrays `(C_k, C)`."""
         return self._kernels("back")
 
     @back.setter
@@ -45,20 +41,16 @@ class SharedFeature:
         for k, kernel in enumerate(kernels, start=1):
             self.net.get_layer(f"back{k}").kernel.assign(kernel)
 
-    def reliable(self, images, cycles=CYCLES[0]):
+    def reliable(self, psi, cycles=CYCLES[0]):
         """The reliable feature of the first network, Phi(l)_reli.
 
         Args:
-            images: Array `(n, height, width, channels)`.
+            psi: float32 array `(n, ..., C)`, outputs of the net `psi`.
             cycles: Integer U >= 0.
 
         Returns:
             float32 array `(n, *feature shape)`.
         """
-        return self.reliable_of(outputs_of(self.psi, images), cycles)
-
-    def reliable_of(self, psi, cycles):
-        """As `reliable`, of psi: float32 array `(n, ..., C)`."""
         matrix = cycles_of.reliable_matrix(self.forward, self.back, cycles)
         unit = self.net.get_layer("unit1")
         return psi @ np.float32(unit.scale * matrix) + np.float32(unit.offset)

@@ -12,18 +12,14 @@ CLASSES = 10
 
 
 def shapes(count, seed, side=16, noise=20.0, wrong_labels=0.1):
-    """Draws images of shapes.
+    """Draws an `ImageSet` of shapes, images `(count, side, side, 3)`.
 
     Args:
-        count: Integer, how many; class by class in turn.
+        count: How many; class by class in turn.
         seed: Integer or sequence of integers.
-        side: Integer, height and width. Defaults to 16.
-        noise: Float, standard deviation of the pixels' noise on [0, 255].
-        wrong_labels: Float in [0, 1], share of labels that are drawn at
-            random.
-
-    Returns:
-        `ImageSet` of images `(count, side, side, 3)`.
+        side: Height and width.
+        noise: Standard deviation of the pixels' noise on [0, 255].
+        wrong_labels: In [0, 1], share of labels that are drawn at random.
     """
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES

@@ -3,19 +3,12 @@
 import numpy as np
 
 from dlgn_tf.complexity.figures import component_labels
+from dlgn_tf.output import markdown
 from dlgn_tf.output.spread import listed, mean_and_range
 
 
-def significance_rows(key, measured):
-    """A row per order.
-
-    Args:
-        key: Dict, what tells this network from the others of the table.
-        measured: `dlgn_tf.complexity.components.Significance`.
-
-    Returns:
-        List of dicts.
-    """
+def keyed_rows(key, measured):
+    """A row per order of what was measured; a key tells the network's rows."""
     return [{**key, **rounded(row)} for row in measured.rows()]
 
 
@@ -48,11 +41,7 @@ def shown(whole):
 
 
 def shown_reliability(ratios):
-    """Reliabilities, order after order, in one line.
-
-    Args:
-        ratios: float array `(orders,)`, as `Reliability.ratio` returns them.
-    """
+    """Reliabilities, order after order, in one line."""
     no_share = (
         " (above 1 is no share: train back maps longer)"
         if np.any(np.asarray(ratios) > 1)
@@ -62,23 +51,21 @@ def shown_reliability(ratios):
 
 
 def summary(shares, orders):
-    """A Markdown table of means and ranges.
+    """Means of what `bars_of` returns, as `means` has them."""
+    labels = [f"order {label}" for label in component_labels(orders)]
+    return means(["network", *labels, "remainder"], shares)
+
+
+def means(heads, values, form=".3f"):
+    """A Markdown table of means and ranges over draws.
 
     Args:
-        shares: Dict from a label to a list of arrays as `bars_of` returns them.
-        orders: Integers, from low to high.
+        heads: Strings, the first above the labels.
+        values: Dict from a label to an array `(draws, columns)`.
+        form: String, format of each number.
     """
-    heads = [f"order {label}" for label in component_labels(orders)]
-    return markdown(
-        ["network", *heads, "remainder"],
-        [
-            [label, *map(mean_and_range, np.transpose(values))]
-            for label, values in shares.items()
-        ],
-    )
-
-
-def markdown(heads, rows):
-    """A Markdown table of strings."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    rows = [
+        [label, *(mean_and_range(x, form) for x in np.transpose(draws))]
+        for label, draws in values.items()
+    ]
+    return markdown.table(heads, rows)

@@ -28,16 +28,16 @@ def create_task(
     Source: the complexity paper (arXiv 2006.15920), its experiment 1.
 
     Args:
-        depth: Integer >= 0, the n of Task-n.
-        image_shape: Tuple `(height, width, channels)`.
-        width: Integer, channels of every 3x3 convolution.
-        channels: Integer, channels of the output.
-        pool: Integer, side of the pooled windows.
-        seed: Integer from which the weights follow, or None.
+        depth: >= 0, the n of Task-n.
+        image_shape: `(height, width, channels)`.
+        width: Channels of every 3x3 convolution.
+        channels: Channels of the output.
+        pool: Side of the pooled windows.
+        seed: From which the weights follow, or None.
 
     Returns:
-        `keras.Model` that is not trainable: images `(batch, height, width,
-        channels)` -> `(batch, height / pool, width / pool, channels)`.
+        Model that is not trainable: images `(batch, height, width, channels)`
+        -> `(batch, height / pool, width / pool, channels)`.
 
     Raises:
         UserError: if there is no such depth, or the windows do not fit.

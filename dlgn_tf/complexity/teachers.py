@@ -12,7 +12,6 @@ import numpy as np
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.models import evaluation
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import short
@@ -27,12 +26,12 @@ class TeacherSettings:
     """How a network is trained before it is studied.
 
     Attributes:
-        epochs: Integer, passes over its images.
-        batch_size: Integer; of fewer images, all of them.
-        first_rate: Float > 0, learning rate of the first epoch.
-        last_rate: Float > 0, that of the last.
+        epochs: Passes over its images.
+        batch_size: Of fewer images, all of them.
+        first_rate: > 0, learning rate of the first epoch.
+        last_rate: > 0, that of the last.
         augmentation: One of `dlgn_tf.choices.AUGMENTATIONS`.
-        seed: Integer from which initial weights and batches follow.
+        seed: From which initial weights and batches follow.
     """
 
     epochs: int = 300
@@ -44,18 +43,15 @@ class TeacherSettings:
 
 
 def create_teacher(name, images, classes=10, seed=0, **options):
-    """A network of the zoo that standardises its images' channels.
+    """A network of the zoo that standardises the channels of an `ImageSet`.
 
     Args:
-        name: String, ARCHITECTURE_FAMILY. A ResNet of depth 8 or 14 is
+        name: ARCHITECTURE_FAMILY. A ResNet of depth 8 or 14 is
             `"resnet20_dnn"` with `depth=8` or `depth=14`.
-        images: `ImageSet`, whose mean and standard deviation are taken.
+        images: Those whose mean and standard deviation are taken.
         classes: Integer.
-        seed: Integer from which all initial weights follow.
+        seed: From which all initial weights follow.
         **options: Of `create_model`.
-
-    Returns:
-        `ImageClassifier`.
     """
     pixels = images.images / 255.0
     model = create_model(
@@ -76,16 +72,7 @@ def create_teacher(name, images, classes=10, seed=0, **options):
 def train_teacher(
     model: ImageClassifier, images: ImageSet, settings: TeacherSettings
 ) -> ImageClassifier:
-    """Trains a network on the cross-entropy, in place.
-
-    Args:
-        model: `ImageClassifier`.
-        images: `ImageSet`.
-        settings: `TeacherSettings`.
-
-    Returns:
-        The model.
-    """
+    """Trains a network on the cross-entropy, in place, and returns it."""
     batch_size = min(settings.batch_size, len(images))
     sampler = BatchSampler(
         images, batch_size, settings.seed, settings.augmentation
@@ -96,8 +83,3 @@ def train_teacher(
     adam = keras.optimizers.Adam(settings.first_rate)
     short.train(model, adam, sampler, -(-len(images) // batch_size), rates)
     return model
-
-
-def accuracy(model, images, batch_size=250):
-    """Share of an `ImageSet` that a network classifies as labelled."""
-    return evaluation.accuracy(model, images.images, images.labels, batch_size)

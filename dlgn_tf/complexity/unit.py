@@ -32,18 +32,24 @@ class Unit:
     Assumed: the authors' nets learn f itself.
 
     Attributes:
-        centre: Tuple of floats, the mean of each channel over images and
-            places: where a mean differs from place to place, that stays.
-        scale: Float > 0, root of the mean variance of the coordinates.
+        centre: The mean of each channel over images and places: where a mean
+            differs from place to place, that stays.
+        scale: > 0, root of the mean variance of the coordinates.
     """
 
-    centre: tuple
+    centre: tuple[float, ...]
     scale: float
 
     def of(self, f: Array) -> Array:
         """A feature, array `(..., channels)`, in this unit: float32."""
         centre = np.asarray(self.centre, "float32")
         return (f - centre) / np.float32(self.scale)
+
+    def feature(self, feature: Feature) -> Feature:
+        """A feature in this unit, for nets to learn."""
+        return dataclasses.replace(
+            feature, read=lambda images: self.of(feature.trunk(images))
+        )
 
     def back(self, values: Array, name: str | None = None) -> Any:
         """A Keras tensor `(..., channels)` of this unit as the feature."""
@@ -52,33 +58,13 @@ class Unit:
         )(values)
 
 
-class InUnit:
-    """A feature in its unit, in the place of one to draw from.
-
-    Args:
-        feature: `dlgn_tf.complexity.features.Feature`.
-        unit: `Unit`.
-    """
-
-    def __init__(self, feature: Feature, unit: Unit) -> None:
-        self._feature, self._unit = feature, unit
-        self.shape, self.size = feature.shape, feature.size
-
-    def trunk(self, images: Array) -> Array:
-        """As `Feature.trunk`, in the unit."""
-        return self._unit.of(self._feature.trunk(images))
-
-
 def unit_of(feature: Feature, images: Array) -> Unit:
     """The unit of a feature over images.
 
     Args:
-        feature: `dlgn_tf.complexity.features.Feature`.
+        feature: What is measured.
         images: Array `(n, height, width, channels)`, as they are: nets may
             learn from augmented ones.
-
-    Returns:
-        `Unit`.
 
     Raises:
         UserError: if the feature is constant over the images.
@@ -99,9 +85,9 @@ def check_varies(name: str, variance: float, stream: PartCovariance) -> None:
     """Raises a `UserError` if a feature is constant over images.
 
     Args:
-        name: String, the feature's, for people.
-        variance: Float, Var[f].
-        stream: `PartCovariance` of f or of parts that sum to it.
+        name: The feature's, for people.
+        variance: Var[f].
+        stream: Of f or of parts that sum to it.
     """
     # Parts that cancel leave the rounding of the parts.
     square = np.square(stream.means.sum(axis=0)).sum()

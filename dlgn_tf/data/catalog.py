@@ -5,7 +5,6 @@ copy is reported at once.
 """
 
 import dataclasses
-import difflib
 import importlib.util
 import json
 import os
@@ -13,7 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
@@ -148,11 +147,9 @@ def get(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(str(name).lower(), DATASETS)
-    nearest = f"The nearest are {', '.join(near)}. " if near else ""
     raise UserError(
-        f"Unknown data set. Expected one of {', '.join(DATASETS)}. {nearest}"
-        f"Received: dataset={name}"
+        f"Unknown data set. Expected one of {', '.join(DATASETS)}. "
+        f"{nearest(str(name).lower(), DATASETS)}Received: dataset={name}"
     )
 
 

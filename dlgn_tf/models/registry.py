@@ -5,10 +5,8 @@ A model's name is ARCHITECTURE_FAMILY. To add an architecture, write a function
 it then has every family.
 """
 
-import difflib
-
 from dlgn_tf import choices
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models.architecture import FAMILIES as FAMILIES
 from dlgn_tf.models.zoo import ARCHITECTURES
@@ -36,11 +34,9 @@ def parse(name):
         architecture = name.removesuffix(f"_{family}")
         if architecture in ARCHITECTURES and architecture != name:
             return _with_family(ARCHITECTURES[architecture], family), family
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.5)
-    nearest = f"The nearest are {', '.join(near)}. " if near else ""
     raise UserError(
         "Unknown model. Expected ARCHITECTURE_FAMILY as --list_models prints "
-        f"them. {nearest}Received: model={name}"
+        f"them. {nearest(name, names())}Received: model={name}"
     )
 
 

@@ -15,21 +15,15 @@ from dlgn_tf.training.run_directory import RunDirectory
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A cell trained once.
-
-    Attributes:
-        cell: `Cell`.
-        seed: Integer, from 0.
-        permutation: The gate permutation, such as `"2,0,3,1"`, or None.
-        config: `Config`.
-        command: The command that trains the same by itself, from the folder
-            that holds flags/.
-    """
+    """A cell trained once."""
 
     cell: Cell
+    # From 0.
     seed: int
+    # Of the gates, such as "2,0,3,1", or None.
     permutation: str | None
     config: config_lib.Config
+    # What trains the same by itself, from the folder that holds flags/.
     command: str
 
     @property
@@ -47,17 +41,15 @@ class Run:
 class Places:
     """Where this machine has what a run needs.
 
-    Attributes:
-        root: Path-like, the folder that holds flags/.
-        runs_dir: Path-like, under which run directories are made.
-        data_dir: See `catalog.check_available`.
-        npz_dir: Folder of DATASET.npz to read instead, or None.
-        download: Whether TFDS may download.
+    Its `root` is the folder that holds flags/, and under `runs_dir` run
+    directories are made.
     """
 
     root: str
     runs_dir: str
+    # See `catalog.check_available`.
     data_dir: str | None = None
+    # Folder of DATASET.npz to read instead.
     npz_dir: str | None = None
     download: bool = False
 
@@ -116,11 +108,7 @@ def make(table, scale, places, seeds=None, patterns=None):
 def shuffled_orders(config):
     """All orders of a network's gates, shuffled once and for all.
 
-    Args:
-        config: `Config`.
-
-    Returns:
-        List of strings such as `"2,0,3,1"`, the identity left out.
+    Strings such as `"2,0,3,1"`, the identity left out.
     """
     # `random` alone is promised to draw the same for ever.
     drawn = random.Random(0)
@@ -169,10 +157,8 @@ def _gates_file(table, scale, cell, seed, places):
         return run_dir
     source = table.cells[cell.gates_from]
     config = _read(places.root, table.flagfile(source), scale.flags_of(source))
-    snapshot = RunDirectory(run_dir).snapshot(
-        cell.stage * config.snapshot_every
-    )
-    return str(snapshot)
+    step = cell.stage * config.snapshot_every
+    return str(RunDirectory(run_dir).snapshot(step))
 
 
 def _read(root, flagfile, more):

@@ -28,10 +28,7 @@ class Pool:
         self._workers, self._failed, self._stopping = [], set(), False
 
     def train(self, runs):
-        """Trains runs, in their order but for waiting.
-
-        Args:
-            runs: List of unfinished `Run`s.
+        """Trains unfinished `Run`s, in their order but for waiting.
 
         Returns:
             The signal that ended it early, or None.

@@ -3,7 +3,11 @@
 import collections
 import dataclasses
 
+from dlgn_tf.output import markdown as markdown_lib
+from dlgn_tf.output.folder import new_figure
 from dlgn_tf.reproduction import results as results_lib
+
+_PUBLISHED = {"fmt": "s", "mfc": "white", "color": "0.4"}
 
 
 def markdown(table, scale, runs, found, failures, written, remark=None):
@@ -17,9 +21,6 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
         failures: Dict from a run's name to what went wrong.
         written: String, when.
         remark: String for people, such as what is special about the data.
-
-    Returns:
-        String.
     """
     cells = _cells(table, runs, found)
     by_cell = {c.name: [r for r in found if r.cell == c.name] for c in cells}
@@ -47,14 +48,14 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
         )
     parts = [
         *heading,
-        "\n".join(_table_lines(table, cells, by_cell)),
+        _table(table, cells, by_cell),
         "Each run: [results.csv](results.csv).",
         "![measured and published](plot.png)",
-        "\n".join(_failure_lines(failures)),
+        _listed("Failed", (f"{k}: {text}" for k, text in failures.items())),
         "Commands, from the root of the repository; another run has another "
         "seed, and another permutation where there is one:",
-        "\n".join(_command_lines(cells, [*found, *runs])),
-        "\n".join(_origin_lines(found)),
+        "\n".join(_commands(cells, [*found, *runs])),
+        _listed("Measured with", _origins(found)),
         f"Written {written}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -70,43 +71,35 @@ def _count(runs, found):
     return len(wanted | {(result.cell, result.seed) for result in found})
 
 
-def _table_lines(table, cells, by_cell):
+def _table(table, cells, by_cell):
     columns = ["row", "column", "published", "best", "last", "n", "difference"]
     if table.baseline:
         columns.append(f"of {table.baseline}")
-    columns.append("evaluations")
-    yield _line(columns)
-    yield _line(["---"] * len(columns))
+    rows = []
     for cell in cells:
-        best, last = (summary(by_cell[cell.name], r) for r in ("best", "last"))
-        fields = [
+        found = by_cell[cell.name]
+        best, last = (summary(found, rule) for rule in ("best", "last"))
+        row = [
             cell.row,
             cell.column,
             _figure(cell.mean, cell.std),
-            _figure(best and best.mean, best and best.std),
-            _figure(last and last.mean, last and last.std),
-            str(best.n) if best else "0",
-            _difference(cell, best),
+            _figure(best.mean, best.std),
+            _figure(last.mean, last.std),
+            best.n,
+            "-"
+            if None in (best.mean, cell.mean)
+            else f"{best.mean - cell.mean:+.2f}",
         ]
         if table.baseline:
-            fields.append(_share(table, cell, best, by_cell))
-        fields.append(_evaluations(by_cell[cell.name]))
-        yield _line(fields)
+            row.append(_share(table, cell, best, by_cell))
+        rows.append([*row, _evaluations(found)])
+    return markdown_lib.table([*columns, "evaluations"], rows)
 
 
 def summary(found, rule):
-    """`Summary` of a cell's results, or None.
-
-    Args:
-        found: List of `Result`.
-        rule: `"best"` or `"last"`.
-    """
+    """`Summary` of a cell's `Result`s by a rule, `"best"` or `"last"`."""
     values = [getattr(result, f"{rule}_accuracy") for result in found]
     return results_lib.summarize(values)
-
-
-def _line(fields):
-    return f"| {' | '.join(fields)} |"
 
 
 def _figure(mean, std):
@@ -115,18 +108,13 @@ def _figure(mean, std):
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
 
 
-def _difference(cell, best):
-    if best is None or cell.mean is None:
-        return "-"
-    return f"{best.mean - cell.mean:+.2f}"
-
-
 def _share(table, cell, best, by_cell):
     baseline = table.baseline_of(cell)
     if baseline is None:
         return "-"
     base = summary(by_cell.get(baseline.name, ()), "best")
-    measured = f"{best.mean / base.mean:.3f}" if best and base else "-"
+    both = best.n and base.n
+    measured = f"{best.mean / base.mean:.3f}" if both else "-"
     if None in (cell.mean, baseline.mean):
         return measured
     return f"{measured} ({cell.mean / baseline.mean:.3f})"
@@ -137,69 +125,45 @@ def _evaluations(found):
     return "; ".join(sorted(shown)) or "-"
 
 
-def _failure_lines(failures):
-    if failures:
-        yield "Failed:\n"
-    for name, text in failures.items():
-        yield f"- {name}: {text}"
+def _listed(title, lines):
+    """Lines as a list below a title; without lines nothing."""
+    items = [f"- {line}" for line in lines]
+    return "\n".join([f"{title}:\n", *items]) if items else ""
 
 
-def _command_lines(cells, runs):
+def _commands(cells, runs):
     for cell in cells:
         first = next(r for r in runs if r.cell in (cell, cell.name))
         yield f"- {cell.name}: `{first.command}`"
 
 
-def _origin_lines(found):
+def _origins(found):
     """What the runs were made with, those together that have it in common."""
     counts = collections.Counter(result.origin for result in found)
-    if counts:
-        yield "Measured with:\n"
     for origin, count in counts.items():
         fields = dataclasses.asdict(origin).items()
         shown = "; ".join(f"{name} {value}" for name, value in fields)
-        yield f"- {count} {'run' if count == 1 else 'runs'}: {shown}"
+        yield f"{count} {'run' if count == 1 else 'runs'}: {shown}"
 
 
 def plot(path, table, scale, runs, found):
-    """Draws measured accuracies beside the published ones.
+    """Draws measured accuracies beside the published ones, to a PNG at `path`.
 
-    Args:
-        path: Path-like, of the PNG that is written.
-        table: `Table`.
-        scale: Name of one of its scales.
-        runs: List of `Run`.
-        found: List of `Result`.
+    The other arguments are those of `markdown`.
     """
-    from matplotlib import pyplot
-    from matplotlib.figure import Figure
-
-    del pyplot  # Registers the formats that a figure can be saved in.
     cells = _cells(table, runs, found)
-    figure = Figure(
-        figsize=(2.5 + 0.42 * len(cells), 4.8), layout="constrained"
-    )
-    axes = figure.add_subplot()
-    axes.errorbar(
-        *_points([(c.mean, c.std) for c in cells], -0.12),
-        label="published",
-        fmt="s",
-        mfc="white",
-        color="0.4",
-        capsize=3,
-    )
+    drawn = [("published", [(c.mean, c.std) for c in cells], -0.12, _PUBLISHED)]
     for rule, offset, color in (("best", 0.06, "C0"), ("last", 0.2, "C1")):
         summaries = [
             summary([r for r in found if r.cell == c.name], rule) for c in cells
         ]
-        points = [(s.mean, s.std) if s else (None, None) for s in summaries]
-        axes.errorbar(
-            *_points(points, offset),
-            label=f"measured, {rule}",
-            fmt="o",
-            color=color,
-            capsize=3,
-        )
+        points = [(s.mean, s.std) for s in summaries]
+        style = {"fmt": "o", "color": color}
+        drawn.append((f"measured, {rule}", points, offset, style))
+    figure = new_figure(2.5 + 0.42 * len(cells), 4.8)
+    axes = figure.add_subplot()
+    for label, points, offset, style in drawn:
+        axes.errorbar(*_points(points, offset), label=label, capsize=3, **style)
     labels = [f"{cell.column}\n{cell.row}" for cell in cells]
     axes.set_xticks(range(len(cells)), labels, rotation=90, fontsize=7)
     axes.set_ylabel("test accuracy (%)")

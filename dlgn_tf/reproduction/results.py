@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import statistics
+import typing
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, run_names
@@ -17,33 +18,25 @@ _PLACES = ("run_dir", "data_dir", "download", "npz", "gates_from")
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A finished run; accuracies on the test images, in percent.
+    """A finished run; accuracies on the test images, in percent."""
 
-    Attributes:
-        cell: Name of the cell.
-        seed: Integer.
-        permutation: The gate permutation, or an empty string.
-        best_accuracy: Highest over all evaluations.
-        last_accuracy: After the last step.
-        evaluations: Number of evaluations.
-        test_images: Number of images in each.
-        steps: Training steps.
-        seconds: Time of training and evaluation; what a kill cut short is
-            missing.
-        command: See `Run`.
-        origin: `Origin`, columns of their own in results.csv.
-    """
-
+    # Name of the cell.
     cell: str
     seed: int
+    # Of the gates, or an empty string.
     permutation: str
+    # Highest over all evaluations, and after the last step.
     best_accuracy: float
     last_accuracy: float
     evaluations: int
+    # In each evaluation.
     test_images: int
     steps: int
+    # Of training and evaluation; what a kill cut short is missing.
     seconds: float
+    # See `Run`.
     command: str
+    # Columns of their own in results.csv.
     origin: Origin = Origin()
 
 
@@ -55,38 +48,27 @@ _KINDS = {
 _ORIGIN = tuple(field.name for field in dataclasses.fields(Origin))
 
 
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """Mean and standard deviation over the runs of a cell.
+class Summary(typing.NamedTuple):
+    """Mean and standard deviation in percent over the n runs of a cell.
 
-    Attributes:
-        n: Number of runs.
-        mean: In percent.
-        std: Population standard deviation (divides by n), as in the
-            predecessor's table; None for a single run.
+    The standard deviation is that of the population (divides by n), as in the
+    predecessor's table; None for a single run. Without runs there is no mean.
     """
 
     n: int
-    mean: float
+    mean: float | None
     std: float | None
 
 
 def summarize(values):
-    """`Summary` of the accuracies of some runs, or None if there are none."""
-    if not values:
-        return None
+    """`Summary` of the accuracies of some runs."""
+    mean = statistics.fmean(values) if values else None
     std = statistics.pstdev(values) if len(values) > 1 else None
-    return Summary(len(values), statistics.fmean(values), std)
+    return Summary(len(values), mean, std)
 
 
 def of_run(run):
-    """Reads what a run found.
-
-    Args:
-        run: `Run`.
-
-    Returns:
-        `Result`, or None if the run is not finished.
+    """The `Result` of a `Run`, or None if it is not finished.
 
     Raises:
         UserError: if its directory holds a run with other flags.
@@ -168,13 +150,7 @@ def _row(result):
 
 
 def from_csv(path):
-    """Reads a CSV file that `to_csv` made.
-
-    Args:
-        path: Path-like.
-
-    Returns:
-        List of `Result`.
+    """The `Result`s of a CSV file that `to_csv` made.
 
     Raises:
         UserError: if the file cannot be read.

@@ -16,56 +16,46 @@ table.toml holds
 """
 
 import dataclasses
-import difflib
 import fnmatch
 import pathlib
 import tomllib
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 
 SCALES = ("full", "accelerator", "minutes", "smoke")
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A cell of a table.
-
-    Attributes:
-        name: String; its flagfile is NAME.flags.
-        row: String, its row for people.
-        column: String, the same.
-        mean: Published accuracy in percent, or None.
-        std: Published standard deviation in percent, or None.
-        gates_from: Name of the cell whose run gives the gates, or None.
-        stage: Which snapshot of that run, from 0; None for its best model.
-    """
+    """A cell of a table, whose flagfile is NAME.flags."""
 
     name: str
+    # For people.
     row: str
     column: str
+    # Of the published accuracy, in percent.
     mean: float | None = None
     std: float | None = None
+    # Name of the cell whose run gives the gates.
     gates_from: str | None = None
+    # Which snapshot of that run, from 0; None for its best model.
     stage: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How much of a table is run, and how far from what was published.
+    """How much of a table is run, and how far from what was published."""
 
-    Attributes:
-        words: String that says so.
-        seeds: Runs a cell.
-        cells: Comma-separated patterns of the cells that it covers.
-        flags: Flags after each cell's flagfile.
-        only: `Scale`s without words that hold for some cells alone.
-    """
-
+    # That say so.
     words: str = ""
+    # Runs a cell.
     seeds: int | None = None
+    # Comma-separated patterns of the cells that it covers.
     cells: str = "*"
+    # After each cell's flagfile.
     flags: tuple[str, ...] = ()
-    only: tuple = ()
+    # Scales without words that hold for some cells alone.
+    only: "tuple[Scale, ...]" = ()
 
     def flags_of(self, cell):
         """Flags of a cell, in the order in which they are given."""
@@ -88,22 +78,17 @@ class Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A published table.
-
-    Attributes:
-        name: String, such as `"dlgn.1"`.
-        title: One line.
-        source: Where it was published.
-        baseline: Column with which the others are compared, or None.
-        scales: Dict from a name of `SCALES` to `Scale`.
-        cells: Dict from name to `Cell`, row by row.
-    """
+    """A published table, such as `"dlgn.1"`."""
 
     name: str
     title: str
+    # Where it was published.
     source: str
-    scales: dict
-    cells: dict
+    # By the names of `SCALES`.
+    scales: dict[str, Scale]
+    # By name, row by row.
+    cells: dict[str, Cell]
+    # Column with which the others are compared.
     baseline: str | None = None
 
     def flagfile(self, cell):
@@ -120,12 +105,8 @@ class Table:
     def select(self, scale, patterns=None):
         """The cells that a scale covers, and those that give them gates.
 
-        Args:
-            scale: `Scale`.
-            patterns: Comma-separated patterns to take instead, or None.
-
-        Returns:
-            List of `Cell` in the table's order.
+        In the table's order; comma-separated patterns take the place of the
+        scale's.
 
         Raises:
             UserError: if a pattern matches no cell.
@@ -148,35 +129,22 @@ def matches(name, patterns):
 
 
 def names(root):
-    """Names of all tables.
-
-    Args:
-        root: Path-like, the folder that holds flags/.
-    """
+    """Names of all tables of a folder that holds flags/."""
     found = pathlib.Path(root).glob("flags/*/table.toml")
     return sorted(path.parent.name for path in found)
 
 
 def load(root, name):
-    """Reads a table.
-
-    Args:
-        root: Path-like, the folder that holds flags/.
-        name: String, one of `names(root)`.
-
-    Returns:
-        `Table`.
+    """The `Table` of one of the `names` of a folder.
 
     Raises:
         UserError: if there is no such table, or its table.toml is damaged.
     """
     known = names(root)
     if name not in known:
-        near = difflib.get_close_matches(str(name), known)
-        nearest = f"The nearest are {', '.join(near)}. " if near else ""
         raise UserError(
-            f"Unknown table. Expected one of {', '.join(known)}. {nearest}"
-            f"Received: {name}"
+            f"Unknown table. Expected one of {', '.join(known)}. "
+            f"{nearest(name, known)}Received: {name}"
         )
     path = pathlib.Path(root) / "flags" / name / "table.toml"
     try:

@@ -12,7 +12,6 @@ from dlgn_tf.complexity.claims import (
     games,
     nets,
     predictions,
-    sample_counts,
     workshops,
 )
 from dlgn_tf.complexity.components import Significance
@@ -201,11 +200,11 @@ class TestExperiments:
         ],
     )
     def test_profiles(self, verdict, few, many, expected):
-        def measure(network, ladder, images):
-            return shares(*{100: few, 1000: many}[network[0]])
+        def measure(subject, ladder):
+            return shares(*{100: few, 1000: many}[subject.feature[0]])
 
-        name = "measure_significance"
-        assert verdict(13, sample_counts, measure, name) is expected
+        workshop = workshops.of_shapes()
+        assert verdict(13, workshop, measure, "significance") is expected
 
     @pytest.mark.parametrize("at_4, expected", [(0.8, True), (0.55, False)])
     def test_reliability(self, verdict, monkeypatch, at_4, expected):

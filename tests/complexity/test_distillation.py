@@ -52,16 +52,16 @@ def test_draws_are_a_function(images, augmentation):
     np.testing.assert_array_equal(first, again)
     # Targets are those of the images as they were drawn.
     np.testing.assert_allclose(targets[0], feature.trunk(first))
-    for other in (here.images_at(4, 2), here.images_at(7, 1)):
+    for other in (here.at(4, 2)[0], here.at(7, 1)[0]):
         assert not np.array_equal(first, other)
     another = Draws(
         [feature], images, settings(seed=1, augmentation=augmentation)
     )
-    assert not np.array_equal(first, another.images_at(4, 1))
+    assert not np.array_equal(first, another.at(4, 1)[0])
 
 
 def test_drawn_with_replacement_from_all(images):
-    drawn = Draws([_Feature()], images, settings(draws=2000)).images_at(4, 0)
+    drawn, _ = Draws([_Feature()], images, settings(draws=2000)).at(4, 0)
     numbers = [
         int(np.flatnonzero((images == x).all(axis=(1, 2, 3)))[0]) for x in drawn
     ]

@@ -19,10 +19,12 @@ from dlgn_tf.complexity.experiments import (
 )
 from dlgn_tf.complexity.experiments.experiment import Experiment
 from dlgn_tf.complexity.experiments.settings import SCALES
-from dlgn_tf.complexity.experiments.workshop import Workshop, output_feature
+from dlgn_tf.complexity.experiments.workshop import Workshop
+from dlgn_tf.complexity.features import output_feature
 from dlgn_tf.complexity.prediction import columns
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import markdown
 
 TINY = dataclasses.replace(
     SCALES["minutes"],
@@ -169,7 +171,7 @@ class TestWorkshop:
 
 class TestTables:
     def test_markdown(self):
-        text = tables.markdown(["a", "b"], [[1, "x"]])
+        text = markdown.table(["a", "b"], [[1, "x"]])
         assert text.splitlines() == ["| a | b |", "| --- | --- |", "| 1 | x |"]
 
     def test_report(self):

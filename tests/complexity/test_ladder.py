@@ -50,7 +50,7 @@ def quick(monkeypatch):
     """In place of a training: noise on the weights, from draws and order."""
 
     def moved(net, draws, order, training, *others):
-        drawn = draws.images_at(order, training.epochs).sum()
+        drawn = draws.at(order, training.epochs)[0].sum()
         rng = np.random.default_rng([order, int(drawn)])
         net.set_weights(
             [w + rng.uniform(0, 0.1, w.shape) for w in net.get_weights()]

@@ -33,8 +33,6 @@ def test_fit_is_that_of_numpy(table):
     residuals = y - with_ones(x) @ solution
     assert found.rmse == pytest.approx(np.sqrt(np.mean(residuals**2)))
     assert found.r2 == pytest.approx(1 - residuals.var() / y.var())
-    slopes, intercept = prediction.weights(x, y)
-    np.testing.assert_allclose([*slopes, intercept], solution)
 
 
 def test_left_out_one_by_one(table):
@@ -185,9 +183,3 @@ def test_figures_of_the_authors():
     fit = prediction.plane(networks.descriptors, networks.accuracies)
     np.testing.assert_allclose(fit.kept, [0.66, 0.15], atol=5e-3)
     assert fit.r2 == pytest.approx(0.73, abs=5e-3)
-    published = [-11.8, -70.1, 412.0, 123.6, -62.7, -113.4, -413.2, 305.2]
-    found, intercept = prediction.weights(
-        networks.descriptors, networks.accuracies
-    )
-    np.testing.assert_allclose(found, published, atol=0.3)
-    assert intercept == pytest.approx(-12.7, abs=0.1)

@@ -62,19 +62,6 @@ def test_weights_count_coalitions():
     )
 
 
-def test_sampled_permutations_agree(rng):
-    game = rng.normal(size=16)
-
-    def value(joined):
-        return game[int(np.sum(joined * 2 ** np.arange(4)))]
-
-    mean, error = shapley.sampled(value, 4, 4000, rng)
-    assert np.all(error < 0.05)
-    assert np.all(np.abs(mean - shapley.values(game)) < 5 * error)
-    # Each order shares out all there is.
-    assert mean.sum() == pytest.approx(game[-1] - game[0])
-
-
 @pytest.mark.parametrize("size", [0, 1, 3, 12])
 def test_no_game(size):
     with pytest.raises(ValueError, match="all 2"):

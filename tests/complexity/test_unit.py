@@ -1,5 +1,7 @@
 """What nets learn, and what is measured of it, knows no scale."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Distillation
-from dlgn_tf.complexity.features import Feature, feature_of
+from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
 from dlgn_tf.complexity.reliability import (
     ReliabilitySettings,
@@ -15,7 +17,7 @@ from dlgn_tf.complexity.reliability import (
     train_shared,
 )
 from dlgn_tf.complexity.synthetic import shapes
-from dlgn_tf.complexity.unit import InUnit, unit_of
+from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 
@@ -32,14 +34,8 @@ def feature():
 
 def changed(feature, factor, shift):
     """The same feature on another scale, around other means."""
-    return Feature(
-        f"{feature.name} times {factor}",
-        feature.image_shape,
-        feature.shape,
-        feature.normalization,
-        lambda images: factor * feature.trunk(images) + shift,
-        feature.context,
-        feature.logits,
+    return dataclasses.replace(
+        feature, read=lambda images: factor * feature.trunk(images) + shift
     )
 
 
@@ -48,7 +44,7 @@ def test_unit(feature, images):
     unit = unit_of(feature, images)
     np.testing.assert_allclose(unit.centre, f.mean(axis=(0, 1, 2)), rtol=1e-5)
     assert unit.scale == pytest.approx(np.sqrt(f.var(axis=0).mean()), rel=1e-5)
-    given = InUnit(feature, unit).trunk(images)
+    given = unit.feature(feature).trunk(images)
     np.testing.assert_allclose(given.mean(axis=(0, 1, 2)), 0, atol=1e-5)
     assert given.var(axis=0).mean() == pytest.approx(1, rel=1e-4)
 

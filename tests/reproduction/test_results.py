@@ -42,7 +42,7 @@ def test_statistics_are_numpys(rng, count):
 
 def test_one_run_has_no_spread():
     assert results.summarize([3.0]) == results.Summary(1, 3.0, None)
-    assert results.summarize([]) is None
+    assert results.summarize([]) == results.Summary(0, None, None)
 
 
 def test_csv_is_read_again(result, tmp_path):

@@ -13,7 +13,6 @@ from dlgn_tf.complexity.reliability import (
     train_shared,
 )
 from dlgn_tf.complexity.synthetic import shapes
-from dlgn_tf.complexity.teachers import create_teacher
 
 # Directions that all three networks use, that the first two do, and that each
 # uses alone.
@@ -86,41 +85,25 @@ def measure_copies(rng):
         training=Distillation(EPOCHS, 1000, augmentation="none", seed=seed),
     )
     settings = ReliabilitySettings(nets, BACK_MAPS)
-    kinds = {}
-    for kind, features in (
-        ("copies", _copies(seed)),
-        ("unrelated", _unrelated(seed)),
-    ):
+    images_of_networks = shapes(100, [seed, 0])
+    trained, _ = studies.teacher(seed)
+    kinds = {
+        "copies": [trained] * NETWORKS,
+        "unrelated": [
+            feature_of(studies.untrained(images_of_networks, seed + k))
+            for k in range(NETWORKS)
+        ],
+    }
+    ratios = {}
+    for kind, features in kinds.items():
         ladder = train_ladder(features[0], images, nets, progress=False)
         shared = train_shared(features, images, settings, progress=False)
         found = measure_reliability(features[0], ladder, shared, images)
-        kinds[kind] = {f"{u} cycles": found.ratio(u)[0] for u in (0, 5, 10)}
+        ratios[kind] = {f"{u} cycles": found.ratio(u)[0] for u in (0, 5, 10)}
     return {
-        **kinds,
+        **ratios,
         "copies - unrelated": (
-            kinds["copies"]["5 cycles"] - kinds["unrelated"]["5 cycles"]
+            ratios["copies"]["5 cycles"] - ratios["unrelated"]["5 cycles"]
         ),
         "epochs": {"nets": EPOCHS, "back maps": BACK_MAPS.epochs},
     }
-
-
-def _copies(seed):
-    feature, _ = studies.teacher(seed)
-    return [feature] * NETWORKS
-
-
-def _unrelated(seed):
-    """Features of networks that were not trained."""
-    images = shapes(100, [seed, 0])
-    return [
-        feature_of(
-            create_teacher(
-                "resnet20_dnn",
-                images,
-                depth=studies.DEPTH,
-                width=studies.WIDTH,
-                seed=seed + k,
-            )
-        )
-        for k in range(NETWORKS)
-    ]

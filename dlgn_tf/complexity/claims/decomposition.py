@@ -53,8 +53,9 @@ def measure_sums(rng):
 
 def _sums(feature, ladder, images):
     f = feature.trunk(images.images)
+    # As large as half of f: nets that were not trained are not.
     outputs = {
-        order: _scaled_to(f, output)
+        order: output * (0.5 * f.std() / output.std())
         for order, output in ladder.outputs(images.images).items()
     }
     components = Components.of(f, outputs)
@@ -69,11 +70,6 @@ def _sums(feature, ladder, images):
         "|loss of all - the network's|": abs(losses[full] - loss),
         "|loss without one - the network's|": np.abs(without - loss),
     }
-
-
-def _scaled_to(f, output):
-    """As large as half of f: nets that were not trained are not."""
-    return output * (0.5 * f.std() / output.std())
 
 
 def measure_planted(rng, images=20_000, size=48):

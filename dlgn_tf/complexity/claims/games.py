@@ -1,5 +1,6 @@
 """complexity.4 to complexity.6: the games of components."""
 
+import dataclasses
 import itertools
 import math
 
@@ -12,7 +13,6 @@ from dlgn_tf.complexity.effectiveness import (
     Effectiveness,
     measure_effectiveness,
 )
-from dlgn_tf.complexity.features import Feature
 from dlgn_tf.data.images import ImageSet
 
 PLAYERS, GAMES = (3, 4, 5, 6), 5
@@ -20,12 +20,13 @@ FACTORS = (0.3, 7.0)
 
 
 def measure_axioms(rng):
-    cases = {
-        f"{players} players, game {game}": _axioms(players, rng)
-        for players in PLAYERS
-        for game in range(GAMES)
-    }
-    return by_figure(cases)
+    return by_figure(
+        {
+            f"{players} players, game {game}": _axioms(players, rng)
+            for players in PLAYERS
+            for game in range(GAMES)
+        }
+    )
 
 
 def _axioms(players, rng):
@@ -109,25 +110,23 @@ def measure_scaling(rng):
     other = ImageSet(images.images, rng.permutation(images.labels))
 
     def measured(factor):
+        scaled = dataclasses.replace(
+            feature,
+            read=lambda images: feature.trunk(images) * factor,
+            classify=lambda f, context: feature.logits(f / factor, context),
+        )
         return measure_effectiveness(
-            _Scaled(feature, factor),
-            _ScaledLadder(ladder, factor),
-            images,
-            other,
+            scaled, _ScaledLadder(ladder, factor), images, other
         )
 
     one = measured(1.0)
-    scaled = {a: measured(a) for a in FACTORS}
-    return {
-        "relative difference": {
-            f"a = {a:g}": _differences(one, other, a)
-            for a, other in scaled.items()
-        },
-        "where a is forgotten": {
-            f"a = {a:g}": {"relative difference": _differences(one, other, 1)}
-            for a, other in scaled.items()
-        },
-    }
+    found, control = {}, {}
+    for a in FACTORS:
+        scaled = measured(a)
+        found[f"a = {a:g}"] = _differences(one, scaled, a)
+        forgotten = {"relative difference": _differences(one, scaled, 1)}
+        control[f"a = {a:g}"] = forgotten
+    return {"relative difference": found, "where a is forgotten": control}
 
 
 def _differences(one: Effectiveness, other, factor):
@@ -140,21 +139,6 @@ def _differences(one: Effectiveness, other, factor):
         name: np.abs(a - b).max() / np.abs(a).max()
         for name, (a, b) in pairs.items()
     }
-
-
-class _Scaled(Feature):
-    """A feature times a factor, with the head of the feature over it."""
-
-    def __init__(self, feature, factor):
-        super().__init__(
-            feature.name,
-            feature.image_shape,
-            feature.shape,
-            feature.normalization,
-            lambda images: feature.trunk(images) * factor,
-            feature.context,
-            lambda f, context: feature.logits(f / factor, context),
-        )
 
 
 class _ScaledLadder:

@@ -19,19 +19,14 @@ TEACHERS = 2
 
 
 def measure_remainders(rng):
-    found = []
-    for _ in range(TEACHERS):
+    teachers = {}
+    for number in range(1, TEACHERS + 1):
         study = studies.trained(rng, orders=(4, 7, 13, 25))
-        found.append(
-            measure_significance(study.feature, study.ladder, study.pool)
-        )
-    teachers = {
-        f"teacher {number}": {
-            "steps of rho_rem": np.diff(each.remainders),
-            **studies.shares(each),
+        found = measure_significance(study.feature, study.ladder, study.pool)
+        teachers[f"teacher {number}"] = {
+            "steps of rho_rem": np.diff(found.remainders),
+            **studies.shares(found),
         }
-        for number, each in enumerate(found, 1)
-    }
     return by_figure(teachers)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.complexity.claims import studies, workshops
-from dlgn_tf.complexity.components import measure_significance, total_variation
+from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness, samples
 from dlgn_tf.complexity.figures import component_labels
 
@@ -14,18 +14,15 @@ SEEDS, GAME_SEEDS = 2, 3
 
 def measure_profiles(rng):
     workshop = workshops.of_shapes()
-    images = workshop.data.train.images
-    pairs = []
-    for seed in workshops.seeds(rng, SEEDS):
-        subjects = [workshop.teacher(DEPTH, n, seed) for n in (FEW, MANY)]
-        pairs.append(
-            [
-                measure_significance(
-                    subject.feature, workshop.ladder(subject), images
-                )
-                for subject in subjects
-            ]
-        )
+
+    def measured(count, seed):
+        subject = workshop.teacher(DEPTH, count, seed)
+        return workshop.significance(subject, workshop.ladder(subject))
+
+    pairs = [
+        [measured(count, seed) for count in (FEW, MANY)]
+        for seed in workshops.seeds(rng, SEEDS)
+    ]
     few, many = np.moveaxis([[x.profile for x in pair] for pair in pairs], 1, 0)
     shares = {
         network: {**studies.shares(each), "profile": each.profile}

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.features import Feature, feature_of
@@ -20,39 +22,34 @@ EPOCHS, DEPTH, WIDTH = 20, 8, 8
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-    """A trained network with its feature taken apart.
-
-    Attributes:
-        feature: `Feature`.
-        ladder: `Ladder`.
-        train: `ImageSet` that the network was trained on.
-        test: `ImageSet` that it was not.
-        pool: uint8 array of the images that the nets were trained on.
-    """
+    """A trained network with its feature taken apart."""
 
     feature: Feature
     ladder: Ladder
+    # Images that the network was trained on, and others.
     train: ImageSet
     test: ImageSet
-    pool: object
+    # Those that the nets were trained on, uint8.
+    pool: np.ndarray
 
-    def effectiveness(self, test, **options):
+    def effectiveness(self, test):
         """The games on the training images and on others."""
         return measure_effectiveness(
-            self.feature, self.ladder, self.train, test, **options
+            self.feature, self.ladder, self.train, test
         )
 
 
-def teacher(seed, samples=SAMPLES, epochs=EPOCHS, depth=DEPTH):
-    """A ResNet that was trained on shapes.
-
-    Returns:
-        `(feature, train)`: its last `Feature`, and its `ImageSet`.
-    """
-    train = shapes(samples, [seed, 0])
-    model = create_teacher(
-        "resnet20_dnn", train, depth=depth, width=WIDTH, seed=seed
+def untrained(images, seed):
+    """A small ResNet as it is drawn."""
+    return create_teacher(
+        "resnet20_dnn", images, depth=DEPTH, width=WIDTH, seed=seed
     )
+
+
+def teacher(seed, samples=SAMPLES, epochs=EPOCHS):
+    """The last `Feature` of a ResNet that was trained on shapes, and these."""
+    train = shapes(samples, [seed, 0])
+    model = untrained(train, seed)
     train_teacher(model, train, TeacherSettings(epochs=epochs, seed=seed))
     return feature_of(model), train
 
@@ -71,17 +68,11 @@ def pool(seed, count=POOL):
     return shapes(count, [seed, 2]).images
 
 
-def trained(rng, orders, **changes):
-    """A `Study` at the scale of seconds, of a seed of the generator's.
-
-    Args:
-        rng: `numpy.random.Generator`.
-        orders: Tuple of integers.
-        **changes: Of `LadderSettings`.
-    """
+def trained(rng, orders):
+    """A `Study` at the scale of seconds, of a seed of the generator's."""
     seed = int(rng.integers(2**31))
     feature, train = teacher(seed)
     images = pool(seed)
-    settings = LadderSettings.seconds(seed, orders=orders, **changes)
+    settings = LadderSettings.seconds(seed, orders=orders)
     ladder = train_ladder(feature, images, settings, progress=False)
     return Study(feature, ladder, train, shapes(TEST, [seed, 1]), images)

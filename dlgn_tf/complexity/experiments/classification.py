@@ -8,9 +8,12 @@ Source: Ren et al. (arXiv 2006.15920), section 4. That the paper's order is 7 is
 assumed.
 """
 
+import collections
+
 import numpy as np
 
-from dlgn_tf.complexity import report, tables
+from dlgn_tf.complexity import report
+from dlgn_tf.output import markdown
 from dlgn_tf.output.spread import mean_and_range
 
 REGIMES = ("all images", "own images")
@@ -19,16 +22,12 @@ REGIMES = ("all images", "own images")
 def run(experiment):
     """Accuracies by order and regime, `classification.csv`."""
     workshop, rows = experiment.workshop(), []
-    for depth in experiment.scale.depths:
-        for count in experiment.scale.counts:
-            for seed in range(experiment.seeds):
-                subject = workshop.teacher(depth, count, seed)
-                rows += measure(workshop, subject)
-                print(_shown(subject.label, rows))
-    budget = experiment.scale.columns()
-    experiment.output.table(
-        "classification", [{**row, **budget} for row in rows]
-    )
+    for asked in experiment.teachers():
+        subject = workshop.teacher(*asked)
+        found = measure(workshop, subject)
+        rows += found
+        print(f"{subject.label}: {_shown(found)}")
+    experiment.table("classification", rows)
     experiment.report(
         "Experiment 4: classification from components",
         "The head of each network, unchanged, on Phi(l) in place of its "
@@ -44,29 +43,22 @@ def run(experiment):
 def measure(workshop, subject):
     """Accuracies of a network from its feature and from components.
 
-    Args:
-        workshop: `Workshop`.
-        subject: `Subject`.
-
     Returns:
         List of dicts, one per regime and order.
     """
-    test = workshop.data.test
-    feature = subject.feature
+    test, feature = workshop.data.test, subject.feature
     own = accuracy(feature, feature.trunk(test.images), test)
+    ladders = (
+        workshop.ladder(subject),
+        workshop.ladder(subject, subject.images.images, name="ladder-own"),
+    )
     rows = []
-    for regime in REGIMES:
-        ladder = workshop.ladder(subject)
-        if regime == "own images":
-            ladder = workshop.ladder(
-                subject, subject.images.images, name="ladder-own"
-            )
+    for regime, ladder in zip(REGIMES, ladders, strict=True):
         for order, phi in ladder.outputs(test.images).items():
             found = accuracy(feature, phi, test)
             rows.append(
                 {
-                    "network": subject.label.partition("-seed")[0],
-                    "seed": subject.seed,
+                    **subject.key,
                     "nets_trained_on": regime,
                     "order": order,
                     "accuracy": f"{found:.2f}",
@@ -78,47 +70,30 @@ def measure(workshop, subject):
 
 
 def accuracy(feature, f, images):
-    """Of a head on what stands in the place of its feature, in percent.
-
-    Args:
-        feature: `Feature`.
-        f: Array `(n, *shape)`.
-        images: `ImageSet` of n images.
-    """
+    """Of a head on `f` in the place of its feature, in percent."""
     logits = feature.head(f, images.images)
     return 100 * float(np.mean(logits.argmax(axis=1) == images.labels))
 
 
-def _shown(label, rows):
-    ours = [
-        row for row in rows if f"{row['network']}-seed{row['seed']}" == label
-    ]
+def _shown(rows):
     listed = ", ".join(
         f"order {row['order']} on {row['nets_trained_on']} {row['accuracy']}"
-        for row in ours
+        for row in rows
     )
-    return f"{label}: {ours[0]['accuracy_of_feature']} %; {listed}"
+    return f"{rows[0]['accuracy_of_feature']} %; {listed}"
 
 
 def _summary(rows):
-    keys = dict.fromkeys(
-        (row["network"], row["nets_trained_on"], row["order"]) for row in rows
-    )
+    by_key = collections.defaultdict(list)
+    for row in rows:
+        key = row["network"], row["nets_trained_on"], row["order"]
+        by_key[key].append(row)
     lines = []
-    for key in keys:
-        ours = [
-            row
-            for row in rows
-            if (row["network"], row["nets_trained_on"], row["order"]) == key
-        ]
-        lines.append(
-            [
-                *key,
-                *(
-                    mean_and_range([float(row[name]) for row in ours], ".2f")
-                    for name in ("accuracy_of_feature", "accuracy", "gain")
-                ),
-            ]
+    for key, ours in by_key.items():
+        columns = (
+            [float(row[name]) for row in ours]
+            for name in ("accuracy_of_feature", "accuracy", "gain")
         )
+        lines.append([*key, *(mean_and_range(x, ".2f") for x in columns)])
     heads = ["network", "nets trained on", "order", "feature", "Phi", "gain"]
-    return tables.markdown(heads, lines)
+    return markdown.table(heads, lines)

@@ -5,25 +5,20 @@ scored with the head of the original is assumed; it gives the figures that the
 paper prints.
 """
 
+import collections
 import dataclasses
 
-import numpy as np
-
-from dlgn_tf.complexity import compression, figures, report, tables, teachers
-from dlgn_tf.complexity.components import Significance, measure_significance
+from dlgn_tf.complexity import compression, figures, tables, teachers
+from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import (
     Effectiveness,
     measure_effectiveness,
 )
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.classification import accuracy
-from dlgn_tf.complexity.experiments.workshop import Subject, output_feature
-from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.complexity.reliability import (
-    Reliability,
-    measure_reliability,
-    train_shared,
-)
+from dlgn_tf.complexity.experiments.workshop import Subject
+from dlgn_tf.complexity.features import feature_of, output_feature
+from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.output.spread import mean_and_range
@@ -32,62 +27,58 @@ KINDS = ("original", "compressed", "distilled")
 # ReLU layers of the distilled network.
 DISTILLED_ORDER = 7
 _LADDER_SEED = 1000
+# Table 3, and appendix G for the distilled network.
+_AUTHORS = (
+    "The authors' ResNet-32 of 1,000 images of CIFAR-10 has test accuracy "
+    "46.71 %, 49.86 % after compression and 50.19 % distilled."
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """What is found of one of the three networks.
+    """What is found of one of the three networks."""
 
-    Attributes:
-        accuracy: Test accuracy in percent.
-        significance: `Significance`.
-        effectiveness: `Effectiveness`.
-        reliability: `Reliability`, or None where it was not asked for.
-    """
-
+    # On the test images, in percent.
     accuracy: float
     significance: Significance
     effectiveness: Effectiveness
+    # None where it was not asked for.
     reliability: Reliability | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Compressed:
-    """What compression did.
+    """What compression did."""
 
-    Attributes:
-        zeros: Share of the weights that are zero.
-        counts: Dict from layer to its number of different weights but zero.
-    """
-
+    # Share of the weights.
     zeros: float
-    counts: dict
+    # By layer, how many different weights there are but zero.
+    counts: dict[str, int]
 
 
 def run(experiment):
     """The three networks side by side, tables and bar charts."""
-    if DISTILLED_ORDER not in experiment.scale.orders:
+    scale = experiment.scale
+    if DISTILLED_ORDER not in scale.orders:
         raise UserError(
             f"Expected --orders with {DISTILLED_ORDER}, the order of the "
             "distilled network. Received: --orders="
-            f"{','.join(map(str, experiment.scale.orders))}"
+            f"{','.join(map(str, scale.orders))}"
         )
-    workshop, found, lines = experiment.workshop(), {}, []
+    workshop, compressions = experiment.workshop(), []
+    found = collections.defaultdict(list)
     others = samples.exemplary(workshop)
-    depth, count = (
-        experiment.scale.compressed_depth,
-        experiment.scale.compressed_count,
-    )
+    depth, count = scale.compressed_depth, scale.compressed_count
     for seed in range(experiment.seeds):
         three, what = measure(workshop, depth, count, seed, others)
         for kind, each in three.items():
-            found.setdefault(kind, []).append(each)
+            found[kind].append(each)
             print(
                 f"{kind}, seed {seed}: accuracy {each.accuracy:.1f} %; "
                 f"{tables.shown(each.significance)}"
             )
-        lines.append(what)
-    _write(experiment, found, lines, f"ResNet-{depth} of {count} images")
+        compressions.append(what)
+    _write(experiment, found, compressions, f"ResNet-{depth} of {count} images")
 
 
 def measure(workshop, depth, count, seed, others=()):
@@ -106,14 +97,10 @@ def measure(workshop, depth, count, seed, others=()):
     """
     original = workshop.teacher(depth, count, seed)
     smaller, what = compressed(workshop, original)
-    three = {
-        "original": original,
-        "compressed": smaller,
-        "distilled": distilled(workshop, original),
-    }
+    three = (original, smaller, distilled(workshop, original))
     return {
         kind: _measured(workshop, subject, others)
-        for kind, subject in three.items()
+        for kind, subject in zip(KINDS, three, strict=True)
     }, what
 
 
@@ -145,10 +132,8 @@ def compressed(workshop, original):
         compression.share_of_zeros(model.network),
         compression.different_weights(model.network),
     )
-    subject = Subject(
-        label, original.seed, model, feature_of(model), original.images
-    )
-    return subject, what
+    feature = feature_of(model)
+    return Subject(label, original.seed, model, feature, original.images), what
 
 
 def distilled(workshop, original):
@@ -160,68 +145,58 @@ def distilled(workshop, original):
 
 
 def _measured(workshop, subject, others):
-    images, test = workshop.data.train.images, workshop.data.test
-    feature, seed = subject.feature, subject.seed
+    test, feature = workshop.data.test, subject.feature
     # Other nets than the one that the distilled network is.
-    training = workshop.scale.training(seed + _LADDER_SEED)
+    training = workshop.scale.training(subject.seed + _LADDER_SEED)
     ladder = workshop.ladder(subject, name="profile", training=training)
-    reliable = None
-    if others:
-        shared = train_shared(
-            [feature, *(other.feature for other in others)],
-            images,
-            workshop.scale.reliability(seed),
-            workshop.folder(f"{subject.label}-shared"),
-            workshop.progress,
-        )
-        reliable = measure_reliability(feature, ladder, shared, images)
     return Measured(
         accuracy(feature, feature.trunk(test.images), test),
-        measure_significance(feature, ladder, images),
+        workshop.significance(subject, ladder),
         measure_effectiveness(feature, ladder, subject.images, test),
-        reliable,
+        workshop.reliability(subject, ladder, others) if others else None,
     )
 
 
 def _write(experiment, found, compressions, title):
-    budget = experiment.scale.columns()
     rows = [
-        row | budget
+        row
         for kind, several in found.items()
         for seed, each in enumerate(several)
         for row in _rows(kind, seed, each)
     ]
-    experiment.output.table("compression", rows)
-    _draw(experiment, found, title)
+    experiment.table("compression", rows)
     zeros = mean_and_range([100 * what.zeros for what in compressions], ".1f")
     most = max(max(what.counts.values()) for what in compressions)
+
+    def by_kind(of):
+        return {kind: list(map(of, several)) for kind, several in found.items()}
+
+    orders = experiment.scale.orders
+    shares = by_kind(lambda x: tables.bars_of(x.significance))
+    alphas = (
+        by_kind(lambda x: x.effectiveness.effective()),
+        by_kind(lambda x: x.effectiveness.overfit),
+    )
+    ratios = by_kind(lambda x: x.reliability.ratio())
+    pictures = {
+        "significance": figures.significance(shares, orders, title),
+        "effectiveness": figures.alphas(*alphas, orders, title),
+        "reliability": figures.reliability(ratios, orders, title),
+    }
     experiment.report(
         "Experiment 5: compressed and distilled networks",
         f"{title}. {zeros} % of the weights are zero after pruning, the others "
         f"of a layer take at most {most} values. {_AUTHORS} That the distilled "
         "network has more of its feature in low orders is nearly a tautology: "
         "a net of seven ReLU layers is what the net of order 7 can compute.",
-        tables.markdown(
+        tables.means(
             ["network", "test accuracy (%)"],
-            [
-                [kind, mean_and_range([x.accuracy for x in several], ".1f")]
-                for kind, several in found.items()
-            ],
+            by_kind(lambda x: [x.accuracy]),
+            ".1f",
         ),
-        tables.summary(
-            _of(found, lambda x: tables.bars_of(x.significance)),
-            experiment.scale.orders,
-        ),
-        *(report.picture(name, name) for name in _PICTURES),
+        tables.summary(shares, orders),
+        *(experiment.drawn(x, figure, x) for x, figure in pictures.items()),
     )
-
-
-_PICTURES = ("significance", "effectiveness", "reliability")
-# Table 3, and appendix G for the distilled network.
-_AUTHORS = (
-    "The authors' ResNet-32 of 1,000 images of CIFAR-10 has test accuracy "
-    "46.71 %, 49.86 % after compression and 50.19 % distilled."
-)
 
 
 def _rows(kind, seed, each):
@@ -237,31 +212,3 @@ def _rows(kind, seed, each):
         | tables.rounded({**games, **shares, "reliability": float(ratio)})
         for shares, games, ratio in of_orders
     ]
-
-
-def _draw(experiment, found, title):
-    orders = experiment.scale.orders
-    pictures = (
-        figures.significance(
-            _of(found, lambda x: tables.bars_of(x.significance)), orders, title
-        ),
-        figures.alphas(
-            _of(found, lambda x: x.effectiveness.effective()),
-            _of(found, lambda x: x.effectiveness.overfit),
-            orders,
-            title,
-        ),
-        figures.reliability(
-            _of(found, lambda x: x.reliability.ratio()), orders, title
-        ),
-    )
-    for name, picture in zip(_PICTURES, pictures, strict=True):
-        experiment.output.picture(name, picture)
-
-
-def _of(found, function):
-    """Arrays `(seeds, ...)` by kind."""
-    return {
-        kind: np.array([function(each) for each in several])
-        for kind, several in found.items()
-    }

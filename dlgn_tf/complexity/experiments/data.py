@@ -15,30 +15,20 @@ _TRAIN, _TEST = 2000, 1000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Data:
-    """What networks are trained and measured on.
-
-    Attributes:
-        name: String.
-        train: `ImageSet`, all training images; teachers see some of them,
-            disentangler nets all, without their labels.
-        test: `ImageSet`.
-        classes: Integer.
-    """
+    """What networks are trained and measured on."""
 
     name: str
+    # Teachers see some of them, disentangler nets all, without their labels.
     train: ImageSet
     test: ImageSet
     classes: int
 
     def some(self, count):
-        """As many training images of each class, the first ones.
+        """As many training images of each class, the first ones: `ImageSet`.
 
         Args:
             count: Integer, a multiple of the number of classes; or as many as
                 there are, which stands for all.
-
-        Returns:
-            `ImageSet` of `count` images.
 
         Raises:
             UserError: if there are not so many.
@@ -61,18 +51,15 @@ class Data:
 
 
 def load(name=SYNTHETIC, data_dir=None, train_examples=None, npz_file=None):
-    """Reads or draws the images of an experiment.
+    """Reads or draws the images of an experiment: `Data`.
 
     Args:
         name: `"shapes"`, see `dlgn_tf.complexity.synthetic`, or a data set of
             `dlgn_tf.data.catalog`.
-        data_dir: See `dlgn_tf.data.sources.load`.
+        data_dir: See `dlgn_tf.data.sources.load`, as for the last.
         train_examples: Integer, the first so many training images. Defaults to
             all of a data set, 2,000 shapes.
-        npz_file: See `dlgn_tf.data.sources.load`.
-
-    Returns:
-        `Data`.
+        npz_file: Path-like or None.
     """
     if name == SYNTHETIC:
         train = synthetic.shapes(train_examples or _TRAIN, [0, 0])

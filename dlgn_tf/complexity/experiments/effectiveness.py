@@ -3,54 +3,51 @@
 Source: Ren et al. (arXiv 2006.15920), section 4.
 """
 
-import numpy as np
+import collections
 
 from dlgn_tf.complexity import figures, report, tables
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.output.spread import mean_and_range
 
 
 def run(experiment):
     """Effectiveness and over-fitting by order, a table and a bar chart."""
-    workshop, found = experiment.workshop(), {}
-    for depth in experiment.scale.depths:
-        for count in experiment.scale.counts:
-            for seed in range(experiment.seeds):
-                subject = workshop.teacher(depth, count, seed)
-                games = measure(workshop, subject)
-                found[subject.label] = games
-                print(f"{subject.label}: {_shown(games)}")
-    write(experiment, found)
+    workshop, found = experiment.workshop(), []
+    for asked in experiment.teachers():
+        subject = workshop.teacher(*asked)
+        games = measure(workshop, subject)
+        found.append((subject, games))
+        print(f"{subject.label}: {_shown(games)}")
+    _write(experiment, found)
 
 
 def measure(workshop, subject):
     """The games of a network's components: `Effectiveness`."""
-    ladder = workshop.ladder(subject)
-    images = subject.images
     return measure_effectiveness(
-        subject.feature, ladder, images, workshop.data.test
+        subject.feature,
+        workshop.ladder(subject),
+        subject.images,
+        workshop.data.test,
     )
 
 
-def write(experiment, found):
-    """Table, chart and report of a dict from label to `Effectiveness`."""
+def _write(experiment, found):
     rows = [
-        {"network": network, "seed": seed, **tables.rounded(row)}
-        for label, games in found.items()
-        for network, _, seed in [label.partition("-seed")]
+        {
+            "network": subject.network,
+            "seed": subject.seed,
+            **tables.rounded(row),
+        }
+        for subject, games in found
         for row in games.rows()
     ]
-    effective = by_network(found, lambda games: games.effective())
-    overfit = by_network(found, lambda games: games.overfit)
-    orders = next(iter(found.values())).orders
-    budget = experiment.scale.columns()
-    experiment.output.table(
-        "effectiveness", [{**row, **budget} for row in rows]
-    )
-    experiment.output.picture(
-        "effectiveness",
-        figures.alphas(effective, overfit, orders, "components"),
-    )
+    experiment.table("effectiveness", rows)
+    effective = collections.defaultdict(list)
+    overfit = collections.defaultdict(list)
+    for subject, games in found:
+        effective[subject.network].append(games.effective())
+        overfit[subject.network].append(games.overfit)
+    orders = experiment.scale.orders
+    columns = [f"order {x}" for x in figures.component_labels(orders)]
     experiment.report(
         "Experiment 3: effectiveness and over-fitting",
         "What a component contributes to the training loss for its standard "
@@ -60,28 +57,14 @@ def write(experiment, found):
         "The paper's claims: in shallow networks low orders are the most "
         "effective, in deep ones those in the middle; low orders from few "
         "images over-fit the more; no rule for high orders.",
-        _table("alpha_effective", effective, orders),
-        _table("alpha_overfit", overfit, orders),
-        report.picture("effectiveness", "effectiveness and over-fitting"),
+        tables.means(["alpha_effective", *columns], effective),
+        tables.means(["alpha_overfit", *columns], overfit),
+        experiment.drawn(
+            "effectiveness",
+            figures.alphas(effective, overfit, orders, "components"),
+            "effectiveness and over-fitting",
+        ),
         report.UNLABELLED,
-    )
-
-
-def by_network(found, of):
-    """Arrays `(seeds, orders)` by network, seeds taken together."""
-    grouped = {}
-    for label, games in found.items():
-        grouped.setdefault(label.partition("-seed")[0], []).append(of(games))
-    return {name: np.array(values) for name, values in grouped.items()}
-
-
-def _table(name, found, orders):
-    return tables.markdown(
-        [name, *(f"order {x}" for x in figures.component_labels(orders))],
-        [
-            [label, *(mean_and_range(column) for column in values.T)]
-            for label, values in found.items()
-        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import pathlib
 
 from dlgn_tf.complexity import report
@@ -22,10 +23,11 @@ class Experiment:
         output_dir: Path-like.
         scale: `Scale`.
         seeds: Integer: seeds 0, 1, ...
-        data: String, see `dlgn_tf.complexity.experiments.data.load`.
-        data_dir: Path-like or None, see there.
-        npz: Path-like or None, see there.
-        train_examples: Integer or None, see there.
+        data: String, see `dlgn_tf.complexity.experiments.data.load`, as for
+            the next three.
+        data_dir: Path-like or None.
+        npz: Path-like or None.
+        train_examples: Integer or None.
         networks: Path-like of a table of networks, for experiment 6; None for
             the authors'.
         command: String, the command line, for the report.
@@ -53,15 +55,28 @@ class Experiment:
         folder = pathlib.Path(self.output_dir) / NETWORKS
         return Workshop(self.scale, found, folder)
 
+    def teachers(self):
+        """Depth, number of images and seed of each network of the scale."""
+        seeds = range(self.seeds)
+        return itertools.product(self.scale.depths, self.scale.counts, seeds)
+
+    def table(self, name, rows):
+        """Writes a table whose last columns are the budget of the nets."""
+        budget = self.scale.columns()
+        self.output.table(name, [row | budget for row in rows])
+
+    def drawn(self, name, figure, alternative):
+        """Writes a picture; returns it in Markdown."""
+        return report.drawn(self.output, name, figure, alternative)
+
     def report(self, title, *paragraphs, facts=None):
         """Writes the report, with the caveats, and says where it is.
 
         Args:
             title: String.
             *paragraphs: Strings, see `dlgn_tf.complexity.report.text`.
-            facts: Dict of what it was measured on. Defaults to `None`: the
-                images, seeds and budget of the
-                experiment.
+            facts: Dict of what it was measured on; None for the images, seeds
+                and budget of the experiment.
         """
         facts = facts or {
             "images": self.data,

@@ -7,12 +7,12 @@ layer at all; the question is how complex what its value network makes of the
 gates is. No paper has this experiment.
 """
 
-from dlgn_tf.complexity import figures, report, tables, teachers
-from dlgn_tf.complexity.components import measure_significance
+import collections
+
+from dlgn_tf.complexity import figures, tables, teachers
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
-from dlgn_tf.output.spread import mean_and_range
 
 # Family, and which of its networks.
 FEATURES = (
@@ -26,32 +26,25 @@ FEATURES = (
 
 def run(experiment):
     """Significance by order of five features, a table and a bar chart."""
-    workshop = experiment.workshop()
-    rows, found, accuracies = [], {}, {}
+    workshop, rows = experiment.workshop(), []
+    found = collections.defaultdict(list)
+    accuracies = collections.defaultdict(list)
     for seed in range(experiment.seeds):
         for subject, accuracy in subjects(workshop, seed):
-            share = measure(workshop, subject)
-            label = subject.label.partition("-")[0].replace("_", " ")
+            share = workshop.significance(subject, workshop.ladder(subject))
+            label = subject.network.replace("_", " ")
             key = {"feature": label, "seed": seed, "accuracy": accuracy}
             key |= experiment.scale.columns()
-            rows += tables.significance_rows(key, share)
-            found.setdefault(label, []).append(tables.bars_of(share))
-            accuracies.setdefault(label, []).append(float(accuracy))
+            rows += tables.keyed_rows(key, share)
+            found[label].append(tables.bars_of(share))
+            accuracies[label].append([float(accuracy)])
             print(f"{label}, seed {seed}, {accuracy} %: {tables.shown(share)}")
     experiment.output.table("gated", rows)
-    experiment.output.picture(
-        "gated",
-        figures.significance(found, experiment.scale.orders, _title(workshop)),
-    )
     _report(experiment, workshop, found, accuracies)
 
 
 def subjects(workshop, seed):
     """The networks of a seed with each of their features.
-
-    Args:
-        workshop: `Workshop`.
-        seed: Integer.
 
     Yields:
         `(Subject, accuracy)`: the test accuracy in percent, as text.
@@ -68,14 +61,6 @@ def subjects(workshop, seed):
         feature = feature_of(model, network=network)
         images = workshop.data.train
         yield Subject(label, seed, model, feature, images), accuracy
-
-
-def measure(workshop, subject):
-    """`Significance` of a feature over the training images."""
-    ladder = workshop.ladder(subject)
-    return measure_significance(
-        subject.feature, ladder, workshop.data.train.images
-    )
 
 
 def _trained(workshop, family, seed):
@@ -95,28 +80,24 @@ def _trained(workshop, family, seed):
     return workshop.kept(f"{family}-seed{seed}.keras", train)
 
 
-def _title(workshop):
-    scale = workshop.scale
-    options = ", ".join(f"{k} {v}" for k, v in scale.gated_options.items())
-    return f"{scale.gated_architecture} ({options}) on {workshop.data.name}"
-
-
 def _report(experiment, workshop, found, accuracies):
-    of_networks = {
-        label: mean_and_range(values, ".1f")
-        for label, values in accuracies.items()
-    }
+    scale, orders = workshop.scale, experiment.scale.orders
+    options = ", ".join(f"{k} {v}" for k, v in scale.gated_options.items())
+    title = f"{scale.gated_architecture} ({options}) on {workshop.data.name}"
     experiment.report(
         "Complexity of gated networks",
-        f"{_title(workshop)}, trained on {len(workshop.data.train)} images: "
+        f"{title}, trained on {len(workshop.data.train)} images: "
         "the pre-activation of the last gate site of a DNN, of the value and "
         "of the gating network of a DGN and of a DLGN, with soft gates learned "
         "jointly. A DLGN's gating network is linear: what its nets leave is "
         "what a net of so short a training cannot copy even of a linear map.",
-        tables.summary(found, experiment.scale.orders),
-        report.picture("gated", "significance by order"),
-        tables.markdown(
-            ["feature", "test accuracy of its network (%)"],
-            of_networks.items(),
+        tables.summary(found, orders),
+        experiment.drawn(
+            "gated",
+            figures.significance(found, orders, title),
+            "significance by order",
+        ),
+        tables.means(
+            ["feature", "test accuracy of its network (%)"], accuracies, ".1f"
         ),
     )

@@ -5,10 +5,15 @@ Source: Ren et al. (arXiv 2006.15920), section 4.
 
 import pathlib
 
-from dlgn_tf.complexity import figures, prediction, report, tables
+from dlgn_tf.complexity import figures, prediction
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import markdown
 
-TARGETS = {"accuracy": "test accuracy (%)", "loss": "test cross-entropy"}
+# Attribute of `Networks`, and what it is.
+TARGETS = {
+    "accuracy": ("accuracies", "test accuracy (%)"),
+    "loss": ("losses", "test cross-entropy"),
+}
 
 
 def run(experiment):
@@ -27,13 +32,13 @@ def run(experiment):
     networks = prediction.read_networks(path)
     rows = measure(networks)
     experiment.output.table("prediction", rows)
-    for target, label in TARGETS.items():
-        values = values_of(networks, target)
+    pictures = []
+    for target, (name, label) in TARGETS.items():
+        values = getattr(networks, name)
         fit = prediction.plane(networks.descriptors, values)
-        picture = figures.plane(fit, values, f"{path.stem}, {target}", label)
-        experiment.output.picture(f"plane_{target}", picture)
-    heads = list(rows[0])
-    table = tables.markdown(heads, [row.values() for row in rows])
+        figure = figures.plane(fit, values, f"{path.stem}, {target}", label)
+        pictures.append(experiment.drawn(f"plane_{target}", figure, label))
+    table = markdown.table(list(rows[0]), [row.values() for row in rows])
     print(table)
     experiment.report(
         "Experiment 6: prediction from components",
@@ -43,26 +48,13 @@ def run(experiment):
         "targets. The paper prints an accuracy error of 2.73 points for its 25 "
         "networks on CIFAR-10 and 0.49 for the loss.",
         table,
-        *(
-            report.picture(f"plane_{name}", label)
-            for name, label in TARGETS.items()
-        ),
+        *pictures,
         facts={"networks": f"{len(networks.names)} of {path.name}"},
     )
 
 
-def values_of(networks, target):
-    """Accuracies or losses: array `(networks,)`."""
-    of = {"accuracy": networks.accuracies, "loss": networks.losses}
-    return of[target]
-
-
-def measure(networks, repeats=1000):
+def measure(networks):
     """Errors of predictions from all numbers and from the shares alone.
-
-    Args:
-        networks: `dlgn_tf.complexity.prediction.Networks`.
-        repeats: Integer, random splits.
 
     Returns:
         List of dicts.
@@ -74,17 +66,12 @@ def measure(networks, repeats=1000):
         f"{of_orders} shares": networks.significances,
     }
     rows = []
-    for name, numbers in inputs.items():
-        for target in TARGETS:
+    for numbers_of, numbers in inputs.items():
+        for target, (name, _) in TARGETS.items():
             found = prediction.errors(
-                numbers, values_of(networks, target), left_out, repeats
+                numbers, getattr(networks, name), left_out
             )
-            rows.append(
-                {
-                    "from": name,
-                    "target": target,
-                    "left_out": left_out,
-                    **{k: f"{v:.3f}" for k, v in vars(found).items()},
-                }
-            )
+            figures_of = {k: f"{v:.3f}" for k, v in vars(found).items()}
+            key = {"from": numbers_of, "target": target, "left_out": left_out}
+            rows.append(key | figures_of)
     return rows

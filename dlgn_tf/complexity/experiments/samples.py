@@ -6,21 +6,17 @@ few images and on more.
 Source: Ren et al. (arXiv 2006.15920), sections 4 and 5.
 """
 
+import collections
 import dataclasses
 
 import numpy as np
 
-from dlgn_tf.complexity import figures, prediction, report, tables
-from dlgn_tf.complexity.components import Significance, measure_significance
+from dlgn_tf.complexity import figures, prediction, tables
+from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.reliability import (
-    Reliability,
-    measure_reliability,
-    train_shared,
-)
+from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.models import evaluation
-from dlgn_tf.output.spread import mean_and_range
 
 # The authors' means over five depths, at orders 4, 7, 13 and 25.
 AUTHORS = (
@@ -38,19 +34,11 @@ _EXEMPLARY_SEEDS = (1001, 1002)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """What is found of one network.
-
-    Attributes:
-        subject: `Subject`.
-        count: Integer, images that it was trained on.
-        accuracy: Test accuracy in percent.
-        loss: Test cross-entropy.
-        significance: `Significance`.
-        reliability: `Reliability`.
-    """
+    """What is found of one network, trained on `count` images."""
 
     subject: Subject
     count: int
+    # On the test images, in percent, and the mean cross-entropy.
     accuracy: float
     loss: float
     significance: Significance
@@ -61,11 +49,9 @@ def run(experiment):
     """Significance and reliability by images, tables and bar charts."""
     workshop, found = experiment.workshop(), []
     others = exemplary(workshop)
-    for depth in experiment.scale.depths:
-        for count in experiment.scale.counts:
-            for seed in range(experiment.seeds):
-                found.append(measure(workshop, depth, count, seed, others))
-                print(_shown(found[-1]))
+    for asked in experiment.teachers():
+        found.append(measure(workshop, *asked, others))
+        print(_shown(found[-1]))
     _write(experiment, found)
 
 
@@ -81,23 +67,13 @@ def exemplary(workshop):
 def measure(workshop, depth, count, seed, others):
     """Trains a network on some images and takes it apart: `Measured`."""
     subject = workshop.teacher(depth, count, seed)
-    images = workshop.data.train.images
     ladder = workshop.ladder(subject)
-    shared = train_shared(
-        [subject.feature, *(other.feature for other in others)],
-        images,
-        workshop.scale.reliability(seed),
-        workshop.folder(f"{subject.label}-shared"),
-        workshop.progress,
-    )
-    accuracy, loss = scores(subject.model, workshop.data.test)
     return Measured(
         subject,
         count,
-        accuracy,
-        loss,
-        measure_significance(subject.feature, ladder, images),
-        measure_reliability(subject.feature, ladder, shared, images),
+        *scores(subject.model, workshop.data.test),
+        workshop.significance(subject, ladder),
+        workshop.reliability(subject, ladder, others),
     )
 
 
@@ -111,24 +87,20 @@ def scores(model, images):
 
 def _write(experiment, found):
     orders = experiment.scale.orders
-    shares, reliable = {}, {}
+    shares = collections.defaultdict(list)
+    reliable = collections.defaultdict(list)
+    significances, reliabilities = [], []
     for each in found:
-        label = each.subject.label.partition("-seed")[0]
-        shares.setdefault(label, []).append(tables.bars_of(each.significance))
-        reliable.setdefault(label, []).append(each.reliability.ratio())
-    budget = experiment.scale.columns()
-    rows = [{**row, **budget} for row in significance_rows(found)]
-    experiment.output.table("significance", rows)
-    rows = [{**row, **budget} for row in _reliability_rows(found)]
-    experiment.output.table("reliability", rows)
-    experiment.output.table("networks", network_rows(found))
+        subject = each.subject
+        shares[subject.network].append(tables.bars_of(each.significance))
+        reliable[subject.network].append(each.reliability.ratio())
+        key = {**subject.key, "n_train": each.count}
+        significances += tables.keyed_rows(key, each.significance)
+        reliabilities += tables.keyed_rows(key, each.reliability)
+    experiment.table("significance", significances)
+    experiment.table("reliability", reliabilities)
+    experiment.output.table("networks", list(map(_network_row, found)))
     title = "features by training images"
-    experiment.output.picture(
-        "significance", figures.significance(shares, orders, title)
-    )
-    experiment.output.picture(
-        "reliability", figures.reliability(reliable, orders, title)
-    )
     experiment.report(
         "Experiment 2: number of training images",
         "Networks trained on N images, measured on all training images. "
@@ -138,56 +110,32 @@ def _write(experiment, found):
         AUTHORS,
         "Here:",
         tables.summary(shares, orders),
-        report.picture("significance", "significance by order"),
-        _reliability_table(reliable, orders),
-        report.picture("reliability", "reliability by order"),
+        experiment.drawn(
+            "significance",
+            figures.significance(shares, orders, title),
+            "significance by order",
+        ),
+        tables.means(
+            ["network", *(f"reliability up to {order}" for order in orders)],
+            reliable,
+        ),
+        experiment.drawn(
+            "reliability",
+            figures.reliability(reliable, orders, title),
+            "reliability by order",
+        ),
     )
 
 
-def significance_rows(found):
-    """The table significance.csv: list of dicts."""
-    return [
-        row
-        for each in found
-        for row in tables.significance_rows(_key(each), each.significance)
-    ]
-
-
-def _reliability_rows(found):
-    return [
-        {**_key(each), **tables.rounded(row)}
-        for each in found
-        for row in each.reliability.rows()
-    ]
-
-
-def network_rows(found):
-    """A table of networks as experiment 6 reads it: list of dicts."""
-    rows = []
-    for each in found:
-        numbers = np.stack(each.reliability.components(), axis=1).ravel()
-        shares = each.significance.significance
-        values = [each.count, each.accuracy, each.loss, *numbers, *shares]
-        names = prediction.columns(each.significance.orders)
-        row = dict(zip(names, values, strict=True))
-        label = each.subject.label.partition("-")[0]
-        rows.append({"model": label, **tables.rounded(row)})
-    return rows
-
-
-def _reliability_table(reliable, orders):
-    return tables.markdown(
-        ["network", *(f"reliability up to {order}" for order in orders)],
-        [
-            [label, *map(mean_and_range, np.transpose(values))]
-            for label, values in reliable.items()
-        ],
-    )
-
-
-def _key(each):
-    label, _, seed = each.subject.label.partition("-seed")
-    return {"network": label, "seed": seed, "n_train": each.count}
+def _network_row(measured):
+    """A network in a table as experiment 6 reads it."""
+    numbers = np.stack(measured.reliability.components(), axis=1).ravel()
+    shares = measured.significance.significance
+    values = [measured.count, measured.accuracy, measured.loss]
+    names = prediction.columns(measured.significance.orders)
+    row = dict(zip(names, [*values, *numbers, *shares], strict=True))
+    label = measured.subject.label.partition("-")[0]
+    return {"model": label, **tables.rounded(row)}
 
 
 def _shown(each):

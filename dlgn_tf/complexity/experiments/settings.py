@@ -12,53 +12,36 @@ from dlgn_tf.complexity.teachers import TeacherSettings
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Sizes and lengths of all trainings of an experiment.
+    """Sizes and lengths of all trainings of an experiment."""
 
-    Attributes:
-        orders: Tuple of integers, of the disentangler nets.
-        width: Float, r of the disentangler nets.
-        epochs: Integer, of every disentangler net.
-        draws: Integer, images of such an epoch.
-        batch_sizes: See `LadderSettings`.
-        shared_batch_sizes: The same of the nets that networks share.
-        cycle_epochs: Integer, of the maps back, see `CycleSettings`.
-        cycle_draws: Integer, images of each of their phases.
-        cycle_batch_size: Integer, of their steps.
-        augmentation: Of disentangler nets and teachers.
-        teacher_width: Integer, filters of a teacher's first group.
-        teacher_epochs: Integer; None where `teacher_steps` decides.
-        teacher_steps: Integer, least number of steps of a teacher.
-        teacher_batch_size: Integer.
-        depths: Tuple of integers, of the teachers.
-        counts: Tuple of integers, training images of the teachers.
-        task_depths: Tuple of integers, n of the Task-n networks.
-        compressed_depth: Integer, of the network that is compressed.
-        compressed_count: Integer, training images of that network.
-        compression: `Compression`.
-        gated_architecture: String, of the zoo, of the gated networks.
-        gated_options: Dict of its options.
-    """
-
-    orders: tuple
+    # Of the disentangler nets; see `LadderSettings` and `Distillation`.
+    orders: tuple[int, ...]
     width: float
     epochs: int
     draws: int
     batch_sizes: tuple
+    # The same of the nets that networks share.
     shared_batch_sizes: tuple
+    # Of the maps back; see `CycleSettings`.
     cycle_epochs: int
     cycle_draws: int
     cycle_batch_size: int
+    # Of disentangler nets and teachers.
     augmentation: str
+    # Filters of a teacher's first group.
     teacher_width: int
     teacher_batch_size: int
-    depths: tuple
-    counts: tuple
-    task_depths: tuple
+    # Of the teachers, the number of their training images, and the n of Task-n.
+    depths: tuple[int, ...]
+    counts: tuple[int, ...]
+    task_depths: tuple[int, ...]
+    # Of the network that is compressed, and its training images.
     compressed_depth: int
     compressed_count: int
     compression: Compression
     gated_architecture: str
     gated_options: dict
+    # Passes of a teacher; None where the least number of steps decides.
     teacher_epochs: int | None = None
     teacher_steps: int | None = None
 

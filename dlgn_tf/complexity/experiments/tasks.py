@@ -7,73 +7,64 @@ suffice.
 Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 """
 
+import collections
+
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity import figures, report, tables
-from dlgn_tf.complexity.components import measure_significance
+from dlgn_tf.complexity import figures, tables
 from dlgn_tf.complexity.distillation import Draws, distil
-from dlgn_tf.complexity.experiments.workshop import Subject, output_feature
-from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.experiments.workshop import Subject
+from dlgn_tf.complexity.features import Feature, output_feature
 from dlgn_tf.complexity.tasks import create_task
-from dlgn_tf.complexity.unit import InUnit, unit_of
+from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.layers import PixelNormalization
 
 # ReLU layers of the network that is fitted to a task.
 TARGET_ORDER = 19
+# A stream of its own: nets of the ladder draw other images.
+_TARGET_STREAM = 1000
+# The authors' rho_c of order 4 by task.
+AUTHORS = {0: 0.991, 2: 0.987, 8: 0.971, 26: 0.869, 80: 0.492}
 
 
 def run(experiment):
     """Tasks of several depths, `tasks.csv` and a bar chart."""
     workshop = experiment.workshop()
-    rows, found = [], {}
+    rows, found = [], collections.defaultdict(list)
     for depth in experiment.scale.task_depths:
         for seed in range(experiment.seeds):
             share = measure(workshop, fitted(workshop, depth, seed))
             key = {"task": depth, "seed": seed, **experiment.scale.columns()}
-            rows += tables.significance_rows(key, share)
-            found.setdefault(f"Task-{depth}", []).append(tables.bars_of(share))
+            rows += tables.keyed_rows(key, share)
+            found[f"Task-{depth}"].append(tables.bars_of(share))
             print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
     experiment.output.table("tasks", rows)
-    experiment.output.picture(
-        "tasks",
-        figures.significance(found, experiment.scale.orders, "Task-n"),
-    )
+    orders = experiment.scale.orders
+    authors = ", ".join(f"Task-{n} {share}" for n, share in AUTHORS.items())
     experiment.report(
         "Experiment 1: complexity of tasks",
         "A network of 19 ReLU layers is fitted to the output of a random "
         "network with n hidden ReLU layers (Task-n) and its own output is "
         "taken apart. Expected: the deeper the task, the smaller the share of "
         "low orders; the authors, with r = 1, have "
-        f"{_authors()} for order 4.",
-        tables.summary(found, experiment.scale.orders),
-        report.picture("tasks", "significance by order"),
+        f"{authors} for order 4.",
+        tables.summary(found, orders),
+        experiment.drawn(
+            "tasks",
+            figures.significance(found, orders, "Task-n"),
+            "significance by order",
+        ),
     )
 
 
-# Their rho_c of order 4 by task.
-AUTHORS = {0: 0.991, 2: 0.987, 8: 0.971, 26: 0.869, 80: 0.492}
-
-
-def _authors():
-    return ", ".join(f"Task-{n} {share}" for n, share in AUTHORS.items())
-
-
 def measure(workshop, subject, width=None):
-    """Significance of a network that was fitted to a task.
+    """`Significance` of a network that was `fitted` to a task.
 
-    Args:
-        workshop: `Workshop`.
-        subject: `Subject`, see `fitted`.
-        width: Float, r of the disentangler nets. Defaults to the scale's.
-
-    Returns:
-        `Significance` over all training images.
+    A width, r, of the disentangler nets may take the place of the scale's.
     """
     changes = {} if width is None else {"width": width}
     name = "ladder" if width is None else f"ladder-r{width:g}"
     ladder = workshop.ladder(subject, name=name, **changes)
-    return measure_significance(
-        subject.feature, ladder, workshop.data.train.images
-    )
+    return workshop.significance(subject, ladder)
 
 
 def fitted(workshop, depth, seed):
@@ -94,8 +85,7 @@ def fitted(workshop, depth, seed):
         )
         training = workshop.scale.training(seed)
         batch_size = workshop.scale.ladder(seed).batch_size(TARGET_ORDER)
-        draws = Draws([InUnit(of_task, unit)], images.images, training)
-        # A stream of its own: nets of the ladder draw other images.
+        draws = Draws([unit.feature(of_task)], images.images, training)
         distil(nets.in_unit(net), draws, _TARGET_STREAM, training, batch_size)
         return net
 
@@ -103,9 +93,6 @@ def fitted(workshop, depth, seed):
     return Subject(
         label, seed, net, output_feature(label, net, of_task), images
     )
-
-
-_TARGET_STREAM = 1000
 
 
 def _task_feature(depth, images, seed):

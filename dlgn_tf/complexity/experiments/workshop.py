@@ -6,11 +6,13 @@ import pathlib
 import keras
 
 from dlgn_tf.complexity import teachers
+from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.experiments.data import Data
 from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.features import Feature, feature_of
 from dlgn_tf.complexity.finished_nets import TARGETS, FinishedNets
 from dlgn_tf.complexity.ladder import train_ladder
+from dlgn_tf.complexity.reliability import measure_reliability, train_shared
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.models.build import load_model
 from dlgn_tf.output import files
@@ -18,32 +20,35 @@ from dlgn_tf.output import files
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
-    """A network that is looked at.
-
-    Attributes:
-        label: String, for people and for files.
-        seed: Integer.
-        model: `keras.Model`.
-        feature: `Feature`.
-        images: `ImageSet` that it was trained on.
-    """
+    """A network that is looked at: its label is for people and for files."""
 
     label: str
     seed: int
     model: keras.Model
     feature: Feature
+    # What it was trained on.
     images: ImageSet
+
+    @property
+    def network(self):
+        """The label of the networks of all seeds."""
+        return self.label.partition("-seed")[0]
+
+    @property
+    def key(self):
+        """The first columns of its rows in tables."""
+        return {"network": self.network, "seed": self.seed}
 
 
 class Workshop:
     """Trains networks and ladders, or reads those that are finished.
 
     Args:
-        scale: `Scale`.
-        data: `Data`.
+        scale: How much is trained.
+        data: On which images.
         directory: Path-like where everything is kept, so that an experiment
             that was stopped goes on; None: nothing is.
-        progress: Boolean. Whether to show the training of ladders.
+        progress: Whether to show the training of ladders.
 
     Raises:
         UserError: if the directory holds networks of another scale or other
@@ -63,49 +68,33 @@ class Workshop:
         FinishedNets(directory, {**described, **_trainings(scale)})
 
     def teacher(self, depth, count, seed):
-        """A ResNet trained on some images.
-
-        Args:
-            depth: Integer, 6n + 2.
-            count: Integer, training images.
-            seed: Integer.
-
-        Returns:
-            `Subject`.
-        """
+        """A ResNet of 6n + 2 layers, trained on so many images: `Subject`."""
         label = f"resnet{depth}-{count}-seed{seed}"
         images = self.data.some(count)
 
         def train():
-            model = self._untrained(depth, seed)
+            model = teachers.create_teacher(
+                "resnet20_dnn",
+                self.data.train,
+                self.data.classes,
+                seed,
+                depth=depth,
+                width=self.scale.teacher_width,
+            )
             settings = self.scale.teacher(seed, count)
             return teachers.train_teacher(model, images, settings)
 
         model = self.kept(f"{label}.keras", train)
         return Subject(label, seed, model, feature_of(model), images)
 
-    def _untrained(self, depth, seed):
-        return teachers.create_teacher(
-            "resnet20_dnn",
-            self.data.train,
-            self.data.classes,
-            seed,
-            depth=depth,
-            width=self.scale.teacher_width,
-        )
-
     def ladder(self, subject, images=None, name="ladder", **changes):
-        """The ladder of a subject, on all images or on some.
+        """The `Ladder` of a `Subject`, on all training images or on others.
 
         Args:
             subject: `Subject`.
-            images: uint8 array `(n, height, width, channels)`. Defaults to all
-                training images.
+            images: uint8 array `(n, height, width, channels)`, or None.
             name: String, of the folder.
             **changes: Of `LadderSettings`.
-
-        Returns:
-            `Ladder`.
         """
         images = self.data.train.images if images is None else images
         return train_ladder(
@@ -116,53 +105,37 @@ class Workshop:
             self.progress,
         )
 
-    def kept(self, name, make):
-        """The network in a file, or a new one that is put there.
+    def significance(self, subject, ladder):
+        """`Significance` of a `Subject` over all training images."""
+        images = self.data.train.images
+        return measure_significance(subject.feature, ladder, images)
 
-        Args:
-            name: String, of the file.
-            make: Function without arguments that returns the network.
-        """
+    def reliability(self, subject, ladder, others):
+        """`Reliability` beside other `Subject`s, over all training images."""
+        images = self.data.train.images
+        shared = train_shared(
+            [each.feature for each in (subject, *others)],
+            images,
+            self.scale.reliability(subject.seed),
+            self.folder(f"{subject.label}-shared"),
+            self.progress,
+        )
+        return measure_reliability(subject.feature, ladder, shared, images)
+
+    def kept(self, name, make):
+        """The network in a file, or a new one that is made and put there."""
         path = self.folder(name)
         if path is not None and path.is_file():
             return load_model(path)
         model = make()
         if path is not None:
-            save(model, path)
+            with files.write_errors(path), files.replacing(path) as temporary:
+                model.save(temporary)
         return model
 
     def folder(self, name):
         """Path of a name in the directory; None where nothing is kept."""
         return self._directory and self._directory / name
-
-
-def output_feature(name, net, like):
-    """The output of a net in the place of a feature.
-
-    Args:
-        name: String, for people.
-        net: `keras.Model`, images -> feature.
-        like: `Feature` of the same images and shape, whose head is taken.
-
-    Returns:
-        `Feature`.
-    """
-    return Feature(
-        name,
-        like.image_shape,
-        like.shape,
-        like.normalization,
-        lambda images: net(images, training=False),
-        like.context,
-        like.logits,
-    )
-
-
-def save(model, path):
-    """Writes a .keras file, whole or not at all."""
-    with files.write_errors(path):
-        with files.replacing(path) as temporary:
-            model.save(temporary)
 
 
 def _trainings(scale):
