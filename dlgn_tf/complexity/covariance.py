@@ -24,7 +24,7 @@ class PartCovariance:
         self.means: Array = np.zeros((parts, 1))
         self._sums = np.zeros((parts, parts))
 
-    def add(self, parts: Sequence[Array]) -> None:
+    def add(self, parts: Sequence[Array] | Array) -> None:
         """Takes in a batch: an array `(batch, ...)` of each part."""
         batch = np.stack(
             [np.asarray(p, "float64").reshape(len(p), -1) for p in parts]

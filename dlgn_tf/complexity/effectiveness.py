@@ -9,7 +9,6 @@ Source: Ren et al. (arXiv 2006.15920), section 4.
 
 import dataclasses
 import typing
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -177,7 +176,7 @@ def measure_effectiveness(
 
     def losses(images):
         batches = streamed(feature, ladder, images.images, batch_size)
-        total: Any = sum(
+        total = sum(
             coalition_losses(
                 feature,
                 components,

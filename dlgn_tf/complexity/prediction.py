@@ -193,13 +193,20 @@ def errors(
     splits = ShuffleSplit(repeats, test_size=test_size, random_state=seed)
     # Shuffled anew for every split, so that it is not one draw of luck.
     rng = np.random.default_rng(seed)
-    of_splits = np.mean(
-        [_split_errors(x, y, *split, rng) for split in splits.split(x)], axis=0
+    test, train, mean, shuffled = np.mean(
+        [
+            _split_errors(x, y, fitted, left_out, rng)
+            for fitted, left_out in splits.split(x)
+        ],
+        axis=0,
     )
     fit = LinearRegression().fit(x, y)
     left_out = cross_val_predict(LinearRegression(), x, y, cv=LeaveOneOut())
     return Errors(
-        *map(float, of_splits),
+        float(test),
+        float(train),
+        float(mean),
+        float(shuffled),
         leave_one_out=float(mean_absolute_error(y, left_out)),
         r2=float(fit.score(x, y)),
         rmse=float(np.sqrt(np.mean((fit.predict(x) - y) ** 2))),
