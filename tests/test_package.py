@@ -101,7 +101,7 @@ def test_only_entry_points_import_how_these_start():
         path
         for path in package.rglob("*.py")
         if re.search(
-            r"^\s*(from dlgn_tf\.command import cli$"
+            r"^\s*(from dlgn_tf\.command import (.*, )?cli\b"
             r"|(from|import) dlgn_tf\.command\.cli\b)",
             path.read_text(),
             re.M,
