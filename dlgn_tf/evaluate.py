@@ -175,17 +175,16 @@ def _evaluate_run(run_dir, config, images, batch_size):
 
 
 def evaluate_weights(config, batch_size=500, images=None):
-    """Evaluates trained weights over every test image.
+    """Evaluates the weights that `init_from` of a `Config` names.
 
     Args:
-        config: `Config` of the model, its `init_from` names the weights.
+        config: `Config` of the model.
         batch_size: Integer.
         images: Dict, keyword arguments of `sources.load`. Defaults to `None`:
             the images of the `Config`.
 
     Returns:
-        Dict as that of `evaluate`; step is None where the file does not say
-        it.
+        As `evaluate`; step is None where the file does not say it.
 
     Raises:
         UserError: if the weights or the data cannot be found, or are those of

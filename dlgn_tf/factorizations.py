@@ -2,6 +2,7 @@
 
 NumPy's drivers divide and conquer (gesdd, syevd), which on some finite matrices
 do not converge. These are done again by the slower QR iterations (gesvd, syev).
+All raise a `UserError` if an entry is not finite.
 """
 
 import numpy as np
@@ -20,9 +21,6 @@ def svd(matrix: Array) -> tuple[Array, Array, Array]:
         `(left, values, right)`: float arrays `(rows, rank)`, `(rank,)`,
         descending, and `(rank, columns)`, where rank is the least of the two
         sides.
-
-    Raises:
-        UserError: if an entry is not finite.
     """
     return _done(
         lambda x: np.linalg.svd(x, full_matrices=False),
@@ -49,9 +47,6 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
     Returns:
         `(values, vectors)`: float arrays `(n,)`, ascending, and `(n, n)`, whose
         columns are the eigenvectors.
-
-    Raises:
-        UserError: if an entry is not finite.
     """
     return _done(
         np.linalg.eigh, lambda linalg, x: linalg.eigh(x, driver="ev"), matrix
@@ -77,9 +72,6 @@ def pinv(matrix: Array, cutoff: float) -> Array:
 
     Returns:
         Float array `(columns, rows)`.
-
-    Raises:
-        UserError: if an entry is not finite.
     """
     left, values, right = svd(matrix)
     kept = values > cutoff * values[:1]

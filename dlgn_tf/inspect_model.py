@@ -50,7 +50,7 @@ class Command(fields.Command):
     model_path: str | None = common_flags.model_path()
     model: str | None = common_flags.model()
     which: str = common_flags.which()
-    dataset: str | None = flag(None, "Images for a network of no run.")
+    dataset: str | None = common_flags.dataset()
     data_dir: str | None = common_flags.data_dir("that of the run")
     npz: str | None = common_flags.npz()
     output_dir: str | None = common_flags.output_dir(

@@ -139,8 +139,7 @@ def _check_networks(command, configs):
 
 
 def _checkpoint_options(command):
-    given = {"block": command.block, "shortcut": command.shortcut}
-    return {**source.lineage_options(command.model), **given}
+    return {"block": command.block, "shortcut": command.shortcut}
 
 
 def _data(command, configs):
@@ -211,15 +210,8 @@ def _of_checkpoint(command, data, configs):
 def measure(networks, data, batch_size, output_dir):
     """Evaluates networks without each of their blocks; writes the results.
 
-    Args:
-        networks: List of `TrainedNetwork`.
-        data: Dict, the arguments of `sources.load`.
-        batch_size: Integer.
-        output_dir: Path-like. removals.csv is rewritten after each network
-            that was evaluated, removals.png at the end.
-
-    Returns:
-        List of `Removal`.
+    removals.csv is rewritten after each `TrainedNetwork` that was evaluated,
+    removals.png at the end.
     """
     from dlgn_tf.command.progress import Progress
     from dlgn_tf.data import sources
@@ -245,7 +237,6 @@ def measure(networks, data, batch_size, output_dir):
     for network in networks:
         _print_summary([x for x in lines if x.model == network.label])
     print(f"removals.csv and removals.png are in {output_dir}")
-    return lines
 
 
 def _print_summary(lines):

@@ -37,17 +37,18 @@ def dataset_of_model():
     return flag("cifar10", "The data set of such a checkpoint.")
 
 
+def dataset():
+    """The images of a network of no run, which does not name them."""
+    return flag(None, "Images for a network of no run.")
+
+
 def output_dir(text="Where results are written.", required="DIR"):
     """The folder that takes what a command finds out."""
     return flag(None, text, path=True, required=required)
 
 
 def data_dir(default):
-    """Where prepared data sets are.
-
-    Args:
-        default: String, where a command looks without the flag.
-    """
+    """Where prepared data sets are; the default is told in words."""
     return flag(
         None,
         f"Folder of prepared TFDS data sets. Default: {default}.",
@@ -73,11 +74,7 @@ def seed(text, **known):
 
 
 def memory_gib(what):
-    """How much memory something may take.
-
-    Args:
-        what: String, such as `"a kernel takes"`.
-    """
+    """How much memory something may take, such as `"a kernel takes"`."""
     return flag(1.0, f"Bound of the memory that {what}.", positive=True)
 
 

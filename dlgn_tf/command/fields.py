@@ -56,13 +56,7 @@ class Flag:
 
 
 def flag(default, help, **known):
-    """A field of a command that is a flag.
-
-    Args:
-        default: Its value where the flag is not given.
-        help: String, for --help.
-        **known: Further attributes of `Flag`.
-    """
+    """A field of a command that is a flag, with attributes of `Flag`."""
     metadata = {_KEY: Flag(help, **known)}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -81,12 +75,7 @@ class Command:
     )
 
     def check_absent(self, names, what):
-        """Raises a `UserError` if a flag is given that has no effect.
-
-        Args:
-            names: Strings, the flags.
-            what: String, such as `"with --run_dir"`.
-        """
+        """Raises a `UserError` if a flag is given; see `refuse_given`."""
         given = [name for name in names if name in self.given]
         refuse_given({name: getattr(self, name) for name in given}, what)
 
@@ -156,11 +145,7 @@ def _kind(field, known):
 
 
 def parse(command, words):
-    """Makes a command of words of a command line.
-
-    Args:
-        command: Dataclass.
-        words: Sequence of strings, such as `["--width=3"]`.
+    """Makes a command of words of a command line, such as `["--width=3"]`.
 
     Raises:
         flags.Error: if one is no flag of the command or has no such value.
@@ -175,11 +160,7 @@ def parse(command, words):
 
 
 def read(command, values):
-    """Makes a command of parsed flags.
-
-    Args:
-        command: Dataclass.
-        values: `absl.flags.FlagValues` in which `define` defined its flags.
+    """Makes a command of parsed flags, which `define` defined.
 
     Raises:
         UserError: if a flag is missing or has a value that cannot be.
@@ -250,9 +231,8 @@ def refuse(name, expected, received):
 def refuse_given(values, what):
     """Raises a `UserError` on the first flag that has a value but no effect.
 
-    Args:
-        values: Dict from flags to values, None where one was not given.
-        what: String, such as `"with --run_dir"`.
+    It has none `what`, such as `"with --run_dir"`. Flags that were not given
+    have the value None.
     """
     for name, value in values.items():
         if value is not None:

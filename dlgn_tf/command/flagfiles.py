@@ -30,12 +30,6 @@ def expand(words):
     --train_steps, --learning_rates over boundaries that do not fit. The
     flags.txt of a run that was moved or copied is of the run where it lies.
 
-    Args:
-        words: List of strings, a command line without the program.
-
-    Returns:
-        List of strings without --flagfile.
-
     Raises:
         UserError: if a file cannot be read or includes itself, or a word does
             not fit into a line of text, whose end a file does not keep.

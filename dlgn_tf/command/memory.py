@@ -8,25 +8,12 @@ GIB = 2**30
 
 
 def least_gib(needed):
-    """GiB that hold so many bytes, rounded up to three digits.
-
-    Args:
-        needed: Integer or float.
-
-    Returns:
-        String, to be given as memory_gib.
-    """
+    """GiB that hold so many bytes, rounded up: text, to give as memory_gib."""
     return f"{math.ceil(needed / GIB * 1000) / 1000:g}"
 
 
 def check_memory(needed, memory_gib, what):
-    """Raises a `UserError` where `needed` bytes exceed a bound.
-
-    Args:
-        needed: Integer.
-        memory_gib: Float > 0.
-        what: String, what takes them, the subject of the message.
-    """
+    """Raises a `UserError` where the bytes that `what` takes exceed a bound."""
     if not needed <= memory_gib * GIB:
         raise UserError(
             f"{what}: {needed:,} bytes. Expected memory_gib of at least "

@@ -15,8 +15,7 @@ _MOST = {"name": 255, "path": 4000}
 def check_together(given):
     """Checks the paths of one command beside one another and on the disk.
 
-    Args:
-        given: Dict from a flag's name to its value: a string, several, or None.
+    They are given by flags: strings, several, or None.
 
     Raises:
         UserError: if one of several comes twice, or what is written would take
@@ -47,11 +46,7 @@ def check_together(given):
 
 
 def local(text, flag):
-    """A path with `~` replaced.
-
-    Args:
-        text: String.
-        flag: String, the name of the flag that it is the value of.
+    """The path that is the value of a flag, with `~` replaced.
 
     Raises:
         UserError: if it is none of the local file system.

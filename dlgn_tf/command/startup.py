@@ -28,12 +28,9 @@ def import_keras(backends=BACKENDS):
     their own. Here a command computes the same for everyone: both are Keras'
     defaults, and precision is chosen by flags.
 
-    Args:
-        backends: Those on which the command runs, some of `BACKENDS`.
-
     Raises:
-        UserError: if the backend is not one of them, or not installed, or
-            Keras cannot read `keras.json`.
+        UserError: if the backend is none of those on which the command runs,
+            or not installed, or Keras cannot read `keras.json`.
     """
     name = backend()
     if name not in backends:
@@ -60,9 +57,7 @@ def import_keras(backends=BACKENDS):
 def tensorflow():
     """The module TensorFlow, for code that is written for it alone.
 
-    Raises:
-        BackendError: if Keras has another backend, whose tensors TensorFlow
-            does not take.
+    Another backend, whose tensors it does not take, is a `BackendError`.
     """
     import keras
 

@@ -46,7 +46,7 @@ class Command(fields.Command):
     run_dir: str | None = common_flags.run_dir()
     model_path: str | None = common_flags.model_path()
     model: str | None = common_flags.model()
-    dataset: str | None = flag(None, "Images for a network of no run.")
+    dataset: str | None = common_flags.dataset()
     images: int | None = flag(
         None,
         "The kernel is that of the first so many training images of the run. "

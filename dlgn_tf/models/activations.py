@@ -38,11 +38,11 @@ class Nonlinearity:
 def of_keras(
     function: str, gate: gate_kinds.GateFunction, limit: str | None = None
 ) -> Nonlinearity:
-    """A nonlinearity that Keras knows by a name.
+    """A nonlinearity that Keras knows by a name, with its gate.
 
     Args:
-        function: String, as `keras.layers.Activation` takes it.
-        gate: Its `dlgn_tf.gate_kinds.GateFunction`.
+        function: As `keras.layers.Activation` takes it.
+        gate: The gate, which has no weights.
         limit: See `Nonlinearity`.
     """
 

@@ -39,7 +39,10 @@ class Architecture:
     Attributes:
         name: String.
         description: One line.
-        builder: Function `(x, site, classes, **options) -> logits`, or
+        builder: Function `(x, site, classes, **options) -> logits`, of a Keras
+            tensor `(batch, height, width, channels)`, what is called at each
+            gate site (see `dlgn_tf.models.sites`), and the number of logits, of
+            which it returns a Keras tensor `(batch, classes)`; or
             `"module:function"`, imported when a model is made.
         options: Options a user may change, with their published values.
         fixed: Arguments of the builder that make this architecture what it is.
@@ -101,23 +104,15 @@ class Architecture:
         return getattr(importlib.import_module(module), name)
 
     def site_count(self, options):
-        """Number of gate sites with these options; each layer more is one.
-
-        Args:
-            options: Dict of options, as `resolve` returns it.
-        """
+        """Number of gate sites with resolved options: one a layer more."""
         if "depth" not in self.options:
             return self.gate_sites
         return self.gate_sites + options["depth"] - self.options["depth"]
 
     def alike_sites(self, options):
-        """How many gate sites in a row have one shape, from input to output.
+        """How many gate sites in a row have one shape, with resolved options.
 
-        Args:
-            options: Dict of options, as `resolve` returns it.
-
-        Returns:
-            List of integers >= 0. Their sum is `site_count`.
+        A list of integers >= 0 from input to output, whose sum is `site_count`.
         """
         if self.alike is None:
             return [self.site_count(options)]
@@ -149,9 +144,6 @@ class Architecture:
 
     def removable_blocks(self, options):
         """Names of the blocks that option `removed` can leave out, in order.
-
-        Args:
-            options: Dict of options, as for `resolve`.
 
         Raises:
             UserError: if the architecture has none, or no such option.
@@ -195,12 +187,7 @@ class Architecture:
             )
 
     def check_ensemble(self, family, given):
-        """Raises a `UserError` if options ask for an ensemble there is not.
-
-        Args:
-            family: String.
-            given: Dict of options, see `resolve`.
-        """
+        """Raises a `UserError` if options ask for an ensemble there is not."""
         arguments = self.resolve(given)
         members, rule = given.get("members"), given.get("ensemble_rule")
         if family != "dnn" and (members or rule):
@@ -226,10 +213,7 @@ class Architecture:
     def check_image_shape(self, image_shape, options=None):
         """Raises a `UserError` if images of this shape are too small.
 
-        Args:
-            image_shape: Tuple `(height, width, channels)`.
-            options: Dict of options, as `resolve` returns it, or None: the
-                published ones.
+        With resolved options, or None: with the published ones.
         """
         height, width = image_shape[:2]
         side = self.minimum_side

@@ -263,10 +263,7 @@ def initial_weights_from(seed):
 
     Keras draws the seed of each initialiser that has none from Python's
     generator, in the order in which layers are made. That generator is put back
-    afterwards, so nothing outside is touched.
-
-    Args:
-        seed: Integer >= 0, or None to leave things as they are.
+    afterwards, so nothing outside is touched. None leaves things as they are.
     """
     if seed is None:
         yield
@@ -329,15 +326,7 @@ def _two_networks(apply, family, activation, orthogonal):
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:
-    """A model of the zoo with new initial weights.
-
-    Args:
-        model: `ImageClassifier`.
-        seed: See `create_model`.
-
-    Returns:
-        A new model of its class.
-    """
+    """A model of the zoo with new initial weights, see `create_model`."""
     with initial_weights_from(seed):
         return model.with_networks(keras.models.clone_model)
 

@@ -19,7 +19,7 @@ _ARGUMENTS = {
 
 
 class ImageClassifier(keras.Model):
-    """Stored images -> logits, with gates that can be asked for.
+    """Stored images -> logits, with gates that can be asked for at each site.
 
     Subclasses are `ReLUNetwork` (one network), `GatedNetwork` (two) and
     `EnsembleNetwork` (many small ones). All take images `(batch, height, width,
@@ -81,7 +81,7 @@ class ImageClassifier(keras.Model):
 
     @property
     def networks(self):
-        raise NotImplementedError
+        return {"network": self.network}
 
     @property
     def gated(self):
@@ -116,13 +116,9 @@ class ImageClassifier(keras.Model):
         }
 
     def layer_at(self, site):
-        """The layer of `logits_network` at a gate site.
+        """The layer of `logits_network` at a gate site of this name.
 
-        Args:
-            site: String, one of `site_names`.
-
-        Returns:
-            Keras layer: the nonlinearity, or the product with the gate.
+        It is the nonlinearity, or the product with the gate.
         """
         raise NotImplementedError
 
@@ -131,13 +127,9 @@ class ImageClassifier(keras.Model):
         return listed(self.layer_at(site).input)[0]
 
     def network_to(self, site):
-        """The layers before a gate site, and no others.
+        """The layers before a gate site of this name, and no others.
 
-        Args:
-            site: String, one of `site_names`.
-
-        Returns:
-            Functional `keras.Model`, normalised image -> pre-activations.
+        A functional `keras.Model`, normalised image -> pre-activations.
         """
         raise NotImplementedError
 
@@ -227,22 +219,16 @@ class ImageClassifier(keras.Model):
     def member_logits(self, images, training=None):
         """Logits that the loss is taken of, summed over the members.
 
-        Returns:
-            Tensor `(batch, classes)`; `(batch, members, classes)` for an
-            ensemble.
+        `(batch, classes)`, or `(batch, members, classes)` of an ensemble.
         """
-        raise NotImplementedError
+        return self.network(self.normalization(images), training=training)
 
     def prediction(self, member_logits):
         """Logits `(batch, classes)` of the model, from those of its members."""
         return member_logits
 
     def entering(self, images):
-        """What enters `logits_network` in evaluation mode, a list of tensors.
-
-        Args:
-            images: As the model takes them.
-        """
+        """What enters `logits_network` in evaluation mode: tensors."""
         return [self.normalization(images)]
 
     def preactivations(self, images):
@@ -255,30 +241,18 @@ class ImageClassifier(keras.Model):
         raise NotImplementedError
 
     def routed(self, preactivations):
-        """What each site's gate is made of: by default its own pre-activation.
+        """What each site's gate is made of, of what `preactivations` returned.
 
-        Args:
-            preactivations: What `preactivations` returned.
-
-        Returns:
-            Dict of the same sites.
+        By default it is the site's own pre-activation.
         """
         return preactivations
 
     def gate_at(self, site):
-        """The `dlgn_tf.gate_kinds.GateFunction` of a gate site.
-
-        Args:
-            site: String, one of `site_names`.
-        """
+        """The `dlgn_tf.gate_kinds.GateFunction` of a gate site of this name."""
         raise NotImplementedError
 
     def gates_of(self, preactivations):
-        """Gates made of pre-activations, one by one, of the same shapes.
-
-        Args:
-            preactivations: What `routed` returned.
-        """
+        """Gates of the shapes of the pre-activations that `routed` returned."""
         return {
             name: self.gate_at(name)(q) for name, q in preactivations.items()
         }
@@ -312,14 +286,10 @@ class ImageClassifier(keras.Model):
         return cls(**_deserialized(config, custom_objects))
 
     def with_networks(self, function):
-        """The same model of other networks.
+        """A new model of this class and of other networks.
 
-        Args:
-            function: Of each functional `keras.Model` inside; what it returns
-                takes its place.
-
-        Returns:
-            A new model of this class.
+        They are what `function` returns of each functional `keras.Model`
+        inside.
         """
         config = self.get_config()
         networks = {
@@ -344,9 +314,6 @@ def _deserialized(config, custom_objects=None):
 
 def single_networks(model):
     """The `networks` of a model that is no ensemble.
-
-    Args:
-        model: Any object.
 
     Raises:
         UserError: if it is an ensemble, or no model of the zoo.

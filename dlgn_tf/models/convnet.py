@@ -29,17 +29,11 @@ def conv_gap(
     are assumed (128, from later code of the same group).
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: Integer >= 1. Number of convolutions.
         width: Integer. Filters of each.
         kernel_size: Integer. Side of each filter.
         padding: `"same"` or `"circular"`, see `convolution`.
         biases: Boolean. Whether layers have biases.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     h = _gated_convolutions(
         x, site, [width] * depth, kernel_size, padding, biases
@@ -66,17 +60,11 @@ def gconv(
     own.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: Integer. Number of convolutions.
         width: Integer. Filters in the first half.
         head_width: Integer. Units of the two hidden dense layers.
-        padding: `"same"` or `"circular"`, see `convolution`.
-        biases: Boolean. Whether layers have biases.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
+        padding: See `conv_gap`.
+        biases: See `conv_gap`.
     """
     filters = _doubling(depth, width)
     h = _gated_convolutions(x, site, filters, 3, padding, biases)

@@ -4,24 +4,16 @@ from keras import layers
 
 from dlgn_tf.layers import ApodizedConv2D, CircularPadding
 
+POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
+
 
 def convolution(
     x, filters, kernel_size, name, padding="same", biases=True, apodized=False
 ):
-    """A convolution of stride 1 under the name `name`.
+    """A convolution of stride 1, perhaps of windowed filters, see `Apodized`.
 
-    Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        filters: Integer.
-        kernel_size: Integer, side of each filter.
-        name: String.
-        padding: `"same"`, zeros around the image, or `"circular"`, the image
-            continued over its edges; see `CircularPadding`.
-        biases: Boolean. Whether it has them.
-        apodized: Boolean. Whether filters are windowed, see `ApodizedConv2D`.
-
-    Returns:
-        Keras tensor `(batch, height, width, filters)`.
+    Its padding is `"same"`, zeros around the image, or `"circular"`, the image
+    continued over its edges; see `CircularPadding`.
     """
     if padding == "circular":
         x = CircularPadding(kernel_size, name=f"{name}_padding")(x)
@@ -34,16 +26,6 @@ def convolution(
 
 def he_convolution(h, filters, kernel_size, stride, name):
     """A convolution of residual networks: no biases, weights drawn as by He.
-
-    Args:
-        h: Keras tensor `(batch, height, width, channels)`.
-        filters: Integer.
-        kernel_size: Integer, side of each filter.
-        stride: Integer.
-        name: String.
-
-    Returns:
-        Keras tensor `(batch, height / stride, width / stride, filters)`.
 
     Source: He et al. (arXiv 1502.01852), of the initial weights.
     """

@@ -50,16 +50,7 @@ class EnsembleNetwork(ImageClassifier):
 
     @classmethod
     def of(cls, networks, rule="mean_softmax", name=None):
-        """The ensemble of given networks, with their weights.
-
-        Args:
-            networks: List of `ReLUNetwork`, c1gap_dnn of the same options.
-            rule: String, see the class.
-            name: String.
-
-        Returns:
-            `EnsembleNetwork`.
-        """
+        """The ensemble of c1gap_dnn of the same options, with their weights."""
         first = networks[0]
         convs = [each.network.get_layer("conv1") for each in networks]
         heads = [each.network.get_layer("logits") for each in networks]
@@ -87,10 +78,6 @@ class EnsembleNetwork(ImageClassifier):
         return cls(network, first.normalization, sites, rule, name=name)
 
     @property
-    def networks(self):
-        return {"network": self.network}
-
-    @property
     def site_shapes(self):
         height, width, _ = self.image_shape
         filters = self.network.get_layer("conv1").filters
@@ -99,9 +86,6 @@ class EnsembleNetwork(ImageClassifier):
     @property
     def members(self):
         return len(self.site_names)
-
-    def member_logits(self, images, training=None):
-        return self.network(self.normalization(images), training=training)
 
     def prediction(self, member_logits):
         if self.rule == "mean_logits":

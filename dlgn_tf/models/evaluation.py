@@ -8,14 +8,7 @@ from dlgn_tf.errors import UserError
 
 
 def batches(count, size):
-    """Slices of at most `size` that cover `range(count)`.
-
-    Args:
-        count: Integer.
-        size: Integer >= 1.
-
-    Returns:
-        List of slices.
+    """Slices of at most `size` that cover `range(count)`, a list.
 
     Raises:
         UserError: if `count` is not positive.
@@ -26,16 +19,7 @@ def batches(count, size):
 
 
 def logits(model, images, batch_size=1000):
-    """Logits in evaluation mode.
-
-    Args:
-        model: `keras.Model`, images -> logits.
-        images: Array `(samples, ...)`.
-        batch_size: Integer >= 1.
-
-    Returns:
-        Array `(samples, classes)`.
-    """
+    """Logits of a model in evaluation mode, an array `(samples, classes)`."""
     return np.concatenate(
         [
             ops.convert_to_numpy(model(images[batch], training=False))
@@ -50,16 +34,6 @@ def accuracy(
     labels: np.ndarray,
     batch_size: int = 1000,
 ) -> float:
-    """Share of images whose class a model predicts.
-
-    Args:
-        model: See `logits`.
-        images: Array `(samples, ...)`.
-        labels: Integer array `(samples,)`.
-        batch_size: See `logits`.
-
-    Returns:
-        Float in [0, 1].
-    """
+    """Share of images `(samples, ...)` whose class a model predicts."""
     predicted = logits(model, images, batch_size).argmax(axis=-1)
     return float(np.mean(predicted == labels))

@@ -11,15 +11,9 @@ def fc(x, site, classes, depth=6, width=128, biases=True):
     Source: the FC network of the neural path kernel paper (arXiv 2006.10529).
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: Integer >= 2. Weight layers, the last one included.
         width: Integer. Units of a hidden layer.
         biases: Boolean. Whether layers have biases.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     h = layers.Flatten(name="flatten")(x)
     for index in range(1, depth):

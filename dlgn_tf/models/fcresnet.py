@@ -26,9 +26,6 @@ def fcresnet(
     layers and units are assumed.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: Integer. Weight layers on the longest path: a multiple of
             `block_depth`, at least three times as much.
         width: Integer. Units of a hidden layer.
@@ -36,9 +33,6 @@ def fcresnet(
         biases: Boolean. Whether layers have biases; the theory has none.
         removed: Names of blocks, as `depths.fcresnet_removable` lists them,
             that are their skips alone.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     skips = fcresnet_blocks(depth, block_depth)
 

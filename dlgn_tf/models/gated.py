@@ -105,12 +105,7 @@ class GatedNetwork(ImageClassifier):
     def value_inputs(self, pixels, preactivations):
         """What enters the value network: image or ones, then the gates.
 
-        Args:
-            pixels: Normalised images.
-            preactivations: What the gating network makes of them.
-
-        Returns:
-            List of tensors, one more than there are gate sites.
+        Of normalised images, and of what the gating network makes of them.
         """
         gates = self.gates_of(self.routed(self._named(preactivations)))
         entering = (
@@ -190,10 +185,7 @@ def copy_weights(source, target, except_for=()):
     dependent initialisation (DI) of the neural path kernel paper, and copying a
     trained ReLU network gives learned gates.
 
-    Args:
-        source: `keras.Model`.
-        target: `keras.Model`.
-        except_for: Names of layers of `target` that stay as they are.
+    Layers of `target` named in `except_for` stay as they are.
 
     Raises:
         ValueError: if `target` has a layer with weights that `source` lacks,

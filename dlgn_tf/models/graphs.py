@@ -10,10 +10,6 @@ def graph_of(function, **options):
     its code: the same code over a new network, as where a caller goes through
     many, would look to it like one function that is traced again and again. A
     partial function has no code of its own.
-
-    Args:
-        function: Function of tensors.
-        **options: Of `tf.function`.
     """
     import tensorflow as tf
 

@@ -16,17 +16,11 @@ def plaincnn(x, site, classes, width=32, norm="none", grayscale=True):
     """Two convolutions 5x5 of stride 2 without padding, flattened, dense.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         width: Integer. Filters of the first convolution, half of those of the
             second.
         norm: `"none"`, or `"post"`: every channel is standardised behind its
             gate.
         grayscale: Boolean. Whether colours become grey first.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     h = Grayscale(name="gray")(x) if grayscale else x
     for index in (1, 2):
@@ -48,15 +42,9 @@ def mlp(x, site, classes, width=512, norm="none", grayscale=True):
     """Two hidden layers, the second half as wide as the first.
 
     Args:
-        x: See `plaincnn`, as for the others.
-        site: Gate site.
-        classes: Integer.
         width: Integer >= 2. Units of the first hidden layer.
-        norm: String.
-        grayscale: Boolean.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
+        norm: See `plaincnn`.
+        grayscale: See `plaincnn`.
     """
     h = Grayscale(name="gray")(x) if grayscale else x
     h = layers.Flatten(name="flatten")(h)

@@ -30,9 +30,7 @@ def check_images(model, images):
 def check_shape(model, shape):
     """Raises a `UserError` unless a model takes a batch of this shape.
 
-    Args:
-        model: `ImageClassifier`.
-        shape: Sequence of integers, or None where a length is not known.
+    Lengths that are not known are None.
     """
     sides = zip(shape[1:], model.image_shape, strict=False)
     rank = 1 + len(model.image_shape)
@@ -50,8 +48,7 @@ def _misfit(model, shape):
 def largest_value(images):
     """Largest absolute value of a sample of images, or 0.0 of none.
 
-    Args:
-        images: Array or tensor. One of a graph has no values and gives 0.0.
+    A tensor of a graph has no values and gives 0.0.
     """
     if not isinstance(images, np.ndarray) and not hasattr(images, "numpy"):
         return 0.0

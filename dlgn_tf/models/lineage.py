@@ -70,11 +70,7 @@ class _Layer:
 
 
 def is_checkpoint(path):
-    """Whether files of a TensorFlow checkpoint lie at a prefix.
-
-    Args:
-        path: Path-like, what stands before `.index` and `.data-...`.
-    """
+    """Whether files of a TensorFlow checkpoint lie at a prefix."""
     prefix = os.fspath(path)
     parts = glob.glob(f"{glob.escape(prefix)}.data-?????-of-?????")
     return os.path.isfile(f"{prefix}.index") or bool(parts)
@@ -115,8 +111,8 @@ def load(path, network):
 
 
 def _check_pooling(network):
-    pools = (keras.layers.AveragePooling2D,)
-    if any(isinstance(layer, pools) for layer in network.network.layers):
+    pool = keras.layers.AveragePooling2D
+    if any(isinstance(layer, pool) for layer in network.network.layers):
         raise UserError(
             "Expected a network with option pooling=max, as the VGGs of "
             "resnets-in-tensorflow2 have it. Received: "

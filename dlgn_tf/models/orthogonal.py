@@ -68,14 +68,9 @@ class Filters:
 
 
 def filters_of(model, networks="both"):
-    """All filters of a model, its last layer's included, from input to output.
+    """All `Filters` of a model, its last layer's included, as a list.
 
-    Args:
-        model: `ReLUNetwork` or `GatedNetwork`.
-        networks: `"both"`, `"gating"` or `"value"`, of a gated one.
-
-    Returns:
-        List of `Filters`.
+    Of a gated one those of `networks`: `"both"`, `"gating"` or `"value"`.
     """
     return [
         Filters(f"{name}/{layer.name}", layer)
@@ -89,14 +84,8 @@ def filters_of(model, networks="both"):
 def with_orthogonal_filters(network, options):
     """A network whose dense layers and convolutions are orthogonal.
 
-    Its raw kernels, and all other weights, are those of the network given.
-
-    Args:
-        network: Functional `keras.Model`.
-        options: `OrthogonalFilters`.
-
-    Returns:
-        Functional `keras.Model` of the same names, inputs and outputs.
+    Its raw kernels, and all other weights, are those of the network given, as
+    are names, inputs and outputs.
 
     Raises:
         UserError: if there are more filters than inputs somewhere, and the
@@ -124,14 +113,7 @@ def folded(model):
     """The same function by plain kernels, not orthogonalised, not windowed.
 
     What it computes is equal up to rounding, and costs what a plain model
-    costs.
-
-    Args:
-        model: `ImageClassifier`.
-
-    Returns:
-        A model of the same class and name; `model` itself where its kernels
-        are plain.
+    costs. A model whose kernels are plain is returned itself.
     """
     if not any(type(layer) in _PLAIN for layer in model._flatten_layers()):
         return model
@@ -155,13 +137,9 @@ def _folded_network(network):
 
 
 def kernel_in_effect(layer):
-    """What a layer multiplies its inputs by: orthogonal, and windowed.
+    """What a built layer multiplies its inputs by: orthogonal, and windowed.
 
-    Args:
-        layer: Built dense layer or convolution.
-
-    Returns:
-        Tensor of the kernel's shape, in the dtype of the layer's variables.
+    In the dtype of the layer's variables.
     """
     orthogonal = isinstance(layer, OrthogonalKernel)
     kernel = layer.full_kernel if orthogonal else layer.kernel

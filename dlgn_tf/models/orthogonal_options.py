@@ -50,13 +50,7 @@ class OrthogonalFilters:
             )
 
     def check_model(self, family, gate_regime=None, members=1):
-        """Raises a `UserError` if a model cannot be made so.
-
-        Args:
-            family: String.
-            gate_regime: String or None.
-            members: Integer, networks of an ensemble.
-        """
+        """Raises a `UserError` if a model cannot be made so."""
         check_networks(self.networks, family, members)
         if gate_regime == "frozen_dependent" and self.networks != "both":
             raise UserError(
@@ -67,13 +61,7 @@ class OrthogonalFilters:
 
 
 def check_networks(networks, family, members=1):
-    """Raises a `UserError` if a model has no such network, or is an ensemble.
-
-    Args:
-        networks: One of `dlgn_tf.choices.ORTHOGONAL_NETWORKS`.
-        family: String.
-        members: Integer.
-    """
+    """Raises a `UserError` if there is no such network, or an ensemble."""
     if family == "dnn" and networks != "both":
         raise UserError(
             "A ReLU network (family dnn) is a single network. Expected no "

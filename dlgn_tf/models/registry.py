@@ -22,10 +22,7 @@ def names():
 
 
 def parse(name):
-    """Splits a model's name.
-
-    Returns:
-        `(Architecture, family)`.
+    """Splits a model's name into `(Architecture, family)`.
 
     Raises:
         UserError: if there is no such model; its text names the nearest.

@@ -30,10 +30,6 @@ class ReLUNetwork(ImageClassifier):
         super().__init__(normalization, site_names, **kwargs)
         self.network = network
 
-    @property
-    def networks(self):
-        return {"network": self.network}
-
     @functools.cached_property
     def activation(self):
         """Name of the nonlinearity, of `dlgn_tf.models.activations`.
@@ -58,9 +54,6 @@ class ReLUNetwork(ImageClassifier):
 
     def network_to(self, site):
         return keras.Model(self.network.inputs, self.value_at(site))
-
-    def member_logits(self, images, training=None):
-        return self.network(self.normalization(images), training=training)
 
     def preactivations(self, images):
         self._look_at(images)

@@ -49,9 +49,6 @@ def resnet(
     """A residual network of `depth` weight layers.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: Integer. 6n + 2 for blocks `original` and `preactivated` (6n + 4
             for a Wide ResNet, which counts its projections), 9n + 2 for
             `bottleneck`; n is the number of blocks in a group.
@@ -72,9 +69,6 @@ def resnet(
         removed: Names of blocks, as `depths.resnet_removable` lists them, that
             are left without their branch: they are their shortcuts. Source:
             Veit et al. (arXiv 1605.06431), section 4.1.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     with_branch, without_branch = _BLOCKS[block]
     group_filters = width * widen * (4 if block == "bottleneck" else 1)
@@ -133,13 +127,28 @@ def _gated(h, site, site_name, conv_name, norm):
 
 
 def _preactivated_block(u, place):
-    name, site = place.name, place.site
-    t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
-    h = he_convolution(t, place.filters, 3, place.stride, f"{name}_conv1")
-    h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
-    h = he_convolution(h, place.filters, 3, 1, f"{name}_conv2")
-    skip = _shortcut(t if place.activate_shortcut else u, place)
-    return layers.Add(name=f"{name}_add")([skip, h])
+    filters = place.filters
+    return _preactivated(u, place, (filters, 3, place.stride), (filters, 3, 1))
+
+
+def _bottleneck_block(u, place):
+    inner = place.filters // 4
+    return _preactivated(
+        u, place, (inner, 1, 1), (inner, 3, place.stride), (place.filters, 1, 1)
+    )
+
+
+def _preactivated(u, place, *convolutions):
+    """Convolutions of so many filters, side and stride, a gate before each."""
+    h, start = u, u
+    for index, convolution in enumerate(convolutions, start=1):
+        name = f"{place.name}_{index}"
+        h = place.site(_batch_norm(h, name), name)
+        if index == 1 and place.activate_shortcut:
+            start = h
+        h = he_convolution(h, *convolution, f"{place.name}_conv{index}")
+    skip = _shortcut(start, place)
+    return layers.Add(name=f"{place.name}_add")([skip, h])
 
 
 def _preactivated_shortcut(u, place):
@@ -150,19 +159,6 @@ def _preactivated_shortcut(u, place):
     if place.activate_shortcut:
         u = place.site(_batch_norm(u, f"{place.name}_1"), f"{place.name}_1")
     return _shortcut(u, place)
-
-
-def _bottleneck_block(u, place):
-    name, site = place.name, place.site
-    inner = place.filters // 4
-    t = site(_batch_norm(u, f"{name}_1"), f"{name}_1")
-    h = he_convolution(t, inner, 1, 1, f"{name}_conv1")
-    h = site(_batch_norm(h, f"{name}_2"), f"{name}_2")
-    h = he_convolution(h, inner, 3, place.stride, f"{name}_conv2")
-    h = site(_batch_norm(h, f"{name}_3"), f"{name}_3")
-    h = he_convolution(h, place.filters, 1, 1, f"{name}_conv3")
-    skip = _shortcut(t if place.activate_shortcut else u, place)
-    return layers.Add(name=f"{name}_add")([skip, h])
 
 
 # Each with its branch and without.

@@ -61,9 +61,6 @@ def scattering(
     real matrix acts on both parts alike, and the head sees them as channels.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Not used: there are no gates.
-        classes: Integer. Number of logits.
         width: Integer. Channels after the first matrix; the paper's width
             scale s is `width / 64`.
         skip: Boolean, whether to skip moduli, see `SkipModulus`.
@@ -75,9 +72,6 @@ def scattering(
             width, or None: there is none more.
         half_octaves: Boolean. Whether two blocks, rather than one, go to the
             next octave.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     del site
     channels = [factor * width for factor in factors]

@@ -31,16 +31,10 @@ class LinearMaps:
 
 
 def linear_maps_like(value_network, options):
-    """Linear maps with the options of a value network.
+    """`LinearMaps` like the layers of a value network of these options.
 
-    Args:
-        value_network: Functional `keras.Model`.
-        options: Dict, arguments of its architecture.
-
-    Returns:
-        `LinearMaps`. There are biases, and batch normalisation, where the value
-        network has them before its gates: one that only standardises stands
-        behind them.
+    There are biases, and batch normalisation, where the value network has them
+    before its gates: one that only standardises stands behind them.
     """
     below = [x for x in value_network.layers if x.name != "logits"]
     circular = options.get("padding") == "circular"

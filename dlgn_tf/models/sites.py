@@ -122,13 +122,7 @@ def _activation_layer(site_name, options):
 def activation_of(network, site_names):
     """Name of the nonlinearity whose layers stand at gate sites.
 
-    Args:
-        network: Functional `keras.Model`.
-        site_names: Sequence of strings.
-
-    Returns:
-        String, one of `dlgn_tf.models.activations.ACTIVATIONS`; None where
-        there is no one of which each site has a layer.
+    None where there is no one of which each site has a layer.
     """
     names = {layer.name for layer in network.layers}
     for activation in ACTIVATIONS:

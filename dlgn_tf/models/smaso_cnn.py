@@ -3,6 +3,7 @@
 from keras import layers
 
 from dlgn_tf.layers import ApodizedConv2D, BatchNorm
+from dlgn_tf.models.convolution import POOLING
 from dlgn_tf.models.head import logits
 
 # Filters (in units of the width), side of each, stride; the seventh one sees
@@ -18,8 +19,6 @@ _LARGE = (
     (2, 1, 1),
 )
 _UNPADDED = 7
-
-_POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 
 def largecnn(
@@ -43,9 +42,6 @@ def largecnn(
     it).
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         width: Integer. Filters of the first three convolutions, half of those
             of the others.
         padding: `"valid"`, as published: the seventh convolution has none; or
@@ -53,9 +49,6 @@ def largecnn(
         batch_normalized: Boolean. Whether convolutions are batch-normalised;
             they then have no biases.
         apodized: Boolean. Whether filters are windowed, see `Apodized`.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     conv = _Convolution(site, batch_normalized, apodized)
     h = x
@@ -82,9 +75,6 @@ def smallcnn(
     such a network; this one is that of later code of its authors.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         width: Integer. Filters of the first convolution; the next ones have
             twice and four times as many.
         padding: Of the two 3x3 convolutions: `"valid"` or `"same"`.
@@ -92,16 +82,13 @@ def smallcnn(
             a DLGN is not linear.
         batch_normalized: See `largecnn`.
         apodized: See `largecnn`.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     conv = _Convolution(site, batch_normalized, apodized)
     h = x
     for index in (1, 2):
         filters, padded = index * width, padding == "same"
         h = conv(h, f"conv{index}", filters, 3, 1, padded)
-        h = _POOLING[pooling](2, name=f"pool{index}")(h)
+        h = POOLING[pooling](2, name=f"pool{index}")(h)
     h = conv(h, "conv3", 4 * width, 1, 1, False)
     h = layers.GlobalAveragePooling2D(name="pool")(h)
     return logits(h, classes)

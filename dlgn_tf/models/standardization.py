@@ -10,21 +10,9 @@ from dlgn_tf.layers import BatchNorm
 
 
 def standardize(h, name):
-    """Standardises every channel: batch normalisation with nothing learned.
-
-    Args:
-        h: Keras tensor `(..., channels)`.
-        name: String; the layer is called `{name}_bn`.
-
-    Returns:
-        Keras tensor of the same shape.
-    """
+    """Standardises every channel: batch normalisation with nothing learned."""
     return BatchNorm(
-        momentum=0.9,
-        epsilon=1e-5,
-        center=False,
-        scale=False,
-        name=f"{name}_bn",
+        momentum=0.9, epsilon=1e-5, center=False, scale=False, name=f"{name}_bn"
     )(h)
 
 

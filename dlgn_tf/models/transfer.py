@@ -73,12 +73,7 @@ def copy_model(source, target):
 
 
 def check_same_gates(source, target):
-    """Raises a `UserError` unless both make and use gates alike.
-
-    Args:
-        source: `ImageClassifier`.
-        target: `ImageClassifier` that `copy_model` takes it for.
-    """
+    """Raises a `UserError` unless both make and use gates alike."""
     if not target.gated:
         return
     _check_name(source, [target.name])
@@ -141,13 +136,7 @@ def _check_sites(source, target):
 
 
 def _check_layers(source, target, name):
-    """Raises a `UserError` unless `source` holds all that `target` computes.
-
-    Args:
-        source: Functional `keras.Model`, which may go on further.
-        target: Functional `keras.Model`.
-        name: String for the message.
-    """
+    """Raises a `UserError` unless `source` holds all that `target` computes."""
     given, wanted = _layers(source), _layers(target)
     for layer, expected in wanted.items():
         received = given.get(layer)

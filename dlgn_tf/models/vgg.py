@@ -3,10 +3,9 @@
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models.convolution import POOLING
 from dlgn_tf.models.depths import vgg_convolution, vgg_groups
 from dlgn_tf.models.head import logits
-
-_POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 
 def vgg(x, site, classes, depth=16, width=64, pooling="average", removed=()):
@@ -20,18 +19,11 @@ def vgg(x, site, classes, depth=16, width=64, pooling="average", removed=()):
     pooling the gating network of a DLGN is not linear.
 
     Args:
-        x: Keras tensor `(batch, height, width, channels)`, height and width
-            at least 32.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer. Number of logits.
         depth: 11, 13, 16 or 19.
         width: Integer. Filters of the first group.
         pooling: `"average"` or `"max"`.
         removed: Names of convolutions, as `depths.vgg_removable` lists them,
             that are left out with their batch normalisation and gate.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
     """
     h = x
     for group, convolutions in enumerate(vgg_groups(depth), start=1):
@@ -40,7 +32,7 @@ def vgg(x, site, classes, depth=16, width=64, pooling="average", removed=()):
             name = vgg_convolution(group, index)
             if name not in removed:
                 h = _conv_bn_gate(h, site, filters, name)
-        h = _POOLING[pooling](2, name=f"pool{group}")(h)
+        h = POOLING[pooling](2, name=f"pool{group}")(h)
     h = layers.GlobalAveragePooling2D(name="pool")(h)
     return logits(h, classes)
 

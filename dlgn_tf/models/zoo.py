@@ -322,16 +322,13 @@ def add(
 
     Its name is the function's, its description the first line of the docstring,
     its options are the arguments that have defaults, which are the published
-    values.
+    values. It is returned, and in `ARCHITECTURES` then.
 
     Args:
         builder: Function `(x, site, classes, **options) -> logits`.
         recipe: See `Architecture`.
         gate_sites: See `Architecture`.
         **fields: Further fields of `Architecture`.
-
-    Returns:
-        The `Architecture`, which is in `ARCHITECTURES` now.
     """
     arguments = inspect.signature(builder).parameters.values()
     entry = Architecture(

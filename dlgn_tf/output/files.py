@@ -28,13 +28,8 @@ def replacing(path):
     """Gives the path of a new file that replaces `path` when it is written.
 
     A symbolic link at either path is replaced, and what it points to is not
-    touched.
-
-    Args:
-        path: Path-like.
-
-    Raises:
-        OSError: if it cannot be written; what was at `path` is still there.
+    touched. Where it cannot be written, an `OSError`, what was at `path` is
+    still there.
     """
     path = pathlib.Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
@@ -59,11 +54,7 @@ def replacing(path):
 
 @contextlib.contextmanager
 def temporary_folder(path):
-    """Makes an empty folder that goes afterwards, as do a killed one's files.
-
-    Args:
-        path: `pathlib.Path`.
-    """
+    """Makes an empty folder that goes afterwards; a killed one's goes first."""
     with contextlib.suppress(FileNotFoundError):
         if path.is_symlink():
             path.unlink()
@@ -82,9 +73,6 @@ def as_tensorflow_reads_it(path):
     TensorFlow takes `*`, `?`, `[` and a backslash for parts of a pattern, and
     names for UTF-8. Where that goes wrong the path that it gets is a link in a
     folder of its own.
-
-    Args:
-        path: `pathlib.Path` of a folder that is there.
     """
     if is_plain(path):
         yield path
@@ -112,12 +100,7 @@ def check_no_link(path):
 
 
 def csv_text(columns, lines):
-    """A CSV file as text.
-
-    Args:
-        columns: Names, the first line.
-        lines: Iterable of sequences of as many fields.
-    """
+    """A CSV file as text: names of columns, and lines of as many fields."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([columns, *lines])
     return text.getvalue()
@@ -132,9 +115,7 @@ def sha256(path):
 def check_writable(path, flag):
     """Raises a `UserError` unless a directory can be made or written here.
 
-    Args:
-        path: Path-like, a directory that may not exist yet.
-        flag: String, the flag that named it, for the message.
+    The message names the flag that named it.
     """
     try:
         nearest, reason = _nearest_existing(path), None
@@ -160,9 +141,7 @@ def _nearest_existing(path):
 def write_errors(path, other=()):
     """Turns failures to write, such as a full disk, into a `UserError`.
 
-    Args:
-        path: What is being written, for the message.
-        other: Tuple of exception types besides `OSError` that mean the same.
+    Other exception types than `OSError` may mean the same.
     """
     try:
         yield

@@ -12,12 +12,7 @@ from dlgn_tf.output import files
 
 
 def new_figure(width, height):
-    """An empty `matplotlib.figure.Figure` that lays itself out.
-
-    Args:
-        width: Float, in inches.
-        height: Float, in inches.
-    """
+    """An empty `matplotlib.figure.Figure`, in inches, that lays itself out."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -34,12 +29,7 @@ class Output:
         self.directory = pathlib.Path(directory)
 
     def table(self, name, rows):
-        """Writes a CSV file with a header.
-
-        Args:
-            name: String, without ending.
-            rows: List of dicts of the same keys.
-        """
+        """Writes NAME.csv: a header, and rows, dicts of the same keys."""
         columns = list(rows[0])
         lines = ([row[column] for column in columns] for row in rows)
         self.text(f"{name}.csv", files.csv_text(columns, lines))
@@ -62,11 +52,7 @@ class Output:
                 np.savez_compressed(temporary, **arrays)
 
     def picture(self, name, figure, dpi=120):
-        """Writes a `matplotlib.figure.Figure` as PNG.
-
-        Returns:
-            The file's bytes.
-        """
+        """Writes a `matplotlib.figure.Figure` as PNG; returns its bytes."""
         encoded = io.BytesIO()
         figure.savefig(encoded, format="png", dpi=dpi)
         self.text(f"{name}.png", encoded.getvalue())

@@ -66,12 +66,8 @@ def command_line():
 def note_command(folder, command=None):
     """Notes in a folder which command wrote there, and what it was made with.
 
-    `commands.json` has a line for each command that wrote there; the same one
-    once more takes the place of its line.
-
-    Args:
-        folder: Path-like, of the results of this process.
-        command: String. Defaults to `None`: that of this process.
+    `commands.json` has a line for each command that wrote there, by default
+    that of this process; the same one once more takes the place of its line.
 
     Raises:
         UserError: if the file is damaged or cannot be written.
@@ -156,16 +152,8 @@ def _commit():
     commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
     if not commit:
         return _UNKNOWN
-    changed = _output(
-        "git",
-        "-C",
-        str(root),
-        "status",
-        "--porcelain",
-        "--",
-        "dlgn_tf",
-        "flags",
-    )
+    status = ("status", "--porcelain", "--", "dlgn_tf", "flags")
+    changed = _output("git", "-C", str(root), *status)
     return commit + (", with changes" if changed else "")
 
 

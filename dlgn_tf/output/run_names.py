@@ -37,11 +37,7 @@ def is_run(folder):
 
 
 def owner(path):
-    """The run directory that keeps what is written to a path, or None.
-
-    Args:
-        path: Path-like, of a file or folder that need not be there.
-    """
+    """The run directory that keeps what is written to a path, or None."""
     path = pathlib.Path(path)
     # A file takes the place of a link, in a folder links are followed.
     parent = pathlib.Path(os.path.realpath(path.parent))

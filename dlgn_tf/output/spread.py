@@ -9,13 +9,8 @@ def sample_std(values: Sequence[float]) -> float:
     """Standard deviation of a sample, which divides by n - 1.
 
     What stands behind "±" in tables of seeds, but for those of
-    `dlgn_tf.reproduction`, which divide by n as the published ones do.
-
-    Args:
-        values: Sequence of n floats.
-
-    Returns:
-        Float; 0 for a single value.
+    `dlgn_tf.reproduction`, which divide by n as the published ones do. That of
+    a single value is 0.
     """
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
@@ -23,13 +18,8 @@ def sample_std(values: Sequence[float]) -> float:
 def mean_and_range(values: Sequence[float], form: str = ".3f") -> str:
     """`0.51 (0.48 to 0.53)`: mean, least and most of several seeds.
 
-    Args:
-        values: Sequence of floats. Those that are not finite are left out, and
-            that is said: `0.51 (0.48 to 0.53; 2 of 3)`.
-        form: String, format of each number.
-
-    Returns:
-        String; of a single value that value alone, of none `"-"`.
+    Values that are not finite are left out, and that is said: `0.51 (0.48 to
+    0.53; 2 of 3)`. A single value stands alone, `"-"` for none.
     """
     figures = np.asarray(values, float)
     finite = figures[np.isfinite(figures)]
@@ -46,14 +36,5 @@ def mean_and_range(values: Sequence[float], form: str = ".3f") -> str:
 def listed(
     numbers: Iterable[float], form: str = ".2f", separator: str = " "
 ) -> str:
-    """Numbers on one line: `0.19 0.09 0.05`.
-
-    Args:
-        numbers: Iterable of numbers.
-        form: String, format of each.
-        separator: String.
-
-    Returns:
-        String.
-    """
+    """Numbers of a format on one line: `0.19 0.09 0.05`."""
     return separator.join(f"{number:{form}}" for number in numbers)

@@ -31,10 +31,8 @@ _RENAMING = 0.5
 class Checkpoints:
     """Reads and writes the checkpoints of a run.
 
-    Args:
-        directory: Path-like.
-        backend_errors: Tuple of exception types with which the backend says
-            that it could not write.
+    `backend_errors` are exception types with which the backend says that it
+    could not write.
     """
 
     def __init__(self, directory, backend_errors=()):
@@ -52,13 +50,13 @@ class Checkpoints:
         return not finished and len(steps) <= 1
 
     def save(self, step, state, write, keep):
-        """Writes the checkpoint of a step and deletes old ones.
+        """Writes the checkpoint of a step; so many are kept, this one too.
 
         Args:
             step: Integer.
             state: Dict that JSON can hold, the state of the loop.
             write: Function of a prefix that writes the backend's part.
-            keep: Integer, how many checkpoints are kept, this one among them.
+            keep: Integer.
 
         Raises:
             UserError: if it cannot be written; earlier checkpoints stay.
@@ -92,13 +90,10 @@ class Checkpoints:
 
         Args:
             restore: Function of a prefix that reads the backend's part.
-            report: See `newest_good`.
+            report: See `newest_good`, which says what is raised too.
 
         Returns:
             `(step, state)`, or None if the directory is empty.
-
-        Raises:
-            UserError: if there are checkpoints and none of them is good.
         """
         while candidate := self.newest_good(report):
             prefix, step, state = candidate

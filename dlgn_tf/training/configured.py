@@ -11,10 +11,7 @@ from dlgn_tf.models.build import create_model
 def create_configured_model(config, removed=()):
     """The model that a `Config` describes, with its initial weights.
 
-    Args:
-        config: `Config`.
-        removed: Names of blocks that are left out, see
-            `dlgn_tf.models.architecture.Architecture.removable_blocks`.
+    Blocks `removed` are left out, see `Architecture.removable_blocks`.
     """
     dataset = catalog.get(config.dataset)
     mean, std = _pixel_constants(config.normalization, dataset)
@@ -40,7 +37,7 @@ def create_configured_model(config, removed=()):
         **config.activation_options(),
         removed=removed,
     )
-    for layer in _batch_norms(model):
+    for layer in _layers(model, BatchNorm):
         layer.share_statistics(config.batch_norm == "synchronized")
     return model
 
@@ -58,26 +55,18 @@ def moving_statistics(model):
     """Variables of all moving means and variances of a model."""
     return [
         variable
-        for layer in _batch_norms(model)
+        for layer in _layers(model, BatchNorm)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
 
 
 def learned_betas(model):
-    """The betas that a model learns, as they are now.
-
-    Returns:
-        Dict from layer name to float array `()` or `(channels,)`.
-    """
+    """The betas that a model learns, arrays `()` or `(channels,)` by layer."""
     return {
         layer.name: ops.convert_to_numpy(layer.beta)
         for layer in _layers(model, BetaLayer)
         if layer.u is not None
     }
-
-
-def _batch_norms(model):
-    return _layers(model, BatchNorm)
 
 
 def _layers(model, kind):

@@ -53,7 +53,7 @@ class Engine(typing.Protocol):
         """That of the next step."""
 
     def gate_statistics(self, images: np.ndarray) -> dict:
-        """See `dlgn_tf.training.summaries.Summaries.gates`."""
+        """See `dlgn_tf.training.summaries`."""
 
     def weights_are_finite(self) -> bool: ...
 
@@ -79,12 +79,7 @@ class MisfitError(UserError):
 
 @contextlib.contextmanager
 def misfits(prefix, *more):
-    """Turns failures to restore into a `MisfitError`.
-
-    Args:
-        prefix: Path-like, the checkpoint.
-        *more: Exception types of the backend that mean the same.
-    """
+    """Turns what restoring raises, and `more`, into a `MisfitError`."""
     try:
         yield
     except (ValueError, AssertionError, KeyError, *more) as error:

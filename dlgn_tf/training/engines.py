@@ -1,42 +1,34 @@
 """What trains and evaluates on the backend that Keras runs on."""
 
+import os
+
 import keras
 
+from dlgn_tf.config import Config
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.training.engine import Engine
+from dlgn_tf.training.totals import Totals
 
 
-def create_engine(config):
-    """The `dlgn_tf.training.engine.Engine` of the backend.
-
-    Args:
-        config: `Config`.
-    """
+def create_engine(config: Config) -> Engine:
+    """The engine of the backend, with the model of a configuration."""
     module = _backend_engine()
     if keras.backend.backend() == "jax":
         return module.JaxEngine(config)
     return module.TensorFlowEngine(config)
 
 
-def restore_model(prefix, model):
-    """Restores a model alone from a checkpoint of this backend.
-
-    Args:
-        prefix: Path-like, as `Checkpoints.restore_newest` gives it.
-        model: `ImageClassifier`.
-    """
+def restore_model(prefix: os.PathLike, model: ImageClassifier) -> None:
+    """Restores a model alone from a checkpoint, as `Checkpoints` names it."""
     _backend_engine().restore_model(prefix, model)
 
 
-def evaluate_model(model, image_set, batch_size):
-    """Evaluates a model that has no engine, on a single device.
-
-    Args:
-        model: `ImageClassifier`.
-        image_set: `ImageSet`.
-        batch_size: Integer.
-
-    Returns:
-        `Totals` over all images.
+def evaluate_model(
+    model: ImageClassifier, image_set: ImageSet, batch_size: int
+) -> Totals:
+    """Evaluates a model that has no engine over all images, on one device.
 
     Raises:
         UserError: if there are none.

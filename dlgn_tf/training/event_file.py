@@ -23,9 +23,6 @@ class EventFile:
 
     The file is made with the first summary. TensorBoard's own writer hands
     records to a thread, where a full disk cannot be told to the caller.
-
-    Args:
-        directory: Path-like, one of TensorBoard's runs.
     """
 
     def __init__(self, directory):
@@ -63,12 +60,7 @@ class EventFile:
 def drop_events_after(directory, step):
     """Forgets events beyond a step, and half a record at a file's end.
 
-    Args:
-        directory: Path-like, one of TensorBoard's runs; may be missing.
-        step: Integer; events of later steps go. Below 0 all files go.
-
-    Raises:
-        UserError: if the directory is a link.
+    Below step 0 all files go. A directory that is a link is a `UserError`.
     """
     files.check_no_link(directory)
     for path in sorted(pathlib.Path(directory).glob("*tfevents*")):
@@ -117,14 +109,7 @@ def _rewrite(path, records):
 
 
 def read_events(directory):
-    """All events of a run, as `(step, tag, value)` in the order written.
-
-    Args:
-        directory: Path-like, one of TensorBoard's runs.
-
-    Returns:
-        List of tuples; value is a `TensorProto`.
-    """
+    """All events of a run, `(step, tag, TensorProto)` in the order written."""
     events = []
     for path in sorted(pathlib.Path(directory).glob("*tfevents*")):
         for event in event_file_loader.EventFileLoader(str(path)).Load():

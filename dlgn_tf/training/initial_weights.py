@@ -12,10 +12,6 @@ def set_initial_weights(model, config):
     To be called when a run starts. One that goes on has them in its
     checkpoint, and their source may be gone.
 
-    Args:
-        model: `ImageClassifier`, as `create_configured_model` makes it.
-        config: `Config`.
-
     Raises:
         UserError: if they are missing, or those of another model.
     """

@@ -13,7 +13,7 @@ from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import configured, engine, optimizers
 from dlgn_tf.training.orthogonality import PenaltyTerm
-from dlgn_tf.training.summaries import gate_sample_stride
+from dlgn_tf.training.summaries import gate_statistics
 from dlgn_tf.training.totals import Totals
 
 
@@ -166,16 +166,7 @@ class JaxEngine:
             strict=True,
         )
         with keras.StatelessScope(state_mapping=list(mapping)):
-            made = self.model.preactivations(images)
-            preactivations = self.model.routed(made)
-            gates = self.model.gates_of(preactivations)
-        return {
-            site: (
-                jnp.mean(q > 0),
-                gates[site].reshape(-1)[:: gate_sample_stride(q.shape)],
-            )
-            for site, q in preactivations.items()
-        }
+            return gate_statistics(self.model, images)
 
     def save_model(self, path):
         self.model.save(path)
@@ -216,13 +207,7 @@ class _Evaluation:
             sums = sums + np.asarray(result, np.float64)
             if on_batch:
                 on_batch(done)
-        return Totals(
-            images=len(image_set),
-            steps=done,
-            classification_loss=float(sums[0]),
-            errors=float(sums[1]),
-            member_errors=tuple(sums[2:].tolist()),
-        )
+        return Totals.of_evaluation(len(image_set), done, sums)
 
     def _of_batch(self, variables, images, labels):
         logits, _ = self._model.stateless_call(

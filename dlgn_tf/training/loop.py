@@ -290,11 +290,7 @@ class _Watch:
 
 
 def evaluate_with_progress(engine, image_set, batch_size, silent=False):
-    """Evaluates over all of `image_set`, showing how far it is.
-
-    Returns:
-        `Totals`.
-    """
+    """`Totals` over all of `image_set`; shows how far it is."""
     batch_count = -(-len(image_set) // batch_size)
     progress = Progress("evaluation", 0, batch_count, "batch", silent)
     return engine.evaluate(image_set, batch_size, progress.update)

@@ -9,13 +9,6 @@ def learning_rate(rates, boundaries=()):
     The lineage's schedule is rates 0.01, 0.1, 0.01, 0.001 with boundaries 400,
     32,000, 48,000. At a boundary itself the old rate still holds, as
     everywhere in Keras.
-
-    Args:
-        rates: Sequence of floats, one more than boundaries.
-        boundaries: Sequence of integers, growing.
-
-    Returns:
-        `keras.optimizers.schedules.LearningRateSchedule`.
     """
     # With no boundary Keras' schedule has nothing to compare with; one that is
     # never reached keeps a single kind of schedule.

@@ -11,10 +11,6 @@ class PenaltyTerm:
 
     It is summed over the trainable kernels of the dense layers and
     convolutions of a model, the last layer included.
-
-    Args:
-        model: `ImageClassifier`.
-        config: `Config`.
     """
 
     def __init__(self, model, config):
@@ -35,14 +31,7 @@ class PenaltyTerm:
         ]
 
     def __call__(self, values):
-        """The term.
-
-        Args:
-            values: Values of the model's trainable variables, in their order.
-
-        Returns:
-            float32 scalar.
-        """
+        """The term, a scalar, of the values of the trainable variables."""
         total = ops.zeros(())
         for place in self._places:
             total = total + orthogonality_penalty(
@@ -58,15 +47,9 @@ def looked_at(config):
 
 
 def overcomplete(model, config):
-    """Those filters of a run that are too many to be orthogonal.
+    """Names of those filters of a run that are too many to be orthogonal.
 
-    Args:
-        model: `ImageClassifier`.
-        config: `Config`.
-
-    Returns:
-        List of strings that name them; empty where nothing is to be
-        orthogonal.
+    There are none where nothing is to be orthogonal.
     """
     if not looked_at(config):
         return []

@@ -26,9 +26,8 @@ class EventOutput(Output):
     def events(self, scalars, pictures):
         """Replaces the events that TensorBoard shows.
 
-        Args:
-            scalars: List of `(step, dict)` from a name to a float.
-            pictures: Dict from a name to a `(step, Figure)`.
+        Scalars are pairs of a step and floats by name; pictures by name are
+        pairs of a step and a `Figure`.
         """
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 

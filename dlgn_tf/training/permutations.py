@@ -16,13 +16,7 @@ _COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
 def orders(config):
     """All orders of a network's gates, each to a site of its shape, but one.
 
-    The identity is left out.
-
-    Args:
-        config: `Config`.
-
-    Returns:
-        List of tuples such as `(2, 0, 3, 1)`.
+    Tuples such as `(2, 0, 3, 1)`; the identity is left out.
     """
     of_groups = map(itertools.permutations, _groups(config))
     return [sum(order, ()) for order in itertools.product(*of_groups)][1:]
@@ -41,12 +35,8 @@ def _groups(config):
 def single_runs(config):
     """The runs that `--gate_permutation=all` stands for.
 
-    Args:
-        config: `Config` with that flag.
-
-    Returns:
-        Dict from the permutation's digits, such as `"2031"`, to the `Config` of
-        its run, the identity left out.
+    Dict from the permutation's digits, such as `"2031"`, to the `Config` of its
+    run, the identity left out.
     """
     configs = {}
     for permutation in orders(config):
@@ -64,9 +54,6 @@ def train_all(config):
     """Trains every run of `single_runs`, going on where it was stopped.
 
     Leaves RUN_DIR/permutations.csv, a line a finished run, and flags.txt.
-
-    Args:
-        config: `Config`.
 
     Raises:
         UserError: if gate sites differ in shape, or as `loop.train`.

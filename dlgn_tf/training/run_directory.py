@@ -21,6 +21,8 @@ _NO_LINKS = (
     run_names.SNAPSHOTS,
     *run_names.EVENTS,
 )
+# Flags that may change unsaid; the seed of the first weights did its work.
+_PASSING = ("run_dir", "data_dir", "download", "train_steps", "weights_seed")
 _SNAPSHOT = re.compile(r"step-([0-9]{8,})\.keras")
 
 
@@ -35,9 +37,6 @@ class RunDirectory:
         model: model.keras, the final model.
         best: best.keras, the model of the best evaluation so far.
         snapshots: Directory of the models that --snapshot_every keeps.
-
-    Args:
-        path: String or path-like.
     """
 
     def __init__(self, path):
@@ -115,18 +114,10 @@ class RunDirectory:
                     f"{self.command()}, or another --run_dir. Received: "
                     f"--{flag}={now}"
                 )
-        # The seed of the initial weights has had its effect.
-        passing = (
-            "run_dir",
-            "data_dir",
-            "download",
-            "train_steps",
-            "weights_seed",
-        )
         return [
             f"{flag}: {before} -> {now}"
             for flag, (before, now) in changes.items()
-            if flag not in passing
+            if flag not in _PASSING
         ]
 
     def check_writable(self):
@@ -254,9 +245,7 @@ class RunDirectory:
     def drop_models_after(self, step):
         """Forgets models that lie beyond the checkpoint gone back to.
 
-        Args:
-            step: Integer; below 0, best.keras and model.keras of an earlier
-                run go as well.
+        Below step 0, best.keras and model.keras of an earlier run go as well.
         """
         with files.write_errors(self.path):
             for kept, path in self.kept_models().items():

@@ -60,14 +60,9 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
 
 
 def restore_newest(directory, model):
-    """Gives a model the weights of the newest checkpoint of its run.
+    """Gives a model the weights of the newest checkpoint of a `RunDirectory`.
 
-    Args:
-        directory: `RunDirectory`.
-        model: `ImageClassifier`.
-
-    Returns:
-        See `Checkpoints.restore_newest`.
+    Returns what `Checkpoints.restore_newest` does.
     """
     return Checkpoints(directory.checkpoints).restore_newest(
         lambda prefix: engines.restore_model(prefix, model)

@@ -21,12 +21,6 @@ def is_one(path):
 def locate(path):
     """The .keras file that a SavedModel carries.
 
-    Args:
-        path: Path-like.
-
-    Returns:
-        `pathlib.Path`.
-
     Raises:
         UserError: if there is no SavedModel, or none of `dlgn_tf.export`.
     """

@@ -233,7 +233,10 @@ def lineage_network(name, dataset, removed=(), **options):
     """
     from dlgn_tf.models.build import create_model
 
-    images = catalog.get(dataset)
+    images, (architecture, _) = catalog.get(dataset), registry.parse(name)
+    # Its VGGs pool so.
+    pooled = "pooling" in architecture.options
+    options |= {"pooling": "max"} if pooled else {}
     return create_model(
         name,
         images.image_shape,
@@ -241,12 +244,5 @@ def lineage_network(name, dataset, removed=(), **options):
         mean=images.mean,
         std=images.std,
         removed=removed,
-        **{**lineage_options(name), **options},
+        **options,
     )
-
-
-def lineage_options(name):
-    """Options in which the networks of resnets-in-tensorflow2 differ."""
-    architecture, _ = registry.parse(name)
-    # Its VGGs pool so.
-    return {"pooling": "max"} if "pooling" in architecture.options else {}

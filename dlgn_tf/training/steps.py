@@ -60,9 +60,6 @@ class TrainingSteps:
             count: Integer.
             before: `Totals` to go on adding to, step by step: the sums do not
                 depend on how many steps are taken at once.
-
-        Returns:
-            `Totals`, those of `before` included.
         """
         before = before or Totals()
         sums, taken, finite = self._run(
@@ -148,12 +145,7 @@ def losses_and_errors(logits, labels):
 
 
 class Evaluation:
-    """Evaluates a model over every image of a data set, ragged ends included.
-
-    Args:
-        model: `ImageClassifier`.
-        strategy: `tf.distribute.Strategy`.
-    """
+    """Evaluates a model over all images of a data set, ragged ends too."""
 
     def __init__(self, model, strategy):
         self._model = model
@@ -161,29 +153,20 @@ class Evaluation:
         self._graph = graph_of(self._run, reduce_retracing=True)
 
     def __call__(self, dataset, images, on_batch=None):
-        """Runs through `dataset`.
+        """`Totals` over all images of `dataset`.
 
         Args:
             dataset: Of (images, labels), one element a replica and batch: a
                 distributed one where there are several.
             images: Integer. How many images it holds.
             on_batch: Called with the number of batches done.
-
-        Returns:
-            `Totals` over all images.
         """
         sums = 0.0
         for done, batch in enumerate(dataset, start=1):
             sums = sums + self._graph(batch).numpy()
             if on_batch:
                 on_batch(done)
-        return Totals(
-            images=images,
-            steps=done,
-            classification_loss=float(sums[0]),
-            errors=float(sums[1]),
-            member_errors=tuple(sums[2:].tolist()),
-        )
+        return Totals.of_evaluation(images, done, sums)
 
     def _run(self, batch):
         on_replicas = self._strategy.run(self._step, batch)

@@ -62,11 +62,7 @@ def is_chief(strategy):
 
 
 def share(context):
-    """The `Share` of each batch that a process' replicas take.
-
-    Args:
-        context: `tf.distribute.InputContext`.
-    """
+    """The `Share` of each batch for a `tf.distribute.InputContext`."""
     replicas = context.num_replicas_in_sync
     count = replicas // context.num_input_pipelines
     return Share(replicas, context.input_pipeline_id * count, count)
@@ -91,8 +87,7 @@ def _worker_count(strategy):
 def answering(strategy):
     """Turns the errors that a lost process raises here into a `UserError`.
 
-    Args:
-        strategy: `tf.distribute.Strategy`; does nothing in a single process.
+    In a single process it does nothing.
     """
     try:
         yield

@@ -11,6 +11,7 @@ import io
 import math
 
 import numpy as np
+from keras import ops
 from tensorboard.compat.proto import summary_pb2
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
@@ -54,13 +55,7 @@ class Summaries:
             file.add(scalar_pb(tag, value), step)
 
     def describe(self, config, images, step):
-        """Flags as text, hyper-parameters, and a sample of input images.
-
-        Args:
-            config: `Config`.
-            images: uint8 array `(n, height, width, channels)`.
-            step: Integer.
-        """
+        """Flags as text, hyper-parameters, and a sample of input images."""
         # An indented block is shown as it stands.
         text = "".join(f"    {x}\n" for x in config.to_flags().splitlines())
         self._train.add(text_pb("flags", text), step)
@@ -68,14 +63,7 @@ class Summaries:
         self._test.add(hparams_pb(_hyper_parameters(config)), step)
 
     def training(self, totals, learning_rate, images_per_second, step):
-        """A point of the training curves.
-
-        Args:
-            totals: `Totals` since the last point.
-            learning_rate: Float, of the next step.
-            images_per_second: Float.
-            step: Integer.
-        """
+        """A point of the training curves: `Totals` since the last point."""
         values = {
             "error_rate": totals.error_rate,
             "classification_loss": totals.mean_classification_loss,
@@ -88,11 +76,9 @@ class Summaries:
         self._scalars(self._train, "train", values, step)
 
     def betas(self, betas, step):
-        """A point of each layer's beta; one per channel: mean and histogram.
+        """A point of each layer's beta, see `configured.learned_betas`.
 
-        Args:
-            betas: Dict from layer name to array `()` or `(channels,)`.
-            step: Integer.
+        Where there is one per channel: mean and histogram.
         """
         for layer, values in betas.items():
             mean = float(np.mean(values))
@@ -115,24 +101,14 @@ class Summaries:
         self._scalars(self._test, "test", values, step)
 
     def orthogonality(self, values, step):
-        """How far filters are from orthogonal.
-
-        Args:
-            values: Dict from name to float, see
-                `dlgn_tf.training.orthogonality.measured`.
-            step: Integer.
-        """
+        """How far filters are from orthogonal: `orthogonality.measured`."""
         for name, value in values.items():
             self._test.add(scalar_pb(f"orthogonality/{name}", value), step)
 
     def gates(self, statistics, step):
         """Fraction of open gates and a histogram of gates at each site.
 
-        Args:
-            statistics: Dict from site name to `(fraction, sample)`: the
-                fraction of pre-activations above 0 over images, positions and
-                units, and an array of gates taken from all of them.
-            step: Integer.
+        They are what `gate_statistics` says.
         """
         for site, (fraction_open, sample) in statistics.items():
             point = scalar_pb(f"gates_open/{site}", float(fraction_open))
@@ -149,6 +125,23 @@ class Summaries:
         self._test.close()
 
 
+def gate_statistics(model, images):
+    """Dict from a gate site of a model to `(fraction, sample)`, two tensors.
+
+    The fraction of pre-activations above 0 over images, positions and units,
+    and gates taken from all of them.
+    """
+    preactivations = model.routed(model.preactivations(images))
+    gates = model.gates_of(preactivations)
+    return {
+        site: (
+            ops.mean(ops.cast(q > 0, "float32")),
+            ops.reshape(gates[site], -1)[:: gate_sample_stride(q.shape)],
+        )
+        for site, q in preactivations.items()
+    }
+
+
 def gate_sample_stride(shape, samples=20_000):
     """Distance between the gates that go into a histogram.
 
@@ -158,9 +151,6 @@ def gate_sample_stride(shape, samples=20_000):
     Args:
         shape: Shape of the gates, `(batch, ..., units)`.
         samples: Integer, about how many gates are taken at the most.
-
-    Returns:
-        Integer >= 1, to step through the flattened gates with.
     """
     of_image = math.prod(shape[1:])
     stride = max(shape[0] * of_image // samples, 1)

@@ -12,7 +12,7 @@ from dlgn_tf.output import files
 from dlgn_tf.training import configured, engine, optimizers, strategies
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.steps import Evaluation, TrainingSteps
-from dlgn_tf.training.summaries import gate_sample_stride
+from dlgn_tf.training.summaries import gate_statistics
 
 tf = startup.tensorflow()
 
@@ -112,16 +112,7 @@ class TensorFlowEngine:
 
     @tf.function
     def _gates(self, images):
-        made = self.model.preactivations(images)
-        preactivations = self.model.routed(made)
-        gates = self.model.gates_of(preactivations)
-        return {
-            site: (
-                tf.reduce_mean(tf.cast(q > 0, tf.float32)),
-                tf.reshape(gates[site], [-1])[:: gate_sample_stride(q.shape)],
-            )
-            for site, q in preactivations.items()
-        }
+        return gate_statistics(self.model, images)
 
     def save_model(self, path):
         self._settle_statistics()

@@ -30,6 +30,14 @@ class Totals:
     finite: bool = True
     member_errors: tuple[float, ...] = ()
 
+    @classmethod
+    def of_evaluation(cls, images, steps, sums):
+        """Of sums over images: losses, errors, and those of each member."""
+        loss, errors, *of_members = map(float, sums)
+        return cls(
+            images, steps, loss, errors=errors, member_errors=tuple(of_members)
+        )
+
     def sums(self):
         """The sums that steps add to, as a list."""
         return [

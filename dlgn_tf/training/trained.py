@@ -24,6 +24,9 @@ _ARCHIVE_ERRORS = (
     RuntimeError,
     ValueError,
 )
+# What Keras raises, where the archive is whole, for what is in it.
+_LOADING_ERRORS = (ValueError, TypeError, LookupError, OSError)
+_LOADING_ERRORS += (AttributeError, RecursionError, UserError)
 
 
 def check_sources(config):
@@ -31,9 +34,6 @@ def check_sources(config):
 
     Nor may it lie in the run's own directory: a run that starts forgets what an
     earlier one left there.
-
-    Args:
-        config: `Config`.
     """
     run_dir = pathlib.Path(config.run_dir).absolute()
     for flag in SOURCE_FLAGS:
@@ -143,9 +143,8 @@ def finished_evaluations(directory, train_steps):
         train_steps: Integer, to which it was to be trained.
 
     Returns:
-        List of dicts, the lines of metrics.jsonl; None if the run is not
-        finished, its last evaluation is lost, or model.keras is not of its
-        step.
+        The lines of metrics.jsonl; None if the run is not finished, its last
+        evaluation is lost, or model.keras is not of its step.
     """
     lines = directory.read_metrics()
     if not lines or lines[-1]["step"] < train_steps:
@@ -181,11 +180,7 @@ def load_trained(path, like=None, of_zoo=True):
 
 
 def copy_into(path, model):
-    """Gives a model the weights at a path, which are those of another such.
-
-    Args:
-        path: See `locate`.
-        model: `ReLUNetwork` or `GatedNetwork`.
+    """Gives a model the weights at a path, see `locate`.
 
     Raises:
         UserError: if they are those of another network; the model is then as
@@ -222,16 +217,7 @@ def _load_keras(path, of_zoo):
         kind, what = keras.Model, "a Keras model, of known layers"
     try:
         model = load_model(path)
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        OSError,
-        AttributeError,
-        RecursionError,
-        UserError,
-    ) as error:
-        # What Keras raises, where the archive is whole, for what is in it.
+    except _LOADING_ERRORS as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(
             f"Expected {what}. Received: {path}, {reason}"
@@ -269,11 +255,7 @@ def note_step(path, step):
 
 
 def step_of(path):
-    """The step that `note_step` noted, or None.
-
-    Args:
-        path: Path-like, a .keras file that may be missing.
-    """
+    """The step that `note_step` noted in a file, or None."""
     try:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(_STEP))["step"]
