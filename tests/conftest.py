@@ -176,6 +176,27 @@ def package_environment():
     return _with_package()
 
 
+# Root heeds permissions where CAP_DAC_OVERRIDE has gone, from the next exec on.
+_UNPRIVILEGED = """
+import ctypes, os, sys
+if not os.geteuid() and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0):
+    sys.exit("prctl")
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def unprivileged(tmp_path):
+    """Words in place of `python`, for one that heeds permissions."""
+    folder = tmp_path / "probe"
+    folder.mkdir(mode=0o555)
+    python = [sys.executable, "-c", _UNPRIVILEGED]
+    probe = [*python, "-c", "open('x', 'w')"]
+    if not subprocess.run(probe, cwd=folder, capture_output=True).returncode:
+        pytest.skip("root writes to read-only directories")
+    return python
+
+
 @pytest.fixture
 def printed_by(tmp_path):
     """A function that runs code in a process of its own; what it prints."""

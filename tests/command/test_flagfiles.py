@@ -71,63 +71,37 @@ def test_there_are_some():
     assert BASES
 
 
-each_file = pytest.mark.parametrize(
+def includes(text):
+    return re.findall(r"^--flagfile=(\S+)", text, re.M)
+
+
+@pytest.mark.parametrize(
     "file",
     FILES,
     ids=lambda file: file.relative_to(ROOT / "flags").as_posix(),
 )
-
-
-@each_file
-def test_resolves(file, tmp_path, monkeypatch):
-    """From any folder, whatever it includes."""
-    config = config_lib.read_flags(relative(file))
+def test_a_published_file(file, tmp_path, monkeypatch):
+    config, text = config_lib.read_flags(relative(file)), file.read_text()
+    # The run of a table's row is found again by its flags.
+    assert f"--model={config.model}" in config.to_flags().splitlines()
+    # It says what it is.
+    assert text.startswith("# ") and len(header(file)) > 20
+    command = f"python -m dlgn_tf.train --flagfile={relative(file)}"
+    base = relative(file) in BASES
+    assert ("included by others" if base else command) in header(file)
+    # One flag a line, each once; what it includes exists.
+    lines = [x for x in text.splitlines() if x and not x.startswith("#")]
+    names = [re.fullmatch(r"--(\w+)(=\S+)?", line)[1] for line in lines]
+    assert names and len(names) == len(set(names))
+    assert all((ROOT / name).is_file() for name in includes(text))
+    # No place of a machine is published; cells of a table differ in flags
+    # that the default folder does not name.
+    places = re.findall(r"^--((?:run_dir|data_dir|download).*)", text, re.M)
+    cell = file.relative_to(ROOT / "flags").with_suffix("").as_posix()
+    assert places == ([f"run_dir=runs/{cell}"] if "/" in cell else [])
+    # From any folder, whatever it includes.
     monkeypatch.chdir(tmp_path)
     assert config_lib.read_flags(file) == config
-    # The run of a table's row is found again by its flags.
-    text = config.to_flags()
-    assert f"--model={config.model}" in text.splitlines()
-
-
-@each_file
-def test_says_what_it_is(file):
-    text = file.read_text()
-    assert text.startswith("# ")
-    assert len(header(file)) > 20
-    command = f"python -m dlgn_tf.train --flagfile={relative(file)}"
-    if relative(file) in BASES:
-        assert "included by others" in header(file)
-    else:
-        assert command in header(file)
-
-
-@each_file
-def test_one_flag_a_line_each_once(file):
-    lines = file.read_text().splitlines()
-    names = []
-    for line in lines:
-        if line and not line.startswith("#"):
-            match = re.fullmatch(r"--(\w+)(=\S+)?", line)
-            assert match, line
-            names.append(match[1])
-    assert names
-    assert len(names) == len(set(names))
-
-
-@each_file
-def test_what_it_includes_exists(file):
-    for name in re.findall(r"^--flagfile=(\S+)", file.read_text(), re.M):
-        assert (ROOT / name).is_file()
-
-
-@each_file
-def test_no_place_of_a_machine_is_published(file):
-    places = re.findall(
-        r"^--((?:run_dir|data_dir|download).*)", file.read_text(), re.M
-    )
-    cell = file.relative_to(ROOT / "flags").with_suffix("").as_posix()
-    # Cells of a table differ in flags that the default folder does not name.
-    assert places == ([f"run_dir=runs/{cell}"] if "/" in cell else [])
 
 
 NAMED = [file for file in FILES if file.stem in registry.names()]

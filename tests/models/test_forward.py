@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models.build import create_model
 
 MEAN, STD, BETA, EPSILON = 0.4, 0.25, 3.0, 0.125
@@ -26,15 +27,18 @@ def identity(q):
     return q
 
 
-def affine(p, name, x, stride=1):
-    """A dense layer, or a convolution with zero 'same' padding."""
+def affine(p, name, x, stride=1, pad=None, window=1):
+    """A dense layer, or a convolution.
+
+    `pad` is the number of zeros on either side; None for 'same' padding.
+    """
     kernel, *bias = p[name]
     bias = bias[0] if bias else 0
     if kernel.ndim == 2:
         return x.reshape(len(x), -1) @ kernel + bias
-    size = kernel.shape[0]
-    pads = [(0, 0), (0, 0), (0, 0), (0, 0)]
-    for axis in (1, 2):
+    size, kernel = kernel.shape[0], kernel * window
+    pads = [(0, 0), (pad, pad), (pad, pad), (0, 0)]
+    for axis in (1, 2) if pad is None else ():
         length = x.shape[axis]
         outputs = -(-length // stride)
         total = max((outputs - 1) * stride + size - length, 0)
@@ -49,9 +53,20 @@ def bn(p, name, x):
     return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
 
 
+def standardized(p, name, x):
+    """Behind a gate, with nothing learned; not behind the last of others."""
+    if "logits" not in p and f"{name}_bn" not in p:
+        return x
+    mean, variance = p[f"{name}_bn"]
+    return (x - mean) / np.sqrt(variance + 1e-5)
+
+
 def pool(x, factor, reduce=np.mean):
-    n, height, width, channels = x.shape
-    shape = (n, height // factor, factor, width // factor, factor, channels)
+    """What is left over at the right and below is not looked at."""
+    n, *sides, channels = x.shape
+    height, width = (side // factor for side in sides)
+    x = x[:, : height * factor, : width * factor]
+    shape = (n, height, factor, width, factor, channels)
     return reduce(x.reshape(shape), axis=(2, 4))
 
 
@@ -70,6 +85,70 @@ def convnet(layers, between=identity):
                 h = between(h)
             h = site(affine(p, name, h))
         return h if "dense1" in layers else between(h)
+
+    return body
+
+
+def fcresnet(skips, depth):
+    """Blocks of dense layers; the first and the last have no skip."""
+
+    def body(p, h, site):
+        for k in range(skips + 2):
+            start = h
+            for j in range(1, depth + (k <= skips)):
+                name = f"block{k}_dense{j}"
+                h = site(affine(p, name, h))
+            h = h + start if 0 < k <= skips else h
+        return h
+
+    return body
+
+
+def largecnn(apodized=False):
+    """As section 6.1 of the SMASO spec lists it; the seventh has no padding."""
+
+    def body(p, h, site):
+        for index, stride in enumerate((1, 1, 2, 1, 1, 2, 1, 1), start=1):
+            windowed = apodized and index < 8
+            window = 1
+            if windowed:
+                window = apodization_window(3, stride)[:, :, None, None]
+            pad = 1 if index < 7 else 0
+            h = site(affine(p, f"conv{index}", h, stride, pad, window))
+        return global_pool(h)
+
+    return body
+
+
+def smallcnn(p, h, site):
+    for index in (1, 2, 3):
+        h = site(affine(p, f"conv{index}", h, pad=0))
+        h = pool(h, 2, np.max) if index < 3 else h
+    return global_pool(h)
+
+
+def gray(x):
+    return x @ np.array([0.299, 0.587, 0.114])[:, None]
+
+
+def plaincnn(grayscale=True, norm="none"):
+    def body(p, h, site):
+        h = gray(h) if grayscale else h
+        for name in ("conv1", "conv2"):
+            h = site(affine(p, name, h, stride=2, pad=0))
+            h = standardized(p, name, h) if norm == "post" else h
+        return h
+
+    return body
+
+
+def mlp(norm="none"):
+    def body(p, h, site):
+        h = gray(h)
+        for name in ("dense1", "dense2"):
+            h = site(affine(p, name, h))
+            h = standardized(p, name, h) if norm == "post" else h
+        return h
 
     return body
 
@@ -124,6 +203,23 @@ def original(count, filters, kind):
     return body
 
 
+def post(count, filters, kind, removed=None):
+    """v1 standardised behind its gates, with no branch where it is removed."""
+
+    def body(p, h, site):
+        u = standardized(p, "stem", site(affine(p, "stem", h)))
+        for b, f, stride, _ in blocks_of(count, filters):
+            total = shortcut(p, b, u, f, stride, kind)
+            if b != removed:
+                inner = site(affine(p, f"{b}_conv1", u, stride))
+                inner = standardized(p, f"{b}_conv1", inner)
+                total = total + affine(p, f"{b}_conv2", inner)
+            u = standardized(p, b, site(total))
+        return global_pool(u)
+
+    return body
+
+
 def preactivated(count, filters, kind, activated, bottleneck=False):
     """v2: BN, gate, conv. `activated(group, index)`: shortcut after the gate.
 
@@ -158,94 +254,118 @@ def first_of_group(group, index):
 
 
 CONVS = ["conv1", "conv2", "conv3", "conv4"]
-SMALL = (6, 6, 2)
+SMALL, COLOURS, FLAT = (6, 6, 2), (8, 8, 3), (3, 2, 2)
 
-# Name: (architecture, image shape, options, reference).
+
+def case(architecture, reference, shape=COLOURS, **options):
+    return architecture, shape, options, reference
+
+
 CASES = {
-    "fc": (
-        "fc",
-        (3, 2, 2),
-        {"depth": 4, "width": 5},
-        convnet(["dense1", "dense2", "dense3"]),
+    "fc": case(
+        "fc", convnet(["dense1", "dense2", "dense3"]), FLAT, depth=4, width=5
     ),
-    "c1gap": (
-        "c1gap",
-        SMALL,
-        {"width": 3, "kernel_size": 5},
-        convnet(["conv1"], global_pool),
+    "c1gap": case(
+        "c1gap", convnet(["conv1"], global_pool), SMALL, width=3, kernel_size=5
     ),
-    "c4gap": ("c4gap", SMALL, {"width": 3}, convnet(CONVS, global_pool)),
-    "gconv": (
+    "c4gap": case("c4gap", convnet(CONVS, global_pool), SMALL, width=3),
+    "gconv": case(
         "gconv",
-        SMALL,
-        {"width": 2, "head_width": 5},
         convnet([*CONVS, "dense1", "dense2"], global_pool),
-    ),
-    "vconv": (
-        "vconv",
         SMALL,
-        {"width": 2, "head_width": 5},
+        width=2,
+        head_width=5,
+    ),
+    "vconv": case(
+        "vconv",
         convnet([*CONVS, "dense1", "dense2"], identity),
+        SMALL,
+        width=2,
+        head_width=5,
     ),
-    "vgg16": (
-        "vgg16",
-        (32, 32, 2),
-        {"width": 2},
-        vgg((2, 2, 3, 3, 3)),
+    "fcresnet": case("fcresnet", fcresnet(2, 2), FLAT, depth=8, width=5),
+    "fcresnet_single_layers": case(
+        "fcresnet", fcresnet(1, 1), FLAT, depth=3, width=5, block_depth=1
     ),
-    "vgg11_max": (
+    "fcresnet_biases": case(
+        "fcresnet",
+        fcresnet(1, 3),
+        FLAT,
+        depth=9,
+        width=5,
+        block_depth=3,
+        biases=True,
+    ),
+    "largecnn": case("largecnn", largecnn(), (12, 10, 3), width=3),
+    "largecnn_apodized": case(
+        "largecnn", largecnn(True), (12, 10, 3), width=3, apodized=True
+    ),
+    "smallcnn": case("smallcnn", smallcnn, (12, 10, 3), width=2),
+    "plaincnn": case("plaincnn", plaincnn(), (17, 14, 3), width=3),
+    "plaincnn_colours_post": case(
+        "plaincnn",
+        plaincnn(grayscale=False, norm="post"),
+        (17, 14, 3),
+        width=3,
+        grayscale=False,
+        norm="post",
+    ),
+    "mlp": case("mlp", mlp(), (5, 4, 3), width=10),
+    "mlp_post": case("mlp", mlp("post"), (5, 4, 3), width=10, norm="post"),
+    "vgg16": case("vgg16", vgg((2, 2, 3, 3, 3)), (32, 32, 2), width=2),
+    "vgg11_max": case(
         "vgg11",
-        (32, 64, 2),
-        {"width": 2, "pooling": "max"},
         vgg((1, 1, 2, 2, 2), np.max),
+        (32, 64, 2),
+        width=2,
+        pooling="max",
     ),
-    "resnet_v1_A": (
-        "resnet20",
-        (8, 8, 3),
-        {"depth": 8, "width": 4},
-        original(1, 4, "A"),
+    "resnet_v1_A": case("resnet20", original(1, 4, "A"), depth=8, width=4),
+    "resnet_v1_A_odd": case(
+        "resnet20", original(2, 3, "A"), (7, 9, 3), depth=14, width=3
     ),
-    "resnet_v1_A_odd": (
-        "resnet20",
-        (7, 9, 3),
-        {"depth": 14, "width": 3},
-        original(2, 3, "A"),
+    "resnet_v1_B": case(
+        "resnet20", original(2, 4, "B"), depth=14, width=4, shortcut="B"
     ),
-    "resnet_v1_B": (
-        "resnet20",
-        (8, 8, 3),
-        {"depth": 14, "width": 4, "shortcut": "B"},
-        original(2, 4, "B"),
+    "resnet_post_A": case(
+        "resnet20", post(2, 2, "A"), depth=14, width=2, norm="post"
     ),
-    "resnet_v2_A": (
+    "resnet_post_B_removed": case(
         "resnet20",
-        (8, 8, 3),
-        {"depth": 14, "width": 4, "block": "preactivated"},
+        post(1, 2, "B", removed="group2_block1"),
+        depth=8,
+        width=2,
+        norm="post",
+        shortcut="B",
+        removed=("group2_block1",),
+    ),
+    "resnet_v2_A": case(
+        "resnet20",
         preactivated(2, 4, "A", first_of_network),
+        depth=14,
+        width=4,
+        block="preactivated",
     ),
-    "resnet_v2_B": (
+    "resnet_v2_B": case(
         "resnet110",
-        (8, 8, 3),
-        {"depth": 14, "width": 4},
         preactivated(2, 4, "B", first_of_network),
+        depth=14,
+        width=4,
     ),
-    "resnet_v2_B_depth_8": (
+    "resnet_v2_B_depth_8": case(
         "resnet110",
-        (8, 8, 3),
-        {"depth": 8, "width": 4},
         preactivated(1, 4, "B", first_of_network),
+        depth=8,
+        width=4,
     ),
-    "bottleneck": (
+    "bottleneck": case(
         "resnet164",
-        (8, 8, 3),
-        {"depth": 20, "width": 2},
         preactivated(2, 8, "B", first_of_group, bottleneck=True),
+        depth=20,
+        width=2,
     ),
-    "wide_resnet": (
-        "wrn16_4",
-        (8, 8, 3),
-        {"width": 2},
-        preactivated(2, 8, "B", first_of_group),
+    "wide_resnet": case(
+        "wrn16_4", preactivated(2, 8, "B", first_of_group), width=2
     ),
 }
 
@@ -353,12 +473,14 @@ def check(name, family, kind, value_input, rng, tolerance):
 
 
 FAMILIES = ("dnn", "dgn", "dlgn", "dlgn_sf")
-# How odd sizes are pooled for shallow features is not specified.
+# How odd sizes are pooled for shallow features is not specified; those of grey
+# images are in test_options.
+ODD = ("resnet_v1_A_odd", "largecnn", "smallcnn", "plaincnn", "mlp")
 ALL = [
     (name, family)
     for name in CASES
     for family in FAMILIES
-    if (name, family) != ("resnet_v1_A_odd", "dlgn_sf")
+    if family != "dlgn_sf" or not name.startswith(ODD)
 ]
 
 

@@ -22,15 +22,6 @@ def families(name):
     return ("dnn",) if name in WITHOUT_GATES else FAMILIES
 
 
-def test_imports_nothing_heavy(printed_by):
-    code = (
-        "import sys, dlgn_tf.models.registry, dlgn_tf.config.recipes\n"
-        "heavy = {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
-        "print(sorted(heavy))"
-    )
-    assert printed_by(code) == "[]\n"
-
-
 def test_names():
     assert list(registry.ARCHITECTURES) == NAMES
     assert tuple(registry.FAMILIES) == FAMILIES

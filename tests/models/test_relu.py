@@ -57,17 +57,6 @@ def test_asking_for_gates_leaves_the_model_as_it_was(model, images, tmp_path):
     np.testing.assert_array_equal(fresh(images), model(images))
 
 
-def test_reload(model, images, tmp_path):
-    model.save(tmp_path / "relu.keras")
-    again = keras.models.load_model(tmp_path / "relu.keras")
-    assert isinstance(again, ReLUNetwork)
-    assert again.name == "c4gap_dnn"
-    assert again.image_shape == SHAPE
-    np.testing.assert_array_equal(again(images), model(images))
-    for name, gate in model.gates(images).items():
-        np.testing.assert_array_equal(again.gates(images)[name], gate)
-
-
 def test_unknown_site():
     network = create_model("c4gap_dnn", SHAPE, width=3).network
     model = ReLUNetwork(network, PixelNormalization(), ["conv1", "conv9"])

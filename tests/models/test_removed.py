@@ -138,10 +138,7 @@ def test_gated_vgg(rng, family, removed):
         ("vgg11", (32, 32, 1), VGG, "conv5_1", [""]),
     ],
 )
-def test_sites_that_are_left(
-    tmp_path, rng, family, name, shape, options, removed, gone
-):
-    """And such a model is saved and loaded like any other."""
+def test_sites_that_are_left(family, name, shape, options, removed, gone):
     whole = create_model(f"{name}_{family}", shape, **options)
     model = create_model(
         f"{name}_{family}", shape, seed=1, removed=(removed,), **options
@@ -150,11 +147,6 @@ def test_sites_that_are_left(
     assert model.site_names == [
         site for site in whole.site_names if site not in left_out
     ]
-    images = rng.integers(0, 256, (2, *shape)).astype("uint8")
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.site_names == model.site_names
-    np.testing.assert_array_equal(loaded(images), model(images))
 
 
 def test_initial_weights_of_whole_networks_are_as_ever():
@@ -163,8 +155,7 @@ def test_initial_weights_of_whole_networks_are_as_ever():
     empty = create_model(
         "resnet20_dnn", (8, 8, 1), seed=3, removed=(), **RESNET
     )
-    for a, b in zip(plain.get_weights(), empty.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    np.testing.assert_equal(plain.get_weights(), empty.get_weights())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models.build import create_model
 
 SHAPE = (8, 8, 3)
@@ -62,6 +63,15 @@ def test_kernels_are_he_normal():
         kernel = np.asarray(layer.kernel)
         fan_in = np.prod(kernel.shape[:-1])
         assert kernel.std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.03)
+
+
+def test_nothing_is_learned_but_kernels_where_norms_stand_behind_gates():
+    model = create_model("resnet20_dnn", norm="post")
+    assert {v.name for v in model.trainable_variables} == {"kernel"}
+    norms = layers_of(model, BatchNorm)
+    # One behind each gate.
+    assert len(norms) == len(model.site_names) == 19
+    assert not any(x.center or x.scale for x in norms)
 
 
 def test_widths_of_a_wide_resnet():

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
-from dlgn_tf.models.build import create_model, load_model
+from dlgn_tf.models.build import create_model
 from dlgn_tf.models.scattering import scattering
 
 SIDE = 32
@@ -148,12 +148,9 @@ def test_widths(name, width, expected):
 
 
 @pytest.mark.parametrize("skip", [False, True])
-def test_round_trip_and_gradient(tmp_path, rng, skip):
+def test_gradient(rng, skip):
     model = create_model("scattering3_mini_dnn", width=2, seed=0, skip=skip)
     images = rng.integers(0, 256, (2, SIDE, SIDE, 3)).astype("uint8")
-    path = tmp_path / "model.keras"
-    model.save(path)
-    np.testing.assert_array_equal(load_model(path)(images), model(images))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.square(model(images, training=True)))
     variables = [v.value for v in model.trainable_variables]

@@ -112,94 +112,59 @@ def test_whole_model_with_other_gates(rng):
         check_same_gates(source, target)
 
 
-UNFIT = {
-    "family, relu instead of linear": (
-        ("c4gap", "dnn", {}),
-        ("c4gap", "dlgn", {}),
-        "c4gap_dlgn.*c4gap_dnn",
-    ),
-    "family, dgn for dlgn": (
-        ("c4gap", "dgn", {}),
-        ("c4gap", "dlgn", {}),
-        "c4gap_dlgn.*c4gap_dgn",
-    ),
-    "architecture": (
-        ("gconv", "dnn", {}),
-        ("c4gap", "dgn", {}),
-        "c4gap_dnn or a c4gap_dgn.*gconv_dnn",
-    ),
-    "mean": (
-        ("c4gap", "dnn", {"mean": 0.5}),
-        ("c4gap", "dgn", {}),
-        r"mean \[0.0\].*\[0.5\]",
-    ),
-    "std": (
-        ("c4gap", "dnn", {"std": 0.5}),
-        ("c4gap", "dgn", {}),
-        r"std \[1.0\].*\[0.5\]",
-    ),
-    "image shape": (
-        ("c4gap", "dnn", {"shape": (6, 8, 3)}),
-        ("c4gap", "dgn", {}),
-        r"image shape \(8, 8, 3\).*\(6, 8, 3\)",
-    ),
-    "width": (
-        ("c4gap", "dnn", {"width": 4}),
-        ("c4gap", "dgn", {}),
-        r"\(8, 8, 3\) at gate site 'conv1'.*\(8, 8, 4\)",
-    ),
-    "depth": (
-        ("c4gap", "dnn", {"depth": 4}),
-        ("c4gap", "dgn", {}),
-        "3 gate sites.*4",
-    ),
-    "kernel": (
-        ("c4gap", "dnn", {"kernel_size": 5}),
-        ("c4gap", "dgn", {}),
+# Source and its options, target and its options, and what is said.
+OF_C4GAP = [
+    ("dnn", {}, "dlgn", {}, "c4gap_dlgn.*c4gap_dnn"),
+    ("dgn", {}, "dlgn", {}, "c4gap_dlgn.*c4gap_dgn"),
+    ("dnn", {"mean": 0.5}, "dgn", {}, r"mean \[0.0\].*\[0.5\]"),
+    ("dnn", {"std": 0.5}, "dgn", {}, r"std \[1.0\].*\[0.5\]"),
+    ("dnn", {"shape": (6, 8, 3)}, "dgn", {}, r"shape \(8, 8, 3\).*\(6, 8, 3\)"),
+    ("dnn", {"width": 4}, "dgn", {}, r"\(8, 8, 3\) at .*'conv1'.*\(8, 8, 4\)"),
+    ("dnn", {"depth": 4}, "dgn", {}, "3 gate sites.*4"),
+    (
+        "dnn",
+        {"kernel_size": 5},
+        "dgn",
+        {},
         r"same options.*'conv1' with kernel_size \[5, 5\] in place of \[3, 3\]",
     ),
-    "fixed beta": (
-        ("c4gap", "dnn", {**FIXED, "activation_beta": 0.7}),
-        ("c4gap", "dgn", {**FIXED, "activation_beta": 0.5}),
+    (
+        "dnn",
+        {**FIXED, "activation_beta": 0.7},
+        "dgn",
+        {**FIXED, "activation_beta": 0.5},
         "same options.* with beta 0.7 in place of 0.5",
     ),
-    "beta, learned or not": (
-        ("c4gap", "dnn", {"activation": "beta_vq"}),
-        ("c4gap", "dgn", FIXED),
-        "with beta.* in place of",
-    ),
-    "orthogonal filters": (
-        ("fc", "dnn", {"orthogonal": OrthogonalFilters()}),
-        ("fc", "dgn", {}),
-        "'[a-z0-9]+' of class .*OrthogonalDense in place of Dense",
-    ),
+    # Learned or not.
+    ("dnn", {"activation": "beta_vq"}, "dgn", FIXED, "with beta.* in place of"),
+]
+OF_OTHERS = [
+    ("fc", {"orthogonal": OrthogonalFilters()}, "OrthogonalDense in place of "),
     # The same weights in the same layers.
-    "pooling": (
-        ("vgg11", "dnn", {"pooling": "max"}),
-        ("vgg11", "dgn", {}),
-        "same options.*pool1",
-    ),
+    ("vgg11", {"pooling": "max"}, "same options.*pool1"),
     # More weights than are asked for.
-    "shortcut": (
-        ("resnet20", "dnn", {"shortcut": "B"}),
-        ("resnet20", "dgn", {}),
-        "same options.*shortcut",
+    ("resnet20", {"shortcut": "B"}, "same options.*shortcut"),
+    ("resnet20", {"block": "preactivated"}, "Expected.*Received"),
+]
+UNFIT = [
+    (("gconv", "dnn", {}), ("c4gap", "dgn", {}), "c4gap_dnn or a .*gconv_dnn"),
+    *(
+        (("c4gap", a, b), ("c4gap", c, d), text)
+        for a, b, c, d, text in OF_C4GAP
     ),
-    "block": (
-        ("resnet20", "dnn", {"block": "preactivated"}),
-        ("resnet20", "dgn", {}),
-        "Expected.*Received",
+    *(
+        ((x, "dnn", given), (x, "dgn", {}), text)
+        for x, given, text in OF_OTHERS
     ),
-}
+]
 
 
-@pytest.mark.parametrize("case", UNFIT)
-def test_what_does_not_fit(case):
-    (s_name, s_family, s_options), (t_name, t_family, t_options), text = UNFIT[
-        case
-    ]
-    source = create(s_name, s_family, seed=1, **s_options)
-    target = create(t_name, t_family, **t_options)
+@pytest.mark.parametrize("source,target,text", UNFIT)
+def test_what_does_not_fit(source, target, text):
+    source, target = (
+        create(name, family, seed, **options)
+        for seed, (name, family, options) in enumerate((source, target))
+    )
     before = weights(target)
     with pytest.raises(UserError, match=text) as error:
         copy_gates(source, target)

@@ -1,23 +1,22 @@
 """Runs of the training loop, and a plain loop that they are compared with."""
 
 import contextlib
+import dataclasses
 import io
+import multiprocessing
 import os
 import pathlib
-import random
 import re
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import types
+import zipfile
 
 import numpy as np
 import pytest
+from scipy import special
 
-import dlgn_tf
+from dlgn_tf.training import totals
 
 # Seconds that a process may take for anything; a busy machine takes its time.
 _PATIENCE = 240
@@ -121,6 +120,70 @@ def load_model():
     return load
 
 
+class FakeEngine:
+    """Writes files as the real ones do, and computes nothing.
+
+    `accuracies` has its test accuracy at some steps; elsewhere it grows.
+    """
+
+    chief, description, write_errors = True, "nothing", ()
+    model = types.SimpleNamespace(
+        site_names=[], count_params=lambda: 0, _flatten_layers=lambda: []
+    )
+    accuracies = types.MappingProxyType({})
+
+    def __init__(self):
+        self.step = 0
+
+    def save(self, prefix):
+        prefix.with_name(f"{prefix.name}.index").write_text(f"{self.step}")
+
+    def restore(self, prefix):
+        self.step = int(prefix.with_name(f"{prefix.name}.index").read_text())
+
+    def save_model(self, path):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", f"{self.step}")
+
+    def learning_rate(self):
+        return 0.5
+
+    def gate_statistics(self, images):
+        return {"site": (0.5, np.zeros(3))}
+
+    def weights_are_finite(self):
+        return True
+
+    def sync(self):
+        pass
+
+    def start(self, sampler, stop):
+        pass
+
+    def any(self, flag):
+        return flag
+
+    def train(self, count, before):
+        self.step += count
+        return dataclasses.replace(
+            before, images=before.images + count, steps=before.steps + count
+        )
+
+    def evaluate(self, image_set, batch_size, on_batch=None):
+        accuracy = self.accuracies.get(self.step, self.step / 1000)
+        return totals.Totals(1000, 1, 1.0, errors=1000 * (1 - accuracy))
+
+
+@pytest.fixture
+def fake_engine(monkeypatch):
+    """The class of the engine that `train` takes, a `FakeEngine`."""
+    from dlgn_tf.training import loop
+
+    engine = type("Engine", (FakeEngine,), {})
+    monkeypatch.setattr(loop, "create_engine", lambda config: engine())
+    return engine
+
+
 class NaiveSGD:
     """Training in eager steps, with momentum and schedule in NumPy.
 
@@ -177,10 +240,8 @@ class NaiveSGD:
 
 def _cross_entropies(logits, labels):
     """Cross-entropy of each image, in float64."""
-    logits = np.asarray(logits, np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    return log_sum - shifted[np.arange(len(labels)), labels]
+    log_p = special.log_softmax(np.asarray(logits, np.float64), axis=1)
+    return -log_p[np.arange(len(labels)), labels]
 
 
 @pytest.fixture(scope="session")
@@ -230,130 +291,129 @@ _START_UP = re.compile(
     r"|[IWE]\d{4} .*(cudart_stub|cpu_feature_guard|cuda_platform)\.cc"
     r"|To enable the following instructions"
 )
-_PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
+# Processes are forked from one that has imported TensorFlow.
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload(["dlgn_tf.training.loop"])
+_CHILD = """
+import os, runpy, sys
+
+os.environ.update(variables)
+os.chdir(cwd)
+for number in (1, 2):
+    file = os.open(f"{folder}/{number}", os.O_WRONLY | os.O_APPEND)
+    os.dup2(file, number)
+if python:
+    os.execvp(python[0], [*python, "-m", "dlgn_tf.train", *flags])
+sys.stdout.reconfigure(line_buffering=True)
+sys.argv = ["dlgn_tf.train", *flags]
+runpy.run_module("dlgn_tf.train", run_name="__main__", alter_sys=True)
+"""
 
 
 class TrainingProcess:
     """`python -m dlgn_tf.train` in a process of its own.
 
-    Attributes:
-        pid: Integer.
-        returncode: Integer, or None while it runs.
-        lines: List of strings, what it has printed so far.
-
     Args:
         cwd: Path, where it runs.
         flags: Strings.
-        preexec: Function that is called in it before Python starts.
+        python: Sequence of strings, what runs it anew in place of Python.
+        variables: Dict, of the environment.
     """
 
-    def __init__(self, cwd, *flags, preexec=None):
-        self._errors = tempfile.TemporaryFile()
-        path = [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dlgn_tf.train", *flags],
-            cwd=cwd,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, path)),
-                "PYTHONUNBUFFERED": "1",
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-            },
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            preexec_fn=preexec,
-        )
+    def __init__(self, cwd, *flags, python=(), variables):
+        self._folder = tempfile.TemporaryDirectory()
+        given = {"cwd": cwd, "flags": flags, "python": python}
+        given |= {"folder": self._folder.name, "variables": variables}
+        for number in (1, 2):
+            pathlib.Path(self._folder.name, str(number)).touch()
+        self._process = _FORKED.Process(target=exec, args=(_CHILD, given))
+        self._process.start()
         self.pid = self._process.pid
-        self.lines, self._ended = [], False
-        self._changed = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
 
     @property
     def returncode(self):
-        return self._process.poll()
+        return self._process.exitcode
+
+    @property
+    def lines(self):
+        """What it has printed so far, a list of strings."""
+        return self._written(1)
 
     @property
     def stderr(self):
         """Lines on standard error, without TensorFlow's start-up."""
-        self._errors.seek(0)
-        text = self._errors.read().decode()
-        return [x for x in text.splitlines() if not _START_UP.match(x)]
+        return [x for x in self._written(2) if not _START_UP.match(x)]
 
-    def _read(self):
-        for line in self._process.stdout:
-            with self._changed:
-                self.lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+    def _written(self, number):
+        return (
+            pathlib.Path(self._folder.name, str(number))
+            .read_text()
+            .split("\n")[:-1]
+        )
 
     def wait_for(self, pattern, count=1):
         """Waits for `count` lines that match, or the end; says which."""
-
-        def matched():
-            return sum(bool(re.match(pattern, x)) for x in self.lines) >= count
-
-        with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self._ended or matched(), _PATIENCE
-            )
-            assert arrived, (pattern, self.lines)
-            return matched()
+        ends = time.monotonic() + _PATIENCE
+        while time.monotonic() < ends:
+            ended = self.returncode is not None
+            found = [x for x in self.lines if re.match(pattern, x)]
+            if ended or len(found) >= count:
+                return len(found) >= count
+            time.sleep(0.01)
+        raise AssertionError((pattern, self.lines))
 
     def send(self, number):
-        self._process.send_signal(number)
+        os.kill(self.pid, number)
 
     def end(self):
         """Waits for the end; returns itself."""
-        self._process.wait(_PATIENCE)
-        self._reader.join(_PATIENCE)
+        self._process.join(_PATIENCE)
         return self
 
     def discard(self):
         """Ends it, if it still runs."""
-        if self.returncode is None:
-            self._process.kill()
+        self._process.kill()
         self.end()
-        self._errors.close()
+        self._folder.cleanup()
 
     def refused(self):
         """The one line with which it ended; fails if there is another end."""
         self.end()
-        stderr = self.stderr
-        assert len(stderr) == 1, (self.lines, stderr)
-        assert stderr[0].startswith("dlgn_tf.train: ")
-        assert len(stderr[0]) < 1000
+        (line,) = self.stderr
+        assert line.startswith("dlgn_tf.train: ") and len(line) < 1000
         assert self.returncode == 2
-        return stderr[0]
+        return line
 
     def succeeded(self):
         """Fails unless it ended well; returns itself."""
         self.end()
-        assert (self.returncode, self.stderr) == (0, []), self.lines
+        assert (self.returncode, self.stderr) == (0, []), self._written(2)
         return self
 
 
-@pytest.fixture(scope="session")
-def training_process():
-    """The class `TrainingProcess`."""
-    return TrainingProcess
+def _starting(package_environment):
+    with contextlib.ExitStack() as started:
+
+        def start(*arguments, **options):
+            process = TrainingProcess(
+                *arguments, variables=package_environment, **options
+            )
+            started.callback(process.discard)
+            return process
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_training_of_all(package_environment):
+    """As `start_training`, for what all tests of a module share."""
+    yield from _starting(package_environment)
 
 
 @pytest.fixture
-def start_training():
+def start_training(package_environment):
     """Starts a `TrainingProcess`; ends what a test leaves running."""
-    started = []
-
-    def start(*arguments, **options):
-        started.append(TrainingProcess(*arguments, **options))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.discard()
+    yield from _starting(package_environment)
 
 
 def _tensors(path):
@@ -404,127 +464,3 @@ def _assert_same_run(path, expected):
 def assert_same_run():
     """A function of two run directories."""
     return _assert_same_run
-
-
-class Continuation:
-    """A training that is ended by force or by request, and goes on.
-
-    Args:
-        folder: Path of an empty directory.
-        flags: Strings, the model and what it is trained with.
-    """
-
-    STEPS = 300
-    FLAGS = (
-        "--dataset=digits",
-        "--augmentation=flip_crop",
-        "--batch_size=32",
-        f"--train_steps={STEPS}",
-        "--log_every=7",
-        "--eval_every=50",
-        "--checkpoint_every=5",
-        "--deterministic",
-        # Relative: it is among the flags that TensorBoard shows.
-        "--run_dir=run",
-    )
-    # The first save of all, and then in any order.
-    KILLS = ("saving", "start", "ready", "line", "evaluation", "saving")
-
-    def __init__(self, folder, *flags):
-        self._folder, self._flags = folder, (*flags, *self.FLAGS)
-        self.whole = self._place("whole")
-        process = self._start(self.whole)
-        try:
-            process.succeeded()
-        finally:
-            process.discard()
-
-    def _place(self, name):
-        place = self._folder / name
-        place.mkdir()
-        return place / "run"
-
-    def _start(self, path):
-        return TrainingProcess(path.parent, *self._flags)
-
-    def killed(self, seed):
-        """Kills a run at random moments; returns path and number of kills."""
-        path, rng, kills = self._place("killed"), random.Random(seed), 0
-        moments = [self.KILLS[0], *rng.sample(self.KILLS[1:], k=5)]
-        for moment in [*moments, None]:
-            process = self._start(path)
-            try:
-                if moment:
-                    getattr(self, f"_until_{moment}")(process, path, rng)
-                    process.send(signal.SIGKILL)
-                process.end()
-                assert process.stderr == [], (moment, process.lines)
-                if process.returncode == 0:
-                    return path, kills
-                assert process.returncode == -signal.SIGKILL, moment
-                kills += 1
-            finally:
-                process.discard()
-        raise AssertionError("the last start was not killed and did not end")
-
-    def asked_to_end(self, *signals, seed):
-        """Sends signals; returns path and `(signal, process)` of each."""
-        path, rng, ended = self._place("asked"), random.Random(seed), []
-        for number in signals:
-            process = self._start(path)
-            try:
-                last = number == signals[-1]
-                until = self._until_evaluation if last else self._until_line
-                until(process, path, rng)
-                process.send(number)
-                ended.append((number, process.end(), process.stderr))
-            finally:
-                process.discard()
-        process = self._start(path)
-        try:
-            process.succeeded()
-        finally:
-            process.discard()
-        return path, ended
-
-    @staticmethod
-    def _until_start(process, path, rng):
-        """Somewhere before the first step."""
-        time.sleep(rng.uniform(0, 8))
-
-    @staticmethod
-    def _until_ready(process, path, rng):
-        """While the run is restored, the curves cut or the step traced."""
-        process.wait_for("run directory")
-        time.sleep(rng.uniform(0, 3))
-
-    @staticmethod
-    def _until_line(process, path, rng):
-        """While it trains, for the most part."""
-        process.wait_for("training: step", rng.randint(1, 5))
-        time.sleep(rng.uniform(0, 0.2))
-
-    @staticmethod
-    def _until_evaluation(process, path, rng):
-        """The first evaluation of a process takes a second."""
-        process.wait_for(r"training: step (49|98|147|196|245|294)/")
-        time.sleep(rng.uniform(0, 0.8))
-
-    @staticmethod
-    def _until_saving(process, path, rng):
-        """As soon as a checkpoint is begun and not finished."""
-        process.wait_for("run directory")
-        folder = path / "checkpoints"
-        while process.returncode is None:
-            names = os.listdir(folder) if folder.is_dir() else []
-            begun = {re.match(r"ckpt-\d+|", name)[0] for name in names}
-            begun |= {name for name in names if name == ".partial"}
-            if any(f"{x}.json" not in names for x in begun - {""}):
-                return
-            time.sleep(0.0003)
-
-
-@pytest.fixture(scope="session")
-def continuation():
-    """The class `Continuation`."""
-    return Continuation

@@ -1,6 +1,6 @@
 """Training on several replicas, in 16 bits and through XLA."""
 
-import json
+import functools
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ from dlgn_tf.data.sources import load
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.training import configured, engines
+from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.totals import Totals
 
 FLAGS = (
@@ -50,9 +51,7 @@ def run(resolve, train, load_model, tmp_path):
     def to_the_end(name, *flags):
         path = tmp_path / name
         train(resolve(*flags, f"--run_dir={path}"))
-        lines = (path / "metrics.jsonl").read_text().splitlines()
-        model = load_model(path)
-        return model, [json.loads(line) for line in lines]
+        return load_model(path), RunDirectory(path).read_metrics()
 
     return to_the_end
 
@@ -92,7 +91,7 @@ def replicas_of(variable):
     return [value.numpy() for value in variable.value.values]
 
 
-def stem_statistics(images, kernel, old_mean, old_variance):
+def stem_statistics(images, old_mean, old_variance, kernel):
     """Moving statistics behind the first convolution, in NumPy."""
     # Constants of digits.
     pixels = (images / 255.0 - 0.3054) / 0.3760
@@ -132,18 +131,14 @@ def test_local_statistics_are_averaged(
         images, _ = sampler.batch_at(step)
         parts = images[:16], images[16:]
         trained = [v.numpy() for v in engine.model.trainable_variables]
-        of_stem = [
-            stem_statistics(part, convolution.kernel.numpy(), *old)
-            for part, old in zip(
-                parts,
-                zip(
-                    replicas_of(stem.moving_mean),
-                    replicas_of(stem.moving_variance),
-                    strict=True,
-                ),
-                strict=True,
-            )
-        ]
+        kernel = convolution.kernel.numpy()
+        of_stem = map(
+            functools.partial(stem_statistics, kernel=kernel),
+            parts,
+            replicas_of(stem.moving_mean),
+            replicas_of(stem.moving_variance),
+        )
+        of_stem = list(of_stem)
         for model, part in zip(halves, parts, strict=True):
             variables = model.trainable_variables
             for variable, value in zip(variables, trained, strict=True):

@@ -1,16 +1,16 @@
 """Members trained as one model against networks trained one by one."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special
 
 from dlgn_tf import evaluate, export
 from dlgn_tf.data import batches, sources
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import event_file
+from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.steps import Evaluation, TrainingSteps
 
 MEMBERS, STEPS, BATCH = 3, 10, 12
@@ -123,9 +123,7 @@ def combined(rule, member_logits):
     stacked = np.stack(member_logits).astype(np.float64)
     if rule == "mean_logits":
         return stacked.mean(axis=0)
-    exponentials = np.exp(stacked - stacked.max(axis=-1, keepdims=True))
-    softmax = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return np.log(softmax.mean(axis=0))
+    return np.log(special.softmax(stacked, axis=-1).mean(axis=0))
 
 
 @pytest.mark.parametrize("replicas", ["one_device", "two_replicas"])
@@ -175,7 +173,7 @@ def run(resolve, train, tmp_path_factory):
 def test_run_goes_on_and_records_members(run, load_model):
     path, printed = run
     assert "3 gate sites" in printed and "continuing at step 20" in printed
-    lines = [json.loads(x) for x in (path / "metrics.jsonl").open()]
+    lines = RunDirectory(path).read_metrics()
     assert [line["step"] for line in lines] == [20, 40]
     _, test = sources.load("digits")
     model = load_model(path)
@@ -226,7 +224,7 @@ def test_exported_ensemble(run, load_model, tmp_path):
 def test_evaluate(run):
     path, _ = run
     result = evaluate.evaluate(path, batch_size=50)
-    last = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
+    last = RunDirectory(path).read_metrics()[-1]
     assert result["test_member_accuracies"] == last["test_member_accuracies"]
     assert len(result["test_member_accuracies"]) == 3
 

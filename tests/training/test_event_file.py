@@ -95,7 +95,7 @@ def open_files():
 
 
 def test_no_file_stays_open_after_an_exception(
-    train_run, tmp_path, monkeypatch
+    train_run, fake_engine, tmp_path, monkeypatch
 ):
     from dlgn_tf.training import loop
 

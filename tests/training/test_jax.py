@@ -5,7 +5,6 @@ The backend is fixed for a process, so each has its own.
 
 import importlib.util
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -13,9 +12,8 @@ import sys
 import numpy as np
 import pytest
 
-import dlgn_tf
+from dlgn_tf.training.run_directory import RunDirectory
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 LONGEST = 600
 
 pytestmark = pytest.mark.skipif(
@@ -40,43 +38,54 @@ MODELS = {
 
 PARITY = pathlib.Path(__file__).with_name("parity.py")
 
-# A module as a program, where TensorFlow cannot be imported.
+# Commands one after another, where TensorFlow cannot be imported.
 WITHOUT_TENSORFLOW = """
-import runpy
+import json
 import sys
 
 sys.modules["tensorflow"] = None
-runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+from dlgn_tf import evaluate, train
+from dlgn_tf.command import fields
+
+for words in json.loads(sys.argv[1]):
+    entry = evaluate if words[0].startswith("--run_dir") else train
+    entry.run(fields.parse(entry.Command, words))
+    print("####", flush=True)
 """
 
 
-def run_on_jax(cwd, *arguments):
-    path = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "PYTHONPATH": os.pathsep.join(filter(None, path)),
-            # On the processor, with full float32 products; compiling is most
-            # of the time.
-            "JAX_PLATFORMS": "cpu",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    )
+@pytest.fixture(scope="module")
+def run_on_jax(package_environment):
+    """A function that runs Python in a folder; what it prints."""
+
+    def run(cwd, *words):
+        done = subprocess.run(
+            [sys.executable, *map(str, words)],
+            cwd=cwd,
+            env={
+                **package_environment,
+                "KERAS_BACKEND": "jax",
+                # On the processor, with full float32 products; compiling is
+                # most of the time.
+                "JAX_PLATFORMS": "cpu",
+                "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory, module_of):
+def both(tmp_path_factory, module_of, run_on_jax):
     """What the two backends compute, as dicts of arrays."""
     place = tmp_path_factory.mktemp("parity")
     models = [",".join([name, *options]) for name, options in MODELS.items()]
-    done = run_on_jax(place, PARITY, "jax.npz", *models)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on_jax(place, PARITY, "jax.npz", *models)
     with np.load(place / "jax.npz") as arrays:
         found = dict(arrays)
     parity, here = module_of(PARITY), {}
@@ -146,29 +155,20 @@ def test_loss_curves_equal(name, steps, both):
     assert np.abs(actual[:, 2] - expected[:, 2]).max() <= 1
 
 
-def train(place, name, steps, *flags):
-    done = run_on_jax(
-        place,
-        "-c",
-        WITHOUT_TENSORFLOW,
-        "dlgn_tf.train",
-        "--model=c4gap_dlgn",
-        "--dataset=digits",
-        "--width=16",
-        "--optimizer=adam",
-        "--learning_rates=0.003",
-        "--batch_size=64",
-        "--augmentation=crop",
-        "--log_every=20",
-        "--eval_every=60",
-        "--eval_batch_size=359",
-        "--seed=3",
-        f"--train_steps={steps}",
-        f"--run_dir={place / name}",
-        *flags,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+TRAIN = (
+    "--model=c4gap_dlgn",
+    "--dataset=digits",
+    "--width=16",
+    "--optimizer=adam",
+    "--learning_rates=0.003",
+    "--batch_size=64",
+    "--augmentation=crop",
+    "--log_every=20",
+    "--eval_every=60",
+    "--eval_batch_size=359",
+    "--seed=3",
+)
+EVALUATE = ("--run_dir=whole", "--output=result.json", "--eval_batch_size=100")
 
 
 @pytest.fixture(scope="module")
@@ -177,14 +177,24 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(place):
-    """A run of 120 steps in one go, and what it printed."""
-    return place / "whole", train(place, "whole", 120)
+def printed(place, run_on_jax):
+    """By a run in one go, one in two parts, and an evaluation of the first."""
+    runs = [("whole", 120), ("parts", 70), ("parts", 120)]
+    words = [
+        (*TRAIN, f"--run_dir={name}", f"--train_steps={steps}")
+        for name, steps in runs
+    ]
+    commands = json.dumps([*words, EVALUATE])
+    return run_on_jax(place, "-c", WITHOUT_TENSORFLOW, commands).split("####")
+
+
+@pytest.fixture(scope="module")
+def whole(place, printed):
+    return place / "whole"
 
 
 def metrics(path):
-    lines = (path / "metrics.jsonl").read_text().splitlines()
-    return {line["step"]: line for line in map(json.loads, lines)}
+    return {line["step"]: line for line in RunDirectory(path).read_metrics()}
 
 
 def weights(path):
@@ -206,10 +216,9 @@ def weights(path):
     return found
 
 
-def test_run_without_tensorflow(whole):
-    path, printed = whole
-    assert "JAX on cpu" in printed
-    assert {entry.name for entry in path.iterdir()} == {
+def test_run_without_tensorflow(whole, printed):
+    assert "JAX on cpu" in printed[0]
+    assert {entry.name for entry in whole.iterdir()} == {
         "flags.txt",
         "lock",
         "checkpoints",
@@ -219,27 +228,23 @@ def test_run_without_tensorflow(whole):
         "best.keras",
         "model.keras",
     }
-    found = metrics(path)
+    found = metrics(whole)
     assert list(found) == [60, 120]
     assert found[120]["test_accuracy"] > 0.6
     assert found[120]["test_images"] == 360
-    assert {f.name for f in (path / "checkpoints").iterdir()} == {
+    assert {f.name for f in (whole / "checkpoints").iterdir()} == {
         f"ckpt-{step}{end}"
         for step in (60, 120)
         for end in (".json", ".weights.h5", ".optimizer.npz")
     }
 
 
-def test_continued_run_has_the_same_bits(whole, place):
-    path, _ = whole
-    train(place, "parts", 70)
-    assert "continuing at step 70" in train(place, "parts", 120)
-    expected, actual = weights(path), weights(place / "parts")
+def test_continued_run_has_the_same_bits(whole, printed, place):
+    assert "continuing at step 70" in printed[2]
+    expected, actual = weights(whole), weights(place / "parts")
     assert len(expected) >= 18
-    assert actual.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name)
-    of_whole, of_parts = metrics(path), metrics(place / "parts")
+    np.testing.assert_equal(actual, expected)
+    of_whole, of_parts = metrics(whole), metrics(place / "parts")
     assert list(of_parts) == [60, 70, 120]
     assert of_parts[60] == of_whole[60]
     for name in set(of_whole[120]) - {"best_test_accuracy"}:
@@ -250,10 +255,8 @@ def test_events_can_be_read(whole):
     from tensorboard.backend.event_processing import event_accumulator
     from tensorboard.util import tensor_util
 
-    path, _ = whole
-
     def scalars(run, tag):
-        events = event_accumulator.EventAccumulator(str(path / run))
+        events = event_accumulator.EventAccumulator(str(whole / run))
         points = events.Reload().Tensors(tag)
         return {
             point.step: float(tensor_util.make_ndarray(point.tensor_proto))
@@ -264,24 +267,13 @@ def test_events_can_be_read(whole):
     assert list(curve) == [20, 40, 60, 80, 100, 120]
     assert curve[120] < 0.8 * curve[20]
     errors = scalars("test", "error_rate")
-    for step, line in metrics(path).items():
+    for step, line in metrics(whole).items():
         assert errors[step] == pytest.approx(line["test_error_rate"])
 
 
 def test_evaluation_without_tensorflow(whole, place):
-    path, _ = whole
-    done = run_on_jax(
-        place,
-        "-c",
-        WITHOUT_TENSORFLOW,
-        "dlgn_tf.evaluate",
-        f"--run_dir={path}",
-        f"--output={place / 'result.json'}",
-        "--eval_batch_size=100",
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads((place / "result.json").read_text())
-    last = metrics(path)[120]
+    last = metrics(whole)[120]
     assert result["step"] == 120
     assert result["test_accuracy"] == last["test_accuracy"]
     assert result["test_classification_loss"] == pytest.approx(

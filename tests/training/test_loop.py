@@ -1,8 +1,8 @@
 """The loop, on digits, against a plain loop of eager steps."""
 
-import json
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -11,8 +11,7 @@ from dlgn_tf.training.run_directory import RunDirectory
 
 
 def read_metrics(path):
-    lines = (path / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return RunDirectory(path).read_metrics()
 
 
 def checkpoint_steps(path):
@@ -30,8 +29,11 @@ def contents(path):
 
 
 def assert_weights_close(actual, expected, atol):
-    for one, other in zip(actual, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+    keras.tree.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=atol),
+        actual,
+        expected,
+    )
 
 
 def test_flags_of_a_run_give_its_config(whole_run):
@@ -144,54 +146,51 @@ def test_finished_run_is_left_alone(
     assert_weights_close(load_model(resumed_run.path).get_weights(), weights, 0)
 
 
-def test_finished_run_without_metrics(tmp_path, resolve, train, run_flags):
+@pytest.fixture
+def pretend(tmp_path, resolve, train, run_flags, fake_engine):
+    """A function that trains with an engine that computes nothing."""
+    fixed = (*run_flags, f"--run_dir={tmp_path}")
+    return lambda *flags: train(resolve(*fixed, *flags))
+
+
+def test_first_checkpoint_cut_short(tmp_path, pretend):
+    """Killed in the first save of all: there is nothing to lose."""
+    (tmp_path / "checkpoints" / "ckpt-5_temp").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "ckpt-5_temp" / "part").write_bytes(b"x")
+    printed = pretend("--train_steps=6").printed
+    assert "the first checkpoint was not finished" in printed
+    assert "continuing at step" not in printed
+    assert checkpoint_steps(tmp_path) == [3, 6]
+
+
+def test_finished_run_without_metrics(tmp_path, pretend):
     """What is not needed to go on may be missing."""
-    config = resolve(*run_flags, "--train_steps=2", f"--run_dir={tmp_path}")
-    train(config)
+    pretend("--train_steps=2")
     (tmp_path / "metrics.jsonl").unlink()
-    assert train(config).last["step"] == 2
+    assert pretend("--train_steps=2").last["step"] == 2
 
 
-def test_lost_line_is_measured_again(tmp_path, resolve, train, run_flags):
-    config = resolve(*run_flags, "--train_steps=6", f"--run_dir={tmp_path}")
-    expected = train(config).last
+def test_lost_line_is_measured_again(tmp_path, pretend):
+    expected = pretend("--train_steps=6").last
     metrics = tmp_path / "metrics.jsonl"
     *before, _ = metrics.read_text().splitlines(keepends=True)
     assert before
     metrics.write_text("".join(before))
-    found = train(config).last
-    assert found["step"] == 6
-    assert found["test_accuracy"] == expected["test_accuracy"]
+    assert pretend("--train_steps=6").last == expected
     assert len(read_metrics(tmp_path)) == len(before) + 1
 
 
-def test_seed_of_the_weights_is_that_of_the_start(
-    tmp_path, resolve, train, run_flags
-):
-    run_dir = f"--run_dir={tmp_path}"
-    first = ("--train_steps=2", "--weights_seed=5")
-    train(resolve(*run_flags, *first, run_dir))
-    train(resolve(*run_flags, "--train_steps=3", "--weights_seed=7", run_dir))
+def test_seed_of_the_weights_is_that_of_the_start(tmp_path, pretend):
+    pretend("--train_steps=2", "--weights_seed=5")
+    pretend("--train_steps=3", "--weights_seed=7")
     text = (tmp_path / "flags.txt").read_text()
     assert "--weights_seed=5\n" in text
     assert "--train_steps=3\n" in text
 
 
-def test_changes_are_told(tmp_path, resolve, train, run_flags):
-    first = resolve(
-        *run_flags,
-        "--train_steps=2",
-        f"--run_dir={tmp_path}",
-    )
-    assert "another" not in train(first).printed
-    second = resolve(
-        *run_flags,
-        "--train_steps=3",
-        f"--run_dir={tmp_path}",
-        "--seed=8",
-        "--l2=0.5",
-    )
-    printed = train(second).printed
+def test_changes_are_told(pretend):
+    assert "another" not in pretend("--train_steps=2").printed
+    printed = pretend("--train_steps=3", "--seed=8", "--l2=0.5").printed
     assert "continuing with another seed: 7 -> 8" in printed
     assert "continuing with another l2: 0.001 -> 0.5" in printed
     assert printed.count("continuing with another") == 2

@@ -78,7 +78,9 @@ def test_groups_of_sites_are_those_of_the_network(name):
     assert architecture.alike_sites(architecture.resolve({})) == counted
 
 
-def test_stopped_and_continued(config, tmp_path, monkeypatch, capsys):
+def test_stopped_and_continued(
+    config, fake_engine, tmp_path, monkeypatch, capsys
+):
     trained = []
     real = loop.train
 
@@ -122,7 +124,7 @@ def test_stopped_and_continued(config, tmp_path, monkeypatch, capsys):
     assert (path / "flags.txt").read_text() == config.to_flags()
 
 
-def test_runs_of_other_flags_are_not_taken(config, monkeypatch):
+def test_runs_of_other_flags_are_not_taken(config, fake_engine, monkeypatch):
     monkeypatch.setattr(
         permutations, "single_runs", lambda config: first_of(config)
     )

@@ -1,7 +1,7 @@
 """A run touches only files of its own, and ends in a line if it cannot.
 
-The engine here computes nothing: what is written and deleted around it is what
-counts.
+What counts is what is written and deleted around an engine that computes
+nothing.
 """
 
 import builtins
@@ -25,38 +25,9 @@ from dlgn_tf.training.totals import Totals
 IMAGES = np.zeros((2, 8, 8, 1), np.uint8)
 
 
-class Engine:
-    """Writes files as the real ones do."""
-
-    write_errors = ()
-    model = None
-
-    def __init__(self):
-        self.step = 0
-
-    def save(self, prefix):
-        prefix.with_name(f"{prefix.name}.index").write_text(f"{self.step}")
-
-    def restore(self, prefix):
-        self.step = int(prefix.with_name(f"{prefix.name}.index").read_text())
-
-    def save_model(self, path):
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("config.json", f"{self.step}")
-
-    def learning_rate(self):
-        return 0.5
-
-    def gate_statistics(self, images):
-        return {"site": (0.5, np.zeros(3))}
-
-
 @pytest.fixture
-def run(resolve, monkeypatch):
+def run(resolve, fake_engine):
     """A function that trains in a directory up to a step."""
-    monkeypatch.setattr(
-        records_lib.configured, "learned_betas", lambda model: {}
-    )
 
     def train(path, until):
         config = resolve(
@@ -65,7 +36,7 @@ def run(resolve, monkeypatch):
             f"--run_dir={path}",
             "--keep_checkpoints=2",
         )
-        directory, engine = RunDirectory(path), Engine()
+        directory, engine = RunDirectory(path), fake_engine()
         directory.check(config)
         with directory.locked():
             directory.check(config)

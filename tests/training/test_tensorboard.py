@@ -18,6 +18,7 @@ from PIL import Image
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from dlgn_tf.training.event_file import EventFile, read_events
+from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.summaries import Summaries, gate_sample_stride
 from dlgn_tf.training.totals import Totals
 
@@ -115,8 +116,7 @@ def server(resumed_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def metrics(resumed_run):
-    lines = (resumed_run.path / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return RunDirectory(resumed_run.path).read_metrics()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import socket
 import subprocess
@@ -14,10 +13,9 @@ import types
 import numpy as np
 import pytest
 
-import dlgn_tf
 from dlgn_tf import evaluate
+from dlgn_tf.training.run_directory import RunDirectory
 
-PACKAGE_PARENT = pathlib.Path(dlgn_tf.__file__).parents[1]
 # Starting and tracing take most of it, and more on a busy machine.
 LONGEST = 240
 LONGEST_DETECTION = 60
@@ -41,6 +39,7 @@ FLAGS = (
     "--checkpoint_every=4",
     "--keep_checkpoints=1000000",
     "--deterministic",
+    "--strategy=multi_worker",
 )
 
 # `python -m dlgn_tf.train`, and besides the
@@ -74,30 +73,6 @@ cli.run(main, "dlgn_tf.train", train.USAGE, train.Command, train.check)
 """
 
 
-def environment():
-    path = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        # As on machines of their own, that have no GPU to share.
-        "CUDA_VISIBLE_DEVICES": "",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-
-
-def start(place, name, flags, variables):
-    """Starts a process that writes NAME.log and NAME.npz."""
-    with (place / f"{name}.log").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(place / name), *flags],
-            cwd=place,
-            env={**environment(), **variables},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
 def free_ports(count):
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -106,31 +81,46 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-@contextlib.contextmanager
-def two_workers(place, run_dir, steps):
-    """Two processes; what is left of them at the end is killed."""
-    place.mkdir()
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    flags = (
-        *FLAGS,
-        f"--train_steps={steps}",
-        f"--run_dir={run_dir}",
-        "--strategy=multi_worker",
-    )
-    workers = []
-    try:
-        for index in range(2):
-            task = {
-                "cluster": {"worker": addresses},
-                "task": {"type": "worker", "index": index},
-            }
-            variables = {"TF_CONFIG": json.dumps(task)}
-            workers.append(start(place, f"worker{index}", flags, variables))
-        yield workers
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
+@pytest.fixture(scope="module")
+def two_workers(package_environment):
+    """Starts two processes; what is left of them at the end is killed."""
+
+    @contextlib.contextmanager
+    def start(place, run_dir, steps):
+        place.mkdir()
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        flags = (*FLAGS, f"--train_steps={steps}", f"--run_dir={run_dir}")
+        workers = []
+        try:
+            for index in range(2):
+                task = {
+                    "cluster": {"worker": addresses},
+                    "task": {"type": "worker", "index": index},
+                }
+                name = place / f"worker{index}"
+                with name.with_suffix(".log").open("w") as log:
+                    worker = subprocess.Popen(
+                        [sys.executable, "-c", DRIVER, str(name), *flags],
+                        cwd=place,
+                        env={
+                            **package_environment,
+                            # As on machines of their own, that have no GPU
+                            # to share.
+                            "CUDA_VISIBLE_DEVICES": "",
+                            "TF_CONFIG": json.dumps(task),
+                        },
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                workers.append(worker)
+            yield workers
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+    return start
 
 
 def finish(place, workers):
@@ -171,14 +161,14 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(place):
+def whole(place, two_workers):
     """A run in one go."""
     with two_workers(place / "whole", place / "whole_run", STEPS) as workers:
         return finish(place / "whole", workers)
 
 
 @pytest.fixture(scope="module")
-def interrupted(place):
+def interrupted(place, two_workers):
     """A run whose second worker is killed in the middle, then both anew."""
     run_dir, lost = place / "interrupted_run", place / "lost"
     with two_workers(lost, run_dir, 10**6) as workers:
@@ -201,7 +191,7 @@ def interrupted(place):
 
 
 @pytest.fixture(scope="module")
-def asked_to_end(place):
+def asked_to_end(place, two_workers):
     """A run of which only the second worker gets a SIGTERM.
 
     Then both anew, with no step to take and the last result lost.
@@ -239,9 +229,8 @@ def test_signal_to_one_worker_ends_all_of_them(asked_to_end):
 
 
 def test_lost_result_is_measured_again_by_all(asked_to_end):
-    metrics = asked_to_end.run_dir / "metrics.jsonl"
-    (line,) = metrics.read_text().splitlines()
-    found, expected = json.loads(line), evaluate.evaluate(asked_to_end.run_dir)
+    (found,) = RunDirectory(asked_to_end.run_dir).read_metrics()
+    expected = evaluate.evaluate(asked_to_end.run_dir)
     assert found["step"] == expected["step"] == asked_to_end.stopped_at
     # Two images whose best logits nearly tie may go either way.
     assert found["test_accuracy"] == pytest.approx(
@@ -265,35 +254,31 @@ def test_only_the_chief_writes(whole, place):
     for line in ("test accuracy", "training: step", "run directory"):
         assert line in chief
         assert line not in other
-    lines = (place / "whole_run" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [10, 20]
+    lines = RunDirectory(place / "whole_run").read_metrics()
+    assert [line["step"] for line in lines] == [10, 20]
     for name in ("train", "test"):
         assert len(list((place / "whole_run" / name).iterdir())) == 1
 
 
 def test_workers_end_with_the_same_weights(whole):
     one, two = whole.weights
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_array_equal(a, b)
+    np.testing.assert_equal(one, two)
 
 
-def test_workers_equal_one_process(whole, place, load_model):
-    single = place / "single"
-    single.mkdir()
-    flags = (*FLAGS, f"--train_steps={STEPS}", f"--run_dir={single / 'run'}")
-    process = start(single, "single", (*flags, "--strategy=single"), {})
-    try:
-        alone = finish(single, [process])
-    finally:
-        process.kill()
+def test_workers_equal_one_process(
+    whole, place, resolve, train, load_model, tmp_path
+):
+    flags = [x for x in FLAGS if x != "--deterministic"]
+    flags += ["--strategy=single", f"--train_steps={STEPS}"]
+    train(resolve(*flags, f"--run_dir={tmp_path}"))
+    alone = load_model(tmp_path)
     model = load_model(place / "whole_run")
-    for variable, expected in zip(model.weights, alone.weights[0], strict=True):
+    for variable, expected in zip(model.weights, alone.weights, strict=True):
         np.testing.assert_allclose(
-            variable.numpy(), expected, rtol=0, atol=1e-5, err_msg=variable.path
+            variable, expected, rtol=0, atol=1e-5, err_msg=variable.path
         )
     lines, expected = (
-        [json.loads(x) for x in (d / "metrics.jsonl").read_text().splitlines()]
-        for d in (place / "whole_run", single / "run")
+        RunDirectory(d).read_metrics() for d in (place / "whole_run", tmp_path)
     )
     for one, other in zip(lines, expected, strict=True):
         for name in ("step", "test_images"):
@@ -318,11 +303,7 @@ def test_lost_worker_ends_the_others_in_one_line(interrupted):
 
 def test_both_again_end_with_the_same_bits(interrupted, whole, place):
     assert "continuing at step 4" in interrupted.done.logs[0]
-    for one, expected in zip(
-        interrupted.done.weights, whole.weights, strict=True
-    ):
-        for a, b in zip(one, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
+    np.testing.assert_equal(interrupted.done.weights, whole.weights)
     assert entries(interrupted.run_dir) == entries(place / "whole_run")
     metrics = [
         (d / "metrics.jsonl").read_text()
