@@ -76,11 +76,8 @@ def meeting(check):
     at(unlike, first.path, planted(first.condition.text)[1])
     for control in check.control:
         condition = control.condition
-        at(
-            figures,
-            control.path,
-            planted(condition.text)[0] if condition else unlike,
-        )
+        value = planted(condition.text)[0] if condition else unlike
+        at(figures, control.path, value)
     return figures, expected
 
 
@@ -121,11 +118,8 @@ def test_a_control_that_is_alike_decides_nothing(check):
     for control in check.control:
         figures, expected = meeting(check)
         condition = control.condition
-        at(
-            figures,
-            control.path,
-            planted(condition.text)[1] if condition else expected,
-        )
+        value = planted(condition.text)[1] if condition else expected
+        at(figures, control.path, value)
         found = check.decide(figures)
         assert found.holds is None, control
         assert f"control fails: {' '.join(control.path)}" in found.measured

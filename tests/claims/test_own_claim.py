@@ -52,15 +52,3 @@ def test_a_row_of_a_package(tmp_path, monkeypatch, bound, holds):
     )
     found = runner.measure(claim, data_dir=2).measurement
     assert found.holds is holds, found
-
-
-def test_a_row_says_what_it_does_not_know(register):
-    with pytest.raises(TypeError, match="sacle"):
-        registry.register("own.1", abs, sacle="seconds", expected={"x": "> 1"})
-    with pytest.raises(ValueError, match="Expected a condition such as"):
-        registry.register(
-            "own.1", abs, scale="seconds", statement="", expected={"x": "1"}
-        )
-    register("own.1")
-    with pytest.raises(ValueError, match="Expected a new id"):
-        register("own.1")

@@ -27,6 +27,14 @@ def three(register):
     return registry.claims()
 
 
+def kept(path, claims, seed=0, measured=None):
+    """Records of claims that were measured, of all unless told."""
+    made = records.Records(path, claims, seed)
+    for claim in claims if measured is None else measured:
+        made.write(runner.measure(claim, seed))
+    return made
+
+
 def test_values_are_plain(register, path):
     values = {
         "array": np.arange(3),
@@ -37,10 +45,7 @@ def test_values_are_plain(register, path):
         "other": ValueError("kept as text"),
     }
     register("dlgn.1", lambda rng: Measurement(True, "1", values))
-    claims = registry.claims()
-    kept = records.Records(path, claims, 5)
-    kept.write(runner.measure(claims[0], 5))
-    kept.finish()
+    kept(path, registry.claims(), 5).finish()
     (record,) = read(path)
     assert record["values"] == {
         "array": [0, 1, 2],
@@ -56,8 +61,8 @@ def test_values_are_plain(register, path):
 def test_what_was_measured_before_a_kill_is_kept(three, path):
     path.write_text('{"claim": "an earlier run"}\n')
     # The order of claims is that of the list, not of time.
-    records.Records(path, three, 0).write(runner.measure(three[2]))
-    records.Records(path, three, 0).write(runner.measure(three[0]))
+    kept(path, three, measured=three[2:])
+    kept(path, three, measured=three[:1])
     again = records.Records(path, three, 0)
     assert list(again.outcomes()) == ["dlgn.1", "tian.1"]
     drawn = again.outcomes()["tian.1"].measurement.values["drawn"]
@@ -77,29 +82,23 @@ def test_two_at_once_both_end_with_all_that_they_measured(three, path):
             each.write(runner.measure(claim))
     for each in both:
         each.finish()
-        assert [r["claim"] for r in read(path)] == [
-            "dlgn.1",
-            "dlgn.2",
-            "tian.1",
-        ]
+        found = [r["claim"] for r in read(path)]
+        assert found == ["dlgn.1", "dlgn.2", "tian.1"]
 
 
 def test_another_seed_or_other_claims_start_anew(three, path):
-    records.Records(path, three, 0).write(runner.measure(three[0]))
+    kept(path, three, measured=three[:1])
     assert not records.Records(path, three[1:], 0).outcomes()
-    records.Records(path, three, 0).write(runner.measure(three[0]))
+    kept(path, three, measured=three[:1])
     assert not records.Records(path, three, 1).outcomes()
 
 
 def test_what_is_not_gone_on_with_is_kept_beside(three, path):
-    first = records.Records(path, three, 0)
-    assert first.set_aside is None
-    first.write(runner.measure(three[0]))
+    assert kept(path, three, measured=three[:1]).set_aside is None
     assert records.Records(path, three, 0).set_aside is None
     partial = path.with_name("claims.jsonl.partial")
     text = partial.read_text()
-    second = records.Records(path, three, 1)
-    second.write(runner.measure(three[0]))
+    second = kept(path, three, 1, three[:1])
     third = records.Records(path, three[1:], 1)
     assert third.set_aside == f"{partial}.2"
     assert pathlib.Path(second.set_aside).read_text() == text
@@ -116,9 +115,7 @@ def test_verdicts_are_kept(register, path):
         register(claim_id, lambda rng, h=holds: Measurement(h, "1"))
     register("dlgn.4", nothing_there)
     claims = registry.claims()
-    kept = records.Records(path, claims, 0)
-    for claim in claims:
-        kept.write(runner.measure(claim))
+    kept(path, claims)
     again = records.Records(path, claims, 0)
     expected = ["holds", "does not hold", "not decided", "not measured"]
     assert [o.verdict for o in again.outcomes().values()] == expected
@@ -137,12 +134,12 @@ def test_an_update_keeps_the_other_claims(three, path):
     before = [{"claim": c, **old} for c in ("tian.1", "dlgn.2", "gone.1")]
     text = "".join(f"{json.dumps(record)}\n" for record in before)
     path.write_text(text)
-    kept = records.Records(path, three[:2], 0, update=True)
-    assert not kept.outcomes()
+    update = records.Records(path, three[:2], 0, update=True)
+    assert not update.outcomes()
     for claim in three[:2]:
-        kept.write(runner.measure(claim))
+        update.write(runner.measure(claim))
     assert path.read_text() == text
-    kept.finish()
+    update.finish()
     found = [(r["claim"], r["seed"]) for r in read(path)]
     assert found == [("dlgn.1", 0), ("dlgn.2", 0), ("tian.1", 7)]
 
@@ -154,15 +151,10 @@ def test_an_update_of_nothing_is_refused(three, path):
 
 
 def test_claims_that_read_results_are_measured_again(register, path):
-    def not_yet(rng, results_dir):
-        return Measurement(None, "no table", {})
-
     register("dlgn.1")
-    register("dlgn.2", not_yet, reads_results=True)
+    register("dlgn.2", lambda *_: Measurement(None, ""), reads_results=True)
     claims = registry.claims()
-    kept = records.Records(path, claims, 0)
-    for claim in claims:
-        kept.write(runner.measure(claim))
+    kept(path, claims)
     again = records.Records(path, claims, 0)
     assert list(again.outcomes()) == ["dlgn.1"]
     assert again.set_aside is None
@@ -198,10 +190,7 @@ def test_the_page_counts_and_lists(register, path):
     register("dlgn.4", nothing_there)
     register("tian.1", scale="accelerator")
     claims = registry.claims()
-    kept = records.Records(path, claims, 0)
-    for claim in claims[:4]:
-        kept.write(runner.measure(claim))
-    kept.finish()
+    kept(path, claims, measured=claims[:4]).finish()
     text = page.page(records.read(path), claims)
     lines = text.splitlines()
     header = "holds | does not hold | not decided | not measured | not run"
@@ -209,13 +198,8 @@ def test_the_page_counts_and_lists(register, path):
     assert "| dlgn | 1 | 1 | 1 | 1 | 0 |" in lines
     assert "| tian | 0 | 0 | 0 | 0 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| dlgn.", "| tian."))]
-    assert [row.split(" | ")[4].strip("*") for row in rows] == [
-        "holds",
-        "does not hold",
-        "not decided",
-        "not measured",
-        "not run",
-    ]
+    verdicts = [row.split(" | ")[4].strip("*") for row in rows]
+    assert verdicts == header.split(" | ")
     # As many columns in each row, whatever its text has in it.
     assert {row.replace("\\|", "").count("|") for row in rows} == {8}
     assert r"\|x\| is 2" in rows[1]
@@ -242,10 +226,7 @@ def test_the_page_counts_and_lists(register, path):
 )
 def test_odd_records_are_refused_by_file_and_line(change, three, path):
     """Each field as something else, and left out."""
-    kept = records.Records(path, three, 0)
-    for claim in three:
-        kept.write(runner.measure(claim))
-    kept.finish()
+    kept(path, three).finish()
     good = read(path)
     bad = {**good[1], **change}
     lacking = {k: v for k, v in good[1].items() if k not in change}

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from dlgn_tf.complexity import __main__ as entry
-from dlgn_tf.complexity import ladder
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model, load_model
@@ -54,6 +53,8 @@ def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
         "significance.csv",
         "significance.png",
     ]
+    nets = {p.name for p in (folder / "nets").glob("*.keras")}
+    assert nets == {"order_04.keras", "order_07.keras"}
     rows = read_table(folder / "significance.csv")
     assert [row["order"] for row in rows] == ["4", "7"]
     shares = [float(row["significance"]) for row in rows]
@@ -76,45 +77,6 @@ def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
     assert line in printed and line in report
 
 
-def test_a_killed_ladder_goes_on(
-    tmp_path, command, model_path, monkeypatch, read_table
-):
-    arguments = (
-        f"--model_path={model_path}",
-        "--dataset=digits",
-        "--orders=4,7",
-        "--panels=0",
-        *SMALL,
-        f"--output_dir={tmp_path}",
-    )
-    trained, whole = [], ladder.distil
-
-    def killed(net, draws, order, *rest):
-        if order == 7:
-            raise KeyboardInterrupt
-        return whole(net, draws, order, *rest)
-
-    monkeypatch.setattr(ladder, "distil", killed)
-    with pytest.raises(KeyboardInterrupt):
-        command(*arguments)
-    first = tmp_path / "nets" / "order_04.keras"
-    assert first.exists() and not first.with_name("order_07.keras").exists()
-    before = first.read_bytes()
-
-    def counted(net, draws, order, *rest):
-        trained.append(order)
-        return whole(net, draws, order, *rest)
-
-    monkeypatch.setattr(ladder, "distil", counted)
-    command(*arguments)
-    assert trained == [7]
-    assert first.read_bytes() == before
-    assert [r["order"] for r in read_table(tmp_path / "significance.csv")] == [
-        "4",
-        "7",
-    ]
-
-
 def test_a_wrong_layer_lists_the_layers(tmp_path, command, model_path):
     with pytest.raises(UserError) as caught:
         command(
@@ -126,30 +88,6 @@ def test_a_wrong_layer_lists_the_layers(tmp_path, command, model_path):
     said = str(caught.value)
     assert "conv1, conv2, conv3, conv4" in said and "layer=conv9" in said
     assert not list(tmp_path.iterdir())
-
-
-def test_a_constant_feature_is_refused(tmp_path, command):
-    image = keras.Input((8, 8, 1))
-    h = keras.layers.Conv2D(
-        4,
-        3,
-        padding="same",
-        name="dead",
-        kernel_initializer="zeros",
-        bias_initializer="ones",
-    )(image)
-    h = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(h))
-    model = keras.Model(image, keras.layers.Dense(10)(h), name="mine")
-    model.save(tmp_path / "mine.keras")
-    with pytest.raises(UserError, match="Expected a feature that varies"):
-        command(
-            f"--model_path={tmp_path / 'mine.keras'}",
-            "--dataset=digits",
-            "--layer=dead",
-            "--orders=4",
-            *SMALL,
-            f"--output_dir={tmp_path / 'out'}",
-        )
 
 
 def test_images_of_another_size(tmp_path, command):

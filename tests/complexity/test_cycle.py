@@ -61,15 +61,6 @@ def test_cutoff_leaves_small_directions_out():
     np.testing.assert_allclose(forward[0] @ cut, np.diag([1, 0, 0]), atol=1e-9)
 
 
-def test_private_directions_fade():
-    """Two networks see the first axis, each one more of its own."""
-    forward = [np.eye(3)[:, [0, 1]], np.eye(3)[:, [0, 2]]]
-    back = cycle.truncated_back_maps(forward, np.eye(3), 1e-6)
-    np.testing.assert_allclose(
-        cycle.cycle_matrix(forward, back), np.diag([1, 0.5, 0.5]), atol=1e-12
-    )
-
-
 @pytest.mark.parametrize("cycles", [0, 1, 3])
 def test_a_step_of_a_phase(psi, forward, back, cycles):
     """Error over all rows; Adam's first step is the gradient's sign."""

@@ -23,14 +23,6 @@ def disturbed(model, rng):
     return model
 
 
-@pytest.mark.parametrize("order", [4, 7, 13])
-def test_depth(order):
-    kinds = [type(layer).__name__ for layer in net(order).layers]
-    assert kinds.count("ReLU") == order
-    assert kinds.count("Conv2D") == order + 1
-    assert nets.order_of(nets.blocks_of(order)) == order
-
-
 @pytest.mark.parametrize("order", [0, 1, 3, 5, 6, -2, 4.5])
 def test_no_such_order(order):
     with pytest.raises(UserError, match="4, 7, 10, 13"):
@@ -61,6 +53,9 @@ def test_cost_is_as_published(order, width, side, millions, parameters):
     model = nets.disentangler(
         order, (side // 4, side // 4, 64), (side, side, 3), width
     )
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert (kinds.count("ReLU"), kinds.count("Conv2D")) == (order, order + 1)
+    assert nets.order_of(nets.blocks_of(order)) == order
     # The table's small nets are counted up to the last digit.
     assert macs(model) == pytest.approx(millions, rel=0.02)
     assert nets.parameters(model) / 1e6 == pytest.approx(parameters, rel=0.02)
@@ -90,16 +85,17 @@ def test_any_shape(shape, image):
     assert model(images).shape == (1, *shape)
 
 
-def test_larger_than_the_image_is_refused():
-    with pytest.raises(UserError, match="no larger than the image"):
-        net(4, (32, 32, 3))
-
-
-def test_stem_that_does_not_fit():
-    with pytest.raises(UserError, match="stem=small"):
-        net(4, (7, 7, 5), (224, 224, 3), stem="small")
-    with pytest.raises(UserError, match="stem=large"):
-        net(4, (16, 16, 5), stem="large")
+@pytest.mark.parametrize(
+    "arguments, stem, message",
+    [
+        (((32, 32, 3),), None, "no larger than the image"),
+        (((7, 7, 5), (224, 224, 3)), "small", "stem=small"),
+        (((16, 16, 5),), "large", "stem=large"),
+    ],
+)
+def test_what_does_not_fit(arguments, stem, message):
+    with pytest.raises(UserError, match=message):
+        net(4, *arguments, stem=stem)
 
 
 def normalized(h, layer):
@@ -120,9 +116,8 @@ def test_computes_what_the_paper_describes(rng):
     h = np.maximum(normalized(h, model.get_layer("stem_bn")), 0)
     for stage, stride in ((1, 1), (2, 2), (3, 2)):
         for block in (1, 2):
-            name, step = f"stage{stage}_block{block}", stride
-            if block == 2:
-                step = 1
+            name = f"stage{stage}_block{block}"
+            step = stride if block == 1 else 1
             branch = conv(h, f"{name}_conv", step)
             branch = normalized(branch, model.get_layer(f"{name}_bn"))
             skip = h[:, ::step, ::step]
@@ -176,17 +171,13 @@ def test_seed():
     assert not np.array_equal(one[0], other[0])
 
 
-def test_kaiming_normal():
-    model = nets.disentangler(4, (8, 8, 64), (32, 32, 3), seed=0)
-    kernel = np.array(model.get_layer("stage3_block1_conv").kernel)
-    assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 256)), rel=0.01)
-
-
 @pytest.mark.parametrize(
     ("feature", "inputs"), [((8, 8, 64), 512), ((100,), 8 * 8 * 512)]
 )
-def test_output_starts_at_a_tenth_of_kaiming_normal(feature, inputs):
+def test_kaiming_normal_and_a_tenth_of_it_for_the_output(feature, inputs):
     model = nets.disentangler(4, feature, (32, 32, 3), seed=0)
+    kernel = np.array(model.get_layer("stage3_block1_conv").kernel)
+    assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 256)), rel=0.01)
     kernel = np.array(model.get_layer("output").kernel)
     expected = 0.1 * np.sqrt(2 / inputs)
     assert kernel.shape[-2] == inputs

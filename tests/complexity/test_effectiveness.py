@@ -162,9 +162,8 @@ def test_what_does_not_vary_has_no_size():
     )
     np.testing.assert_allclose(games.phi_train, [1, 2, 4])
     for norm, first in (("std", 0.5), ("var", 0.25)):
-        np.testing.assert_allclose(
-            games.effective(norm), [first, np.nan, np.nan]
-        )
+        found = games.effective(norm)
+        np.testing.assert_allclose(found, [first, np.nan, np.nan])
     np.testing.assert_allclose(games.effective("none"), [1, 2, 4])
 
 

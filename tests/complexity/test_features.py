@@ -28,6 +28,14 @@ def network(name, **options):
     return model
 
 
+def assert_whole(feature, images, model):
+    """Trunk and head make what the network makes of images."""
+    f = feature.trunk(images)
+    np.testing.assert_allclose(
+        feature.head(f, images), model(images.astype("float32")), rtol=1e-4
+    )
+
+
 def small_graph(last="linear"):
     image = keras.Input(SHAPE)
     h = keras.layers.Conv2D(4, 3, strides=2, name="conv")(image)
@@ -59,13 +67,9 @@ def test_shortcuts_go_round_a_feature(name, images):
     """In the middle of a block the head needs the image's shortcut too."""
     model = network(name, depth=8)
     feature = feature_of(model, "group3_block1_1")
-    f = feature.trunk(images)
-    np.testing.assert_allclose(
-        feature.head(f, images), model(images), rtol=1e-4
-    )
-    others = images[::-1]
-    same = feature.head(f, others)
-    assert np.abs(same - np.asarray(model(images))).max() > 1e-3
+    assert_whole(feature, images, model)
+    of_others = feature.head(feature.trunk(images), images[::-1])
+    assert np.abs(of_others - np.asarray(model(images))).max() > 1e-3
 
 
 def test_relu_head_is_relu_pooling_and_dense(images):
@@ -132,35 +136,46 @@ def test_other_layers_by_name(images):
     )
 
 
-@pytest.mark.parametrize("layer", ["conv", "relu", "flatten", "dense"])
-@pytest.mark.parametrize("sequential", [False, True])
-def test_keras_graph(layer, sequential, images):
-    model = small_graph()
-    if sequential:
-        copies = [type(x).from_config(x.get_config()) for x in model.layers]
-        model = keras.Sequential(copies)
-    feature = feature_of(model, layer)
-    f = feature.trunk(images)
-    pixels = images.astype("float32")
-    expected = keras.Model(model.inputs, model.get_layer(layer).output)
-    np.testing.assert_allclose(f, expected([pixels]))
-    np.testing.assert_allclose(
-        feature.head(f, images), model(pixels), rtol=1e-5
-    )
+def copied(model):
+    copies = [type(x).from_config(x.get_config()) for x in model.layers]
+    return keras.Sequential(copies)
 
 
-def test_layers_of_another_model(images):
-    h = image = keras.Input(small_graph().input_shape[1:])
-    for layer in small_graph().layers[1:]:
+def shared(model):
+    """Of layers that are another model's too."""
+    model = keras.Sequential(model.layers)
+    feature_of(model, "dense")
+    return model
+
+
+def called_again(model):
+    """A graph whose layers were called in others before."""
+    h = image = keras.Input(model.input_shape[1:])
+    for layer in model.layers[1:]:
         layer(layer.input)
         h = layer(h)
-    shared = keras.Model(image, h)
-    feature = feature_of(shared, "dense")
-    np.testing.assert_allclose(
-        feature.head(feature.trunk(images), images),
-        shared(images.astype("float32")),
-        rtol=1e-5,
-    )
+    return keras.Model(image, h)
+
+
+@pytest.mark.parametrize("layer", ["conv", "flatten"])
+@pytest.mark.parametrize("made", [lambda x: x, copied, shared, called_again])
+@pytest.mark.parametrize("saved", [False, True])
+def test_keras_graph(layer, made, saved, images, tmp_path):
+    model = made(small_graph())
+    if saved:
+        model.save(tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+    assert_whole(feature_of(model, layer), images, model)
+
+
+def test_trunk_is_the_layers_output(images):
+    model, names = small_graph(), ("conv", "relu", "flatten", "dense")
+    outputs = [model.get_layer(name).output for name in names]
+    expected = keras.Model(model.inputs, outputs)(images.astype("float32"))
+    for name, output in zip(names, expected, strict=True):
+        feature = feature_of(model, name)
+        np.testing.assert_allclose(feature.trunk(images), output)
+        assert_whole(feature, images, model)
 
 
 def test_a_model_can_be_saved_afterwards(tmp_path):
@@ -168,25 +183,6 @@ def test_a_model_can_be_saved_afterwards(tmp_path):
     model = network("c4gap_dgn")
     feature_of(model)
     model.save(tmp_path / "model.keras")
-
-
-@pytest.mark.parametrize("layer", ["conv", "dense"])
-@pytest.mark.parametrize("sequential", [False, True])
-def test_saved_graph(tmp_path, images, sequential, layer):
-    path = tmp_path / "model.keras"
-    model = small_graph()
-    if sequential:
-        # Their layers are the other model's too.
-        model = keras.Sequential(model.layers)
-        feature_of(model, layer)
-    model.save(path)
-    model = keras.models.load_model(path)
-    feature = feature_of(model, layer)
-    np.testing.assert_allclose(
-        feature.head(feature.trunk(images), images),
-        model(images.astype("float32")),
-        rtol=1e-5,
-    )
 
 
 def test_softmax_becomes_logits(images):

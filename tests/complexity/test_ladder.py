@@ -1,5 +1,6 @@
 """Ladders are kept order by order, go on where they stopped, refuse others."""
 
+import functools
 import json
 
 import keras
@@ -11,19 +12,8 @@ from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.finished_nets import FinishedNets
 from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
-from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
-
-
-@pytest.fixture(scope="module")
-def images():
-    return shapes(60, 0, side=8).images
-
-
-@pytest.fixture(scope="module")
-def feature():
-    return feature_of(create_model("c1gap_dnn", (8, 8, 3), width=4, seed=0))
 
 
 def settings(orders=(4, 7), epochs=2, **changes):
@@ -33,12 +23,17 @@ def settings(orders=(4, 7), epochs=2, **changes):
     )
 
 
-def weights(ladder):
-    return {o: net.get_weights() for o, net in ladder.networks.items()}
+@pytest.fixture
+def train(feature, images):
+    """A function of settings and a directory that trains a ladder."""
+    return functools.partial(train_ladder, feature, images, progress=False)
 
 
-def same(first, second):
-    return all(map(np.array_equal, first, second))
+def assert_alike(ladder, expected):
+    assert ladder.orders == expected.orders
+    for order, net in expected.networks.items():
+        weights = ladder.networks[order].get_weights()
+        assert all(map(np.array_equal, weights, net.get_weights())), order
 
 
 class _Killed(Exception):
@@ -60,27 +55,21 @@ def quick(monkeypatch):
     monkeypatch.setattr(module, "distil", moved)
 
 
-def test_killed_ladder_goes_on(tmp_path, feature, images, monkeypatch, quick):
-    whole = train_ladder(feature, images, settings((4, 7, 13)), progress=False)
-    train, trained = module.distil, []
+def test_killed_ladder_goes_on(tmp_path, train, monkeypatch, quick):
+    whole = train(settings((4, 7, 13)))
+    distil, trained = module.distil, []
 
     def dies_at_13(net, draws, order, *others):
-        if order == 13 and 13 not in trained:
-            trained.append(order)
-            raise _Killed
         trained.append(order)
-        return train(net, draws, order, *others)
+        if trained == [4, 7, 13]:
+            raise _Killed
+        return distil(net, draws, order, *others)
 
     monkeypatch.setattr(module, "distil", dies_at_13)
     with pytest.raises(_Killed):
-        train_ladder(feature, images, settings((4, 7, 13)), tmp_path, False)
-    resumed = train_ladder(
-        feature, images, settings((4, 7, 13)), tmp_path, False
-    )
+        train(settings((4, 7, 13)), tmp_path)
+    assert_alike(train(settings((4, 7, 13)), tmp_path), whole)
     assert trained == [4, 7, 13, 13]
-    assert resumed.orders == (4, 7, 13)
-    for order, expected in weights(whole).items():
-        assert same(weights(resumed)[order], expected), order
     lines = (tmp_path / "nets.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [
         ["4", ""],
@@ -89,63 +78,45 @@ def test_killed_ladder_goes_on(tmp_path, feature, images, monkeypatch, quick):
     ]
 
 
-def test_a_file_without_its_line_is_not_finished(
-    tmp_path, feature, images, quick
-):
-    train_ladder(feature, images, settings((4,)), tmp_path, False)
+def test_a_file_without_its_line_is_not_finished(tmp_path, train, quick):
+    train(settings((4,)), tmp_path)
     (tmp_path / "order_07.keras").write_text("half of a file")
-    ladder = train_ladder(feature, images, settings(), tmp_path, False)
-    assert ladder.orders == (4, 7)
+    assert train(settings(), tmp_path).orders == (4, 7)
 
 
-def test_an_order_in_between_retrains_what_started_below(
-    tmp_path, feature, images, quick
-):
-    train_ladder(feature, images, settings((4, 13)), tmp_path, False)
-    found = train_ladder(feature, images, settings((4, 7, 13)), tmp_path, False)
-    afresh = train_ladder(feature, images, settings((4, 7, 13)), progress=False)
-    for order, expected in weights(afresh).items():
-        assert same(weights(found)[order], expected), order
-
-
+@pytest.mark.parametrize(
+    "before, now",
+    [
+        # 13 started from 4.
+        ((4, 13), (4, 7, 13)),
+        # 13 and 25 started from a 7 that started from 4, which is left out.
+        ((4, 7, 13, 25), (7, 13, 25)),
+    ],
+)
 def test_orders_above_a_net_that_changed_are_retrained(
-    tmp_path, feature, images, quick
+    tmp_path, train, quick, before, now
 ):
-    """13 and 25 started from a 7 that started from 4, which is left out."""
-    train_ladder(feature, images, settings((4, 7, 13, 25)), tmp_path, False)
-    found = train_ladder(
-        feature, images, settings((7, 13, 25)), tmp_path, False
-    )
-    afresh = train_ladder(
-        feature, images, settings((7, 13, 25)), progress=False
-    )
-    for order, expected in weights(afresh).items():
-        assert same(weights(found)[order], expected), order
+    train(settings(before), tmp_path)
+    assert_alike(train(settings(now), tmp_path), train(settings(now)))
 
 
-def test_another_ladder_is_refused(tmp_path, feature, images, quick):
-    train_ladder(feature, images, settings((4,)), tmp_path, False)
-    for change, name in (
-        ({"epochs": 3}, "training"),
-        ({"warm_start": False}, "warm_start"),
-    ):
-        with pytest.raises(UserError, match=name):
-            train_ladder(
-                feature, images, settings((4,), **change), tmp_path, False
-            )
-    other = feature_of(create_model("c1gap_dnn", (8, 8, 3), width=4, seed=9))
+def test_another_ladder_is_refused(
+    tmp_path, train, make_feature, images, quick
+):
+    train(settings((4,)), tmp_path)
+    with pytest.raises(UserError, match="training"):
+        train(settings((4,), epochs=3), tmp_path)
+    with pytest.raises(UserError, match="warm_start"):
+        train(settings((4,), warm_start=False), tmp_path)
     with pytest.raises(UserError, match="known_by"):
-        train_ladder(other, images, settings((4,)), tmp_path, False)
-
-
-def test_nets_of_raw_features_are_refused(tmp_path, feature, images, quick):
-    train_ladder(feature, images, settings((4,)), tmp_path, False)
+        train_ladder(make_feature(9), images, settings((4,)), tmp_path, False)
+    # Of nets that learned raw features.
     path = tmp_path / "settings.json"
     described = json.loads(path.read_text())
     del described["targets"]
     path.write_text(json.dumps(described))
     with pytest.raises(UserError, match="another targets"):
-        train_ladder(feature, images, settings((4,)), tmp_path, False)
+        train(settings((4,)), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -166,78 +137,59 @@ def test_tiny_features_are_told_apart(tmp_path, found, same):
             FinishedNets(tmp_path, {"known_by": [found]})
 
 
-def test_unwritable_directory(tmp_path, feature, images):
+def test_unwritable_directory(tmp_path, train):
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(UserError, match="write"):
-        train_ladder(feature, images, settings((4,)), file / "inside", False)
+        train(settings((4,)), file / "inside")
 
 
 def test_constant_feature_is_refused(images, tmp_path):
     model = create_model("c1gap_dnn", (8, 8, 3), width=4)
     model.network.get_layer("conv1").kernel.assign(np.zeros((3, 3, 3, 4)))
-    with pytest.raises(UserError, match="varies"):
-        train_ladder(
-            feature_of(model), images, settings(), tmp_path / "x", False
-        )
+    with pytest.raises(UserError, match="Expected a feature that varies"):
+        train_ladder(feature_of(model), images, settings(), tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
-def test_warm_start_is_where_a_net_starts(feature, images, monkeypatch):
+def test_warm_start_is_where_a_net_starts(train, monkeypatch):
     monkeypatch.setattr(module, "distil", lambda *given: np.ones(2))
     kernels = {}
     for warm in (True, False):
-        ladder = train_ladder(
-            feature, images, settings(warm_start=warm), progress=False
-        )
         kernels[warm] = [
             np.asarray(net.get_layer("stage1_block1_conv").kernel)
-            for net in ladder.networks.values()
+            for net in train(settings(warm_start=warm)).networks.values()
         ]
     np.testing.assert_array_equal(*kernels[True])
     assert np.abs(kernels[False][0] - kernels[False][1]).max() > 1e-2
 
 
-def test_training_explains_more_than_a_new_net(feature, images):
+def test_training_explains_more_than_a_new_net(feature, images, capsys):
     """The one that is trained here: error falls below the variance."""
     training = Distillation(40, 64, 1e-2, 1e-3, augmentation="none")
     ladder = train_ladder(
         feature,
         images,
         LadderSettings((4,), 1 / 16, batch_sizes=((32, 8),), training=training),
-        progress=False,
     )
+    assert "order 4: epoch 40/40" in capsys.readouterr().out
     f = feature.trunk(images)
     left = np.mean((f - ladder.outputs(images)[4]) ** 2)
     assert left < 0.5 * f.var(axis=0).mean()
 
 
-def test_outputs(feature, images, quick):
-    ladder = train_ladder(feature, images, settings(), progress=False)
-    outputs = ladder.outputs(images)
+def test_what_is_read_is_what_was_trained(tmp_path, train, images, quick):
+    first = train(settings(), tmp_path)
+    outputs = train(settings(), tmp_path).outputs(images)
     assert tuple(outputs) == (4, 7)
-    for order, net in ladder.networks.items():
+    for order, net in first.networks.items():
+        assert isinstance(net, keras.Model)
         np.testing.assert_allclose(
             outputs[order],
             net(images.astype("float32"), training=False),
             rtol=1e-4,
             atol=1e-5,
         )
-
-
-def test_what_is_read_is_what_was_trained(tmp_path, feature, images, quick):
-    first = train_ladder(feature, images, settings(), tmp_path, False)
-    read = train_ladder(feature, images, settings(), tmp_path, False)
-    for order, expected in first.outputs(images).items():
-        np.testing.assert_allclose(
-            read.outputs(images)[order], expected, rtol=1e-5, atol=1e-6
-        )
-    assert isinstance(read.networks[4], keras.Model)
-
-
-def test_progress_is_shown(feature, images, capsys):
-    train_ladder(feature, images, settings((4,)))
-    assert "order 4: epoch 2/2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("orders", [(5,), (7, 4), (4, 4), ()])

@@ -6,25 +6,14 @@ import pytest
 from dlgn_tf.complexity import reliability as module
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import Distillation, outputs_of
-from dlgn_tf.complexity.features import feature_of
 from dlgn_tf.complexity.ladder import LadderSettings, train_ladder
 from dlgn_tf.complexity.reliability import ReliabilitySettings
-from dlgn_tf.complexity.synthetic import shapes
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import create_model
 
 
 @pytest.fixture(scope="module")
-def images():
-    return shapes(50, 0, side=8).images
-
-
-@pytest.fixture(scope="module")
-def features():
-    return [
-        feature_of(create_model("c1gap_dnn", (8, 8, 3), width=width, seed=k))
-        for k, width in enumerate((4, 4, 6))
-    ]
+def features(make_feature):
+    return [make_feature(0), make_feature(1), make_feature(2, width=6)]
 
 
 @pytest.fixture
@@ -46,11 +35,9 @@ def ladder(features, images):
     return train_ladder(features[0], images, settings().shared, progress=False)
 
 
-@pytest.fixture(scope="module", params=["budgeted", "truncated_svd"])
-def shared(request, features, images):
-    return module.train_shared(
-        features, images, settings(request.param), progress=False
-    )
+@pytest.fixture(scope="module")
+def shared(features, images):
+    return module.train_shared(features, images, settings(), progress=False)
 
 
 def total_variance(z):
@@ -184,19 +171,11 @@ def test_another_network_is_refused(tmp_path, features, images, quick):
         )
 
 
-def test_what_does_not_fit(features, images, ladder):
+def test_what_does_not_fit(features, images, ladder, make_feature):
     with pytest.raises(UserError, match="at least two"):
         module.train_shared(features[:1], images, settings())
-    other = feature_of(create_model("c1gap_dnn", (6, 6, 3), width=4))
+    other = make_feature(side=6)
     with pytest.raises(UserError, match="one height and width"):
         module.train_shared([features[0], other], images, settings())
     with pytest.raises(UserError, match="orders"):
         module.measure_reliability(features[0], ladder, {25: None}, images)
-
-
-def test_published_settings():
-    published = ReliabilitySettings()
-    sizes = [published.shared.batch_size(o) for o in (4, 7, 13, 25, 49, 97)]
-    assert sizes == [64, 64, 64, 64, 32, 32]
-    assert published.cycle.phases == 10
-    assert published.cycle.epochs == 100

@@ -41,24 +41,12 @@ def test_values(players, rng):
     )
 
 
-def test_glove_game():
-    """Players 0 and 1 hold left gloves, player 2 a right one."""
-    game = as_game(lambda s: float(2 in s and len(s) > 1), 3)
-    np.testing.assert_allclose(shapley.values(game), [1 / 6, 1 / 6, 2 / 3])
-
-
 def test_several_games(rng):
     games = rng.normal(size=(8, 2, 3))
     together = shapley.values(games)
     assert together.shape == (3, 2, 3)
     np.testing.assert_allclose(
         together[:, 1, 2], shapley.values(games[:, 1, 2])
-    )
-
-
-def test_weights_count_coalitions():
-    np.testing.assert_allclose(
-        shapley.weights(4), [1 / 4, 1 / 12, 1 / 12, 1 / 4]
     )
 
 

@@ -1,5 +1,7 @@
 import dataclasses
+import functools
 import itertools
+import pathlib
 import re
 import shlex
 
@@ -11,6 +13,7 @@ from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction import plan, tables
 
+ROOT = pathlib.Path(__file__).parents[2]
 TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages", "smaso.2")
 
 
@@ -27,14 +30,25 @@ def npz_dir(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def make(root, npz_dir, tmp_path):
-    places = plan.Places(root, tmp_path / "runs", npz_dir=npz_dir)
+@pytest.fixture(scope="module")
+def make(npz_dir, tmp_path_factory):
+    """A function that plans a table, each plan once."""
+    runs = tmp_path_factory.mktemp("plan") / "runs"
+    places = plan.Places(ROOT, runs, npz_dir=npz_dir)
 
+    @functools.cache
     def make(name, scale="full", **more):
-        return plan.make(tables.load(root, name), scale, places, **more)
+        return plan.make(tables.load(ROOT, name), scale, places, **more)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def first(make):
+    """A function that gives the run of seed 0 of each cell of a table."""
+    return lambda name, scale="full": {
+        run.cell.name: run for run in make(name, scale) if run.seed == 0
+    }
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -46,44 +60,36 @@ def test_every_cell_of_every_scale_passes_the_check_of_flags(make, name, scale):
     for run in runs:
         assert run.config.seed == run.seed
         assert run.config.run_dir.endswith(f"/runs/{run.name}")
+    # The first seed of every cell comes first.
+    seeds = [run.seed for run in runs]
+    assert seeds == sorted(seeds)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_full_is_what_the_flagfiles_say(make, root, name, monkeypatch):
-    table = tables.load(root, name)
+def test_full_is_what_the_flagfiles_say(first, name):
+    table = tables.load(ROOT, name)
     assert table.scales["full"].flags == ()
-    runs = make(name, seeds=1)
-    assert {run.cell for run in runs} == set(table.cells.values())
+    assert set(first(name)) == set(table.cells)
 
 
 @pytest.mark.parametrize("scale", tables.SCALES)
 @pytest.mark.parametrize("name", ["dlgn.1", "dlgn.2", "npk.1"])
-def test_every_arm_of_a_row_is_trained_alike(make, name, scale):
+def test_every_arm_of_a_row_is_trained_alike(first, name, scale):
     equal = (
-        "dataset",
-        "train_examples",
-        "width",
-        "depth",
-        "optimizer",
-        "learning_rates",
-        "boundaries",
-        "batch_size",
-        "train_steps",
-        "eval_every",
-        "augmentation",
-        "l2",
-    )
+        "dataset train_examples width depth optimizer learning_rates "
+        "boundaries batch_size train_steps eval_every augmentation l2"
+    ).split()
     by_row = {}
-    for run in make(name, scale, seeds=1):
+    for run in first(name, scale).values():
         row = run.cell.row.removesuffix(", permuted")
         settings = tuple(getattr(run.config, field) for field in equal)
         by_row.setdefault(row, set()).add(settings)
     assert {len(settings) for settings in by_row.values()} == {1}
 
 
-def test_commands_give_the_same_training(make, root, monkeypatch):
+def test_commands_give_the_same_training(make, monkeypatch):
     """But for where things lie."""
-    monkeypatch.chdir(root)
+    monkeypatch.chdir(ROOT)
     for run in make("dlgn.1", "minutes", seeds=2):
         words = shlex.split(run.command)
         assert words[:3] == ["python", "-m", "dlgn_tf.train"]
@@ -116,9 +122,9 @@ def test_commands_of_dependent_runs_meet(make):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_flagfiles_alone_do_not_collide(root, name, monkeypatch):
-    monkeypatch.chdir(root)
-    for cell in tables.load(root, name).cells:
+def test_flagfiles_alone_do_not_collide(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for cell in tables.load(ROOT, name).cells:
         config = config_lib.read_flags(f"flags/{name}/{cell}.flags")
         assert config.run_dir == f"runs/{name}/{cell}"
 
@@ -136,16 +142,15 @@ def test_permutations_are_all_but_the_identity_in_a_fixed_order(make):
 def test_seed_k_takes_the_kth_permutation(make):
     runs = make("dlgn.1", "minutes", seeds=25, patterns="cifar10_d*_x1*")
     every = plan.shuffled_orders(runs[0].config)
-    permuted = 0
+    permuted = [run for run in runs if run.cell.name.endswith("_permuted")]
+    assert len(permuted) == 50
     for run in runs:
-        if run.cell.name.endswith("_permuted"):
-            permuted += 1
+        if run in permuted:
             assert run.permutation == every[run.seed % 23]
             order = tuple(map(int, run.permutation.split(",")))
             assert run.config.gate_permutation == order
         else:
             assert run.permutation is run.config.gate_permutation is None
-    assert permuted == 50
 
 
 @pytest.mark.parametrize(("seeds", "count"), [(None, 23), (3, 3), (40, 23)])
@@ -162,11 +167,11 @@ def test_full_takes_every_permutation_once(make, seeds, count):
     assert len(by_cell) == 18
 
 
-def test_a_shallower_network_has_fewer_permutations(root, npz_dir, tmp_path):
-    table = tables.load(root, "dlgn.1")
+def test_a_shallower_network_has_fewer_permutations(npz_dir, tmp_path):
+    table = tables.load(ROOT, "dlgn.1")
     scale = tables.Scale(seeds=5, flags=("--depth=3",))
     table = dataclasses.replace(table, scales={"minutes": scale})
-    places = plan.Places(root, tmp_path, npz_dir=npz_dir)
+    places = plan.Places(ROOT, tmp_path, npz_dir=npz_dir)
     runs = plan.make(table, "minutes", places, patterns="*dgn_xx_permuted")
     expected = {
         ",".join(p) for p in itertools.permutations("012") if p != tuple("012")
@@ -188,19 +193,19 @@ def test_no_two_ensembles_share_initial_weights(make, scale):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_fewer_evaluations_are_told(make, root, name):
+def test_fewer_evaluations_are_told(first, name):
     """Best is chosen among them."""
 
     def evaluations(scale):
         return {
-            run.cell.name: -(-run.config.train_steps // run.config.eval_every)
-            for run in make(name, scale, seeds=1)
+            cell: -(-run.config.train_steps // run.config.eval_every)
+            for cell, run in first(name, scale).items()
         }
 
     published = evaluations("full")
     for scale in ("accelerator", "minutes"):
         found = evaluations(scale)
-        words = tables.load(root, name).scales[scale].words
+        words = tables.load(ROOT, name).scales[scale].words
         if any(found[cell] < published[cell] for cell in found):
             assert "evaluations" in words
         if scale == "accelerator":
@@ -210,23 +215,17 @@ def test_fewer_evaluations_are_told(make, root, name):
 
 
 @pytest.mark.parametrize("scale", ["full", "accelerator", "minutes"])
-def test_claim_21_compares_equal_budgets(make, scale):
-    runs = {run.cell.name: run for run in make("dlgn.3", scale, seeds=1)}
+def test_claim_21_compares_equal_budgets(first, scale):
+    runs = first("dlgn.3", scale)
     data_sets = ("cifar10", "cifar100") if scale == "full" else ("cifar10",)
     pairs = [f"{data}_vgg16_dlgn" for data in data_sets]
+    flags = (
+        "train_steps train_examples width batch_size learning_rates "
+        "boundaries eval_every value_input l2"
+    )
     for pair in ("cifar10_c4gap_dlgn", *pairs):
         one, other = (runs[f"{pair}_{end}"].config for end in ("x1", "sf"))
-        for flag in (
-            "train_steps",
-            "train_examples",
-            "width",
-            "batch_size",
-            "learning_rates",
-            "boundaries",
-            "eval_every",
-            "value_input",
-            "l2",
-        ):
+        for flag in flags.split():
             assert getattr(one, flag) == getattr(other, flag)
 
 
@@ -257,23 +256,18 @@ def test_stages_take_snapshots_that_there_will_be(make, scale):
         )
 
 
-def test_the_first_seed_of_every_cell_comes_first(make):
-    seeds = [run.seed for run in make("dlgn.2", seeds=3)]
-    assert seeds == sorted(seeds)
-
-
 def test_an_unknown_scale_is_refused(make):
     with pytest.raises(UserError, match="--scale.*Received: hours"):
         make("dlgn.1", "hours")
 
 
-def test_missing_images_are_told(root, tmp_path):
-    table = tables.load(root, "dlgn.1")
+def test_missing_images_are_told(tmp_path):
+    table = tables.load(ROOT, "dlgn.1")
     with pytest.raises(UserError, match="cifar10.npz.*--npz_dir"):
-        places = plan.Places(root, "runs", npz_dir=tmp_path)
+        places = plan.Places(ROOT, "runs", npz_dir=tmp_path)
         plan.make(table, "minutes", places)
     with pytest.raises(UserError, match="--data_dir=DIR"):
-        places = plan.Places(root, "runs", data_dir=tmp_path)
+        places = plan.Places(ROOT, "runs", data_dir=tmp_path)
         plan.make(table, "minutes", places)
     # Digits come with scikit-learn.
     assert plan.make(table, "smoke", places)

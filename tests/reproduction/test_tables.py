@@ -62,9 +62,19 @@ def figures(text):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_figures_are_those_that_were_published(root, name):
-    cells = tables.load(root, name).cells.values()
-    found = [(cell.mean, cell.std) for cell in cells]
+    """And each cell has a flagfile that says so, each flagfile a cell."""
+    table = tables.load(root, name)
+    found = [(cell.mean, cell.std) for cell in table.cells.values()]
     assert found == list(figures(PUBLISHED[name]))
+    folder = root / "flags" / name
+    assert {f.stem for f in folder.glob("*.flags")} == set(table.cells)
+    for cell in table.cells.values():
+        text = (root / table.flagfile(cell)).read_text()
+        mean, std = re.search(
+            r"Published: (?:([\d.]+)(?: \+- ([\d.]+))? %|no figure)", text
+        ).groups()
+        assert (mean and float(mean)) == cell.mean, cell.name
+        assert (std and float(std)) == cell.std, cell.name
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -78,25 +88,6 @@ def test_columns_come_in_the_published_order(root, name):
 
 def test_there_are_no_other_tables(root):
     assert tables.names(root) == sorted(PUBLISHED)
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_each_cell_has_a_flagfile_and_each_flagfile_a_cell(root, name):
-    table = tables.load(root, name)
-    folder = root / "flags" / name
-    assert {f.stem for f in folder.glob("*.flags")} == set(table.cells)
-
-
-def test_the_header_has_the_published_figure(root):
-    for name in PUBLISHED:
-        table = tables.load(root, name)
-        for cell in table.cells.values():
-            text = (root / table.flagfile(cell)).read_text()
-            (mean, std) = re.search(
-                r"Published: (?:([\d.]+)(?: \+- ([\d.]+))? %|no figure)", text
-            ).groups()
-            assert (mean and float(mean)) == cell.mean, cell.name
-            assert (std and float(std)) == cell.std, cell.name
 
 
 @pytest.fixture
