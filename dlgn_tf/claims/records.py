@@ -43,18 +43,13 @@ class Records:
     Attributes:
         set_aside: Path-like that PATH.partial was renamed to, or None.
 
-    Args:
-        path: Path-like.
-        claims: List of `Claim` that are to be measured.
-        seed: Integer.
-        update: Boolean.
-
     Raises:
         UserError: if nothing can be written there, or there is nothing to
             update.
     """
 
     def __init__(self, path, claims, seed, update=False):
+        """Begins the records of `Claim`s that are to be measured."""
         self._path = pathlib.Path(path)
         self._partial = self._path.with_name(f"{self._path.name}.partial")
         self._claims = {claim.id: claim for claim in claims}

@@ -43,14 +43,7 @@ _FEW_IMAGES = 5000
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
 # Flags that have an effect on a network of one's own only.
-_OF_NETWORKS = (
-    "run_dir",
-    "model_path",
-    "model",
-    "layer",
-    "network",
-    "panels",
-)
+_OF_NETWORKS = ("run_dir", "model_path", "model", "layer", "network", "panels")
 
 
 def _counted(text, least=1):
@@ -128,9 +121,9 @@ def run(command):
     orders = _orders(command.orders)
     name = experiments.NUMBERED.get(command.experiment, command.experiment)
     if name:
-        data = _data_of_experiment(command, name)
+        images = _images_of_experiment(command, name)
     else:
-        data = _data_of_network(command, network)
+        images = _images_of_network(command, network)
     files.check_writable(command.output_dir, "output_dir")
 
     startup.import_keras(("tensorflow",))
@@ -138,12 +131,12 @@ def run(command):
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     scale = _scale(command, orders)
     if name:
-        _run_experiment(command, name, data, scale)
+        _run_experiment(command, name, images, scale)
     else:
         from dlgn_tf.complexity import one_network
 
         ladder = scale.ladder(command.seed)
-        one_network.measure(command, network, ladder, data)
+        one_network.measure(command, network, ladder, images)
     origin.note_command(command.output_dir)
 
 
@@ -179,43 +172,34 @@ def _orders(texts):
     return orders
 
 
-def _data_of_experiment(command, name):
-    """Fields of the `Experiment` that say which images, checked."""
+def _images_of_experiment(command, name):
+    """Keyword arguments of the experiments' `data.load`, checked."""
     if name == "prediction":
         return {}
     photographs = name == "gated" or command.scale == "full"
     dataset = command.dataset or ("cifar10" if photographs else SYNTHETIC)
     if dataset == SYNTHETIC:
         command.check_absent(["npz"], f"on {SYNTHETIC}")
-        return {"data": dataset, "train_examples": command.images}
-    source = _read_from(command, dataset)
-    return {
-        "data": source.pop("name"),
-        "npz": source.pop("npz_file"),
-        **source,
-    }
+        return {"name": dataset, "train_examples": command.images}
+    source = catalog.source(dataset, command.data_dir, command.npz)
+    return _with_count(command, source, catalog.examples(**source)["train"])
 
 
-def _images(command, available):
-    """How many training images are read: an integer."""
+def _with_count(command, source, available):
+    """A source with how many training images are read of it."""
     few = _FEW_IMAGES if command.scale == "minutes" else available
-    return command.images or min(few, available)
+    count = command.images or min(few, available)
+    return {**source, "train_examples": count}
 
 
-def _data_of_network(command, network):
+def _images_of_network(command, network):
     """Keyword arguments of `sources.load`, checked."""
     network.check()
     images = network.images(command.data_dir, command.npz)
     seen = catalog.examples(**images)["train"]
     if network.config:
         seen = min(network.config.train_examples, seen)
-    return {**images, "train_examples": _images(command, seen)}
-
-
-def _read_from(command, dataset):
-    source = catalog.source(dataset, command.data_dir, command.npz)
-    available = catalog.examples(**source)["train"]
-    return {**source, "train_examples": _images(command, available)}
+    return _with_count(command, images, seen)
 
 
 def _scale(command, orders):
@@ -235,7 +219,7 @@ def _scale(command, orders):
     return scale
 
 
-def _run_experiment(command, name, data, scale):
+def _run_experiment(command, name, images, scale):
     from dlgn_tf.complexity.experiments.experiment import Experiment
 
     module = importlib.import_module(f"dlgn_tf.complexity.experiments.{name}")
@@ -244,7 +228,7 @@ def _run_experiment(command, name, data, scale):
             output_dir=command.output_dir,
             scale=scale,
             seeds=command.seeds or _SEEDS.get(name, 2),
-            **data,
+            images=images,
             networks=command.networks,
             command=origin.command_line(),
         )

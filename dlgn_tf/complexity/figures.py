@@ -1,6 +1,7 @@
 """Bar charts of metrics by order, and the plane of predicted accuracies.
 
-All functions return a `matplotlib.figure.Figure`.
+All functions return a `matplotlib.figure.Figure`. Orders are integers, from low
+to high.
 """
 
 import numpy as np
@@ -17,11 +18,8 @@ def component_labels(orders):
 def significance(shares, orders, title):
     """Shares of a feature's variance by order, with what remains.
 
-    Args:
-        shares: Dict from a label to an array `(draws, orders + 1)`: rho of each
-            component, and the last of the remainder behind the highest order.
-        orders: Integers, from low to high.
-        title: String.
+    They are a dict from a label to an array `(draws, orders + 1)`: rho of each
+    component, and the last of the remainder behind the highest order.
     """
     ticks = [*component_labels(orders), "remainder"]
     name = "share of the feature's variance"
@@ -41,12 +39,8 @@ def reliability(shares, orders, title):
 def alphas(effective, overfit, orders, title):
     """Effectiveness and over-fitting by order, a panel each.
 
-    Args:
-        effective: Dict from a label to an array `(draws, orders)`.
-        overfit: Dict of the same labels; where it is not finite there is no
-            bar.
-        orders: Integers, from low to high.
-        title: String.
+    Both are dicts from a label to an array `(draws, orders)`; where a number is
+    not finite there is no bar.
     """
     shares = {"effectiveness": effective, "over-fitting": overfit}
     ticks = component_labels(orders)
@@ -56,14 +50,10 @@ def alphas(effective, overfit, orders, title):
 
 
 def _bars(width, title, ticks, panels):
-    """A `matplotlib.figure.Figure` of groups of bars, side by side.
+    """Panels of groups of bars, side by side, over a width in inches.
 
-    Args:
-        width: Float, in inches.
-        title: String.
-        ticks: Strings, below the groups.
-        panels: Dict from what is drawn to a dict from a label to an array
-            `(draws, ticks)`.
+    They are a dict from what is drawn to a dict from a label to an array
+    `(draws, ticks)`; ticks are written below the groups.
     """
     figure = new_figure(width, 4.5)
     every_axes = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -82,14 +72,7 @@ def _bars(width, title, ticks, panels):
 
 
 def plane(fit, targets, title, label):
-    """Targets over two principal components, with the plane that is fitted.
-
-    Args:
-        fit: `dlgn_tf.complexity.prediction.Plane`.
-        targets: Array `(networks,)`.
-        title: String.
-        label: String, what the targets are.
-    """
+    """Targets, `(networks,)`, over two principal components, with a `Plane`."""
     figure = new_figure(7, 6)
     axes = figure.add_subplot(projection="3d")
     x, y = np.meshgrid(

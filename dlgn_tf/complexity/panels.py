@@ -22,23 +22,28 @@ class Panels:
 
     Attributes:
         image: `(height, width, 1 or 3)`, pixels in [0, 255].
-        orders: Integers, from low to high.
-        channel: Integer, which channel is shown.
-        limit: Float; colours go from `-limit` to `limit`.
+        orders: From low to high.
+        channel: Which channel is shown.
+        limit: Colours go from `-limit` to `limit`.
         feature: `(height, width)`, f.
-        components: `(orders, height, width)`, c.
         outputs: `(orders, height, width)`, Phi.
-        remainders: `(orders, height, width)`, f - Phi.
     """
 
     image: np.ndarray
-    orders: tuple
+    orders: tuple[int, ...]
     channel: int
     limit: float
     feature: np.ndarray
-    components: np.ndarray
     outputs: np.ndarray
-    remainders: np.ndarray
+
+    @property
+    def rows(self):
+        """What is shown of each order, by name: `(orders, height, width)`."""
+        return {
+            "c": np.diff(self.outputs, axis=0, prepend=0),
+            "Phi": self.outputs,
+            "f - Phi": self.feature - self.outputs,
+        }
 
 
 def most_active_channel(feature):
@@ -56,16 +61,13 @@ def panels(image, orders, feature, outputs):
         outputs: Array `(orders, height, width, channels)`, Phi of each order.
     """
     channel = most_active_channel(feature)
-    f, phi = feature[..., channel], np.asarray(outputs)[..., channel]
     return Panels(
         image=np.asarray(image),
         orders=tuple(orders),
         channel=channel,
         limit=float(np.percentile(np.abs(feature), _PERCENTILE)) or 1.0,
-        feature=f,
-        components=np.diff(phi, axis=0, prepend=0),
-        outputs=phi,
-        remainders=f - phi,
+        feature=feature[..., channel],
+        outputs=np.asarray(outputs)[..., channel],
     )
 
 
@@ -80,7 +82,7 @@ def draw(shown, title):
     grid[0, 0].set_title("image")
     drawn = _panel(grid[0, 1], shown.feature, shown.limit, "f")
     for column, order in enumerate(shown.orders):
-        for row, (name, values) in enumerate(_rows(shown), start=1):
+        for row, (name, values) in enumerate(shown.rows.items(), start=1):
             title_of = f"{name}, order {order}"
             _panel(grid[row, column], values[column], shown.limit, title_of)
     figure.colorbar(drawn, ax=grid, shrink=0.5)
@@ -91,7 +93,7 @@ def draw(shown, title):
 def rows(shown, image):
     """The numbers of the panels, one row of pixels a row of the table."""
     pictures = [("f", 0, shown.feature)]
-    for name, values in _rows(shown):
+    for name, values in shown.rows.items():
         pictures += [
             (name, order, value)
             for order, value in zip(shown.orders, values, strict=True)
@@ -109,14 +111,6 @@ def rows(shown, image):
         for name, order, values in pictures
         for row, numbers in enumerate(values)
     ]
-
-
-def _rows(shown):
-    return (
-        ("c", shown.components),
-        ("Phi", shown.outputs),
-        ("f - Phi", shown.remainders),
-    )
 
 
 def _panel(axes, values, limit, title):

@@ -75,10 +75,10 @@ def make(table, scale, places, seeds=None, patterns=None):
 
     Args:
         table: `Table`.
-        scale: String, one of `tables.SCALES`.
+        scale: One of `tables.SCALES`.
         places: `Places`.
         seeds: Runs a cell. Defaults to the scale's.
-        patterns: See `Table.select`. Defaults to the scale's.
+        patterns: See `Table.select`.
 
     Returns:
         List of `Run`, each after the one that gives its gates.

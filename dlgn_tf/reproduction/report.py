@@ -16,11 +16,11 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
     Args:
         table: `Table`.
         scale: Name of one of its scales.
-        runs: List of `Run`, those that were asked for.
-        found: List of `Result` of those that are finished, and of others.
+        runs: The `Run`s that were asked for.
+        found: The `Result`s of those that are finished, and of others.
         failures: Dict from a run's name to what went wrong.
-        written: String, when.
-        remark: String for people, such as what is special about the data.
+        written: When.
+        remark: For people, such as what is special about the data.
     """
     cells = _cells(table, runs, found)
     by_cell = {c.name: [r for r in found if r.cell == c.name] for c in cells}

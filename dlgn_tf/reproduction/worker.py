@@ -62,10 +62,7 @@ def _receive(connection, configs):
 
 
 def train(config):
-    """Trains a run; what it prints goes to RUN_DIR/log.txt.
-
-    Args:
-        config: `Config`.
+    """Trains the run of a `Config`; what it prints goes to RUN_DIR/log.txt.
 
     Returns:
         `(status, text)`; the text says what went wrong.
@@ -103,11 +100,8 @@ def train(config):
 def _log(directory):
     log_file = directory.path / run_names.LOG
     files.check_writable(directory.path, "runs_dir")
-    with contextlib.ExitStack() as stack:
-        with files.write_errors(directory.path):
-            directory.path.mkdir(parents=True, exist_ok=True)
-            log = log_file.open("a", buffering=1)
-        stack.enter_context(log)
-        stack.enter_context(contextlib.redirect_stdout(log))
-        stack.enter_context(contextlib.redirect_stderr(log))
+    with files.write_errors(directory.path):
+        directory.path.mkdir(parents=True, exist_ok=True)
+        log = log_file.open("a", buffering=1)
+    with log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         yield log

@@ -183,7 +183,8 @@ class TestTables:
 
 
 def task(tmp_path, **changes):
-    given = {"seeds": 1, "train_examples": 60, "command": "a command"}
+    images = {"train_examples": 60}
+    given = {"seeds": 1, "images": images, "command": "a command"}
     return Experiment(str(tmp_path), TINY, **{**given, **changes})
 
 

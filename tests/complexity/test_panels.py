@@ -22,12 +22,11 @@ def test_what_is_shown(shown):
     positives = [(feature[..., c] > 0).sum() for c in range(3)]
     assert found.channel == np.argmax(positives) == 2
     assert found.limit == pytest.approx(np.quantile(np.abs(feature), 0.98))
+    components, remainders = found.rows["c"], found.rows["f - Phi"]
+    np.testing.assert_allclose(components.sum(axis=0), outputs[-1, ..., 2])
+    np.testing.assert_array_equal(components[0], outputs[0, ..., 2])
     np.testing.assert_allclose(
-        found.components.sum(axis=0), outputs[-1, ..., 2]
-    )
-    np.testing.assert_array_equal(found.components[0], outputs[0, ..., 2])
-    np.testing.assert_allclose(
-        found.components.sum(axis=0) + found.remainders[-1], feature[..., 2]
+        components.sum(axis=0) + remainders[-1], feature[..., 2]
     )
 
 
@@ -65,7 +64,7 @@ def test_rows(shown):
     ]
     assert row["image"] == 5 and row["channel"] == 2
     values = [float(row[f"column_{k}"]) for k in range(4)]
-    np.testing.assert_allclose(values, found.remainders[1, 2], rtol=1e-4)
+    np.testing.assert_allclose(values, found.rows["f - Phi"][1, 2], rtol=1e-4)
 
 
 def test_grey_images(rng):

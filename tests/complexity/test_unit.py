@@ -64,7 +64,7 @@ def test_constant_feature_is_refused(feature, images, factor):
 
 def described(feature, others, images):
     training = Distillation(3, 64, 1e-2, 1e-3, augmentation="none")
-    nets = LadderSettings((4, 7), 1 / 32, training=training)
+    nets = LadderSettings((4,), 1 / 32, training=training)
     cycle = CycleSettings(epochs=2, phases=2, draws=16, batch_size=8)
     settings = ReliabilitySettings(nets, cycle)
     ladder = train_ladder(feature, images, nets, progress=False)

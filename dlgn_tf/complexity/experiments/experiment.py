@@ -6,7 +6,7 @@ import itertools
 import pathlib
 
 from dlgn_tf.complexity import report
-from dlgn_tf.complexity.experiments import data as images
+from dlgn_tf.complexity.experiments import data
 from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.experiments.workshop import Workshop
 from dlgn_tf.output.folder import Output
@@ -20,26 +20,18 @@ class Experiment:
     """An experiment at a scale.
 
     Attributes:
-        output_dir: Path-like.
-        scale: `Scale`.
-        seeds: Integer: seeds 0, 1, ...
-        data: String, see `dlgn_tf.complexity.experiments.data.load`, as for
-            the next three.
-        data_dir: Path-like or None.
-        npz: Path-like or None.
-        train_examples: Integer or None.
-        networks: Path-like of a table of networks, for experiment 6; None for
-            the authors'.
-        command: String, the command line, for the report.
+        output_dir: Where everything is left.
+        scale: How much is trained.
+        seeds: Seeds 0, 1, ...
+        images: Arguments of `dlgn_tf.complexity.experiments.data.load`.
+        networks: A table of networks, for experiment 6; None for the authors'.
+        command: The command line, for the report.
     """
 
     output_dir: str
     scale: Scale
     seeds: int = 2
-    data: str = images.SYNTHETIC
-    data_dir: str | None = None
-    npz: str | None = None
-    train_examples: int | None = None
+    images: dict = dataclasses.field(default_factory=dict)
     networks: str | None = None
     command: str = ""
 
@@ -49,11 +41,8 @@ class Experiment:
 
     def workshop(self):
         """A `Workshop` that keeps what it trains."""
-        found = images.load(
-            self.data, self.data_dir, self.train_examples, self.npz
-        )
         folder = pathlib.Path(self.output_dir) / NETWORKS
-        return Workshop(self.scale, found, folder)
+        return Workshop(self.scale, data.load(**self.images), folder)
 
     def teachers(self):
         """Depth, number of images and seed of each network of the scale."""
@@ -72,14 +61,11 @@ class Experiment:
     def report(self, title, *paragraphs, facts=None):
         """Writes the report, with the caveats, and says where it is.
 
-        Args:
-            title: String.
-            *paragraphs: Strings, see `dlgn_tf.complexity.report.text`.
-            facts: Dict of what it was measured on; None for the images, seeds
-                and budget of the experiment.
+        As `dlgn_tf.complexity.report.text`; without facts they are the images,
+        seeds and budget of the experiment.
         """
         facts = facts or {
-            "images": self.data,
+            "images": self.images.get("name", data.SYNTHETIC),
             "seeds": f"0 to {self.seeds - 1}",
             "budget": self.scale.budget(),
         }
