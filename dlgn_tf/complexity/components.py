@@ -42,12 +42,7 @@ class Components:
 
     @classmethod
     def of(cls, f: Array, outputs: dict) -> "Components":
-        """The components that nets of several orders make.
-
-        Args:
-            f: Array `(n, *shape)`.
-            outputs: Dict from order to Phi, array of the same shape.
-        """
+        """The components that nets make of f: Phi by order, `(n, *shape)`."""
         orders = tuple(sorted(outputs))
         phi = np.array([outputs[order] for order in orders], "float64")
         parts = np.diff(phi, axis=0, prepend=0).astype("float32")
@@ -160,8 +155,8 @@ def measure_significance(
     Args:
         feature: What the components are of.
         ladder: Nets, or anything with `orders` and `outputs(images)`.
-        images: Array `(n, height, width, channels)`.
-        batch_size: Integer >= 1, images at a time.
+        images: `(n, height, width, channels)`.
+        batch_size: >= 1, images at a time.
 
     Raises:
         UserError: if the feature is constant over the images.

@@ -231,15 +231,10 @@ def shown_epochs(title: str, epochs: int, progress: bool) -> Callable:
 def outputs_of(
     net: keras.Model, images: Array, batch_size: int = BATCH_SIZE
 ) -> Array:
-    """Outputs of a net in evaluation mode.
+    """Outputs of a net in evaluation mode: float32 `(n, *output shape)`.
 
-    Args:
-        net: Functional model of images with one output.
-        images: Array `(n, height, width, channels)`.
-        batch_size: Integer >= 1, images at a time.
-
-    Returns:
-        float32 array `(n, *output shape)`.
+    It is a functional model of images with one output; so many images are
+    taken at a time.
     """
 
     def evaluated(images):

@@ -209,9 +209,9 @@ def coalition_losses(
     Args:
         feature: What the components are of.
         components: Those of the images.
-        images: Array `(n, height, width, channels)`, for what the head takes
-            beside the feature.
-        labels: Integer array `(n,)`.
+        images: `(n, height, width, channels)`, for what the head takes beside
+            the feature.
+        labels: Integers `(n,)`.
         absent: Array `(orders, *shape)` that stands for a component that is
             left out; None for zero.
 

@@ -8,7 +8,6 @@ before its ReLU is how the authors' code has it.
 """
 
 import dataclasses
-import difflib
 import math
 import typing
 from collections.abc import Callable, Sequence
@@ -20,11 +19,12 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.choices import NETWORKS
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 from dlgn_tf.models.classifier import ImageClassifier, copied, listed
 from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:
+    from dlgn_tf.data.images import ImageSet
     from dlgn_tf.models.relu import ReLUNetwork
 
 
@@ -65,31 +65,20 @@ class Feature:
         return math.prod(self.shape)
 
     def trunk(self, images: Array, batch_size: int = BATCH_SIZE) -> Array:
-        """The feature of images, in evaluation mode.
+        """The feature of images, in evaluation mode: float32 `(n, *shape)`.
 
-        Args:
-            images: Array `(n, *image_shape)`; of networks of the zoo, pixels
-                in [0, 255].
-            batch_size: Integer >= 1, images at a time.
-
-        Returns:
-            float32 array `(n, *shape)`.
+        Images are `(n, *image_shape)`; of networks of the zoo, pixels in
+        [0, 255]. So many are taken at a time.
         """
         return in_batches(self.read, batch_size, images)
 
     def head(
         self, f: Array, images: Array, batch_size: int = BATCH_SIZE
     ) -> Array:
-        """What the rest of the network makes of a feature.
+        """What the rest of the network makes of a feature `f`, `(n, *shape)`.
 
-        Args:
-            f: Array `(n, *shape)`.
-            images: Array `(n, *image_shape)` of the images that the rest of
-                the network sees (the gates of a gated network are theirs).
-            batch_size: Integer >= 1.
-
-        Returns:
-            float32 array `(n, classes)`, logits.
+        float32 logits `(n, classes)`. The images are those that the rest of
+        the network sees (the gates of a gated network are theirs).
         """
 
         def logits(f, images):
@@ -112,14 +101,14 @@ def in_batches(function: Callable, batch_size: int, *arrays: Array) -> Array:
     )
 
 
-def output_feature(name: str, net: keras.Model, like: Feature) -> Feature:
-    """The output of a net in the place of a feature, with its head.
+def accuracy(feature: Feature, f: Array, images: "ImageSet") -> float:
+    """Of a head on `f` in the place of its feature, in percent."""
+    logits = feature.head(f, images.images)
+    return 100 * float(np.mean(logits.argmax(axis=1) == images.labels))
 
-    Args:
-        name: For people.
-        net: Images -> feature, in evaluation mode.
-        like: Feature of the same images, whose head is taken.
-    """
+
+def output_feature(name: str, net: keras.Model, like: Feature) -> Feature:
+    """The output of a net, images -> feature, in the place of one like it."""
     return dataclasses.replace(
         like,
         name=name,
@@ -151,9 +140,6 @@ def feature_of(
         layer: String. Defaults to the last gate site of a network of the zoo
             (of a ResNet: the output of the last block, before its ReLU).
         network: `"value"` or `"gating"`, of a gated network.
-
-    Returns:
-        `Feature`.
 
     Raises:
         UserError: if there is no such layer or network, and where the model is
@@ -251,13 +237,8 @@ def _of_graph(model, layer):
 def _cut(network, tensor, entering, **described):
     """The `Feature` that a tensor of a graph of layers is.
 
-    Behind it nothing is computed anew that the tensor decides.
-
-    Args:
-        network: Functional `keras.Model` with one output.
-        tensor: Keras tensor, one of its own.
-        entering: Function from images to what enters the network.
-        **described: Of `Feature`.
+    Behind it nothing is computed anew that the tensor decides. Images become
+    what enters the network by a function.
     """
     before = keras.Model(network.inputs, tensor)
     if tensor is network.outputs[0]:
@@ -302,11 +283,9 @@ def _names(network):
 
 def _check_layer(layer, names, owner):
     if layer not in names:
-        close = difflib.get_close_matches(str(layer), names, 3, 0.5)
-        hint = f"; the nearest: {', '.join(close)}" if close else ""
         raise UserError(
-            f"Expected a layer of {owner}, one of {_listed(names)}{hint}. "
-            f"Received: layer={layer}"
+            f"Expected a layer of {owner}, one of {_listed(names)}. "
+            f"{nearest(layer, names)}Received: layer={layer}"
         )
 
 

@@ -2,12 +2,10 @@
 
 import pathlib
 
-import numpy as np
-
 from dlgn_tf.complexity import figures, panels, report, tables
 from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
-from dlgn_tf.complexity.features import feature_of
+from dlgn_tf.complexity.features import accuracy, feature_of
 from dlgn_tf.complexity.ladder import train_ladder
 from dlgn_tf.data import catalog, sources
 from dlgn_tf.data.images import ImageSet
@@ -99,9 +97,14 @@ def _games(output, feature, ladder, train, test, name):
             f"Effectiveness is not measured: the network, fed {_PIXELS}, has "
             f"no {classes} logits, but an output of shape {logits.shape[1:]}."
         ]
-    fit = _fit(feature, _first(test))
+    first = _first(test)
+    right = accuracy(feature, feature.trunk(first.images), first)
+    fit = (
+        f"The network, fed {_PIXELS}, has a test accuracy of {right:.2f}% on "
+        f"the first {len(first)} images."
+    )
     print(fit)
-    games = measure_effectiveness(feature, ladder, _first(train), _first(test))
+    games = measure_effectiveness(feature, ladder, _first(train), first)
     output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
     bars = ({feature.name: x} for x in (games.effective(), games.overfit))
     rows = [
@@ -121,16 +124,6 @@ def _games(output, feature, ladder, train, test, name):
             "effectiveness and over-fitting",
         ),
     ]
-
-
-def _fit(feature, test):
-    """How well the network that is taken apart does, and on which pixels."""
-    logits = feature.head(feature.trunk(test.images), test.images)
-    accuracy = np.mean(np.argmax(logits, axis=-1) == test.labels)
-    return (
-        f"The network, fed {_PIXELS}, has a test accuracy of {accuracy:.2%} on "
-        f"the first {len(test)} images."
-    )
 
 
 def _first(images):

@@ -1,11 +1,14 @@
 """Components and their shares of variance against NumPy on whole arrays."""
 
+import types
+
 import numpy as np
 import pytest
 
 from dlgn_tf.complexity import components as module
 from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity.features import Feature
 from dlgn_tf.errors import UserError
 
 ORDERS, SHAPE = (4, 7, 13), (2, 3, 5)
@@ -26,25 +29,16 @@ def nets(rng):
     return f, outputs
 
 
-class _Feature:
-    name, shape = "planted", SHAPE
-
-    def __init__(self, f):
-        self._f = f
-
-    def trunk(self, images):
-        return self._f[images[:, 0, 0, 0]]
-
-
-class _Ladder:
-    orders = ORDERS
-
-    def __init__(self, outputs):
-        self._outputs = outputs
-
-    def outputs(self, images):
-        chosen = images[:, 0, 0, 0]
-        return {o: x[chosen] for o, x in self._outputs.items()}
+def planted(f, outputs):
+    """A feature and nets that are tables, of images that are numbers."""
+    feature = Feature(
+        "planted", (1, 1, 1), SHAPE, None, lambda x: f[x.ravel()], None, None
+    )
+    nets = types.SimpleNamespace(
+        orders=ORDERS,
+        outputs=lambda x: {o: phi[x.ravel()] for o, phi in outputs.items()},
+    )
+    return feature, nets
 
 
 def numbered(count):
@@ -71,7 +65,7 @@ def test_components(nets):
 def test_significance(nets, batch_size):
     f, outputs = nets
     found = module.measure_significance(
-        _Feature(f), _Ladder(outputs), numbered(60), batch_size
+        *planted(f, outputs), numbered(60), batch_size
     )
     whole = total_variance(f)
     parts = [outputs[4], outputs[7] - outputs[4], outputs[13] - outputs[7]]
@@ -116,9 +110,9 @@ def test_float32_around_a_large_mean(rng):
 @pytest.mark.parametrize("level", [0.0, 3.0])
 def test_constant_feature_is_refused(nets, level):
     f, outputs = nets
-    constant = _Feature(np.full_like(f, level))
+    constant = planted(np.full_like(f, level), outputs)
     with pytest.raises(UserError, match="planted, the same for all of 60"):
-        module.measure_significance(constant, _Ladder(outputs), numbered(60))
+        module.measure_significance(*constant, numbered(60))
 
 
 def test_total_variation():

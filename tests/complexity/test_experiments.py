@@ -20,7 +20,7 @@ from dlgn_tf.complexity.experiments import (
 from dlgn_tf.complexity.experiments.experiment import Experiment
 from dlgn_tf.complexity.experiments.settings import SCALES
 from dlgn_tf.complexity.experiments.workshop import Workshop
-from dlgn_tf.complexity.features import output_feature
+from dlgn_tf.complexity.features import accuracy, output_feature
 from dlgn_tf.complexity.prediction import columns
 from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.data.images import ImageSet
@@ -137,8 +137,8 @@ class TestWorkshop:
         subject = workshop.teacher(8, 20, seed=0)
         test = ImageSet(images.test.images[:50], images.test.labels[:50])
         f = subject.feature.trunk(test.images)
-        accuracy, loss = samples.scores(subject.model, test)
-        assert classification.accuracy(subject.feature, f, test) == accuracy
+        right, loss = samples.scores(subject.model, test)
+        assert accuracy(subject.feature, f, test) == right
         logits = np.asarray(subject.model(test.images), "float64")
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         expected = -np.log(p[np.arange(50), test.labels]).mean()

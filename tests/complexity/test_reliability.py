@@ -146,29 +146,9 @@ def test_goes_on_from_disk(tmp_path, features, images, monkeypatch, quick):
         module, "distil", lambda *a: pytest.fail("trained again")
     )
     read = module.train_shared(features, images, settings(), tmp_path, False)
-    for order in (4, 7):
-        for name in ("forward", "back"):
-            for one, other in zip(
-                getattr(first[order], name),
-                getattr(read[order], name),
-                strict=True,
-            ):
-                np.testing.assert_array_equal(one, other)
-        np.testing.assert_allclose(
-            reliable(first[order], images),
-            reliable(read[order], images),
-            rtol=1e-5,
-            atol=1e-6,
-        )
-
-
-def test_another_network_is_refused(tmp_path, features, images, quick):
-    one = settings(orders=(4,))
-    module.train_shared(features, images, one, tmp_path, False)
-    with pytest.raises(UserError, match="features|known_by"):
-        module.train_shared(
-            features[:2] + features[:1], images, one, tmp_path, False
-        )
+    for order, shared in first.items():
+        weights = read[order].net.get_weights()
+        assert all(map(np.array_equal, weights, shared.net.get_weights()))
 
 
 def test_what_does_not_fit(features, images, ladder, make_feature):

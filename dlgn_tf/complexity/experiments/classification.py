@@ -10,9 +10,8 @@ assumed.
 
 import collections
 
-import numpy as np
-
 from dlgn_tf.complexity import report
+from dlgn_tf.complexity.features import accuracy
 from dlgn_tf.output import markdown
 from dlgn_tf.output.spread import mean_and_range
 
@@ -67,12 +66,6 @@ def measure(workshop, subject):
                 }
             )
     return rows
-
-
-def accuracy(feature, f, images):
-    """Of a head on `f` in the place of its feature, in percent."""
-    logits = feature.head(f, images.images)
-    return 100 * float(np.mean(logits.argmax(axis=1) == images.labels))
 
 
 def _shown(rows):

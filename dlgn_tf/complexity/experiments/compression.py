@@ -15,9 +15,12 @@ from dlgn_tf.complexity.effectiveness import (
     measure_effectiveness,
 )
 from dlgn_tf.complexity.experiments import samples
-from dlgn_tf.complexity.experiments.classification import accuracy
 from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.features import feature_of, output_feature
+from dlgn_tf.complexity.features import (
+    accuracy,
+    feature_of,
+    output_feature,
+)
 from dlgn_tf.complexity.reliability import Reliability
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import copied
