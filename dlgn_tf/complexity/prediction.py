@@ -235,7 +235,6 @@ class Plane:
         slopes: `(2,)`.
         intercept: Height where both scores are 0.
         r2: Coefficient of determination of the plane.
-        error: Mean absolute error of the plane.
     """
 
     scores: Array
@@ -243,7 +242,6 @@ class Plane:
     slopes: Array
     intercept: float
     r2: float
-    error: float
 
     def at(self, scores):
         """The plane's height over points `(..., 2)`."""
@@ -264,5 +262,4 @@ def plane(descriptors: Array, targets: Array) -> Plane:
         fit.coef_,
         float(fit.intercept_),
         float(fit.score(scores, targets)),
-        mean_absolute_error(targets, fit.predict(scores)),
     )

@@ -13,7 +13,6 @@ Source: Ren et al. (arXiv 2006.15920), section 5.
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -54,14 +53,6 @@ class ReliabilitySettings:
 
     shared: LadderSettings = LadderSettings(batch_sizes=((8, 64), (32, 32)))
     cycle: CycleSettings = CycleSettings()
-
-    @classmethod
-    def seconds(cls, seed: int = 0, **changes: Any) -> "ReliabilitySettings":
-        """Nets as `LadderSettings.seconds`, back maps of 30 short epochs."""
-        return cls(
-            LadderSettings.seconds(seed, **changes),
-            CycleSettings(epochs=30, draws=256, batch_size=16),
-        )
 
 
 def train_shared(

@@ -11,14 +11,11 @@ _LONGEST_SILENCE = 60
 
 
 class Outlook:
-    """Estimates the time left from the runs that are finished.
+    """Estimates the time left of some `Run`s from those that are finished.
 
     A run under way tells by itself how long it will take. Another is expected
     to take as long as the finished ones of its cell did; where there is none,
     as long a step as those of all cells.
-
-    Args:
-        runs: List of `Run`.
     """
 
     def __init__(self, runs):

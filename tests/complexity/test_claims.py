@@ -12,7 +12,7 @@ from dlgn_tf.complexity.claims import (
     games,
     nets,
     predictions,
-    workshops,
+    studies,
 )
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.covariance import PartCovariance
@@ -159,7 +159,7 @@ class TestExperiments:
         workshop.teacher = lambda depth, count, seed: mock.MagicMock(
             feature=(count, seed)
         )
-        monkeypatch.setattr(workshops, "of_shapes", lambda: workshop)
+        monkeypatch.setattr(studies, "workshop", lambda: workshop)
 
         def measure(number, module, function, name="measure"):
             monkeypatch.setattr(module, name, function)
@@ -195,7 +195,7 @@ class TestExperiments:
         def measure(subject, ladder):
             return shares(*{100: few, 1000: many}[subject.feature[0]])
 
-        workshop = workshops.of_shapes()
+        workshop = studies.workshop()
         assert verdict(13, workshop, measure, "significance") is expected
 
     @pytest.mark.parametrize("at_4, expected", [(0.8, True), (0.55, False)])

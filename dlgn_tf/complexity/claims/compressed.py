@@ -3,7 +3,7 @@
 import math
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.complexity.claims import studies, workshops
+from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import compression
 
@@ -11,8 +11,8 @@ DENSE = "logits"
 
 
 def measure(rng):
-    workshop = workshops.of_shapes()
-    (seed,) = workshops.seeds(rng, 1)
+    workshop = studies.workshop()
+    (seed,) = studies.seeds(rng, 1)
     scale = workshop.scale
     three, what = compression.measure(
         workshop, scale.compressed_depth, scale.compressed_count, seed

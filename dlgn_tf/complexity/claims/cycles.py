@@ -17,9 +17,9 @@ from dlgn_tf.complexity.synthetic import shapes
 # Directions that all three networks use, that the first two do, and that each
 # uses alone.
 SHARED, PAIR, PRIVATE, NETWORKS = 8, 4, 6, 3
-# Of the nets; back maps are those of the scale of seconds.
+# Of the nets.
 EPOCHS = 60
-BACK_MAPS = ReliabilitySettings.seconds().cycle
+BACK_MAPS = cycle.CycleSettings(epochs=30, draws=256, batch_size=16)
 
 
 def planted(rng, samples=20_000):

@@ -1,14 +1,14 @@
 """complexity.16: a network's head on its components."""
 
-from dlgn_tf.complexity.claims import workshops
+from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.experiments import classification
 
 DEPTH, COUNTS, ORDER = 8, (100, 1000), 7
 
 
 def measure(rng):
-    workshop = workshops.of_shapes()
-    (seed,) = workshops.seeds(rng, 1)
+    workshop = studies.workshop()
+    (seed,) = studies.seeds(rng, 1)
     rows = []
     for count in COUNTS:
         subject = workshop.teacher(DEPTH, count, seed)

@@ -111,18 +111,12 @@ def _weights(net):
 def _compared(small, before, after):
     """Whether shared tensors are equal; whether other kernels differ."""
     equal = [np.array_equal(after[name], small[name]) for name in small]
-    kernels = [name for name in after if name.endswith("kernel")]
-    differ = [
-        not np.array_equal(before[name], after[name])
-        for name in kernels
-        if name in small
-    ]
-    for name in kernels:
-        if name not in small:
-            differ.append(
-                np.array_equal(before[name], after[name])
-                and not any(
-                    np.array_equal(after[name], s) for s in small.values()
-                )
-            )
+    differ = []
+    for name in (name for name in after if name.endswith("kernel")):
+        kept = np.array_equal(before[name], after[name])
+        if name in small:
+            differ.append(not kept)
+        else:
+            copies = (np.array_equal(after[name], x) for x in small.values())
+            differ.append(kept and not any(copies))
     return equal, differ

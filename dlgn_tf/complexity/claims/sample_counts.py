@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.complexity.claims import studies, workshops
+from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import effectiveness, samples
 from dlgn_tf.complexity.figures import component_labels
@@ -13,7 +13,7 @@ SEEDS, GAME_SEEDS = 2, 3
 
 
 def measure_profiles(rng):
-    workshop = workshops.of_shapes()
+    workshop = studies.workshop()
 
     def measured(count, seed):
         subject = workshop.teacher(DEPTH, count, seed)
@@ -21,7 +21,7 @@ def measure_profiles(rng):
 
     pairs = [
         [measured(count, seed) for count in (FEW, MANY)]
-        for seed in workshops.seeds(rng, SEEDS)
+        for seed in studies.seeds(rng, SEEDS)
     ]
     few, many = np.moveaxis([[x.profile for x in pair] for pair in pairs], 1, 0)
     shares = {
@@ -47,14 +47,14 @@ def _by_network(pairs):
 
 
 def measure_reliability(rng):
-    workshop = workshops.of_shapes()
+    workshop = studies.workshop()
     others = samples.exemplary(workshop)
     pairs = [
         [
             samples.measure(workshop, DEPTH, count, seed, others).reliability
             for count in (FEW, MANY)
         ]
-        for seed in workshops.seeds(rng, SEEDS)
+        for seed in studies.seeds(rng, SEEDS)
     ]
     networks = _by_network(pairs)
     return {
@@ -67,8 +67,8 @@ def measure_reliability(rng):
 
 
 def measure_effectiveness(rng):
-    workshop, games = workshops.of_shapes(), {FEW: [], MANY: []}
-    for seed in workshops.seeds(rng, GAME_SEEDS):
+    workshop, games = studies.workshop(), {FEW: [], MANY: []}
+    for seed in studies.seeds(rng, GAME_SEEDS):
         for count, of_count in games.items():
             subject = workshop.teacher(DEPTH, count, seed)
             of_count.append(effectiveness.measure(workshop, subject))

@@ -1,4 +1,4 @@
-"""What the claims study: a small network on shapes, and its ladder."""
+"""What the claims study: small networks on shapes, and their ladders."""
 
 import dataclasses
 
@@ -6,6 +6,9 @@ import numpy as np
 
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
+from dlgn_tf.complexity.experiments import data
+from dlgn_tf.complexity.experiments.settings import SCALES
+from dlgn_tf.complexity.experiments.workshop import Workshop
 from dlgn_tf.complexity.features import Feature, feature_of
 from dlgn_tf.complexity.ladder import Ladder, LadderSettings, train_ladder
 from dlgn_tf.complexity.synthetic import shapes
@@ -37,6 +40,16 @@ class Study:
         return measure_effectiveness(
             self.feature, self.ladder, self.train, test
         )
+
+
+def workshop():
+    """A `Workshop` at the scale of minutes that keeps nothing."""
+    return Workshop(SCALES["minutes"], data.load(), progress=False)
+
+
+def seeds(rng, count):
+    """Seeds of trainings, integers, from a claim's generator."""
+    return [int(seed) for seed in rng.integers(2**31, size=count)]
 
 
 def untrained(images, seed):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgn_tf.claims.check import by_figure
-from dlgn_tf.complexity.claims import studies, workshops
+from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import tasks
 
@@ -12,13 +12,13 @@ WIDTHS = (1 / 16, 1 / 8)
 
 
 def measure_depths(rng):
-    workshop = workshops.of_shapes()
+    workshop = studies.workshop()
     pairs = [
         [
             tasks.measure(workshop, tasks.fitted(workshop, depth, seed))
             for depth in (SHALLOW, DEEP)
         ]
-        for seed in workshops.seeds(rng, SEEDS)
+        for seed in studies.seeds(rng, SEEDS)
     ]
     low = np.array([[each.significance[0] for each in pair] for pair in pairs])
     left = np.array([[each.remainders[0] for each in pair] for pair in pairs])
@@ -37,8 +37,8 @@ def measure_depths(rng):
 
 
 def measure_widths(rng):
-    workshop = workshops.of_shapes()
-    (seed,) = workshops.seeds(rng, 1)
+    workshop = studies.workshop()
+    (seed,) = studies.seeds(rng, 1)
     subject = tasks.fitted(workshop, MIDDLE, seed)
     shares = {
         f"r = {width:g}": tasks.measure(workshop, subject, width)
