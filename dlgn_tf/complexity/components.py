@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy import ndarray as Array
 
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.ladder import Ladder
@@ -118,26 +119,19 @@ class Significance:
         """Significances scaled to sum to 1: float64 array `(orders,)`."""
         return self.significance / self.significance.sum()
 
-    def rows(self) -> list:
+    def rows(self) -> list[dict]:
         """A table, one dict per order."""
-        return [
+        return tables.by_order(
             {
-                "order": order,
-                "significance": float(share),
-                "remainder": float(left),
+                "order": self.orders,
+                "significance": self.significance,
+                "remainder": self.remainders,
                 "gap": self.gap,
-                "variance": float(absolute),
+                "variance": self.variances,
                 "feature_variance": self.variance,
                 "images": self.images,
             }
-            for order, share, left, absolute in zip(
-                self.orders,
-                self.significance,
-                self.remainders,
-                self.variances,
-                strict=True,
-            )
-        ]
+        )
 
 
 def measure_significance(

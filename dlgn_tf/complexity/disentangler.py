@@ -59,7 +59,6 @@ def disentangler(
     image_shape: Sequence[int],
     width: float = 1.0,
     normalization: keras.layers.Layer | None = None,
-    stem: str | None = None,
     unit: Unit | None = None,
     seed: int | None = None,
 ) -> keras.Model:
@@ -72,7 +71,10 @@ def disentangler(
     asks for it. A feature whose sides are no halvings of the image's is reached
     by average pooling, and one without sides by a dense layer on the flattened
     last stage in place of the 1x1 convolution (both assumed: the paper has no
-    such features); neither adds a nonlinear layer.
+    such features); neither adds a nonlinear layer. Where three halvings do not
+    suffice, as of images of 224 pixels, the first convolution is a 7x7 one of
+    stride 2, with max pooling behind it where the feature is 32 times smaller
+    than the image.
 
     Shortcuts add their zero channels behind the others and not on both sides,
     as the authors' do: the same nets with their channels in another order.
@@ -91,10 +93,6 @@ def disentangler(
         width: > 0, r of the paper: the stages have 128r, 256r and 512r filters.
         normalization: What puts pixels on their scale in the studied network,
             which is copied, or None.
-        stem: `"small"`, a 3x3 convolution of stride 1; or `"large"`, a 7x7
-            convolution of stride 2 as for images of 224 pixels, with max
-            pooling behind it where the feature is 32 times smaller than the
-            image. None: large where three halvings do not suffice.
         unit: In which the net learns the feature, and which a last layer of
             fixed numbers leaves, or None.
         seed: From which all initial weights follow, or None.
@@ -110,11 +108,10 @@ def disentangler(
     feature_shape, image_shape = tuple(feature_shape), tuple(image_shape)
     _check(feature_shape, image_shape, width)
     halvings = _halvings(image_shape[:2], feature_shape[:-1])
-    stem = stem or ("large" if halvings > 3 else "small")
     with initial_weights_from(seed):
         image = keras.Input(image_shape, name="image")
         h = _copied(normalization)(image) if normalization else image
-        h, left = _stem(h, _filters(width)[0], stem, halvings)
+        h, left = _stem(h, _filters(width)[0], halvings)
         for stage, stride in enumerate(_STAGE_STRIDES[left], start=1):
             filters = _filters(width)[stage - 1]
             for block in range(1, blocks + 1):
@@ -195,14 +192,9 @@ def _halvings(sides, wanted):
     )
 
 
-def _stem(h, filters, kind, halvings):
+def _stem(h, filters, halvings):
     """Returns what the stages see, and how often they are to halve it."""
-    large = kind == "large"
-    if not large <= halvings <= len(_STAGE_STRIDES) + large:
-        raise UserError(
-            f"Expected a stem that leads to {halvings} halvings of the image. "
-            f"Received: stem={kind}"
-        )
+    large = halvings > 3
     size, stride = (7, 2) if large else (3, 1)
     h = he_convolution(h, filters, size, stride, "stem_conv")
     h = layers.ReLU(name="stem_relu")(BatchNorm(**_NORM, name="stem_bn")(h))

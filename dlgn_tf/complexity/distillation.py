@@ -228,16 +228,10 @@ def shown_epochs(title: str, epochs: int, progress: bool) -> Callable:
     )
 
 
-def outputs_of(
-    net: keras.Model, images: Array, batch_size: int = BATCH_SIZE
-) -> Array:
-    """Outputs of a net in evaluation mode: float32 `(n, *output shape)`.
-
-    It is a functional model of images with one output; so many images are
-    taken at a time.
-    """
+def outputs_of(net: keras.Model, images: Array) -> Array:
+    """Outputs of a net in evaluation mode: float32 `(n, *output shape)`."""
 
     def evaluated(images):
         return net(tf.cast(images, tf.float32), training=False)
 
-    return in_batches(evaluated, batch_size, images)
+    return in_batches(evaluated, images)

@@ -15,7 +15,7 @@ from keras import ops
 from numpy import ndarray as Array
 from scipy.special import logsumexp
 
-from dlgn_tf.complexity import shapley
+from dlgn_tf.complexity import shapley, tables
 from dlgn_tf.complexity.components import Components, streamed
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import BATCH_SIZE, Feature
@@ -118,21 +118,19 @@ class Effectiveness:
         np.divide(self.phi_overfit, gained, out=ratio, where=enough)
         return ratio
 
-    def rows(self) -> list:
+    def rows(self) -> list[dict]:
         """A table, one dict per order."""
-        columns = {
-            "order": self.orders,
-            "phi_train": self.phi_train,
-            "phi_test": self.phi_test,
-            "phi_overfit": self.phi_overfit,
-            "alpha_effective": self.effective(),
-            "alpha_overfit": self.overfit,
-            "variance": self.variances,
-        }
-        lines = zip(
-            *(np.asarray(c).tolist() for c in columns.values()), strict=True
+        return tables.by_order(
+            {
+                "order": self.orders,
+                "phi_train": self.phi_train,
+                "phi_test": self.phi_test,
+                "phi_overfit": self.phi_overfit,
+                "alpha_effective": self.effective(),
+                "alpha_overfit": self.overfit,
+                "variance": self.variances,
+            }
         )
-        return [dict(zip(columns, line, strict=True)) for line in lines]
 
 
 def measure_effectiveness(

@@ -64,17 +64,15 @@ class Feature:
         """How many numbers a feature has."""
         return math.prod(self.shape)
 
-    def trunk(self, images: Array, batch_size: int = BATCH_SIZE) -> Array:
+    def trunk(self, images: Array) -> Array:
         """The feature of images, in evaluation mode: float32 `(n, *shape)`.
 
         Images are `(n, *image_shape)`; of networks of the zoo, pixels in
-        [0, 255]. So many are taken at a time.
+        [0, 255].
         """
-        return in_batches(self.read, batch_size, images)
+        return in_batches(self.read, images)
 
-    def head(
-        self, f: Array, images: Array, batch_size: int = BATCH_SIZE
-    ) -> Array:
+    def head(self, f: Array, images: Array) -> Array:
         """What the rest of the network makes of a feature `f`, `(n, *shape)`.
 
         float32 logits `(n, classes)`. The images are those that the rest of
@@ -84,19 +82,19 @@ class Feature:
         def logits(f, images):
             return self.logits(f, self.context(images))
 
-        return in_batches(logits, batch_size, f, images)
+        return in_batches(logits, f, images)
 
     def logits(self, f: Array, context: Sequence) -> Any:
         """As `head`, of one batch whose `context` is at hand; a tensor."""
         return self.classify(ops.convert_to_tensor(f, "float32"), context)
 
 
-def in_batches(function: Callable, batch_size: int, *arrays: Array) -> Array:
-    """What a function makes of arrays, `batch_size` rows at a time."""
+def in_batches(function: Callable, *arrays: Array) -> Array:
+    """What a function makes of arrays, some rows at a time."""
     return np.concatenate(
         [
             ops.convert_to_numpy(function(*(array[batch] for array in arrays)))
-            for batch in batches(len(arrays[0]), batch_size)
+            for batch in batches(len(arrays[0]), BATCH_SIZE)
         ]
     )
 

@@ -45,7 +45,7 @@ class FinishedNets:
         """The finished net of an order that started from a lower, or None."""
         if self._directory is None:
             return None
-        wanted, path = (str(order), _text(lower)), self._path(order)
+        wanted, path = (str(order), str(lower or "")), self._path(order)
         known = [(x["order"], x["started_from"]) for x in self._lines()]
         if wanted in known and path.is_file():
             return keras.models.load_model(path)
@@ -59,7 +59,7 @@ class FinishedNets:
         """
         if self._directory is None:
             return
-        line = {"order": str(order), "started_from": _text(lower), **line}
+        line = {"order": str(order), "started_from": str(lower or ""), **line}
         path = self._path(order)
         with files.write_errors(path):
             with files.replacing(path) as temporary:
@@ -131,7 +131,3 @@ def _same(name, kept, wanted):
     return np.allclose(kept[:, 1], stds, rtol=1e-3, atol=0) and np.allclose(
         kept[:, 0], means, rtol=1e-5, atol=1e-3 * stds
     )
-
-
-def _text(order):
-    return "" if order is None else str(order)

@@ -20,6 +20,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import (
@@ -260,25 +261,22 @@ class Reliability:
         """Reliable, then unreliable shares: 8 numbers of four orders."""
         return np.concatenate(self.components(cycles))
 
-    def rows(self) -> list:
+    def rows(self) -> list[dict]:
         """A table, one dict per order and number of cycles."""
-        return [
-            {
-                "order": order,
-                "cycles": cycles,
-                "reliability": float(ratio),
-                "reliable_component": float(reliable),
-                "unreliable_component": float(unreliable),
-                "images": self.images,
-            }
-            for cycles in self.covariances
-            for order, ratio, reliable, unreliable in zip(
-                self.orders,
-                self.ratio(cycles),
-                *self.components(cycles),
-                strict=True,
+        rows = []
+        for cycles in self.covariances:
+            reliable, unreliable = self.components(cycles)
+            rows += tables.by_order(
+                {
+                    "order": self.orders,
+                    "cycles": cycles,
+                    "reliability": self.ratio(cycles),
+                    "reliable_component": reliable,
+                    "unreliable_component": unreliable,
+                    "images": self.images,
+                }
             )
-        ]
+        return rows
 
 
 def measure_reliability(

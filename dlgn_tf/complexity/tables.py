@@ -7,6 +7,13 @@ from dlgn_tf.output import markdown
 from dlgn_tf.output.spread import listed, mean_and_range
 
 
+def by_order(columns: dict) -> list[dict]:
+    """A row per order of columns; a single number is that of every order."""
+    arrays = np.broadcast_arrays(*columns.values())
+    rows = zip(*(array.tolist() for array in arrays), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def keyed_rows(key, measured):
     """A row per order of what was measured; a key tells the network's rows."""
     return [{**key, **rounded(row)} for row in measured.rows()]

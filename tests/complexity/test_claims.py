@@ -113,7 +113,8 @@ def test_panels_of_ranges_of_their_own_are_seen(monkeypatch, measure_claim):
 
 
 class TestPredictions:
-    def test_without_the_authors_table(self, rng, tmp_path):
+    def test_without_the_authors_table(self, rng, tmp_path, monkeypatch):
+        monkeypatch.setattr(predictions, "SPLITS", 5)
         figures = predictions.measure(rng, tmp_path / "nothing")
         registry.register_papers()
         (claim,) = registry.select(only=["complexity.18"])

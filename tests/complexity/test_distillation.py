@@ -4,15 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.complexity.distillation import (
-    Distillation,
-    Draws,
-    distil,
-    outputs_of,
-)
+from dlgn_tf.complexity.distillation import Distillation, Draws, distil
 from dlgn_tf.errors import UserError
 
-SHAPE = (6, 6, 3)
+SHAPE = (8, 8, 3)
 
 
 class _Feature:
@@ -26,13 +21,6 @@ class _Feature:
     def trunk(self, images):
         self.calls += 1
         return np.asarray(images, "float32").mean(axis=(1, 2)) / 255
-
-
-@pytest.fixture
-def images():
-    return (
-        np.random.default_rng(0).integers(0, 256, (40, *SHAPE)).astype("uint8")
-    )
 
 
 def settings(**changes):
@@ -67,9 +55,9 @@ def test_drawn_with_replacement_from_all(images):
     ]
     counts = np.bincount(numbers, minlength=len(images))
     assert len(drawn) == 2000
-    # Of a Poisson variable of mean 50.
-    assert counts.min() > 20
-    assert counts.max() < 90
+    # Of a Poisson variable of mean 33.
+    assert counts.min() > 10
+    assert counts.max() < 66
 
 
 def test_features_of_stored_images_are_computed_once(images):
@@ -153,16 +141,9 @@ def test_training_learns_a_linear_feature(images):
 
 def test_error_that_is_not_finite(images):
     net = linear_net()
-    net.set_weights([np.full((108, 3), 1e30, "float32")])
+    net.set_weights([np.full((192, 3), 1e30, "float32")])
     with pytest.raises(UserError, match="stays finite"):
         distil(net, Draws([_Feature()], images, settings()), 4, settings(), 20)
-
-
-def test_outputs_do_not_depend_on_the_batch(images):
-    net = linear_net()
-    np.testing.assert_allclose(
-        outputs_of(net, images, 7), outputs_of(net, images), rtol=1e-5
-    )
 
 
 @pytest.mark.parametrize(

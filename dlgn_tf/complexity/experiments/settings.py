@@ -37,10 +37,10 @@ class Scale:
     task_depths: tuple[int, ...]
     # Of the network that is compressed, and its training images.
     compressed_depth: int
-    compressed_count: int
-    compression: Compression
-    gated_architecture: str
-    gated_options: dict
+    compressed_count: int = 1000
+    compression: Compression = Compression()
+    gated_architecture: str = "resnet20"
+    gated_options: dict = dataclasses.field(default_factory=dict)
     # Passes of a teacher; None where the least number of steps decides.
     teacher_epochs: int | None = None
     teacher_steps: int | None = None
@@ -128,9 +128,6 @@ SCALES = {
         counts=(100, 1000),
         task_depths=(0, 80),
         compressed_depth=8,
-        compressed_count=1000,
-        compression=Compression(),
-        gated_architecture="resnet20",
         gated_options={"depth": 8, "width": 8},
     ),
     # As the authors' code has it, but for orders 49 and 97.
@@ -152,9 +149,7 @@ SCALES = {
         counts=(200, 500, 1000, 2000, 5000),
         task_depths=(0, 2, 8, 26, 80),
         compressed_depth=32,
-        compressed_count=1000,
         compression=Compression(rounds=300, epochs=20, last_epochs=100),
-        gated_architecture="resnet20",
         gated_options={"depth": 20, "width": 16},
     ),
 }
