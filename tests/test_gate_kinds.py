@@ -262,5 +262,5 @@ def test_gates_without_a_bound_are_said_to_have_none(monkeypatch, images):
         interventions.interventions(
             model,
             ImageSet(images, np.arange(12) % 3),
-            interventions.of_sites(model, "on"),
+            [interventions.Switch(s, "on") for s in model.site_names],
         )

@@ -104,7 +104,7 @@ class AffineNetwork:
         )
 
     def __call__(self, entering, gate, biases=None):
-        """Computes logits.
+        """Logits `(batch, classes)` of `dtype`.
 
         Args:
             entering: Tensor `(batch, height, width, channels)` of `dtype`, what
@@ -113,9 +113,6 @@ class AffineNetwork:
                 which returns what that is multiplied by.
             biases: Tensor `(batch, len(self.biases))`, by which each layer's
                 biases are multiplied. Defaults to `None`: by one.
-
-        Returns:
-            Tensor `(batch, classes)` of `dtype`.
         """
         tensors = [entering]
         factors = dict.fromkeys(self.biases, 1.0)
@@ -169,16 +166,10 @@ class AffineNetwork:
 
 
 def value_inputs(model, images, dtype):
-    """What the value network of a model sees, and its gates.
+    """What the value network of a model sees of stored images, and its gates.
 
-    Args:
-        model: `GatedNetwork` or `ReLUNetwork`.
-        images: Array `(n, height, width, channels)`, pixels in [0, 255].
-        dtype: String, what the model computed is cast to.
-
-    Returns:
-        Tensor `(n, height, width, channels)`, and dict from site to tensor
-        `(n, ...)` in the order of the sites.
+    A tensor `(n, height, width, channels)`, and a dict from site to tensor
+    `(n, ...)` in the order of the sites, both cast to `dtype`.
     """
     gates = {
         site: ops.cast(gate, dtype)

@@ -35,20 +35,11 @@ def pullback(function, image, rows):
     """Vector-Jacobian products of a function of batches, at one image.
 
     Of an affine function TensorFlow's graph keeps nothing but the transposed
-    layers: neither a forward pass nor its activations.
-
-    Args:
-        function: Function of a tensor `(rows, height, width, channels)`, whose
-            rows do not depend on one another.
-        image: float64 array `(height, width, channels)`.
-        rows: Integer, how many products come at a time.
-
-    Returns:
-        Function of a float64 array `(rows, ...)` of the function's output's
-        shape that returns one `(rows, height, width, channels)`.
-
-    Raises:
-        UserError: on a backend other than TensorFlow and JAX.
+    layers: neither a forward pass nor its activations. Rows of what the
+    function takes must not depend on one another; `rows` products come at a
+    time: of a float64 array `(rows, ...)` of the function's output's shape one
+    `(rows, height, width, channels)`. A `UserError` on a backend other than
+    TensorFlow and JAX.
     """
     images = np.broadcast_to(image, (rows, *image.shape))
     if _BACKEND == "tensorflow":

@@ -50,25 +50,16 @@ class Connections:
 
 
 def scaled(factors):
-    """Every unit from the one in its place, times a factor.
-
-    Args:
-        factors: Array, of as many elements as there are units.
-    """
+    """Every unit from the one in its place, times a factor of its own."""
     flat = np.asarray(factors, "float64").reshape(-1, 1, 1)
     return Connections(np.arange(len(flat))[:, None], flat)
 
 
 def connections_of(step, shapes):
-    """The connections of a step of an `AffineNetwork` that is no gate site.
+    """The `Connections` of a linear step of an `AffineNetwork`.
 
-    Args:
-        step: `affine.Step`, linear.
-        shapes: List of the shapes of the tensors it takes, without the batch
-            dimension. Their units are counted through, one after the other.
-
-    Returns:
-        `Connections`.
+    `shapes` are those of the tensors it takes, without the batch dimension.
+    Their units are counted through, one after the other.
     """
     layer, (shape, *_) = step.linear, shapes
     if layer is None:
@@ -154,8 +145,7 @@ def _margins(side, window, stride, padding):
 def _rearranged(step, shapes):
     """A layer that moves units or adds zeros: it says itself, by numbers.
 
-    Returns:
-        `Connections`, or None if it does something else.
+    None if it does something else.
     """
     count = sum(map(math.prod, shapes))
     numbers = np.arange(1.0, count + 1)

@@ -130,14 +130,9 @@ class DualView:
         self._gradients = _compiled(self.network)
 
     def entering(self, images: Array) -> Array:
-        """What the value network sees, and its gates.
+        """What the value network sees of stored images, and its gates by site.
 
-        Args:
-            images: Array `(n, height, width, channels)`, pixels in [0, 255].
-
-        Returns:
-            Tensor `(n, height, width, channels)`, and dict from site to tensor
-            `(n, ...)` in the order of the sites; of the view's dtype.
+        Tensors `(n, ...)` of the view's dtype.
         """
         return value_inputs(self.model, images, self.network.dtype)
 
@@ -161,9 +156,6 @@ class DualView:
             site: Name of a gate site.
             logits: Sequence of integers, which logits. Defaults to all.
 
-        Returns:
-            `Decomposition`.
-
         Raises:
             UserError: if there is no such site or logit.
         """
@@ -181,19 +173,9 @@ class DualView:
     ) -> Decomposition:
         """Decomposes the difference of two logits of each image.
 
-        What makes a network prefer one class: `right - wrong`, in one pass.
-
-        Args:
-            images: As for `contributions`.
-            site: Name of a gate site.
-            right: Integer, or integers `(n,)`: the logit that counts.
-            wrong: The same: the logit that is subtracted.
-
-        Returns:
-            `Decomposition` whose arrays have no axis of logits.
-
-        Raises:
-            UserError: as `contributions`.
+        What makes a network prefer one class: `right - wrong`, each an integer
+        or integers `(n,)`, in one pass. Arrays of the result have no axis of
+        logits; images, site and errors are as for `contributions`.
         """
         check_site(site, self.site_shapes)
         classes, of_images = self.network.classes, np.zeros(len(images), int)
@@ -213,13 +195,8 @@ class DualView:
     def _along(self, images, site, directions):
         """Decomposes scalar products of the logits with given vectors.
 
-        Args:
-            images: As for `contributions`.
-            site: Name of a gate site.
-            directions: Array `(n, k, classes)`.
-
-        Returns:
-            `Decomposition`, its last axis the k products.
+        Those are `directions`, `(n, k, classes)`; the result's last axis has
+        the k products.
         """
         size = max(1, _BATCH // directions.shape[1])
         parts = [

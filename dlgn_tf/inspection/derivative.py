@@ -75,7 +75,7 @@ class _Pushed:
     """Columns of an affine map: what each number of the image adds."""
 
     def __init__(self, site_map, units, image, block):
-        self._site_map, self._indices = site_map, units.indices
+        self._indices = units.indices
         self._shape = (block, *image.shape)
         self._forward = compiled(site_map)
         self._offsets = self._at(np.zeros(self._shape))[0]

@@ -100,14 +100,12 @@ class GateStatistics:
             have gates in common; see `layer_agreement`. NaN for a layer whose
             gates are the same for all images.
         images: Integer, how many images were seen.
-        class_counts: Integer array `(classes,)`.
     """
 
     sites: dict
     agreement: np.ndarray
     similarity: np.ndarray
     images: int
-    class_counts: np.ndarray
 
 
 def collect(
@@ -174,7 +172,6 @@ def collect(
         agreement.agreement(),
         agreement.similarity(),
         len(labels),
-        np.bincount(labels, minlength=classes),
     )
 
 
@@ -285,12 +282,7 @@ def _checked(model, images, labels, classes):
 
 
 def _batch_size(model, shapes, classes, given, memory_gib):
-    """How many images are looked at together.
-
-    Raises:
-        UserError: if it is given and not >= 1, or does not fit the memory; if
-            not even a few do.
-    """
+    """How many images are looked at together, at least one of memory enough."""
     if given is not None and given < 1:
         raise UserError(
             f"Expected a batch_size >= 1. Received: batch_size={given}"

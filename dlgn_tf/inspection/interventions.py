@@ -53,11 +53,9 @@ class Switch:
 class Effect:
     """What a switch did; one line of the table.
 
+    `site`, `channel`, `position` and `to` are those of the `Switch`.
+
     Attributes:
-        site: As in `Switch`.
-        channel: As in `Switch`.
-        position: As in `Switch`.
-        to: As in `Switch`.
         images: Integer, how many were evaluated.
         baseline_accuracy: Float in [0, 1], of the network as it is.
         accuracy: The same after the switch.
@@ -137,33 +135,8 @@ def interventions(
     ]
 
 
-def of_sites(model: "ImageClassifier", to: str = "off") -> list[Switch]:
-    """A `Switch` of each whole gate site, from input to output."""
-    return [Switch(site, to) for site in model.site_names]
-
-
-def of_channels(
-    model: "ImageClassifier", site: str, to: str = "off"
-) -> list[Switch]:
-    """A `Switch` of each channel of a site (unit, of a dense layer).
-
-    Raises:
-        UserError: if there is no such site.
-    """
-    shapes = model.site_shapes
-    _check(Switch(site, to), shapes)
-    return [Switch(site, to, channel) for channel in range(shapes[site][-1])]
-
-
 def rows(effects: Sequence[Effect]) -> list[dict]:
-    """A list of `Effect` as rows of a table.
-
-    Args:
-        effects: List of `Effect`.
-
-    Returns:
-        List of dicts; a position is row:column, what is not given is None.
-    """
+    """Effects as rows of a table; a position is row:column."""
     table = [dataclasses.asdict(effect) for effect in effects]
     for row in table:
         if row["position"] is not None:
@@ -192,8 +165,7 @@ class _SwitchedNetwork:
         """Logits `(batch, classes)`, as an array.
 
         Args:
-            entering: As returned by `entering`.
-            gates: The same.
+            entering: As returned by `entering`, and so `gates`.
             site: Name of the gate site of the switch, or None.
             chosen: Array of the site's shape, 1 where gates are set.
             setting: Array of the site's shape, what they are set to.
@@ -246,15 +218,9 @@ def _most(model, site):
 def mean_gates(
     model: "ImageClassifier", images: Array, batch_size: int = 100
 ) -> dict:
-    """The mean over images of the gate of every unit.
+    """The mean over stored images of the gate of every unit.
 
-    Args:
-        model: `ImageClassifier`.
-        images: Array `(n, height, width, channels)`, pixels in [0, 255].
-        batch_size: Integer >= 1, images at a time.
-
-    Returns:
-        Dict from site to float32 array of the site's shape.
+    A dict from site to float32 array of the site's shape.
     """
     sums = {site: np.zeros(s) for site, s in model.site_shapes.items()}
     for batch in batches(len(images), batch_size):

@@ -45,11 +45,7 @@ class LayerAgreement:
         self._images = 0
 
     def add(self, gates):
-        """Adds a batch.
-
-        Args:
-            gates: List of boolean arrays `(images, units)`, one per layer.
-        """
+        """Adds a batch: boolean `(images, units)`, one array per layer."""
         images = len(gates[0])
         self._images += images
         for members in self._groups.values():

@@ -102,12 +102,8 @@ class Removal:
 def removals(trained, evaluate):
     """Evaluates a network whole, and then without each of its blocks.
 
-    Args:
-        trained: `TrainedNetwork`.
-        evaluate: Function of a model that returns `Totals`.
-
-    Yields:
-        `Removal`, one for the whole network and one for each block.
+    `evaluate` is a function of a model that returns `Totals`. Yields a
+    `Removal` for the whole network and one for each block.
     """
     for block in ("", *trained.blocks):
         model = trained.without(block) if block else trained.model
@@ -128,15 +124,9 @@ def table(lines):
 
 
 def figure(lines):
-    """Accuracy against the index of the block that was left out.
+    """Accuracy of `Removal`s against the index of the block that was left out.
 
     One curve a network, and its accuracy with all blocks as a dashed line.
-
-    Args:
-        lines: List of `Removal`, as `removals` yields them.
-
-    Returns:
-        `matplotlib.figure.Figure`.
     """
     drawing = new_figure(8, 5)
     axes = drawing.subplots()

@@ -43,11 +43,7 @@ class Page:
         self._body.append(f'<p class="note">{_inline(text)}</p>')
 
     def facts(self, facts):
-        """Large numbers with their names below.
-
-        Args:
-            facts: List of `(number, name)`, strings.
-        """
+        """Large numbers with their names below: pairs of strings."""
         tiles = (
             f"<div><b>{_inline(number)}</b><span>{_inline(name)}</span></div>"
             for number, name in facts
@@ -55,13 +51,7 @@ class Page:
         self._body.append(f'<div class="facts">{"".join(tiles)}</div>')
 
     def table(self, columns, rows, caption=None):
-        """A table; numbers are aligned to the right.
-
-        Args:
-            columns: List of strings.
-            rows: List of sequences of strings and numbers.
-            caption: String.
-        """
+        """A table of strings and numbers, which are aligned to the right."""
         head = "".join(f"<th>{_inline(column)}</th>" for column in columns)
         lines = ("".join(map(_cell, row)) for row in rows)
         body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -72,13 +62,7 @@ class Page:
         )
 
     def picture(self, png, caption, alt=None):
-        """A picture with its explanation below.
-
-        Args:
-            png: Bytes of a PNG file.
-            caption: String.
-            alt: String for who does not see it. Defaults to the caption.
-        """
+        """A PNG with its explanation below, and one for who does not see it."""
         encoded = base64.b64encode(png).decode("ascii")
         said = html.escape(alt or caption, quote=True)
         self._body.append(

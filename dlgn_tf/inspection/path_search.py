@@ -131,10 +131,9 @@ class Search:
         return [int(s) for s in slots[: self.count] if values[s] != 0]
 
     def before(self, tensor, unit, slot):
-        """One connection back; None if the path starts at a bias here.
+        """One connection back: `(weight, tensor, unit, slot)`.
 
-        Returns:
-            Tuple `(weight, tensor, unit, slot)`.
+        None if the path starts at a bias here.
         """
         known = self.connections[tensor - 1]
         choice = self.choices[tensor][unit, slot]

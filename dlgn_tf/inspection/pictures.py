@@ -17,13 +17,9 @@ _INK, _SOFT = "#1d2430", "#5b6675"
 def as_colours(weights: Array) -> Array:
     """Templates as they are shown, each to its own scale.
 
-    Args:
-        weights: Array `(rows, height, width, channels)`, channels 1 or 3.
-
-    Returns:
-        Array `(rows, height, width, 3)` in [0, 1]. Of one channel: blue below
-        0, white at 0, red above. Of three: grey at 0, each colour brighter
-        above it and darker below.
+    `(rows, height, width, channels)` of 1 or 3 channels becomes `(rows, height,
+    width, 3)` in [0, 1]. Of one channel: blue below 0, white at 0, red above.
+    Of three: grey at 0, each colour brighter above it and darker below.
     """
     from matplotlib import colormaps
 
@@ -37,11 +33,7 @@ def as_colours(weights: Array) -> Array:
 def window(weights: Array) -> tuple[int, int, int, int]:
     """The part of the image in which templates are not 0, as a square.
 
-    Args:
-        weights: Array `(rows, height, width, channels)`.
-
-    Returns:
-        Integers: first row and column, and one past the last of each.
+    First row and column, and one past the last of each.
     """
     boxes = spectra.support(weights)
     sizes = weights.shape[1:3]
@@ -68,14 +60,10 @@ def stored(image: Array) -> Array:
 
 
 def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
-    """Draws a stored image with frames around parts of it.
+    """Draws a stored image with frames around boxes of it.
 
-    Args:
-        axes: Axes of a drawing.
-        image: Array `(height, width, channels)`.
-        boxes: Sequence of `(top, left, bottom, right)`, each one past the last
-            row and column; what is the whole image gets no frame.
-        title: String.
+    A box is `(top, left, bottom, right)`, one past the last row and column;
+    what is the whole image gets no frame.
     """
     from matplotlib.patches import Rectangle
 
@@ -93,25 +81,14 @@ def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
             )
 
 
-def tiles(
-    pictures: Sequence[Array],
-    titles: Sequence[str],
-    columns: int = 8,
-    size: float = 1.1,
-) -> Any:
-    """Small pictures in rows, each with a line above it.
+def tiles(pictures: Sequence[Array], titles: Sequence[str]) -> Any:
+    """Small pictures in rows of eight, each with a line above it.
 
-    Args:
-        pictures: Sequence of arrays `(height, width, 3)` in [0, 1].
-        titles: As many strings.
-        columns: Integer. Pictures in a row.
-        size: Float. Side of a picture in inches.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    They are `(height, width, 3)` in [0, 1].
     """
+    columns = 8
     rows = -(-len(pictures) // columns)
-    drawing = new_figure(min(columns, 8) * size + 0.2, rows * (size + 0.28))
+    drawing = new_figure(columns * 1.1 + 0.2, rows * 1.38)
     drawing.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     axes = drawing.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
@@ -123,28 +100,11 @@ def tiles(
     return drawing
 
 
-def curves(
-    series: dict,
-    x_label: str,
-    y_label: str,
-    log: bool = False,
-    height: float = 3.2,
-) -> Any:
-    """Curves over one axis.
-
-    Args:
-        series: Dict from a label to `(x, y)`.
-        x_label: String.
-        y_label: String.
-        log: Boolean. Whether y is logarithmic.
-        height: Float, in inches.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+def curves(series: dict, x_label: str, y_label: str, log: bool = False) -> Any:
+    """Curves `(x, y)` by label over one axis, y logarithmic where asked."""
     from matplotlib import colormaps
 
-    drawing = new_figure(7.5, height)
+    drawing = new_figure(7.5, 3.2)
     axes = drawing.subplots()
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(series)))
     for (label, (x, y)), shade in zip(series.items(), shades, strict=True):
@@ -157,29 +117,11 @@ def curves(
 
 
 def matrix(
-    values: Array,
-    labels: Sequence[str],
-    title: str,
-    colour_label: str,
-    centre: float | None = None,
-    size: float = 4.2,
+    values: Array, labels: Sequence[str], title: str, colour_label: str
 ) -> Any:
-    """A square matrix as colours, with its numbers where they fit.
-
-    Args:
-        values: Array `(n, n)`.
-        labels: n strings.
-        title: String.
-        colour_label: String.
-        centre: Float that is white in a scale of blue and red, or None for a
-            scale from light to dark.
-        size: Float, in inches.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
-    drawing = new_figure(size * 1.25, size)
-    draw_matrix(drawing.subplots(), values, labels, title, colour_label, centre)
+    """A square matrix `(n, n)` as colours, rows and columns labelled."""
+    drawing = new_figure(5.25, 4.2)
+    draw_matrix(drawing.subplots(), values, labels, title, colour_label)
     return drawing
 
 
@@ -189,20 +131,15 @@ def draw_matrix(
     labels: Sequence[str],
     title: str,
     colour_label: str,
-    centre: float | None = None,
 ) -> None:
     """Draws a square matrix into given axes; see `matrix`."""
-    from matplotlib.colors import CenteredNorm
 
     axes.set_title(title, fontsize=9, color=_INK)
     if not np.isfinite(values).any():
         axes.text(0.5, 0.5, "too few images", ha="center", va="center")
         axes.set_axis_off()
         return
-    norm = None if centre is None else CenteredNorm(centre)
-    shown = axes.imshow(
-        values, cmap="viridis" if centre is None else "RdBu_r", norm=norm
-    )
+    shown = axes.imshow(values, cmap="viridis")
     axes.figure.colorbar(shown, ax=axes, shrink=0.8, label=colour_label)
     step = -(-len(labels) // 20)
     places = range(0, len(labels), step)

@@ -14,19 +14,8 @@ def receptive_field(model, site, positions="center"):
     That of the architecture: with positive weights in place of the model's, no
     two ways from a pixel to a unit cancel, and no ReLU is off. In a network
     with circular padding it wraps around, and the box is then that of the
-    pieces.
-
-    Args:
-        model: `ImageClassifier`.
-        site: String, one of `model.site_names`.
-        positions: `"center"`, a sequence of pairs `(row, column)`, or None for
-            all, and for the only one of a dense site.
-
-    Returns:
-        Integer array `(positions, 4)`, see `spectra.support`.
-
-    Raises:
-        UserError: if there is no such site or position.
+    pieces. Site, positions and errors are as for `templates.templates`; the
+    result is an integer array `(positions, 4)`, see `spectra.support`.
     """
     site_map = SiteMap(model, site, positive=True)
     if len(site_map.shape) == 1:

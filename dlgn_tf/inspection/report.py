@@ -201,19 +201,11 @@ class Report:
 
 
 def write(task, output_dir, tensorboard=False):
-    """Writes the page of a network and the files beside it.
+    """Writes the page of a network and the files beside it; its path.
 
     All of it comes into being apart and takes the place of what an earlier call
-    left at the very end, the page last.
-
-    Args:
-        task: `InspectedNetwork`.
-        output_dir: Path-like.
-        tensorboard: Boolean. Whether the pictures are written as summaries
-            too, to OUTPUT_DIR/page.
-
-    Returns:
-        `pathlib.Path` of the page.
+    left at the very end, the page last. With `tensorboard` the pictures are
+    written as summaries too, to OUTPUT_DIR/page.
     """
     with tempfile.TemporaryDirectory() as apart:
         report = _filled(task, EventOutput(apart, "page", "inspection"))

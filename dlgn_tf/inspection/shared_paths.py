@@ -28,13 +28,7 @@ class Sharing:
 
 
 def sharing(paths_of_images):
-    """What strongest paths share, e.g. of the images of a class.
-
-    Args:
-        paths_of_images: List of lists of `Path`, as `strongest` returns it.
-
-    Returns:
-        `Sharing`.
+    """`Sharing` of the images of a class, say, each a list of `Path`.
 
     Raises:
         UserError: if there is no image, or one without a path.

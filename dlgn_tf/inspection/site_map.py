@@ -94,12 +94,7 @@ class SiteMap:
 
 
 def float64_copy(network, positive=False):
-    """A functional model with its weights, in float64.
-
-    Args:
-        network: Functional `keras.Model`.
-        positive: Boolean, see `SiteMap`.
-    """
+    """A functional model with its weights in float64; `positive`: `SiteMap`."""
 
     def copied(layer):
         config = {**layer.get_config(), "dtype": "float64"}

@@ -12,10 +12,6 @@ def check_site(site, names):
     """Raises a `UserError` that lists the gate sites if this is none of them.
 
     Of many it lists those at the ends, and the ones that are spelt alike.
-
-    Args:
-        site: What is said to be a gate site.
-        names: Sequence of strings, the gate sites that there are.
     """
     names = list(names)
     if site in names:
@@ -32,11 +28,7 @@ def check_site(site, names):
 
 
 def check_has_sites(model):
-    """Raises a `UserError` if a network has no gates to look at.
-
-    Args:
-        model: `ImageClassifier`.
-    """
+    """Raises a `UserError` if a network has no gates to look at."""
     if not model.site_names:
         raise UserError(
             "Expected a network with gate sites. Received: "
@@ -45,15 +37,7 @@ def check_has_sites(model):
 
 
 def evenly(items, count):
-    """Some of a sequence, evenly from its first to its last.
-
-    Args:
-        items: Sequence.
-        count: Integer >= 1.
-
-    Returns:
-        Tuple of `count` items; of all, where there are no more.
-    """
+    """At most `count` of a sequence, evenly from its first to its last."""
     if len(items) <= count:
         return tuple(items)
     step = (len(items) - 1) / max(count - 1, 1)

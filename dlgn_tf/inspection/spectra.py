@@ -14,9 +14,6 @@ from dlgn_tf.errors import UserError
 def radial_power(weights: Array) -> tuple[Array, Array]:
     """Power by spatial frequency: the 2-D DFT in rings.
 
-    Args:
-        weights: Array `(rows, height, width, channels)`.
-
     Returns:
         `(frequencies, power)`: float64 array `(bins,)`, the middle of each ring
         in cycles per pixel, from 0 to at most sqrt(1/2), rings as wide as the
@@ -34,15 +31,10 @@ def radial_power(weights: Array) -> tuple[Array, Array]:
 
 
 def low_frequency_share(weights: Array, cutoff: float = 0.125) -> Array:
-    """Share of each template's energy at frequencies up to a cutoff.
+    """Share of each template's energy at frequencies up to a cutoff, `(rows,)`.
 
-    Args:
-        weights: Array `(rows, height, width, channels)`.
-        cutoff: Float, in cycles per pixel; 0.5 is the highest along an axis.
-            The default, a period of 8 pixels, is assumed.
-
-    Returns:
-        float64 array `(rows,)`, from 0 to 1.
+    The cutoff counts in cycles per pixel; 0.5 is the highest along an axis. The
+    default, a period of 8 pixels, is assumed.
     """
     frequency, power = _power(_checked(weights))
     return power @ (frequency.reshape(-1) <= cutoff).astype("float64")
@@ -51,14 +43,9 @@ def low_frequency_share(weights: Array, cutoff: float = 0.125) -> Array:
 def support(weights: Array) -> Array:
     """Bounding box of all pixels at which a template is not zero.
 
-    That is the receptive field, unless weights cancel to exactly 0.
-
-    Args:
-        weights: Array `(rows, height, width, channels)`.
-
-    Returns:
-        Integer array `(rows, 4)`: first row, first column, and one past the
-        last of each; all 0 for a template of zeros.
+    That is the receptive field, unless weights cancel to exactly 0: integers
+    `(rows, 4)`, first row, first column, and one past the last of each; all 0
+    for a template of zeros.
     """
     used = (_checked(weights) != 0).any(axis=3)
     edges = [_ends(used.any(axis=axis)) for axis in (2, 1)]
@@ -69,16 +56,11 @@ def support(weights: Array) -> Array:
 def effective_size(weights: Array, share: float = 0.9) -> Array:
     """Side of the smallest square window that holds a share of the energy.
 
-    Args:
-        weights: Array `(rows, height, width, channels)`.
-        share: Float in (0, 1].
-
-    Returns:
-        Integer array `(rows,)`; 0 for a template of zeros. The window may lie
-        anywhere, and beyond the shorter side of an image that is no square.
+    Integers `(rows,)`; 0 for a template of zeros. The window may lie anywhere,
+    and beyond the shorter side of an image that is no square.
 
     Raises:
-        UserError: if there is no such share.
+        UserError: if the share is not in (0, 1].
     """
     if not 0 < share <= 1:
         raise UserError(

@@ -76,12 +76,7 @@ class Templates:
         return self.offsets + shifts.sum(axis=(1, 2, 3))
 
     def preactivations(self, images: Array) -> Array:
-        """<T, x> + b: float64 array `(images, rows)`.
-
-        Args:
-            images: Array `(images, height, width, channels)`, pixels from 0 to
-                255.
-        """
+        """<T, x> + b of stored images: float64 array `(images, rows)`."""
         images = np.asarray(images, "float64")
         flat = self.weights.reshape(len(self.weights), -1)
         return images.reshape(len(images), -1) @ flat.T + self.offsets
@@ -119,8 +114,7 @@ def templates(
     """
     site_map = affine_site(model, site)
     units = Units.of(site_map, positions, channels)
-    weights = derivative(site_map, units, None, memory_gib, progress)
-    return _assembled(site_map, units, weights)
+    return _assembled(site_map, units, None, memory_gib, progress)
 
 
 def linearization(
@@ -140,19 +134,10 @@ def linearization(
     it is what `templates` gives.
 
     Args:
-        model: `ImageClassifier`.
-        site: As for `templates`.
         image: Array `(height, width, channels)`, pixels from 0 to 255.
-        positions: As for `templates`.
-        channels: As for `templates`.
-        memory_gib: As for `templates`.
-        progress: As for `templates`.
 
-    Returns:
-        `Templates` whose `image` is the image.
-
-    Raises:
-        UserError: as `templates`, and if the image does not fit the model.
+    The other arguments, what is returned and what is raised are those of
+    `templates`, but for sites that are not affine.
     """
     site_map = SiteMap(model, site)
     units = Units.of(site_map, positions, channels)
@@ -162,9 +147,7 @@ def linearization(
             f"Expected an image of shape {site_map.image_shape}. Received: "
             f"shape {image.shape}"
         )
-    at = site_map.normalized(image[None])[0]
-    weights = derivative(site_map, units, at, memory_gib, progress)
-    return _assembled(site_map, units, weights, image)
+    return _assembled(site_map, units, image, memory_gib, progress)
 
 
 def of_units(
@@ -177,25 +160,16 @@ def of_units(
     """Templates, or a linearisation, of any units one by one.
 
     Args:
-        model: `ImageClassifier`.
-        site: String, one of `model.site_names`.
         units: Sequence of tuples `(row, column, channel)`, or `(unit,)` at a
-            dense site.
+            dense site; each gives a row, in their order.
         image: As for `linearization`. Defaults to `None`: templates, exactly.
-        memory_gib: As for `templates`.
 
-    Returns:
-        `Templates`, a row for each of `units` in their order.
-
-    Raises:
-        UserError: as `templates` and `linearization`.
+    All else is as for `templates` and `linearization`.
     """
     of_site = affine_site if image is None else SiteMap
     site_map = of_site(model, site)
     units = Units.listed(site_map, units)
-    at = None if image is None else site_map.normalized(image[None])[0]
-    weights = derivative(site_map, units, at, memory_gib)
-    return _assembled(site_map, units, weights, image)
+    return _assembled(site_map, units, image, memory_gib)
 
 
 def is_affine(model: "ImageClassifier", site: str) -> bool:
@@ -203,13 +177,6 @@ def is_affine(model: "ImageClassifier", site: str) -> bool:
 
     They are at all sites of a DLGN and a DLGN-SF (unless it has max pooling),
     and at the first site of every family.
-
-    Args:
-        model: `ImageClassifier`.
-        site: String, one of `model.site_names`.
-
-    Raises:
-        UserError: if there is no such site.
     """
     return SiteMap(model, site).nonlinear is None
 
@@ -227,10 +194,12 @@ def affine_site(model: "ImageClassifier", site: str) -> SiteMap:
     return site_map
 
 
-def _assembled(site_map, units, weights, image=None):
-    """Takes the normalisation into the map, in place, and fits the offsets."""
+def _assembled(site_map, units, image, memory_gib, progress=False):
+    """Takes the normalisation into the map, and fits the offsets."""
     at = np.zeros(site_map.image_shape) if image is None else image
     pixels = site_map.normalized(at[None])
+    here = None if image is None else pixels[0]
+    weights = derivative(site_map, units, here, memory_gib, progress)
     values = site_map.values(pixels)
     if site_map.standardizes:
         at = pixels[0]

@@ -29,10 +29,7 @@ class Units:
     def of(cls, site_map, positions=None, channels=None):
         """All chosen channels at the first position, then at the next.
 
-        Args:
-            site_map: Has a `site` and its `shape`.
-            positions: `"center"`, sequence of pairs, or None for all.
-            channels: Sequence of integers, or None for all.
+        Positions are `"center"`, a sequence of pairs, or None for all.
 
         Raises:
             UserError: if there is no such position or channel.
@@ -50,11 +47,7 @@ class Units:
 
     @classmethod
     def listed(cls, site_map, units):
-        """Units that are named one by one.
-
-        Args:
-            site_map: Has a `site` and its `shape`.
-            units: Sequence of indices into the site, as tuples.
+        """Units that are named one by one, by indices into the site.
 
         Raises:
             UserError: if there is no such unit.

@@ -21,13 +21,10 @@ def apodization_window(size, stride=1):
 
     Args:
         size: Integer >= 1, side of the window.
-        stride: Integer >= 1, at most `size`.
+        stride: Integer in [1, size]; others would leave pixels out.
 
     Returns:
         float64 array `(size, size)`.
-
-    Raises:
-        ValueError: if copies so far apart leave pixels out.
     """
     if not 1 <= stride <= size:
         raise ValueError(

@@ -15,12 +15,8 @@ _FUSED_DTYPES = ("float16", "bfloat16", "float32")
 def scale_and_shift(layer):
     """Batch normalisation in evaluation mode, `scale * x + shift`.
 
-    Args:
-        layer: `BatchNorm` or `keras.layers.BatchNormalization`, with or without
-            `scale` and `center`.
-
-    Returns:
-        float64 arrays `(channels,)`.
+    float64 `(channels,)` each, of `BatchNorm` or its Keras base, with or
+    without `scale` and `center`.
     """
     mean, variance, gamma, beta = (
         None if x is None else np.asarray(ops.convert_to_numpy(x), "float64")

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from dlgn_tf.choices import BETA_MODES
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.precision import widened
 
 # Of a learned u = log(beta / (1 - beta)).
@@ -42,22 +43,20 @@ class BetaLayer(keras.layers.Layer):
 
     def __init__(self, beta=0.5, beta_mode="fixed", **kwargs):
         super().__init__(**kwargs)
-        if beta_mode not in BETA_MODES:
-            raise ValueError(
-                "Invalid value for argument `beta_mode`. "
-                f"Expected one of {BETA_MODES}. Received: {beta_mode!r}"
-            )
-        if not 0 <= beta <= 1:
-            raise ValueError(
-                "Invalid value for argument `beta`. "
-                f"Expected a number in [0, 1]. Received: beta={beta}"
-            )
-        if beta in (0, 1) and beta_mode != "fixed":
-            raise ValueError(
-                "Invalid value for argument `beta`. Expected a number between "
-                f"0 and 1 for beta_mode={beta_mode!r}: a learned beta cannot "
-                f"leave its bounds. Received: beta={beta}"
-            )
+        arguments.check(
+            beta_mode in BETA_MODES,
+            "beta_mode",
+            beta_mode,
+            f"one of {BETA_MODES}",
+        )
+        arguments.check(0 <= beta <= 1, "beta", beta, "a number in [0, 1]")
+        arguments.check(
+            beta_mode == "fixed" or beta not in (0, 1),
+            "beta",
+            beta,
+            f"a number between 0 and 1 for beta_mode={beta_mode!r}: a learned "
+            "beta cannot leave its bounds",
+        )
         self.initial_beta = float(beta)
         self.beta_mode = beta_mode
         self.u = None

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.beta import BetaLayer
 
 KINDS = ("relu", "leaky", "abs")
@@ -54,18 +55,12 @@ class BetaVQ(BetaLayer):
         self, kind="relu", beta=0.5, beta_mode="fixed", slope=None, **kwargs
     ):
         super().__init__(beta, beta_mode, **kwargs)
-        if kind not in KINDS:
-            raise ValueError(
-                "Invalid value for argument `kind`. "
-                f"Expected one of {KINDS}. Received: kind={kind!r}"
-            )
+        arguments.check(kind in KINDS, "kind", kind, f"one of {KINDS}")
         if kind == "leaky":
             slope = 0.01 if slope is None else float(slope)
-            if not 0 < slope < 1:
-                raise ValueError(
-                    "Invalid value for argument `slope`. Expected a number "
-                    f"between 0 and 1. Received: slope={slope}"
-                )
+            arguments.check(
+                0 < slope < 1, "slope", slope, "a number between 0 and 1"
+            )
         elif slope is not None:
             raise ValueError(
                 "Invalid value for argument `slope`. Expected none but with "
@@ -95,12 +90,6 @@ class BetaVQ(BetaLayer):
 
         In `[0, 1]`, `[slope, 1]` or `[-1, 1]`. With beta = 1 it is the hard
         gate, of which 0 belongs to the region of the smaller slope.
-
-        Args:
-            preactivations: As for the layer.
-
-        Returns:
-            Tensor of the same shape and dtype.
         """
         z = self._widened(preactivations)
         return ops.cast(self._gate(z), self.compute_dtype)

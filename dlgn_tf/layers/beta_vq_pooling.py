@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.beta import BetaLayer
 
 
@@ -51,11 +52,8 @@ class BetaVQPooling(BetaLayer):
         super().__init__(beta, beta_mode, **kwargs)
         self.pool_size = _pair("pool_size", pool_size)
         self.strides = _pair("strides", strides or self.pool_size)
-        if padding not in ("valid", "same"):
-            raise ValueError(
-                "Invalid value for argument `padding`. Expected 'valid' or "
-                f"'same'. Received: padding={padding!r}"
-            )
+        valid = padding in ("valid", "same")
+        arguments.check(valid, "padding", padding, "'valid' or 'same'")
         self.padding = padding
         self.input_spec = keras.InputSpec(ndim=4)
 
@@ -138,9 +136,6 @@ class BetaVQPooling(BetaLayer):
 def _pair(name, value):
     pair = (value, value) if isinstance(value, int) else tuple(value)
     whole = all(type(side) is int and side >= 1 for side in pair)
-    if len(pair) != 2 or not whole:
-        raise ValueError(
-            f"Invalid value for argument `{name}`. Expected an integer >= 1 or "
-            f"two of them. Received: {name}={value}"
-        )
+    valid = len(pair) == 2 and whole
+    arguments.check(valid, name, value, "an integer >= 1 or two of them")
     return pair

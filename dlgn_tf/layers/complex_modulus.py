@@ -3,23 +3,13 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.precision import widened
 
 
 def checked_angles(angles):
-    """The number of complex wavelets as an integer.
-
-    Args:
-        angles: Number >= 1.
-
-    Raises:
-        ValueError: if it is below 1.
-    """
-    if angles < 1:
-        raise ValueError(
-            "Invalid value for argument `angles`. "
-            f"Expected an integer >= 1. Received: angles={angles}"
-        )
+    """The number of complex wavelets as an integer, refused below 1."""
+    arguments.check(angles >= 1, "angles", angles, "an integer >= 1")
     return int(angles)
 
 

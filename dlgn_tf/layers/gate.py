@@ -3,6 +3,7 @@
 import keras
 
 from dlgn_tf.gate_kinds import GATES
+from dlgn_tf.layers import arguments
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -45,21 +46,11 @@ class Gate(keras.layers.Layer):
 
     def __init__(self, kind="soft", beta=10.0, epsilon=0.0, **kwargs):
         super().__init__(**kwargs)
-        if kind not in GATES:
-            raise ValueError(
-                "Invalid value for argument `kind`. "
-                f"Expected one of {tuple(GATES)}. Received: kind={kind!r}"
-            )
-        if not 0 < beta < float("inf"):
-            raise ValueError(
-                "Invalid value for argument `beta`. "
-                f"Expected a number > 0. Received: beta={beta}"
-            )
-        if not 0 <= epsilon < float("inf"):
-            raise ValueError(
-                "Invalid value for argument `epsilon`. "
-                f"Expected a number >= 0. Received: epsilon={epsilon}"
-            )
+        arguments.check(kind in GATES, "kind", kind, f"one of {tuple(GATES)}")
+        valid = 0 < beta < float("inf")
+        arguments.check(valid, "beta", beta, "a number > 0")
+        valid = 0 <= epsilon < float("inf")
+        arguments.check(valid, "epsilon", epsilon, "a number >= 0")
         self.kind = kind
         self.beta = float(beta)
         self.epsilon = float(epsilon)

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from dlgn_tf.layers import arguments
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class LocallyConnected(keras.layers.Layer):
@@ -46,11 +48,8 @@ class LocallyConnected(keras.layers.Layer):
             ("window", window),
             ("stride", stride),
         ):
-            if value != int(value) or value < 1:
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected an "
-                    f"integer >= 1. Received: {name}={value}"
-                )
+            valid = value == int(value) and value >= 1
+            arguments.check(valid, name, value, "an integer >= 1")
         self.nodes, self.window = int(nodes), int(window)
         self.stride, self.seed = int(stride), seed
         self.input_spec = keras.layers.InputSpec(ndim=3)

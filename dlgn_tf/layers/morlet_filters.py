@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf.layers import arguments
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class MorletFilters(keras.layers.Layer):
@@ -70,16 +72,10 @@ class MorletFilters(keras.layers.Layer):
             "stride": stride,
         }
         for name, value in positive.items():
-            if not 0 < value < math.inf:
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected a number "
-                    f"> 0. Received: {name}={value}"
-                )
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(
-                "Invalid value for argument `kernel_size`. Expected an odd "
-                f"integer. Received: kernel_size={kernel_size}"
-            )
+            valid = 0 < value < math.inf
+            arguments.check(valid, name, value, "a number > 0")
+        valid = kernel_size >= 1 and kernel_size % 2 == 1
+        arguments.check(valid, "kernel_size", kernel_size, "an odd integer")
         self.angles = int(angles)
         self.sigma = float(sigma)
         self.frequency = float(frequency)
@@ -89,11 +85,9 @@ class MorletFilters(keras.layers.Layer):
         self.stride = int(stride)
 
     def filters(self):
-        """The filters.
+        """Float64 `(kernel_size, kernel_size, 1 + 2 angles)`.
 
-        Returns:
-            Float64 array `(kernel_size, kernel_size, 1 + 2 angles)`: low-pass,
-            real parts, imaginary parts.
+        Low-pass, real parts, imaginary parts.
         """
         low_pass = _gaussian(self.kernel_size, self.low_pass_sigma, 1.0, 0.0)
         wavelets = [
@@ -160,17 +154,11 @@ class MorletFilters(keras.layers.Layer):
 
 
 def morlet(size, sigma, frequency, angle, slant=1.0):
-    """A Morlet wavelet, which sums to 0.
+    """A complex Morlet wavelet `(size, size)`, which sums to 0.
 
-    Args:
-        size: Odd integer, side of the window.
-        sigma: Float > 0, of the Gaussian envelope along the angle, in pixels.
-        frequency: Float, in radians a pixel.
-        angle: Float, of the oscillation, in radians.
-        slant: Float > 0. Across the angle the envelope is `sigma / slant` wide.
-
-    Returns:
-        Complex array `(size, size)`.
+    `sigma` is the standard deviation of the Gaussian envelope along the angle,
+    in pixels; across it the envelope is `sigma / slant` wide. The frequency is
+    in radians a pixel, the angle of the oscillation in radians.
     """
     envelope = _gaussian(size, sigma, slant, angle)
     along, _ = _rotated(size, angle)

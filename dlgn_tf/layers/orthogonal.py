@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from dlgn_tf import choices
-from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers import arguments, orthogonalization
 from dlgn_tf.layers.precision import widened
 
 _MAPS = {
@@ -73,11 +73,7 @@ class OrthogonalKernel:
             ("scale", scale, choices.FILTER_LENGTHS),
             ("overcomplete", overcomplete, choices.OVERCOMPLETE),
         ):
-            if value not in allowed:
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected one of "
-                    f"{allowed}. Received: {name}={value!r}"
-                )
+            arguments.check(value in allowed, name, value, f"one of {allowed}")
         if scale == "residual" and reparametrization != "gram_schmidt":
             raise ValueError(
                 "Expected scale='residual' with gram_schmidt alone, which has "

@@ -42,11 +42,10 @@ def gram_schmidt(matrix, scale="unit"):
     float64, and so are columns unless they are so far from dependent that
     float32 finds them as well; without wider numbers (float64, or JAX, which
     has none by default) it is done twice over (CholeskyQR2, Fukaya et al.
-    2014). Where a
-    bound says that this does not suffice, Householder reflections take over,
-    as in `householder`. Gradients are computed in the matrix' own dtype, and
-    on JAX so are columns: in float32, products a graphics card may round to
-    TF32.
+    2014). Where a bound says that this does not suffice, Householder
+    reflections take over, as in `householder`. Gradients are computed in the
+    matrix' own dtype, and on JAX so are columns: in float32, products a
+    graphics card may round to TF32.
 
     A column that depends on those before it, up to rounding, becomes some
     direction orthogonal to all others (to which later columns are made
@@ -80,14 +79,7 @@ def gram_schmidt_loop(matrix):
 
     Columns keep the length of their residuals: they are orthogonal, not
     orthonormal. Slow, and without guard against dependent columns; it defines
-    what `gram_schmidt` has to find.
-
-    Args:
-        matrix: Tensor `(inputs, filters)`.
-
-    Returns:
-        Tensor of the same shape, `gram_schmidt(matrix, "residual")` up to
-        rounding.
+    what `gram_schmidt(matrix, "residual")` has to find, up to rounding.
     """
     rows = ops.transpose(matrix)
     columns = []
@@ -259,16 +251,10 @@ def newton_schulz(matrix, iterations=60):
     """The polar factor W (W'W)^(-1/2): the nearest matrix of its kind to W.
 
     Newton-Schulz iterations X <- (3 X - X X'X) / 2 (Bjorck and Bowie, 1971)
-    until X'X is the identity up to rounding. Unlike `gram_schmidt` it treats
-    all columns alike. Dependent columns stay so; none is NaN.
-
-    Args:
-        matrix: As for `gram_schmidt`.
-        iterations: Integer, after which it stops in any case. Those that a
-            singular value s below the largest 1 takes grow with log(1 / s).
-
-    Returns:
-        Tensor of the same shape and dtype.
+    until X'X is the identity up to rounding, or `iterations` are done; those
+    that a singular value s below the largest 1 takes grow with log(1 / s).
+    Unlike `gram_schmidt` it treats all columns alike. Dependent columns stay
+    so; none is NaN. Matrix and result are as for `gram_schmidt`.
     """
 
     def forward(matrix):
@@ -336,13 +322,8 @@ def cayley(matrix):
     is (I - A)(I + A)^(-1) above -2 V (I + A)^(-1). I + A is never singular. W
     is a coordinate and no matrix near the result, which for small W is the
     identity above zeros. Source: Trockman and Kolter (arXiv 2104.07167),
-    appendix, for rectangular matrices.
-
-    Args:
-        matrix: As for `gram_schmidt`.
-
-    Returns:
-        Tensor of the same shape and dtype, with orthonormal columns.
+    appendix, for rectangular matrices. Matrix and result are as for
+    `gram_schmidt`.
     """
     matrix = _checked(matrix)
     dtype = keras.backend.standardize_dtype(matrix.dtype)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.precision import wide
 
 
@@ -35,20 +36,18 @@ class PixelNormalization(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.mean = _numbers(mean)
         self.std = _numbers(std)
-        if not all(value > 0 for value in self.std):
-            raise ValueError(
-                "Invalid value for argument `std`. "
-                f"Expected numbers > 0. Received: std={std}"
-            )
+        positive = all(value > 0 for value in self.std)
+        arguments.check(positive, "std", std, "numbers > 0")
 
     def build(self, input_shape):
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, input_shape[-1]):
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected one "
-                    f"number or {input_shape[-1]}, one for each channel. "
-                    f"Received: {name}={values}"
-                )
+            channels = input_shape[-1]
+            arguments.check(
+                len(values) in (1, channels),
+                name,
+                values,
+                f"one number or {channels}, one for each channel",
+            )
 
     def call(self, images):
         # In 16 bits the difference below would lose whole grey levels.

@@ -10,15 +10,9 @@ def wide(dtype):
 
 
 def widened(tensor, dtype=None):
-    """A tensor or variable in at least 32 bits.
+    """A tensor or variable in at least 32 bits: cast to `wide(dtype)`.
 
-    Args:
-        tensor: Of any dtype.
-        dtype: String, such as a layer's compute dtype. Defaults to the
-            tensor's.
-
-    Returns:
-        Tensor of `wide(dtype)`.
+    `dtype` may be a layer's compute dtype; by default it is the tensor's.
     """
     tensor = ops.convert_to_tensor(tensor)
     own = keras.backend.standardize_dtype(tensor.dtype)

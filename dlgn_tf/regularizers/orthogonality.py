@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from dlgn_tf.choices import PENALTY_REDUCTIONS
+from dlgn_tf.layers import arguments
 from dlgn_tf.layers.precision import widened
 
 # Of the two regions of a ReLU.
@@ -81,13 +82,7 @@ def least_penalty(
 
     Welch's bound (sum |w|^2)^2 / D - sum |w|^4 where it is positive, as it is
     for more filters of equal length than inputs D; 0 otherwise; summed over
-    groups.
-
-    Args:
-        kernel: As for `orthogonality_penalty`, and so the others.
-
-    Returns:
-        Scalar tensor.
+    groups. Arguments are those of `orthogonality_penalty`.
     """
     _check_reduction(reduction)
     matrices = _by_group(kernel, filter_axes, groups)
@@ -102,14 +97,10 @@ def largest_cosine(
 ) -> Any:
     """The largest |cosine| of the angle between two different filters.
 
-    Args:
-        kernel: As for `orthogonality_penalty`, and so the others.
-
-    Returns:
-        Scalar tensor in [0, 1], of float64 on TensorFlow: graphics cards may
-        round float32 products to TF32, whose errors would be taken for
-        cosines. A filter of length 0 is orthogonal to all, and so is a single
-        one.
+    A scalar tensor in [0, 1], of float64 on TensorFlow: graphics cards may
+    round float32 products to TF32, whose errors would be taken for cosines. A
+    filter of length 0 is orthogonal to all, and so is a single one. Arguments
+    are those of `orthogonality_penalty`.
     """
     matrices = _by_group(kernel, filter_axes, groups)
     if keras.backend.backend() == "tensorflow":
@@ -149,11 +140,12 @@ def _gram(matrices):
 
 
 def _check_reduction(reduction):
-    if reduction not in PENALTY_REDUCTIONS:
-        raise ValueError(
-            "Invalid value for argument `reduction`. Expected one of "
-            f"{PENALTY_REDUCTIONS}. Received: reduction={reduction!r}"
-        )
+    arguments.check(
+        reduction in PENALTY_REDUCTIONS,
+        "reduction",
+        reduction,
+        f"one of {PENALTY_REDUCTIONS}",
+    )
 
 
 def _factor(matrices, reduction, slopes):
@@ -189,11 +181,8 @@ class Orthogonality(keras.regularizers.Regularizer):
         groups=1,
     ):
         _check_reduction(reduction)
-        if not 0 <= factor < float("inf"):
-            raise ValueError(
-                "Invalid value for argument `factor`. Expected a number >= 0. "
-                f"Received: factor={factor}"
-            )
+        valid = 0 <= factor < float("inf")
+        arguments.check(valid, "factor", factor, "a number >= 0")
         self.factor = float(factor)
         self.reduction = reduction
         self.slopes = tuple(float(slope) for slope in slopes)

@@ -38,7 +38,6 @@ def hard_gates(model, images):
 def test_shares(model, images):
     found = collect(model, images, LABELS, classes=5, batch_size=4)
     assert found.images == 9
-    assert found.class_counts.tolist() == [5, 0, 3, 1, 0]
     assert list(found.sites) == model.site_names
     for site, on in hard_gates(model, images).items():
         of_site = found.sites[site]

@@ -169,17 +169,10 @@ def test_max_pooling_needs_no_linearity(general_model, image_set):
 def test_lists_of_switches_and_table(general_model, image_set):
     model = general_model("gconv_dgn", depth=2, width=2, head_width=3)
     switches = [
-        *switching.of_sites(model, "mean"),
-        *switching.of_channels(model, "dense1"),
+        *(Switch(site, "mean") for site in model.site_names),
+        *(Switch("dense1", channel=channel) for channel in range(3)),
         Switch("conv1", "on", 1, (0, 7)),
     ]
-    assert [s.site for s in switches[:4]] == [
-        "conv1",
-        "conv2",
-        "dense1",
-        "dense2",
-    ]
-    assert [s.channel for s in switches[4:7]] == [0, 1, 2]
     effects = interventions(model, image_set(model), switches)
     rows = switching.rows(effects)
     assert len(rows) == 8

@@ -180,12 +180,8 @@ def _preactivations(task, site, channels):
 def _extremes(values):
     """Images and places at which a channel is largest, and smallest.
 
-    Args:
-        values: Array `(images, ...)` of its pre-activations.
-
-    Returns:
-        List of pairs of an image and a tuple of its place, `_OPEN` of the
-        largest and then as many of the smallest.
+    Of pre-activations `(images, ...)`, `_OPEN` pairs of an image and its place
+    of the largest and then as many of the smallest.
     """
     flat = values.reshape(len(values), -1)
     count = min(_OPEN, len(flat))
