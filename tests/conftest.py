@@ -123,6 +123,51 @@ def read_table():
     return read
 
 
+@pytest.fixture(scope="session")
+def enumerated_paths():
+    """A function that gives the `Paths` of a model without biases to a logit.
+
+    With `normalized` gates are divided so that the kernel is normalised.
+    """
+    from dlgn_tf.dual import paths
+    from dlgn_tf.dual.coverage import structure_of
+
+    def enumerate_paths(model, images, logit=0, normalized=False):
+        structure = structure_of(model)
+        gates = {
+            site: np.asarray(gate, "float64")
+            for site, gate in model.gates(images).items()
+        }
+        weights = {
+            name: model.logits_network.get_layer(name).get_weights()[0]
+            for name in (*gates, "logits")
+        }
+        weights["logits"] = weights["logits"][:, logit]
+        if normalized:
+            # H is of second order in the gates of each layer.
+            for site, gate in gates.items():
+                window = np.prod(weights[site].shape[:-2])
+                gates[site] = gate / np.sqrt(gate.shape[-1] * window)
+        inputs = np.asarray(model.normalization(images), "float64")
+        if model.value_input == "ones":
+            inputs = np.ones_like(inputs)
+        if structure.kind != "convolutional":
+            inputs = inputs.reshape(len(inputs), -1)
+        arguments = list(gates.values()), list(weights.values())
+        if structure.blocks:
+            *blocks, last = structure.blocks
+            arguments = (
+                [[gates[s] for s in sites] for sites in (*blocks, last)],
+                [
+                    [weights[s] for s in sites]
+                    for sites in (*blocks, (*last, "logits"))
+                ],
+            )
+        return getattr(paths, f"{structure.kind}_paths")(inputs, *arguments)
+
+    return enumerate_paths
+
+
 @pytest.fixture
 def measure_claim():
     """A function that measures a registered claim, no slower than a scale."""

@@ -43,16 +43,9 @@ class Bias:
 def errors(
     network: "keras.Model", widths: Sequence[int], draws: int, rng: Generator
 ) -> Array:
-    """Errors of independent draws of inputs, gates and weights.
+    """Errors `(len(widths), draws)` of independent inputs, gates and weights.
 
-    Args:
-        network: One of `dlgn_tf.dual.random_networks`.
-        widths: Sequence of integers.
-        draws: Integer, for each width.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        float64 array `(len(widths), draws)`.
+    The network is one of `dlgn_tf.dual.random_networks`.
     """
     return np.array(
         [

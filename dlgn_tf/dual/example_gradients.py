@@ -68,13 +68,10 @@ class Factors:
 
 
 class ExampleGradients:
-    """The gradients of a model.
+    """The gradients of a model, a `ReLUNetwork` or `GatedNetwork`.
 
     Frozen networks count as constants. Batch normalisations use their moving
-    statistics.
-
-    Args:
-        model: `ReLUNetwork` or `GatedNetwork`.
+    statistics. A `UserError` refuses models of other kinds.
 
     Attributes:
         networks: The networks' names: `"network"` of a ReLU network,
@@ -83,9 +80,6 @@ class ExampleGradients:
         bytes_within: Integer, what a call needs besides.
         pairs: Integer, float64 numbers a pair of images that the largest
             `Factors.gram` needs.
-
-    Raises:
-        UserError: if the model is of another kind.
     """
 
     def __init__(self, model: "ReLUNetwork") -> None:

@@ -15,15 +15,7 @@ _MOST_DRAWN = 1000
 def heat_map(kernel: Array, labels: Array, classes: int, title: str) -> Any:
     """A kernel's cosines with images ordered by class, and their block means.
 
-    Args:
-        kernel: `(n, n)`. Of more than 1,000 images every k-th is drawn; the
-            means are of all.
-        labels: Integer array `(n,)`.
-        classes: Integer.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Of more than 1,000 images every k-th is drawn; the means are of all.
     """
     cosines = kernel_learning.normalized(kernel)
     means = kernel_learning.class_block_means(cosines, labels, classes)

@@ -22,16 +22,13 @@ class GateProduct:
     Inner products of hard gates are whole numbers, so they are computed in
     float32, which is twice as fast and exact; those of soft gates in float64.
 
+    Calling it gives float64 `(rows, columns)` of a `Block`, the number 1.0 of
+    no layers.
+
     Args:
         gates: Sequence of arrays `(n, w_l)`, one per layer; may be empty.
         others: The same of m other images, or None: the same images.
         factors: Floats > 0, one per layer. Defaults to 1 / w_l.
-
-    Call arguments:
-        block: `dlgn_tf.dual.blocks.Block`.
-
-    Returns:
-        float64 array `(rows, columns)`; the number 1.0 of no layers.
 
     Raises:
         UserError: if the two sets have other layers.

@@ -95,9 +95,6 @@ def ridge_regression(
             images when fitted to the others; the larger of equals.
         seed: Integer, draws that fifth.
 
-    Returns:
-        `Fit`.
-
     Raises:
         UserError: if the shapes or labels do not fit one another, or the
             kernel is 0.
@@ -260,14 +257,8 @@ def kernel_target_alignment(
     Source: Cristianini et al., NIPS 2001, whose `y y^T`, y = +-1, this is for
     two classes; centred: Cortes, Mohri and Rostamizadeh, JMLR 13, 2012.
 
-    Args:
-        kernel: `(n, n)`.
-        labels: Integer array `(n,)`.
-        classes: Integer. Y is `class_targets(labels, classes)`.
-        centered: Boolean, whether both kernels are centred before.
-
-    Returns:
-        Float in [-1, 1]; nan where one of them is 0.
+    It is in [-1, 1], nan where one of them is 0; `centered` says whether both
+    are centred before. Y is `class_targets(labels, classes)`.
     """
     targets = class_targets(labels, classes)
     ideal = targets @ targets.T
@@ -312,9 +303,9 @@ def spectrum(kernel: Array) -> Spectrum:
     of_centered = _eigenvalue_shares(center(kernel), np.trace(kernel))
     return Spectrum(
         shares,
-        _effective_rank(shares),
+        effective_rank(shares),
         float(1.0 / np.sum(shares**2)) if shares.any() else 0.0,
-        _effective_rank(of_centered),
+        effective_rank(of_centered),
     )
 
 
@@ -326,7 +317,8 @@ def _eigenvalue_shares(kernel, size):
     return eigenvalues / (eigenvalues.sum() or 1.0)
 
 
-def _effective_rank(shares):
+def effective_rank(shares: Array) -> float:
+    """exp of the entropy of shares that sum to 1; 0 where all are 0."""
     positive = shares[shares > 0]
     entropy = -np.sum(positive * np.log(positive))
     return float(np.exp(entropy)) if len(positive) else 0.0
@@ -342,6 +334,15 @@ def normalized(kernel: Array) -> Array:
         1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0
     )
     return kernel * inverse[:, None] * inverse[None, :]
+
+
+def class_rows(kernel: Array, labels: Array, classes: int) -> list[dict]:
+    """`class_block_means` of a kernel's cosines as rows of a table."""
+    means = class_block_means(normalized(kernel), labels, classes)
+    return [
+        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
+        for i, row in enumerate(means.tolist())
+    ]
 
 
 def class_block_means(kernel: Array, labels: Array, classes: int) -> Array:

@@ -122,7 +122,7 @@ def _gates_and_inputs(model, images, step):
         part = slice(first, first + step)
         for name, gate in model.gates(images[part]).items():
             gates[name][part] = ops.convert_to_numpy(gate)
-        if getattr(model, "value_input", "image") == "image":
+        if model.value_input == "image":
             pixels = model.normalization(images[part])
             inputs[part] = ops.convert_to_numpy(pixels)
     return gates, inputs

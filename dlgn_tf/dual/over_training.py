@@ -48,18 +48,10 @@ def path_kernels(
 ):
     """How the neural path kernel learns.
 
-    Args:
-        steps: Integers in order, each one of a model.
-        load: Function from a step to that model.
-        evaluate: Function from a model to its accuracy on `test`.
-        **options: Of `neural_path_kernel`.
-
-    The others are those of `describe`.
-
-    Yields:
-        Dict for each step: step, the numbers of images and test_images,
-        network_accuracy, what `describe` finds, effective ranks, and the
-        `kernel_distance` from the last step's kernel.
+    Yields a dict for each of `steps`, whose model `load` gives: step, the
+    numbers of images and test_images, network_accuracy as `evaluate` has it,
+    what `describe` finds, effective ranks, and the `kernel_distance` from the
+    last step's kernel. Options are those of `neural_path_kernel`.
     """
 
     def kernel_of(model):

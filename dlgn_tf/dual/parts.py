@@ -82,8 +82,9 @@ def kernel(run):
     )
     learned, spectrum = _described(run, matrix, test_matrix)
     title = f"{model.name} on {run.source.of_images.name}, step {step}"
-    heat_map = figures.heat_map(matrix, run.train.labels, run.classes, title)
-    output.table("heat_map", _block_rows(run, matrix))
+    of_classes = matrix, run.train.labels, run.classes
+    heat_map = figures.heat_map(*of_classes, title)
+    output.table("heat_map", kernel_learning.class_rows(*of_classes))
     output.picture("heat_map", heat_map)
 
     # The same architecture, gates as drawn.
@@ -148,16 +149,6 @@ def _described(run, matrix, test_matrix):
         "centered_effective_rank": spectrum.centered_effective_rank,
     }
     return figures_of_kernel, spectrum
-
-
-def _block_rows(run, matrix):
-    means = kernel_learning.class_block_means(
-        kernel_learning.normalized(matrix), run.train.labels, run.classes
-    )
-    return [
-        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
-        for i, row in enumerate(means)
-    ]
 
 
 def _spectrum_rows(spectra):

@@ -104,9 +104,6 @@ def fully_connected_paths(
         gates: Sequence of arrays `(n, w_l)`.
         weights: Sequence of arrays `(nodes, w_1)`, `(w_1, w_2)`, ..., `(w_d,)`.
 
-    Returns:
-        `Paths`.
-
     Raises:
         UserError: if there are too many, or weights do not fit the gates.
     """
@@ -146,11 +143,7 @@ def convolutional_paths(
             `(side, w_{l-1}, w_l)` of the convolutions, `(w_{l-1}, w_l)` of
             hidden dense layers, and last `(w,)`.
 
-    Returns:
-        `Paths`.
-
-    Raises:
-        UserError: if there are too many, or gates are of other images.
+    Errors are those of `fully_connected_paths`.
     """
     inputs = np.asarray(inputs, "float64")
     space = inputs.shape[1:-1]
@@ -209,11 +202,9 @@ def residual_paths(
         weights: Sequence of b + 2 sequences of arrays; the very last one is
             `(w,)`.
 
-    Returns:
-        `Paths`, those of each sub-network in turn.
+    Paths of each sub-network come in turn.
 
-    Raises:
-        UserError: if there are too many, or gates are of other images.
+    Errors are those of `fully_connected_paths`.
     """
     skips = range(1, len(gates) - 1)
     chains = []

@@ -54,6 +54,8 @@ _SMALLEST_FLOAT32 = 2.0**-100
 class RotationSum:
     """H(x, x') of convolutions and pooling, normalised, for blocks of pairs.
 
+    Calling it gives float64 `(rows, columns)` of a `Block`.
+
     Args:
         images: List of arrays: gates `(n, height, width, w_l)`, one a
             convolution, and last the inputs `(n, height, width, channels)`.
@@ -62,12 +64,6 @@ class RotationSum:
         others: The same of m other images, or None: the same images.
         factors: Floats > 0, one per convolution, that its sums over units and
             window are multiplied by. Defaults to 1 / (w_l * window).
-
-    Call arguments:
-        block: `dlgn_tf.dual.blocks.Block`.
-
-    Returns:
-        float64 array `(rows, columns)`.
 
     Raises:
         UserError: if shapes do not fit one another.

@@ -96,9 +96,6 @@ def empirical_ntk(
             little of it gradients are computed several times over.
         progress: Boolean. Whether to show it.
 
-    Returns:
-        `TangentKernel`.
-
     Raises:
         UserError: if the model is none of these kinds, does not take such
             images, there is no such logit, or the memory is too small.

@@ -6,7 +6,8 @@ dense layer that is the product of two Gram matrices: of what enters the layer,
 and of the derivative of the output in what leaves it.
 
 The networks are those of the theorems, with one output and without biases, so
-that their two sides can be compared in float64 and within seconds.
+that their two sides can be compared in float64 and within seconds: each
+function returns the kernel of n inputs, `(n, n)`.
 `dlgn_tf.dual.tangent_kernel` does the same for any network of the zoo.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3 and its appendices.
@@ -28,13 +29,8 @@ def fully_connected(
         inputs: Array `(n, inputs)`.
         gates: List of d - 1 arrays `(n, outputs)`.
 
-    Returns:
-        float64 array `(n, n)`.
     """
-    ones = np.ones((len(inputs), 1))
-    entering, _ = _dense_forward(weights, inputs, [*gates, ones])
-    kernel, _ = _dense_backward(weights, entering, [*gates, ones], ones)
-    return kernel
+    return residual([weights], inputs, [gates])
 
 
 def convolutional(
@@ -54,8 +50,6 @@ def convolutional(
         dense_gates: List of arrays `(n, outputs)`, one for each of `weights`
             but the last.
 
-    Returns:
-        float64 array `(n, n)`.
     """
     count, length, _ = inputs.shape
     ones = np.ones((count, 1))
@@ -88,8 +82,6 @@ def residual(blocks: Sequence, inputs: Array, gates: Sequence) -> Array:
         gates: List of b + 2 lists of arrays `(n, outputs)`, one for each
             weight layer but the last.
 
-    Returns:
-        float64 array `(n, n)`.
     """
     ones = np.ones((len(inputs), 1))
     gates = [*gates[:-1], [*gates[-1], ones]]

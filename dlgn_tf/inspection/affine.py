@@ -31,7 +31,6 @@ class Step:
     """A layer of the network.
 
     Attributes:
-        name: String, of the layer.
         sources: Tuple of integers, the tensors it takes: 0 is the network's
             input, k what step k - 1 puts out.
         linear: Layer without biases that computes in the network's dtype, None
@@ -41,8 +40,7 @@ class Step:
         shift: Array that broadcasts to `shape`, the bias, or None.
         site: Name of the gate site that the step is, or None.
         shape: Tuple, of what it puts out, without the batch dimension.
-        weighted: Boolean. Whether what it multiplies by is learned, and not
-            fixed or a gate.
+        weighted: Boolean. Whether what it multiplies by is learned.
     """
 
     name: str

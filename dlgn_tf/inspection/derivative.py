@@ -21,6 +21,9 @@ def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
     them than an image has numbers, one basis image after the other is pushed
     forward instead, which gives the same.
 
+    What is returned is float64, `(units, height, width, channels)`; a
+    `UserError` says if memory does not suffice.
+
     Args:
         site_map: `SiteMap`.
         units: `Units` of its site.
@@ -28,12 +31,6 @@ def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
             derivative is taken; None where it is the same at all.
         memory_gib: Float > 0. Bound on the result and what is held besides.
         progress: Boolean. Whether to show it.
-
-    Returns:
-        float64 array `(units, height, width, channels)`.
-
-    Raises:
-        UserError: if memory does not suffice.
     """
     block = _block(site_map, len(units), memory_gib)
     pixels = math.prod(site_map.image_shape)

@@ -134,9 +134,6 @@ def collect(
         memory_gib: Float > 0. Bound on what is held beside model and images.
         progress: Boolean. Whether to show it.
 
-    Returns:
-        `GateStatistics`.
-
     Raises:
         UserError: if there are no images, they do not fit the model or the
             labels, there is no such site, or memory does not suffice.

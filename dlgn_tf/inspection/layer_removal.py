@@ -36,9 +36,9 @@ class TrainedNetwork:
         build: Function of a tuple of names of blocks that returns the same
             architecture without them, its weights any.
         blocks: Names of the blocks that can be left out, in order.
-        networks: String, one of `choices.NETWORKS_WITHOUT_BLOCK`: of a gated
-            model, whether the value network alone loses a block, under the
-            gates of the whole gating network, or both do.
+        networks: One of `choices.NETWORKS_WITHOUT_BLOCK`: of a gated model,
+            whether the value network alone loses a block, under the gates of
+            the whole gating network, or both do.
     """
 
     label: str
@@ -82,15 +82,7 @@ def _under_gates_of(whole, remaining):
 
 @dataclasses.dataclass(frozen=True)
 class Removal:
-    """One line of the result.
-
-    Attributes:
-        model: Label of the network.
-        removed: Name of the block that was left out, empty for none.
-        accuracy: Float in [0, 1].
-        errors: Integer.
-        images: Integer, of the test.
-    """
+    """One line of the result: `removed` is empty for the whole network."""
 
     model: str
     removed: str

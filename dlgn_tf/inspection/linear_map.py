@@ -34,8 +34,7 @@ def singular_values(
         float64 array `(min(units, numbers of an image),)`, descending.
 
     Raises:
-        UserError: as `templates`; of too little memory it says how much is
-            needed, before anything is computed.
+        UserError: as `templates`, before anything is computed.
     """
     site_map = affine_site(model, site)
     sides = math.prod(site_map.shape), math.prod(site_map.image_shape)

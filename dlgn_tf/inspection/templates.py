@@ -104,9 +104,6 @@ def templates(
             computing them holds beside the model.
         progress: Boolean. Whether to show it.
 
-    Returns:
-        `Templates`.
-
     Raises:
         UserError: if there is no such site, position or channel, the site is
             not affine in the image (then see `linearization`), or memory does

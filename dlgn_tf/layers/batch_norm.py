@@ -45,11 +45,10 @@ class BatchNorm(keras.layers.BatchNormalization):
     over the global batch.
 
     Args:
-        momentum: Float in [0, 1]. Weight of the old moving average. Defaults
-            to `0.99`.
-        epsilon: Float > 0. Added to the variance. Defaults to `1e-3`.
+        momentum: Float in [0, 1]. Weight of the old moving average.
+        epsilon: Float > 0. Added to the variance.
         synchronized: Boolean. Whether several replicas share their batch
-            statistics. Defaults to `True`.
+            statistics.
         **kwargs: Arguments of `keras.layers.Layer`, and `center` and `scale`
             of the Keras layer.
 

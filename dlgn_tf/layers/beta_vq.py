@@ -36,8 +36,7 @@ class BetaVQ(BetaLayer):
 
     Args:
         kind: `"relu"`, `"leaky"` or `"abs"`.
-        beta: See `BetaLayer`. Defaults to `0.5`.
-        beta_mode: See `BetaLayer`. Defaults to `"fixed"`.
+        beta, beta_mode: See `BetaLayer`.
         slope: Float in (0, 1), the smaller slope of `"leaky"`; None otherwise.
             Defaults to `0.01` there.
 

@@ -25,8 +25,7 @@ class BetaVQPooling(BetaLayer):
         strides: The same, or None: the windows lie side by side.
         padding: `"valid"`, or `"same"`: windows may reach over the edge, where
             there is nothing to choose.
-        beta: See `BetaLayer`. Defaults to `0.5`.
-        beta_mode: See `BetaLayer`. Defaults to `"fixed"`.
+        beta, beta_mode: See `BetaLayer`.
 
     Call arguments:
         inputs: Floating tensor `(batch, height, width, channels)`; height and

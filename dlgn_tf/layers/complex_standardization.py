@@ -16,8 +16,7 @@ class ComplexStandardization(keras.layers.BatchNormalization):
     authors' code.
 
     Args:
-        momentum: Float in [0, 1]. Weight of the old moving average. Defaults
-            to `0.9`.
+        momentum: Float in [0, 1]. Weight of the old moving average.
         epsilon: Float > 0. Added to the variance. Defaults to `1e-5`.
         **kwargs: Arguments of `keras.layers.Layer`, and `synchronized`.
 

@@ -27,8 +27,7 @@ class Gate(keras.layers.Layer):
         kind: String, one of `dlgn_tf.gate_kinds.GATES`: `"soft"` or `"hard"`.
             Defaults to `"soft"`.
         beta: Float > 0. Steepness of the soft gate. Defaults to `10.0`.
-        epsilon: Float >= 0. The soft gate lies in (0, 1 + epsilon). Defaults
-            to `0.0`.
+        epsilon: Float >= 0. The soft gate lies in (0, 1 + epsilon).
 
     Call arguments:
         preactivations: Floating tensor of any shape.

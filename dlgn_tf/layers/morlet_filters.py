@@ -27,15 +27,14 @@ class MorletFilters(keras.layers.Layer):
     default size a wavelet has less than 1e-6 of its energy.
 
     Args:
-        angles: Integer >= 1. Number of wavelets. Defaults to `4`.
-        sigma: Float > 0, in pixels. Defaults to `0.8`.
-        frequency: Float > 0, xi in radians a pixel. Defaults to `3 pi / 4`.
-        low_pass_sigma: Float > 0, in pixels, of the low-pass Gaussian. Defaults
-            to `0.8`.
+        angles: Integer >= 1. Number of wavelets.
+        sigma: Float > 0, in pixels.
+        frequency: Float > 0, xi in radians a pixel.
+        low_pass_sigma: Float > 0, in pixels, of the low-pass Gaussian.
         slant: Float > 0. Defaults to `4 / angles`.
-        kernel_size: Odd integer. Side of the window. Defaults to `7`.
+        kernel_size: Odd integer. Side of the window.
         stride: Integer >= 1. Every so many-th row and column is kept, the first
-            included. Defaults to `1`.
+            included.
 
     Call arguments:
         images: Floating tensor `(batch, height, width, channels)`; height and

@@ -31,8 +31,7 @@ class OrthogonalKernel:
     Args:
         *args: Of the plain layer.
         reparametrization: `"gram_schmidt"`, `"newton_schulz"` or `"cayley"`,
-            see `dlgn_tf.layers.orthogonalization`. Defaults to
-            `"gram_schmidt"`.
+            see `dlgn_tf.layers.orthogonalization`.
         scale: Lengths of the filters: `"residual"`, what the Gram-Schmidt
             process leaves (of that one alone); `"unit"`, 1; `"gain"`, a weight
             each, which starts at the length of the raw filter (a tight frame
@@ -43,10 +42,10 @@ class OrthogonalKernel:
             of one length (a tight frame: W W' is a multiple of the identity,
             with the raw kernel's norm for `"residual"`, filters of mean squared
             length 1 for `"unit"`, and the square of one weight, which starts
-            with the raw kernel's norm, for `"gain"`: a weight each would
-            undo it); `"groups"`, orthogonalise as few
-            groups of filters as possible each by itself; `"skip"`, leave the
-            kernel as it is; `"error"`, refuse. Defaults to `"tight"`.
+            with the raw kernel's norm, for `"gain"`: a weight each would undo
+            it); `"groups"`, orthogonalise as few groups of filters as possible
+            each by itself; `"skip"`, leave the kernel as it is; `"error"`,
+            refuse.
         **kwargs: Of the plain layer.
 
     Raises:

@@ -16,9 +16,7 @@ class PixelNormalization(keras.layers.Layer):
 
     Args:
         mean: Float or sequence of floats, one per channel, on the [0, 1] scale.
-            Defaults to `0.0`.
-        std: Float > 0 or sequence of them, on the same scale. Defaults to
-            `1.0`.
+        std: Float > 0 or sequence of them, on the same scale.
 
     Call arguments:
         images: uint8 or floating tensor `(..., channels)` in [0, 255].

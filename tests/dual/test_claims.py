@@ -3,27 +3,33 @@
 import numpy as np
 import pytest
 
+from dlgn_tf.claims.small_networks import SmallNetwork
+from dlgn_tf.dual import kernels, theorems
+from dlgn_tf.dual.claims import (
+    convergence,
+    enumeration,
+    invariance,
+    learned_features,
+    removal,
+)
+from dlgn_tf.dual.claims import kernel_regression as regression
+from dlgn_tf.dual.claims import sums_and_products as sums
+
 EXACT = ("dlgn.1", "dlgn.2", "dlgn.6", "dlgn.7", "dlgn.14")
 STATISTICAL = ("dlgn.10", "dlgn.11", "dlgn.12", "dlgn.13")
 
 
-@pytest.mark.parametrize("claim_id", EXACT)
-def test_exact_claim_holds(claim_id, measure_claim):
-    measurement = measure_claim(claim_id)
-    assert measurement.holds, measurement
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("claim_id", STATISTICAL)
-def test_statistical_claim_holds(claim_id, measure_claim):
+@pytest.mark.parametrize(
+    "claim_id",
+    [*EXACT, *(pytest.param(x, marks=pytest.mark.slow) for x in STATISTICAL)],
+)
+def test_claim_holds(claim_id, measure_claim):
     measurement = measure_claim(claim_id)
     assert measurement.holds, measurement
 
 
 class TestEnumeration:
     def test_a_wrong_count_is_seen(self, measure_claim, monkeypatch):
-        from dlgn_tf.dual.claims import enumeration
-
         right = enumeration.count
         monkeypatch.setattr(
             enumeration,
@@ -36,8 +42,6 @@ class TestEnumeration:
         )
 
     def test_a_kernel_without_a_layer_is_seen(self, measure_claim, monkeypatch):
-        from dlgn_tf.dual import kernels
-
         fully_connected = kernels.fully_connected
         monkeypatch.setattr(
             kernels,
@@ -49,15 +53,10 @@ class TestEnumeration:
 
 class TestInvariance:
     def test_a_permutation_that_fits_is_not_refused(self, rng):
-        from dlgn_tf.claims.small_networks import SmallNetwork
-        from dlgn_tf.dual.claims import invariance
-
         assert not invariance.refuses(SmallNetwork("c4gap"), rng)
 
     def test_no_rotation_changes_nothing_anywhere(self, rng, monkeypatch):
         """The controls change through the rotation, not by chance."""
-        from dlgn_tf.dual.claims import invariance
-
         model = invariance.create(invariance.ZERO_PADDED, rng)
         images = invariance.ZERO_PADDED.images(rng)
         monkeypatch.setattr(
@@ -68,9 +67,6 @@ class TestInvariance:
 
 class TestConvergence:
     def test_every_setting_belongs_to_one_claim(self, rng, monkeypatch):
-        from dlgn_tf.dual import theorems
-        from dlgn_tf.dual.claims import convergence
-
         asked = []
         monkeypatch.setattr(
             convergence, "_measured", lambda rng, names, *_: asked.extend(names)
@@ -84,8 +80,6 @@ class TestConvergence:
 class TestRemoval:
     def test_another_block_is_seen(self, rng, monkeypatch):
         """Closing the gates of one block is not leaving out the next."""
-        from dlgn_tf.dual.claims import removal
-
         closed = removal._closed
         monkeypatch.setattr(
             removal,
@@ -97,8 +91,6 @@ class TestRemoval:
         assert found["outputs"] > 1e-3
 
     def test_there_are_two_to_the_skips_sub_networks(self, rng):
-        from dlgn_tf.dual.claims import removal
-
         model = removal.create(rng)
         gates, inputs = removal.gates_by_block(
             model, removal.NETWORK.images(rng)
@@ -109,15 +101,11 @@ class TestRemoval:
 
 class TestLearnedFeatures:
     def test_quantity_by_hand(self):
-        from dlgn_tf.dual.claims import learned_features
-
         kernel = np.diag([2.0, 6.0])
         found = learned_features.quantity(kernel, np.array([1.0, -1.0]))
         assert found == pytest.approx(8 / 2 + 8 / 6)
 
     def test_training_learns(self, rng):
-        from dlgn_tf.dual.claims import learned_features
-
         images, labels = learned_features.two_digits()
         assert set(labels) == {1.0, -1.0}
         points = learned_features.train(images, labels, 60, rng)
@@ -128,30 +116,24 @@ class TestLearnedFeatures:
 
 class TestKernelRegression:
     @pytest.fixture
-    def module(self):
-        from dlgn_tf.dual.claims import kernel_regression
-
-        return kernel_regression
-
-    @pytest.fixture
-    def drawn(self, module, rng):
+    def drawn(self, rng):
         """Images, targets, weights and gates of a small network."""
-        images = module.IMAGES + 7
+        images = regression.IMAGES + 7
         x, targets = rng.normal(size=(images, 5)), rng.normal(size=images)
         weights = [rng.normal(size=s) / 3 for s in ((5, 6), (6, 6), (6, 1))]
         gates = [rng.integers(2, size=(images, 6)) * 1.0 for _ in range(2)]
         return x, targets, weights, gates
 
     @pytest.mark.parametrize("fixed", [True, False])
-    def test_a_step_follows_the_gradient(self, module, drawn, fixed):
+    def test_a_step_follows_the_gradient(self, drawn, fixed):
         x, targets, weights, gates = drawn
         gates = gates if fixed else None
 
         def loss(weights):
-            *_, outputs = module.forward(weights, x, gates)
-            return 0.5 * np.sum((outputs - targets)[: module.IMAGES] ** 2)
+            *_, outputs = regression.forward(weights, x, gates)
+            return 0.5 * np.sum((outputs - targets)[: regression.IMAGES] ** 2)
 
-        stepped = module.train(weights, x, targets, 1e-9, gates, steps=1)
+        stepped = regression.train(weights, x, targets, 1e-9, gates, steps=1)
         for layer, entry in ((0, (1, 2)), (1, (3, 0)), (2, (4, 0))):
             sides = []
             for sign in (1, -1):
@@ -162,77 +144,70 @@ class TestKernelRegression:
             step = (weights[layer] - stepped[layer])[entry]
             assert step == pytest.approx(1e-9 * slope, rel=1e-4, abs=1e-15)
 
-    def test_regression_is_descent_in_its_features(self, module, rng):
+    def test_regression_is_descent_in_its_features(self, rng):
         """Also where the kernel is singular."""
-        features = rng.normal(size=(module.IMAGES + 7, 9))
-        known, asked = features[: module.IMAGES], features[module.IMAGES :]
-        targets = rng.normal(size=module.IMAGES)
+        features = rng.normal(size=(regression.IMAGES + 7, 9))
+        known, asked = (
+            features[: regression.IMAGES],
+            features[regression.IMAGES :],
+        )
+        targets = rng.normal(size=regression.IMAGES)
         rate = 0.5 / np.linalg.norm(known, 2) ** 2
         weights = np.zeros(9)
         for _ in range(30):
             weights += rate * known.T @ (targets - known @ weights)
-        found = module.regressed(features @ features.T, targets, rate, 30)
+        found = regression.regressed(features @ features.T, targets, rate, 30)
         np.testing.assert_allclose(found, asked @ weights, rtol=1e-9)
 
-    def test_a_linear_network_is_its_kernel(self, module, drawn):
+    def test_a_linear_network_is_its_kernel(self, drawn):
         """One layer without gates: nothing is left of the error."""
         x, targets, *_ = drawn
-        rate = 0.5 / np.linalg.norm(x[: module.IMAGES], 2) ** 2
+        rate = 0.5 / np.linalg.norm(x[: regression.IMAGES], 2) ** 2
         weights = [np.ones((5, 1))]
-        assert module.error(weights, x, targets, rate, x @ x.T, []) < 1e-10
+        assert regression.error(weights, x, targets, rate, x @ x.T, []) < 1e-10
         other = np.eye(len(x)) + x @ x.T
-        assert module.error(weights, x, targets, rate, other, []) > 0.01
+        assert regression.error(weights, x, targets, rate, other, []) > 0.01
 
-    def test_wider_is_nearer_under_fixed_gates_alone(self, module, rng):
-        drawn = [module.odd_and_even(rng) for _ in range(6)]
+    def test_wider_is_nearer_under_fixed_gates_alone(self, rng):
+        drawn = [regression.odd_and_even(rng) for _ in range(6)]
         found = [
-            [module.errors(x, targets, width, rng) for x, targets in drawn]
+            [regression.errors(x, targets, width, rng) for x, targets in drawn]
             for width in (12, 96)
         ]
         mean = {
             name: [np.mean([e[name] for e in of_width]) for of_width in found]
-            for name in (module.FIXED, *module.CONTROLS)
+            for name in (regression.FIXED, *regression.CONTROLS)
         }
-        narrow, wide = mean[module.FIXED]
+        narrow, wide = mean[regression.FIXED]
         assert wide < 0.6 * narrow
-        for control in module.CONTROLS:
+        for control in regression.CONTROLS:
             assert mean[control][1] / mean[control][0] > 1.15 * wide / narrow
 
 
 class TestSumsAndProducts:
-    @pytest.fixture
-    def module(self):
-        from dlgn_tf.dual.claims import sums_and_products
-
-        return sums_and_products
-
-    def test_it_is_measured_on_digits_without_a_folder(
-        self, module, rng, check_of
-    ):
-        figures = module.measure(rng, None, {"digits": (40, 20)})
+    def test_it_is_measured_on_digits_without_a_folder(self, rng, check_of):
+        figures = sums.measure(rng, None, {"digits": (40, 20)})
         found = check_of("dlgn.23").decide(figures)
         assert found.values["identities off"] < 1e-14
-        assert len(found.values["accuracies"]) == module.DRAWS
+        assert len(found.values["accuracies"]) == sums.DRAWS
         assert "no --data_dir" in found.measured
         assert min(each[1] for each in found.values["accuracies"]) > 40
         # Shuffled labels are learned by none.
         shuffled = {**figures, **figures["labels shuffled"]}
         assert check_of("dlgn.23").decide(shuffled).holds is not True
 
-    def test_products_that_are_needed_are_seen(self, module, rng):
+    def test_products_that_are_needed_are_seen(self, rng):
         """Labels of third order in the direction: of no use to one layer."""
         directions = rng.normal(size=(240, 3))
         angle = 3 * np.arctan2(directions[:, 0], directions[:, 1])
         labels = (np.cos(angle) > 0) * 1
         found = [
-            module.accuracies(directions[part], labels[part], 60)
+            sums.accuracies(directions[part], labels[part], 60)
             for part in np.split(np.arange(240), 3)
         ]
         assert np.mean([each[4] - each[1] for each in found]) > 3
 
-    def test_verdicts_need_each_product_and_the_identities(
-        self, module, check_of
-    ):
+    def test_verdicts_need_each_product_and_the_identities(self, check_of):
         found = [{1: 30, 2: 32 + x, 4: 33 - x} for x in (0, 0.1, 0.2)]
         worse = [{**each, 4: 20 + each[4] % 1} for each in found]
         equal = [{**each, 4: 29 + x} for x, each in enumerate(found)]
@@ -242,5 +217,8 @@ class TestSumsAndProducts:
             (equal, 0, None),
             (found, 1e-3, False),
         ):
-            figures = {**module.compare(draws), "identities off": off}
+            figures = {
+                **sums.compare(draws),
+                "identities off": off,
+            }
             assert check_of("dlgn.23").decide(figures).holds is holds

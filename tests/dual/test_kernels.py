@@ -166,62 +166,6 @@ def test_expected_tangent_kernel(kind, rng, tiny_class):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_constants_of_the_theorems(rng):
-    """d c^{2(d-1)}, and that of convolutions, for variances c^2 / fan."""
-    width, depth, c = 6, 5, 1.3
-    gates = [rng.random((3, width)) for _ in range(depth - 1)]
-    inputs = rng.normal(size=(3, 4))
-    found = kernels.fully_connected(gates, inputs, variances=c**2 / width)
-    expected = (
-        depth
-        * c ** (2 * (depth - 1))
-        * np.array(kernels.fully_connected(gates, inputs))
-    )
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-    d_cv, d_fc, window, length = 3, 2, 3, 7
-    gates = [rng.random((3, length, width)) for _ in range(d_cv)]
-    gates += [rng.random((3, width)) for _ in range(d_fc - 1)]
-    inputs = rng.normal(size=(3, length, 2))
-    cv, fc = c**2 / (width * window), c**2 / width
-    found = kernels.convolutional(
-        gates, inputs, window, variances=[cv] * d_cv + [fc] * d_fc
-    )
-    beta = d_cv * cv ** (d_cv - 1) * fc**d_fc
-    beta += d_fc * cv**d_cv * fc ** (d_fc - 1)
-    divisor = width ** len(gates) * window**d_cv
-    expected = beta * divisor * kernels.convolutional(gates, inputs, window)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-# Properties.
-
-
-def test_order_of_layers_does_not_matter(rng):
-    gates = [np.round(rng.random((4, 6))) for _ in range(4)]
-    inputs = rng.normal(size=(4, 3))
-    expected = kernels.fully_connected(gates, inputs)
-    for order in itertools.permutations(range(4)):
-        found = kernels.fully_connected([gates[k] for k in order], inputs)
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-def test_order_of_convolutions_does(rng):
-    """Windows see neighbours, so the product is none of layers alone."""
-    gates = [np.round(rng.random((4, 6, 3))) for _ in range(2)]
-    inputs = rng.normal(size=(4, 6, 1))
-    found = [kernels.convolutional(g, inputs, 3) for g in (gates, gates[::-1])]
-    assert np.abs(found[0] - found[1]).max() > 1e-3 * np.abs(found[0]).max()
-
-
-def test_a_layer_without_open_gates_kills_the_kernel(rng):
-    gates = [np.round(rng.random((4, 6))) for _ in range(3)]
-    inputs = rng.normal(size=(4, 3))
-    assert kernels.fully_connected(gates, inputs).any()
-    gates[1][:] = 0
-    assert not kernels.fully_connected(gates, inputs).any()
-
-
 def blocks_of(rng, skips, width=5, depth=2):
     gates = [
         [rng.random((4, width)) for _ in range(depth)] for _ in range(skips + 1)
@@ -245,21 +189,6 @@ def test_residual_kernel_is_the_sum_over_sub_networks(rng, variances, depth):
     for size, expected in enumerate(by_size):
         found = kernels.residual(gates, inputs, size=size, variances=variances)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-def test_removing_a_block_removes_the_sub_networks_that_have_it(rng):
-    gates, inputs = blocks_of(rng, 4), rng.normal(size=(4, 3))
-    without = kernels.residual(gates[:2] + gates[3:], inputs)
-    expected = sum(
-        kernels.sub_network(gates, inputs, kept)
-        for size in range(4)
-        for kept in itertools.combinations((1, 3, 4), size)
-    )
-    np.testing.assert_allclose(without, expected, rtol=1e-12)
-    # A network that is a single chain dies with its layer; this one does not.
-    assert np.all(
-        np.diag(without) > 0.1 * np.diag(kernels.residual(gates, inputs))
-    )
 
 
 def test_no_images():

@@ -1,14 +1,13 @@
 """Kernels of models: against NumPy, enumeration, and what they must not see."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 from dlgn_tf import dual
-from dlgn_tf.dual import kernels
+from dlgn_tf.dual import network_kernel
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.gated import GatedNetwork
 
 SHAPE = (3, 3, 2)
 
@@ -25,76 +24,34 @@ def create(name, rng, shape=SHAPE, biases=None, **options):
     return model
 
 
-def enumerated(model, images, kind, blocks=None):
-    """Kernel and output of a model without biases, path by path."""
-    gates = {
-        k: np.asarray(g, "float64") for k, g in model.gates(images).items()
-    }
-    network = getattr(model, "value_network", None) or model.network
-    weights = {
-        name: network.get_layer(name).get_weights()[0]
-        for name in [*model.site_names, "logits"]
-    }
-    weights["logits"] = weights["logits"][:, 0]
-    inputs = np.asarray(model.normalization(images), "float64")
-    if getattr(model, "value_input", "image") == "ones":
-        inputs = np.ones_like(inputs)
-    if kind != "convolutional":
-        inputs = inputs.reshape(len(inputs), -1)
-    if blocks:
-        gates = [[gates[n] for n in b if n != "logits"] for b in blocks]
-        weights = [[weights[n] for n in b] for b in blocks]
-        scaled = [[g / np.sqrt(g.shape[1]) for g in b] for b in gates]
-    else:
-        gates, weights = list(gates.values()), list(weights.values())
-        scaled = [
-            g / np.sqrt(g.shape[-1] * (9 if g.ndim == 4 else 1)) for g in gates
-        ]
-    function = getattr(dual, f"{kind}_paths")
-    output = function(inputs, gates, weights).output()
-    return function(inputs, scaled, weights).kernel(), output
-
-
+CIRCULAR = {"padding": "circular"}
 CASES = {
-    "fc": ("fully_connected", {"depth": 4, "width": 4}, None),
-    "c1gap": ("convolutional", {"width": 3, "padding": "circular"}, None),
-    "c4gap": (
-        "convolutional",
-        {"width": 2, "depth": 2, "padding": "circular"},
-        None,
-    ),
-    "gconv": (
-        "convolutional",
-        {"width": 1, "depth": 2, "head_width": 2, "padding": "circular"},
-        None,
-    ),
-    "fcresnet": (
-        "residual",
-        {"width": 3, "depth": 8},
-        [
-            ["block0_dense1", "block0_dense2"],
-            ["block1_dense1", "block1_dense2"],
-            ["block2_dense1", "block2_dense2"],
-            ["block3_dense1", "logits"],
-        ],
-    ),
+    "fc": {"depth": 4, "width": 4},
+    "c1gap": {"width": 3, **CIRCULAR},
+    "c4gap": {"width": 2, "depth": 2, **CIRCULAR},
+    "gconv": {"width": 1, "depth": 2, "head_width": 2, **CIRCULAR},
+    "fcresnet": {"width": 3, "depth": 8},
 }
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("family", ["dnn", "dgn", "dlgn", "dlgn_sf"])
 @pytest.mark.parametrize("name", CASES)
-def test_equals_enumeration(name, family, hard, rng):
-    kind, options, blocks = CASES[name]
+def test_equals_enumeration(name, family, hard, rng, enumerated_paths):
+    options = CASES[name]
     if family != "dnn":
         options = {**options, "gate": "hard" if hard else "soft"}
+        # Of ones in one family, of the image in the others.
+        if family == "dlgn":
+            options["value_input"] = "ones"
     elif not hard:
         pytest.skip("a ReLU network has hard gates")
     model = create(f"{name}_{family}", rng, biases=False, **options)
     images = images_of(rng)
-    expected, output = enumerated(model, images, kind, blocks)
     # The paths are those of this very network.
+    output = enumerated_paths(model, images).output()
     np.testing.assert_allclose(model(images)[:, 0], output, rtol=1e-8)
+    expected = enumerated_paths(model, images, normalized=True).kernel()
     found = dual.neural_path_kernel(model, images)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
     assert np.any(expected)
@@ -103,31 +60,19 @@ def test_equals_enumeration(name, family, hard, rng):
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("activation", ["swish", "abs_beta_vq"])
 @pytest.mark.parametrize("name", ["fc", "c4gap"])
-def test_networks_without_relus_equal_enumeration(name, activation, rng):
+def test_networks_without_relus_equal_enumeration(
+    name, activation, rng, enumerated_paths
+):
     """Their gates are what they multiply by, no longer 0 and 1."""
-    kind, options, _ = CASES[name]
     model = create(
-        f"{name}_dnn", rng, biases=False, activation=activation, **options
+        f"{name}_dnn", rng, biases=False, activation=activation, **CASES[name]
     )
     images = images_of(rng)
-    expected, output = enumerated(model, images, kind)
+    output = enumerated_paths(model, images).output()
     np.testing.assert_allclose(model(images)[:, 0], output, rtol=1e-8)
+    expected = enumerated_paths(model, images, normalized=True).kernel()
     found = dual.neural_path_kernel(model, images)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize("value_input", ["image", "ones"])
-def test_fc_by_products_of_grams(rng, value_input):
-    model = create("fc_dgn", rng, gate="hard", value_input=value_input, depth=3)
-    images = images_of(rng)
-    x = images.reshape(5, -1) / 255.0
-    if value_input == "ones":
-        x = np.ones_like(x)
-    expected = x @ x.T
-    for gate in model.gates(images).values():
-        expected = expected * (np.asarray(gate) @ np.transpose(gate)) / 128
-    found = dual.neural_path_kernel(model, images)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_gate_permutation(rng):
@@ -150,93 +95,42 @@ def test_gate_permutation(rng):
         assert least <= np.abs(permuted / plain - 1).max() <= most
 
 
-def test_two_sets_and_several_batches(rng, monkeypatch):
-    from dlgn_tf.dual import network_kernel
-
-    model = create("gconv_dgn", rng, padding="circular", width=2, head_width=3)
-    images = images_of(rng, 7)
-    whole = dual.neural_path_kernel(model, images)
+@pytest.fixture
+def batch_sizes(monkeypatch):
+    """How many images come at a time where gates are asked for."""
     sizes = []
-    asked = type(model).gates
+    asked = GatedNetwork.gates
 
     def gates(self, images):
         sizes.append(len(images))
         return asked(self, images)
 
-    monkeypatch.setattr(type(model), "gates", gates)
+    monkeypatch.setattr(GatedNetwork, "gates", gates)
+    return sizes
+
+
+def test_two_sets_and_several_batches(rng, monkeypatch, batch_sizes):
+    model = create("gconv_dgn", rng, padding="circular", width=2, head_width=3)
+    images = images_of(rng, 7)
+    whole = dual.neural_path_kernel(model, images)
     # Of four bytes a number; see `network_kernel._numbers_of_pass`.
     of_two = 2 * 4 * network_kernel._numbers_of_pass(model)
     monkeypatch.setattr(network_kernel, "_MOST_PASSING", of_two)
     found = dual.neural_path_kernel(model, images[:3], images[3:])
     np.testing.assert_allclose(found, whole[:3, 3:], rtol=1e-6)
-    assert sizes == [2, 1, 2, 2]
+    assert batch_sizes == [7, 2, 1, 2, 2]
 
 
-def test_few_images_at_a_time_where_memory_is_short(rng, monkeypatch):
+def test_few_images_at_a_time_where_memory_is_short(rng, batch_sizes):
     """The bound counts what images take on their way through the network."""
     model = create("fc_dgn", rng, width=512)
     images = images_of(rng, 100)
-    sizes = []
-    asked = type(model).gates
-
-    def gates(self, images):
-        sizes.append(len(images))
-        return asked(self, images)
-
-    monkeypatch.setattr(type(model), "gates", gates)
-    kernels = [
+    found = [
         dual.neural_path_kernel(model, images, memory_gib=bound)
         for bound in (1.0, 0.0012)
     ]
-    np.testing.assert_allclose(*kernels, rtol=1e-6)
-    assert sizes[0] == 100 and max(sizes[1:]) < 50
-
-
-def rotations(shape):
-    return itertools.product(*map(range, shape))
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "c4gap_dnn",
-        "c4gap_dgn",
-        "c4gap_dlgn",
-        "c4gap_dlgn_sf",
-        "gconv_dnn",
-        # Not gconv_dlgn_sf: the gates of its dense layers see positions.
-        "gconv_dlgn",
-    ],
-)
-def test_rotation_invariance(name, rng):
-    """Of output and kernel, each image by a rotation of its own."""
-    model = create(name, rng, (4, 3, 1), width=2, padding="circular")
-    images = images_of(rng, 2, (4, 3, 1)).astype("float64")
-    expected = dual.neural_path_kernel(model, images)
-    logits = np.asarray(model(images))
-    for shift in rotations((4, 3)):
-        rotated = images.copy()
-        rotated[1] = np.roll(images[1], shift, (0, 1))
-        np.testing.assert_allclose(model(rotated), logits, rtol=1e-10)
-        found = dual.neural_path_kernel(model, rotated)
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-@pytest.mark.usefixtures("float64")
-def test_zero_padding_sees_rotations(rng):
-    """In the output, and in the sum over rotations of the same gates."""
-    model = create("c4gap_dgn", rng, (4, 4, 1), width=2)
-    images = images_of(rng, 2, (4, 4, 1)).astype("float64")
-    rotated = np.roll(images, 2, axis=1)
-    logits, others = np.asarray(model(images)), np.asarray(model(rotated))
-    assert np.abs(others / logits - 1).max() > 0.01
-
-    def kernel(images):
-        gates = [np.asarray(g) for g in model.gates(images).values()]
-        return kernels.convolutional(gates, images / 255.0, 3)
-
-    assert np.abs(kernel(rotated) / kernel(images) - 1).max() > 0.01
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert batch_sizes[0] == 100 and max(batch_sizes[1:]) < 50
 
 
 def test_biases_of_the_value_network_start_no_path(rng):
@@ -252,29 +146,6 @@ def test_biases_of_the_value_network_start_no_path(rng):
     bias = model.gating_network.get_layer("dense1").bias
     bias.assign(5 * rng.normal(size=bias.shape))
     assert np.any(dual.neural_path_kernel(model, images) != expected)
-
-
-def test_removed_block(rng):
-    """Without block 2 the sub-networks that have it are gone."""
-    images = images_of(rng)
-    options = {"depth": 5, "block_depth": 1, "width": 6, "gate": "hard"}
-    # Gates that do not depend on what comes before them.
-    model = create("fcresnet_dlgn_sf", rng, **options)
-    remaining = create("fcresnet_dlgn_sf", rng, removed=("block2",), **options)
-    for layer in remaining.gating_network.layers:
-        twin = model.gating_network.get_layer(layer.name)
-        layer.set_weights(twin.get_weights())
-    gates = {k: np.asarray(g) for k, g in model.gates(images).items()}
-    blocks = [[gates[f"block{k}_dense1"]] for k in range(4)] + [[]]
-    inputs = np.ones((5, 18))
-    expected = sum(
-        dual.sub_network(blocks, inputs, kept)
-        for kept in ((), (1,), (3,), (1, 3))
-    )
-    found = dual.neural_path_kernel(remaining, images)
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
-    whole = dual.neural_path_kernel(model, images)
-    assert np.abs(whole - found).max() > 0.1
 
 
 def test_variances(rng):

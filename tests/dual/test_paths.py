@@ -18,36 +18,6 @@ def ones(*shapes):
     return [np.ones((1, *shape)) for shape in shapes]
 
 
-def test_27_paths():
-    weights = [np.ones((3, 3)), np.ones((3, 3)), np.ones(3)]
-    found = paths.fully_connected_paths(
-        np.ones((1, 3)), ones((3,), (3,)), weights
-    )
-    assert len(found) == found.bundles == 27
-
-
-def test_128_paths_in_32_bundles_of_4():
-    weights = [np.ones((2, 1, 2)), np.ones((2, 2, 2)), np.ones((2, 2))]
-    found = paths.convolutional_paths(
-        np.ones((1, 4, 1)), ones((4, 2), (4, 2), (2,)), [*weights, np.ones(2)]
-    )
-    assert (len(found), found.bundles) == (128, 32)
-    for bundle in range(32):
-        # Each path of a bundle starts at another node.
-        starts = found.start[found.bundle == bundle]
-        assert sorted(starts) == [0, 1, 2, 3]
-
-
-def test_36_paths():
-    square = np.ones((2, 2))
-    found = paths.residual_paths(
-        np.ones((1, 2)),
-        [ones((2,)), ones((2,)), ones((2,)), []],
-        [[square], [square], [square], [np.ones(2)]],
-    )
-    assert len(found) == 36
-
-
 def test_paths_of_a_bundle_share_their_weights(rng, tiny):
     found = tiny.enumerated()
     np.testing.assert_array_equal(found.values[found.bundle], found.weight)

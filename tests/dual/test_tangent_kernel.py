@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf.claims.small_networks import leave_initial_point
-from dlgn_tf.dual import tangent_kernel, value_gradients
+from dlgn_tf.dual import tangent_kernel
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.example_gradients import ExampleGradients
 from dlgn_tf.dual.tangent_kernel import empirical_ntk
@@ -76,23 +76,6 @@ def test_every_part_is_that_of_explicit_gradients(name, rng):
             found.parts[part], kernel, atol=1e-10 * kernel.max()
         )
     np.testing.assert_allclose(np.trace(found.total), found.trace)
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("value_input", ["image", "ones"])
-def test_fully_connected_is_numpy_backpropagation(rng, value_input):
-    model, images = create(
-        "fc_dlgn", rng, biases=False, value_input=value_input
-    )
-    gates = [np.asarray(g) for g in model.gates(images).values()]
-    pixels = (images / 255 - 0.5) / 0.25
-    entering = pixels if value_input == "image" else np.ones_like(pixels)
-    *hidden, last = (np.asarray(w) for w in model.value_network.weights)
-    expected = value_gradients.fully_connected(
-        [*hidden, last[:, :1]], entering.reshape(5, -1), gates
-    )
-    found = empirical_ntk(model, images, logit=0)
-    np.testing.assert_allclose(found.value, expected, rtol=1e-10)
 
 
 @pytest.mark.usefixtures("float64")

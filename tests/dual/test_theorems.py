@@ -2,15 +2,15 @@
 
 import csv
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-import dlgn_tf
+from dlgn_tf.command import fields
 from dlgn_tf.dual import theorems
 from dlgn_tf.dual.random_networks import FullyConnected
+from dlgn_tf.dual.theorems import __main__ as entry
+from dlgn_tf.errors import UserError
 
 
 @pytest.fixture
@@ -59,39 +59,7 @@ def test_picture_shows_the_errors_and_the_law(results):
     assert last / first == pytest.approx(2**-0.5)
 
 
-def test_settings_are_those_of_the_theorems():
-    by_theorem = {}
-    for setting in theorems.SETTINGS:
-        by_theorem.setdefault(setting.theorem, []).append(setting.holds)
-    assert by_theorem == {
-        "2.1": [True] * 4 + [False],
-        "A.1": [True] * 2,
-        "B.1": [True] * 3,
-    }
-
-
-@pytest.mark.parametrize(
-    "flags, text",
-    [
-        ((), "output_dir"),
-        (("--output_dir=/dev/null/x",), "Expected --output_dir"),
-        (("--output_dir=x", "--draws=1"), "draws"),
-    ],
-)
-def test_a_wrong_flag_ends_in_one_line(flags, text, tmp_path):
-    finished = subprocess.run(
-        [sys.executable, "-m", "dlgn_tf.dual.theorems", *flags],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.path.dirname(os.path.dirname(dlgn_tf.__file__)),
-        },
-    )
-    assert finished.returncode == 2
-    (line,) = finished.stderr.splitlines()
-    assert line.startswith("dlgn_tf.dual.theorems: ")
-    assert text in line
-    assert not os.listdir(tmp_path)
+@pytest.mark.parametrize("words", [[], ["--output_dir=/dev/null/x"]])
+def test_results_that_could_not_be_written(words):
+    with pytest.raises(UserError, match="Expected --output_dir"):
+        entry.check(fields.parse(entry.Command, words))

@@ -17,48 +17,28 @@ def general_model(rng):
     def build(name, image_shape=(8, 8, 2), classes=4, **options):
         options = {"mean": 0.5, "std": 0.25, "seed": 3, **options}
         model = create_model(name, image_shape, classes, **options)
-        for part in ("network", "gating_network", "value_network"):
-            if hasattr(model, part):
-                leave_initial_point(getattr(model, part), rng)
+        for network in model.networks.values():
+            leave_initial_point(network, rng)
         return model
 
     return build
 
 
 @pytest.fixture
-def images_for(rng):
+def images_for(pixels):
     """A function that draws stored images for a model."""
-
-    def draw(model, count=3):
-        shape = (count, *model.image_shape)
-        return rng.integers(0, 256, shape).astype(np.uint8)
-
-    return draw
+    return lambda model, count=3: pixels(count, model.image_shape)
 
 
 @pytest.fixture
-def trained_like(rng):
-    """A function that builds a model and draws all that training moves."""
-    from dlgn_tf.models.build import create_model
+def trained_like(general_model, rng):
+    """As `general_model`, each channel normalised in its own way."""
 
     def build(name, image_shape=(8, 8, 1), **options):
         channels = image_shape[-1]
-        model = create_model(
-            name,
-            image_shape,
-            4,
-            mean=list(rng.uniform(0.3, 0.6, channels)),
-            std=list(rng.uniform(0.2, 0.4, channels)),
-            seed=1,
-            **options,
-        )
-        for variable in model.variables:
-            noise = rng.standard_normal(variable.shape)
-            if variable.name == "moving_variance":
-                variable.assign(0.5 + np.abs(noise))
-            elif variable.name != "kernel":
-                variable.assign(variable.numpy() + 0.3 * noise)
-        return model
+        mean = list(rng.uniform(0.3, 0.6, channels))
+        std = list(rng.uniform(0.2, 0.4, channels))
+        return general_model(name, image_shape, mean=mean, std=std, **options)
 
     return build
 

@@ -19,23 +19,20 @@ def matrix_of(model, site):
 
 
 @pytest.mark.parametrize(
-    ("site", "sides"),
-    [("group1_block1_1", (384, 64)), ("final", (96, 64))],
+    ("name", "channels", "width", "site", "sides"),
+    [
+        ("resnet110_dlgn", 1, 6, "group1_block1_1", (384, 64)),
+        ("resnet110_dlgn", 1, 6, "final", (96, 64)),
+        # Fewer units than pixels.
+        ("resnet20_dlgn", 3, 2, "group3_block1_2", (32, 192)),
+    ],
 )
-def test_singular_values(site, sides, trained_like, float64):
-    model = trained_like("resnet110_dlgn", depth=8, width=6)
+def test_singular_values(
+    name, channels, width, site, sides, trained_like, float64
+):
+    model = trained_like(name, (8, 8, channels), depth=8, width=width)
     matrix = matrix_of(model, site)
     assert matrix.shape == sides
-    expected = np.linalg.svd(matrix, compute_uv=False)
-    found = linear_map.singular_values(model, site)
-    np.testing.assert_allclose(found, expected, atol=1e-10 * expected[0])
-
-
-def test_of_fewer_units_than_pixels(trained_like, float64):
-    model = trained_like("resnet20_dlgn", (8, 8, 3), depth=8, width=2)
-    site = "group3_block1_2"
-    matrix = matrix_of(model, site)
-    assert matrix.shape == (32, 192)
     expected = np.linalg.svd(matrix, compute_uv=False)
     found = linear_map.singular_values(model, site)
     np.testing.assert_allclose(found, expected, atol=1e-10 * expected[0])

@@ -35,48 +35,23 @@ def images(rng):
     return rng.integers(0, 256, (3, *SHAPE)).astype("uint8")
 
 
-def rows_of(preactivations, found):
-    """The units that templates are of: `(images, rows)`."""
-    array = np.asarray(preactivations)
-    return np.stack(
-        [
-            array[:, row, column, channel]
-            for (row, column), channel in zip(
-                found.positions, found.channels, strict=True
-            )
-        ],
-        axis=1,
-    )
-
-
-def test_templates(model, images):
+def test_templates_and_linearizations(model, images):
+    names = model.site_names
     linear = "dlgn" in model.name
-    site = model.site_names[-1 if linear else 0]
-    found = templates(model, site, positions="center")
-    pixels = images
-    if found.standardized:
-        pixels = np.asarray(model.normalization(images))
-    expected = rows_of(model.preactivations(images)[site], found)
-    np.testing.assert_allclose(
-        found.preactivations(pixels),
-        expected,
-        atol=1e-4 * np.abs(expected).max(),
-    )
-    assert found.standardized == (model.name == "c4gap_dlgn")
-
-
-def test_linearization_holds_at_its_image(model, images):
-    site = model.site_names[-1]
-    found = linearization(model, site, images[1], positions="center")
-    pixels = images
-    if found.standardized:
-        pixels = np.asarray(model.normalization(images))
-    expected = rows_of(model.preactivations(images)[site], found)[1]
-    np.testing.assert_allclose(
-        found.preactivations(pixels)[1],
-        expected,
-        atol=1e-4 * np.abs(expected).max(),
-    )
+    exact = templates(model, names[-1 if linear else 0], positions="center")
+    local = linearization(model, names[-1], images[1], positions="center")
+    for found, held in ((exact, slice(None)), (local, slice(1, 2))):
+        assert found.standardized == (model.name == "c4gap_dlgn")
+        pixels = images
+        if found.standardized:
+            pixels = np.asarray(model.normalization(images))
+        values = np.asarray(model.preactivations(images)[found.site])
+        expected = values[:, *found.positions.T, found.channels][held]
+        np.testing.assert_allclose(
+            found.preactivations(pixels)[held],
+            expected,
+            atol=1e-4 * np.abs(expected).max(),
+        )
 
 
 def test_contributions_sum_to_the_logits(model, images):

@@ -58,11 +58,12 @@ def test_templates_give_the_preactivations(model, rng):
     site = model.site_names[-1]
     positions = "center" if len(model.site_shapes[site]) == 3 else None
     found = templates(model, site, channels=[1], positions=positions)
-    place = (*found.positions[0], 1)
-    expected = np.asarray(model.preactivations(images)[site])[:, *place]
-    pixels = images.reshape(3, -1) @ found.weights[0].ravel()
+    expected = np.asarray(model.preactivations(images)[site])
     np.testing.assert_allclose(
-        pixels + found.offsets[0], expected, rtol=1e-3, atol=1e-4
+        found.preactivations(images),
+        expected[:, *found.positions.T, found.channels],
+        rtol=1e-3,
+        atol=1e-4,
     )
 
 
@@ -85,20 +86,3 @@ def test_activations_inside_the_value_network_are_named():
     model.value_network.get_layer("conv").activation = keras.activations.relu
     with pytest.raises(Exception, match="linear given its gates.* with conv$"):
         DualView(model)
-
-
-def test_all_paths_of_an_own_network_sum_to_the_logit(rng):
-    """A small one without biases, so that all its paths can be asked for."""
-    image, gate = keras.Input((2, 2, 1)), keras.Input((2, 2, 1))
-    h = layers.DepthwiseConv2D(2, padding="same", use_bias=False)(image)
-    h = layers.Multiply(name="site_galu")([layers.Dropout(0.5)(h), gate])
-    h = layers.Flatten()(layers.Concatenate()([h, image]))
-    value = keras.Model([image, gate], layers.Dense(2, use_bias=False)(h))
-    gating = keras.Model(image, [layers.Conv2D(1, 1)(image)])
-    normalization = PixelNormalization(0.4, 0.2)
-    normalization.build((None, 2, 2, 1))
-    model = GatedNetwork(gating, value, Gate("soft"), normalization, ["site"])
-    images = rng.integers(0, 256, (1, 2, 2, 1)).astype("uint8")
-    paths = PathFinder(model).strongest(images, 1, 100)[0]
-    total = sum(path.contribution for path in paths)
-    assert total == pytest.approx(float(model(images)[0, 1]), rel=1e-4)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.dual import paths
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.shared_paths import sharing
@@ -16,36 +15,6 @@ COVERED = {
     "gconv": dict(depth=2, width=2, head_width=4, padding="circular"),
 }
 SHAPE = (3, 2, 2)
-
-
-def weights_of(network, logit):
-    kernels = [
-        np.asarray(layer.kernel, "float64")
-        for layer in network.layers
-        if hasattr(layer, "kernel")
-    ]
-    return [*kernels[:-1], kernels[-1][:, logit]]
-
-
-def enumerated(name, model, images, logit):
-    """`Paths` of a model without biases, from its weights and gates."""
-    network = getattr(model, "value_network", None) or model.network
-    gates = [np.asarray(g, "float64") for g in model.gates(images).values()]
-    weights = weights_of(network, logit)
-    inputs = np.asarray(model.normalization(images), "float64")
-    if getattr(model, "value_input", "image") == "ones":
-        inputs = np.ones_like(inputs)
-    if name in ("c4gap", "gconv"):
-        return paths.convolutional_paths(inputs, gates, weights)
-    flat = inputs.reshape(len(images), -1)
-    if name == "fc":
-        return paths.fully_connected_paths(flat, gates, weights)
-    # Blocks of two layers.
-    return paths.residual_paths(
-        flat,
-        [gates[k : k + 2] for k in range(0, len(gates), 2)],
-        [weights[k : k + 2] for k in range(0, len(weights), 2)],
-    )
 
 
 def mostly_open(model, rng):
@@ -73,7 +42,7 @@ def contributions(found):
     ids=["hard", "soft", "relu"],
 )
 def test_equal_the_enumeration(
-    name, family, options, general_model, images_for, rng
+    name, family, options, general_model, images_for, rng, enumerated_paths
 ):
     model = general_model(
         f"{name}_{family}",
@@ -87,18 +56,19 @@ def test_equal_the_enumeration(
     images = images_for(model)
     finder = PathFinder(model)
     for logit in (0, 3):
-        all_paths = enumerated(name, model, images, logit)
+        all_paths = enumerated_paths(model, images, logit)
         values = contributions(all_paths)
         assert np.all((values != 0).sum(1) > 12)
-        for kind, sign in (("positive", 1), ("negative", -1)):
+        for kind, size in (
+            ("positive", np.positive),
+            ("negative", np.negative),
+            ("absolute", np.abs),
+        ):
             found = finder.strongest(images, logit, 12, kind)
             for paths_of_image, expected in zip(found, values, strict=True):
-                best = np.sort(sign * expected)[::-1][:12]
-                np.testing.assert_allclose(
-                    [sign * p.contribution for p in paths_of_image],
-                    best[best > 0],
-                    rtol=1e-10,
-                )
+                best = np.sort(size(expected))[::-1][:12]
+                sizes = size([p.contribution for p in paths_of_image])
+                np.testing.assert_allclose(sizes, best[best > 0], rtol=1e-10)
         found = finder.strongest(images, logit, 12)
         for paths_of_image, expected in zip(found, values, strict=True):
             best = np.sort(np.abs(expected))[::-1][:12]
@@ -111,13 +81,13 @@ def test_equal_the_enumeration(
 
 @pytest.mark.parametrize("name", ["c4gap", "gconv"])
 def test_features_and_values_are_those_enumerated(
-    name, general_model, images_for, rng
+    name, general_model, images_for, rng, enumerated_paths
 ):
     """With what global average pooling divides by in the feature."""
     model = general_model(f"{name}_dlgn", SHAPE, biases=False, **COVERED[name])
     mostly_open(model, rng)
     images = images_for(model, 1)
-    all_paths = enumerated(name, model, images, 1)
+    all_paths = enumerated_paths(model, images, 1)
     features = all_paths.inputs[:, all_paths.start] * all_paths.activity
     features = all_paths.pooling * features[0]
     order = np.argsort(-np.abs(features * all_paths.weight))[:10]

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.site_map import SiteMap
@@ -40,12 +39,7 @@ def check(model, site, images, **chosen):
     """Pre-activations from templates against those of the model."""
     found = primal.templates(model, site, **chosen)
     values = np.asarray(model.preactivations(images)[site], "float64")
-    units = values.reshape(len(images), -1, values.shape[-1])
-    if found.positions.shape[1]:
-        places = found.positions @ [values.shape[2], 1]
-    else:
-        places = np.zeros(len(found.channels), int)
-    expected = units[:, places, found.channels]
+    expected = values[:, *found.positions.T, found.channels]
     difference = np.abs(found.preactivations(images) - expected).max()
     assert difference <= 1e-5 * np.abs(expected).max()
     assert found.exact
@@ -236,11 +230,3 @@ def test_published_networks(name, trained_like, pixels):
     sites = model.site_names
     for site in (sites[0], sites[len(sites) // 2], sites[-1]):
         check(model, site, images, positions="center", channels=range(0, 16))
-
-
-def test_digits(trained_like):
-    """Real images, at all sites of a network with skips."""
-    model = trained_like("resnet20_dlgn", depth=8, width=4)
-    _, test = sources.load("digits", train_examples=1, test_examples=50)
-    for site in model.site_names:
-        check(model, site, test.images, positions="center")

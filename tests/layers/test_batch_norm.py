@@ -1,6 +1,7 @@
 """Batch normalisation against the stock Keras layer, NumPy and one device."""
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -157,26 +158,25 @@ def test_second_derivatives_equal_those_of_the_keras_layer(rng, training):
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+@pytest.mark.parametrize("mixed", [True, False])
 @pytest.mark.parametrize("shape", [(4, 5, 3, 6), (7, 6)])
-@pytest.mark.parametrize(
-    "policy,output",
-    [("mixed_float16", "float16"), ("mixed_bfloat16", "bfloat16")],
-)
 @pytest.mark.parametrize("training", [True, False])
-def test_mixed_precision(rng, shape, policy, output, training):
-    x = draw(rng, shape)
-    ours = make(BatchNorm, shape, dtype=policy)
-    stock = make(keras.layers.BatchNormalization, shape, dtype=policy)
-    single = make(BatchNorm, shape)
+def test_16_bits(rng, shape, mixed, policy, training):
+    """Without mixing weights have 16 bits, which the kernel does not take."""
+    x, precision = draw(rng, shape), ml_dtypes.finfo(policy).eps / 2
+    dtype = f"mixed_{policy}" if mixed else policy
+    ours = make(BatchNorm, shape, dtype=dtype)
+    stock = make(keras.layers.BatchNormalization, shape, dtype=dtype)
     y, expected = (a(x, training=training) for a in (ours, stock))
-    assert y.dtype == expected.dtype == output
-    precision = 2**-8 if output == "bfloat16" else 2**-11
-    y, expected, exact = (
-        np.asarray(a, "float32")
-        for a in (y, expected, single(x, training=training))
-    )
+    assert y.dtype == expected.dtype == policy
+    y, expected = (np.asarray(a, "float32") for a in (y, expected))
+    if not mixed:
+        np.testing.assert_allclose(y, expected, atol=0.05)
+        return
     np.testing.assert_allclose(y, expected, rtol=precision, atol=1e-3)
     # The input is rounded, and the output.
+    exact = make(BatchNorm, shape)(x, training=training)
     np.testing.assert_allclose(y, exact, rtol=4 * precision, atol=8 * precision)
     for name in WEIGHTS:
         weight = getattr(ours, name)
@@ -184,31 +184,6 @@ def test_mixed_precision(rng, shape, policy, output, training):
         np.testing.assert_allclose(
             weight, getattr(stock, name), rtol=1e-3, atol=1e-3, err_msg=name
         )
-
-
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_takes_the_fused_kernel(rng, policy):
-    shape = (4, 5, 3, 6)
-    assert is_fused(
-        make(BatchNorm, shape, dtype=policy), draw(rng, shape), True
-    )
-
-
-@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
-@pytest.mark.parametrize("training", [True, False])
-def test_pure_16_bit_policies(rng, policy, training):
-    """Their weights have 16 bits, which the kernel does not take."""
-    shape = (4, 5, 3, 6)
-    x = draw(rng, shape)
-    ours = make(BatchNorm, shape, dtype=policy)
-    stock = make(keras.layers.BatchNormalization, shape, dtype=policy)
-    y = ours(x, training=training)
-    assert y.dtype == policy
-    np.testing.assert_allclose(
-        np.asarray(y, "float32"),
-        np.asarray(stock(x, training=training), "float32"),
-        atol=0.05,
-    )
 
 
 @pytest.mark.parametrize("shape,dtype", CASES)
@@ -225,10 +200,19 @@ def test_frozen_layer_uses_and_keeps_its_moving_averages(rng, shape, dtype):
         np.testing.assert_array_equal(new, old)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_one_replica_takes_the_fused_kernel(rng, training):
+@pytest.mark.parametrize(
+    "policy,training",
+    [
+        ("float32", True),
+        ("float32", False),
+        ("mixed_float16", True),
+        ("mixed_bfloat16", True),
+    ],
+)
+def test_one_replica_takes_the_fused_kernel(rng, policy, training):
     shape = (4, 5, 3, 6)
-    assert is_fused(make(BatchNorm, shape), draw(rng, shape), training)
+    layer = make(BatchNorm, shape, dtype=policy)
+    assert is_fused(layer, draw(rng, shape), training)
 
 
 @pytest.mark.parametrize("shape,dtype", CASES[1:])

@@ -60,22 +60,6 @@ def test_limits_are_max_and_average_pooling(rng, padding, size, step):
         np.testing.assert_allclose(nearly(images), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "size,constant", [(2, 0.603546), ((1, 2), 0.278465), (3, 1.040113)]
-)
-def test_largest_gap_to_the_maximum(float64, size, constant):
-    """All but one of a window w below that one."""
-    eta = 9.0
-    layer = BetaVQPooling(size, beta=0.9)
-    below = np.linspace(0, 6, 60_001) / eta
-    images = np.zeros((len(below), *layer.pool_size, 1)) - below.reshape(
-        -1, 1, 1, 1
-    )
-    images[:, 0, 0] = 0
-    gap = -np.asarray(layer(images)).min()
-    np.testing.assert_allclose(gap, constant / eta, rtol=1e-3)
-
-
 @pytest.mark.parametrize("mode", ["fixed", "per_channel"])
 @pytest.mark.parametrize(
     "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]

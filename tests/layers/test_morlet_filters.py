@@ -85,12 +85,6 @@ def test_convolves_every_channel_by_fft(rng, stride):
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
-def test_constant_images_leave_the_low_pass_filter_alone():
-    outputs = np.asarray(MorletFilters()(np.full((1, 8, 8, 2), 3.0, "float32")))
-    np.testing.assert_allclose(outputs[..., 2:], 0, atol=1e-6)
-    np.testing.assert_allclose(outputs[..., :2], 3, rtol=2e-3)
-
-
 @pytest.mark.parametrize(
     "arguments,message",
     [

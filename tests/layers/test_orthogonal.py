@@ -145,19 +145,6 @@ def test_skip_and_error():
     dense(5, 5, overcomplete="error")
 
 
-@pytest.mark.parametrize("padding, strides", [("same", 1), ("valid", 2)])
-def test_a_convolution_uses_the_orthogonal_kernel(rng, padding, strides):
-    layer = OrthogonalConv2D(6, 3, strides, padding)
-    images = rng.normal(size=(2, 7, 8, 4)).astype("float32")
-    found = layer(images)
-    plain = keras.layers.Conv2D(6, 3, strides, padding)
-    plain.build(images.shape)
-    plain.set_weights([layer.kernel, layer.bias])
-    np.testing.assert_allclose(found, plain(images), atol=1e-6)
-    assert off_diagonal(gram(layer)) < 1e-6
-    assert layer.compute_output_shape(images.shape) == found.shape
-
-
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_sixteen_bits_are_for_the_product_alone(rng, policy):
     layer = OrthogonalDense(8, dtype=policy)

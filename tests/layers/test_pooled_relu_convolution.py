@@ -46,33 +46,6 @@ def test_equals_stock_layers(side, training, rng):
         )
 
 
-@BOTH_WAYS
-@ANY_SIDE
-def test_gradients_equal_those_of_stock_layers(side, training, rng):
-    """Of the weights and, summed over the members, of the images."""
-    layer, stock = layers(rng, side)
-    images = draw(rng)
-    factors = rng.normal(size=(3, MEMBERS, FILTERS)).astype("float32")
-    variables = [v.value for v in layer.trainable_variables]
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        total = tf.reduce_sum(factors * layer(images, training=training))
-    *of_weights, of_images = tape.gradient(total, [*variables, images])
-    expected = 0
-    for index, network in enumerate(stock):
-        variables = [v.value for v in network.trainable_variables]
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            total = tf.reduce_sum(factors[:, index] * network(images))
-        *wanted, more = tape.gradient(total, [*variables, images])
-        expected += more
-        for found, gradient in zip(of_weights, wanted, strict=True):
-            np.testing.assert_allclose(
-                found[index], gradient, rtol=1e-4, atol=1e-5
-            )
-    np.testing.assert_allclose(of_images, expected, rtol=1e-4, atol=1e-5)
-
-
 def test_unit_at_zero_is_off():
     """As TensorFlow's ReLU has it: no gradient at 0."""
     layer = PooledReLUConvolution(1, 2, 1)

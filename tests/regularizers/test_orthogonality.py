@@ -38,29 +38,6 @@ def test_it_is_the_double_loop(rng, shape, slopes):
     )
 
 
-def test_its_gradient(rng):
-    kernel = tf.constant(rng.normal(size=(3, 3, 2, 5)))
-    with tf.GradientTape() as tape:
-        tape.watch(kernel)
-        value = orthogonality_penalty(kernel)
-    w = kernel.numpy().reshape(-1, 5)
-    g = w.T @ w
-    expected = 4 * w @ (g - np.diag(np.diag(g)))
-    np.testing.assert_allclose(
-        np.reshape(tape.gradient(value, kernel), (-1, 5)), expected, rtol=1e-10
-    )
-
-
-def test_zero_if_and_only_if_orthogonal(rng):
-    q, _ = np.linalg.qr(rng.normal(size=(12, 5)))
-    kernel = q * [0.1, 1, 2, 3, 40]
-    assert float(orthogonality_penalty(tf.constant(kernel))) < 1e-20
-    assert float(largest_cosine(tf.constant(kernel))) < 1e-14
-    kernel[:, 3] += 1e-3 * kernel[:, 1]
-    assert float(orthogonality_penalty(tf.constant(kernel))) > 1e-7
-    assert float(largest_cosine(tf.constant(kernel))) > 1e-4
-
-
 def test_welch_bound(rng):
     """96 unit filters of 27 inputs: at least 96^2 / 27 - 96."""
     random = rng.normal(size=(27, 96))

@@ -32,14 +32,10 @@ BIAS_DRAWS = 400
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A network whose convergence is measured.
+    """One of `dlgn_tf.dual.random_networks`, whose convergence is measured.
 
-    Attributes:
-        name: String.
-        theorem: String, the theorem it belongs to.
-        network: One of `dlgn_tf.dual.random_networks`.
-        holds: Boolean. Whether the theorem speaks of it; if not it is a
-            control, which must not converge.
+    If its theorem does not hold of it, it is a control, which must not
+    converge.
     """
 
     name: str
@@ -65,13 +61,9 @@ SETTINGS = (
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What was measured of a setting.
+    """What was measured of a setting: errors `(len(widths), draws)`, and bias.
 
-    Attributes:
-        setting: `Setting`.
-        widths: Tuple of integers.
-        errors: Array `(len(widths), draws)`, see `dlgn_tf.dual.convergence`.
-        bias: `dlgn_tf.dual.convergence.Bias` at width `BIAS_WIDTH`.
+    The latter is at width `BIAS_WIDTH`; see `dlgn_tf.dual.convergence`.
     """
 
     setting: Setting

@@ -19,15 +19,11 @@ _SITES_DRAWN = 3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decision:
-    """One image, what it was taken for, and what it was not.
+    """One test image, what it was taken for, and what it was not.
 
-    Attributes:
-        index: Integer, the image in the test images.
-        true: Integer.
-        predicted: Integer.
-        rival: Integer: the true class of a mistake, else the second best.
-        margin: Float, by how much the predicted logit is ahead of the rival's.
-        probability: Float, of the predicted class.
+    The rival is the true class of a mistake, else the second best; the margin
+    is by how much the predicted logit is ahead of the rival's, the probability
+    that of the predicted class.
     """
 
     index: int
@@ -124,13 +120,9 @@ def _strongest(units, count):
 class _Channel:
     """A channel of a site that counts, shown by its strongest unit.
 
-    Attributes:
-        total: Float, what its units add at all positions.
-        unit: Tuple, index of the strongest one.
-        contribution: Float, what that one adds.
-        gate: Float, its gate.
-        picture: Its template, and what the image has in that place.
-        box: Tuple `(top, left, bottom, right)`, that place.
+    `total` is what its units add at all positions, `contribution` what that
+    unit adds. The picture has its template, and what the image has in the place
+    `(top, left, bottom, right)` of `box`.
     """
 
     total: float

@@ -30,16 +30,8 @@ def add(report):
         "`python -m dlgn_tf.dual` learns from this kernel."
     )
     classes = task.dataset.classes
-    means = kernel_learning.class_block_means(
-        kernel_learning.normalized(matrix), labels, classes
-    )
-    report.csv(
-        "kernel_by_class",
-        [
-            {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
-            for i, row in enumerate(means.tolist())
-        ],
-    )
+    rows = kernel_learning.class_rows(matrix, labels, classes)
+    report.csv("kernel_by_class", rows)
     report.picture(
         "kernel",
         figures.heat_map(matrix, labels, classes, task.model.name),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from dlgn_tf.dual import kernel_learning
 from dlgn_tf.inspection import linear_map, pictures, spectra
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number, percent
@@ -284,6 +285,4 @@ def _is_wanted(task, site):
 
 
 def _rank(values):
-    shares = values**2 / (values**2).sum()
-    shares = shares[shares > 0]
-    return float(np.exp(-(shares * np.log(shares)).sum()))
+    return kernel_learning.effective_rank(values**2 / (values**2).sum())
