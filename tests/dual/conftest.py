@@ -1,6 +1,7 @@
 """Tiny networks whose paths can be counted, and their forward passes."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -48,6 +49,25 @@ class Tiny:
         """Arguments of the kernel for some of the images."""
         gates = self.map_gates(lambda g, _: g[images])
         return {"other_gates": gates, "other_inputs": self.inputs[images]}
+
+    def flat_weights(self):
+        if self.kind == "residual":
+            return list(itertools.chain.from_iterable(self.weights))
+        return self.weights
+
+    def tangent_kernel(self):
+        """Gram matrix of the output's derivatives in all weights.
+
+        It is affine in each of them, so a difference is the derivative.
+        """
+        gradients, output = [], self.forward(self.weights)
+        for array in self.flat_weights():
+            for index in np.ndindex(array.shape):
+                weight = array[index]
+                array[index] = weight + 1
+                gradients.append(self.forward(self.weights) - output)
+                array[index] = weight
+        return np.tensordot(gradients, gradients, (0, 0))
 
     def forward(self, weights):
         """The output `(n,)` layer by layer, without paths."""

@@ -79,83 +79,49 @@ def test_small_blocks(tiny, least):
 
 
 def expected_tangent_kernel(tiny, variances):
-    """The mean over all signs of the weights, which are +-sigma.
-
-    The output is affine in each weight, so a difference is the derivative.
-    """
-    flat = tiny.weights
-    if tiny.kind == "residual":
-        flat = list(itertools.chain.from_iterable(tiny.weights))
-    sizes = [np.size(w) for w in flat]
-    sigmas = np.repeat(np.sqrt(variances), sizes)
-
-    def forward(values):
-        parts = np.split(values, np.cumsum(sizes)[:-1])
-        arrays = [
-            part.reshape(np.shape(w))
-            for part, w in zip(parts, flat, strict=True)
-        ]
-        if tiny.kind == "residual":
-            arrays = iter(arrays)
-            arrays = [[next(arrays) for _ in block] for block in tiny.weights]
-        return tiny.forward(arrays)
-
-    total, count = 0.0, 0
-    for signs in itertools.product((-1, 1), repeat=len(sigmas)):
-        values = sigmas * signs
-        output = forward(values)
-        gradients = [
-            forward(values + unit) - output for unit in np.eye(len(values))
-        ]
-        total = total + np.transpose(gradients) @ gradients
-        count += 1
-    return total / count
+    """The mean over all signs of the weights, which are +-sigma."""
+    flat = tiny.flat_weights()
+    sizes = [weight.size for weight in flat]
+    found = []
+    for signs in itertools.product((-1, 1), repeat=sum(sizes)):
+        parts = np.split(np.array(signs), np.cumsum(sizes)[:-1])
+        for weight, part, variance in zip(flat, parts, variances, strict=True):
+            weight[...] = np.sqrt(variance) * part.reshape(weight.shape)
+        found.append(tiny.tangent_kernel())
+    return np.mean(found, axis=0)
 
 
-def smallest(kind, rng):
-    """At most ten weights, and layers of several widths."""
-    from_shape = rng.normal
-
-    def gates(*shape):
-        return rng.random((3, *shape))
-
-    if kind == "residual":
-        return (
-            from_shape(size=(3, 1)),
-            [[gates(2)], [gates(2)], []],
-            [[np.ones((1, 2))], [np.ones((2, 2))], [np.ones(2)]],
-            (),
-        )
-    if kind == "fully_connected":
-        return (
-            from_shape(size=(3, 2)),
-            [gates(1), gates(2)],
-            [np.ones((2, 1)), np.ones((1, 2)), np.ones(2)],
-            (),
-        )
-    if kind == "plane":
-        return (
-            from_shape(size=(3, 2, 2, 1)),
-            [gates(2, 2, 1), gates(2)],
-            [np.ones((2, 2, 1, 1)), np.ones((1, 2)), np.ones(2)],
-            (2,),
-        )
-    return (
-        from_shape(size=(3, 3, 1)),
-        [gates(3, 2), gates(3, 1), gates(1)],
-        [np.ones((2, 1, 2)), np.ones((2, 2, 1)), np.ones((1, 1)), np.ones(1)],
+# Shapes of inputs, gates and at most ten weights, in layers of several widths.
+SMALLEST = {
+    "fully_connected": ((2,), [(1,), (2,)], [(2, 1), (1, 2), (2,)], ()),
+    "plane": (
+        (2, 2, 1),
+        [(2, 2, 1), (2,)],
+        [(2, 2, 1, 1), (1, 2), (2,)],
+        (2,),
+    ),
+    "line": (
+        (3, 1),
+        [(3, 2), (3, 1), (1,)],
+        [(2, 1, 2), (2, 2, 1), (1, 1), (1,)],
         (2, 2),
-    )
+    ),
+    "residual": ((1,), [(2,), (2,)], [(1, 2), (2, 2), (2,)], ()),
+}
 
 
-@pytest.mark.parametrize(
-    "kind", ["fully_connected", "line", "plane", "residual"]
-)
+@pytest.mark.parametrize("kind", SMALLEST)
 def test_expected_tangent_kernel(kind, rng, tiny_class):
-    inputs, gates, weights, windows = smallest(kind, rng)
+    inputs, gates, weights, windows = SMALLEST[kind]
+    inputs = rng.normal(size=(3, *inputs))
+    gates = [rng.random((3, *shape)) for shape in gates]
+    weights = [np.ones(shape) for shape in weights]
+    layers = len(weights)
+    if kind == "residual":
+        gates = [[gate] for gate in gates] + [[]]
+        weights = [[weight] for weight in weights]
     name = {"line": "convolutional", "plane": "convolutional"}.get(kind, kind)
     tiny = tiny_class(name, inputs, gates, weights, windows)
-    layers = sum(map(len, weights)) if kind == "residual" else len(weights)
     variances = rng.uniform(0.2, 1.5, layers)
     expected = expected_tangent_kernel(tiny, variances)
     found = tiny.kernel(variances=variances)

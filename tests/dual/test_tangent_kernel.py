@@ -37,15 +37,9 @@ def create(name, rng, **options):
     model = create_model(
         name, shape, 3, seed=0, mean=0.5, std=0.25, **{**defaults, **options}
     )
-    for network in networks_of(model).values():
+    for network in model.networks.values():
         leave_initial_point(network, rng)
     return model, rng.uniform(0, 255, (5, *shape))
-
-
-def networks_of(model):
-    if hasattr(model, "network"):
-        return {"network": model.network}
-    return {"gating": model.gating_network, "value": model.value_network}
 
 
 def gradients(model, network, images, logit):
@@ -67,8 +61,8 @@ def gradients(model, network, images, logit):
 def test_every_part_is_that_of_explicit_gradients(name, rng):
     model, images = create(name, rng)
     found = empirical_ntk(model, images, logit=1)
-    assert set(found.parts) == set(networks_of(model))
-    for part, network in networks_of(model).items():
+    assert set(found.parts) == set(model.networks)
+    for part, network in model.networks.items():
         rows = gradients(model, network, images, 1)
         kernel = rows @ rows.T
         assert kernel.max() > 0
@@ -98,7 +92,7 @@ def test_layer_shares(rng):
     assert sum(shares.values()) == pytest.approx(1)
     trace = sum(
         (gradients(model, network, images, 2) ** 2).sum()
-        for network in networks_of(model).values()
+        for network in model.networks.values()
     )
     head = model.value_network.get_layer("logits")
     of_head = (gradients(model, head, images, 2) ** 2).sum()

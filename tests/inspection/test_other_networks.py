@@ -1,45 +1,82 @@
-"""Networks with other nonlinearities, filters and scales of the image."""
+"""Networks of other nonlinearities, filters, scales and layers."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import gate_statistics, interventions
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.strongest_paths import PathFinder
 from dlgn_tf.inspection.templates import is_affine, linearization, templates
+from dlgn_tf.layers import Gate, PixelNormalization
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 
-SHAPE = (12, 12, 3)
 NETWORKS = {
     "c4gap_dnn": {"activation": "swish"},
     "c4gap_dgn": {"activation": "beta_vq"},
-    "smallcnn_dnn": {"activation": "abs_beta_vq"},
+    # The first site comes before the pooling.
+    "smallcnn_dnn": {"activation": "abs_beta_vq", "padding": "same"},
     "c4gap_dlgn": {"orthogonal": OrthogonalFilters(), "per_image": True},
     "largecnn_dlgn": {"apodized": True},
+    "mlp_dlgn": {},
+    "plaincnn_dlgn": {"image_shape": (16, 16, 3)},
 }
+OWN_SHAPE = (6, 6, 3)
 
 
-@pytest.fixture(params=NETWORKS)
+def features(image, nonlinear=False):
+    """Affine in evaluation, through layers of many kinds."""
+    h = layers.Rescaling(2.0, -0.3, name="rescaling")(image)
+    h = layers.Dropout(0.5, name="dropout")(h)
+    h = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(h)
+    h = layers.BatchNormalization(name="bn")(h)
+    if nonlinear:
+        h = layers.LeakyReLU(name="leaky")(h)
+    h = layers.Concatenate(name="concatenate")([h, image])
+    return layers.Conv2D(4, 3, groups=2, padding="same", name="conv")(h)
+
+
+def own_network(nonlinear=False):
+    """A DLGN of one gate site."""
+    image = keras.Input(OWN_SHAPE)
+    gating = keras.Model(image, [features(image, nonlinear)])
+    image, gate = keras.Input(OWN_SHAPE), keras.Input((6, 6, 4))
+    h = layers.Multiply(name="site_galu")([features(image), gate])
+    h = layers.Flatten()(layers.UpSampling2D(2)(h))
+    value = keras.Model([image, gate], layers.Dense(3, name="logits")(h))
+    normalization = PixelNormalization(0.4, 0.2)
+    normalization.build((None, *OWN_SHAPE))
+    model = GatedNetwork(gating, value, Gate("soft"), normalization, ["site"])
+    rng = np.random.default_rng(3)
+    for variable in model.variables:
+        if keras.backend.is_float_dtype(variable.dtype):
+            variable.assign(rng.uniform(-0.3, 0.5, variable.shape) ** 2)
+    return model
+
+
+@pytest.fixture(params=["own", *NETWORKS])
 def model(request):
-    options = NETWORKS[request.param]
-    if request.param == "smallcnn_dnn":
-        # The first site, which comes before the pooling.
-        options = {**options, "padding": "same"}
-    return create_model(request.param, SHAPE, 10, width=6, seed=1, **options)
+    if request.param == "own":
+        return own_network()
+    options = {"image_shape": (12, 12, 3), **NETWORKS[request.param]}
+    return create_model(request.param, classes=10, width=6, seed=1, **options)
 
 
 @pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (3, *SHAPE)).astype("uint8")
+def images(model, rng):
+    return rng.integers(0, 256, (3, *model.image_shape)).astype("uint8")
 
 
 def test_templates_and_linearizations(model, images):
     names = model.site_names
-    linear = "dlgn" in model.name
-    exact = templates(model, names[-1 if linear else 0], positions="center")
-    local = linearization(model, names[-1], images[1], positions="center")
+    relus = "dnn" in model.name or "dgn" in model.name
+    center = "center" if len(model.site_shapes[names[-1]]) == 3 else None
+    exact = templates(model, names[0 if relus else -1], center)
+    local = linearization(model, names[-1], images[1], center)
     for found, held in ((exact, slice(None)), (local, slice(1, 2))):
         assert found.standardized == (model.name == "c4gap_dlgn")
         pixels = images
@@ -114,3 +151,15 @@ def test_orthogonal_filters_of_all_kinds(reparametrization, scale, rng):
 def test_shallow_features_are_affine(name):
     model = create_model(name, (32, 32, 3), 10, width=2)
     assert all(is_affine(model, site) for site in model.site_names)
+
+
+def test_a_nonlinear_gating_network_is_told_apart():
+    assert is_affine(own_network(), "site")
+    assert not is_affine(own_network(nonlinear=True), "site")
+
+
+def test_activations_inside_the_value_network_are_named():
+    model = own_network()
+    model.value_network.get_layer("conv").activation = keras.activations.relu
+    with pytest.raises(Exception, match="linear given its gates.* with conv$"):
+        DualView(model)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlgn_tf.layers import BetaVQ
+from dlgn_tf.layers import BetaVQ, BetaVQPooling
 
 KINDS = {"relu": 0.0, "leaky": 0.1, "abs": -1.0}
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -49,7 +49,11 @@ BETAS = (0.0, 1e-9, 0.5, 0.999, 1 - 1e-9, 1.0)
 FAR = np.array([-1e4, -1.0, -1e-4, 0.0, 1e-4, 1.0, 1e4])
 
 
-@each_kind
+def pooling(beta, mode, dtype):
+    return BetaVQPooling(2, 2, "same", beta, mode, dtype=dtype)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "pooling"])
 @pytest.mark.parametrize("mode", ["fixed", "per_layer", "per_channel"])
 @pytest.mark.parametrize(
     "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -58,8 +62,12 @@ def test_everything_stays_finite(kind, mode, dtype):
     for beta in BETAS:
         if mode != "fixed" and beta in (0, 1):
             continue
-        made = layer(kind, beta, mode, dtype=dtype)
-        z = tf.constant(np.tile(FAR[:, None], (1, 3)), made.compute_dtype)
+        if kind == "pooling":
+            made = pooling(beta, mode, dtype)
+        else:
+            made = layer(kind, beta, mode, dtype=dtype)
+        z = np.tile(FAR[:, None, None], (1, 1, 4, 3))
+        z = tf.constant(z, made.compute_dtype)
         with tf.GradientTape() as tape:
             tape.watch(z)
             outputs = made(z)

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dlgn_tf.layers import BetaVQPooling
 
@@ -58,24 +57,6 @@ def test_limits_are_max_and_average_pooling(rng, padding, size, step):
         )
         nearly = BetaVQPooling(*place, beta=min(max(beta, 1e-8), 1 - 1e-8))
         np.testing.assert_allclose(nearly(images), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("mode", ["fixed", "per_channel"])
-@pytest.mark.parametrize(
-    "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]
-)
-def test_everything_stays_finite(rng, mode, dtype):
-    images = rng.choice([-1e4, -1.0, 0.0, 1.0, 1e4], size=(4, 5, 5, 2))
-    for beta in (1e-9, 0.5, 1 - 1e-9):
-        layer = BetaVQPooling(2, 2, "same", beta, mode, dtype=dtype)
-        entering = tf.constant(images, layer.compute_dtype)
-        with tf.GradientTape() as tape:
-            tape.watch(entering)
-            pooled = layer(entering)
-            total = tf.reduce_sum(tf.cast(pooled, "float32"))
-        variables = [v.value for v in layer.trainable_variables]
-        for tensor in (pooled, *tape.gradient(total, [entering, *variables])):
-            assert np.isfinite(np.asarray(tensor, "float64")).all()
 
 
 @pytest.mark.parametrize(
