@@ -30,14 +30,14 @@ def radial_power(weights: Array) -> tuple[Array, Array]:
     return np.arange(bins) * step, power @ in_ring.astype("float64")
 
 
-def low_frequency_share(weights: Array, cutoff: float = 0.125) -> Array:
-    """Share of each template's energy at frequencies up to a cutoff, `(rows,)`.
+def low_frequency_share(weights: Array) -> Array:
+    """Share of each template's energy at frequencies up to 1/8, `(rows,)`.
 
-    The cutoff counts in cycles per pixel; 0.5 is the highest along an axis. The
-    default, a period of 8 pixels, is assumed.
+    They count in cycles per pixel; 1/2 is the highest along an axis. The
+    cutoff, a period of 8 pixels, is assumed.
     """
     frequency, power = _power(_checked(weights))
-    return power @ (frequency.reshape(-1) <= cutoff).astype("float64")
+    return power @ (frequency.reshape(-1) <= 1 / 8).astype("float64")
 
 
 def support(weights: Array) -> Array:
@@ -53,22 +53,15 @@ def support(weights: Array) -> Array:
     return np.stack([top, left, bottom, right], axis=1)
 
 
-def effective_size(weights: Array, share: float = 0.9) -> Array:
-    """Side of the smallest square window that holds a share of the energy.
+def effective_size(weights: Array) -> Array:
+    """Side of the smallest square window that holds 90 % of the energy.
 
     Integers `(rows,)`; 0 for a template of zeros. The window may lie anywhere,
     and beyond the shorter side of an image that is no square.
-
-    Raises:
-        UserError: if the share is not in (0, 1].
     """
-    if not 0 < share <= 1:
-        raise UserError(
-            f"Expected a share of the energy in (0, 1]. Received: {share}"
-        )
     energy = (_checked(weights) ** 2).sum(axis=3)
-    # Some rounding is allowed, or a share of 1 would never be reached.
-    wanted = share * energy.sum(axis=(1, 2)) * (1 - 1e-12)
+    # Some rounding is allowed: all of it may lie in one place.
+    wanted = 0.9 * energy.sum(axis=(1, 2)) * (1 - 1e-12)
     sums = np.pad(
         energy.cumsum(axis=1).cumsum(axis=2), ((0, 0), (1, 0), (1, 0))
     )

@@ -170,17 +170,17 @@ class Row:
     Attributes:
         layer: Class.
         options: Dict of its arguments.
-        shape: Tuple of integers, of the inputs.
-        size: Float, the inputs' largest magnitude.
         oracle: Function of inputs and weights, float64 arrays, in NumPy.
+        size: Float, the inputs' largest magnitude.
+        shape: Tuple of integers, of the inputs.
         trainable: Integer, number of trainable weights.
     """
 
     layer: type
     options: dict
-    shape: tuple
-    size: float
     oracle: typing.Callable
+    size: float = 1e3
+    shape: tuple = IMAGES
     trainable: int = 0
 
     def make(self, **more):
@@ -208,182 +208,161 @@ class Row:
         return layer, inputs, weights
 
 
+FILTERS = {"filters": 4, "kernel_size": 3}
+MOST = {"kind": "abs", "beta": 1 - 1e-6, "beta_mode": "per_layer"}
+LEARNED = {"kind": "leaky", "beta": 0.3, "beta_mode": "per_channel"}
+POOL_LEARNED = {"pool_size": (2, 2), "strides": 2, "beta_mode": "per_layer"}
+POLAR = {"reparametrization": "newton_schulz", "overcomplete": "groups"}
+CAYLEY = {"reparametrization": "cayley", "scale": "unit"}
+NORMALIZED = {"mean": [0.4, 0.5, 0.3], "std": 0.2}
 ROWS = {
     "Gate": Row(
         layers.Gate,
         {"kind": "soft", "beta": 10.0, "epsilon": 0.1},
-        IMAGES,
-        1e4,
         lambda x, w: 1.1 * sigmoid(10 * x),
+        1e4,
     ),
-    "Gate, hard": Row(
-        layers.Gate, {"kind": "hard"}, IMAGES, 1.0, lambda x, w: x > 0
-    ),
+    "Gate, hard": Row(layers.Gate, {"kind": "hard"}, lambda x, w: x > 0, 1.0),
     "BatchNorm": Row(
-        layers.BatchNorm, {"momentum": 0.9}, IMAGES, 1e3, normalized, 2
+        layers.BatchNorm, {"momentum": 0.9}, normalized, trainable=2
     ),
     "BatchNorm of rows": Row(
-        layers.BatchNorm, {"synchronized": False}, (4, 3), 1e3, normalized, 2
+        layers.BatchNorm, {"synchronized": False}, normalized, 1e3, (4, 3), 2
     ),
-    "BetaVQ": Row(layers.BetaVQ, {"beta": 1e-9}, (2, 6), 1e3, beta_vq(0, 1e-9)),
+    "BetaVQ": Row(layers.BetaVQ, {"beta": 1e-9}, beta_vq(0, 1e-9), 1e3, (2, 6)),
     "BetaVQ, nearly hard": Row(
         layers.BetaVQ,
-        {"kind": "abs", "beta": 1 - 1e-6, "beta_mode": "per_layer"},
-        (2, 6),
-        1e-3,
+        MOST,
         lambda x, w: x * np.tanh(x * (1e6 - 1)),
+        1e-3,
+        (2, 6),
         1,
     ),
     "BetaVQ, learned": Row(
-        layers.BetaVQ,
-        {"kind": "leaky", "beta": 0.3, "beta_mode": "per_channel"},
-        IMAGES,
-        2.0,
-        beta_vq(0.01, None),
-        1,
+        layers.BetaVQ, LEARNED, beta_vq(0.01, None), 2.0, trainable=1
     ),
     "BetaVQPooling": Row(
-        layers.BetaVQPooling, {"beta": 1e-9}, IMAGES, 1e3, softmax_pooled(1e-9)
+        layers.BetaVQPooling, {"beta": 1e-9}, softmax_pooled(1e-9)
     ),
     "BetaVQPooling, learned": Row(
         layers.BetaVQPooling,
-        {"pool_size": (2, 2), "strides": 2, "beta_mode": "per_layer"},
-        IMAGES,
-        2.0,
+        POOL_LEARNED,
         softmax_pooled(None),
-        1,
+        2.0,
+        trainable=1,
     ),
     "BetaVQPooling, a mean": Row(
         layers.BetaVQPooling,
         {"pool_size": 2, "beta": 0.0},
-        IMAGES,
-        2e4,
         lambda x, w: patches(x, 2, 2).mean((4, 5)),
+        2e4,
     ),
     "BetaVQPooling, a maximum": Row(
         layers.BetaVQPooling,
         {"pool_size": 2, "beta": 1.0},
-        IMAGES,
-        2e4,
         lambda x, w: patches(x, 2, 2).max((4, 5)),
+        2e4,
     ),
     "CircularPadding": Row(
         layers.CircularPadding,
         {"kernel_size": 4},
-        (2, 5, 4, 3),
-        2e4,
         lambda x, w: np.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)), mode="wrap"),
+        2e4,
+        (2, 5, 4, 3),
     ),
-    "ComplexModulus": Row(
-        layers.ComplexModulus, {"angles": 1}, IMAGES, 1e4, modulus
-    ),
+    "ComplexModulus": Row(layers.ComplexModulus, {"angles": 1}, modulus, 1e4),
     "ComplexModulus, skip": Row(
-        layers.ComplexModulus,
-        {"angles": 1, "skip": True},
-        IMAGES,
-        1e4,
-        all_and_moduli,
+        layers.ComplexModulus, {"angles": 1, "skip": True}, all_and_moduli, 1e4
     ),
     "ComplexStandardization": Row(
         layers.ComplexStandardization,
         {"momentum": 0.8, "epsilon": 1e-3},
-        (2, 3, 3, 6),
-        1e4,
         standardized,
+        1e4,
+        (2, 3, 3, 6),
     ),
     "SkipModulus": Row(
         layers.SkipModulus,
         {"angles": 1, "complex_maps": False},
-        (2, 3, 3, 6),
-        1e4,
         skip_modulus,
+        1e4,
+        (2, 3, 3, 6),
     ),
     "Grayscale": Row(
         layers.Grayscale,
         {},
-        (2, 3, 3, 3),
-        2e4,
         lambda x, w: (x @ [0.299, 0.587, 0.114])[..., None],
+        2e4,
     ),
     "LocallyConnected": Row(
         layers.LocallyConnected,
         {"nodes": 4, "window": 2, "stride": 2, "seed": 0},
-        LINE,
-        1e3,
         connected,
+        1e3,
+        LINE,
         2,
     ),
     "MorletFilters": Row(
-        layers.MorletFilters, MORLET, (2, 8, 8, 2), 1e3, morlet
+        layers.MorletFilters, MORLET, morlet, shape=(2, 8, 8, 2)
     ),
     "OrthogonalDense": Row(
         layers.OrthogonalDense,
-        {
-            "units": 4,
-            "reparametrization": "newton_schulz",
-            "overcomplete": "groups",
-        },
-        (3, 7),
-        1e2,
+        {"units": 4, **POLAR},
         lambda x, w: x @ (w[2] * polar(w[0])) + w[1],
+        1e2,
+        (3, 7),
         3,
     ),
     "OrthogonalDense, cayley": Row(
         layers.OrthogonalDense,
-        {"units": 4, "reparametrization": "cayley", "scale": "unit"},
-        (3, 7),
-        1e2,
+        {"units": 4, **CAYLEY},
         lambda x, w: x @ cayley(w[0]) + w[1],
+        1e2,
+        (3, 7),
         2,
     ),
     "OrthogonalConv2D": Row(
         layers.OrthogonalConv2D,
-        {"filters": 4, "kernel_size": 3},
-        (2, 5, 5, 3),
-        1e2,
+        FILTERS,
         lambda x, w: convolved(x, orthogonal(w[0]), w[1]),
-        2,
+        1e2,
+        trainable=2,
     ),
     "ApodizedConv2D": Row(
         layers.ApodizedConv2D,
-        {"filters": 4, "kernel_size": 3, "kernel_regularizer": Orthogonality()},
-        (2, 5, 5, 3),
-        1e2,
+        {"kernel_regularizer": Orthogonality(), **FILTERS},
         lambda x, w: convolved(x, windowed(w[0]), w[1]),
-        2,
+        1e2,
+        trainable=2,
     ),
     "ApodizedOrthogonalConv2D": Row(
         layers.ApodizedOrthogonalConv2D,
-        {"filters": 4, "kernel_size": 3, "scale": "gain"},
-        (2, 5, 5, 3),
-        1e2,
+        {"scale": "gain", **FILTERS},
         windowed_unit,
-        3,
+        1e2,
+        trainable=3,
     ),
     "PerImageStandardization": Row(
-        layers.PerImageStandardization, {}, (2, 4, 4, 3), 255, per_image
+        layers.PerImageStandardization, {}, per_image, 255
     ),
     "PixelNormalization": Row(
         layers.PixelNormalization,
-        {"mean": [0.4, 0.5, 0.3], "std": 0.2},
-        (2, 4, 4, 3),
+        NORMALIZED,
+        lambda x, w: (x / 255 - NORMALIZED["mean"]) / 0.2,
         255,
-        lambda x, w: (x / 255 - [0.4, 0.5, 0.3]) / 0.2,
     ),
     "PooledReLUConvolution": Row(
         layers.PooledReLUConvolution,
-        {"members": 2, "filters": 4, "kernel_size": 3},
-        (2, 32, 32, 3),
-        1e3,
+        {"members": 2, **FILTERS},
         pooled_relu,
-        2,
+        shape=(2, 32, 32, 3),
+        trainable=2,
     ),
     "SubsampleAndPad": Row(
         layers.SubsampleAndPad,
         {"filters": 5, "stride": 2},
-        (2, 4, 4, 3),
-        2e4,
         lambda x, w: np.pad(x[:, ::2, ::2], [(0, 0)] * 3 + [(0, 2)]),
+        2e4,
     ),
 }
 each_row = pytest.mark.parametrize("row", list(ROWS.values()), ids=list(ROWS))
