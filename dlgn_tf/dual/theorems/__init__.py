@@ -21,7 +21,6 @@ from dlgn_tf.dual.random_networks import (
     PlainReLU,
     Residual,
 )
-from dlgn_tf.output import files
 from dlgn_tf.output.folder import Output, new_figure
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -133,40 +132,35 @@ def figure(results: Sequence[Result]) -> Any:
     return drawn
 
 
-def error_table(results: Sequence[Result]) -> str:
-    """All errors, a line a draw, as CSV."""
-    lines = [
-        (r.setting.theorem, r.setting.name, width, draw, f"{error:.6g}")
+def _error_rows(results):
+    """A row for each draw."""
+    return [
+        {
+            "theorem": r.setting.theorem,
+            "setting": r.setting.name,
+            "width": width,
+            "draw": draw,
+            "error": f"{error:.6g}",
+        }
         for r in results
         for width, errors in zip(r.widths, r.errors, strict=True)
         for draw, error in enumerate(errors)
     ]
-    header = ("theorem", "setting", "width", "draw", "error")
-    return files.csv_text(header, lines)
 
 
-def summary_table(results: Sequence[Result]) -> str:
-    """A line a setting, as CSV."""
-    header = (
-        "theorem",
-        "setting",
-        "slope",
-        "error_at_least_width",
-        "error_at_largest_width",
-        "bias_of_mean_over_standard_error",
-    )
-    lines = [
-        (
-            r.setting.theorem,
-            r.setting.name,
-            f"{r.slope:.4f}",
-            f"{r.means[0]:.4f}",
-            f"{r.means[-1]:.4f}",
-            f"{r.bias.ratio:.2f}",
-        )
+def _summary_rows(results):
+    """A row for each setting."""
+    return [
+        {
+            "theorem": r.setting.theorem,
+            "setting": r.setting.name,
+            "slope": f"{r.slope:.4f}",
+            "error_at_least_width": f"{r.means[0]:.4f}",
+            "error_at_largest_width": f"{r.means[-1]:.4f}",
+            "bias_of_mean_over_standard_error": f"{r.bias.ratio:.2f}",
+        }
         for r in results
     ]
-    return files.csv_text(header, lines)
 
 
 def write(
@@ -174,8 +168,8 @@ def write(
 ) -> list[str]:
     """Writes the tables and a picture for each theorem; returns their names."""
     output = Output(output_dir)
-    output.text("errors.csv", error_table(results))
-    output.text("summary.csv", summary_table(results))
+    output.table("errors", _error_rows(results))
+    output.table("summary", _summary_rows(results))
     names = ["errors.csv", "summary.csv"]
     for theorem in dict.fromkeys(r.setting.theorem for r in results):
         of_theorem = [r for r in results if r.setting.theorem == theorem]

@@ -1,6 +1,7 @@
 """Draws it: python -m dlgn_tf.dual.theorems --output_dir=DIR."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def run(command):
         progress.update(index + 1, {"slope": results[-1].slope})
     names = theorems.write(results, command.output_dir)
     origin.note_command(command.output_dir)
-    print(theorems.summary_table(results), end="")
+    print(pathlib.Path(command.output_dir, "summary.csv").read_text(), end="")
     print(f"{', '.join(names)} are in {command.output_dir}")
 
 
