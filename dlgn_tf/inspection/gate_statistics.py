@@ -279,7 +279,7 @@ def _checked(model, images, labels, classes):
 
 
 def _batch_size(model, shapes, classes, given, memory_gib):
-    """How many images are looked at together, at least one of memory enough."""
+    """How many images are looked at together; a `UserError` if few fit."""
     if given is not None and given < 1:
         raise UserError(
             f"Expected a batch_size >= 1. Received: batch_size={given}"

@@ -62,7 +62,7 @@ class Page:
         )
 
     def picture(self, png, caption, alt=None):
-        """A PNG with its explanation below, and one for who does not see it."""
+        """A PNG with its explanation below, and `alt` for who cannot see it."""
         encoded = base64.b64encode(png).decode("ascii")
         said = html.escape(alt or caption, quote=True)
         self._body.append(

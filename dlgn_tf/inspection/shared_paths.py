@@ -28,7 +28,7 @@ class Sharing:
 
 
 def sharing(paths_of_images):
-    """`Sharing` of the images of a class, say, each a list of `Path`.
+    """`Sharing` of images, such as those of a class, each a list of `Path`.
 
     Raises:
         UserError: if there is no image, or one without a path.

@@ -134,7 +134,7 @@ def linearization(
         image: Array `(height, width, channels)`, pixels from 0 to 255.
 
     The other arguments, what is returned and what is raised are those of
-    `templates`, but for sites that are not affine.
+    `templates`, but that sites need not be affine.
     """
     site_map = SiteMap(model, site)
     units = Units.of(site_map, positions, channels)

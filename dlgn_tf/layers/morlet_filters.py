@@ -84,9 +84,9 @@ class MorletFilters(keras.layers.Layer):
         self.stride = int(stride)
 
     def filters(self):
-        """Float64 `(kernel_size, kernel_size, 1 + 2 angles)`.
+        """The filters: low-pass, real parts, imaginary parts.
 
-        Low-pass, real parts, imaginary parts.
+        float64 `(kernel_size, kernel_size, 1 + 2 angles)`.
         """
         low_pass = _gaussian(self.kernel_size, self.low_pass_sigma, 1.0, 0.0)
         wavelets = [

@@ -81,7 +81,7 @@ class PooledReLUConvolution(keras.layers.Layer):
         return ops.stack(pooled, axis=1)
 
     def preactivations(self, images):
-        """What enters the ReLUs of each, `(batch, height, width, filters)`."""
+        """Inputs of each member's ReLUs, `(batch, height, width, filters)`."""
         patches = self._patches(ops.cast(images, self.compute_dtype))
         shape = (-1, *images.shape[1:3], self.filters)
         return [
