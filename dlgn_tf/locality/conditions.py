@@ -10,6 +10,8 @@ measured as mean total variation, (iii) as root mean square correlation, 0 where
 one of the two does not vary. As z_b is a function of x_k, (ii) taken literally
 makes z_b a function of z_a; a lossy teacher always violates it.
 
+Values and groups are integers `(inputs,)`, nodes arrays `(inputs, nodes)`.
+
 Source: Tian, arXiv 1809.10829, theorem 2 and its proof.
 """
 
@@ -27,10 +29,8 @@ _NOT_VARYING = 1e-24
 def violations(teacher: Teacher, passes: Passes, pixels: Array) -> dict:
     """Means over all edges of the graph, those of the leaves left out.
 
-    Args:
-        teacher: `Teacher`.
-        passes: `dlgn_tf.locality.passes.Passes` of a network on its inputs.
-        pixels: Integer array `(inputs, leaves)` of 0 and 1.
+    Passes are those of a network on the teacher's inputs, pixels an integer
+    array `(inputs, leaves)` of 0 and 1.
 
     Returns:
         Dict of floats: `"focus"`, `"broadness"`, `"gradient_and_gate"`,
@@ -67,8 +67,8 @@ def _of_edge(teacher, passes, codes, level, region, child):
         "broadness": total_variation(codes[level][:, region], pair, z_a, p),
         "gradient_and_gate": correlation(raw_g, gate, z_b, p),
         "activation_and_gate": correlation(raw_f, gate, z_b, p),
-        "activation_and_gradient": cross_correlation(
-            f_k, passes.g[level][:, region], pair, p
+        "activation_and_gradient": correlation(
+            f_k, passes.g[level][:, region], pair, p, crossed=True
         ),
     }
 
@@ -78,11 +78,7 @@ def total_variation(
 ) -> float:
     """E over the fine groups of TV(P(value | fine), P(value | coarse)).
 
-    Args:
-        values: Integer array `(inputs,)`.
-        fine: Integer array `(inputs,)`, groups that refine `coarse`.
-        coarse: Integer array `(inputs,)`.
-        probabilities: Array `(inputs,)`.
+    Fine groups refine the coarse ones.
     """
     fine, coarse, values = (
         np.unique(x, return_inverse=True)[1] for x in (fine, coarse, values)
@@ -109,39 +105,21 @@ def _rows(table):
 
 
 def correlation(
-    first: Array, second: Array, groups: Array, probabilities: Array
+    first: Array,
+    second: Array,
+    groups: Array,
+    probabilities: Array,
+    crossed: bool = False,
 ) -> float:
-    """Of the same node, within groups.
+    """Root mean square correlation of nodes within groups.
 
-    Args:
-        first: Array `(inputs, nodes)`.
-        second: The same.
-        groups: Integer array `(inputs,)`.
-        probabilities: Array `(inputs,)`.
-
-    Returns:
-        Root mean square over groups (by their probability) and nodes.
+    Over groups, by their probability, and nodes: each with the same node of the
+    other, or where `crossed` with every node of it.
     """
-    return _root_mean_square(first, second, groups, probabilities, _own)
 
+    def products(a, b):
+        return a[:, :, None] * b[:, None] if crossed else a * b
 
-def cross_correlation(
-    first: Array, second: Array, groups: Array, probabilities: Array
-) -> float:
-    """Of every node of the one with every node of the other; see above."""
-    return _root_mean_square(first, second, groups, probabilities, _every)
-
-
-def _own(first, second):
-    return first * second
-
-
-def _every(first, second):
-    return (first[:, :, None] * second[:, None]).reshape(len(first), -1)
-
-
-def _root_mean_square(first, second, groups, probabilities, pairs):
-    """`pairs` makes of two arrays `(rows, nodes)` the products that count."""
     _, groups = np.unique(groups, return_inverse=True)
     membership = np.zeros((groups.max() + 1, len(groups)))
     membership[groups, np.arange(len(groups))] = probabilities
@@ -151,12 +129,13 @@ def _root_mean_square(first, second, groups, probabilities, pairs):
     # Inputs of groups that never happen have no share in any.
     row_of = np.cumsum(happens)[groups] - 1
     a, b = (x - (shares @ x)[row_of] for x in (first, second))
-    covariances = shares @ pairs(a, b)
-    scale = pairs(shares @ a**2, shares @ b**2)
+    covariances = np.tensordot(shares, products(a, b), 1)
+    scale = products(shares @ a**2, shares @ b**2)
     squares = np.divide(
         covariances**2,
         scale,
         out=np.zeros_like(scale),
         where=scale > _NOT_VARYING,
     )
-    return float(np.sqrt(mass[happens] @ squares.mean(axis=1)))
+    means = squares.reshape(len(squares), -1).mean(axis=1)
+    return float(np.sqrt(mass[happens] @ means))

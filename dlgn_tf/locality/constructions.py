@@ -14,19 +14,17 @@ from scipy.optimize import linprog
 
 from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality.passes import LocalNetwork
+from dlgn_tf.locality.passes import LocalNetwork, forward
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
+from dlgn_tf.locality.teachers import all_inputs
 
 CIRCLE_RADIUS = 0.3
 
 
 def vertices(rows: Array) -> Array:
-    """Which rows are vertices of the hull of all, by linear programs.
+    """Which rows `(m, d)` are vertices of the hull of all, by linear programs.
 
     A row that occurs twice is no vertex here; one that is alone is.
-
-    Args:
-        rows: Array `(m, d)`.
 
     Returns:
         Boolean array `(m,)`.
@@ -57,12 +55,8 @@ def vertices(rows: Array) -> Array:
 def circle(count: int) -> tuple[Array, Array, Array]:
     """Rows of a 3-event child on a circle in the simplex, and their layer.
 
-    Args:
-        count: Integer >= 3, rows.
-
-    Returns:
-        `(P, W, b)` of shapes `(count, 3)`, `(3, count)` and `(count,)`:
-        relu(P W + b) = I.
+    Of at least 3 rows: `(P, W, b)` of shapes `(count, 3)`, `(3, count)` and
+    `(count,)`, with relu(P W + b) = I.
     """
     centre = np.full(3, 1 / 3)
     basis = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
@@ -76,36 +70,37 @@ def circle(count: int) -> tuple[Array, Array, Array]:
     return P, W, -(centre @ W) - nearest / (1 - nearest)
 
 
-def relu_loss(P: Array, W: Array, b: Array) -> float:
-    """|relu(P W + b) - I|_F^2."""
-    return float(((np.maximum(P @ W + b, 0) - np.eye(len(P))) ** 2).sum())
+def circle_losses(count: int) -> tuple[float, float]:
+    """|F - I|_F^2 of a `circle`'s layer, and the least of affine maps."""
+    P, W, b = circle(count)
+    return _from_identity(np.maximum(P @ W + b, 0)), affine_loss(P)
+
+
+def tree_losses(pixels: int) -> tuple[float, float]:
+    """The same of the `and_tree` over 2 to 8 pixels."""
+    inputs = all_inputs(pixels)
+    leaves = np.eye(2)[inputs]
+    outputs = forward(and_tree(pixel_fields(pixels)), leaves)[0][-1][:, 0]
+    return _from_identity(outputs), affine_loss(inputs)
+
+
+def _from_identity(F):
+    return float(((F - np.eye(len(F))) ** 2).sum())
 
 
 def affine_loss(inputs: Array) -> float:
-    """Least |inputs W + 1 b^T - I|_F^2 over all W and b.
-
-    Args:
-        inputs: Array `(m, d)`.
-    """
+    """Least |inputs W + 1 b^T - I|_F^2 over all W and b, of `(m, d)`."""
     extended = np.column_stack([inputs, np.ones(len(inputs))])
-    identity = np.eye(len(inputs))
     cutoff = max(extended.shape) * np.finfo(np.float64).eps
-    fitted = extended @ factorizations.pinv(extended, cutoff)
-    return float(((fitted - identity) ** 2).sum())
+    return _from_identity(extended @ factorizations.pinv(extended, cutoff))
 
 
 def and_tree(fields: ReceptiveFields) -> LocalNetwork:
-    """A network whose every node says one content of its region.
+    """A network of ReLUs whose every node says one content of its region.
 
     The node of a content has weight 1 from the child nodes that agree with it
-    and bias 1 - children: an AND gate.
-
-    Args:
-        fields: `ReceptiveFields` of disjoint windows over binary pixels, given
-            as one-hot pairs.
-
-    Returns:
-        `LocalNetwork` of ReLUs, the top included.
+    and bias 1 - children: an AND gate. Fields are disjoint windows over binary
+    pixels, given as one-hot pairs.
     """
     weights, below = [], 2
     for children in fields.children:

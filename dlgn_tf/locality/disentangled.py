@@ -24,6 +24,9 @@ import numpy as np
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+# Of the descent.
+_STEPS, _RATE = 300, 0.5
+
 
 def factor_values(count: int) -> Array:
     """Value of every factor in every event, `(2 ** count, count)`."""
@@ -35,9 +38,9 @@ class FactorisedTable:
     """P_ab that decomposes.
 
     Attributes:
-        sets: Tuple of tuples: S_i for every factor of a, disjoint positions
-            among the factors of b.
-        factors_below: Integer.
+        sets: S_i for every factor of a, disjoint positions among the factors of
+            b.
+        factors_below: How many factors b has.
         blocks: One array `(2, 2 ** |S_i|)` a set, rows of sum 1.
         rest: Array `(2 ** r,)` of sum 1: the marginal of the r factors in no
             set.
@@ -89,14 +92,7 @@ def _codes(values, positions):
 
 
 def disentangled(columns: Array) -> Array:
-    """F from its 2-vectors.
-
-    Args:
-        columns: Array `(n, 2)`, f_j.
-
-    Returns:
-        Array `(2 ** n, n)`.
-    """
+    """F `(2 ** n, n)` from its 2-vectors f_j, `(n, 2)`."""
     values = factor_values(len(columns))
     return np.stack(
         [f[v] for f, v in zip(columns, values.T, strict=True)], axis=1
@@ -111,11 +107,8 @@ def product_prior(marginals: Iterable[Array]) -> Array:
 def disentanglement_error(F: Array) -> float:
     """How far columns are from functions of their own factor alone.
 
-    Args:
-        F: Array `(2 ** n, n)`.
-
-    Returns:
-        Largest difference of an entry from the mean over the other factors.
+    Of F `(2 ** n, n)`: the largest difference of an entry from the mean over
+    the other factors.
     """
     n = F.shape[1]
     errors = []
@@ -136,12 +129,8 @@ def forward(
 ) -> Array:
     """F_a = relu(P F W), normalised by its mean and variance under a prior.
 
-    Args:
-        P: Array `(m_a, m_b)`.
-        F_below: Array `(m_b, n_b)`.
-        W: Array `(n_b, n_a)`.
-        relu: Boolean.
-        batch_norm_prior: Array `(m_a,)`, or None for no normalisation.
+    Of P `(m_a, m_b)`, F `(m_b, n_b)`, W `(n_b, n_a)` and a prior `(m_a,)`, or
+    None for no normalisation.
     """
     F = P @ F_below @ W
     if relu:
@@ -161,10 +150,8 @@ def update(P: Array, F_below: Array, G: Array) -> Array:
 def weighted_gradient(marginals: Array, columns: Array, centred: bool) -> Array:
     """G~ from its 2-vectors g_j.
 
-    Args:
-        marginals: Array `(n, 2)`, p[i].
-        columns: Array `(n, 2)`.
-        centred: Boolean. Whether each g_j is made to sum to 0.
+    Of marginals p[i], `(n, 2)`, and columns `(n, 2)`. Where `centred`, each g_j
+    is made to sum to 0.
     """
     if centred:
         columns = columns - columns.mean(axis=1, keepdims=True)
@@ -180,12 +167,8 @@ def draw_setting(
 ) -> tuple:
     """A random table and what else `descend` wants, in its order.
 
-    Every node is open for some event at the start.
-
-    Args:
-        sets: See `FactorisedTable`.
-        factors_below: Integer.
-        rng: `numpy.random.Generator`.
+    Every node is open for some event at the start. For the sets see
+    `FactorisedTable`.
     """
     table = FactorisedTable.draw(sets, factors_below, rng)
     weights = table.separable_weights(rng)
@@ -205,21 +188,13 @@ def descend(
     targets: Array,
     W: Array,
     centred: bool,
-    steps: int = 300,
-    rate: float = 0.5,
 ) -> Array:
     """Follows DW towards a disentangled target.
 
-    Args:
-        table: `FactorisedTable`.
-        marginals: Array `(n_a, 2)`, of independent factors of a.
-        F_below: Array `(2 ** n_b, n_b)`, disentangled.
-        targets: Array `(2 ** n_a, n_a)`, disentangled.
-        W: Separable weights.
-        centred: Boolean. Whether the gradient's mean under the prior is
-            subtracted, as batch normalisation does.
-        steps: Integer.
-        rate: Float.
+    Of P_ab, marginals `(n_a, 2)` of independent factors of a, F `(2 ** n_b,
+    n_b)` and targets `(2 ** n_a, n_a)`, both disentangled, and separable
+    weights. Where it is `centred` the gradient's mean under the prior is
+    subtracted, as batch normalisation does.
 
     Returns:
         Largest |weight| outside of the sets before each step and at the end,
@@ -227,11 +202,11 @@ def descend(
     """
     P, prior, outside = table.matrix(), product_prior(marginals), ~table.mask()
     history = [np.abs(W[outside]).max()]
-    for _ in range(steps):
+    for _ in range(_STEPS):
         raw = P @ F_below @ W
         G = (raw > 0) * (targets - np.maximum(raw, 0))
         if centred:
             G = G - prior @ G
-        W = W + rate * update(P, F_below, prior[:, None] * G)
+        W = W + _RATE * update(P, F_below, prior[:, None] * G)
         history.append(np.abs(W[outside]).max())
     return np.array(history)

@@ -22,27 +22,21 @@ def balance_errors(
 ) -> tuple[float, float]:
     """Largest violation of both identities over all nodes.
 
-    Args:
-        network: `dlgn_tf.locality.passes.LocalNetwork`.
-        passes: `dlgn_tf.locality.passes.Passes` of it.
-        probabilities: Array `(inputs,)`.
+    Passes are those of the network on inputs of these probabilities.
 
     Returns:
-        `(incoming, outgoing)`, floats.
+        `(incoming, outgoing)`.
     """
     incoming, outgoing = [], []
+    products = [
+        np.einsum("x,xrn,xrn->rn", probabilities, f, g)
+        for f, g in zip(passes.f, passes.g, strict=True)
+    ]
     for level, weights in enumerate(network.weights, start=1):
         update = passes.updates[level - 1]
-        of_nodes = np.einsum(
-            "x,xrn,xrn->rn", probabilities, passes.f[level], passes.g[level]
-        )
-        incoming.append(np.abs(of_nodes - (weights * update).sum(axis=1)).max())
-        below = np.einsum(
-            "x,xrn,xrn->rn",
-            probabilities,
-            passes.f[level - 1],
-            passes.g[level - 1],
-        )
+        received = (weights * update).sum(axis=1)
+        incoming.append(np.abs(products[level] - received).max())
+        below = products[level - 1]
         sent = np.zeros_like(below)
         n = below.shape[1]
         for region, place, child in network.fields.edges(level):

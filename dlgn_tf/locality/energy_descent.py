@@ -47,15 +47,6 @@ def descend(
 
     A layer of 20 ReLUs of all 256 inputs of 8 binary pixels, `BatchNorm` or
     not, and a linear layer; in float64.
-
-    Args:
-        rng: `numpy.random.Generator`.
-        batch_norm: Boolean.
-        steps: Integer.
-        rate: Float.
-
-    Returns:
-        `EnergyHistory`.
     """
     pixels = np.eye(2)[all_inputs(PIXELS)].reshape(2**PIXELS, -1)
     inputs = np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1)

@@ -1,4 +1,7 @@
-"""Drawings of the experiments. Matplotlib is imported when one is made."""
+"""Drawings of the experiments. Matplotlib is imported when one is made.
+
+Every function here returns a `matplotlib.figure.Figure`.
+"""
 
 import numpy as np
 
@@ -21,10 +24,7 @@ def selectivity(steps, curves, best, title):
         curves: Array `(seeds, measurements, levels)`.
         best: Dict of `"accuracy"` `(seeds, measurements)` and `"possible"`,
             the mean of the best possible accuracy, or None.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+        title: Of the picture.
     """
     figure = new_figure(11, 4.5)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -54,13 +54,8 @@ def selectivity(steps, curves, best, title):
 def correlations(before, after, title):
     """|corr| of nodes and events of the same regions, level by level.
 
-    Args:
-        before: List by level of arrays `(regions * events, nodes)`.
-        after: The same.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Before and after training, lists by level of arrays `(regions * events,
+    nodes)`.
     """
     heights = [max(len(table), 3) for table in before]
     figure = new_figure(9, 2 + sum(heights) / 9)
@@ -89,15 +84,8 @@ def families(by_family, title):
     """Selectivity of gates, values and their products, family by family.
 
     The values of gated networks also with one of their sources silenced, see
-    `dlgn_tf.locality.responses.Responses`.
-
-    Args:
-        by_family: Dict from a family to a dict from a kind to an array
-            `(seeds, 2, levels)`, before and after training.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    `dlgn_tf.locality.responses.Responses`. Of each family a dict from a kind to
+    an array `(seeds, 2, levels)`, before and after training.
     """
     figure = new_figure(11, 3 * len(by_family))
     grid = figure.subplots(
@@ -133,15 +121,7 @@ def families(by_family, title):
 
 
 def energies(histories, title):
-    """Energy of each node over training, and E[f g].
-
-    Args:
-        histories: Dict from a label to an `EnergyHistory`.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """Energy of each node over training, and E[f g], of `EnergyHistory`s."""
     figure = new_figure(11, 7)
     grid = figure.subplots(2, len(histories), sharex=True, sharey="row")
     for column, (label, history) in enumerate(histories.items()):
@@ -164,13 +144,8 @@ def energies(histories, title):
 def lossy(codes, by_graph, title):
     """Gap and violated conditions against the events of the middle regions.
 
-    Args:
-        codes: Pairs of integers: events of pairs and of regions of four.
-        by_graph: Dict from a graph to a `Lossy`.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Codes are pairs of integers: events of pairs and of regions of four. Of each
+    graph a `Lossy`.
     """
     figure = new_figure(5.5 * len(by_graph), 4.5)
     row = figure.subplots(1, len(by_graph), sharey=True, squeeze=False)[0]
@@ -197,12 +172,7 @@ def lossy(codes, by_graph, title):
 def linear(circles, trees):
     """Losses of constructed ReLU layers and of the best affine maps.
 
-    Args:
-        circles: Dict from rows to `(relu, affine)`.
-        trees: Dict from pixels to `(relu, affine)`.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Dicts from rows, and from pixels, to `(relu, affine)`.
     """
     figure = new_figure(11, 4.5)
     row = figure.subplots(1, 2)
@@ -224,12 +194,7 @@ def linear(circles, trees):
 def separability(histories, title):
     """Largest weight outside of the sets over training.
 
-    Args:
-        histories: Dict from a label to an array `(draws, steps + 1)`.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Of each label an array `(draws, steps + 1)`.
     """
     figure = new_figure(7, 5)
     axes = figure.subplots()
@@ -250,13 +215,8 @@ def separability(histories, title):
 def specialization(by_multiple, title):
     """Mean best correlation by layer over training, a panel a width.
 
-    Args:
-        by_multiple: Dict from the multiple of the teacher's width to a list of
-            `Specialization`, one per seed.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    Of each multiple of the teacher's width a list of `Specialization`, one per
+    seed.
     """
     figure = new_figure(3.2 * len(by_multiple), 4)
     row = figure.subplots(1, len(by_multiple), sharey=True, squeeze=False)[0]

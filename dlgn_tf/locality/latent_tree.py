@@ -24,11 +24,9 @@ LEAST_STRENGTH = 0.8
 
 @dataclasses.dataclass(frozen=True)
 class LatentTree:
-    """A tree with its noise.
+    """A tree with its noise: d of the edge to each latent's parent.
 
-    Attributes:
-        strengths: One array `(2 ** k,)` a level below the root, k = 1, ...:
-            d of the edge to each latent's parent.
+    Strengths are one array `(2 ** k,)` a level below the root, k = 1, ...
     """
 
     strengths: tuple[np.ndarray, ...]
@@ -51,9 +49,7 @@ class LatentTree:
     def transition(self, level: int, node: int) -> Array:
         """P(child | parent), `(2, 2)`, for the edge above a latent.
 
-        Args:
-            level: Integer from 1, the root's children, to `depth`, the leaves.
-            node: Integer.
+        Levels count from 1, the root's children, to `depth`, the leaves.
         """
         d = self.strengths[level - 1][node]
         return np.array([[1 + d, 1 - d], [1 - d, 1 + d]]) / 2
@@ -61,11 +57,7 @@ class LatentTree:
     def root_posterior(self, leaves: Array) -> Array:
         """P(root | leaves), exactly, by messages from the leaves upwards.
 
-        Args:
-            leaves: Integer array `(n, 2 ** depth)` of 0 and 1.
-
-        Returns:
-            Array `(n, 2)`.
+        Of integers `(n, 2 ** depth)` of 0 and 1: array `(n, 2)`.
         """
         beliefs = np.eye(2)[leaves]
         for level in range(self.depth, 0, -1):

@@ -34,16 +34,9 @@ def measure(
 ) -> Lossy:
     """Refines pairs and regions of four over nested codes; the top keeps all.
 
-    Args:
-        graph: One of `dlgn_tf.locality.worlds.GRAPHS`.
-        worlds: Integer, how many are drawn.
-        rng: `numpy.random.Generator`.
-        informed: Boolean. Whether events are those of their own input; if not,
-            each level has those of inputs drawn at random: the control, which
-            keeps no more with more events.
-
-    Returns:
-        `Lossy`.
+    Of some worlds that are drawn on one of `worlds.GRAPHS`. Where teachers are
+    not `informed`, each level has the events of inputs drawn at random: the
+    control, which keeps no more with more events.
     """
     gaps, violated = [], []
     for _ in range(worlds):

@@ -21,13 +21,7 @@ def conditional_mean(
 ) -> Array:
     """E[values | group], for every input that of its group.
 
-    Args:
-        values: Array `(inputs, ...)`.
-        groups: Integer array `(inputs,)`.
-        probabilities: Array `(inputs,)`.
-
-    Returns:
-        Array of the shape of `values`.
+    Of values `(inputs, ...)`, groups and probabilities `(inputs,)`.
     """
     _, groups = np.unique(groups, return_inverse=True)
     flat = values.reshape(len(values), -1)
@@ -48,13 +42,10 @@ def identity_errors(
 ) -> dict:
     """Largest violation of each of the three identities.
 
-    Args:
-        network: `LocalNetwork`.
-        pixels: Integer array `(inputs, leaves)` of 0 and 1, every input.
-        targets: Array `(inputs, outputs)`.
-        probabilities: Array `(inputs,)`, P(x) of back-propagation.
-        assumed: The same, P(x) of the averages. Defaults to `None`:
-            `probabilities`; any other breaks the third identity.
+    Of every input, pixels `(inputs, leaves)` of 0 and 1, and targets `(inputs,
+    outputs)`; the probabilities are P(x) of back-propagation, those `assumed`
+    P(x) of the averages, by default the same: any other breaks the third
+    identity.
 
     Returns:
         Dict from `"marginal"`, `"backward"` and `"update"` to floats.

@@ -47,17 +47,9 @@ def run(
 ) -> EventPasses:
     """Forward pass, backward pass and update in matrix form.
 
-    Args:
-        network: `dlgn_tf.locality.passes.LocalNetwork`, whose leaves take
-            one-hot pixels.
-        teacher: `Teacher`.
-        targets: Array `(inputs, outputs)`; the matrix form sees E[y | z] of
-            the top.
-        prior: Boolean. Whether the prior is folded in. If not, all events of
-            the top get the same weight: the control, which is wrong.
-
-    Returns:
-        `EventPasses`.
+    The network's leaves take one-hot pixels. Targets are `(inputs, outputs)`;
+    the matrix form sees E[y | z] of the top. Without the `prior` folded in, all
+    events of the top get the same weight: the control, which is wrong.
     """
     tables = _tables(teacher)
     F, gates = _forward(network, teacher, tables)

@@ -26,11 +26,11 @@ class LocalNetwork:
     """Weights of a locally connected network.
 
     Attributes:
-        fields: `ReceptiveFields`.
+        fields: What its regions are.
         weights: One array `(regions, children * nodes_below + 1, nodes)` for
             each level above the leaves; the last row is the bias.
-        linear_top: Boolean. Whether the top region's nodes are linear; all
-            others are ReLUs.
+        linear_top: Whether the top region's nodes are linear; all others are
+            ReLUs.
     """
 
     fields: ReceptiveFields
@@ -43,10 +43,7 @@ class LocalNetwork:
     ) -> "LocalNetwork":
         """Normal weights of variance 2 / (inputs of a node); biases too.
 
-        Args:
-            fields: `ReceptiveFields`.
-            nodes: Integers, nodes of a region by level, leaves included.
-            rng: `numpy.random.Generator`.
+        Nodes are those of a region by level, leaves included.
         """
         weights = []
         for level, children in enumerate(fields.children):
@@ -105,14 +102,8 @@ def run(
 ) -> Passes:
     """Forward and backward pass.
 
-    Args:
-        network: `LocalNetwork`.
-        leaves: Array `(inputs, leaves, n)`.
-        targets: Array `(inputs, outputs)`.
-        probabilities: Array `(inputs,)`, P(x).
-
-    Returns:
-        `Passes`.
+    Of leaves `(inputs, leaves, n)`, targets `(inputs, outputs)` and P(x),
+    `(inputs,)`.
     """
     f, raw_f, gates = forward(network, leaves)
     depth = network.fields.depth
@@ -131,15 +122,7 @@ def run(
 
 
 def forward(network: LocalNetwork, leaves: Array) -> tuple[list, list, list]:
-    """The forward pass alone.
-
-    Args:
-        network: `LocalNetwork`.
-        leaves: float64 array `(inputs, leaves, nodes)`.
-
-    Returns:
-        Lists `f`, `raw_f` and `gates` of `Passes`.
-    """
+    """The forward pass alone: lists `f`, `raw_f` and `gates` of `Passes`."""
     f, raw_f, gates = [leaves], [leaves], [np.ones_like(leaves)]
     for level, weights in enumerate(network.weights, start=1):
         inputs = gathered(network.fields, level, f[-1])

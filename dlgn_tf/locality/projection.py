@@ -17,49 +17,18 @@ Source: Tian, arXiv 1809.10829, theorem 5, for eps = 0; eps > 0 is derived.
 
 import numpy as np
 from numpy import ndarray as Array
-from scipy import linalg
 
 
-def jacobian(
-    f: Array,
-    scale: float = 1.0,
-    epsilon: float = 0.0,
-    weights: Array | None = None,
-) -> Array:
-    """J of one node.
+def jacobian(f: Array, scale: float = 1.0, epsilon: float = 0.0) -> Array:
+    """J of one node, float64 `(n, n)`.
 
-    Args:
-        f: Array `(n,)`, not constant if `epsilon` is 0.
-        scale: Float, c1.
-        epsilon: Float >= 0.
-        weights: Array `(n,)` of sum 1, the probabilities of the entries.
-            Defaults to `None`: all the same.
-
-    Returns:
-        Float64 array `(n, n)`. With weights p it maps G, not diag(p) G.
+    Of its values f `(n,)`, not constant if epsilon, at least 0, is 0, and the
+    scale c1.
     """
     f = np.asarray(f, np.float64)
-    p = np.full(len(f), 1 / len(f)) if weights is None else weights
+    p = np.full(len(f), 1 / len(f))
     centred = f - p @ f
     variance = p @ centred**2
     projector = np.eye(len(f)) - p
     projector -= np.outer(centred, p * centred) / (variance + epsilon)
     return scale / np.sqrt(variance + epsilon) * projector
-
-
-def ideal_projector(f: Array) -> Array:
-    """Orthogonal projector onto the complement of span{f, 1}, `(n, n)`.
-
-    Of rank n - 2, and n - 1 where f is constant.
-    """
-    basis = linalg.orth(np.stack([np.ones(len(f)), f], axis=1))
-    return np.eye(len(f)) - basis @ basis.T
-
-
-def parameter_gradients(
-    f: Array, g: Array, epsilon: float = 0.0
-) -> tuple[float, float]:
-    """Gradients of scale and shift: <f_tilde, g> and <1, g>, plain sums."""
-    f = np.asarray(f, np.float64)
-    normalized = (f - f.mean()) / np.sqrt(f.var() + epsilon)
-    return float(normalized @ g), float(np.sum(g))

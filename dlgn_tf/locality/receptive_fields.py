@@ -26,7 +26,7 @@ class ReceptiveFields:
     (2, 3, 4, 5)
 
     Attributes:
-        leaves: Integer, how many pixels (or groups of pixels) there are.
+        leaves: How many pixels (or groups of pixels) there are.
         children: One integer array `(regions, children)` for each level above
             the leaves: positions in the level below.
     """
@@ -38,11 +38,7 @@ class ReceptiveFields:
     def windows(
         cls, leaves: int, windows: Sequence[tuple[int, int]]
     ) -> "ReceptiveFields":
-        """Windows along a line of leaves.
-
-        Args:
-            leaves: Integer >= 1.
-            windows: Sequence of `(window, stride)`, one per level, upwards.
+        """Windows `(window, stride)` along a line of leaves, a level each.
 
         Raises:
             UserError: if a window does not fit, leaves something out, or the
@@ -69,9 +65,9 @@ class ReceptiveFields:
         return cls(leaves, tuple(children))
 
     @classmethod
-    def tree(cls, depth: int, arity: int = 2) -> "ReceptiveFields":
-        """Disjoint windows: `arity ** depth` leaves."""
-        return cls.windows(arity**depth, [(arity, arity)] * depth)
+    def tree(cls, depth: int) -> "ReceptiveFields":
+        """Disjoint windows of two: `2 ** depth` leaves."""
+        return cls.windows(2**depth, [(2, 2)] * depth)
 
     @property
     def depth(self) -> int:
@@ -82,13 +78,6 @@ class ReceptiveFields:
     def regions(self) -> tuple[int, ...]:
         """How many regions each level has, leaves first."""
         return (self.leaves, *(len(level) for level in self.children))
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether a region has more than one parent."""
-        return any(
-            level.size > len(np.unique(level)) for level in self.children
-        )
 
     def leaves_of(self, level: int, region: int) -> tuple[int, ...]:
         """The leaves in a region, in order, as a tuple."""

@@ -17,22 +17,17 @@ _BATCH = 2048
 class Responses:
     """Reads the nodes of every level of a student.
 
-    Args:
-        model: See `dlgn_tf.locality.student.create_student`. It may be trained
-            on; what is read is always its present state.
-
-    Call arguments:
-        images: uint8 array `(n, leaves, 1, events)`.
-
-    Returns:
-        Dict of `"gates"`, `"values"` (what is multiplied by the gates; in a
-        ReLU network the pre-activation), `"outputs"` (the products): lists of
-        arrays `(n, regions, nodes)`, one per level upwards; and `"logits"`, one
-        array `(n, classes)`. Of gated networks also `"preactivations"`, what
-        gates are made of, and, as a value is made of gated values below it,
-        what it is with one of its two sources silenced: `"values_of_gates"`,
-        the value network's inputs being ones, and `"values_of_inputs"`, its
-        gates being those of other images (half of them further on).
+    The model, see `student.create_student`, may be trained on; what is read is
+    always its present state. Called with images, uint8 `(n, leaves, 1,
+    events)`, it returns a dict of `"gates"`, `"values"` (what is multiplied by
+    the gates; in a ReLU network the pre-activation), `"outputs"` (the
+    products): lists of arrays `(n, regions, nodes)`, one per level upwards; and
+    `"logits"`, one array `(n, classes)`. Of gated networks also
+    `"preactivations"`, what gates are made of, and, as a value is made of gated
+    values below it, what it is with one of its two sources silenced:
+    `"values_of_gates"`, the value network's inputs being ones, and
+    `"values_of_inputs"`, its gates being those of other images (half of them
+    further on).
     """
 
     def __init__(self, model):

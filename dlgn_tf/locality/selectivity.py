@@ -25,12 +25,8 @@ _SMALLEST_NORM = 1e-10
 def correlations(first: Array, second: Array) -> Array:
     """Correlation of every column of the one with every column of the other.
 
-    Args:
-        first: Array `(samples, a)`.
-        second: Array `(samples, b)`.
-
-    Returns:
-        Float64 array `(a, b)`; 0 where a column does not vary.
+    Of `(samples, a)` and `(samples, b)`: float64 `(a, b)`; 0 where a column
+    does not vary.
     """
     first, second = (_normalized(x) for x in (first, second))
     return first.T @ second
@@ -45,40 +41,30 @@ def _normalized(columns):
     return centred * np.divide(1, norms, out=np.zeros_like(norms), where=varies)
 
 
-def event_correlations(nodes: Array, events: Array, count: int) -> Array:
-    """Correlation of a region's nodes with each of its events.
-
-    Args:
-        nodes: Array `(samples, nodes)`.
-        events: Integer array `(samples,)` in [0, count).
-        count: Integer.
-
-    Returns:
-        Float64 array `(count, nodes)`.
-    """
-    return correlations(np.eye(count)[events], nodes)
-
-
 def by_level(levels: Sequence[Array], teacher: Teacher) -> Array:
-    """Selectivity of every level.
+    """Selectivity `(levels,)` of every level.
 
-    Args:
-        levels: List of arrays `(samples, regions, nodes)`, upwards from the
-            level above the leaves.
-        teacher: `Teacher` of the same samples. Events that never happen are
-            left out.
-
-    Returns:
-        Float64 array `(levels,)`.
+    Levels are arrays `(samples, regions, nodes)` of the teacher's samples,
+    upwards from the level above the leaves. Events that never happen are left
+    out.
     """
     means = []
     for level, nodes in enumerate(levels, start=1):
         best = []
-        for region in range(nodes.shape[1]):
-            events = teacher.events[level][:, region]
-            table = event_correlations(
-                nodes[:, region], events, teacher.counts[level]
-            )
+        tables = of_regions(nodes, level, teacher)
+        for table, events in zip(tables, teacher.events[level].T, strict=True):
             best.extend(np.abs(table[np.unique(events)]).max(axis=1))
         means.append(np.mean(best))
     return np.array(means)
+
+
+def of_regions(nodes: Array, level: int, teacher: Teacher) -> list[Array]:
+    """Correlation of the nodes of each region with each of its events.
+
+    Of nodes `(samples, regions, nodes)`: float64 arrays `(events, nodes)`.
+    """
+    one_hot = np.eye(teacher.counts[level])[teacher.events[level]]
+    return [
+        correlations(one_hot[:, region], nodes[:, region])
+        for region in range(nodes.shape[1])
+    ]

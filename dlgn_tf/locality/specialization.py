@@ -3,7 +3,8 @@
 A random teacher, a student of the same depth whose hidden layers are wider,
 mean squared error on the outputs for Gaussian inputs. A teacher's node counts
 as found by the student node of the same layer that correlates best with it;
-"lucky" is one that did so from the start.
+"lucky" is one that did so from the start. Networks are lists of `(weights
+(inputs, nodes), biases (nodes,))`, widths those of their hidden layers.
 
 Source: "Luck Matters" (arXiv 1905.13405) with the code facebookresearch/
 luckmatters; here batches are drawn afresh, 300 to an epoch (assumed; there
@@ -55,8 +56,7 @@ class Specialization:
     def winners_first_ranks(self) -> list[Array]:
         """Rank, before training, of the node that wins in the end (0: first).
 
-        Returns:
-            By layer, integer arrays `(teacher nodes,)`.
+        By layer, integer arrays `(teacher nodes,)`.
         """
         ranks = []
         for first, last in zip(self.first, self.last, strict=True):
@@ -74,14 +74,6 @@ def draw_teacher(
     Weights from -0.5, -0.25, 0, 0.25, 0.5, all nodes of a layer different and
     none 0; biases uniform in [-0.5, 0.5]; then each node is divided by the norm
     of its weights.
-
-    Args:
-        widths: Integers, nodes of the hidden layers.
-        outputs: Integer.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        List of `(weights (inputs, nodes), biases (nodes,))`.
     """
     layers, below = [], INPUTS
     for nodes in (*widths, outputs):
@@ -107,16 +99,9 @@ def half_open(
 ) -> list[tuple[Array, Array]]:
     """The same teacher with the biases of its hidden nodes at the median.
 
-    Each is then on for half of all inputs, as the teachers of "Student
-    Specialization" (arXiv 1909.13458) are; with drawn biases many nodes above
-    the first layer are always on, or never.
-
-    Args:
-        layers: As `draw_teacher` returns them.
-        rng: `numpy.random.Generator`, of the inputs that medians are taken of.
-
-    Returns:
-        The same as `layers`.
+    Each is then on for half of all inputs, which are drawn, as the teachers of
+    "Student Specialization" (arXiv 1909.13458) are; with drawn biases many
+    nodes above the first layer are always on, or never.
     """
     h, hidden = INPUT_STD * rng.normal(size=(_MEDIAN_SAMPLES, INPUTS)), []
     for weights, _ in layers[:-1]:
@@ -165,18 +150,8 @@ def train(
 ) -> Specialization:
     """Trains a student whose hidden layers are `multiple` times as wide.
 
-    Plain SGD with learning rate 0.05 on batches of 64.
-
-    Args:
-        widths: Integers, hidden layers of the teacher.
-        outputs: Integer.
-        multiple: Integer.
-        epochs: Integer, of 300 steps.
-        seed: Integer.
-        half_open_teacher: Boolean. Whether the teacher is that of `half_open`.
-
-    Returns:
-        `Specialization`.
+    Plain SGD with learning rate 0.05 on batches of 64, for epochs of 300 steps;
+    the teacher has these widths, and may be that of `half_open`.
     """
     rng = np.random.default_rng(seed)
     teacher = draw_teacher(widths, outputs, rng)

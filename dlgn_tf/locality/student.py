@@ -20,18 +20,13 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm, Gate, LocallyConnected, PixelNormalization
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
-from dlgn_tf.models import sites
-from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models import build
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.relu import ReLUNetwork
 
 FAMILIES = ("dnn", "dgn", "dlgn")
-_GATING_SITES = {
-    "dgn": sites.RecordAndActivate,
-    "dlgn": sites.RecordAndPass,
-}
 
 
 def local(
@@ -44,17 +39,10 @@ def local(
 ) -> keras.KerasTensor:
     """One locally connected layer a level, a gate after each, a linear head.
 
-    Args:
-        x: Keras tensor `(batch, leaves, 1, channels)`.
-        site: Gate site, see `dlgn_tf.models.sites`.
-        classes: Integer.
-        fields: `ReceptiveFields` made of windows.
-        width: Integer, nodes of a region.
-        batch_norm: Boolean. Whether each node of each region is normalised
-            before its gate.
-
-    Returns:
-        Keras tensor `(batch, classes)`.
+    Of a Keras tensor `(batch, leaves, 1, channels)`: logits `(batch, classes)`.
+    The fields are made of windows, the width is that of a region, and with
+    `batch_norm` each node of each region is normalised before its gate. For the
+    site see `dlgn_tf.models.sites`.
     """
     h = keras.layers.Reshape((fields.leaves, x.shape[-1]), name="leaves")(x)
     for level, children in enumerate(fields.children, start=1):
@@ -80,20 +68,10 @@ def create_student(
     batch_norm: bool = False,
     seed: int | None = None,
 ) -> ReLUNetwork | GatedNetwork:
-    """Builds a student.
+    """Builds a student of one of `FAMILIES`, see `local`.
 
-    Args:
-        family: One of `FAMILIES`.
-        fields: `ReceptiveFields` made of windows.
-        classes: Integer.
-        width: Integer, nodes of a region. Fewer than 10 may all die as they
-            are drawn.
-        events: Integer, events of a leaf.
-        batch_norm: Boolean, see `local`.
-        seed: Integer from which the initial weights follow, or None.
-
-    Returns:
-        `ReLUNetwork` or `GatedNetwork`, the latter with soft gates.
+    Regions of fewer than 10 nodes may all die as they are drawn. `events` are
+    those of a leaf; initial weights follow from the seed, if any.
 
     Raises:
         UserError: if there is no such family.
@@ -103,53 +81,23 @@ def create_student(
             f"Expected a student of family {', '.join(FAMILIES)}. Received: "
             f"{family}"
         )
-    shape = (fields.leaves, 1, events)
+    shape, name = (fields.leaves, 1, events), f"student_{family}"
     normalization = PixelNormalization(name="normalization")
     normalization.build((None, *shape))
-
-    def apply(site):
-        image = keras.Input(shape, name="image")
-        options = (classes, fields, width, batch_norm)
-        return image, local(image, site, *options)
-
-    with initial_weights_from(seed):
-        if family == "dnn":
-            site = sites.Activate()
-            network = keras.Model(*apply(site), name="network")
-            return ReLUNetwork(
-                network, normalization, site.names, name="student_dnn"
-            )
-        gating_site, value_site = (
-            _GATING_SITES[family](),
-            sites.MultiplyByGate(),
-        )
-        image, _ = apply(gating_site)
-        gating = keras.Model(
-            image, gating_site.preactivations, name="gating_network"
-        )
-        image, output = apply(value_site)
-        value = keras.Model(
-            [image, *value_site.gates], output, name="value_network"
-        )
-        return GatedNetwork(
-            gating,
-            value,
-            Gate("soft", name="gate"),
-            normalization,
-            value_site.names,
-            name=f"student_{family}",
-        )
+    options = {"fields": fields, "width": width, "batch_norm": batch_norm}
+    apply = build.Applied(local, shape, classes, options)
+    if family == "dnn":
+        return build.relu_network(apply, normalization, None, name, None, seed)
+    with build.initial_weights_from(seed):
+        gating, value, names = build.two_networks(apply, family, None, None)
+    gate = Gate("soft", name="gate")
+    return GatedNetwork(gating, value, gate, normalization, names, name=name)
 
 
 def images_of(teacher: Teacher, labels: Array | None = None) -> ImageSet:
     """A teacher's inputs as a student takes them.
 
-    Args:
-        teacher: `Teacher` of inputs that are equally likely.
-        labels: Integer array `(inputs,)`. Defaults to `None`: the teacher's.
-
-    Returns:
-        `ImageSet`.
+    Labels are integers `(inputs,)`, by default the teacher's.
 
     Raises:
         UserError: if the inputs are not equally likely.

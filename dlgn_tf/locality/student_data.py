@@ -7,19 +7,16 @@ from numpy.random import Generator
 
 from dlgn_tf.locality.latent_tree import LatentTree
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
-from dlgn_tf.locality.teachers import Teacher, lookup_teacher
+from dlgn_tf.locality.teachers import Teacher, from_samples, lookup_teacher
 
 TRAIN, TEST = 8000, 2000
 
 
 @dataclasses.dataclass(frozen=True)
 class StudentData:
-    """What a student learns from.
+    """Teachers of training and of test inputs.
 
-    Attributes:
-        train: `Teacher` of the training inputs.
-        test: `Teacher` of the test inputs.
-        best_accuracy: Of the best possible guess on the test inputs.
+    `best_accuracy` is that of the best possible guess on the test inputs.
     """
 
     train: Teacher
@@ -48,13 +45,9 @@ def lookup_tables(
     pixels = rng.integers(2, size=(train + test, fields.leaves))
     teacher = lookup_teacher(fields, events, rng, pixels)
 
-    def part(rows):
-        count = len(pixels[rows])
-        return dataclasses.replace(
-            teacher,
-            events=tuple(events[rows] for events in teacher.events),
-            probabilities=np.full(count, 1 / count),
-        )
-
+    training, tested = (
+        from_samples(teacher, rows)
+        for rows in np.split(np.arange(train + test), [train])
+    )
     # What the label is follows from the pixels.
-    return StudentData(part(slice(train)), part(slice(train, None)), 1.0)
+    return StudentData(training, tested, 1.0)

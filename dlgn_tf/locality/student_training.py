@@ -33,14 +33,10 @@ class History:
 def train(model, train_teacher, test_teacher, seed, epochs=15, labels=None):
     """Adam with learning rate 3e-3, batches of 128, cross-entropy (assumed).
 
-    Args:
-        model: A student, see `student.create_student`.
-        train_teacher: `Teacher` of the training inputs.
-        test_teacher: `Teacher` of those that are measured on.
-        seed: Integer, from which the order of the inputs follows.
-        epochs: Integer; it is measured after each.
-        labels: Other labels of the training inputs, integers `(inputs,)`.
-            Defaults to `None`: the teacher's.
+    A student is trained on the inputs of one `Teacher` and measured, at first
+    and after each epoch, on those of another; the order of the inputs follows
+    from the seed. `labels` are integers `(inputs,)` in place of the first
+    teacher's.
 
     Returns:
         `History`.

@@ -24,9 +24,9 @@ class Teacher:
     """Inputs and what the teacher sees in each of their regions.
 
     Attributes:
-        fields: `ReceptiveFields`.
+        fields: What the regions are.
         events: One integer array `(inputs, regions)` a level, leaves first.
-        counts: Tuple of integers, how many events regions of a level have.
+        counts: How many events regions of a level have.
         probabilities: Float array `(inputs,)` of sum 1.
     """
 
@@ -72,33 +72,25 @@ class Teacher:
         )
 
 
-def all_inputs(leaves: int, values: int = 2) -> Array:
-    """Every input of `leaves` pixels, integers `(values ** leaves, leaves)`."""
-    return np.indices((values,) * leaves).reshape(leaves, -1).T
+def all_inputs(leaves: int) -> Array:
+    """Every input of binary pixels, integers `(2 ** leaves, leaves)`."""
+    return np.indices((2,) * leaves).reshape(leaves, -1).T
 
 
-def content(
-    fields: ReceptiveFields, pixels: Array, values: int = 2
-) -> tuple[tuple, tuple]:
+def content(fields: ReceptiveFields, pixels: Array) -> tuple[tuple, tuple]:
     """z of each region = all that it contains: the delta regime.
 
-    Args:
-        fields: `ReceptiveFields`.
-        pixels: Integer array `(inputs, leaves)` in [0, values).
-        values: Integer.
-
-    Returns:
-        Events and counts, as `Teacher` has them. A region's event is its pixels
-        read as digits.
+    Of binary pixels `(inputs, leaves)`: events and counts, as `Teacher` has
+    them. A region's event is its pixels read as digits.
     """
     events, counts = [], []
     for level, regions in enumerate(fields.regions):
         inside = [fields.leaves_of(level, region) for region in range(regions)]
         (size,) = {len(leaves) for leaves in inside}
-        weights = values ** np.arange(size)[::-1]
+        weights = 2 ** np.arange(size)[::-1]
         codes = [pixels[:, list(leaves)] @ weights for leaves in inside]
         events.append(np.stack(codes, axis=1))
-        counts.append(values**size)
+        counts.append(2**size)
     return tuple(events), tuple(counts)
 
 
@@ -107,12 +99,9 @@ def content_teacher(
 ) -> Teacher:
     """Every input of binary pixels; z is all that a region contains.
 
-    Args:
-        fields: `ReceptiveFields` of at most 12 leaves or so.
-        rng: `numpy.random.Generator`.
-        uniform: Boolean. Whether all inputs are equally likely; otherwise
-            P(x) is drawn from a Dirichlet distribution of parameter 0.5, and
-            pixels are correlated (assumed).
+    Inputs, of at most 12 leaves or so, are equally likely where that is
+    `uniform`; otherwise P(x) is drawn from a Dirichlet distribution of
+    parameter 0.5, and pixels are correlated (assumed).
     """
     pixels = all_inputs(fields.leaves)
     events, counts = content(fields, pixels)
@@ -128,18 +117,11 @@ def content_teacher(
 def coarsened(
     teacher: Teacher, level: int, codes: int, order: Array
 ) -> Teacher:
-    """The same inputs with fewer events at one level.
+    """The same inputs with fewer events at one level: `codes` are left.
 
-    Args:
-        teacher: `Teacher`.
-        level: Integer.
-        codes: Integer in [1, events of the level], how many are left. Codes
-            of the same order are nested: those of 4 split those of 2.
-        order: Integer array `(regions, events)`, for each region the rank of
-            each event; neighbours in rank are merged.
-
-    Returns:
-        `Teacher`.
+    For each region the order `(regions, events)` has the rank of each event;
+    neighbours in rank are merged. Codes of the same order are nested: those of
+    4 split those of 2.
 
     Raises:
         UserError: if the level has fewer events than that.
@@ -165,13 +147,7 @@ def shuffled(
 ) -> Teacher:
     """The same teacher with some levels' events those of other inputs.
 
-    Args:
-        teacher: `Teacher`.
-        levels: Integers; each is shuffled on its own.
-        rng: `numpy.random.Generator`.
-
-    Returns:
-        `Teacher`.
+    Each level is shuffled on its own.
     """
     events = list(teacher.events)
     for level in levels:
@@ -192,17 +168,8 @@ def lookup_teacher(
 
     Each phi is a random table in which all `count` events come equally often
     (as far as their number allows), so none is left out. Level 1 keeps all
-    that a pair contains where that is `count` events.
-
-    Args:
-        fields: `ReceptiveFields`.
-        count: Integer, events of each region above the leaves.
-        rng: `numpy.random.Generator`.
-        pixels: Integer array `(inputs, leaves)` of 0 and 1; each input has the
-            same probability.
-
-    Returns:
-        `Teacher`.
+    that a pair contains where that is `count` events. Pixels are integers
+    `(inputs, leaves)` of 0 and 1; each input has the same probability.
     """
     events, counts = [pixels], [2]
     for level in range(1, fields.depth + 1):
@@ -210,8 +177,9 @@ def lookup_teacher(
         rows = fields.children[level - 1]
         weights = base ** np.arange(rows.shape[1])[::-1]
         size = base ** rows.shape[1]
+        balanced = np.arange(size) % count
         tables = [
-            np.arange(size) if size == count else _balanced(size, count, rng)
+            balanced if size == count else rng.permutation(balanced)
             for _ in rows
         ]
         events.append(
@@ -228,17 +196,8 @@ def lookup_teacher(
     return Teacher(fields, tuple(events), tuple(counts), probabilities)
 
 
-def _balanced(size, count, rng):
-    return rng.permutation(np.arange(size) % count)
-
-
 def from_samples(teacher: Teacher, samples: Array) -> Teacher:
-    """The teacher as a sample of its inputs shows it.
-
-    Args:
-        teacher: `Teacher`.
-        samples: Integer array, the inputs that were drawn.
-    """
+    """The teacher as a sample of its inputs, by their indices, shows it."""
     return dataclasses.replace(
         teacher,
         events=tuple(events[samples] for events in teacher.events),

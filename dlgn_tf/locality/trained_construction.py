@@ -26,17 +26,11 @@ def trained_outputs(
 ) -> Array:
     """Trains a hidden layer of 4 * 2^s nodes to tell all 2^s inputs apart.
 
-    Full-batch Adam on |F - I|_F^2; the output has a ReLU too, whose bias starts
-    at 0.1, the weights have He's initial values. Leaves are one-hot, as
-    everywhere. Sizes are assumed.
-
-    Args:
-        pixels: Integer, s.
-        relu: Boolean. Whether there are ReLUs at all.
-        seeds: Integer, networks that are trained side by side.
-        rng: `numpy.random.Generator`.
-        top_scale: Float, by which the top's initial weights are multiplied.
-        steps: Integer.
+    Full-batch Adam on |F - I|_F^2 of `seeds` networks side by side; the output
+    has a ReLU too, whose bias starts at 0.1, the weights have He's initial
+    values, those of the top times `top_scale`. Leaves are the s pixels,
+    one-hot, as everywhere. Without `relu` there are no ReLUs at all. Sizes are
+    assumed.
 
     Returns:
         Outputs F after the last step, `(seeds, 2 ** s inputs, 2 ** s)`.

@@ -27,10 +27,10 @@ class World:
     """A teacher of every input, labels and a network of random weights.
 
     Attributes:
-        teacher: `Teacher` in the delta regime: z is all of a region.
+        teacher: In the delta regime: z is all of a region.
         pixels: Integer array `(256, 8)`.
         targets: One-hot labels `(256, 3)`.
-        network: `LocalNetwork`.
+        network: Of random weights.
     """
 
     teacher: teachers.Teacher

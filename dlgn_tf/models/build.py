@@ -113,7 +113,7 @@ def create_model(
     members = options.pop("members", 1)
     orthogonal = _orthogonal(orthogonal, family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
-    apply = _Applied(architecture, image_shape, classes, options)
+    apply = Applied(architecture.function(), image_shape, classes, options)
     activation = activations.resolve(
         family,
         {
@@ -136,13 +136,13 @@ def create_model(
     )
     if family != "dnn":
         make = functools.partial(
-            _two_networks, apply, family, activation, orthogonal
+            two_networks, apply, family, activation, orthogonal
         )
         return _gated_network(make, normalization, name, seed, **gates)
     _refuse_gates(name, gates)
     seeds = [None] * members if seed is None else range(seed, seed + members)
     of_all = apply, normalization, activation, name, orthogonal
-    networks = [_relu_network(*of_all, each) for each in seeds]
+    networks = [relu_network(*of_all, each) for each in seeds]
     if members > 1:
         return EnsembleNetwork.of(networks, rule, name)
     return networks[0]
@@ -236,7 +236,8 @@ def _gated_network(
     )
 
 
-def _relu_network(apply, normalization, activation, name, orthogonal, seed):
+def relu_network(apply, normalization, activation, name, orthogonal, seed):
+    """A `ReLUNetwork` of what is `Applied`."""
     site = sites.Activate(activation)
     with initial_weights_from(seed):
         network = apply(site, "network")
@@ -278,11 +279,11 @@ def initial_weights_from(seed):
         random.setstate(state)
 
 
-class _Applied:
-    """An architecture with everything but its gate site fixed."""
+class Applied:
+    """An architecture's function with everything but its gate site fixed."""
 
-    def __init__(self, architecture, image_shape, classes, options):
-        self.function = architecture.function()
+    def __init__(self, function, image_shape, classes, options):
+        self.function = function
         self.image_shape = tuple(image_shape)
         self.classes = classes
         self.options = options
@@ -299,7 +300,7 @@ class _Applied:
         return keras.Model(image, site.preactivations, name=name)
 
 
-def _two_networks(apply, family, activation, orthogonal):
+def two_networks(apply, family, activation, orthogonal):
     """Gating network, value network and the names of their sites."""
     value_sites = sites.MultiplyByGate()
     if family == "dlgn_sf":

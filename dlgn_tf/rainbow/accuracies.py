@@ -1,6 +1,8 @@
 """Accuracies of networks that were clipped, and of networks that were drawn.
 
-Every function returns rows of a table, dicts of the same keys.
+Functions named `..._rows` return rows of a table, dicts of the same keys. Their
+`task` is the `Command` of `dlgn_tf.rainbow`, and `step` is called after each
+curve or network.
 
 Source: arXiv 2305.18512, the figures on low-rank projection and resampling.
 """
@@ -38,13 +40,8 @@ def ranks_of(dimension):
 def clipping_rows(name, run, covariances, turns, task, step=lambda: None):
     """Accuracy of a network, one layer of which is projected.
 
-    Args:
-        name: String, of the network.
-        run: `LayeredNetwork`, whose weights are the same afterwards.
-        covariances: `WeightCovariances` of all networks.
-        turns: Dict from label to `Alignment` of this network.
-        task: Has `batches`, `test`, `seed`, `memory_gib` and `layers`.
-        step: Called after each curve.
+    The weights of the `LayeredNetwork` are the same afterwards. Covariances are
+    those of all networks, turns the alignments of this one.
 
     Returns:
         Rows of run, layer, basis, rank, dimension, accuracy, explained share
@@ -95,15 +92,9 @@ def _clipped(name, run, label, covariances, turns, task, step):
 
 
 def chosen(labels, patterns):
-    """Layers that a pattern fits.
+    """Those of the labels that a pattern fits, a tuple.
 
-    Args:
-        labels: Sequence of strings.
-        patterns: Sequence of strings as file names have them, `*_conv1`; of
-            none, all layers are chosen.
-
-    Returns:
-        Tuple of strings.
+    Patterns are as file names have them, `*_conv1`; of none, all are chosen.
     """
     fits = fnmatch.fnmatchcase
     return tuple(
@@ -126,9 +117,7 @@ def check_layers(labels, patterns):
 def layers_of(run, patterns=()):
     """Which layers are drawn: all, or of a gated network those of either.
 
-    Args:
-        run: `TrainedRun`.
-        patterns: See `chosen`.
+    Of the chosen ones where there are patterns, see `chosen`.
 
     Returns:
         Dict from a name to labels; `"all"` of a network without gates, or
@@ -149,15 +138,9 @@ def layers_of(run, patterns=()):
 
 
 def trained_rows(run, task, step=lambda: None):
-    """Accuracy of a trained network, and of it with a new head.
+    """Accuracy of a `TrainedRun`, and of it with a new head.
 
-    Args:
-        run: `TrainedRun`.
-        task: See `resampling_rows`.
-        step: Called after each of the two.
-
-    Returns:
-        Rows as those of `resampling_rows`.
+    Rows are as those of `resampling_rows`.
     """
     return _both_heads(
         run, run.model, ("none", "none", "trained", 0), task, step
@@ -167,14 +150,9 @@ def trained_rows(run, task, step=lambda: None):
 def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     """Accuracy of networks drawn from the covariances of trained ones.
 
-    Args:
-        runs: Sequence of `TrainedRun`.
-        index: Integer, which of them: its widths, its classifier, and where
-            `shared` is None the covariances of its weights alone.
-        task: Has `batches`, `head`, `test`, `seed`, `draws`, `orthogonal`,
-            `memory_gib` and `layers`.
-        shared: `WeightCovariances` of all runs, whole networks, or None.
-        step: Called after each network.
+    Of `TrainedRun` number `index` of some: its widths, its classifier, and the
+    covariances of its weights alone, or else the `shared` ones of all runs,
+    whole networks.
 
     Returns:
         Rows of run, covariances of `"own"` or `"all"`, layers, way, draw,
@@ -210,17 +188,10 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
 
 
 def ways_of(runs, shared):
-    """Ways to draw a network, by name.
+    """Ways to draw a network: dict from a name to options of `resample`.
 
-    From the covariances of networks of other widths none can be drawn without
-    alignment.
-
-    Args:
-        runs: Sequence of `TrainedRun`.
-        shared: Boolean. Whether covariances are those of all of them.
-
-    Returns:
-        Dict from a name to options of `resample`.
+    From the covariances of networks of other widths, where they are `shared`,
+    none can be drawn without alignment.
     """
     widths = {run.layered().widths for run in runs}
     return {

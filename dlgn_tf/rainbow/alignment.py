@@ -18,15 +18,11 @@ if typing.TYPE_CHECKING:
 class Alignment:
     """The orthogonal map from a network's own basis to a reference basis.
 
-    Attributes:
-        matrix: float64 array `(reference, own)`. Its columns are orthonormal
-            where own <= reference, its rows otherwise.
-        singular_values: float64 array `(min(reference, own),)`, descending, of
-            the cross moment it was made from.
+    Its float64 matrix `(reference, own)` has orthonormal columns where own <=
+    reference, orthonormal rows otherwise.
     """
 
     matrix: np.ndarray
-    singular_values: np.ndarray
 
     @property
     def scale(self) -> float:
@@ -63,18 +59,15 @@ def align(cross: Array) -> Alignment:
 
     Args:
         cross: Array `(reference, own)`, E[reference own^T], not centred.
-
-    Returns:
-        `Alignment`.
     """
     cross = np.asarray(cross, np.float64)
-    left, values, right = factorizations.svd(cross)
-    return Alignment(left @ right, values)
+    left, _, right = factorizations.svd(cross)
+    return Alignment(left @ right)
 
 
 def identity(dimension: int) -> Alignment:
     """The `Alignment` of a network with itself."""
-    return Alignment(np.eye(dimension), np.ones(dimension))
+    return Alignment(np.eye(dimension))
 
 
 def aligned_error(
@@ -83,7 +76,7 @@ def aligned_error(
     cross: Array,
     alignment: Alignment | None = None,
 ) -> float:
-    """E|A own - reference|^2 from moments.
+    """E|A own - reference|^2 from moments, not negative but for rounding.
 
     Without an alignment it is the minimum over all of them, in closed form:
     the sum of the energies less twice the nuclear norm of the cross moment. The
@@ -91,20 +84,20 @@ def aligned_error(
     projected away.
 
     Args:
-        reference_energy: Float, E|reference|^2.
-        own_energy: Float, E|own|^2.
+        reference_energy: E|reference|^2.
+        own_energy: E|own|^2.
         cross: Array `(reference, own)`, E[reference own^T].
-        alignment: `Alignment`, measured on other data than the moments.
-            Defaults to `None`: the best.
-
-    Returns:
-        Float, not negative but for rounding.
+        alignment: Measured on other data than the moments. Defaults to `None`:
+            the best.
     """
-    if alignment is None:
-        overlap = factorizations.singular_values(cross).sum()
-    else:
-        overlap = np.sum(alignment.matrix * cross)
+    overlap = _overlap(cross, alignment)
     return float(reference_energy + own_energy - 2 * overlap)
+
+
+def _overlap(cross, alignment):
+    if alignment is None:
+        return factorizations.singular_values(cross).sum()
+    return np.sum(alignment.matrix * cross)
 
 
 def relative_error(
@@ -112,11 +105,8 @@ def relative_error(
 ) -> float:
     """`aligned_error` over E|reference|^2, at equal energy a channel.
 
-    Activations of another width are multiplied by `Alignment.scale`.
-
-    Args:
-        moments: `dlgn_tf.rainbow.moments.JointMoments`, the reference first.
-        alignment: See `aligned_error`.
+    The reference comes first in the moments; activations of another width are
+    multiplied by `Alignment.scale`.
     """
     reference = np.trace(moments.first)
     ratio = len(moments.first) / len(moments.second)
@@ -142,21 +132,11 @@ def explained_fraction(
     """Nuclear norm of the cross moment over the geometric mean of energies.
 
     At most 1, and 1 only where one representation is a multiple of the other,
-    turned. The "r2" of the authors' tutorial.
-
-    Args:
-        moments: `dlgn_tf.rainbow.moments.JointMoments`, the reference first.
-        alignment: See `aligned_error`.
-
-    Returns:
-        Float; 0 where one of the two is zero.
+    turned; 0 where one of the two is zero. The "r2" of the authors' tutorial.
+    With an alignment, see `aligned_error`, its overlap in place of the norm.
     """
-    if alignment is None:
-        overlap = factorizations.singular_values(moments.cross).sum()
-    else:
-        overlap = np.sum(alignment.matrix * moments.cross)
     energies = np.trace(moments.first) * np.trace(moments.second)
-    return _ratio(overlap, np.sqrt(energies))
+    return _ratio(_overlap(moments.cross, alignment), np.sqrt(energies))
 
 
 def _ratio(value, whole):
@@ -164,15 +144,9 @@ def _ratio(value, whole):
 
 
 def random_alignment(reference: int, own: int, rng: Generator) -> Alignment:
-    """A uniformly random `Alignment`, what alignment is compared with.
-
-    Args:
-        reference: Integer, dimension of the reference.
-        own: Integer, dimension of what is turned.
-        rng: `numpy.random.Generator`.
-    """
+    """A uniformly random `Alignment`, what alignment is compared with."""
     tall = rng.standard_normal(sorted((reference, own), reverse=True))
     q, r = np.linalg.qr(tall)
     # Signs make it uniform, whatever the factorisation prefers.
     q = q * np.sign(np.diag(r))
-    return Alignment(q if reference >= own else q.T, np.ones(q.shape[1]))
+    return Alignment(q if reference >= own else q.T)

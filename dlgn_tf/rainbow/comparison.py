@@ -1,11 +1,11 @@
 """Networks beside one another: alignment, spectra, convergence, whitening.
 
-Every function returns rows of a table, dicts of the same keys.
+Every function named `..._rows` returns rows of a table, dicts of the same keys.
+Weights are arrays `(neurons, dimension)`.
 
 Source: arXiv 2305.18512, figures 2 to 5 and those on whitening.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -35,20 +35,12 @@ def alignment_rows(
     memory_gib: float = 1.0,
     untrained: Sequence[LayeredNetwork] = (),
 ) -> list[dict]:
-    """How far what networks read agrees with one of them.
+    """How far what networks of one architecture read agrees with one of them.
 
-    Alignments are fitted to some images and scored on others: of as few images
-    as channels any two networks would agree.
-
-    Args:
-        names: Sequence of strings, of the networks.
-        networks: Sequence of `LayeredNetwork`, of one architecture.
-        reference: Integer, the network that the others are aligned to.
-        batches: Iterable of arrays of images that alignments are fitted to.
-        held_out: Iterable of arrays of images that they are scored on.
-        memory_gib: Float > 0, see `reference.align_to`.
-        untrained: The same networks as they were drawn, a control: how much of
-            the agreement needs no training. Defaults to none.
+    Alignments are fitted to some images and scored on others, which were held
+    out: of as few images as channels any two networks would agree. Untrained
+    networks, the same as they were drawn, are a control: how much of the
+    agreement needs no training.
 
     Returns:
         Rows of network, layer, channels, explained fraction, relative and
@@ -59,16 +51,20 @@ def alignment_rows(
     fitted, scored, turns = _aligned(
         networks, reference, batches, held_out, memory_gib
     )
-    control = None
     if untrained:
-        control = _aligned(untrained, reference, batches, held_out, memory_gib)
+        _, control, control_turns = _aligned(
+            untrained, reference, batches, held_out, memory_gib
+        )
     rows = []
     for k, name in enumerate(names):
         for label, sums in scored[k].items():
             turn = turns[k][label]
             square = sums.first.shape == sums.second.shape
             raw = alignment.identity(len(sums.first)) if square else None
-            scores = {
+            row = {
+                "run": name,
+                "layer": label,
+                "channels": len(sums.second),
                 "explained": alignment.explained_fraction(sums, turn),
                 "relative_error": alignment.relative_error(sums, turn),
                 "normalized_error": alignment.normalized_error(sums, turn),
@@ -80,15 +76,11 @@ def alignment_rows(
                 ),
                 "explained_untrained": "",
             }
-            if control:
-                _, others, their_turns = control
-                scores["explained_untrained"] = alignment.explained_fraction(
-                    others[k][label], their_turns[k][label]
+            if untrained:
+                row["explained_untrained"] = alignment.explained_fraction(
+                    control[k][label], control_turns[k][label]
                 )
-            channels = len(sums.second)
-            rows.append(
-                {"run": name, "layer": label, "channels": channels, **scores}
-            )
+            rows.append(row)
     return rows
 
 
@@ -99,11 +91,7 @@ def _aligned(networks, index, batches, held_out, memory_gib):
         references.align_to(reference, networks, images, memory_gib)
         for images in (batches, held_out)
     )
-    turns = [
-        references.turns_of(network, sums, reference)
-        for network, sums in zip(networks, fitted, strict=True)
-    ]
-    return fitted, scored, turns
+    return fitted, scored, references.turns_of(networks, fitted, reference)
 
 
 def spectrum_rows(
@@ -113,11 +101,7 @@ def spectrum_rows(
 ) -> list[dict]:
     """Eigenvalues, each spectrum divided by its first one.
 
-    Args:
-        covariances: `WeightCovariances`.
-        labels: Sequence of strings, the layers.
-        initial: Dict from label to the initial weights `(neurons, dimension)`
-            of the first network, or None.
+    `initial` has the initial weights of the first network by layer, if any.
 
     Returns:
         Rows of layer, what, rank from 1, eigenvalue: `"weights"` of all
@@ -130,12 +114,9 @@ def spectrum_rows(
         one = spectra.eigen(covariance([covariances.weights[label][0]]))[0]
         activations = covariances.activations[0][label]
         spectra_of = {
-            "weights": spectra.eigen(matrix)[0],
-            "weights of one": one,
-            "activations": spectra.eigen(activations)[0],
-        }
-        spectra_of = {
-            what: _positive(values) for what, values in spectra_of.items()
+            "weights": _positive(spectra.eigen(matrix)[0]),
+            "weights of one": _positive(one),
+            "activations": _positive(spectra.eigen(activations)[0]),
         }
         if initial:
             start = _positive(spectra.eigen(covariance([initial[label]]))[0])
@@ -160,10 +141,7 @@ def spectrum_rows(
 
 
 def fit_rows(spectrum: Sequence[dict]) -> list[dict]:
-    """Lines through logarithms of the spectra.
-
-    Args:
-        spectrum: What `spectrum_rows` returned.
+    """Lines through logarithms of the spectra that `spectrum_rows` returned.
 
     Returns:
         Rows of layer, what, law, ranks, slope, R^2: exponential of weights,
@@ -198,17 +176,13 @@ def fit_rows(spectrum: Sequence[dict]) -> list[dict]:
 def convergence_rows(
     covariances: WeightCovariances, labels: Sequence[str]
 ) -> list[dict]:
-    """Covariances of some networks against that of others.
+    """Covariances of some of at least two networks against that of others.
 
     The others are as many for every number of networks, the larger half; the
-    error is the mean over which ones they are.
-
-    Args:
-        covariances: `WeightCovariances` of at least two networks.
-        labels: Sequence of strings, the layers.
+    error, in operator norm, is the mean over which ones they are.
 
     Returns:
-        Rows of layer, networks, others, error in operator norm.
+        Rows of layer, networks, others, error, least and most of it.
     """
     rows = []
     for label in labels:
@@ -247,18 +221,10 @@ def _disjoint(total, count, others):
 def own_dimensions(
     covariances: WeightCovariances, label: str, k: int
 ) -> list[Array]:
-    """Weights of all networks, in those dimensions that one of them has.
+    """Weights of all networks, in those dimensions that network `k` has.
 
     A narrower network than the reference spans a part of its dimensions: in all
     of them even white weights of it would not follow the law.
-
-    Args:
-        covariances: `WeightCovariances`.
-        label: String, the layer.
-        k: Integer, the network.
-
-    Returns:
-        List of arrays `(neurons, dimension)`, one per network.
     """
     weights = covariances.weights[label]
     if not covariances.alignments:
@@ -276,11 +242,7 @@ def own_dimensions(
 
 
 def own_weights(covariances: WeightCovariances, label: str) -> list[Array]:
-    """Weights of each network, in as many dimensions as it has.
-
-    Returns:
-        List of arrays `(neurons, dimension)`, one per network.
-    """
+    """Weights of each network, in as many dimensions as it has."""
     count = len(covariances.weights[label])
     return [own_dimensions(covariances, label, k)[k] for k in range(count)]
 
@@ -289,9 +251,9 @@ def whitened(covariances: WeightCovariances, label: str) -> list[Array] | None:
     """Weights of each network, whitened by the covariance of the others.
 
     Returns:
-        List of arrays `(neurons, dimension)`, the largest eigenvalue first, in
-        the dimensions that the network has; None where the others have fewer
-        neurons, so that their covariance has no inverse.
+        List of weights, the largest eigenvalue first, in the dimensions that
+        the network has; None where the others have fewer neurons, so that their
+        covariance has no inverse.
     """
     white = []
     for k in range(len(covariances.weights[label])):
@@ -309,11 +271,6 @@ def whitening_rows(
 ) -> list[dict]:
     """Eigenvalues outside of the random bulk, before and after whitening.
 
-    Args:
-        names: Sequence of strings, of the networks.
-        covariances: `WeightCovariances` of at least two of them.
-        labels: Sequence of strings, the layers.
-
     Returns:
         Rows of run, layer, neurons, dimension, share of eigenvalues outside of
         the Marchenko-Pastur edges before and after, p-values of some ranks;
@@ -324,32 +281,31 @@ def whitening_rows(
         weights = own_weights(covariances, label)
         white = whitened(covariances, label)
         for k, (name, own) in enumerate(zip(names, weights, strict=True)):
-            neurons, dimension = own.shape
-            ratio = dimension / neurons
             row = {
                 "run": name,
                 "layer": label,
-                "neurons": neurons,
-                "dimension": dimension,
-                "outside": _outside(own, ratio),
+                "neurons": own.shape[0],
+                "dimension": own.shape[1],
+                "outside": outside(own),
                 "outside_whitened": "",
                 **{f"p_rank_{rank}": "" for rank in _TESTED_RANKS},
             }
             if white is not None:
-                row["outside_whitened"] = _outside(white[k], ratio)
+                row["outside_whitened"] = outside(white[k])
                 tested = [r for r in _TESTED_RANKS if r <= white[k].shape[1]]
                 columns = white[k][:, [r - 1 for r in tested]]
-                for rank, p in zip(
-                    tested, spectra.gaussianity(columns), strict=True
-                ):
-                    row[f"p_rank_{rank}"] = float(p)
+                p_values = spectra.gaussianity(columns).tolist()
+                for rank, p in zip(tested, p_values, strict=True):
+                    row[f"p_rank_{rank}"] = p
             rows.append(row)
     return rows
 
 
-def _outside(weights, ratio):
+def outside(weights: Array) -> float:
+    """Share of the covariance's eigenvalues outside of the random bulk."""
     values = spectra.eigen(covariance([weights]))[0]
-    return spectra.fraction_outside(values, ratio)
+    neurons, dimension = weights.shape
+    return spectra.fraction_outside(values, dimension / neurons)
 
 
 def _positive(values):
@@ -359,10 +315,7 @@ def _positive(values):
 
 def grouped(rows: Iterable[dict], *keys: str) -> dict:
     """Dict from the values of some columns to the rows that have them."""
-
-    def key(row):
-        return tuple(row[k] for k in keys)
-
-    order = list(dict.fromkeys(map(key, rows)))
-    rows = sorted(rows, key=lambda row: order.index(key(row)))
-    return {k: list(group) for k, group in itertools.groupby(rows, key)}
+    groups: dict = {}
+    for row in rows:
+        groups.setdefault(tuple(row[k] for k in keys), []).append(row)
+    return groups

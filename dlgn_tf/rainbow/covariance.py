@@ -30,23 +30,22 @@ if typing.TYPE_CHECKING:
 class WeightCovariances:
     """Aligned weights of networks, their covariances, and how well they align.
 
+    Lists have an entry per network; keys of dicts are labels of layers.
+
     Attributes:
-        reference: `Reference`, in whose basis all is.
-        weights: Dict from label to a list of float64 arrays `(neurons,
-            dimension)`, one per network. Those of a network of another width
-            are multiplied by sqrt(own dimension / reference dimension), because
-            covariances are compared times the dimension: of initial weights
-            the variance falls as one over it.
-        matrices: Dict from label to float64 array `(dimension, dimension)`,
-            channels before positions of the patch.
-        explained: List of dicts from label to `explained_fraction`, one a
-            network, with what networks were aligned to last; of images that
-            were held out, if any were.
-        errors: List of dicts from label to `relative_error`, likewise.
-        activations: List of dicts from label to float64 array `(channels,
-            channels)`, one per network: the second moment of what the layer
-            reads, in the network's own basis.
-        alignments: Tuple of dicts from label to `Alignment`, one per network.
+        reference: In whose basis all is.
+        weights: Dict of lists of float64 arrays `(neurons, dimension)`. Those
+            of a network of another width are multiplied by sqrt(own dimension /
+            reference dimension), because covariances are compared times the
+            dimension: of initial weights the variance falls as one over it.
+        matrices: Dict of float64 arrays `(dimension, dimension)`, channels
+            before positions of the patch.
+        explained: List of dicts of `explained_fraction`, with what networks
+            were aligned to last; of images that were held out, if any were.
+        errors: List of dicts of `relative_error`, likewise.
+        activations: List of dicts of float64 arrays `(channels, channels)`: the
+            second moment of what the layer reads, in the network's own basis.
+        alignments: Dicts of `Alignment`.
     """
 
     reference: Reference
@@ -83,36 +82,33 @@ def weight_covariances(
     (800, 800)
 
     Args:
-        networks: Sequence of `LayeredNetwork`, or of models, of one
-            architecture; widths may differ.
-        batches: Iterable of arrays of images, gone through several times.
+        networks: `LayeredNetwork`s or models of one architecture; widths may
+            differ.
+        batches: Arrays of images, gone through several times.
         reference: `"mean"`, the mean network; the index of a network; or a
             `Reference` of networks that need not be among these.
         num_iters: Integer >= 1, how often networks are aligned to find their
             mean: first to network 0, then to the mean that was found before.
             Defaults to 2, as in the authors' repository.
         memory_gib: Float > 0. Bound on the moments of activations.
-        held_out: Iterable of arrays of images that no alignment is fitted to.
-            Defaults to `None`: agreement is that of `batches`, which flatters;
-            of as few images as channels it is perfect, whatever the networks.
-
-    Returns:
-        `WeightCovariances`.
+        held_out: Arrays of images that no alignment is fitted to. Defaults to
+            `None`: agreement is that of `batches`, which flatters; of as few
+            images as channels it is perfect, whatever the networks.
 
     Raises:
         UserError: if the networks are of different architectures, there is no
             such reference, there are no samples, weights or activations are
             not finite, or memory does not suffice.
     """
-    networks = [_layered(network) for network in networks]
+    networks = [
+        x if isinstance(x, LayeredNetwork) else LayeredNetwork(x)
+        for x in networks
+    ]
     references.check_comparable(networks)
     references.check_finite(networks)
     chosen = _reference(networks, batches, reference, num_iters, memory_gib)
     measured = references.align_to(chosen, networks, batches, memory_gib)
-    turns = tuple(
-        references.turns_of(network, sums, chosen)
-        for network, sums in zip(networks, measured, strict=True)
-    )
+    turns = references.turns_of(networks, measured, chosen)
     weights = {
         label: [
             _aligned(network.layers[k], of_network[label])
@@ -142,8 +138,7 @@ def weight_covariances(
 def covariance(weights: Sequence[Array]) -> Array:
     """E[w w^T] over all neurons of all networks.
 
-    Args:
-        weights: List of arrays `(neurons, dimension)`.
+    Weights are arrays `(neurons, dimension)`, one per network.
 
     Returns:
         float64 array `(dimension, dimension)`.
@@ -163,12 +158,8 @@ def covariance(weights: Sequence[Array]) -> Array:
 def operator_norm_error(estimate: Array, reference: Array) -> float:
     """Largest singular value of the difference over that of the reference.
 
-    Args:
-        estimate: Array `(dimension, dimension)`.
-        reference: Array of the same shape.
-
-    Returns:
-        Float. 0 where both are zero, inf where only the reference is.
+    Of matrices of one shape; 0 where both are zero, inf where only the
+    reference is.
     """
     gap = factorizations.singular_values(np.asarray(estimate) - reference)[0]
     size = factorizations.singular_values(reference)[0]
@@ -180,19 +171,11 @@ def operator_norm_error(estimate: Array, reference: Array) -> float:
 def leading_overlap(first: Array, second: Array, count: int) -> float:
     """Overlap |U1^T U2|_F^2 / count of leading eigenspaces, in [0, 1].
 
-    Args:
-        first: Covariance `(dimension, dimension)`.
-        second: Another.
-        count: Integer, how many eigenvectors span each space.
+    Of two covariances `(dimension, dimension)`; `count` eigenvectors span each
+    space.
     """
     u1, u2 = (factorizations.eigh(c)[1][:, -count:] for c in (first, second))
     return float(np.sum((u1.T @ u2) ** 2) / count)
-
-
-def _layered(network):
-    if isinstance(network, LayeredNetwork):
-        return network
-    return LayeredNetwork(network)
 
 
 def _reference(networks, batches, reference, num_iters, memory_gib):

@@ -12,6 +12,9 @@ from numpy import ndarray as Array
 from dlgn_tf.rainbow.covariance import covariance
 from dlgn_tf.rainbow.spectra import eigen
 
+# Least share of the first eigenvalue that counts.
+_LEAST = 1e-6
+
 
 @dataclasses.dataclass(frozen=True)
 class Dynamics:
@@ -29,28 +32,20 @@ class Dynamics:
     eigenvalues: np.ndarray
 
 
-def along_eigenvectors(
-    snapshots: Sequence[Array], least: float = 1e-6
-) -> Dynamics:
+def along_eigenvectors(snapshots: Sequence[Array]) -> Dynamics:
     """Amplification and cosine along the final eigenvectors.
 
-    Directions whose eigenvalue is about zero are left out: where a layer has
-    fewer neurons than dimensions, nothing can be said there. So are those along
-    which the first weights are zero, which have nothing to grow from.
-
-    Args:
-        snapshots: Sequence of arrays `(neurons, dimension)`, the first at
-            initialisation, the last at the end.
-        least: Float. Least share of the first eigenvalue that counts.
-
-    Returns:
-        `Dynamics`; without directions if the first or the final weights are all
-        zero. The cosine of weights that are zero in between is 0.
+    Snapshots are weights `(neurons, dimension)`, the first at initialisation,
+    the last at the end. Directions whose eigenvalue is about zero are left out:
+    where a layer has fewer neurons than dimensions, nothing can be said there.
+    So are those along which the first weights are zero, which have nothing to
+    grow from. The cosine of weights that are zero in between is 0.
     """
     snapshots = [np.asarray(w, np.float64) for w in snapshots]
     final = snapshots[-1]
     values, vectors = eigen(covariance([final]))
-    kept = (values > least * values[0]) & (snapshots[0] @ vectors).any(axis=0)
+    kept = values > _LEAST * values[0]
+    kept &= (snapshots[0] @ vectors).any(axis=0)
     along = np.stack([w @ vectors[:, kept] for w in snapshots])
     sizes = np.linalg.norm(along, axis=1)
     inner = np.einsum("tnr,nr->tr", along, along[0])

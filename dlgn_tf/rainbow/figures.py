@@ -1,7 +1,8 @@
 """Drawings of what is measured. Matplotlib is imported when one is made.
 
-Rows are those of `dlgn_tf.rainbow.comparison` and `accuracies`. They show
-what figures 2 to 10 of arXiv 2305.18512 do, without their axis of widths.
+Every public function returns a `matplotlib.figure.Figure`. Rows are those of
+`dlgn_tf.rainbow.comparison` and `accuracies`. They show what figures 2 to 10 of
+arXiv 2305.18512 do, without their axis of widths.
 """
 
 import numpy as np
@@ -33,40 +34,20 @@ _BASES = {
 
 
 def alignment(rows, reference, title):
-    """Error of aligned activations, layer by layer, of every run.
-
-    Args:
-        rows: See `comparison.alignment_rows`.
-        reference: String, the network that others are aligned to.
-        title: String.
-
-    Returns:
-        `matplotlib.figure.Figure`; so do all functions here.
-    """
+    """Error of activations aligned to `reference`, by layer, of every run."""
     figure = new_figure(9, 4.5)
     left, right = figure.subplots(1, 2)
-    for (run,), of_run in grouped(rows, "run").items():
-        labels = [row["layer"] for row in of_run]
-        left.plot(
-            labels, [r["relative_error"] for r in of_run], "o-", label=run
-        )
-        right.plot(labels, [r["explained"] for r in of_run], "o-", label=run)
-    unaligned = [
-        (row["layer"], row["error_unaligned"])
-        for row in rows
-        if row["error_unaligned"] != ""
-    ]
-    if unaligned:
-        left.plot(*zip(*unaligned, strict=True), "x", color="grey", label="raw")
-    control = [r for r in rows if r["explained_untrained"] != ""]
-    if control:
-        right.plot(
-            [row["layer"] for row in control],
-            [row["explained_untrained"] for row in control],
-            "x",
-            color="grey",
-            label="untrained",
-        )
+    for axes, column, control, name in (
+        (left, "relative_error", "error_unaligned", "raw"),
+        (right, "explained", "explained_untrained", "untrained"),
+    ):
+        for (run,), of_run in grouped(rows, "run").items():
+            labels = [row["layer"] for row in of_run]
+            axes.plot(labels, [r[column] for r in of_run], "o-", label=run)
+        known = [(r["layer"], r[control]) for r in rows if r[control] != ""]
+        if known:
+            x, values = zip(*known, strict=True)
+            axes.plot(x, values, "x", color="grey", label=name)
     left.set_ylabel("relative squared error")
     left.set_ylim(bottom=0)
     right.set_ylabel("explained fraction")
@@ -85,14 +66,12 @@ def activation_spectra(rows, fits, title):
         values = _values(rows, label, "activations")
         ranks = np.arange(1, len(values) + 1)
         axes.loglog(ranks, values, color="black")
-        for fit in _fits(fits, label, "activations"):
+        for fit in _of(fits, label, "activations"):
             slope = fit["slope"]
             through = ranks[: fit["ranks"]]
             line = values[0] * through.astype(float) ** slope
             axes.loglog(through, line, "--", label=f"slope {slope:.2f}")
             axes.legend(fontsize=7)
-        axes.set_title(label, fontsize=9)
-        axes.set_xlabel("rank")
     return figure
 
 
@@ -107,13 +86,11 @@ def weight_spectra(rows, fits, title):
         ):
             values = _values(rows, label, what)
             name = what
-            for fit in _fits(fits, label, what):
+            for fit in _of(fits, label, what):
                 name += f", e-fold {-1 / fit['slope']:.0f} ranks"
             axes.semilogy(
                 range(1, len(values) + 1), values, **style, label=name
             )
-        axes.set_title(label, fontsize=9)
-        axes.set_xlabel("rank")
         axes.legend(fontsize=6)
     return figure
 
@@ -140,10 +117,8 @@ def convergence(rows, title):
 def marchenko_pastur(weights, white, title):
     """Densities of eigenvalues before and after whitening, and the law.
 
-    Args:
-        weights: Dict from label to a list of arrays `(neurons, dimension)`.
-        white: The same, whitened.
-        title: String.
+    Weights, and white ones, are dicts from label to a list of arrays
+    `(neurons, dimension)`.
     """
     figure = new_figure(8, 2.6 * len(white))
     grid = figure.subplots(len(white), 2, squeeze=False)
@@ -207,24 +182,31 @@ def gaussianity(white, title):
 
 def clipping(rows, title):
     """Accuracy and explained variance against the rank of a layer."""
-    labels = list(grouped(rows, "layer"))
-    figure = new_figure(8, 3 * len(labels))
-    grid = figure.subplots(len(labels), 2, squeeze=False)
-    for axes, (label,) in zip(grid, labels, strict=True):
-        here = [row for row in rows if row["layer"] == label]
+    figure, pairs = _pairs(rows, ("accuracy", "explained"))
+    for pair, here in pairs:
         for (basis,), of_basis in grouped(here, "basis").items():
-            for k, column in enumerate(("accuracy", "explained")):
-                ranks, curves = _by_rank(of_basis, column)
-                band(axes[k], ranks, curves, _BASES[basis], basis)
-                axes[k].set_ylabel(column)
-        for each in axes:
-            each.set_title(label, fontsize=9)
-            each.set_xscale("log")
-            each.set_xlabel(f"rank of {here[0]['dimension']}")
-            each.grid(alpha=0.3)
-        axes[0].legend(fontsize=7)
+            for axes in pair:
+                ranks, curves = _by_rank(of_basis, axes.get_ylabel())
+                band(axes, ranks, curves, _BASES[basis], basis)
+        for axes in pair:
+            axes.set_xlabel(f"rank of {here[0]['dimension']}")
+            axes.grid(alpha=0.3)
+        pair[0].legend(fontsize=7)
     figure.suptitle(f"One layer projected: {title}, mean and range")
     return figure
+
+
+def _pairs(rows, columns):
+    """A figure, and for each layer its two panels and its rows."""
+    by_layer = grouped(rows, "layer")
+    figure = new_figure(8, 3 * len(by_layer))
+    grid = figure.subplots(len(by_layer), 2, squeeze=False)
+    for pair, (label,) in zip(grid, by_layer, strict=True):
+        for axes, column in zip(pair, columns, strict=True):
+            axes.set_title(label, fontsize=9)
+            axes.set_xscale("log")
+            axes.set_ylabel(column)
+    return figure, zip(grid, by_layer.values(), strict=True)
 
 
 def _by_rank(rows, column):
@@ -238,11 +220,7 @@ def _by_rank(rows, column):
 def resampling(rows, published, title):
     """Accuracy of networks that were drawn, each a dot.
 
-    Args:
-        rows: See `accuracies.resampling_rows`.
-        published: Accuracies trained, resampled and with a retrained head, or
-            None.
-        title: String.
+    What was published, trained, resampled and with a retrained head, is dotted.
     """
     groups = grouped(rows, "layers", "covariances", "way")
     figure = new_figure(8, 1 + 0.25 * len(groups))
@@ -269,24 +247,18 @@ def resampling(rows, published, title):
 
 def dynamics(rows, title):
     """Amplification and cosine along final eigenvectors, over training."""
-    labels = list(grouped(rows, "layer"))
-    figure = new_figure(8, 3 * len(labels))
-    grid = figure.subplots(len(labels), 2, squeeze=False)
-    for axes, (label,) in zip(grid, labels, strict=True):
-        here = [row for row in rows if row["layer"] == label]
+    figure, pairs = _pairs(rows, ("amplification", "cosine"))
+    for pair, here in pairs:
         steps = grouped(here, "step")
         for (step,), colour in zip(steps, colours(len(steps)), strict=True):
             at_step = steps[step,]
             x = [row["direction"] for row in at_step]
-            for k, column in enumerate(("amplification", "cosine")):
-                values = [row[column] for row in at_step]
-                axes[k].plot(x, values, color=colour, label=f"step {step}")
-                axes[k].set_ylabel(column)
-        for each in axes:
-            each.set_title(label, fontsize=9)
-            each.set_xscale("log")
-            each.set_xlabel("direction")
-        axes[0].legend(fontsize=6)
+            for axes in pair:
+                values = [row[axes.get_ylabel()] for row in at_step]
+                axes.plot(x, values, color=colour, label=f"step {step}")
+        for axes in pair:
+            axes.set_xlabel("direction")
+        pair[0].legend(fontsize=6)
     run = rows[0]["run"]
     figure.suptitle(f"Weights along their final eigenvectors, {run}: {title}")
     return figure
@@ -301,19 +273,17 @@ def _panels(rows, title):
     grid = figure.subplots(height, columns, squeeze=False).ravel()
     for axes in grid[len(labels) :]:
         axes.set_axis_off()
+    panels = dict(zip(labels, grid, strict=False))
+    for label, axes in panels.items():
+        axes.set_title(label, fontsize=9)
+        axes.set_xlabel("rank")
     figure.suptitle(title)
-    return figure, dict(zip(labels, grid, strict=False))
+    return figure, panels
 
 
 def _values(rows, label, what):
-    return np.array(
-        [
-            row["eigenvalue"]
-            for row in rows
-            if (row["layer"], row["what"]) == (label, what)
-        ]
-    )
+    return np.array([r["eigenvalue"] for r in _of(rows, label, what)])
 
 
-def _fits(fits, label, what):
-    return [f for f in fits if (f["layer"], f["what"]) == (label, what)]
+def _of(rows, label, what):
+    return [r for r in rows if (r["layer"], r["what"]) == (label, what)]

@@ -1,6 +1,4 @@
-"""Retrains the last layer of a network, or leaves it alone to be trained."""
-
-from collections.abc import Sequence
+"""Retrains the last layer of a network."""
 
 import keras
 import numpy as np
@@ -19,20 +17,18 @@ def retrain_head(
     labels: Array,
     method: str = "ridge",
     penalty: float = 1.0,
-    batch_size: int = 1000,
 ) -> keras.Model:
     """Fits the classifier anew to the features of a network that stays.
 
     Args:
-        model: `keras.Model`, see `LayeredNetwork`, whose classifier is a dense
-            layer. It stays as it is.
+        model: See `LayeredNetwork`; its classifier is a dense layer. It stays
+            as it is.
         images: Array `(samples, ...)`.
         labels: Integer array `(samples,)`; every class must be there.
         method: `"ridge"`, least squares on one-hot labels, or `"logistic"`,
             multinomial logistic regression; both of scikit-learn.
         penalty: Float > 0, weight of the squared norm in units of the mean
             variance of a feature (assumed).
-        batch_size: Integer.
 
     Returns:
         A new `keras.Model`.
@@ -55,8 +51,9 @@ def retrain_head(
             f"Expected labels of all {classes} classes to fit a head to. "
             f"Received: {len(present)} of them"
         )
-    features = _features(network, head, images, batch_size).astype(np.float64)
-    unit = _unit(features)
+    features = _features(network, head, images).astype(np.float64)
+    # In units of it a penalty means the same for features of any scale.
+    unit = np.sqrt(features.var(axis=0).mean()) or 1.0
     kernel, bias = _FIT[method](
         features / unit,
         np.asarray(labels),
@@ -70,7 +67,7 @@ def retrain_head(
     return network.model
 
 
-def _features(network, head, images, batch_size):
+def _features(network, head, images):
     if type(head.layer).__name__ != "Dense":
         raise UserError(
             "Expected a network that ends in a dense layer. Received: "
@@ -80,14 +77,9 @@ def _features(network, head, images, batch_size):
     return np.concatenate(
         [
             network.read(batch, [head])[0].reshape(len(batch), -1)
-            for batch in in_batches(images, batch_size)
+            for batch in in_batches(images)
         ]
     )
-
-
-def _unit(features):
-    """In units of it a penalty means the same for features of any scale."""
-    return np.sqrt(features.var(axis=0).mean()) or 1.0
 
 
 def _ridge(features, labels, classes, penalty, biased):
@@ -117,29 +109,3 @@ def _logistic(features, labels, classes, penalty, biased):
 
 
 _FIT = {"ridge": _ridge, "logistic": _logistic}
-
-
-def freeze_all_but(model: keras.Model, labels: Sequence[str]) -> None:
-    """Leaves only some learned layers to be trained, in place.
-
-    For a head that is retrained with a whole schedule, together with the layer
-    before it where the two are one linear map.
-
-    Args:
-        model: See `retrain_head`.
-        labels: Labels of `LayeredNetwork(model)`.
-
-    Raises:
-        UserError: if there is no such layer, or filters are orthogonal: its
-            learned layers are not the model's own.
-    """
-    network = LayeredNetwork(model)
-    if network.model is not model:
-        raise UserError(
-            "Expected a network of plain filters. Received: orthogonal ones; "
-            "fold them first"
-        )
-    kept = [network[label].layer for label in labels]
-    for layer in model._flatten_layers(include_self=False, recursive=True):
-        if not isinstance(layer, keras.Model):
-            layer.trainable = any(layer is each for each in kept)

@@ -14,33 +14,31 @@ from numpy.random import Generator
 
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.random_features import (
-    colored_inputs,
     random_features,
     relu_kernel,
     square_root,
 )
 
 
-def power_law_covariance(dimension: int) -> Array:
-    """A diagonal covariance of eigenvalues 1 / rank, of trace one."""
-    values = 1 / np.arange(1, dimension + 1)
-    return np.diag(values / values.sum())
+def power_law_inputs(samples: int, dimension: int, rng: Generator) -> Array:
+    """Gaussian `(samples, dimension)`, of variances 1 / rank of sum one."""
+    variances = 1 / np.arange(1, dimension + 1)
+    scales = np.sqrt(variances / variances.sum())
+    return rng.standard_normal((samples, dimension)) * scales
 
 
 @dataclasses.dataclass(frozen=True)
 class FiniteNetwork:
-    """A draw of a network of finite width.
+    """A draw of a network of finite width, its second layer.
 
     Attributes:
-        first: float64 array `(samples, width)`, features of layer 1.
-        second: float64 array `(samples, width)`, features of layer 2.
-        second_moment: float64 array `(samples, width)`, cross moment of the
-            exact features of layer 2 with these.
+        features: float64 array `(samples, width)`.
+        cross: float64 array `(samples, width)`, cross moment of the exact
+            features with these.
     """
 
-    first: np.ndarray
-    second: np.ndarray
-    second_moment: np.ndarray
+    features: np.ndarray
+    cross: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,20 +70,11 @@ class InfiniteNetwork:
     ) -> "InfiniteNetwork":
         """Draws Gaussian samples and a covariance of the second layer.
 
-        That one is a sum over some of the samples of c phi phi^T, with c
+        That one is a sum over `anchors` of the samples of c phi phi^T, with c
         uniform, scaled so that pre-activations have a mean variance of one
         (assumed).
-
-        Args:
-            rng: `numpy.random.Generator`.
-            samples: Integer.
-            dimension: Integer, of the inputs.
-            anchors: Integer, rank of the second covariance.
         """
-        inputs = colored_inputs(
-            rng.standard_normal((samples, dimension)),
-            power_law_covariance(dimension),
-        )
+        inputs = power_law_inputs(samples, dimension, rng)
         first = relu_kernel(inputs @ inputs.T)
         phi = square_root(first)
         chosen = phi[rng.choice(samples, anchors, replace=False)]
@@ -103,16 +92,10 @@ class InfiniteNetwork:
     def finite(
         self, width: int, rng: Generator, aligned: bool = True
     ) -> FiniteNetwork:
-        """Draws a network of finite width.
+        """Draws a network of which both layers have a finite width.
 
-        Args:
-            width: Integer, of both layers.
-            rng: `numpy.random.Generator`.
-            aligned: Boolean. Whether the second layer is turned to the
-                features that it reads; a random orthogonal matrix otherwise.
-
-        Returns:
-            `FiniteNetwork`.
+        Where it is `aligned` the second layer is turned to the features that it
+        reads, else by a random orthogonal matrix.
         """
         samples = len(self.inputs)
         first = random_features(self.inputs, width, rng)
@@ -124,24 +107,13 @@ class InfiniteNetwork:
         )
         read = turn.activations(first) @ self.root
         second = random_features(read, width, rng)
-        return FiniteNetwork(
-            first, second, self.features[1].T @ second / samples
-        )
+        return FiniteNetwork(second, self.features[1].T @ second / samples)
 
     def kernel_error(self, network: FiniteNetwork) -> float:
         """|K2 of a finite network - K2|^2 / |K2|^2."""
         exact = self.kernels[1]
-        gap = network.second @ network.second.T - exact
+        gap = network.features @ network.features.T - exact
         return float(np.sum(gap**2) / np.sum(exact**2))
-
-    def feature_error(self, network: FiniteNetwork) -> float:
-        """E|A phihat - phi|^2 of layer 2, with the best A."""
-        samples = len(self.inputs)
-        return alignment.aligned_error(
-            np.trace(self.kernels[1]) / samples,
-            np.sum(network.second**2) / samples,
-            network.second_moment,
-        )
 
 
 def readout_error(
@@ -149,17 +121,13 @@ def readout_error(
 ) -> tuple[float, float]:
     """Error of a finite network's output, and what bounds it.
 
-    The output f(x) = <theta, phi_2(x)> becomes <A^T theta, phihat_2(x)>.
-
-    Args:
-        infinite: `InfiniteNetwork`.
-        network: `FiniteNetwork`.
-        theta: Array `(samples,)`, the readout of the exact features.
+    The output f(x) = <theta, phi_2(x)> becomes <A^T theta, phihat_2(x)>, for
+    the readout theta `(samples,)` of the exact features.
 
     Returns:
         `(E|fhat - f|^2, |theta|^2 E|A phihat_2 - phi_2|^2)`.
     """
-    turned = alignment.align(network.second_moment).activations(network.second)
+    turned = alignment.align(network.cross).activations(network.features)
     gap = turned - infinite.features[1]
     error = np.mean((gap @ theta) ** 2)
     bound = np.sum(theta**2) * np.mean(np.sum(gap**2, axis=1))

@@ -37,15 +37,15 @@ class LearnedLayer:
     """A dense layer or a convolution.
 
     Attributes:
-        label: String, the layer's name, behind `gating/` or `value/` in a gated
+        label: The layer's name, behind `gating/` or `value/` in a gated
             network.
         layer: Keras layer.
         source: Keras tensor `(batch, ..., channels)` that it reads; the map
             itself where that is flattened in between, unless maps are taken
             whole.
         network: Name of the network it is in.
-        reads_input: Boolean. Whether it reads the network's input, with no
-            learned layer before it, which needs no alignment.
+        reads_input: Whether it reads the network's input, with no learned
+            layer before it, which needs no alignment.
     """
 
     label: str
@@ -96,10 +96,7 @@ class LearnedLayer:
         return np.asarray(self.layer.bias, np.float64)
 
     def assign(self, weights: Array) -> None:
-        """Sets the weights.
-
-        Args:
-            weights: Array `(neurons, channels, patch)`.
+        """Sets the weights, an array `(neurons, channels, patch)`.
 
         Raises:
             ValueError: if it has another shape.
@@ -117,11 +114,8 @@ class LearnedLayer:
     def patches(self, activations: Array) -> Array:
         """What each neuron is multiplied by, at every position.
 
-        Args:
-            activations: Array `(batch, ..., channels)`, of `source`.
-
-        Returns:
-            Array `(positions, dimension)`, in the order of `matrix`.
+        Of activations `(batch, ..., channels)` of `source`: array `(positions,
+        dimension)`, in the order of `matrix`.
         """
         if isinstance(self.layer, layers.Conv2D):
             taken = keras.ops.image.extract_patches(
@@ -143,13 +137,9 @@ class LearnedLayer:
 class Normalization:
     """A batch normalisation, which a change of what comes before it upsets.
 
-    Attributes:
-        label: See `LearnedLayer`.
-        layer: `keras.layers.BatchNormalization`.
-        source: Keras tensor `(batch, ..., channels)` that it normalises.
-        network: See `LearnedLayer`.
-        neurons_of: Labels of the learned layers whose neurons its channels are:
-            the last ones on each way that leads to it.
+    Attributes are as those of `LearnedLayer`; `neurons_of` are labels of the
+    learned layers whose neurons its channels are: the last ones on each way
+    that leads to it.
     """
 
     label: str
@@ -169,13 +159,13 @@ class LayeredNetwork:
             plain kernels.
         network: `"gating"` or `"value"`, to see one network of a gated model
             alone. Defaults to `None`: all.
-        whole_maps: Boolean. Whether a dense layer on a flattened map is seen as
-            one that reads a vector, whose alignment mixes positions, as in the
-            authors' tutorial. Defaults to `False`: it has a patch.
+        whole_maps: Whether a dense layer on a flattened map is seen as one that
+            reads a vector, whose alignment mixes positions, as in the authors'
+            tutorial. Defaults to `False`: it has a patch.
 
     Attributes:
         model: The model; the same, but for folded kernels.
-        whole_maps: Boolean.
+        whole_maps: As given.
         parts: Tuple of `LearnedLayer` and `Normalization`, every one after
             those it depends on.
 
@@ -208,7 +198,7 @@ class LayeredNetwork:
 
     @property
     def layers(self) -> tuple[LearnedLayer, ...]:
-        """Tuple of `LearnedLayer`."""
+        """The parts that are learned layers."""
         return tuple(p for p in self.parts if isinstance(p, LearnedLayer))
 
     @property
@@ -241,15 +231,10 @@ class LayeredNetwork:
         return last.label if last.network == list(self._networks)[-1] else None
 
     def read(self, images: Array, parts: Sequence[LearnedLayer]) -> list[Array]:
-        """What parts of the network read, in evaluation mode.
-
-        Args:
-            images: Array of the model's inputs, one batch.
-            parts: Sequence of `LearnedLayer` or `Normalization` of this
-                network.
+        """What parts of the network read of a batch, in evaluation mode.
 
         Returns:
-            List of float arrays `(batch, ..., channels)`, one per part.
+            One float array `(batch, ..., channels)` per part.
         """
         values: dict = {}
         for name in dict.fromkeys(part.network for part in parts):
@@ -290,27 +275,8 @@ class LayeredNetwork:
         return None if len(seen) == len(self._networks) else seen.pop()
 
 
-def learned_layers(
-    model: "ReLUNetwork", network: str | None = None
-) -> list[LearnedLayer]:
-    """The learned layers of a model, from input to output.
-
-    Args:
-        model: See `LayeredNetwork`.
-        network: See `LayeredNetwork`.
-
-    Returns:
-        List of `LearnedLayer`.
-    """
-    return list(LayeredNetwork(model, network).layers)
-
-
 def copy_of(model: keras.Model) -> keras.Model:
-    """A model of the same kind, structure and weights, which shares nothing.
-
-    Args:
-        model: `keras.Model`, functional or of the zoo.
-    """
+    """A model of the same kind, structure and weights, which shares nothing."""
     if _of_zoo(model):
         return model.with_networks(copied)
     return copied(model)

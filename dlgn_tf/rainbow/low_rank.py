@@ -6,7 +6,6 @@ weights' covariance, of the activations that it reads, or on random ones.
 Source: arXiv 2305.18512, the figure on low-rank projection.
 """
 
-import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -16,7 +15,7 @@ from numpy.random import Generator
 
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.rainbow import moments
-from dlgn_tf.rainbow.alignment import Alignment
+from dlgn_tf.rainbow.alignment import Alignment, random_alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, LearnedLayer
 from dlgn_tf.rainbow.spectra import eigen
 
@@ -26,11 +25,8 @@ def weight_basis(
 ) -> Array:
     """Eigenvectors of a weight covariance, in a network's own basis.
 
-    Args:
-        covariance: Array `(dimension, dimension)` in the reference basis.
-        layer: `LearnedLayer` of the network.
-        turn: `Alignment` of what the layer reads with the reference. Defaults
-            to `None`: the covariance is in the network's own basis.
+    The covariance `(dimension, dimension)` is in the reference basis, or
+    without a turn of what the layer reads in the network's own.
 
     Returns:
         float64 array `(dimension, vectors)`, the largest eigenvalue first,
@@ -55,12 +51,8 @@ def activation_basis(
 ) -> Array:
     """Eigenvectors of the second moment of what a layer is multiplied by.
 
-    Args:
-        network: `LayeredNetwork`.
-        layer: One of its `LearnedLayer`.
-        batches: Iterable of arrays of images.
-        memory_gib: Float > 0, see `moments.second_moment`. Patches are cut out
-            of as many images at a time as have patches of this size.
+    Patches are cut out of as many images at a time as have patches of
+    `memory_gib`, see `moments.second_moment`.
 
     Returns:
         float64 array `(dimension, dimension)`, the largest eigenvalue first.
@@ -83,20 +75,14 @@ def _parts(maps, layer, memory_gib):
 
 def random_basis(dimension: int, rng: Generator) -> Array:
     """A uniformly random orthogonal matrix `(dimension, dimension)`."""
-    q, r = np.linalg.qr(rng.standard_normal((dimension, dimension)))
-    return q * np.sign(np.diag(r))
+    return random_alignment(dimension, dimension, rng).matrix
 
 
 def project(weights: Array, basis: Array, rank: int) -> Array:
-    """Weights on the first vectors of an orthonormal basis.
+    """Weights on the first `rank` vectors of an orthonormal basis.
 
-    Args:
-        weights: Array `(neurons, channels, patch)`.
-        basis: Array `(channels * patch, vectors)`.
-        rank: Integer >= 0.
-
-    Returns:
-        Array of the shape of `weights`.
+    Weights are `(neurons, channels, patch)`, the basis `(channels * patch,
+    vectors)`.
     """
     kept = basis[:, :rank]
     rows = weights.reshape(len(weights), -1)
@@ -108,44 +94,28 @@ def clipping_curve(
 ) -> Array:
     """A figure of a network against the rank that a layer is projected to.
 
-    The layer has its own weights again afterwards.
-
-    Args:
-        layer: `LearnedLayer`.
-        basis: See `project`.
-        ranks: Sequence of integers.
-        measure: Function without arguments, such as the accuracy.
+    The layer has its own weights again afterwards. For the basis see `project`;
+    `measure` is a function without arguments, such as the accuracy.
 
     Returns:
         float64 array `(ranks,)`.
     """
     weights = layer.weights
     values = []
-    with _kept(layer):
+    try:
         for rank in ranks:
             layer.assign(project(weights, basis, rank))
             values.append(measure())
+    finally:
+        layer.assign(weights)
     return np.array(values, np.float64)
 
 
-@contextlib.contextmanager
-def _kept(layer):
-    before = layer.weights
-    try:
-        yield
-    finally:
-        layer.assign(before)
-
-
 def explained_variance(weights: Array, basis: Array) -> Array:
-    """Share of the weights' energy on the first vectors of a basis.
+    """Share of the energy of weights `(neurons, dimension)` on a basis.
 
-    Args:
-        weights: Array `(neurons, dimension)`.
-        basis: See `project`.
-
-    Returns:
-        float64 array `(vectors,)`, for 1, 2, ... vectors; 0 of zero weights.
+    See `project`; float64 `(vectors,)`, for the first 1, 2, ... vectors; 0 of
+    zero weights.
     """
     along = np.sum((weights @ basis) ** 2, axis=0)
     total = np.sum(np.asarray(weights) ** 2)

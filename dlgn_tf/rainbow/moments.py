@@ -24,8 +24,8 @@ class JointMoments:
     Args:
         first: Integer, channels of the first.
         second: Integer, channels of the second.
-        squares: Boolean. Whether the moments of either are summed beside the
-            cross moment, which take twice its time. Defaults to `True`.
+        squares: Whether the moments of either are summed beside the cross
+            moment, which takes twice its time. Defaults to `True`.
 
     Attributes:
         count: Integer, how many samples and positions were added.
@@ -45,30 +45,22 @@ class JointMoments:
         return 8 * (2 * sums + _ROWS * (first + second))
 
     def add(self, first: Array, second: Array) -> None:
-        """Adds samples.
-
-        Args:
-            first: Array `(..., channels)`.
-            second: Array `(..., channels)` with the same leading shape.
+        """Adds samples, arrays `(..., channels)` of the same leading shape.
 
         Raises:
-            ValueError: if it has another one.
+            ValueError: if they have not.
         """
         if np.shape(first)[:-1] != np.shape(second)[:-1]:
             raise ValueError(
                 "Expected as many samples and positions of both. Received: "
                 f"shapes {np.shape(first)} and {np.shape(second)}"
             )
-        first = np.reshape(first, (-1, np.shape(first)[-1]))
-        second = np.reshape(second, (-1, np.shape(second)[-1]))
-        for start in range(0, len(first), _ROWS):
-            x = first[start : start + _ROWS].astype(np.float64)
-            y = second[start : start + _ROWS].astype(np.float64)
+        for x, y in zip(_blocks(first), _blocks(second), strict=True):
             self._cross += x.T @ y
             if self._squares:
                 self._first += x.T @ x
                 self._second += y.T @ y
-        self.count += len(first)
+            self.count += len(x)
 
     @property
     def first(self) -> Array:
@@ -86,53 +78,17 @@ class JointMoments:
         return self._cross / max(self.count, 1)
 
 
-class SecondMoment:
-    """Running second moment of one representation.
-
-    Args:
-        channels: Integer.
-
-    Attributes:
-        count: Integer, how many samples and positions were added.
-    """
-
-    def __init__(self, channels: int) -> None:
-        self.count = 0
-        self._sum = np.zeros((channels, channels))
-
-    @staticmethod
-    def bytes(channels: int) -> int:
-        """What the sum takes, and a block of rows to add to it."""
-        return 8 * (2 * channels**2 + _ROWS * channels)
-
-    def add(self, activations: Array) -> None:
-        """Adds samples, an array `(..., channels)`."""
-        rows = np.reshape(activations, (-1, np.shape(activations)[-1]))
-        for start in range(0, len(rows), _ROWS):
-            x = rows[start : start + _ROWS].astype(np.float64)
-            self._sum += x.T @ x
-        self.count += len(rows)
-
-    @property
-    def matrix(self) -> Array:
-        """E[x x^T], `(channels, channels)`."""
-        return self._sum / max(self.count, 1)
-
-
 def joint_moments(
     pairs: Iterable[tuple[Array, Array]],
     memory_gib: float = 1.0,
     squares: bool = True,
 ) -> JointMoments:
-    """Moments of two representations over a data set.
+    """`JointMoments` of two representations over a data set.
 
     Args:
-        pairs: Iterable of pairs of arrays `(..., channels)`, batch by batch.
+        pairs: Pairs of arrays `(..., channels)`, batch by batch.
         memory_gib: Float > 0. Bound on the memory used beside a batch.
-        squares: Boolean, see `JointMoments`.
-
-    Returns:
-        `JointMoments`.
+        squares: See `JointMoments`.
 
     Raises:
         UserError: if they do not fit, there is nothing, or it is not finite.
@@ -153,41 +109,44 @@ def joint_moments(
 
 
 def second_moment(arrays: Iterable[Array], memory_gib: float = 1.0) -> Array:
-    """Second moment of a representation over a data set.
+    """E[x x^T], float64 `(channels, channels)`, over a data set.
 
-    Args:
-        arrays: Iterable of arrays `(..., channels)`, batch by batch.
-        memory_gib: See `joint_moments`.
-
-    Returns:
-        float64 array `(channels, channels)`.
-
-    Raises:
-        UserError: as `joint_moments`.
+    Arguments and exceptions are as those of `joint_moments`, of single arrays.
     """
-    moment: Any = None
+    total, count = np.zeros((0, 0)), 0
     for activations in arrays:
-        if moment is None:
+        if not count:
             channels = np.shape(activations)[-1]
             check_memory(
-                SecondMoment.bytes(channels),
+                second_moment_bytes(channels),
                 memory_gib,
                 f"The second moment of {channels} channels",
             )
-            moment = SecondMoment(channels)
-        moment.add(activations)
-    check_moment(*((moment.matrix, moment.count) if moment else (0, 0)))
-    return moment.matrix
+            total = np.zeros((channels, channels))
+        for x in _blocks(activations):
+            total += x.T @ x
+            count += len(x)
+    check_moment(total, count)
+    return total / count
+
+
+def second_moment_bytes(channels: int) -> int:
+    """What the sum takes, and a block of rows to add to it."""
+    return 8 * (2 * channels**2 + _ROWS * channels)
+
+
+def _blocks(activations):
+    """Samples `(..., channels)` as some rows in float64 at a time."""
+    rows = np.reshape(activations, (-1, np.shape(activations)[-1]))
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS].astype(np.float64)
 
 
 def check_moment(moment: Array, count: int) -> None:
     """Raises a `UserError` where no sample was seen, or one that is not finite.
 
-    A generator that was gone through already has none left either.
-
-    Args:
-        moment: Array, or 0 where there are no samples.
-        count: Integer, of the samples.
+    The moment of no samples is 0. A generator that was gone through already has
+    none left either.
     """
     if not count:
         raise UserError(
@@ -202,13 +161,8 @@ def check_moment(moment: Array, count: int) -> None:
 
 
 def in_batches(images: Array, size: int = 1000) -> list[Array]:
-    """Views of an array, one batch each, which can be gone through again.
+    """Views of an array `(samples, ...)`, one batch of a size each.
 
-    Args:
-        images: Array `(samples, ...)`.
-        size: Integer >= 1.
-
-    Returns:
-        List of arrays.
+    Unlike a generator they can be gone through again.
     """
     return [images[batch] for batch in batches(len(images), size)]

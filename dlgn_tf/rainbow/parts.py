@@ -1,6 +1,7 @@
 """What `python -m dlgn_tf.rainbow` does: measure, write, draw, tell."""
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -19,10 +20,7 @@ _BATCH = 500
 
 
 def measure(task):
-    """Measures the parts that are asked for.
-
-    Args:
-        task: `dlgn_tf.rainbow.command.Command` with its images.
+    """Measures the parts that a `Command` with its images asks for.
 
     Raises:
         UserError: if there is no such run, the runs differ in more than seeds
@@ -188,7 +186,7 @@ class _Work:
 
     def clipping(self):
         curves = 4 * sum(len(self._hidden(net)) for net in self._networks)
-        step = _Counter("clipping", curves * len(self._runs), "curve")
+        step = _counter("clipping", curves * len(self._runs), "curve")
         rows = []
         for network, covariances in self._covariances.items():
             for k, run in enumerate(self._runs):
@@ -206,17 +204,15 @@ class _Work:
         runs, task = self._runs, self._task
         own = task.covariances != "all"
         shared = len(runs) > 1 and task.covariances != "own"
-        of_run = sum(
-            accuracies.networks_of(runs, of_all, task)
-            for of_all in [False] * own + [True] * shared
-        )
+        sources = [False] * own + [True] * shared
+        of_run = sum(accuracies.networks_of(runs, x, task) for x in sources)
         # Trained networks are told once.
         count = len(runs) * (of_run + 2)
-        step = _Counter("resampling", count, "network")
+        step = _counter("resampling", count, "network")
         rows = []
         for index in range(len(runs)):
             rows += accuracies.trained_rows(runs[index], task, step)
-            for of_all in [False] * own + [True] * shared:
+            for of_all in sources:
                 covariances = self._whole if of_all else None
                 rows += accuracies.resampling_rows(
                     runs, index, task, covariances, step
@@ -240,11 +236,12 @@ class _Work:
             )
 
     def dynamics(self):
-        rows = []
-        runs = [run for run in self._runs if run.snapshots]
-        for network in self._networks:
-            for run in runs[:1]:
-                rows += _dynamics_rows(run, network)
+        run = next(run for run in self._runs if run.snapshots)
+        rows = [
+            row
+            for network in self._networks
+            for row in _dynamics_rows(run, network)
+        ]
         self._save("dynamics", rows, figures.dynamics)
 
     def _save(self, name, rows, figure, *more):
@@ -254,16 +251,10 @@ class _Work:
         self._output.picture(name, figure(rows, *more, self._title))
 
 
-class _Counter:
-    """Counts up a `Progress` when called."""
-
-    def __init__(self, title, stop, unit):
-        self._progress = Progress(title, 0, stop, unit)
-        self._done = 0
-
-    def __call__(self):
-        self._done += 1
-        self._progress.update(self._done)
+def _counter(title, stop, unit):
+    """A function that counts up a `Progress` when called."""
+    progress, steps = Progress(title, 0, stop, unit), itertools.count(1)
+    return lambda: progress.update(next(steps))
 
 
 def _weights(network):
@@ -273,9 +264,10 @@ def _weights(network):
 
 def _dynamics_rows(run, network):
     """Growth along the final eigenvectors, of every layer at every snapshot."""
-    snapshots = {}
-    for step in run.snapshots:
-        snapshots[step] = _weights(run.layers_of(run.at(step), network))
+    snapshots = {
+        step: _weights(run.layers_of(run.at(step), network))
+        for step in run.snapshots
+    }
     rows = []
     for label in next(iter(snapshots.values())):
         found = growth.along_eigenvectors(

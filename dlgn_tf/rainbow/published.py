@@ -21,9 +21,7 @@ RESAMPLED = {
 def resampled(config):
     """The entry of `RESAMPLED` for a network, or None.
 
-    Args:
-        config: `dlgn_tf.config.Config`; one with other options than those of
-            the paper has none.
+    A `Config` with other options than those of the paper has none.
     """
     as_published = config.norm in (None, "none") and config.skip in (None, True)
     if not as_published or config.grayscale is False:

@@ -23,10 +23,10 @@ class Reference:
     """The mean of one or several networks, each turned into one basis.
 
     Attributes:
-        networks: Tuple of `LayeredNetwork`.
-        alignments: Tuple of dicts from label to `Alignment`, one per network.
-            Labels are those of `networks[0]`, in whose basis, or near which,
-            the mean lies.
+        networks: The networks.
+        alignments: A dict from label to `Alignment` per network. Labels are
+            those of `networks[0]`, in whose basis, or near which, the mean
+            lies.
     """
 
     networks: tuple[LayeredNetwork, ...]
@@ -40,17 +40,13 @@ class Reference:
         return len(self.alignments[0][label].matrix)
 
     def activations(self, images: Array, labels: Sequence[str]) -> list[Array]:
-        """What learned layers read, in the reference basis.
+        """What learned layers read of a batch, in the reference basis.
 
         Networks of another width count as one of the reference's would, see
         `Alignment.scale`.
 
-        Args:
-            images: Array, one batch.
-            labels: Sequence of labels.
-
         Returns:
-            List of float64 arrays `(batch, ..., channels)`, one per label.
+            One float64 array `(batch, ..., channels)` per label.
         """
         total = [np.zeros(())] * len(labels)
         for network, turns in zip(self.networks, self.alignments, strict=True):
@@ -61,13 +57,10 @@ class Reference:
         return [each / len(self.networks) for each in total]
 
     def mean_weights(self, label: str) -> Array:
-        """Mean of the aligned weights of a layer with neurons in one order.
+        """Mean of the aligned weights, float64 `(neurons, channels, patch)`.
 
         For the classifier alone: the neurons of other layers differ from
         network to network.
-
-        Returns:
-            float64 array `(neurons, channels, patch)`.
         """
         aligned = [
             turns[label].weights(_twin(network, self, label).weights)
@@ -79,11 +72,7 @@ class Reference:
         return np.mean(aligned, axis=0)
 
     def mean_bias(self, label: str) -> Array | None:
-        """Mean of the biases of such a layer.
-
-        Returns:
-            float64 array `(neurons,)`, or None.
-        """
+        """Mean of the biases of such a layer, float64 `(neurons,)`, or None."""
         if self.networks[0][label].bias is None:
             return None
         biases = [_twin(net, self, label).bias for net in self.networks]
@@ -108,17 +97,9 @@ def mean(
     """The mean network, near the basis of the first.
 
     All are aligned to the first and their activations averaged; then all are
-    aligned to that mean, and so on.
-
-    Args:
-        networks: Sequence of `LayeredNetwork` of one architecture.
-        batches: Iterable of arrays of images, gone through `num_iters` times.
-        num_iters: Integer >= 0, alignments in all; 0 is the first network.
-            Defaults to 2, as in the authors' repository.
-        memory_gib: Float > 0, see `align_to`.
-
-    Returns:
-        `Reference`.
+    aligned to that mean, and so on, `num_iters` >= 0 times in all: 0 is the
+    first network, and 2 what the authors' repository has. Batches are gone
+    through as often; for `memory_gib` see `align_to`.
 
     Raises:
         UserError: if they differ in their architecture, or memory does not
@@ -130,10 +111,7 @@ def mean(
         return reference
     for _ in range(num_iters):
         measured = align_to(reference, networks, batches, memory_gib)
-        turns = tuple(
-            turns_of(network, sums, reference)
-            for network, sums in zip(networks, measured, strict=True)
-        )
+        turns = turns_of(networks, measured, reference)
         reference = Reference(tuple(networks), turns)
     return reference
 
@@ -146,15 +124,11 @@ def align_to(
 ) -> list[dict]:
     """Moments of what the layers of networks read, with the reference.
 
-    Args:
-        reference: `Reference`.
-        networks: Sequence of `LayeredNetwork`.
-        batches: Iterable of arrays of images, gone through once.
-        memory_gib: Float > 0. Bound on all moments together.
+    Batches are gone through once; `memory_gib` > 0 bounds all moments together.
 
     Returns:
-        List of dicts from label to `JointMoments`, the reference first; one
-        dict per network.
+        Dicts from label to `JointMoments`, the reference first; one dict per
+        network.
 
     Raises:
         UserError: if the networks are of another architecture than the
@@ -191,42 +165,37 @@ def align_to(
 
 
 def turns_of(
-    network: LayeredNetwork, measured: dict, reference: Reference | None = None
-) -> dict:
-    """Alignments of a network, from its moments as `align_to` returns them.
+    networks: Sequence[LayeredNetwork],
+    measured: Sequence[dict],
+    reference: Reference,
+) -> tuple[dict, ...]:
+    """Alignments of networks by label, from moments that `align_to` returned.
 
-    What reads the network's input needs none.
-
-    Args:
-        network: `LayeredNetwork`.
-        measured: Dict from label to `JointMoments`.
-        reference: `Reference` of the moments; where it is this network alone,
-            its alignments are returned. Of directions without activations,
-            moments would leave them open. Defaults to `None`: measured.
-
-    Returns:
-        Dict from label to `Alignment`.
+    What reads a network's input needs none. A network that alone is the
+    reference of the moments has its own: of directions without activations,
+    moments would leave them open.
     """
-    if reference is not None and reference.networks == (network,):
-        return reference.alignments[0]
-    turns = {}
-    for layer, (label, sums) in zip(
-        network.layers, measured.items(), strict=True
-    ):
-        turns[label] = (
-            alignment.identity(layer.channels)
-            if layer.reads_input
-            else alignment.align(sums.cross)
-        )
-    return turns
+
+    def turn(layer, sums):
+        if layer.reads_input:
+            return alignment.identity(layer.channels)
+        return alignment.align(sums.cross)
+
+    return tuple(
+        reference.alignments[0]
+        if reference.networks == (network,)
+        else {
+            label: turn(layer, sums)
+            for layer, (label, sums) in zip(
+                network.layers, of_network.items(), strict=True
+            )
+        }
+        for network, of_network in zip(networks, measured, strict=True)
+    )
 
 
 def check_comparable(networks: Sequence[LayeredNetwork]) -> None:
-    """Raises a `UserError` unless networks differ in nothing but widths.
-
-    Args:
-        networks: Sequence of `LayeredNetwork`, at least one.
-    """
+    """Raises a `UserError` unless networks differ in their widths alone."""
     if not networks:
         raise UserError("Expected at least one network. Received: none")
     first = networks[0]
@@ -247,11 +216,7 @@ def check_comparable(networks: Sequence[LayeredNetwork]) -> None:
 
 
 def check_finite(networks: Sequence[LayeredNetwork]) -> None:
-    """Raises a `UserError` if a weight or bias of a network is not finite.
-
-    Args:
-        networks: Sequence of `LayeredNetwork`.
-    """
+    """Raises a `UserError` if a weight or bias of a network is not finite."""
     for network in networks:
         for part in network.parts:
             if not all(np.isfinite(x).all() for x in part.layer.get_weights()):

@@ -41,8 +41,7 @@ class Options:
     Attributes:
         layers: Labels of the layers that are drawn anew. Defaults to `None`:
             all but the classifier.
-        aligned: Whether layers are turned to what they read. Defaults to
-            `True`.
+        aligned: Whether layers are turned to what they read.
         orthogonal: Whether a random orthogonal matrix stands in place of the
             Gaussian one.
         weights: `"covariance"`, or `"white"`: what was learned is left out, and
@@ -80,19 +79,15 @@ def resample(
     >>> drawn = resample(model, covariances, batches, seed=0)
 
     Args:
-        model: `keras.Model` of the architecture of the covariances' networks;
-            its width may be another. It stays as it is.
-        covariances: `WeightCovariances`.
-        batches: Iterable of arrays of training images, gone through once or
-            twice for each layer.
-        seed: Integer or sequence of integers, see
-            `numpy.random.default_rng`.
+        model: Of the architecture of the covariances' networks; its width may
+            be another. It stays as it is.
+        covariances: Those that are drawn from.
+        batches: Arrays of training images, gone through once or twice for each
+            layer.
+        seed: See `numpy.random.default_rng`.
         network: `"gating"` or `"value"` where the covariances are of one
             network of a gated model alone. The other network then stays.
         **options: Of `Options`.
-
-    Returns:
-        A new `keras.Model`.
 
     Raises:
         UserError: if the model is of another architecture, there is no such
@@ -115,9 +110,8 @@ def resample(
 class _Resampling:
     """A network that is half drawn.
 
-    Args:
-        trained: `LayeredNetwork` whose weights are kept where none are drawn.
-        drawn: `LayeredNetwork`, a copy of it, changed from input to output.
+    Weights of `trained` are kept where none are drawn; `drawn`, a copy of it,
+    is changed from input to output.
     """
 
     def __init__(self, trained, drawn, covariances, batches, seed, options):
@@ -138,7 +132,15 @@ class _Resampling:
                 if layer.bias is not None:
                     layer.layer.bias.assign(self._reference.mean_bias(label))
         elif layer.label in self._new:
-            weights = self._draw(layer, label)
+            rows = draw_rows(
+                self._covariances,
+                label,
+                layer.neurons,
+                self._rng,
+                self._options,
+            )
+            channels = self._reference.channels(label)
+            weights = rows.reshape(len(rows), channels, layer.patch)
             layer.assign(self._turned(weights, layer, label))
             self._redraw_bias(layer, label)
             self._changed = True
@@ -173,14 +175,6 @@ class _Resampling:
             np.maximum(squares / count - mean**2, 0.0)
         )
 
-    def _draw(self, layer, label):
-        """Weights `(neurons, channels, patch)` in the reference basis."""
-        shape = (layer.neurons, self._reference.channels(label), layer.patch)
-        rows = draw_rows(
-            self._covariances, label, layer.neurons, self._rng, self._options
-        )
-        return rows.reshape(shape)
-
     def _turned(self, weights, layer, label):
         """Weights in the reference basis, turned to the new network's."""
         if not self._turns(layer):
@@ -209,9 +203,9 @@ class _Resampling:
         return alignment.align(moments.cross)
 
     def _redraw_bias(self, layer, label):
-        position = self._reference.labels.index(label)
         if layer.bias is None:
             return
+        position = self._reference.labels.index(label)
         trained = np.concatenate(
             [net.layers[position].bias for net in self._reference.networks]
         )
@@ -247,13 +241,6 @@ def draw_rows(
 ) -> Array:
     """Weights of a layer as its covariance has them.
 
-    Args:
-        covariances: `WeightCovariances`.
-        label: String.
-        neurons: Integer.
-        rng: `numpy.random.Generator`.
-        options: `Options`.
-
     Returns:
         float64 array `(neurons, dimension)`.
     """
@@ -277,19 +264,11 @@ def draw_rows(
 def draw_weights(
     covariance: Array, neurons: int, rng: Generator, orthogonal: bool = False
 ) -> Array:
-    """Weights G C^(1/2) of a covariance.
+    """Weights G C^(1/2) of a covariance, float64 `(neurons, dimension)`.
 
-    Args:
-        covariance: Array `(dimension, dimension)`.
-        neurons: Integer.
-        rng: `numpy.random.Generator`.
-        orthogonal: Boolean. Whether G is a random orthogonal matrix of the same
-            energy instead of a Gaussian one. Where there are as many neurons as
-            the covariance has rank, the weights then have that very
-            covariance.
-
-    Returns:
-        float64 array `(neurons, dimension)`.
+    Where `orthogonal`, G is a random orthogonal matrix of the same energy
+    instead of a Gaussian one. Where there are as many neurons as the covariance
+    has rank, the weights then have that very covariance.
     """
     return _combine(*eigen(covariance), neurons, rng, orthogonal)
 

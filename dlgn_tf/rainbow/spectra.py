@@ -3,8 +3,8 @@
 Source: arXiv 2305.18512, figures 2, 5 and those on whitening.
 """
 
-import dataclasses
 import math
+import typing
 
 import numpy as np
 from numpy import ndarray as Array
@@ -30,32 +30,18 @@ def eigen(covariance: Array) -> tuple[Array, Array]:
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
-@dataclasses.dataclass(frozen=True)
-class Fit:
-    """A line through logarithms.
-
-    Attributes:
-        slope: Float.
-        intercept: Float.
-        r_squared: Float in [0, 1].
-    """
+class Fit(typing.NamedTuple):
+    """A line through logarithms, its R^2 in [0, 1]."""
 
     slope: float
-    intercept: float
     r_squared: float
 
 
 def exponential_fit(values: Array, last: int | None = None) -> Fit:
-    """Line of log(value) over rank, ranks counted from 0.
+    """Line of log(value) over rank, ranks counted from 0, up to `last` of them.
 
-    The number of ranks over which values fall by e is -1 / slope.
-
-    Args:
-        values: Array, descending, positive on the ranks that are fitted.
-        last: Integer >= 2, or None: to the end.
-
-    Returns:
-        `Fit`.
+    The number of ranks over which values fall by e is -1 / slope. Values
+    descend and are positive on the ranks that are fitted.
     """
     return _line(np.arange(len(values[:last])), np.log(values[:last]))
 
@@ -63,15 +49,9 @@ def exponential_fit(values: Array, last: int | None = None) -> Fit:
 def power_law_fit(
     values: Array, first: int = 1, last: int | None = None
 ) -> Fit:
-    """Line of log(value) over log(rank), ranks counted from 1.
+    """Line of log(value) over log(rank), of ranks `first` to `last` from 1.
 
-    Args:
-        values: Array, descending, positive on the ranks that are fitted.
-        first: Integer >= 1.
-        last: Integer, or None: to the end.
-
-    Returns:
-        `Fit`; values fall as rank ** slope.
+    Values fall as rank ** slope, and are positive on the ranks that are fitted.
     """
     chosen = np.asarray(values)[first - 1 : last]
     ranks = np.arange(first, first + len(chosen))
@@ -80,17 +60,14 @@ def power_law_fit(
 
 def _line(x, y):
     line = stats.linregress(x, y)
-    return Fit(float(line.slope), float(line.intercept), float(line.rvalue**2))
+    return Fit(float(line.slope), float(line.rvalue**2))
 
 
 def marchenko_pastur_edges(ratio: float) -> tuple[float, float]:
-    """Ends of the bulk of eigenvalues of a random covariance.
+    """Ends `(low, high)` of the bulk of eigenvalues of a random covariance.
 
-    Args:
-        ratio: Float > 0, dimensions over samples (neurons).
-
-    Returns:
-        `(low, high)`, for entries of unit variance.
+    Of entries of unit variance; the ratio is that of dimensions over samples
+    (neurons).
     """
     root = math.sqrt(ratio)
     return (1 - root) ** 2, (1 + root) ** 2
@@ -121,12 +98,9 @@ def marchenko_pastur_density(values: Array, ratio: float) -> Array:
 def fraction_outside(values: Array, ratio: float) -> float:
     """Share of a covariance's eigenvalues outside of the random bulk.
 
-    Eigenvalues are scaled to a mean of one over all dimensions; those that are
-    zero because neurons are fewer than dimensions are not counted.
-
-    Args:
-        values: Array `(dimension,)`, descending.
-        ratio: See `marchenko_pastur_edges`.
+    Eigenvalues `(dimension,)`, descending, are scaled to a mean of one over all
+    dimensions; those that are zero because neurons are fewer than dimensions
+    are not counted. For the ratio see `marchenko_pastur_edges`.
 
     Returns:
         Float in [0, 1].
@@ -143,14 +117,13 @@ def fraction_outside(values: Array, ratio: float) -> float:
 def whiten(weights: Array, covariance: Array) -> Array:
     """Weights in the eigenbasis of a covariance, each of unit variance.
 
-    Directions in which the covariance is zero are left out.
-
     Args:
         weights: Array `(neurons, dimension)`.
         covariance: Array `(dimension, dimension)`.
 
     Returns:
-        float64 array `(neurons, rank)`, the largest eigenvalue first.
+        float64 array `(neurons, rank)`, the largest eigenvalue first;
+        directions in which the covariance is zero are left out.
     """
     values, vectors = eigen(covariance)
     kept = values > ZERO * values[0]
@@ -162,14 +135,9 @@ def whiten(weights: Array, covariance: Array) -> Array:
 def gaussianity(marginals: Array) -> Array:
     """Kolmogorov-Smirnov test of columns against the standard normal law.
 
-    Columns are divided by their root mean square first: what is tested is the
-    shape of their law, not its scale.
-
-    Args:
-        marginals: Array `(neurons, columns)`, as `whiten` makes it.
-
-    Returns:
-        float64 array `(columns,)` of p-values.
+    Columns of `(neurons, columns)`, as `whiten` makes them, are divided by
+    their root mean square first: what is tested is the shape of their law, not
+    its scale. Returns float64 p-values `(columns,)`.
     """
     scale = np.sqrt(np.mean(marginals**2, axis=0))
     return np.array(

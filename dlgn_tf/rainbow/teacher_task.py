@@ -20,14 +20,7 @@ _TEACHER_INPUTS = 8
 
 @dataclasses.dataclass(frozen=True)
 class TeacherTask:
-    """Inputs and classes.
-
-    Attributes:
-        x: float32 array `(train, dimension)`.
-        labels: Integer array `(train,)`.
-        test_x: float32 array `(test, dimension)`.
-        test_labels: Integer array `(test,)`.
-    """
+    """Float32 inputs `(samples, dimension)` and their classes `(samples,)`."""
 
     x: np.ndarray
     labels: np.ndarray
@@ -38,13 +31,7 @@ class TeacherTask:
     def draw(
         cls, rng: Generator, train: int = TRAIN, test: int = TEST
     ) -> "TeacherTask":
-        """Draws a teacher, and inputs of variance rank^(-1/2).
-
-        Args:
-            rng: `numpy.random.Generator`.
-            train: Integer, training samples.
-            test: Integer, test samples.
-        """
+        """Draws a teacher, and inputs of variance rank^(-1/2)."""
         scales = np.arange(1, DIMENSION + 1) ** -0.25
         x = rng.standard_normal((train + test, DIMENSION)) * scales
         labels = _teacher_labels(x, rng)
@@ -64,15 +51,9 @@ def _teacher_labels(x, rng):
 def mlp(width: int, seed: int, standardized: bool = False) -> keras.Model:
     """A network `dimension - width - width - classes` without biases.
 
-    Args:
-        width: Integer.
-        seed: Integer, of the initial weights, which are normal of variance 2 /
-            inputs (assumed).
-        standardized: Boolean. Whether every channel is standardised behind its
-            ReLU, as in the paper's ResNets.
-
-    Returns:
-        Functional `keras.Model` of layers dense1, dense2 and logits.
+    Initial weights are normal of variance 2 / inputs (assumed). Where it is
+    `standardized` every channel is standardised behind its ReLU, as in the
+    paper's ResNets. Layers are named dense1, dense2 and logits.
     """
     draws = iter(np.random.default_rng(seed).integers(2**31, size=3))
 

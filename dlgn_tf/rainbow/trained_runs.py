@@ -15,18 +15,13 @@ from dlgn_tf.training.source import Source
 class TrainedRun:
     """A run at its newest checkpoint, or a network of no run.
 
-    Attributes:
-        path: Path of the run.
-        model: `ReLUNetwork` or `GatedNetwork`.
-        config: `dlgn_tf.config.Config`; None of a network of no run.
-        step: Integer, or None where nobody noted it.
-        whole_maps: Boolean, see `LayeredNetwork`.
+    `config` is None of a network of no run; `whole_maps` is as of
+    `LayeredNetwork`.
     """
 
     path: pathlib.Path
     model: object
     config: object
-    step: int | None
     whole_maps: bool = False
 
     @property
@@ -86,19 +81,13 @@ class TrainedRun:
 
 
 def load(path, whole_maps=False, **known):
-    """Reads a network.
-
-    Args:
-        path: See `Source.of_path`.
-        whole_maps: See `TrainedRun`.
-        **known: See `Source.of_path`.
+    """Reads a `TrainedRun`, see `Source.of_path`.
 
     Raises:
         UserError: if there is none.
     """
     source = Source.of_path(path, **known)
-    model, step = source.load()
+    model, _ = source.load()
     source.check_images(model)
     check_reading(model.name)
-    path = pathlib.Path(path)
-    return TrainedRun(path, model, source.config, step, whole_maps)
+    return TrainedRun(pathlib.Path(path), model, source.config, whole_maps)

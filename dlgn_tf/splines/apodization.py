@@ -17,12 +17,7 @@ WINDOWS = ("rectangular", "hamming", "hann", "triangular", "gaussian")
 
 
 def window(name: str, size: int) -> Array:
-    """A separable window `(size, size)`, not yet normalised.
-
-    Args:
-        name: One of `WINDOWS`.
-        size: Integer.
-    """
+    """A separable window `(size, size)` of `WINDOWS`, not yet normalised."""
     at = np.arange(size) - (size - 1) / 2
     profile = {
         "rectangular": np.ones(size),
@@ -38,13 +33,8 @@ def window(name: str, size: int) -> Array:
 def coverage(h: Array, stride: int = 1) -> Array:
     """Sum of the shifted windows at each pixel of a period.
 
-    Args:
-        h: Array `(size, size)`.
-        stride: Integer.
-
-    Returns:
-        Array `(stride, stride)`; the windows are a partition of unity where
-        all of it is 1.
+    Of a window `(size, size)`: array `(stride, stride)`. The windows are a
+    partition of unity where all of it is 1.
     """
     size = len(h)
     total = np.zeros((stride, stride))
@@ -75,8 +65,8 @@ class Patches:
 
     Args:
         image_shape: `(height, width, channels)`.
-        size: Integer, the side of a patch.
-        stride: Integer that divides height and width.
+        size: The side of a patch.
+        stride: Divides height and width.
 
     Raises:
         UserError: if it does not, or patches are larger than the image.
@@ -114,30 +104,13 @@ class Patches:
         return int(self.sum(ones).max())
 
 
-def windowed(h: Array, patches: Array) -> Array:
-    """Patches `(..., size, size, channels)` under the window."""
-    return h[..., None] * patches
-
-
-def apodized_kernel(h: Array, kernel: Array) -> Array:
-    """The kernel with which a plain convolution sees windowed patches.
-
-    <w, h P> = <h w, P>, so no patch need be cut out.
-
-    Args:
-        h: Array `(size, size)`.
-        kernel: Array `(size, size, channels, filters)`.
-    """
-    return h[:, :, None, None] * kernel
-
-
 def errors(
     patches: Patches, h: Array, image: Array, models: Array
 ) -> tuple[float, float]:
     """Both sides of equation 18.
 
     Args:
-        patches: `Patches`.
+        patches: Those of the image.
         h: A partition of unity at the stride of the patches.
         image: Array of the patches' `image_shape`.
         models: What stands for each windowed patch, of the shape of
@@ -148,5 +121,5 @@ def errors(
         pixel times the sum over patches of |windowed patch - model|^2.
     """
     left = np.sum((image - patches.sum(models)) ** 2)
-    residuals = windowed(h, patches.of(image)) - models
+    residuals = h[..., None] * patches.of(image) - models
     return float(left), float(patches.overlap() * np.sum(residuals**2))

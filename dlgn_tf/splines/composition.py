@@ -52,18 +52,14 @@ class Maps:
 
 
 def compose(outer: Maps, inner: Any) -> tuple:
-    """What units choose from that look at another operator's units.
-
-    Args:
-        outer: `Maps` with as many inputs as the other has units.
-        inner: `MASO`.
+    """What units choose from that look at the units of another `MASO`.
 
     Returns:
         Slopes `(units, regions, inputs)`, offsets `(units, regions)`, beta and
         log_counts, of which a `MASO` is made.
 
     Raises:
-        ValueError: if the numbers of units do not fit.
+        ValueError: if the other has not as many units as these have inputs.
         UserError: if the outcome is not the largest of affine maps, or of so
             many that they do not fit into memory.
     """
@@ -95,14 +91,7 @@ def compose(outer: Maps, inner: Any) -> tuple:
 
 
 def stacked(operators: Sequence[Any]) -> tuple:
-    """The units of several operators on the same inputs.
-
-    Args:
-        operators: List of `MASO`.
-
-    Returns:
-        Slopes, offsets, beta and log_counts, as of `compose`.
-    """
+    """The units of several `MASO`s on the same inputs, as of `compose`."""
     regions = max(operator.regions for operator in operators)
     slopes = [_padded(x.slopes, regions, 0.0) for x in operators]
     offsets = [_padded(x.offsets, regions, -np.inf) for x in operators]
@@ -207,10 +196,7 @@ def _combined(combined, row, several, choices):
         combined: Pair of arrays, the map that is added to and its log_counts.
         row: Sparse array `(1, units)`, the factors.
         several: Boolean array `(units,)`, which units have several maps.
-        choices: List of pairs as `combined`, of each unit.
-
-    Returns:
-        Pair as `combined`, of all combinations.
+        choices: Pairs as `combined`, of each unit.
     """
     for unit, factor in zip(row.indices, row.data, strict=True):
         if not several[unit] or factor == 0:

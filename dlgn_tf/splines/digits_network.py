@@ -23,9 +23,7 @@ WIDTH, BATCH_SIZE, LEARNING_RATE = 16, 64, 2e-3
 def create(seed, **options):
     """The functional network of a c4gap_dnn, normalised image to logits.
 
-    Args:
-        seed: Integer, of the initial weights.
-        **options: Of `create_model`.
+    Options are those of `create_model`.
     """
     return create_model(
         "c4gap_dnn", (8, 8, 1), width=WIDTH, seed=seed, **options
@@ -35,14 +33,10 @@ def create(seed, **options):
 def create_kind(kind, seed, orthogonal_start=True):
     """One of `KINDS`; all of a seed start from the same kernels.
 
-    Args:
-        kind: `"plain"`; `"penalty"`, with the orthogonality penalty at 1 on
-            every kernel that can be orthogonal; or `"Gram-Schmidt"`, orthogonal
-            by construction.
-        seed: See `create`.
-        orthogonal_start: Boolean. Whether these kernels are orthogonal; as
-            `create` draws them the penalty outweighs the loss, and the network
-            learns little in a short training.
+    Plain; with the orthogonality penalty at 1 on every kernel that can be
+    orthogonal; or orthogonal by construction. Kernels are orthogonal at the
+    start, too: as `create` draws them the penalty outweighs the loss, and the
+    network learns little in a short training.
     """
     network = create(seed)
     kernels = [
@@ -66,14 +60,10 @@ def create_kind(kind, seed, orthogonal_start=True):
 def train(network, seed, epochs, learning_rate=LEARNING_RATE, targets=None):
     """Trains with Adam on all training images of the digits, in place.
 
-    Args:
-        network: See `create`; regularisers of its variables count.
-        seed: Integer, of the order of the images.
-        epochs: Integer.
-        learning_rate: Float > 0.
-        targets: Function of the normalised training images that returns the
-            outputs they shall have, for the mean squared error; None for the
-            cross-entropy of their labels.
+    Regularisers of the network's variables count; the order of the images
+    follows from the seed. `targets`, if any, is a function of the normalised
+    training images that returns the outputs they shall have, for the mean
+    squared error in place of the cross-entropy of their labels.
 
     Returns:
         Accuracy on the test images, a float.

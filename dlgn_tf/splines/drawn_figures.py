@@ -20,12 +20,10 @@ _EPOCHS = 10
 
 
 def draw(command, names):
-    """Draws figures and writes each as soon as it is drawn.
+    """Draws figures, keys of `FIGURES`, and writes each as soon as it is drawn.
 
-    Args:
-        command: `dlgn_tf.splines.command.Command`; its `network` is the one of
-            a gated network that is looked at.
-        names: Keys of `FIGURES`.
+    The `network` of the `Command` is the one of a gated network that is looked
+    at.
     """
     progress = Progress("splines", 0, len(names), "figure")
     for position, name in enumerate(names, start=1):

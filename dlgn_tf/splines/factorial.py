@@ -27,10 +27,6 @@ _CHUNK = 2**24
 def configurations(units: int, regions: int) -> Array:
     """All ways to choose one region a unit.
 
-    Args:
-        units: Integer.
-        regions: Integer, of each unit.
-
     Returns:
         Integer array `(regions ** units, units)`.
 
@@ -47,19 +43,6 @@ def configurations(units: int, regions: int) -> Array:
     return np.arange(count)[:, None] // digits % regions
 
 
-def interaction(means: Array) -> float:
-    """max |<A_kr, A_ls>| over different units k and l; 0 where they factorise.
-
-    Args:
-        means: Array `(units, regions, inputs)`.
-    """
-    units, regions, inputs = means.shape
-    flat = means.reshape(-1, inputs)
-    unit = np.repeat(np.arange(units), regions)
-    products = np.abs(flat @ flat.T)
-    return float(products[unit[:, None] != unit].max(initial=0.0))
-
-
 @dataclasses.dataclass(frozen=True)
 class FactorialMixture(RegionMixture):
     """Means, priors and noise as of `RegionMixture`, but of one x for all."""
@@ -68,29 +51,19 @@ class FactorialMixture(RegionMixture):
         return configurations(*self.prior.shape)
 
     def interaction(self) -> float:
-        """See `interaction`."""
-        return interaction(self.means)
+        """max |<A_kr, A_ls>| over different units; 0 where they factorise."""
+        units, regions = self.prior.shape
+        flat = self.means.reshape(units * regions, -1)
+        unit = np.repeat(np.arange(units), regions)
+        products = np.abs(flat @ flat.T)
+        return float(products[unit[:, None] != unit].max(initial=0.0))
 
     def configuration_means(self, chosen: Array) -> Array:
-        """Sums of one mean a unit.
-
-        Args:
-            chosen: Integer array `(count, units)`.
-
-        Returns:
-            Array `(count, inputs)`.
-        """
+        """Sums `(count, inputs)` of one mean a unit, of `(count, units)`."""
         return sum(self.means[k, chosen[:, k]] for k in range(len(self.means)))
 
-    # One x for all units, so there is no unit to draw it of.
-    def sample(  # type: ignore[override]
-        self, rng: Generator, count: int
-    ) -> tuple[Array, Array]:
-        """Points with their configurations.
-
-        Returns:
-            Arrays `(count, inputs)` and `(count, units)`.
-        """
+    def sample(self, rng: Generator, count: int) -> tuple[Array, Array]:
+        """Points `(count, inputs)`, and configurations `(count, units)`."""
         cumulated = np.cumsum(self.prior, axis=1)
         drawn = rng.random((count, len(self.prior), 1))
         most = self.prior.shape[1] - 1
@@ -100,22 +73,11 @@ class FactorialMixture(RegionMixture):
         return means + noise * np.sqrt(self.variance), chosen
 
     def joint_log_posterior(self, x: Array) -> Array:
-        """log p(configuration | x) of every configuration, by enumeration.
-
-        Args:
-            x: Array `(points, inputs)`.
-
-        Returns:
-            Array `(points, configurations)`.
-        """
+        """log p(configuration | x), `(points, configurations)`; enumerates."""
         return special.log_softmax(self._joint(x, *self._terms()), axis=-1)
 
     def joint_map(self, x: Array) -> Array:
-        """The most likely configuration of each point, by enumeration.
-
-        Returns:
-            Integer array `(points, units)`.
-        """
+        """The most likely configuration of each point, by enumeration."""
         means, constants = self._terms()
         step = max(1, _CHUNK // len(means))
         best = [
@@ -125,35 +87,21 @@ class FactorialMixture(RegionMixture):
         return self.configurations()[np.concatenate(best)]
 
     def per_unit_map(self, x: Array) -> Array:
-        """What each unit selects by itself: as many scores as means.
-
-        Returns:
-            Integer array `(points, units)`.
-        """
-        return np.argmax(self._unit_scores(x), axis=-1)
-
-    def per_unit_posterior(self, x: Array) -> Array:
-        """p(region | x) of each unit by itself, `(points, units, regions)`."""
-        return special.softmax(self._unit_scores(x), axis=-1)
+        """What each unit selects by itself: as many scores as means."""
+        norms = np.sum(self.means**2, axis=-1)
+        products = np.einsum("nd,krd->nkr", x, self.means)
+        scores = (products - norms / 2) / self.variance + self._log_prior()
+        return np.argmax(scores, axis=-1)
 
     def marginals(self, joint: Array) -> Array:
         """p(region of a unit | x) from p(configuration | x).
 
-        Args:
-            joint: Array `(points, configurations)`.
-
-        Returns:
-            Array `(points, units, regions)`.
+        Of `(points, configurations)`: array `(points, units, regions)`.
         """
         regions = self.prior.shape[1]
         one_hot = np.eye(regions)[self.configurations()]
         flat = joint @ one_hot.reshape(len(one_hot), -1)
         return flat.reshape(len(joint), -1, regions)
-
-    def _unit_scores(self, x):
-        norms = np.sum(self.means**2, axis=-1)
-        products = np.einsum("nd,krd->nkr", x, self.means)
-        return (products - norms / 2) / self.variance + self._log_prior()
 
     def _joint(self, x, means, constants):
         return x @ means.T / self.variance + constants
@@ -166,7 +114,3 @@ class FactorialMixture(RegionMixture):
         log_prior = self._log_prior()[units, chosen].sum(axis=1)
         norms = np.sum(means**2, axis=-1)
         return means, log_prior - norms / (2 * self.variance)
-
-    def _log_prior(self):
-        with np.errstate(divide="ignore"):
-            return np.log(self.prior)

@@ -5,13 +5,10 @@ from numpy import ndarray as Array
 
 
 def cosines(rows: Array) -> Array:
-    """|cosines| between filters.
+    """|cosines| between filters, with ones on the diagonal.
 
-    Args:
-        rows: Array `(filters, inputs)`; filters that are 0 get cosines of 0.
-
-    Returns:
-        Array `(filters, filters)` with ones on the diagonal.
+    Of rows `(filters, inputs)`: array `(filters, filters)`; filters that are 0
+    get cosines of 0.
     """
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     directions = rows / np.where(norms > 0, norms, 1)

@@ -38,7 +38,7 @@ def maso_of_layers(
     Args:
         layers: Built Keras layers in order; functional networks of one input
             and one output count as layers.
-        input_shape: Tuple without the batch dimension.
+        input_shape: Without the batch dimension.
 
     Returns:
         `MASO`; its inputs and outputs are flattened, and its `beta` is that of

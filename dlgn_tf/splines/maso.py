@@ -59,14 +59,7 @@ class MASO:
         return self.slopes.shape[2]
 
     def scores(self, x: Array) -> Array:
-        """<A_kr, x> + B_kr.
-
-        Args:
-            x: Array `(points, inputs)`.
-
-        Returns:
-            Array `(points, units, regions)`.
-        """
+        """<A_kr, x> + B_kr of points x, `(points, units, regions)`."""
         flat = self.slopes.reshape(-1, self.inputs)
         products = np.asarray(x, "float64") @ flat.T
         return products.reshape(-1, *self.offsets.shape) + self.offsets
@@ -87,11 +80,8 @@ class MASO:
     def affine_form(self, weights: Array) -> tuple[Array, Array]:
         """A[T] and B[T], with which the output is A[T] x + B[T].
 
-        Args:
-            weights: Selection T, `(units, regions)`.
-
-        Returns:
-            Arrays `(units, inputs)` and `(units,)`.
+        Of a selection T, `(units, regions)`: arrays `(units, inputs)` and
+        `(units,)`.
         """
         slopes = np.einsum("kr,krd->kd", weights, self.slopes)
         return slopes, selection.combine(weights, self.offsets)
@@ -100,14 +90,8 @@ class MASO:
         """Derivative of the output in the input, off the cells' borders.
 
         sum_r t_r A_r + eta sum_r t_r (v_r - mean v) A_r, the second sum only
-        where the selection is not hard.
-
-        Args:
-            x: Array `(points, inputs)`.
-            beta: See `MASO`.
-
-        Returns:
-            Array `(points, units, inputs)`.
+        where the selection is not hard. Of `(points, inputs)`: array `(points,
+        units, inputs)`.
         """
         scores = self.scores(x)
         weights = self._selected(scores, beta)

@@ -49,7 +49,7 @@ def flattened(function: Callable, shapes: Sequence[tuple]) -> Callable:
     Args:
         function: Function of float64 tensors `(n, *shape)`, as many as shapes,
             whose rows do not depend on one another.
-        shapes: List of tuples, without the batch dimension.
+        shapes: Without the batch dimension.
 
     Returns:
         Function of a float64 array `(n, inputs)`, where all inputs are counted
@@ -87,12 +87,7 @@ def agree(outputs: Array, expected: Array) -> bool:
 
 
 def is_affine(function: Callable, inputs: int) -> bool:
-    """Whether a function keeps weighted means of points, at `probes`.
-
-    Args:
-        function: Function of an array `(n, inputs)`, see `flattened`.
-        inputs: Integer.
-    """
+    """Whether a function, see `flattened`, keeps weighted means of `probes`."""
     first, second = probes(inputs, 0), probes(inputs, 1)
     share = np.linspace(0.1, 0.9, len(first))[:, None]
     outputs = function(share * first + (1 - share) * second)
@@ -103,10 +98,6 @@ def is_affine(function: Callable, inputs: int) -> bool:
 
 def affine_map(function: Callable, inputs: int) -> tuple:
     """Matrix and offsets of an affine function, one basis vector a column.
-
-    Args:
-        function: As of `is_affine`, for which that holds.
-        inputs: Integer.
 
     Returns:
         `scipy.sparse.csr_array` `(outputs, inputs)` and array `(outputs,)`,

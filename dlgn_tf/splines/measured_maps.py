@@ -13,16 +13,8 @@ def maps_of(function: Callable, inputs: int) -> Maps | None:
     """What a function of vectors chooses from, if it is of a known form.
 
     It may be affine, have two lines for each of its inputs, or take the largest
-    of some inputs. What is found has computed the same as the function, of
-    inputs between 1e-12 and 1e12.
-
-    Args:
-        function: Function of an array `(n, inputs)`, see
-            `measured_layers.flattened`.
-        inputs: Integer.
-
-    Returns:
-        `Maps`, or None.
+    of some inputs. What is found has computed the same as the function, see
+    `measured_layers.flattened`, of inputs between 1e-12 and 1e12.
     """
     if measured_layers.is_affine(function, inputs):
         matrix, shift = measured_layers.affine_map(function, inputs)

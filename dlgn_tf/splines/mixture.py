@@ -7,10 +7,10 @@ Source: the SMASO paper (arXiv 1810.09274), equations 3 to 6 and Theorem 2.
 """
 
 import dataclasses
+import typing
 
 import numpy as np
 from numpy import ndarray as Array
-from numpy.random import Generator
 from scipy import special
 
 from dlgn_tf.splines.maso import MASO
@@ -43,13 +43,8 @@ def offsets_of_prior(
 ) -> Array:
     """B_kr = variance log pi_kr - |A_kr|^2 / 2, up to a constant of each unit.
 
-    Args:
-        means: Array `(units, regions, inputs)`, A.
-        prior: Array `(units, regions)`.
-        variance: Float > 0.
-
-    Returns:
-        Array `(units, regions)`.
+    Of means `(units, regions, inputs)`, A, and a prior `(units, regions)`,
+    whose shape the offsets have.
     """
     with np.errstate(divide="ignore"):
         logarithms = np.log(prior)
@@ -71,7 +66,7 @@ class RegionMixture:
     variance: float = 1.0
 
     @classmethod
-    def of(cls, maso: MASO, variance: float = 1.0) -> "RegionMixture":
+    def of(cls, maso: MASO, variance: float = 1.0) -> typing.Self:
         """The mixture whose most likely region is the one a MASO selects."""
         norms = np.sum(maso.slopes**2, axis=-1)
         prior = region_prior(norms, maso.offsets, variance)
@@ -80,35 +75,19 @@ class RegionMixture:
     def log_posterior(self, x: Array) -> Array:
         """log p(region | x) of each unit, from Bayes' rule.
 
-        Args:
-            x: Array `(points, inputs)`.
-
-        Returns:
-            Array `(points, units, regions)`.
+        Of `(points, inputs)`: array `(points, units, regions)`.
         """
         distances = _squared_distances(x, self.means)
-        with np.errstate(divide="ignore"):
-            logarithms = np.log(self.prior)
-        joint = logarithms - distances / (2 * self.variance)
+        joint = self._log_prior() - distances / (2 * self.variance)
         return special.log_softmax(joint, axis=-1)
+
+    def _log_prior(self):
+        with np.errstate(divide="ignore"):
+            return np.log(self.prior)
 
     def most_likely(self, x: Array) -> Array:
         """The MAP region of each unit, integers `(points, units)`."""
         return np.argmax(self.log_posterior(x), axis=-1)
-
-    def sample(
-        self, rng: Generator, unit: int, count: int
-    ) -> tuple[Array, Array]:
-        """Points of a unit's mixture with their regions.
-
-        Returns:
-            Arrays `(count, inputs)` and `(count,)`.
-        """
-        prior = self.prior[unit]
-        regions = rng.choice(len(prior), size=count, p=prior)
-        means = self.means[unit, regions]
-        noise = rng.normal(size=means.shape) * np.sqrt(self.variance)
-        return means + noise, regions
 
 
 def _squared_distances(x, means):

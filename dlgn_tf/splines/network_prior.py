@@ -20,13 +20,12 @@ def filters(
 ) -> tuple[Array, Array]:
     """A layer's weights as one row per filter or unit.
 
-    Args:
-        layer: Built `keras.layers.Dense` or `keras.layers.Conv2D`.
-        windowed: Whether apodised filters are those in effect, with their
-            window, or those that may be orthogonal, without it.
+    Apodised filters are those in effect, with their window, or where not
+    `windowed` those that may be orthogonal, without it.
 
     Returns:
-        Float64 arrays `(filters, height * width * channels)` and `(filters,)`.
+        Float64 arrays `(filters, height * width * channels)` and `(filters,)`,
+        weights and biases.
     """
     kernel = kernel_in_effect(layer) if windowed else layer.kernel
     kernel = np.asarray(kernel, "float64")
@@ -37,16 +36,9 @@ def filters(
 
 
 def network_filters(network: keras.Model, windowed: bool = True) -> dict:
-    """Filters of every dense and convolutional layer of a network.
+    """`filters` of every dense and convolutional layer, by the layer's name.
 
     A batch normalisation that directly follows is part of its layer.
-
-    Args:
-        network: Functional `keras.Model`.
-        windowed: See `filters`.
-
-    Returns:
-        Dict from layer name to arrays as those of `filters`.
     """
     followers = {
         id(layer.input): layer
@@ -68,7 +60,6 @@ def prior_of_filters(
     rows: Array,
     bias: Array,
     activation: str = "relu",
-    variance: float = 1.0,
     negative_slope: float = parameters.LEAKY_SLOPE,
 ) -> Array:
     """The region prior of each filter, away from an image's border.
@@ -76,16 +67,14 @@ def prior_of_filters(
     Args:
         rows: Array `(filters, inputs)`.
         bias: Array `(filters,)`.
-        activation: See `parameters.slopes_of`.
-        variance: Float > 0.
-        negative_slope: See `parameters.slopes_of`.
+        activation: See `parameters.slopes_of`, and so `negative_slope`.
 
     Returns:
         Array `(filters, 2)`: left of the kink, right of it (active).
     """
     slopes = np.asarray(parameters.slopes_of(activation, negative_slope))
     norms = np.sum(rows**2, axis=1)[:, None]
-    return region_prior(slopes**2 * norms, slopes * bias[:, None], variance)
+    return region_prior(slopes**2 * norms, slopes * bias[:, None])
 
 
 def network_priors(
@@ -94,33 +83,12 @@ def network_priors(
     negative_slope: float = parameters.LEAKY_SLOPE,
     without: Sequence[str] = ("logits",),
 ) -> dict:
-    """The region prior of each filter of each layer.
+    """`prior_of_filters` of each layer of a functional network, by its name.
 
-    Args:
-        network: Functional `keras.Model`.
-        activation: See `parameters.slopes_of`, and so `negative_slope`.
-        without: Names of layers that have no nonlinearity.
-
-    Returns:
-        Dict from layer name to array `(filters, 2)`, see `prior_of_filters`.
+    Layers named in `without` have no nonlinearity.
     """
     return {
-        name: prior_of_filters(
-            rows, bias, activation, negative_slope=negative_slope
-        )
+        name: prior_of_filters(rows, bias, activation, negative_slope)
         for name, (rows, bias) in network_filters(network).items()
         if name not in without
     }
-
-
-def expected_at_glorot(inputs: int, units: int) -> float:
-    """pi_active of a ReLU layer of Glorot-uniform weights and no bias.
-
-    E|w|^2 = 2 c / (c + K) for every window, so pi_active is about
-    sigmoid(c / (c + K)).
-
-    Args:
-        inputs: Integer c, channels.
-        units: Integer K, filters.
-    """
-    return float(1 / (1 + np.exp(-inputs / (inputs + units))))

@@ -1,7 +1,9 @@
 """The MASO parameters (A, B) of layers, from their weights as Keras holds them.
 
-Images are flattened in the order (row, column, channel), and so are outputs.
-Unrolled convolutions are matrices of outputs x inputs: small images only.
+Images `(height, width, channels)` are flattened in the order (row, column,
+channel), and so are outputs. Windows are `(height, width)`, strides `(vertical,
+horizontal)`, and padding is `"valid"` or `"same"`. Unrolled convolutions are
+matrices of outputs x inputs: small images only.
 
 Source: the SMASO paper (arXiv 1810.09274), Theorem 1; Balestriero and Baraniuk,
 "A Spline Theory of Deep Learning" (2018), for the rows of each layer.
@@ -11,23 +13,22 @@ import numpy as np
 from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.splines.maso import MASO
-from dlgn_tf.splines.windows import OUTSIDE, windows
 
 LEAKY_SLOPE = 0.01
+# Index of what lies on the padding.
+OUTSIDE = -1
 
 
 def slopes_of(
     activation: str, negative_slope: float = LEAKY_SLOPE
 ) -> tuple[float, float]:
-    """Slopes of a nonlinearity left and right of 0.
-
-    Args:
-        activation: `"relu"`, `"leaky"` or `"abs"`.
-        negative_slope: Float below 1, of `"leaky"`.
+    """Slopes of `"relu"`, `"leaky"` or `"abs"` left and right of 0.
 
     Raises:
-        ValueError: if it is not: such a function is the smallest of its maps.
+        ValueError: if the `negative_slope` of `"leaky"` is not below 1: such a
+            function is the smallest of its maps.
     """
     if activation == "leaky" and not negative_slope < 1:
         raise ValueError(
@@ -41,12 +42,7 @@ def slopes_of(
 def dense(kernel: Array, bias: Array | None = None) -> MASO:
     """A dense layer without nonlinearity: one region.
 
-    Args:
-        kernel: Array `(inputs, units)`.
-        bias: Array `(units,)`. Defaults to zeros.
-
-    Returns:
-        `MASO`.
+    Of a kernel `(inputs, units)` and a bias `(units,)`, by default zeros.
     """
     kernel = np.asarray(kernel, "float64")
     bias = np.zeros(kernel.shape[1]) if bias is None else np.asarray(bias)
@@ -62,15 +58,8 @@ def convolution(
 ) -> MASO:
     """A convolution without nonlinearity, unrolled: one region.
 
-    Args:
-        kernel: Array `(height, width, channels, filters)`.
-        bias: Array `(filters,)` or None.
-        image_shape: `(height, width, channels)`.
-        strides: `(vertical, horizontal)`.
-        padding: `"valid"` or `"same"`.
-
-    Returns:
-        `MASO`, a unit for each row, column and filter.
+    Of a kernel `(height, width, channels, filters)` and a bias `(filters,)` or
+    None: a unit for each row, column and filter.
     """
     kernel = np.asarray(kernel, "float64")
     filters = kernel.shape[-1]
@@ -87,14 +76,9 @@ def convolution(
 
 
 def activated(affine: MASO, slopes: ArrayLike) -> MASO:
-    """An affine layer followed by a nonlinearity with a kink at 0.
+    """An affine layer of one region, then a nonlinearity with a kink at 0.
 
-    Args:
-        affine: `MASO` of one region.
-        slopes: Floats in rising order, see `slopes_of`.
-
-    Returns:
-        `MASO` with a region for each slope.
+    It has a region for each of the slopes, which rise, see `slopes_of`.
     """
     slopes = np.asarray(slopes, "float64")
     return MASO(slopes[:, None] * affine.slopes, slopes * affine.offsets)
@@ -108,14 +92,7 @@ def max_pool(
 ) -> MASO:
     """Max-pooling: a region for each pixel of the window.
 
-    Args:
-        image_shape: `(height, width, channels)`.
-        window: `(height, width)`.
-        strides: `(vertical, horizontal)`. Defaults to the window.
-        padding: `"valid"` or `"same"`.
-
-    Returns:
-        `MASO`.
+    Strides default to the window.
     """
     seen = _pooled(image_shape, window, strides, padding)
     slopes = np.zeros((*seen.shape, np.prod(image_shape) + 1))
@@ -130,10 +107,7 @@ def average_pool(
     strides: tuple[int, int] | None = None,
     padding: str = "valid",
 ) -> MASO:
-    """Average pooling over the pixels that are there: one region.
-
-    Arguments and result as of `max_pool`.
-    """
+    """Average pooling over the pixels that are there: one region."""
     pool = max_pool(image_shape, window, strides, padding)
     there = np.isfinite(pool.offsets)
     total = pool.slopes.sum(axis=1) / there.sum(axis=1, keepdims=True)
@@ -149,16 +123,56 @@ def _pooled(image_shape, window, strides, padding):
 
 
 def maxout(kernels: Array, biases: Array) -> MASO:
-    """The largest of several dense layers, unit by unit.
+    """The largest of several dense layers, unit by unit: a region for each.
 
-    With one unit, fully-connected-pooling: the largest of all logits.
-
-    Args:
-        kernels: Array `(pieces, inputs, units)`.
-        biases: Array `(pieces, units)`.
-
-    Returns:
-        `MASO` with a region for each piece.
+    With one unit, fully-connected-pooling: the largest of all logits. Of
+    kernels `(pieces, inputs, units)` and biases `(pieces, units)`.
     """
     kernels = np.asarray(kernels, "float64")
     return MASO(kernels.transpose(2, 0, 1), np.asarray(biases).T)
+
+
+def windows(
+    image_shape: tuple[int, int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+) -> Array:
+    """Flat indices of the pixels under each placement of a window.
+
+    `"same"` padding is as in TensorFlow: the odd pixel comes after the image.
+
+    Returns:
+        Integer array `(rows, columns, window height, window width, channels)`
+        of indices into the flattened image, `OUTSIDE` on the padding.
+
+    Raises:
+        UserError: if the window does not fit, or the padding is unknown.
+    """
+    height, width, channels = image_shape
+    rows = _placements(height, window[0], strides[0], padding)
+    columns = _placements(width, window[1], strides[1], padding)
+    i, j = rows[:, None, :, None], columns[None, :, None, :]
+    pixel = np.where((i == OUTSIDE) | (j == OUTSIDE), OUTSIDE, i * width + j)
+    index = pixel[..., None] * channels + np.arange(channels)
+    return np.where(pixel[..., None] == OUTSIDE, OUTSIDE, index)
+
+
+def _placements(size, window, stride, padding):
+    """`(placements, window)`: coordinates along one side of the image."""
+    if padding not in ("valid", "same"):
+        raise UserError(
+            f"Expected padding valid or same. Received: padding={padding}"
+        )
+    if padding == "valid":
+        count, before = (size - window) // stride + 1, 0
+    else:
+        count = -(-size // stride)
+        before = max((count - 1) * stride + window - size, 0) // 2
+    if count < 1:
+        raise UserError(
+            f"Expected a window of at most {size} pixels. Received: {window}"
+        )
+    starts = np.arange(count)[:, None] * stride - before
+    at = starts + np.arange(window)
+    return np.where((at < 0) | (at >= size), OUTSIDE, at)

@@ -18,13 +18,7 @@ EXTENT = 2.5
 def points(name, seed, count=400):
     """Points of mean 0 and standard deviation 1, with labels 0 and 1.
 
-    Args:
-        name: One of `DATA`.
-        seed: Integer.
-        count: Integer.
-
-    Returns:
-        Arrays `(count, 2)` and `(count,)`.
+    Of one of `DATA`: arrays `(count, 2)` and `(count,)`.
     """
     if name == "moons":
         x, labels = datasets.make_moons(count, noise=0.12, random_state=seed)
@@ -38,13 +32,8 @@ def points(name, seed, count=400):
 def fit(x, labels, activation, seed, widths=(8, 8), steps=400):
     """Trains a fully connected network, all points at every step.
 
-    Args:
-        x: Array `(count, 2)`.
-        labels: Integer array `(count,)`.
-        activation: Key of `ACTIVATIONS`.
-        seed: Integer, of initial weights.
-        widths: Units of each hidden layer.
-        steps: Integer.
+    Of points `(count, 2)` and their classes; the activation is a key of
+    `ACTIVATIONS`, and initial weights follow from the seed.
 
     Returns:
         Functional `keras.Model` with one logit.
@@ -88,12 +77,7 @@ def hidden_layers(network):
 
 
 def selections(masos, x, beta=1.0):
-    """What each layer selects as points go through.
-
-    Args:
-        masos: `MASO`s, one after the other.
-        x: Array `(points, inputs)`.
-        beta: Float in [0, 1], of all layers.
+    """What each `MASO` selects as points `(points, inputs)` go through all.
 
     Returns:
         List of arrays `(points, units, regions)`.

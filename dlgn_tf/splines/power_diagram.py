@@ -13,11 +13,7 @@ from dlgn_tf.splines.maso import MASO
 
 
 def kmeans_offsets(centroids: Array) -> Array:
-    """The offsets -|A_r|^2 / 2 with which cells are those of k-means.
-
-    Args:
-        centroids: Array `(..., inputs)`.
-    """
+    """The offsets -|A_r|^2 / 2 with which cells are those of k-means."""
     return -np.sum(np.square(centroids), axis=-1) / 2
 
 
@@ -26,11 +22,8 @@ class PowerDiagram:
     """Cells of the points to which a centroid is nearest, radius considered.
 
     The cell of x is argmin_r |x - centroid_r|^2 - radius_r, where radius_r is
-    squared and may be negative. Equal radii make a Voronoi diagram.
-
-    Attributes:
-        centroids: Array `(cells, inputs)`.
-        squared_radii: Array `(cells,)`.
+    squared and may be negative. Equal radii make a Voronoi diagram. Centroids
+    are an array `(cells, inputs)`, radii `(cells,)`.
     """
 
     centroids: np.ndarray
@@ -56,16 +49,8 @@ class PowerDiagram:
 def layer_diagram(maso: MASO, configurations: Array) -> PowerDiagram:
     """The power diagram of a whole layer.
 
-    A cell is that of a configuration, one region a unit; not every one of them
-    need contain a point.
-
-    Args:
-        maso: `MASO`.
-        configurations: Integer array `(cells, units)`, see
-            `factorial.configurations`.
-
-    Returns:
-        `PowerDiagram`.
+    A cell is that of a configuration `(units,)`, one region a unit, see
+    `factorial.configurations`; not every one of them need contain a point.
     """
     units = np.arange(maso.units)
     # Unit by unit: all slopes at once would be units times as much.

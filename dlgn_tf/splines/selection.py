@@ -1,7 +1,9 @@
 """Which region of a unit an input falls into: hard, soft and in between.
 
-A selection is an array of weights >= 0 that sum to 1 over the regions, the last
-axis. Scores of -inf mark regions that a unit does not have; they get weight 0.
+Scores are arrays `(..., regions)`; those of -inf mark regions that a unit does
+not have. A selection is a float array of the same shape, weights >= 0 that sum
+to 1 over the regions; regions that are not there get weight 0. Where beta, in
+[0, 1], is an array it has the shape of the scores without their last axis.
 
 Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9.
 """
@@ -14,14 +16,10 @@ from scipy import special
 def odds(beta: float | Array) -> Array:
     """eta = beta / (1 - beta), with which beta-VQ scales the scores.
 
-    Args:
-        beta: Float or array in [0, 1].
-
-    Returns:
-        Array of the same shape, inf where beta is 1.
+    It is inf where beta is 1.
 
     Raises:
-        ValueError: if a beta lies outside.
+        ValueError: if a beta lies outside of [0, 1].
     """
     beta = np.asarray(beta, "float64")
     if not np.all((beta >= 0) & (beta <= 1)):
@@ -31,28 +29,13 @@ def odds(beta: float | Array) -> Array:
 
 
 def hard_vq(scores: Array) -> Array:
-    """HVQ: all weight on the highest score, of equals on the first.
-
-    Args:
-        scores: Array `(..., regions)`.
-
-    Returns:
-        Float array of the same shape.
-    """
+    """HVQ: all weight on the highest score, of equals on the first."""
     best = np.argmax(scores, axis=-1)
     return np.eye(np.shape(scores)[-1])[best]
 
 
 def soft_vq(scores: Array, variance: float = 1.0) -> Array:
-    """SVQ: the posterior of the regions under noise of this variance.
-
-    Args:
-        scores: Array `(..., regions)`.
-        variance: Float > 0.
-
-    Returns:
-        Float array of the same shape.
-    """
+    """SVQ: the posterior of the regions under noise of this variance > 0."""
     return special.softmax(np.asarray(scores, "float64") / variance, axis=-1)
 
 
@@ -62,15 +45,11 @@ def beta_vq(
     """beta-VQ: what maximises `objective`, softmax(eta scores).
 
     Args:
-        scores: Array `(..., regions)`.
-        beta: Float or array of the shape of the scores without their last
-            axis, in [0, 1]: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all
-            regions of a unit the same weight.
+        scores: See above.
+        beta: 1 is HVQ, 1/2 is SVQ of variance 1, 0 gives all regions of a unit
+            the same weight.
         log_counts: Array that broadcasts with the scores: the logarithm of how
             many equal regions each one stands for. Defaults to `0.0`: of one.
-
-    Returns:
-        Float array of the shape of the scores.
     """
     eta = odds(beta)[..., None]
     if np.all(np.isinf(eta)):
@@ -88,15 +67,7 @@ def _scaled(scores, eta):
 
 
 def combine(weights: Array, scores: Array) -> Array:
-    """The output of a selection: sum over the regions of weight times score.
-
-    Args:
-        weights: Array `(..., regions)`.
-        scores: Array that broadcasts with it.
-
-    Returns:
-        Array without the last axis.
-    """
+    """The output of a selection: sum over the regions of weight times score."""
     return np.sum(weights * np.where(np.isneginf(scores), 0, scores), axis=-1)
 
 
@@ -119,10 +90,6 @@ def optimum(scores: Array, beta: float | Array) -> Array:
 
     At beta = 1 it is the largest score, at 0 the logarithm of how many regions
     there are.
-
-    Args:
-        scores: Array `(..., regions)`.
-        beta: As of `beta_vq`.
     """
     beta, eta = np.asarray(beta), odds(beta)
     value = special.logsumexp(_scaled(scores, eta[..., None]), axis=-1)

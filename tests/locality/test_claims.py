@@ -6,6 +6,14 @@ import types
 import numpy as np
 import pytest
 
+from dlgn_tf.locality import (
+    constructions,
+    marginal_gradients,
+    projection,
+    specialization,
+)
+from dlgn_tf.locality.claims import linear_and_relu, students
+
 EXACT = (1, 2, 3, 4, 5, 6, 8, 9)
 STATISTICAL = (7, 10, 11, 12, 13)
 
@@ -24,8 +32,6 @@ def test_statistical_claim_is_measured(number, assert_measured):
 
 class TestExact:
     def test_a_wrong_identity_is_seen(self, measure_claim, monkeypatch):
-        from dlgn_tf.locality import marginal_gradients
-
         # As if pixels were independent of what lies outside.
         monkeypatch.setattr(
             marginal_gradients,
@@ -41,8 +47,6 @@ class TestExact:
         self, measure_claim, monkeypatch
     ):
         """As if the claim on marginal gradients could not tell P(x)."""
-        from dlgn_tf.locality import marginal_gradients
-
         right = marginal_gradients.identity_errors
         monkeypatch.setattr(
             marginal_gradients,
@@ -57,8 +61,6 @@ class TestExact:
 class TestBatchNorm:
     def test_another_layer_is_seen(self, measure_claim, monkeypatch):
         """A projector that leaves eps out is not the layer."""
-        from dlgn_tf.locality import projection
-
         right = projection.jacobian
         monkeypatch.setattr(
             projection, "jacobian", lambda f, c, e: right(f, c, 0.0)
@@ -70,20 +72,15 @@ class TestBatchNorm:
 
 class TestLinearAndReLU:
     def test_every_size_is_measured(self):
-        from dlgn_tf.locality.claims import linear_and_relu as module
-
-        assert list(module.ROWS) == list(range(4, 65))
-        assert list(module.PIXELS) == list(range(2, 9))
+        assert list(linear_and_relu.ROWS) == list(range(4, 65))
+        assert list(linear_and_relu.PIXELS) == list(range(2, 9))
 
     def test_a_centre_that_counts_as_a_vertex_is_seen(self, monkeypatch):
-        from dlgn_tf.locality import constructions
-        from dlgn_tf.locality.claims import linear_and_relu as module
-
-        assert module.circle_vertices(5)
+        assert linear_and_relu.circle_vertices(5)
         monkeypatch.setattr(
             constructions, "vertices", lambda rows: np.ones(len(rows), bool)
         )
-        assert not module.circle_vertices(5)
+        assert not linear_and_relu.circle_vertices(5)
 
 
 class TestStudents:
@@ -101,8 +98,6 @@ class TestStudents:
     def test_permuted_labels_are_compared(
         self, measure_claim, monkeypatch, permuted, true, holds
     ):
-        from dlgn_tf.locality.claims import students
-
         rises = {False: list(true), True: list(permuted)}
 
         def train(rng, kind):
@@ -117,9 +112,7 @@ class TestStudents:
         assert measure_claim("tian.11").holds == holds
 
     def test_pairs_differ_in_their_labels_alone(self):
-        from dlgn_tf.locality.claims import students
-
-        short = {"epochs": 0, "depth": 2, "train": 20}
+        short = {"epochs": 0, "depth": 2, "count": 20}
         true, permuted = (
             students.train(np.random.default_rng(3), kind, **short)
             for kind in (False, True)
@@ -132,8 +125,6 @@ class TestStudents:
 
 class TestSpecialized:
     def test_nodes_of_a_half_open_teacher_are_on_for_half_of_the_inputs(self):
-        from dlgn_tf.locality import specialization
-
         rng = np.random.default_rng(0)
         drawn = specialization.draw_teacher((10, 15), 5, rng)
         layers = specialization.half_open(drawn, rng)

@@ -4,24 +4,23 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import constructions, disentangled, passes, teachers
+from dlgn_tf.locality import constructions, disentangled
 
 
 class TestVertices:
-    def test_square_with_its_middle(self):
-        rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0.5, 0.5]])
-        np.testing.assert_array_equal(
-            constructions.vertices(rows), [True] * 4 + [False]
-        )
+    @pytest.mark.parametrize(
+        "rows,expected",
+        [
+            # A square with its middle, a point on an edge and twins, one point.
+            ([[0, 0], [0, 1], [1, 0], [1, 1], [0.5, 0.5]], [1, 1, 1, 1, 0]),
+            ([[0.0], [1.0], [0.3], [1.0]], [1, 0, 0, 0]),
+            ([[1.0, 1.0, 1.0]], [1]),
+        ],
+    )
+    def test_points(self, rows, expected):
+        assert constructions.vertices(np.array(rows)).tolist() == expected
 
-    def test_point_on_an_edge_and_twins(self):
-        rows = np.array([[0.0], [1.0], [0.3], [1.0]])
-        np.testing.assert_array_equal(
-            constructions.vertices(rows), [True, False, False, False]
-        )
-
-    def test_single_point(self):
-        assert constructions.vertices(np.ones((1, 3))).tolist() == [True]
+    def test_no_matrix(self):
         with pytest.raises(UserError, match=r"matrix.*Received: shape \(3,\)"):
             constructions.vertices(np.ones(3))
 
@@ -48,15 +47,6 @@ def test_circle(rows):
     np.testing.assert_allclose(
         np.maximum(P @ W + b, 0), np.eye(rows), atol=1e-12
     )
-    assert constructions.affine_loss(P) == pytest.approx(rows - 3)
-
-
-@pytest.mark.parametrize("pixels", range(2, 9))
-def test_and_tree_says_which_input(pixels):
-    network = constructions.and_tree(constructions.pixel_fields(pixels))
-    leaves = np.eye(2)[teachers.all_inputs(pixels)]
-    made = passes.forward(network, leaves)[0][-1][:, 0]
-    np.testing.assert_array_equal(made, np.eye(2**pixels))
 
 
 def test_affine_loss_of_independent_rows_is_zero(rng):

@@ -1,6 +1,7 @@
 """Students, selectivity and specialisation, against NumPy."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -18,10 +19,10 @@ from dlgn_tf.locality import (
     student_training,
     teachers,
 )
-from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.responses import Responses
+from dlgn_tf.locality.worlds import GRAPHS
 
-OVERLAPPING = ReceptiveFields.windows(8, [(2, 2), (2, 1), (3, 1)])
+OVERLAPPING = GRAPHS["overlapping"]
 
 
 @pytest.fixture
@@ -39,13 +40,14 @@ def local_network(network):
     return passes.LocalNetwork(OVERLAPPING, tuple(weights), linear_top=False)
 
 
-def check_values(found, network, h, gates):
-    """What a value network makes of `h` under the gates."""
-    for level, gate in enumerate(gates, start=1):
-        inputs = passes.gathered(OVERLAPPING, level, h)
-        made = np.einsum("xri,rio->xro", inputs, network.weights[level - 1])
-        np.testing.assert_allclose(found[level - 1], made, atol=1e-4)
-        h = made * gate
+def under_gates(network, h, gate_of):
+    """What a network makes of `h`, each level times its gates."""
+    made = []
+    for level, weights in enumerate(network.weights):
+        inputs = passes.gathered(OVERLAPPING, level + 1, h)
+        made.append(np.einsum("xri,rio->xro", inputs, weights))
+        h = made[-1] * gate_of(level, made[-1])
+    return made
 
 
 def randomize_biases(model, rng):
@@ -57,15 +59,6 @@ def randomize_biases(model, rng):
 @pytest.fixture(params=student.FAMILIES)
 def family(request):
     return request.param
-
-
-@pytest.fixture
-def model(family, rng):
-    made = student.create_student(
-        family, OVERLAPPING, classes=3, width=4, seed=1
-    )
-    randomize_biases(made, rng)
-    return made
 
 
 class TestStudent:
@@ -88,54 +81,52 @@ class TestStudent:
                 found["gates"][level][sure], gates[level + 1][sure]
             )
 
-    def test_gated_students_multiply(self, teacher, rng, monkeypatch):
-        # Several batches, the last one smaller.
+    @pytest.mark.parametrize("name", ("dgn", "dlgn"))
+    def test_gated_students_multiply(self, name, teacher, rng, monkeypatch):
+        # Several batches, the last one smaller: of 86, 85 and 85.
         monkeypatch.setattr(responses, "_BATCH", 100)
-        images = student.images_of(teacher).images
-        for name in ("dgn", "dlgn"):
-            model = student.create_student(name, OVERLAPPING, width=4, seed=1)
-            randomize_biases(model, rng)
-            found = Responses(model)(images)
-            h = teacher.one_hot_leaves()
-            value = local_network(model.value_network)
-            gating = local_network(model.gating_network)
-            q = h
-            gates = []
-            for level in (1, 2, 3):
-                inputs = passes.gathered(OVERLAPPING, level, q)
-                made = np.einsum(
-                    "xri,rio->xro", inputs, gating.weights[level - 1]
-                )
-                q = np.maximum(made, 0) if name == "dgn" else made
-                gate = 1 / (1 + np.exp(-10 * made))
-                gates.append(gate)
-                inputs = passes.gathered(OVERLAPPING, level, h)
-                before = np.einsum(
-                    "xri,rio->xro", inputs, value.weights[level - 1]
-                )
-                h = before * gate
-                for kind, expected in (
-                    ("preactivations", made),
-                    ("gates", gate),
-                    ("values", before),
-                    ("outputs", h),
-                ):
-                    np.testing.assert_allclose(
-                        found[kind][level - 1], expected, atol=1e-4
-                    )
-            np.testing.assert_allclose(
-                found["logits"], model(images), rtol=1e-5, atol=1e-5
+        images, leaves = (
+            student.images_of(teacher).images,
+            teacher.one_hot_leaves(),
+        )
+        model = student.create_student(name, OVERLAPPING, width=4, seed=1)
+        randomize_biases(model, rng)
+        made = under_gates(
+            local_network(model.gating_network),
+            leaves,
+            lambda _, q: q > 0 if name == "dgn" else 1,
+        )
+        gates = [1 / (1 + np.exp(-10 * q)) for q in made]
+        # Half of each batch further on.
+        others = [
+            np.concatenate(
+                [
+                    np.roll(part, len(part) // 2, axis=0)
+                    for part in np.split(gate, (86, 171))
+                ]
             )
-            ones = np.ones_like(teacher.one_hot_leaves())
-            check_values(found["values_of_gates"], value, ones, gates)
-            # Half of the batch further on: batches of 86, 85 and 85.
-            parts = [np.split(gate, (86, 171)) for gate in gates]
-            others = [
-                np.concatenate([np.roll(x, len(x) // 2, axis=0) for x in part])
-                for part in parts
-            ]
-            leaves = teacher.one_hot_leaves()
-            check_values(found["values_of_inputs"], value, leaves, others)
+            for gate in gates
+        ]
+
+        def values(h, gates):
+            network = local_network(model.value_network)
+            return under_gates(network, h, lambda level, _: gates[level])
+
+        expected = {
+            "preactivations": made,
+            "gates": gates,
+            "values": values(leaves, gates),
+            "outputs": map(np.multiply, values(leaves, gates), gates),
+            "values_of_gates": values(np.ones_like(leaves), gates),
+            "values_of_inputs": values(leaves, others),
+        }
+        found = Responses(model)(images)
+        for kind, levels in expected.items():
+            for one, level in zip(found[kind], levels, strict=True):
+                np.testing.assert_allclose(one, level, atol=1e-4)
+        np.testing.assert_allclose(
+            found["logits"], model(images), rtol=1e-5, atol=1e-5
+        )
 
     @pytest.mark.parametrize("batch_norm", [False, True])
     def test_file(self, family, teacher, tmp_path, batch_norm):
@@ -207,35 +198,26 @@ class TestSelectivity:
         nodes[1][:, 2, 0] = teacher.events[2][:, 2] == 7
         found = selectivity.by_level(nodes, teacher)
         best = []
-        for region in range(3):
-            for event in range(16):
-                indicator = teacher.events[2][:, region] == event
-                best.append(
-                    max(
-                        abs(
-                            np.corrcoef(indicator, nodes[1][:, region, j])[0, 1]
-                        )
-                        for j in range(5)
-                    )
-                )
+        for region, event in itertools.product(range(3), range(16)):
+            indicator = teacher.events[2][:, region] == event
+            table = np.corrcoef(indicator, nodes[1][:, region].T)
+            best.append(np.abs(table[0, 1:]).max())
         assert max(best) == pytest.approx(1)
         assert found[1] == pytest.approx(np.mean(best))
         assert found.shape == (3,)
-
-    def test_events_that_never_happen_do_not_count(self, rng, teacher):
-        nodes = [rng.normal(size=(256, r, 5)) for r in (4, 3, 1)]
+        # Events that never happen do not count.
         more = dataclasses.replace(
             teacher, counts=tuple(2 * count for count in teacher.counts)
         )
-        np.testing.assert_array_equal(
-            selectivity.by_level(nodes, more),
-            selectivity.by_level(nodes, teacher),
-        )
+        np.testing.assert_array_equal(selectivity.by_level(nodes, more), found)
 
 
 class TestTraining:
-    def test_learns_and_measures(self, family, rng):
-        data = student_data.latent_tree(2, rng, train=1000, test=300)
+    @pytest.fixture
+    def data(self, rng):
+        return student_data.latent_tree(2, rng, train=1000, test=300)
+
+    def test_learns_and_measures(self, family, data):
         model = student.create_student(family, data.train.fields, seed=0)
         run = student_training.train(
             model, data.train, data.test, seed=0, epochs=15
@@ -252,8 +234,7 @@ class TestTraining:
             selectivity.by_level(found["gates"], data.test),
         )
 
-    def test_other_labels_are_what_is_learned(self, rng):
-        data = student_data.latent_tree(2, rng, train=1000, test=300)
+    def test_other_labels_are_what_is_learned(self, data):
         model = student.create_student("dnn", data.train.fields, seed=0)
         run = student_training.train(
             model, data.train, data.test, 0, 15, 1 - data.train.labels
@@ -265,20 +246,12 @@ class TestTraining:
         assert data.train.counts == data.test.counts == (2, 4, 4, 4)
         assert len(data.train.labels) == 500
         # The label of a test input is that of the same training input.
-        known = {
-            tuple(leaves): label
-            for leaves, label in zip(
-                data.train.events[0], data.train.labels, strict=True
-            )
-        }
-        both = [
-            (known[tuple(leaves)], label)
-            for leaves, label in zip(
-                data.test.events[0], data.test.labels, strict=True
-            )
-            if tuple(leaves) in known
-        ]
-        assert len(both) > 50 and all(a == b for a, b in both)
+        train, test = (
+            dict(zip(map(tuple, x.events[0]), x.labels, strict=True))
+            for x in (data.train, data.test)
+        )
+        both = train.keys() & test.keys()
+        assert len(both) > 50 and all(train[x] == test[x] for x in both)
 
 
 class TestSpecialization:
@@ -305,11 +278,11 @@ class TestSpecialization:
         )
         x = rng.normal(size=(6, 20)).astype("float32")
         found = specialization.activations(layers, x)
-        h = np.maximum(x @ layers[0][0].numpy() + layers[0][1].numpy(), 0)
-        np.testing.assert_allclose(found[0], h, atol=1e-5)
-        h = np.maximum(h @ layers[1][0].numpy() + layers[1][1].numpy(), 0)
-        out = h @ layers[2][0].numpy() + layers[2][1].numpy()
-        np.testing.assert_allclose(found[2], out, atol=1e-5)
+        h = x
+        for made, (weights, biases) in zip(found, layers, strict=True):
+            h = h @ weights.numpy() + biases.numpy()
+            h = h if made is found[-1] else np.maximum(h, 0)
+            np.testing.assert_allclose(made, h, atol=1e-5)
 
     def test_winners(self):
         first = [np.array([[0.1, 0.5, 0.3], [0.9, 0.2, 0.1]])]

@@ -10,6 +10,16 @@ from dlgn_tf.rainbow.learned_layers import LayeredNetwork, copy_of
 
 
 @pytest.fixture
+def inputs(rng):
+    return rng.standard_normal((400, 6)).astype("float32")
+
+
+@pytest.fixture
+def images(rng):
+    return rng.standard_normal((60, 9, 9, 2)).astype("float32")
+
+
+@pytest.fixture
 def networks():
     """The functions below, which make networks."""
     return types.SimpleNamespace(

@@ -1,6 +1,5 @@
 """Which networks are drawn, and what becomes of what is not."""
 
-import dataclasses
 import types
 
 import numpy as np
@@ -11,7 +10,6 @@ from dlgn_tf.models.build import create_model
 from dlgn_tf.rainbow import accuracies
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.resampling import resample
 from dlgn_tf.rainbow.trained_runs import TrainedRun
 
 SHAPE = (6, 6, 1)
@@ -35,7 +33,7 @@ def task(rng):
 
 def run_of(name, seed=0, **options):
     model = create_model(name, SHAPE, 3, seed=seed, **options)
-    return TrainedRun(types.SimpleNamespace(name="run"), model, None, 0)
+    return TrainedRun(types.SimpleNamespace(name="run"), model, None)
 
 
 def test_ranks():
@@ -44,51 +42,35 @@ def test_ranks():
     assert accuracies.ranks_of(1) == [1]
 
 
-def test_layers_of_a_network_and_of_two():
-    plain = run_of("mlp_dnn", width=4)
-    assert accuracies.layers_of(plain) == {"all": ("dense1", "dense2")}
-    gated = run_of("mlp_dgn", width=4)
-    assert accuracies.layers_of(gated) == {
-        "gating": ("gating/dense1", "gating/dense2"),
-        "value": ("value/dense1", "value/dense2"),
-        "both": (
-            "gating/dense1",
-            "gating/dense2",
-            "value/dense1",
-            "value/dense2",
-        ),
-    }
+GATING = ("gating/dense1", "gating/dense2")
+VALUE = ("value/dense1", "value/dense2")
 
 
 @pytest.mark.parametrize(
-    "patterns,expected",
+    "name,patterns,expected",
     [
-        (["dense2"], {"chosen": ("dense2",)}),
-        (["*2", "dense1"], {"chosen": ("dense1", "dense2")}),
-    ],
-)
-def test_chosen_layers(patterns, expected):
-    plain = run_of("mlp_dnn", width=4)
-    assert accuracies.layers_of(plain, patterns) == expected
-
-
-@pytest.mark.parametrize(
-    "patterns,expected",
-    [
-        (["gating/*"], {"gating": ("gating/dense1", "gating/dense2")}),
+        ("mlp_dnn", [], {"all": ("dense1", "dense2")}),
+        ("mlp_dnn", ["dense2"], {"chosen": ("dense2",)}),
+        ("mlp_dnn", ["*2", "dense1"], {"chosen": ("dense1", "dense2")}),
         (
+            "mlp_dgn",
+            [],
+            {"gating": GATING, "value": VALUE, "both": (*GATING, *VALUE)},
+        ),
+        ("mlp_dgn", ["gating/*"], {"gating": GATING}),
+        (
+            "mlp_dgn",
             ["*/dense1"],
             {
-                "gating": ("gating/dense1",),
-                "value": ("value/dense1",),
-                "both": ("gating/dense1", "value/dense1"),
+                "gating": GATING[:1],
+                "value": VALUE[:1],
+                "both": (GATING[0], VALUE[0]),
             },
         ),
     ],
 )
-def test_chosen_layers_of_two_networks(patterns, expected):
-    gated = run_of("mlp_dgn", width=4)
-    assert accuracies.layers_of(gated, patterns) == expected
+def test_layers_that_are_drawn(name, patterns, expected):
+    assert accuracies.layers_of(run_of(name, width=4), patterns) == expected
 
 
 def test_layers_are_looked_up_once():
@@ -116,25 +98,6 @@ def test_rows_of_a_run(task):
     assert len(made) == 14
     draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
     assert len(draws) == 2
-
-
-def test_the_other_network_keeps_its_weights(task):
-    """Of what reads the image; what reads drawn layers is turned to them."""
-    run = run_of("mlp_dgn", width=8)
-    covariances = weight_covariances([run.layered()], task.batches, reference=0)
-    for drawn, kept in (("gating", "value"), ("value", "gating")):
-        labels = accuracies.layers_of(run)[drawn]
-        model = resample(
-            run.model, covariances, task.batches, seed=0, layers=labels
-        )
-        new = dataclasses.replace(run, model=model).layered()
-        old = run.layered()
-        np.testing.assert_array_equal(
-            new[f"{kept}/dense1"].weights, old[f"{kept}/dense1"].weights
-        )
-        assert np.all(
-            new[f"{drawn}/dense1"].weights != old[f"{drawn}/dense1"].weights
-        )
 
 
 def test_clipping_leaves_the_weights(task):

@@ -4,6 +4,13 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims import registry
+from dlgn_tf.rainbow import alignment, teacher_task
+from dlgn_tf.rainbow.claims import (
+    covariances,
+    resampled,
+    spectra,
+    trained_networks,
+)
 
 WITHOUT_TRAINING = (1, 2, 3, 4, 5)
 TRAINED = (6, 7, 8, 9, 10, 11, 12)
@@ -24,14 +31,6 @@ def test_claim_on_trained_networks_is_measured(number, assert_measured):
 @pytest.fixture(scope="class")
 def small():
     """Makes the claims' networks few and small, and forgets them afterwards."""
-    from dlgn_tf.rainbow import teacher_task
-    from dlgn_tf.rainbow.claims import (
-        covariances,
-        resampled,
-        spectra,
-        trained_networks,
-    )
-
     data = teacher_task.TeacherTask.draw(np.random.default_rng(0), 1280, 500)
     cached = (trained_networks.trained, trained_networks.covariances)
     with pytest.MonkeyPatch.context() as patch:
@@ -84,10 +83,8 @@ class TestSmallNetworks:
 
 class TestTask:
     def test_repeatable(self):
-        from dlgn_tf.rainbow.teacher_task import TeacherTask
-
         one, same = (
-            TeacherTask.draw(np.random.default_rng(2), 4000, 100)
+            teacher_task.TeacherTask.draw(np.random.default_rng(2), 4000, 100)
             for _ in range(2)
         )
         np.testing.assert_array_equal(one.x, same.x)
@@ -100,8 +97,6 @@ class TestTask:
 def test_an_alignment_that_is_not_the_best_is_seen(
     rng, monkeypatch, measure_claim
 ):
-    from dlgn_tf.rainbow import alignment
-
     def other(cross):
         return alignment.random_alignment(*cross.shape, rng)
 
@@ -113,8 +108,6 @@ class TestSpectrum:
     @staticmethod
     def holds(*weights):
         """Whether claim 8 holds of such a spectrum in both layers."""
-        from dlgn_tf.rainbow.claims import spectra
-
         registry.register_papers()
         (claim,) = registry.select(only=["rainbow.8"])
         figures = spectra.weight_spectrum(*weights)
@@ -123,8 +116,6 @@ class TestSpectrum:
         return claim.check.decide({**figures, **control, **slopes}).holds
 
     def test_of_a_spike(self, rng):
-        from dlgn_tf.rainbow.claims import spectra
-
         start = rng.standard_normal((400, 40))
         scales = np.ones(40)
         scales[0] = 10
@@ -136,8 +127,6 @@ class TestSpectrum:
     def test_that_grows_as_one_is_none(self, rng):
         """Top and bulk lifted together are the start's; the old bounds of 5
         and 1.5 times the start excluded each other so."""
-        from dlgn_tf.rainbow.claims import spectra
-
         start, other = rng.standard_normal((2, 400, 100))
         lifted = spectra.weight_spectrum(start, 3 * start)
         assert lifted["top"] == pytest.approx(1, abs=0.1)

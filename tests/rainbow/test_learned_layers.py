@@ -11,7 +11,6 @@ from dlgn_tf.rainbow.learned_layers import (
     LayeredNetwork,
     Normalization,
     copy_of,
-    learned_layers,
 )
 
 
@@ -105,13 +104,17 @@ class TestLearnedLayer:
 class TestGatedNetworks:
     def test_both_networks_in_order(self):
         model = create_model("c4gap_dlgn", (8, 8, 1), depth=2, width=4)
-        labels = [layer.label for layer in learned_layers(model)]
-        wanted = ["gating/conv1", "gating/conv2"]
-        wanted += ["value/conv1", "value/conv2", "value/logits"]
-        assert labels == wanted
-        assert LayeredNetwork(model).classifier == "value/logits"
+        network = LayeredNetwork(model)
+        wanted = ("gating/conv1", "gating/conv2")
+        assert network.labels == (
+            *wanted,
+            "value/conv1",
+            "value/conv2",
+            "value/logits",
+        )
+        assert network.classifier == "value/logits"
         gating = LayeredNetwork(model, "gating")
-        assert (gating.labels, gating.classifier) == (tuple(wanted[:2]), None)
+        assert (gating.labels, gating.classifier) == (wanted, None)
 
     def test_a_value_layer_reads_gated_values(self, rng):
         model = create_model("fc_dgn", (3, 3, 1), depth=3, width=5, seed=1)
@@ -131,8 +134,8 @@ class TestGatedNetworks:
 
     def test_every_gate_of_a_shallow_network_reads_the_image(self):
         model = create_model("c4gap_dlgn_sf", (8, 8, 1), depth=3, width=4)
-        layers = learned_layers(model, "gating")
-        assert [layer.reads_input for layer in layers] == [True] * 3
+        network = LayeredNetwork(model, "gating")
+        assert [x.reads_input for x in network.layers] == [True] * 3
 
     def test_one_of_a_network_that_has_none(self):
         model = create_model("fc_dnn", (3, 3, 1), width=4)
@@ -150,7 +153,7 @@ class TestCopies:
         before = np.asarray(model(images))
         copy = copy_of(model)
         np.testing.assert_array_equal(copy(images), before)
-        for layer in learned_layers(copy):
+        for layer in LayeredNetwork(copy).layers:
             layer.assign(0 * layer.weights)
         np.testing.assert_array_equal(model(images), before)
 

@@ -9,7 +9,6 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.evaluation import accuracy
-from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.rainbow import heads, resampling
 from dlgn_tf.rainbow.covariance import weight_covariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
@@ -17,25 +16,21 @@ from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.resampling import draw_weights, resample
 
 
-@pytest.fixture
-def inputs(rng):
-    return rng.standard_normal((400, 6)).astype("float32")
+def drawn_from(model, batches, like=None, **options):
+    """A model like another one, from the covariances of a first."""
+    covariances = weight_covariances([model], batches)
+    return resample(like or model, covariances, batches, 0, **options)
 
 
 @pytest.fixture
-def images(rng):
-    return rng.standard_normal((60, 9, 9, 2)).astype("float32")
+def redraw(monkeypatch):
+    """Resamples a model from its own covariances, of the trained neurons.
 
+    What is drawn are these themselves, in another order.
+    """
 
-@pytest.fixture
-def permuting(monkeypatch):
-    """Makes draws the trained neurons themselves, in another order."""
-
-    def install(model):
-        layers = [
-            x for x in LayeredNetwork(model).layers if x.label != "logits"
-        ]
-        left = iter(layers)
+    def redraw(model, batches, **options):
+        left = iter(LayeredNetwork(model).layers)
 
         def draw(covariances, label, neurons, rng, options):
             rows = next(left).matrix
@@ -44,9 +39,11 @@ def permuting(monkeypatch):
             )
             return rows[rng.permutation(neurons)]
 
+        covariances = weight_covariances([model], batches)
         monkeypatch.setattr(resampling, "draw_rows", draw)
+        return resample(model, covariances, batches, 0, **options)
 
-    return install
+    return redraw
 
 
 class TestDraws:
@@ -90,20 +87,16 @@ class TestRows:
         )
 
     @pytest.mark.parametrize("orthogonal", (True, False))
-    def test_covariance(self, rng, covariances, orthogonal):
-        options = resampling.Options(orthogonal=orthogonal)
+    @pytest.mark.parametrize("weights", resampling.WEIGHTS)
+    def test_covariance(self, rng, covariances, weights, orthogonal):
+        options = resampling.Options(weights=weights, orthogonal=orthogonal)
         rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        wanted = covariances.matrices["layer"]
+        energy = np.trace(wanted) / 5
+        if weights == "white":
+            wanted = energy * np.eye(5)
         np.testing.assert_allclose(
-            rows.T @ rows / 5e4, covariances.matrices["layer"], atol=0.06
-        )
-
-    @pytest.mark.parametrize("orthogonal", (True, False))
-    def test_white(self, rng, covariances, orthogonal):
-        options = resampling.Options(weights="white", orthogonal=orthogonal)
-        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
-        energy = np.trace(covariances.matrices["layer"]) / 5
-        np.testing.assert_allclose(
-            rows.T @ rows / 5e4, energy * np.eye(5), atol=0.05 * energy
+            rows.T @ rows / 5e4, wanted, atol=0.05 * energy
         )
 
     def test_gaussian(self, rng, covariances):
@@ -117,35 +110,29 @@ class TestRows:
 class TestTurning:
     """If draws only permute neurons, alignment must undo it exactly."""
 
-    def test_dense(self, networks, inputs, permuting):
+    def test_dense(self, networks, inputs, redraw):
         model = networks.mlp(1)
-        covariances = weight_covariances([model], [inputs])
-        permuting(model)
-        drawn = resample(model, covariances, in_batches(inputs, 150), 0)
+        drawn = redraw(model, in_batches(inputs, 150))
         first = [np.asarray(m.layers[1].kernel) for m in (drawn, model)]
         assert not np.allclose(*first)
         np.testing.assert_allclose(drawn(inputs), model(inputs), atol=1e-4)
 
     @pytest.mark.parametrize("normalized", ("before", "after"))
-    def test_convolutions(self, networks, images, permuting, normalized):
+    def test_convolutions(self, networks, images, redraw, normalized):
         """Strided and 1x1, normalised before or after, a flattened map."""
         model = networks.convnet(3, normalized)
         networks.settle(model, images)
-        covariances = weight_covariances([model], [images])
-        permuting(model)
-        drawn = resample(model, covariances, in_batches(images, 25), 0)
+        drawn = redraw(model, in_batches(images, 25))
         np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
 
-    def test_complex_maps(self, networks, rng, permuting):
+    def test_complex_maps(self, networks, rng, redraw):
         """Of both parts of a channel alike, however its neurons are ordered."""
         images = rng.integers(0, 256, (40, 32, 32, 3)).astype("uint8")
         model = create_model(
             "scattering3_mini_dnn", (32, 32, 3), width=2, skip=True, seed=0
         )
         networks.settle(model, images)
-        covariances = weight_covariances([model], [images])
-        permuting(model)
-        drawn = resample(model, covariances, [images], 0)
+        drawn = redraw(model, [images])
         third = [m.network.get_layer("conv3").kernel for m in (drawn, model)]
         assert not np.allclose(*third)
         np.testing.assert_allclose(drawn(images), model(images), atol=2e-3)
@@ -154,8 +141,7 @@ class TestTurning:
         """The classifier is turned as one that reads a vector."""
         model = networks.settle(networks.convnet(3), images)
         layered = LayeredNetwork(model, whole_maps=True)
-        covariances = weight_covariances([layered], [images])
-        drawn = resample(model, covariances, [images], 0)
+        drawn = drawn_from(layered, [images], model)
         before, after = (
             np.float64(keras.Model(m.input, m.layers[-2].output)(images))
             for m in (model, drawn)
@@ -178,43 +164,33 @@ class TestTurning:
         with pytest.raises(UserError, match=f"finite (pixels|{what})"):
             resample(model, covariances, [inputs], 0)
 
-    def test_is_needed(self, networks, inputs, permuting):
+    def test_is_needed(self, networks, inputs, redraw):
         model = networks.mlp(1)
-        covariances = weight_covariances([model], [inputs])
-        permuting(model)
-        drawn = resample(model, covariances, [inputs], 0, aligned=False)
+        drawn = redraw(model, [inputs], aligned=False)
         gap = np.asarray(drawn(inputs) - model(inputs))
         assert np.sqrt(np.mean(gap**2)) > 0.2 * np.std(model(inputs))
 
-    def test_layers_that_stay_are_turned(self, networks, inputs, permuting):
+    def test_layers_that_stay_are_turned(self, networks, inputs, redraw):
         model = networks.mlp(1)
-        covariances = weight_covariances([model], [inputs])
-        permuting(model)
-        drawn = resample(model, covariances, [inputs], 0, layers=("dense1",))
+        drawn = redraw(model, [inputs], layers=("dense1",))
         np.testing.assert_allclose(drawn(inputs), model(inputs), atol=1e-4)
 
     def test_the_reference_may_be_a_twin(self, networks, inputs, rng):
         """Classifier and basis are the reference's, not the model's."""
         model = networks.mlp(1)
         twin = networks.permuted(model, rng)
-        covariances = weight_covariances([twin], [inputs])
-        seeds = (0, 0)
-        one, other = (
-            resample(m, covariances, [inputs], seed)
-            for m, seed in zip((model, twin), seeds, strict=True)
-        )
+        one, other = (drawn_from(twin, [inputs], m) for m in (model, twin))
         np.testing.assert_allclose(one(inputs), other(inputs), atol=1e-4)
 
     @pytest.mark.parametrize("wider", (False, True))
     def test_a_layer_after_trained_ones(self, networks, inputs, rng, wider):
         """It is drawn in the reference's basis, and turned to the model's."""
         model = networks.mlp(1)
-        covariances = weight_covariances([model], [inputs])
-        twin = (networks.doubled if wider else networks.permuted)(
-            model, *[] if wider else [rng]
+        twin = (
+            networks.doubled(model) if wider else networks.permuted(model, rng)
         )
         one, other = (
-            resample(m, covariances, [inputs], 0, layers=("dense2",))
+            drawn_from(model, [inputs], m, layers=("dense2",))
             for m in (model, twin)
         )
         np.testing.assert_allclose(one(inputs), other(inputs), atol=1e-4)
@@ -246,8 +222,7 @@ class TestTurning:
 class TestNormalizations:
     def test_are_measured_anew(self, networks, images):
         model = networks.settle(networks.convnet(3), images)
-        covariances = weight_covariances([model], [images])
-        drawn = resample(model, covariances, in_batches(images, 25), 0)
+        drawn = drawn_from(model, in_batches(images, 25))
         network = LayeredNetwork(drawn)
         for part in network.parts:
             if part.label.startswith("norm"):
@@ -263,8 +238,7 @@ class TestNormalizations:
     def test_from_the_moments_of_their_old_outputs(self, networks, images):
         """mean + sqrt(var + eps) m1 and (var + eps) (m2 - m1^2)."""
         model = networks.settle(networks.convnet(3), images)
-        covariances = weight_covariances([model], [images])
-        drawn = resample(model, covariances, [images], 0, layers=("conv1",))
+        drawn = drawn_from(model, [images], layers=("conv1",))
         old, new = (m.get_layer("norm1") for m in (model, drawn))
         read = keras.Model(drawn.inputs, drawn.get_layer("relu1").output)
         y = np.float64(old(read([images]), training=False)).reshape(-1, 5)
@@ -289,8 +263,7 @@ class TestNormalizations:
         model.get_layer("norm").beta.assign(10 * gamma)
         model.get_layer("dense1").bias.assign(gamma)
         data = rng.standard_normal((50, 5)).astype("float32")
-        covariances = weight_covariances([model], [data])
-        drawn = resample(model, covariances, [data], 0)
+        drawn = drawn_from(model, [data])
         norm = drawn.get_layer("norm")
         np.testing.assert_allclose(norm.beta, 10 * np.asarray(norm.gamma))
         for values in (norm.gamma, drawn.get_layer("dense1").bias):
@@ -360,9 +333,7 @@ class TestOptions:
         model = networks.mlp(1)
         layer = LayeredNetwork(model)["dense2"]
         layer.assign(0 * layer.weights)
-        drawn = resample(
-            model, weight_covariances([model], [inputs]), [inputs], 0
-        )
+        drawn = drawn_from(model, [inputs])
         assert not LayeredNetwork(drawn)["dense2"].weights.any()
         np.testing.assert_array_equal(drawn(inputs), np.zeros((400, 3)))
 
@@ -390,23 +361,28 @@ class TestGatedNetworks:
     @pytest.mark.parametrize("network", ("gating", "value"))
     def test_one_network_alone(self, model, pixels, network):
         layered = LayeredNetwork(model, network)
-        covariances = weight_covariances([layered], [pixels])
-        drawn = resample(model, covariances, [pixels], 0, network=network)
+        drawn = drawn_from(layered, [pixels], model, network=network)
         assert self.changed(model, drawn) == set(layered.labels)
         assert np.isfinite(drawn(pixels)).all()
 
-    def test_values_are_turned_to_new_gates(self, model, pixels):
-        covariances = weight_covariances([model], [pixels])
-        gating = ("gating/conv1", "gating/conv2")
-        drawn = resample(model, covariances, [pixels], 0, layers=gating)
-        # The first value layer reads the image: nothing to turn.
-        wanted = {*gating, "value/conv2", "value/logits"}
-        assert self.changed(model, drawn) == wanted
-
-    def test_both(self, model, pixels):
-        covariances = weight_covariances([model], [pixels])
-        drawn = resample(model, covariances, [pixels], 0)
-        assert self.changed(model, drawn) == set(covariances.labels)
+    @pytest.mark.parametrize(
+        "layers,turned",
+        [
+            # The first value layer reads the image: nothing to turn.
+            (
+                ("gating/conv1", "gating/conv2"),
+                {"value/conv2", "value/logits"},
+            ),
+            (("value/conv1", "value/conv2"), {"value/logits"}),
+            (None, {"value/logits"}),
+        ],
+    )
+    def test_what_reads_drawn_layers_is_turned(
+        self, model, pixels, layers, turned
+    ):
+        drawn = drawn_from(model, [pixels], layers=layers)
+        new = layers or LayeredNetwork(model).hidden
+        assert self.changed(model, drawn) == {*new, *turned}
 
 
 class TestHeads:
@@ -470,27 +446,3 @@ class TestHeads:
             heads.retrain_head(model, inputs, labels, "lasso")
         with pytest.raises(UserError, match="labels of all 3 classes"):
             heads.retrain_head(model, inputs, 0 * labels)
-
-    def test_freezing_what_is_no_dense_layer(self):
-        x = keras.Input((4,))
-        h = keras.layers.LayerNormalization()(keras.layers.Dense(5)(x))
-        model = keras.Model(x, keras.layers.Dense(3, name="logits")(h))
-        heads.freeze_all_but(model, ["logits"])
-        assert model.trainable_variables == model.get_layer("logits").weights
-
-    def test_freezing_orthogonal_filters(self):
-        model = create_model(
-            "fc_dnn", (3, 3, 1), width=4, orthogonal=OrthogonalFilters()
-        )
-        with pytest.raises(UserError, match="plain filters"):
-            heads.freeze_all_but(model, ["logits"])
-
-    def test_freezing(self, networks):
-        model = networks.convnet(1)
-        heads.freeze_all_but(model, ["conv3", "logits"])
-        names = [v.path.split("/")[0] for v in model.trainable_variables]
-        assert names == ["conv3", "logits"]
-        norm = model.get_layer("norm1")
-        before = norm.get_weights()[0]
-        model(np.ones((2, 9, 9, 2)), training=True)
-        np.testing.assert_array_equal(norm.moving_mean, before)

@@ -9,16 +9,12 @@ from dlgn_tf.rainbow import dynamics, spectra
 
 class TestFits:
     def test_exponential(self):
+        """Only the first count."""
         values = 3 * np.exp(-np.arange(30) / 7)
+        values[20:] = 1e-9
         fit = spectra.exponential_fit(values, 20)
         assert fit.slope == pytest.approx(-1 / 7)
-        assert fit.intercept == pytest.approx(np.log(3))
         assert fit.r_squared == pytest.approx(1)
-
-    def test_only_the_first_count(self):
-        values = np.exp(-np.arange(30.0))
-        values[10:] = 1e-9
-        assert spectra.exponential_fit(values, 10).slope == pytest.approx(-1)
 
     def test_power_law(self):
         values = 5 * np.arange(1, 50) ** -1.3
@@ -69,15 +65,12 @@ class TestMarchenkoPastur:
         values = spectra.eigen(rows.T @ rows / 1000)[0]
         assert spectra.fraction_outside(values, 0.1) >= 0.07
 
-    def test_density_is_zero_outside(self):
-        density = spectra.marchenko_pastur_density([0.01, 1.0, 9.0], 0.25)
-        assert density[0] == density[2] == 0 < density[1]
-
     @pytest.mark.parametrize("ratio,at_zero", [(0.5, 0), (1, np.inf), (2, 0)])
     def test_density_at_zero(self, ratio, at_zero):
         """At ratio 1 the law is that of x^2, x from a semicircle around 0."""
-        assert spectra.marchenko_pastur_density(0, ratio) == at_zero
-        assert spectra.marchenko_pastur_density([-1.0, 0.0], ratio)[0] == 0
+        density = spectra.marchenko_pastur_density([-1.0, 0.0, 1.0, 9.0], ratio)
+        assert density[1] == at_zero
+        assert density[0] == density[3] == 0 < density[2]
         if ratio == 1:
             small = spectra.marchenko_pastur_density(1e-6, 1)
             assert small == pytest.approx(1e3 / np.pi, rel=1e-3)
@@ -93,12 +86,7 @@ class TestWhitening:
         rows = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 6))
         white = spectra.whiten(rows, rows.T @ rows / 50)
         assert white.shape == (50, 2)
-
-    def test_a_covariance_of_zero(self):
-        assert spectra.whiten(np.zeros((5, 3)), np.zeros((3, 3))).shape == (
-            5,
-            0,
-        )
+        assert spectra.whiten(rows, np.zeros((6, 6))).shape == (50, 0)
 
     def test_gaussianity(self, rng):
         columns = np.stack(
@@ -114,18 +102,6 @@ class TestWhitening:
 
 
 class TestDynamics:
-    def test_amplified_direction(self, rng):
-        start = rng.standard_normal((500, 6))
-        direction = np.linalg.qr(rng.standard_normal((6, 1)))[0]
-        # Half way, then six times along one direction.
-        steps = [start + a * start @ direction @ direction.T for a in (0, 2, 5)]
-        found = dynamics.along_eigenvectors(steps)
-        np.testing.assert_allclose(
-            found.amplification[:, 0], [1, 3, 6], rtol=0.02
-        )
-        np.testing.assert_allclose(found.amplification[-1, 1:], 1, atol=0.1)
-        assert found.cosine.min() > 0.99
-
     def test_definition(self, rng):
         first, last = rng.standard_normal((2, 8, 4))
         found = dynamics.along_eigenvectors([first, last])

@@ -1,6 +1,5 @@
 """The command: pictures of a run, and mistakes."""
 
-import csv
 import functools
 import shutil
 
@@ -14,25 +13,16 @@ from dlgn_tf.splines import __main__ as entry
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, train_run):
     folder = tmp_path_factory.mktemp("runs")
-    fixed = ("--width=6", "--train_steps=4", "--snapshot_every=2")
-    train_run(folder / "dgn", "c4gap_dgn", *fixed, "--depth=2")
-    train_run(folder / "dnn", "c4gap_dnn", *fixed, "--depth=2")
-    train_run(
-        folder / "learned",
-        "c4gap_dgn",
-        *fixed,
-        "--depth=2",
+    small = ("--width=6", "--depth=2")
+    fixed = (*small, "--train_steps=4", "--snapshot_every=2")
+    learned = (
         "--gate_regime=frozen_learned",
         f"--gates_from={folder / 'dnn'}",
     )
-    train_run(
-        folder / "abs",
-        "c4gap_dnn",
-        "--activation=abs_beta_vq",
-        "--width=6",
-        "--depth=2",
-        "--train_steps=1",
-    )
+    abs_vq = ("--activation=abs_beta_vq", "--train_steps=1")
+    train_run(folder / "dnn", "c4gap_dnn", *fixed)
+    train_run(folder / "learned", "c4gap_dgn", *fixed, *learned)
+    train_run(folder / "abs", "c4gap_dnn", *small, *abs_vq)
     return folder
 
 
@@ -41,74 +31,66 @@ def command(in_this_process):
     return functools.partial(in_this_process, entry)
 
 
-def read(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_of_a_run(runs, command, tmp_path):
+def test_of_a_run(runs, command, tmp_path, read_table):
     command(f"--run_dir={runs / 'dnn'}", f"--output_dir={tmp_path}")
     names = {path.name for path in tmp_path.iterdir()}
     pictures = ("region_prior", "gram")
     files = {f"{n}.{e}" for n in pictures for e in ("csv", "png")}
     assert names == files | {"commands.json"}
-    prior = read(tmp_path / "region_prior.csv")
+    prior = read_table(tmp_path / "region_prior.csv")
     states = [row["state"] for row in prior if row["layer"] == "conv1"]
     assert states == ["step 0", "step 2", "step 4"]
-    cosines = read(tmp_path / "gram.csv")
+    cosines = read_table(tmp_path / "gram.csv")
     assert {row["layer"] for row in cosines} == {"conv1", "conv2", "logits"}
     assert {row["can_be_orthogonal"] for row in cosines} == {"True", "False"}
 
 
-def test_initial_prior_of_a_run(runs, command, tmp_path):
+@pytest.fixture
+def priors(read_table):
+    """Mean priors by state and layer of what the command wrote."""
+    return lambda folder: {
+        (row["state"], row["layer"]): float(row["mean"])
+        for row in read_table(folder / "region_prior.csv")
+    }
+
+
+def test_initial_prior_of_a_run(runs, command, tmp_path, priors):
     """Against the weights of the first snapshot's twin, by hand."""
     from dlgn_tf.training import runs as training_runs
 
     command(
-        f"--run_dir={runs / 'dgn'}",
+        f"--run_dir={runs / 'learned'}",
         "--figure=prior",
         "--network=value",
         f"--output_dir={tmp_path}",
     )
-    model, _, _ = training_runs.load_run(runs / "dgn")
+    model, _, _ = training_runs.load_run(runs / "learned")
     layer = model.value_network.get_layer("conv2")
     kernel, bias = (np.asarray(w, "float64") for w in layer.weights)
     exponent = bias + (kernel**2).sum(axis=(0, 1, 2)) / 2
     expected = np.mean(1 / (1 + np.exp(-exponent)))
-    (row,) = (
-        row
-        for row in read(tmp_path / "region_prior.csv")
-        if (row["state"], row["layer"]) == ("step 4", "conv2")
-    )
-    assert float(row["mean"]) == pytest.approx(expected)
+    assert priors(tmp_path)["step 4", "conv2"] == pytest.approx(expected)
 
 
-def priors(path):
-    return {
-        (row["state"], row["layer"]): float(row["mean"])
-        for row in read(path / "region_prior.csv")
-    }
-
-
-def test_first_network_of_a_run_with_others_gates(runs, command, tmp_path):
+def test_first_network_of_a_run_with_others_gates(
+    runs, command, tmp_path, priors
+):
     """Frozen gates are at step 0 what they are later; else it is left out."""
     run = tmp_path / "run"
     shutil.copytree(runs / "learned", run)
-    arguments = (f"--run_dir={run}", "--figure=prior")
-    command(*arguments, f"--output_dir={tmp_path / 'kept'}")
-    kept = priors(tmp_path / "kept")
+    kept_dir, bare_dir = tmp_path / "kept", tmp_path / "bare"
+    run_dir = f"--run_dir={run}"
+    command(run_dir, "--figure=prior", f"--output_dir={kept_dir}")
+    kept = priors(kept_dir)
     assert kept["step 0", "conv2"] == kept["step 4", "conv2"]
     shutil.rmtree(run / "snapshots")
-    command(*arguments, f"--output_dir={tmp_path / 'bare'}")
-    bare = priors(tmp_path / "bare")
+    command(run_dir, f"--output_dir={bare_dir}")
+    bare = priors(bare_dir)
     assert {state for state, _ in bare} == {"step 4"}
     assert bare["step 4", "conv2"] == kept["step 4", "conv2"]
-    command(
-        f"--run_dir={run}", "--figure=gram", f"--output_dir={tmp_path / 'gram'}"
-    )
 
 
-def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path):
+def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path, priors):
     """Without biases, both regions of an absolute value are as likely."""
     command(
         f"--run_dir={runs / 'abs'}",

@@ -1,7 +1,5 @@
 """Pictures: what they show is what is computed elsewhere."""
 
-import csv
-
 import keras
 import numpy as np
 import pytest
@@ -19,13 +17,12 @@ from dlgn_tf.splines.drawings import (
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_nonlinearities(tmp_path):
+def test_nonlinearities(tmp_path, read_table):
     picture = nonlinearities.draw()
     output.save(picture, tmp_path / "new")
     image = (tmp_path / "new" / "nonlinearities.png").read_bytes()
     assert image.startswith(PNG)
-    with (tmp_path / "new" / "nonlinearities.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(tmp_path / "new" / "nonlinearities.csv")
     for row in rows:
         z, y, beta = (float(row[k]) for k in ("z", "output", "beta"))
         if row["kind"] == "relu" and beta == 1:

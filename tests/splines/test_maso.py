@@ -6,7 +6,7 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.maso import MASO
-from dlgn_tf.splines.windows import OUTSIDE, windows
+from dlgn_tf.splines.parameters import OUTSIDE, windows
 
 
 @pytest.fixture

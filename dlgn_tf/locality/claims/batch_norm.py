@@ -3,14 +3,12 @@
 import numpy as np
 
 from dlgn_tf import factorizations
+from dlgn_tf.command import startup
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.locality import (
-    autodiff_jacobian,
-    energy_balance,
-    energy_descent,
-    projection,
-)
+from dlgn_tf.locality import energy_balance, energy_descent, projection
 from dlgn_tf.locality.worlds import GRAPHS, World
+
+tf = startup.tensorflow()
 
 EPSILONS = (0.0, 1e-3, 0.1)
 SEEDS = 5
@@ -75,11 +73,7 @@ def measure_projection(rng):
 def layer_case(rng, shape, dtype, epsilon):
     """Compares one layer with the projector, entry by entry.
 
-    Args:
-        rng: `numpy.random.Generator`.
-        shape: Tuple, of `ENTRIES` places and `NODES` channels.
-        dtype: String.
-        epsilon: Float.
+    The shape is one of `ENTRIES` places and `NODES` channels.
 
     Returns:
         Dict of figures; `projector without its eps` is the difference from
@@ -90,7 +84,7 @@ def layer_case(rng, shape, dtype, epsilon):
     layer.gamma.assign(rng.uniform(0.5, 1.5, shape[-1]))
     inputs = rng.normal(size=shape).astype(dtype)
     flat = inputs.astype(np.float64).reshape(-1, shape[-1])
-    found = autodiff_jacobian.layer_jacobians(layer, inputs)
+    found = _jacobians(layer, inputs)
     scales = np.asarray(layer.gamma, np.float64)
     expected, ideal = (
         np.array(
@@ -103,13 +97,11 @@ def layer_case(rng, shape, dtype, epsilon):
     )
     upstream = rng.normal(size=shape)
     upstream /= np.sqrt(np.sum(upstream**2, axis=tuple(range(len(shape) - 1))))
-    g, _, _ = autodiff_jacobian.layer_gradients(layer, inputs, upstream)
-    g = g.reshape(flat.shape)
+    g = _gradient(layer, inputs, upstream)
+    g, upstream = g.reshape(flat.shape), upstream.reshape(flat.shape)
     along = [
-        _along_f(
-            f, g[:, j], upstream.reshape(flat.shape)[:, j], scales[j], epsilon
-        )
-        for j, f in enumerate(flat.T)
+        _along_f(*node, epsilon)
+        for node in zip(flat.T, g.T, upstream.T, scales, strict=True)
     ]
     # Above the rounding of J, below its least singular value, about eps.
     rounding = 1e-5 if dtype == "float32" else 1e-9
@@ -129,6 +121,32 @@ def layer_case(rng, shape, dtype, epsilon):
         "|J - J^T|": np.abs(found - found.transpose(0, 2, 1)).max(),
         f"N - rank of J, {sign}": [ENTRIES - rank for rank in ranks],
     }
+
+
+def _gradient(layer, inputs, upstream):
+    """Of the inputs of a layer in training mode, float64."""
+    x = tf.constant(inputs, layer.compute_dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = layer(x, training=True)
+    gradient = tape.gradient(out, x, tf.constant(upstream, out.dtype))
+    return np.asarray(gradient, np.float64)
+
+
+def _jacobians(layer, inputs):
+    """J of every node `(nodes, entries, entries)`; row i is of output i.
+
+    By one backward pass an entry of the batch, a place of all axes but the
+    last.
+    """
+    places = int(np.prod(inputs.shape[:-1]))
+    rows = []
+    for place in range(places):
+        upstream = np.zeros((places, inputs.shape[-1]))
+        upstream[place] = 1
+        gradient = _gradient(layer, inputs, upstream.reshape(inputs.shape))
+        rows.append(gradient.reshape(places, -1))
+    return np.array(rows).transpose(2, 0, 1)
 
 
 def _along_f(f, g, upstream, scale, epsilon):

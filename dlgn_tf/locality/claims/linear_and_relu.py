@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlgn_tf.locality import constructions, passes, teachers
+from dlgn_tf.locality import constructions, teachers
 
 ROWS, VERTEX_ROWS = range(4, 65), (4, 8, 16, 32, 64)
 PIXELS = range(2, 9)
@@ -12,8 +12,8 @@ SEEDS = 20
 
 
 def measure_constructions(rng):
-    circles = {m: circle_losses(m) for m in ROWS}
-    trees = {s: tree_losses(s) for s in PIXELS}
+    circles = {m: constructions.circle_losses(m) for m in ROWS}
+    trees = {s: constructions.tree_losses(s) for s in PIXELS}
     vertices = [circle_vertices(m) for m in VERTEX_ROWS]
     vertices += [tree_vertices(s) for s in PIXELS]
     return {
@@ -34,28 +34,11 @@ def measure_constructions(rng):
     }
 
 
-def circle_losses(count):
-    """ReLU loss and least affine loss."""
-    P, W, b = constructions.circle(count)
-    return constructions.relu_loss(P, W, b), constructions.affine_loss(P)
-
-
 def circle_vertices(count):
     """Whether all rows are vertices, and their centre is not."""
     P, _, _ = constructions.circle(count)
     found = constructions.vertices(np.vstack([P, P.mean(axis=0)]))
     return bool(found[:-1].all() and not found[-1])
-
-
-def tree_losses(pixels):
-    """ReLU loss of the AND tree and least affine loss."""
-    network = constructions.and_tree(constructions.pixel_fields(pixels))
-    inputs = teachers.all_inputs(pixels)
-    outputs = passes.forward(network, np.eye(2)[inputs])[0][-1][:, 0]
-    return (
-        float(((outputs - np.eye(len(inputs))) ** 2).sum()),
-        constructions.affine_loss(inputs),
-    )
 
 
 def tree_vertices(pixels):

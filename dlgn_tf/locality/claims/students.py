@@ -3,32 +3,26 @@
 import numpy as np
 
 from dlgn_tf.locality import student, student_training
-from dlgn_tf.locality.latent_tree import LatentTree
+from dlgn_tf.locality.student_data import TRAIN, latent_tree
 
-DEPTH, TRAIN, TEST = 5, 8000, 2000
 SEEDS, PAIRS, EPOCHS = 3, 5, 15
 RISE = "rise of the top two levels"
 
 
-def train(rng, permuted=False, epochs=EPOCHS, depth=DEPTH, train=TRAIN):
-    """A student of a new tree.
+def train(rng, permuted=False, epochs=EPOCHS, depth=5, count=TRAIN):
+    """A student of a new tree: its `History` and the best possible accuracy.
 
     From the same random numbers the tree, the inputs and the student's initial
     weights are the same with true and with permuted labels.
-
-    Returns:
-        `dlgn_tf.locality.student_training.History`, and the accuracy of the
-        best possible guess on the test inputs.
     """
-    tree = LatentTree.draw(depth, rng)
-    training, test = tree.sample(train, rng), tree.sample(TEST, rng)
+    data = latent_tree(depth, rng, count)
     seed = int(rng.integers(2**31))
-    labels = rng.permutation(training.labels) if permuted else None
-    model = student.create_student("dnn", training.fields, seed=seed)
+    labels = rng.permutation(data.train.labels) if permuted else None
+    model = student.create_student("dnn", data.train.fields, seed=seed)
     history = student_training.train(
-        model, training, test, seed, epochs, labels
+        model, data.train, data.test, seed, epochs, labels
     )
-    return history, tree.best_accuracy(test)
+    return history, data.best_accuracy
 
 
 def measure_latent_tree(rng):

@@ -6,7 +6,6 @@ from dlgn_tf.locality import energy_descent, figures
 
 
 def run(command, output):
-    """Energies of a hidden layer with and without batch normalisation."""
     rows, drawn = [], {}
     labels = {"batch normalisation": True, "none": False}
     for seed in range(command.seeds):

@@ -9,83 +9,74 @@ from dlgn_tf.output.spread import listed, mean_and_range, sample_std
 
 
 def run(command, output):
-    """DNN, DGN and DLGN on the same data: gates and values apart."""
     count = command.seeds * len(student.FAMILIES)
-    progress, rows, done = Progress("families", 0, count, "student"), [], 0
+    progress, done = Progress("families", 0, count, "student"), 0
+    runs, possible = {family: [] for family in student.FAMILIES}, []
     for seed in range(command.seeds):
         data = students.data(command, seed)
-        for family in student.FAMILIES:
+        possible.append(round(data.best_accuracy, 4))
+        for family, of_family in runs.items():
             model = students.untrained(command, family, seed, data)
             trained = student_training.train(
                 model, data.train, data.test, seed, command.epochs
             )
-            rows += _family_rows(family, seed, trained, data.best_accuracy)
+            of_family.append(trained)
             done += 1
             accuracy = float(trained.accuracies[-1])
             progress.update(done, {"accuracy": accuracy}, line=True)
-    output.table("families", rows)
-    found = _by_family(rows)
-    output.table("families_summary", _summary_rows(found, rows))
+    accuracies = {
+        family: [round(float(run.accuracies[-1]), 4) for run in of_family]
+        for family, of_family in runs.items()
+    }
+    found = {family: _curves(of_family) for family, of_family in runs.items()}
+    output.table("families", _rows(found, accuracies, possible))
+    summary = _summary_rows(found, accuracies, possible)
+    output.table("families_summary", summary)
     output.picture(
         "families",
         figures.families(found, f"students of a {students.title(command)}"),
     )
     for family, kinds in found.items():
-        accuracies = [r["accuracy"] for r in _by_seed(rows, family)]
-        print(f"{family}: accuracy {mean_and_range(accuracies, '.4g')}")
+        shown = mean_and_range(accuracies[family], ".4g")
+        print(f"{family}: accuracy {shown}")
         for kind, values in kinds.items():
             first, last = values.mean(axis=0)
             print(f"  {kind}: {listed(first, '.2g')} -> {listed(last, '.2g')}")
     return ("families", "families_summary")
 
 
-def _family_rows(family, seed, run, possible):
+def _curves(runs):
+    """Arrays `(seeds, 2, levels)` by kind, before and after training."""
+    return {
+        kind: np.round([run.selectivity[kind][[0, -1]] for run in runs], 4)
+        for kind in runs[0].selectivity
+    }
+
+
+def _rows(found, accuracies, possible):
     return [
         {
             "family": family,
             "seed": seed,
-            "accuracy": round(float(run.accuracies[-1]), 4),
-            "best_possible": round(possible, 4),
+            "accuracy": accuracies[family][seed],
+            "best_possible": possible[seed],
             "of": kind,
-            "level": level + 1,
-            "before": round(float(values[0, level]), 4),
-            "after": round(float(values[-1, level]), 4),
+            "level": level,
+            "before": before,
+            "after": after,
         }
-        for kind, values in run.selectivity.items()
-        for level in range(values.shape[1])
+        for seed in range(len(possible))
+        for family, kinds in found.items()
+        for kind, values in kinds.items()
+        for level, (before, after) in enumerate(values[seed].T, start=1)
     ]
 
 
-def _by_family(rows):
-    """Arrays `(seeds, 2, levels)` by family and kind."""
-    found = {}
-    for row in rows:
-        kinds = found.setdefault(row["family"], {})
-        seeds = kinds.setdefault(row["of"], {})
-        moments = seeds.setdefault(row["seed"], ([], []))
-        moments[0].append(row["before"])
-        moments[1].append(row["after"])
-    return {
-        family: {
-            kind: np.array(list(seeds.values()))
-            for kind, seeds in kinds.items()
-        }
-        for family, kinds in found.items()
-    }
-
-
-def _by_seed(rows, family):
-    """One row per seed."""
-    return {r["seed"]: r for r in rows if r["family"] == family}.values()
-
-
-def _summary_rows(found, rows):
+def _summary_rows(found, accuracies, possible):
     """Mean and standard deviation over seeds of the top two levels."""
     summary = []
     for family, kinds in found.items():
-        of_seeds = _by_seed(rows, family)
-        accuracy = [r["accuracy"] for r in of_seeds]
-        possible = [r["best_possible"] for r in of_seeds]
+        accuracy = accuracies[family]
         for kind, values in kinds.items():
             top = values[:, :, -2:].mean(axis=2)
             summary.append(

@@ -1,25 +1,12 @@
 """Constructed ReLU layers beside the best affine maps."""
 
-import numpy as np
-
-from dlgn_tf.locality import constructions, figures, passes, teachers
+from dlgn_tf.locality import constructions, figures
 
 
 def run(command, output):
-    """Constructed ReLU layers beside the best affine maps."""
-    circles, trees = {}, {}
-    for rows in (4, 8, 16, 32, 64, 128, 256):
-        P, W, b = constructions.circle(rows)
-        circles[rows] = (
-            constructions.relu_loss(P, W, b),
-            constructions.affine_loss(P),
-        )
-    for pixels in (2, 3, 4, 6, 8):
-        inputs = teachers.all_inputs(pixels)
-        network = constructions.and_tree(constructions.pixel_fields(pixels))
-        made = passes.forward(network, np.eye(2)[inputs])[0][-1][:, 0]
-        relu = float(((made - np.eye(len(inputs))) ** 2).sum())
-        trees[pixels] = relu, constructions.affine_loss(inputs)
+    rows, pixels = (4, 8, 16, 32, 64, 128, 256), (2, 3, 4, 6, 8)
+    circles = {m: constructions.circle_losses(m) for m in rows}
+    trees = {s: constructions.tree_losses(s) for s in pixels}
     table = [
         {"construction": name, "size": size, "relu": relu, "affine": affine}
         for name, losses in (("circle", circles), ("and_tree", trees))

@@ -9,7 +9,6 @@ from dlgn_tf.output.spread import listed
 
 
 def run(command, output):
-    """What the matrix form loses with a lossy teacher."""
     worlds = 20 * command.seeds
     found = {
         graph: lossy_teachers.measure(

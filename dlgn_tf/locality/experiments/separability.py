@@ -9,7 +9,6 @@ _SETS, _FACTORS_BELOW = ((0, 1), (2,), (3, 4)), 5
 
 
 def run(command, output):
-    """Weights outside of the sets over training, gradient centred or not."""
     histories = {}
     for centred, label in ((True, "centred"), (False, "not centred")):
         curves = []

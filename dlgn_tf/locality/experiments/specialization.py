@@ -8,7 +8,6 @@ from dlgn_tf.output.spread import listed
 
 
 def run(command, output):
-    """Over-parameterised students of a fully connected teacher."""
     widths, outputs, multiples = (10, 15), 50, (1, 2, 5, 10)
     found = {}
     total = len(multiples) * command.seeds

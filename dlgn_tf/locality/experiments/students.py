@@ -44,7 +44,6 @@ def untrained(command, family, seed, drawn):
 
 
 def run(command, output):
-    """A student over training, `students.csv` and two pictures."""
     progress = Progress("students", 0, command.seeds, "seed")
     runs, possible = [], []
     for seed in range(command.seeds):
@@ -103,21 +102,10 @@ def _correlations(model, teacher):
     """By level, `(regions * events, nodes)`, nodes of the same region."""
     images = student.images_of(teacher).images
     outputs = Responses(model)(images)["outputs"]
-    tables = []
-    for level, nodes in enumerate(outputs, start=1):
-        tables.append(
-            np.concatenate(
-                [
-                    selectivity.event_correlations(
-                        nodes[:, region],
-                        teacher.events[level][:, region],
-                        teacher.counts[level],
-                    )
-                    for region in range(nodes.shape[1])
-                ]
-            )
-        )
-    return tables
+    return [
+        np.concatenate(selectivity.of_regions(nodes, level, teacher))
+        for level, nodes in enumerate(outputs, start=1)
+    ]
 
 
 def _correlation_rows(before, after):

@@ -84,11 +84,7 @@ def measure_convergence(rng):
 
 
 def errors_by_number(seed):
-    """Errors of 1, 2 and 4 networks, means over all choices of them.
-
-    Returns:
-        Dict from label to a list.
-    """
+    """Errors of 1, 2 and 4 networks by label, means over all choices."""
     reference = networks.covariances(seed, 1, COMPARED)
     found = weight_covariances(
         networks.models(seed, 1, ESTIMATING),

@@ -5,9 +5,8 @@ import numpy as np
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.rainbow import alignment, spectra
-from dlgn_tf.rainbow.infinite_network import power_law_covariance
+from dlgn_tf.rainbow.infinite_network import power_law_inputs
 from dlgn_tf.rainbow.random_features import (
-    colored_inputs,
     random_features,
     relu_kernel,
     relu_kernel_variance,
@@ -25,31 +24,31 @@ ROTATIONS = 100
 
 
 @one_blas_thread
-def measure_kernel_rate(rng, widths=KERNEL_WIDTHS, draws=KERNEL_DRAWS):
-    inputs = _inputs(rng, KERNEL_SAMPLES)
+def measure_kernel_rate(rng):
+    inputs = power_law_inputs(KERNEL_SAMPLES, DIMENSION, rng)
     gram = inputs @ inputs.T
     exact, variance = relu_kernel(gram), relu_kernel_variance(gram).mean()
-    errors = [
-        np.mean([_kernel_error(inputs, exact, d, rng) for _ in range(draws)])
-        for d in widths
-    ]
+
+    def error(features):
+        return np.mean((features @ features.T - exact) ** 2)
+
+    errors = _mean_errors(error, inputs, KERNEL_WIDTHS, KERNEL_DRAWS, rng)
+    ratios = np.array(errors) * KERNEL_WIDTHS / variance
     return {
-        "slope": slope_of(widths, errors),
-        "d1 x error / Var(relu relu)": np.array(errors) * widths / variance,
+        "slope": slope_of(KERNEL_WIDTHS, errors),
+        "d1 x error / Var(relu relu)": ratios,
         "errors": errors,
-        "d1": widths,
-        "draws": draws,
+        "d1": KERNEL_WIDTHS,
+        "draws": KERNEL_DRAWS,
     }
 
 
-def _kernel_error(inputs, exact, width, rng):
-    features = random_features(inputs, width, rng)
-    return np.mean((features @ features.T - exact) ** 2)
-
-
-def _inputs(rng, samples):
-    drawn = rng.standard_normal((samples, DIMENSION))
-    return colored_inputs(drawn, power_law_covariance(DIMENSION))
+def _mean_errors(error, inputs, widths, draws, rng):
+    """Mean error of drawn random features, by width."""
+    return [
+        np.mean([error(random_features(inputs, d, rng)) for _ in range(draws)])
+        for d in widths
+    ]
 
 
 def slope_of(widths, errors):
@@ -72,13 +71,13 @@ def _procrustes(reference, own, rng):
     """Errors on samples, the smaller space embedded in the larger one."""
     if own.shape[1] > reference.shape[1]:
         reference, own = own, reference
-    found = alignment.align(reference.T @ own / len(own))
-    error = _error(reference, own, found)
-    closed = alignment.aligned_error(
-        np.sum(reference**2) / len(own),
-        np.sum(own**2) / len(own),
-        reference.T @ own / len(own),
+    cross = reference.T @ own / len(own)
+    energies = (np.sum(x**2) / len(own) for x in (reference, own))
+    found, closed = (
+        alignment.align(cross),
+        alignment.aligned_error(*energies, cross),
     )
+    error = _error(reference, own, found)
     sizes = reference.shape[1], own.shape[1]
     others = [
         _error(reference, own, alignment.random_alignment(*sizes, rng))
@@ -98,17 +97,26 @@ def _error(reference, own, turn):
 
 
 @one_blas_thread
-def measure_feature_rate(rng, widths=FEATURE_WIDTHS, draws=FEATURE_DRAWS):
-    inputs = _inputs(rng, FEATURE_SAMPLES)
+def measure_feature_rate(rng):
+    inputs = power_law_inputs(FEATURE_SAMPLES, DIMENSION, rng)
     kernel = relu_kernel(inputs @ inputs.T)
     exact = square_root(kernel)
     values = spectra.eigen(kernel / len(kernel))[0]
     alpha = -spectra.power_law_fit(values, *FITTED).slope
-    errors = [
-        np.mean([_feature_error(inputs, exact, d, rng) for _ in range(draws)])
-        for d in widths
-    ]
-    slope = slope_of(widths, errors)
+    samples = len(inputs)
+    energy = np.sum(exact**2) / samples
+
+    def relative_error(features):
+        own, cross = np.sum(features**2), exact.T @ features
+        return (
+            alignment.aligned_error(energy, own / samples, cross / samples)
+            / energy
+        )
+
+    errors = _mean_errors(
+        relative_error, inputs, FEATURE_WIDTHS, FEATURE_DRAWS, rng
+    )
+    slope = slope_of(FEATURE_WIDTHS, errors)
     bound = -(alpha - 1) / (2 * alpha - 1)
     return {
         "relative error": errors,
@@ -116,16 +124,6 @@ def measure_feature_rate(rng, widths=FEATURE_WIDTHS, draws=FEATURE_DRAWS):
         "slope": slope,
         "bound": bound,
         "alpha": alpha,
-        "d1": widths,
-        "draws": draws,
+        "d1": FEATURE_WIDTHS,
+        "draws": FEATURE_DRAWS,
     }
-
-
-def _feature_error(inputs, exact, width, rng):
-    features = random_features(inputs, width, rng)
-    samples = len(inputs)
-    energy = np.sum(exact**2) / samples
-    error = alignment.aligned_error(
-        energy, np.sum(features**2) / samples, exact.T @ features / samples
-    )
-    return error / energy

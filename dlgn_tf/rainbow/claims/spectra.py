@@ -5,7 +5,7 @@ import numpy as np
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.models.evaluation import accuracy
-from dlgn_tf.rainbow import low_rank, spectra, teacher_task
+from dlgn_tf.rainbow import comparison, low_rank, spectra, teacher_task
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1, LAYER2, LOGITS
 from dlgn_tf.rainbow.covariance import covariance, weight_covariances
@@ -50,11 +50,7 @@ def weight_spectrum(initial, final):
 
     Training lifts the bulk together with the top; as in the authors' figures
     the spectrum of the start is scaled to end where the trained one ends, here
-    in the median of the last half.
-
-    Args:
-        initial: Array `(neurons, dimension)`, before training.
-        final: The same after it.
+    in the median of the last half. Weights are arrays `(neurons, dimension)`.
 
     Returns:
         Dict of the R^2 and the e-folding of the exponential fit, the latter
@@ -135,12 +131,7 @@ def measure_whitening(rng):
     )
     (rows,) = found.weights[LAYER2]
     whitened = spectra.whiten(rows, others.matrices[LAYER2])
-    raw, white = (
-        spectra.fraction_outside(
-            spectra.eigen(covariance([each]))[0], each.shape[1] / len(each)
-        )
-        for each in (rows, whitened)
-    )
+    raw, white = map(comparison.outside, (rows, whitened))
     p_values = spectra.gaussianity(whitened)
     passing = p_values[FIRST_RANK - 1 :] > LEVEL
     return {

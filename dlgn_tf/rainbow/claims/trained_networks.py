@@ -13,7 +13,7 @@ import numpy as np
 from dlgn_tf.models.evaluation import accuracy
 from dlgn_tf.rainbow import teacher_task
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.learned_layers import learned_layers
+from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 
 # Width at scale 1, and scales that networks are trained at.
@@ -29,8 +29,8 @@ class TrainedNetwork:
     """A network, and what it was.
 
     Attributes:
-        model: Functional `keras.Model`, see `teacher_task.mlp`.
-        accuracy: Float, on the test inputs.
+        model: See `teacher_task.mlp`.
+        accuracy: On the test inputs.
         snapshots: Dict from label to a list of float64 arrays `(neurons,
             dimension)`, one for each of `SNAPSHOTS`.
     """
@@ -52,17 +52,11 @@ def task(seed):
 
 
 def untrained(seed, scale, index, standardized=False):
-    """Network `index` of a run as it was drawn, and what else it draws.
-
-    Returns:
-        `(model, generator)`.
-    """
+    """Network `index` of a run as it was drawn, and what else draws for it."""
     draws = np.random.default_rng([seed, round(8 * scale), index])
+    of_weights = int(draws.integers(2**31))
     width = round(WIDTH * scale)
-    return (
-        teacher_task.mlp(width, int(draws.integers(2**31)), standardized),
-        draws,
-    )
+    return teacher_task.mlp(width, of_weights, standardized), draws
 
 
 @functools.cache
@@ -71,9 +65,6 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
 
     Stochastic gradient descent with momentum on the cross-entropy, without
     weight decay. `standardized` as in `teacher_task.mlp`.
-
-    Returns:
-        `TrainedNetwork`.
     """
     data = task(seed)
     model, draws = untrained(seed, scale, index, standardized)
@@ -82,7 +73,7 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         steps_per_execution=len(data.x) // BATCH_SIZE,
     )
-    layers = learned_layers(model)
+    layers = LayeredNetwork(model).layers
     snapshots = {layer.label: [layer.matrix] for layer in layers}
     for epoch in range(1, epochs + 1):
         order = draws.permutation(len(data.x))
@@ -113,11 +104,5 @@ def batches(seed):
 
 @functools.cache
 def covariances(seed, scale, indices):
-    """`WeightCovariances` of some networks, in the basis of their mean.
-
-    Args:
-        seed: Integer, of the run.
-        scale: Float.
-        indices: Tuple of integers.
-    """
+    """`WeightCovariances` of some networks, in the basis of their mean."""
     return weight_covariances(models(seed, scale, indices), batches(seed))

@@ -12,35 +12,32 @@ PENALTY = 1e-3
 
 
 @one_blas_thread
-def measure_kernel(rng, widths=WIDTHS, draws=DRAWS):
+def measure_kernel(rng):
     network = InfiniteNetwork.draw(rng)
-    errors = {
-        aligned: [
-            np.mean(
+    errors, rotated = (
+        {
+            d: np.mean(
                 [
                     network.kernel_error(network.finite(d, rng, aligned))
-                    for _ in range(draws)
+                    for _ in range(DRAWS)
                 ]
             )
-            for d in widths
-        ]
-        for aligned in (True, False)
-    }
-    by_width, rotated = (
-        dict(zip(widths, errors[aligned], strict=True))
+            for d in WIDTHS
+        }
         for aligned in (True, False)
     )
+    widest = errors[WIDTHS[-1]]
     return {
-        "at the widest": errors[True][-1],
-        "widest over narrowest": errors[True][-1] / errors[True][0],
-        "by width": by_width,
+        "at the widest": widest,
+        "widest over narrowest": widest / errors[WIDTHS[0]],
+        "by width": errors,
         "with a random rotation": rotated,
-        "draws": draws,
+        "draws": DRAWS,
     }
 
 
 @one_blas_thread
-def measure_readout(rng, widths=WIDTHS, draws=DRAWS):
+def measure_readout(rng):
     infinite = InfiniteNetwork.draw(rng)
     features = infinite.features[1]
     theta, output = ridge_readout(features, infinite.inputs, rng)
@@ -49,26 +46,25 @@ def measure_readout(rng, widths=WIDTHS, draws=DRAWS):
         [
             [
                 readout_error(infinite, infinite.finite(d, rng), theta)
-                for _ in range(draws)
+                for _ in range(DRAWS)
             ]
-            for d in widths
+            for d in WIDTHS
         ]
     )
     errors, bounds = np.moveaxis(found / scale, -1, 0)
     means = errors.mean(axis=1)
     return {
-        "E|fhat - f|^2 / E f^2": dict(zip(widths, means, strict=True)),
+        "E|fhat - f|^2 / E f^2": dict(zip(WIDTHS, means, strict=True)),
         "error over bound": errors / bounds,
-        "draws": draws,
+        "draws": DRAWS,
         "details": {"errors": errors, "bounds": bounds},
     }
 
 
 def ridge_readout(features, inputs, rng):
-    """A readout of exact features that fits a smooth function.
+    """A readout `(samples,)` of exact features that fits a smooth function.
 
-    Returns:
-        `(theta, output)`, arrays `(samples,)`.
+    Its output of the same shape comes second.
     """
     direction = rng.standard_normal(inputs.shape[1])
     target = np.sin(inputs @ direction / np.std(inputs @ direction))

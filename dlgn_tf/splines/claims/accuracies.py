@@ -48,10 +48,8 @@ def gram_schmidt(rng, results_dir):
 def _figures(results_dir, name, groups):
     """Runs of pairs of cells, of the groups that were begun.
 
-    Args:
-        results_dir: Path-like.
-        name: String, what the second cell over the first is called.
-        groups: List of dicts from a label to a pair of cells.
+    The second cell over the first is called `name`; groups are dicts from a
+    label to a pair of cells.
     """
     cells = [[(TABLE, c) for pair in g.values() for c in pair] for g in groups]
     (table,) = table_results.load(results_dir, cells, accuracy="last")

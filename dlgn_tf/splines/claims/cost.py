@@ -64,12 +64,7 @@ def _label(shape):
 
 
 def timings(shape, repeats, rng):
-    """Seconds that each method takes with its gradient.
-
-    Args:
-        shape: Filters and inputs.
-        repeats: Integer.
-        rng: `numpy.random.Generator`, of the kernel.
+    """Seconds that each method takes with its gradient, of a drawn kernel.
 
     Returns:
         Dict from each of `MODES` to a dict from method to a list of floats.

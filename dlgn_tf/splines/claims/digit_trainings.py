@@ -88,11 +88,7 @@ def measure_betas(rng, epochs=EPOCHS):
 
 
 def moves_of_eta(eta):
-    """What became of the betas of each layer, which started at 1/2.
-
-    Args:
-        eta: Dict from layer to an array.
-    """
+    """What became of the betas of each layer, which started at 1/2."""
     return {
         "median eta": {name: np.median(x) for name, x in eta.items()},
         "betas still at 1/2": sum(int(np.sum(x == 1)) for x in eta.values()),

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from scipy import special
 
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.splines import network_prior
@@ -35,7 +36,8 @@ def measure(rng):
             for activation in ("relu", "abs")
         )
         active = relu[:, 1].mean()
-        expected = network_prior.expected_at_glorot(inputs, units)
+        # E|w|^2 is 2 c / (c + K) for every window.
+        expected = float(special.expit(inputs / (inputs + units)))
         found[f"{window}x{window} {inputs} -> {units}"] = {
             "pi_active": active,
             "expected": expected,

@@ -9,7 +9,6 @@ from scipy import stats
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.splines import parameters
 from dlgn_tf.splines.factorial import FactorialMixture
-from dlgn_tf.splines.mixture import RegionMixture
 
 POINTS = 300
 UNITS, INPUTS = 8, 16
@@ -32,10 +31,10 @@ def measure(rng):
     return {**by_figure(by_group), "draws": POINTS}
 
 
-def orthogonal(rng):
+def orthogonal(rng, units=UNITS, inputs=INPUTS):
     """Orthogonal rows of norms between 0.5 and 3."""
-    rows = stats.ortho_group.rvs(INPUTS, random_state=rng)[:UNITS]
-    return rows * rng.uniform(0.5, 3, size=(UNITS, 1))
+    rows = stats.ortho_group.rvs(inputs, random_state=rng)[:units]
+    return rows * rng.uniform(0.5, 3, size=(units, 1))
 
 
 def gaussian(rng):
@@ -61,9 +60,7 @@ def dense_layer(rows, activation, rng):
 
 def convolution_layer(stride, rng):
     """Two orthogonal 2x2 filters on a 4x4 image."""
-    rows = stats.ortho_group.rvs(4, random_state=rng)[:2]
-    rows = rows * rng.uniform(0.5, 3, size=(2, 1))
-    kernel = rows.T.reshape(2, 2, 1, 2)
+    kernel = orthogonal(rng, 2, 4).T.reshape(2, 2, 1, 2)
     affine = parameters.convolution(
         kernel, rng.normal(size=2), (4, 4, 1), (stride, stride)
     )
@@ -71,13 +68,7 @@ def convolution_layer(stride, rng):
 
 
 def infer(layer, rng, posteriors=True):
-    """Compares joint and per-unit inference on points of the model.
-
-    Args:
-        layer: `MASO`.
-        rng: `numpy.random.Generator`.
-        posteriors: Boolean. Whether posteriors are compared too, not only the
-            most likely regions.
+    """Compares joint and per-unit inference on points of the model of a `MASO`.
 
     Returns:
         Dict of the share of points at which both choose the same regions of
@@ -85,7 +76,7 @@ def infer(layer, rng, posteriors=True):
         |marginal - what the unit says by itself|, None without posteriors; and
         max |inner product| of means of different units.
     """
-    model = _mixture(layer)
+    model = FactorialMixture.of(layer)
     x, _ = model.sample(rng, POINTS)
     # The layer's own hard selection, not the mixture's.
     selected = np.argmax(layer.scores(x), axis=-1)
@@ -147,19 +138,15 @@ def slope(seconds, of_units, least=0):
 def _model(units, rng):
     # As many inputs at every size, so that only the units grow.
     affine = parameters.dense(rng.normal(size=(32, units)))
-    return _mixture(parameters.activated(affine, parameters.slopes_of("relu")))
+    slopes = parameters.slopes_of("relu")
+    return FactorialMixture.of(parameters.activated(affine, slopes))
 
 
-def _mixture(layer):
-    units = RegionMixture.of(layer)
-    return FactorialMixture(units.means, units.prior)
-
-
-def _best_time(function, x, repeats=5):
+def _best_time(function, x):
     """CPU seconds on one thread, which other processes do not add to."""
     times = []
     with threadpoolctl.threadpool_limits(1):
-        for _ in range(repeats):
+        for _ in range(5):
             began = time.process_time()
             function(x)
             times.append(time.process_time() - began)

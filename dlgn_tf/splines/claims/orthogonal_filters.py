@@ -100,9 +100,6 @@ def _apart(filters, gradients, directions, moved, weights):
         moved: What the loop makes of a complex step of `_STEP` along them,
             which is exact to rounding.
         weights: Array of the shape of the filters.
-
-    Returns:
-        List of two floats.
     """
     along = sum(map(lambda g, d: np.sum(g * d), gradients, directions))
     slopes = moved.imag / _STEP * weights

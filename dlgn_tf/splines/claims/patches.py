@@ -17,8 +17,7 @@ def measure(rng):
         for size in sizes:
             for name in apodization.WINDOWS:
                 label = f"{name} {size}/{stride}"
-                h = apodization.window(name, size)
-                h = apodization.partition_of_unity(h, stride)
+                h = _unity(name, size, stride)
                 reconstruction[label] = error(h, stride, rng)
     return {
         "|image - sum of patches|": reconstruction,
@@ -33,7 +32,7 @@ def error(h, stride, rng):
     """max |image - sum of its windowed patches|."""
     image = rng.normal(size=IMAGE)
     patches = apodization.Patches(IMAGE, len(h), stride)
-    parts = apodization.windowed(h, patches.of(image))
+    parts = h[..., None] * patches.of(image)
     return float(np.abs(image - patches.sum(parts)).max())
 
 
@@ -43,14 +42,23 @@ def scaled_only(rng):
     return error(4 * h / h.sum(), 2, rng)
 
 
+def _unity(name, size=3, stride=1):
+    return apodization.partition_of_unity(
+        apodization.window(name, size), stride
+    )
+
+
 def filter_swap(rng):
-    """A convolution with h w against products with windowed patches."""
+    """A convolution with h w against products with windowed patches.
+
+    <w, h P> = <h w, P>, so that no patch need be cut out.
+    """
     image = rng.normal(size=IMAGE)
     kernel = rng.normal(size=(3, 3, IMAGE[2], 4))
-    h = apodization.partition_of_unity(apodization.window("hamming", 3))
-    patches = apodization.windowed(h, apodization.Patches(IMAGE, 3).of(image))
+    h = _unity("hamming")
+    patches = h[..., None] * apodization.Patches(IMAGE, 3).of(image)
     direct = np.einsum("ijuvc,uvcf->ijf", patches, kernel)
-    swapped = apodization.apodized_kernel(h, kernel)
+    swapped = h[:, :, None, None] * kernel
     found = np.stack(
         [_correlate(image, swapped[..., f]) for f in range(4)], axis=-1
     )
@@ -68,21 +76,19 @@ def _correlate(image, kernel):
 def bound_ratio(rng):
     """Left side over right side of equation 18, models at random."""
     image = rng.normal(size=IMAGE)
-    patches = apodization.Patches(IMAGE, 3)
-    h = apodization.partition_of_unity(apodization.window("hamming", 3))
-    whole = apodization.windowed(h, patches.of(image))
     # From independent residuals to ones that nearly add up.
     common = rng.normal(size=IMAGE[2]) * rng.uniform(0, 3)
-    models = whole + rng.normal(size=whole.shape) + common
-    left, right = apodization.errors(patches, h, image, models)
-    return left / right
+    shape = (*IMAGE[:2], 3, 3, IMAGE[2])
+    return _ratio("hamming", image, rng.normal(size=shape) + common)
 
 
 def constant_ratio():
     """The same where all residuals are 1: how tight the bound can be."""
-    image = np.ones(IMAGE)
-    patches = apodization.Patches(IMAGE, 3)
-    h = apodization.partition_of_unity(apodization.window("rectangular", 3))
-    models = apodization.windowed(h, patches.of(image)) + 1
+    return _ratio("rectangular", np.ones(IMAGE), 1.0)
+
+
+def _ratio(window, image, residuals):
+    patches, h = apodization.Patches(IMAGE, 3), _unity(window)
+    models = h[..., None] * patches.of(image) + residuals
     left, right = apodization.errors(patches, h, image, models)
     return left / right

@@ -3,12 +3,12 @@
 import itertools
 
 import numpy as np
-from scipy import stats
 
 from dlgn_tf.claims.small_networks import relative_difference
 from dlgn_tf.command import startup
 from dlgn_tf.regularizers import least_penalty, orthogonality_penalty
 from dlgn_tf.splines import parameters
+from dlgn_tf.splines.claims import joint
 
 tf = startup.tensorflow()
 
@@ -69,12 +69,10 @@ def gradient_difference(rng):
 
 def zero_and_not(rng):
     """Of orthogonal filters of several norms, and after turning one a bit."""
-    rows = stats.ortho_group.rvs(12, random_state=rng)[:5]
-    rows = rows * rng.uniform(0.5, 3, size=(5, 1))
-    orthogonal = float(orthogonality_penalty(rows.T))
-    turned = rows.copy()
-    turned[0] += 0.1 * turned[1]
-    return orthogonal, float(orthogonality_penalty(turned.T))
+    rows = joint.orthogonal(rng, 5, 12)
+    penalty = float(orthogonality_penalty(rows.T))
+    rows[0] += 0.1 * rows[1]
+    return penalty, float(orthogonality_penalty(rows.T))
 
 
 def unit_filters(rng):

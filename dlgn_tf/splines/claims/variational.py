@@ -19,11 +19,7 @@ STEPS = "steps to the best grid point"
 def simplex(regions):
     """All points of the simplex whose coordinates are multiples of `STEP`.
 
-    Args:
-        regions: 2 or 3.
-
-    Returns:
-        Array `(points, regions)`.
+    Of 2 or 3 regions: array `(points, regions)`.
     """
     steps = round(1 / STEP)
     if regions == 2:

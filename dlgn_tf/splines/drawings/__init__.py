@@ -1,6 +1,7 @@
 """Pictures of nonlinearities, partitions, priors and Gram matrices.
 
-One file per picture; each makes `Picture`s, which `output.save` writes.
+One file per picture; each function that draws returns a `Picture`, which
+`output.save` writes.
 """
 
 import lazy_loader

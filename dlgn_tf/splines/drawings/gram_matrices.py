@@ -15,15 +15,8 @@ def draw(networks, title):
     """A row for each layer: a heat map for each network, and a histogram.
 
     Of a network with many layers four are drawn, evenly spread; the numbers
-    are those of all layers.
-
-    Args:
-        networks: Dict from a label to a dict from layer name to filters
-            `(filters, inputs)`.
-        title: String.
-
-    Returns:
-        `Picture`.
+    are those of all layers. Networks are a dict from a label to a dict from
+    layer name to filters `(filters, inputs)`.
     """
     names = [
         name

@@ -13,12 +13,7 @@ BETAS = (0.5, 0.9)
 def draw(name, seed):
     """Cells of the first layer and of both, and how sure a soft choice is.
 
-    Args:
-        name: See `plane_network.points`.
-        seed: Integer.
-
-    Returns:
-        `Picture`.
+    For the name see `plane_network.points`.
     """
     x, labels = plane_network.points(name, seed)
     grid = plane.Grid(plane_network.EXTENT)

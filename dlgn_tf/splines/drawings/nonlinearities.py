@@ -18,11 +18,7 @@ _RANGE = 3.0
 
 
 def draw():
-    """One panel for each kind; red is nearly linear, blue nearly hard.
-
-    Returns:
-        `Picture`.
-    """
+    """One panel for each kind; red is nearly linear, blue nearly hard."""
     x = np.linspace(-_RANGE, _RANGE, 241).round(6)
     colors = colormaps["coolwarm_r"](np.linspace(0, 1, len(BETAS)))
     figure = new_figure(12, 4)

@@ -9,13 +9,7 @@ from dlgn_tf.output.folder import Output
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """What `save` writes.
-
-    Attributes:
-        name: String, the files' name without ending.
-        figure: `matplotlib.figure.Figure`.
-        rows: List of dicts of the same keys: the numbers behind the figure.
-    """
+    """A name, a figure and the numbers behind it, dicts of the same keys."""
 
     name: str
     figure: Figure
@@ -23,11 +17,7 @@ class Picture:
 
 
 def save(picture, directory):
-    """Writes NAME.png and NAME.csv, whole or not at all.
-
-    Args:
-        picture: `Picture`.
-        directory: Path-like, made if it is not there.
+    """Writes NAME.png and NAME.csv to a directory, whole or not at all.
 
     Raises:
         UserError: if they cannot be written.

@@ -6,9 +6,7 @@ import numpy as np
 class Grid:
     """Points of a square of the plane, row by row.
 
-    Args:
-        extent: Float; the square is [-extent, extent] in both coordinates.
-        resolution: Integer, points a side.
+    It is [-extent, extent] in both coordinates, of `resolution` points a side.
     """
 
     def __init__(self, extent, resolution=300):
@@ -42,14 +40,7 @@ class Grid:
 
 
 def changes(cells):
-    """Where a pixel's right or upper neighbour is of another cell.
-
-    Args:
-        cells: Integer array `(rows, columns)`.
-
-    Returns:
-        Boolean array of the same shape.
-    """
+    """Where a pixel's right or upper neighbour is of another cell, booleans."""
     different = np.zeros(cells.shape, bool)
     different[:, :-1] |= cells[:, 1:] != cells[:, :-1]
     different[:-1] |= cells[1:] != cells[:-1]
@@ -59,12 +50,8 @@ def changes(cells):
 def cell_numbers(regions):
     """Numbers the different rows of an array, in the order of their size.
 
-    Args:
-        regions: Integer array `(points, units)`.
-
-    Returns:
-        Integer array `(points,)`, 0 for the most frequent row, and the share
-        of the points of each.
+    Of integers `(points, units)`: integers `(points,)`, 0 for the most
+    frequent row, and the share of the points of each.
     """
     _, inverse, counts = np.unique(
         regions, axis=0, return_inverse=True, return_counts=True
@@ -75,15 +62,7 @@ def cell_numbers(regions):
     return rank[inverse.ravel()], counts[order] / len(regions)
 
 
-def cell_colors(cells, seed=0):
-    """A colour for each number of a cell, neighbours mostly unlike.
-
-    Args:
-        cells: Integer array `(points,)`.
-        seed: Integer.
-
-    Returns:
-        Array `(points,)` in [0, 1], for a colour map.
-    """
-    drawn = np.random.default_rng(seed).permutation(cells.max() + 1)
+def cell_colors(cells):
+    """A colour in [0, 1] for each cell's number, neighbours mostly unlike."""
+    drawn = np.random.default_rng(0).permutation(cells.max() + 1)
     return drawn[cells] / max(len(drawn) - 1, 1)

@@ -10,14 +10,13 @@ from dlgn_tf.splines.drawings.output import Picture
 def draw(networks, title, **nonlinearity):
     """Bars of pi_active for each layer and each state of a network.
 
+    A bar is a mean over filters, its line their 5 % to 95 %.
+
     Args:
         networks: Dict from a label, such as `"step 0"`, to a functional
             `keras.Model`; all of one architecture.
-        title: String.
+        title: Of the picture.
         **nonlinearity: Of `network_prior.network_priors`. Defaults to ReLU.
-
-    Returns:
-        `Picture`; a bar is a mean over filters, its line their 5 % to 95 %.
     """
     found = {
         label: {

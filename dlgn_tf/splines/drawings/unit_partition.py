@@ -20,12 +20,6 @@ def hard(seed):
 
     Above <w, x> + sigma log pi - |w|^2 / 2, below <w, x> + b; the priors are
     drawn, as with equal ones all panels would be the same.
-
-    Args:
-        seed: Integer, draws centroids, prior and biases.
-
-    Returns:
-        `Picture`.
     """
     rng = np.random.default_rng(seed)
     centroids = rng.normal(size=(REGIONS, 2))
@@ -86,14 +80,7 @@ def _unit(centroids, offsets):
 
 
 def soft(seed):
-    """The largest weight and the entropy for three betas.
-
-    Args:
-        seed: Integer, draws the centroids.
-
-    Returns:
-        `Picture`.
-    """
+    """The largest weight and the entropy for three betas."""
     rng = np.random.default_rng(seed)
     centroids = 1.5 * rng.normal(size=(REGIONS, 2))
     prior = np.full((1, REGIONS), 1 / REGIONS)
@@ -104,19 +91,15 @@ def soft(seed):
     axes = figure.subplots(2, len(BETAS))
     for column, beta in enumerate(BETAS):
         weights = selection.beta_vq(scores, beta)
-        found = {
-            "largest weight": weights.max(axis=1),
-            "entropy in nats": selection.entropy(weights),
-        }
-        limits = {
-            "largest weight": (0, 1),
-            "entropy in nats": (0, np.log(REGIONS)),
-        }
-        for panel, (name, values) in zip(
-            axes[:, column], found.items(), strict=True
+        entropy = selection.entropy(weights)
+        for panel, name, values, most in zip(
+            axes[:, column],
+            ("largest weight", "entropy in nats"),
+            (weights.max(axis=1), entropy),
+            (1, np.log(REGIONS)),
+            strict=True,
         ):
-            low, high = limits[name]
-            grid.show(panel, values, vmin=low, vmax=high, cmap="magma")
+            grid.show(panel, values, vmin=0, vmax=most, cmap="magma")
             grid.borders(panel, np.argmax(scores, axis=1), colors=["#44ccee"])
             _draw_centroids(panel, centroids)
             panel.set_title(f"{name}, β = {beta}")
