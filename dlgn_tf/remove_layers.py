@@ -119,14 +119,11 @@ def _check_checkpoint_flags(command, configs):
             "Expected --run_dirs=A,B or --model=NAME --init_from=PREFIX. "
             "Received: none of them"
         )
-    for name in ("block", "shortcut"):
-        if getattr(command, name) and not command.init_from:
-            raise UserError(
-                f"--{name} has no effect on runs. Expected it with --init_from "
-                f"only. Received: --{name}={getattr(command, name)}"
-            )
     if command.init_from:
         _blocks(command.model, _checkpoint_options(command))
+    else:
+        what = "on runs, but with --init_from only"
+        command.check_absent(("block", "shortcut"), what)
 
 
 def _check_networks(command, configs):

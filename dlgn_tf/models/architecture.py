@@ -22,13 +22,7 @@ _CHOICES = {
     "block": choices.BLOCKS,
     "shortcut": choices.SHORTCUTS,
     "padding": ("same", "circular"),
-    "biases": (True, False),
-    "batch_normalized": (True, False),
-    "apodized": (True, False),
     "norm": ("none", "post"),
-    "grayscale": (True, False),
-    "skip": (True, False),
-    "unit_norm": (True, False),
 }
 
 
@@ -44,7 +38,8 @@ class Architecture:
             gate site (see `dlgn_tf.models.sites`), and the number of logits, of
             which it returns a Keras tensor `(batch, classes)`; or
             `"module:function"`, imported when a model is made.
-        options: Options a user may change, with their published values.
+        options: Options a user may change, with their published values: the
+            builder's arguments, which need no defaults.
         fixed: Arguments of the builder that make this architecture what it is.
         recipe: Name of its entry in `dlgn_tf.config.recipes`.
         gate_sites: Number of gate sites, with the published options.
@@ -171,6 +166,8 @@ class Architecture:
                 f"of {sorted(self.options)}. Received: {option}={value}"
             )
         allowed = self.choices.get(option, _CHOICES.get(option))
+        if isinstance(self.options[option], bool):
+            allowed = (True, False)
         if allowed and value not in allowed:
             raise UserError(
                 f"Invalid value for option {option} of {self.name}. Expected "

@@ -10,16 +10,7 @@ from dlgn_tf.models.convolution import convolution
 from dlgn_tf.models.head import logits
 
 
-def conv_gap(
-    x,
-    site,
-    classes,
-    depth=4,
-    width=128,
-    kernel_size=3,
-    padding="same",
-    biases=True,
-):
+def conv_gap(x, site, classes, depth, width, kernel_size, padding, biases):
     """C1GAP, C4GAP: convolutions, global average pooling, dense.
 
     Every convolution has the same number of filters, stride 1 and keeps the
@@ -42,16 +33,7 @@ def conv_gap(
     return logits(h, classes, biases)
 
 
-def gconv(
-    x,
-    site,
-    classes,
-    depth=4,
-    width=64,
-    head_width=256,
-    padding="same",
-    biases=True,
-):
+def gconv(x, site, classes, depth, width, head_width, padding, biases):
     """GCONV: convolutions, global average pooling, two dense layers, dense.
 
     Source: the "CNN-GAP" of the neural path kernel paper (arXiv 2006.10529).
@@ -72,7 +54,7 @@ def gconv(
     return _dense_head(h, site, classes, head_width, biases)
 
 
-def vconv(x, site, classes, depth=4, width=64, head_width=256):
+def vconv(x, site, classes, depth, width, head_width):
     """VCONV: as `gconv`, flattening where that one pools; see there.
 
     Source: the neural path kernel paper (arXiv 2006.10529).

@@ -5,7 +5,7 @@ from keras import layers
 from dlgn_tf.models.head import logits
 
 
-def fc(x, site, classes, depth=6, width=128, biases=True):
+def fc(x, site, classes, depth, width, biases):
     """Flattened image -> (depth - 1) dense layers with gates -> logits.
 
     Source: the FC network of the neural path kernel paper (arXiv 2006.10529).

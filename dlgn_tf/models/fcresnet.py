@@ -6,16 +6,7 @@ from dlgn_tf.models.depths import fcresnet_block, fcresnet_blocks
 from dlgn_tf.models.head import logits
 
 
-def fcresnet(
-    x,
-    site,
-    classes,
-    depth=10,
-    width=128,
-    block_depth=2,
-    biases=False,
-    removed=(),
-):
+def fcresnet(x, site, classes, depth, width, block_depth, biases, removed=()):
     """Flattened image -> blocks of dense layers, most of them with skips.
 
     Every block is `block_depth` dense layers with a gate each. The first one,

@@ -12,7 +12,7 @@ from dlgn_tf.models.head import logits
 from dlgn_tf.models.standardization import standardize, uniform_weights
 
 
-def plaincnn(x, site, classes, width=32, norm="none", grayscale=True):
+def plaincnn(x, site, classes, width, norm, grayscale):
     """Two convolutions 5x5 of stride 2 without padding, flattened, dense.
 
     Args:
@@ -38,7 +38,7 @@ def plaincnn(x, site, classes, width=32, norm="none", grayscale=True):
     return logits(h, classes, False, uniform_weights())
 
 
-def mlp(x, site, classes, width=512, norm="none", grayscale=True):
+def mlp(x, site, classes, width, norm, grayscale):
     """Two hidden layers, the second half as wide as the first.
 
     Args:

@@ -46,12 +46,12 @@ def scattering(
     x,
     site,
     classes,
-    width=64,
-    skip=False,
-    unit_norm=False,
-    factors=(1, 2, 4),
-    last_width=512,
-    half_octaves=False,
+    width,
+    skip,
+    unit_norm,
+    factors,
+    last_width,
+    half_octaves,
 ):
     """Blocks of wavelets, modulus, standardisation and a learned 1x1 matrix.
 

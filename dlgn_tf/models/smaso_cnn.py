@@ -21,15 +21,7 @@ _LARGE = (
 _UNPADDED = 7
 
 
-def largecnn(
-    x,
-    site,
-    classes,
-    width=96,
-    padding="valid",
-    batch_normalized=False,
-    apodized=False,
-):
+def largecnn(x, site, classes, width, padding, batch_normalized, apodized):
     """Eight convolutions with gates, a 1x1 convolution to the logits, GAP.
 
     The last convolution and the mean over its positions are one linear map, in
@@ -60,14 +52,7 @@ def largecnn(
 
 
 def smallcnn(
-    x,
-    site,
-    classes,
-    width=32,
-    padding="valid",
-    pooling="max",
-    batch_normalized=False,
-    apodized=False,
+    x, site, classes, width, padding, pooling, batch_normalized, apodized
 ):
     """Two convolutions with gates, each pooled, a 1x1 one; GAP; dense.
 

@@ -8,7 +8,7 @@ from dlgn_tf.models.depths import vgg_convolution, vgg_groups
 from dlgn_tf.models.head import logits
 
 
-def vgg(x, site, classes, depth=16, width=64, pooling="average", removed=()):
+def vgg(x, site, classes, depth, width, pooling, removed=()):
     """Groups of conv-BN-gate, each followed by a 2x2 pool; GAP; dense.
 
     The filters of the groups are width times 1, 2, 4, 8, 8.

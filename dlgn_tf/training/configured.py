@@ -15,14 +15,6 @@ def create_configured_model(config, removed=()):
     """
     dataset = catalog.get(config.dataset)
     mean, std = _pixel_constants(config.normalization, dataset)
-    gate = {
-        "gate": config.gate,
-        "beta": config.gate_beta,
-        "epsilon": config.gate_epsilon,
-        "value_input": config.value_input,
-        "gate_regime": config.gate_regime,
-        "gate_permutation": config.gate_permutation,
-    }
     model = create_model(
         config.model,
         dataset.image_shape,
@@ -32,7 +24,12 @@ def create_configured_model(config, removed=()):
         per_image=config.normalization == "per_image",
         seed=config.weights_seed,
         orthogonal=config.orthogonal_filters(),
-        **{name: value for name, value in gate.items() if value is not None},
+        gate=config.gate,
+        beta=config.gate_beta,
+        epsilon=config.gate_epsilon,
+        value_input=config.value_input,
+        gate_regime=config.gate_regime,
+        gate_permutation=config.gate_permutation,
         **config.architecture_options(),
         **config.activation_options(),
         removed=removed,
