@@ -85,13 +85,16 @@ def preactivations(model, images):
     return {site: np.asarray(q) for site, q in found.items()}
 
 
-def value_logits(model, images, gates):
-    """By NumPy: a fully connected network without biases under its gates."""
+def value_logits(model, images, gates, layer="logits"):
+    """By NumPy: a fully connected network without biases under its gates.
+
+    What enters the nonlinearity of a layer behind these gates, or the logits.
+    """
     h = np.asarray(model.normalization(images)).reshape(len(images), -1)
-    network = getattr(model, "value_network", None) or model.network
     for index, gate in enumerate(gates, start=1):
-        h = h @ network.get_layer(f"dense{index}").get_weights()[0] * gate
-    return h @ network.get_layer("logits").get_weights()[0]
+        dense = model.logits_network.get_layer(f"dense{index}")
+        h = h @ dense.get_weights()[0] * gate
+    return h @ model.logits_network.get_layer(layer).get_weights()[0]
 
 
 def own_gate(q):
@@ -157,8 +160,8 @@ def test_interventions(case, images, to):
     gates = [np.full_like(q[0], level), *map(gate, q[1:])]
     if "dnn" in model.name:
         for k in (1, 2):
-            before = value_logits_before(model, images, gates[:k], k + 1)
-            gates[k] = gate(before)
+            layer = f"dense{k + 1}"
+            gates[k] = gate(value_logits(model, images, gates[:k], layer))
     after = value_logits(model, images, gates)
     untouched = value_logits(model, images, [gate(x) for x in q])
     change = after - untouched
@@ -166,14 +169,6 @@ def test_interventions(case, images, to):
         np.abs(change).mean(), rel=1e-3
     )
     assert effect.accuracy == (after.argmax(1) == labels).mean()
-
-
-def value_logits_before(model, images, gates, layer):
-    """Pre-activations of a layer of a ReLU network, by NumPy."""
-    h = np.asarray(model.normalization(images)).reshape(len(images), -1)
-    for index, gate in enumerate(gates, start=1):
-        h = h @ model.network.get_layer(f"dense{index}").get_weights()[0] * gate
-    return h @ model.network.get_layer(f"dense{layer}").get_weights()[0]
 
 
 def test_kernel(case, images):

@@ -5,6 +5,8 @@ architecture one function for the gating (or ReLU) network, which returns the
 pre-activations, and one for the value network, which takes gates.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -417,7 +419,7 @@ def preactivations(reference, p, x, rho):
     return qs, reference(p, x, keep)
 
 
-def expected(model, family, reference, x, kind, value_input):
+def expected(model, family, reference, x, kind, value_input, permutation):
     """Pre-activations, gates and logits by the reference."""
     if family == "dnn":
         p = parameters(model.network)
@@ -431,6 +433,7 @@ def expected(model, family, reference, x, kind, value_input):
         rho = relu if family == "dgn" else identity
         qs, _ = preactivations(reference, p, x, rho)
     gates = gates_from(qs, kind)
+    gates = [gates[k] for k in permutation or range(len(gates))]
     h = x if value_input == "image" else np.ones_like(x)
     p, left = parameters(model.value_network), iter(gates)
     h = reference(p, h, lambda q: next(left) * q)
@@ -438,13 +441,14 @@ def expected(model, family, reference, x, kind, value_input):
     return qs, gates, affine(p, "logits", h)
 
 
-def check(name, family, kind, value_input, rng, tolerance):
+def check(name, family, kind, value_input, rng, tolerance, permutation=None):
     architecture, shape, options, reference = CASES[name]
     gate_options = {
         "gate": kind,
         "beta": BETA,
         "epsilon": EPSILON,
         "value_input": value_input,
+        "gate_permutation": permutation,
     }
     model = create_model(
         f"{architecture}_{family}",
@@ -458,7 +462,9 @@ def check(name, family, kind, value_input, rng, tolerance):
     randomize(model, rng)
     images = rng.integers(0, 256, (3, *shape)).astype("uint8")
     x = (images / 255 - MEAN) / STD
-    qs, gates, logits = expected(model, family, reference, x, kind, value_input)
+    qs, gates, logits = expected(
+        model, family, reference, x, kind, value_input, permutation
+    )
     found = model.preactivations(images)
     assert list(found) == model.site_names
     for name, q in zip(found, qs, strict=True):
@@ -499,6 +505,14 @@ def test_equals_numpy_in_float64(rng, name, family):
 def test_gates_and_value_inputs_of_c4gap(rng, family, kind, value_input):
     tolerance = {"rtol": 1e-9, "atol": 1e-10}
     check("c4gap", family, kind, value_input, rng, tolerance)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("family", ["dgn", "dlgn"])
+@pytest.mark.parametrize("permutation", [*itertools.permutations(range(3))])
+def test_permuted_gates(rng, family, permutation):
+    tolerance = {"rtol": 1e-9, "atol": 1e-10}
+    check("fc", family, "hard", "image", rng, tolerance, permutation)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
-"""Which site of the value network uses which gate."""
-
-import itertools
+"""Which site of the value network uses which gate; see test_forward."""
 
 import numpy as np
 import pytest
@@ -27,47 +25,6 @@ def fc(permutation, family="dgn", **arguments):
         gate_permutation=permutation,
         **arguments,
     )
-
-
-def by_hand(model, permutation, images, linear):
-    """The same network in NumPy, layer by layer, with hard gates."""
-
-    def layer(network, name, h):
-        kernel, bias = network.get_layer(name).get_weights()
-        return h @ kernel.astype("float64") + bias
-
-    x = images.reshape(len(images), -1) / 255.0
-    names = [f"dense{k + 1}" for k in range(len(permutation))]
-    gates, h = [], x
-    for name in names:
-        q = layer(model.gating_network, name, h)
-        gates.append((q > 0).astype("float64"))
-        h = q if linear else np.maximum(q, 0)
-    h = x
-    for name, source in zip(names, permutation, strict=True):
-        h = layer(model.value_network, name, h) * gates[source]
-    logits = layer(model.value_network, "logits", h)
-    return logits, [gates[source] for source in permutation]
-
-
-PERMUTATIONS = [(1, 0), *itertools.permutations(range(3))]
-
-
-@pytest.mark.parametrize("permutation", PERMUTATIONS)
-@pytest.mark.parametrize("family", ["dgn", "dlgn"])
-def test_equals_numpy(permutation, family, rng):
-    model = fc(permutation, family, gate="hard")
-    for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape))
-    images = rng.integers(0, 256, (7, *SHAPE)).astype("uint8")
-    logits, gates = by_hand(model, permutation, images, family == "dlgn")
-    np.testing.assert_allclose(model(images), logits, rtol=1e-4, atol=1e-4)
-    for found, expected in zip(
-        model.gates(images).values(), gates, strict=True
-    ):
-        np.testing.assert_array_equal(found, expected)
-    # Sites do have different gates, so that their order shows.
-    assert np.any(gates[0] != gates[1])
 
 
 def test_identity_changes_nothing(rng):

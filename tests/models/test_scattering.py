@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
+from dlgn_tf.models import registry
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.scattering import scattering
 
@@ -184,4 +185,5 @@ def test_a_site_is_never_asked_for():
         raise AssertionError(name)
 
     image = keras.Input((SIDE, SIDE, 3))
-    assert scattering(image, site, 7, width=2).shape == (None, 7)
+    options = registry.ARCHITECTURES["scattering3"].resolve({"width": 2})
+    assert scattering(image, site, 7, **options).shape == (None, 7)

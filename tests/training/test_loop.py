@@ -155,7 +155,10 @@ def pretend(tmp_path, resolve, train, run_flags, fake_engine):
 
 def test_first_checkpoint_cut_short(tmp_path, pretend):
     """Killed in the first save of all: there is nothing to lose."""
-    (tmp_path / "checkpoints" / "ckpt-5_temp").mkdir(parents=True)
+    pretend("--train_steps=3")
+    for path in (tmp_path / "checkpoints").iterdir():
+        path.unlink()
+    (tmp_path / "checkpoints" / "ckpt-5_temp").mkdir()
     (tmp_path / "checkpoints" / "ckpt-5_temp" / "part").write_bytes(b"x")
     printed = pretend("--train_steps=6").printed
     assert "the first checkpoint was not finished" in printed

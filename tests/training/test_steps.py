@@ -1,4 +1,4 @@
-"""Training and evaluation steps against NumPy."""
+"""Training and evaluation steps against plain ones."""
 
 import keras
 import numpy as np
@@ -19,76 +19,9 @@ RATE, MOMENTUM, L2, BETA = 0.1, 0.9, 0.03, 2.0
 MEAN, STD = 0.4, 0.3
 
 
-class NumPyNetwork:
-    """The fc_dlgn with two hidden layers, trained by hand in float64.
-
-    q1 = x F1 + f1, q2 = q1 F2 + f2; gates sigmoid(beta q);
-    logits = (((x W1 + b1) * g1) W2 + b2) * g2) W3 + b3; mean cross-entropy
-    plus L2 on the kernels, SGD with momentum.
-    """
-
-    names = ("F1", "f1", "F2", "f2", "W1", "b1", "W2", "b2", "W3", "b3")
-
-    def __init__(self, weights, train_gates, nesterov):
-        self.p = {
-            k: np.asarray(w, np.float64)
-            for k, w in zip(self.names, weights, strict=True)
-        }
-        self.velocity = {k: np.zeros_like(w) for k, w in self.p.items()}
-        self.trained = self.names if train_gates else self.names[4:]
-        self.kernels = [k for k in self.trained if k[0] in "FW"]
-        self.nesterov = nesterov
-
-    def forward(self, images):
-        p = self.p
-        x = (images.reshape(len(images), -1) / 255.0 - MEAN) / STD
-        q1 = x @ p["F1"] + p["f1"]
-        q2 = q1 @ p["F2"] + p["f2"]
-        g1, g2 = (1 / (1 + np.exp(-BETA * q)) for q in (q1, q2))
-        v1 = x @ p["W1"] + p["b1"]
-        v2 = (v1 * g1) @ p["W2"] + p["b2"]
-        logits = (v2 * g2) @ p["W3"] + p["b3"]
-        return logits, (x, q1, g1, g2, v1, v2)
-
-    def step(self, images, labels):
-        p = self.p
-        logits, (x, q1, g1, g2, v1, v2) = self.forward(images)
-        losses, errors, probabilities = measures(logits, labels)
-        regularization = L2 * sum((p[k] ** 2).sum() for k in self.kernels)
-        d = (probabilities - np.eye(CLASSES)[labels]) / len(images)
-        d_h2 = d @ p["W3"].T
-        d_v2 = d_h2 * g2
-        d_h1 = d_v2 @ p["W2"].T
-        d_v1 = d_h1 * g1
-        d_q2 = d_h2 * v2 * BETA * g2 * (1 - g2)
-        d_q1 = d_h1 * v1 * BETA * g1 * (1 - g1) + d_q2 @ p["F2"].T
-        gradients = {
-            "F1": x.T @ d_q1,
-            "f1": d_q1.sum(0),
-            "F2": q1.T @ d_q2,
-            "f2": d_q2.sum(0),
-            "W1": x.T @ d_v1,
-            "b1": d_v1.sum(0),
-            "W2": (v1 * g1).T @ d_v2,
-            "b2": d_v2.sum(0),
-            "W3": (v2 * g2).T @ d,
-            "b3": d.sum(0),
-        }
-        for k in self.kernels:
-            gradients[k] += 2 * L2 * p[k]
-        for k in self.trained:
-            change = -RATE * gradients[k]
-            self.velocity[k] = MOMENTUM * self.velocity[k] + change
-            moved = self.velocity[k]
-            p[k] = p[k] + (
-                MOMENTUM * moved + change if self.nesterov else moved
-            )
-        return losses.sum(), errors, regularization
-
-
 def measures(logits, labels):
     """Cross-entropies, number of errors and probabilities."""
-    probabilities = special.softmax(logits, axis=1)
+    probabilities = special.softmax(logits.astype(np.float64), axis=1)
     losses = -np.log(probabilities[np.arange(len(labels)), labels])
     return losses, int((logits.argmax(1) != labels).sum()), probabilities
 
@@ -110,16 +43,6 @@ def tiny_network():
     for variable in model.weights:
         variable.assign(generator.normal(0, 0.7, variable.shape))
     return model
-
-
-def tiny_weights(model):
-    """Weights of `tiny_network` in the order of `NumPyNetwork.names`."""
-    gating, value = model.gating_network, model.value_network
-    layers = [gating.get_layer(name) for name in ("dense1", "dense2")]
-    layers += [value.get_layer(n) for n in ("dense1", "dense2", "logits")]
-    weights = [w for layer in layers for w in layer.get_weights()]
-    assert len(model.weights) == len(weights) == 10
-    return weights
 
 
 def random_batches(rng, count, batch=BATCH, shape=SHAPE, classes=CLASSES):
@@ -144,46 +67,53 @@ def one_device():
 
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("train_gates", [True, False])
-def test_training_equals_numpy(train_gates, nesterov, rng, one_device):
+def test_training_equals_plain_steps(
+    train_gates, nesterov, rng, one_device, naive_sgd
+):
     images, labels = random_batches(rng, 5)
-    model = tiny_network()
-    model.gating_network.trainable = train_gates
-    oracle = NumPyNetwork(tiny_weights(model), train_gates, nesterov)
+    model, expected = tiny_network(), tiny_network()
+    for each in (model, expected):
+        each.gating_network.trainable = train_gates
+    plain = naive_sgd(expected, lambda _: RATE, MOMENTUM, nesterov, L2)
     gating = model.gating_network.get_weights()
     optimizer = sgd(nesterov)
     steps = TrainingSteps(model, optimizer, one_device, BATCH, L2)
     iterator = iterator_over(one_device, images, labels)
     # Two calls: 2 steps, then 3.
     for part in (slice(0, 2), slice(2, 5)):
-        expected = [
-            oracle.step(i, y)
+        measured = [
+            plain.step(i, y)
             for i, y in zip(images[part], labels[part], strict=True)
         ]
-        count = len(expected)
-        totals = steps(iterator, count)
-        assert totals.steps == count
-        assert totals.images == count * BATCH
-        losses, errors, regularization = np.sum(expected, axis=0)
-        assert totals.classification_loss == pytest.approx(losses, rel=1e-5)
-        assert totals.errors == errors
-        assert totals.regularization_loss == pytest.approx(
-            regularization, rel=1e-5
-        )
-    for actual, name in zip(tiny_weights(model), oracle.p, strict=True):
+        totals = steps(iterator, len(measured))
+        assert totals.steps == len(measured)
+        assert_measured(totals, measured, BATCH)
+    for actual, wanted in zip(model.weights, expected.weights, strict=True):
         np.testing.assert_allclose(
-            actual, oracle.p[name], rtol=0, atol=1e-5, err_msg=name
+            actual, wanted, rtol=0, atol=1e-5, err_msg=wanted.path
         )
     if not train_gates:
         np.testing.assert_equal(gating, model.gating_network.get_weights())
     assert int(optimizer.iterations) == 5
 
 
+def assert_measured(totals, measured, batch):
+    """Fails unless `Totals` are sums of what plain steps have measured."""
+    assert totals.images == len(measured) * batch
+    assert totals.errors == sum(m.errors for m in measured)
+    assert totals.classification_loss == pytest.approx(
+        sum(m.losses.sum() for m in measured), rel=1e-5
+    )
+    assert totals.regularization_loss == pytest.approx(
+        sum(m.regularization for m in measured), rel=1e-5
+    )
+
+
 def test_totals_are_of_the_weights_before_each_step(rng, one_device):
     """So that the first point of a curve shows the initial network."""
     images, labels = random_batches(rng, 1)
     model = tiny_network()
-    oracle = NumPyNetwork(tiny_weights(model), True, False)
-    losses, errors, _ = measures(oracle.forward(images[0])[0], labels[0])
+    losses, errors, _ = measures(model(images[0]).numpy(), labels[0])
     steps = TrainingSteps(model, sgd(), one_device, BATCH, 0.0)
     totals = steps(iterator_over(one_device, images, labels), 1)
     assert totals.mean_classification_loss == pytest.approx(losses.mean())
@@ -241,8 +171,7 @@ def test_evaluation_is_exact_over_ragged_batches(batch, rng, one_device):
     images, labels = random_batches(rng, 1, batch=13)
     images, labels = images[0], labels[0]
     model = tiny_network()
-    oracle = NumPyNetwork(tiny_weights(model), True, False)
-    losses, errors, _ = measures(oracle.forward(images)[0], labels)
+    losses, errors, _ = measures(model(images).numpy(), labels)
     dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch)
     seen = []
     totals = Evaluation(model, one_device)(dataset, 13, seen.append)
@@ -279,7 +208,7 @@ def batch_norm_network(family):
 
 
 @pytest.mark.parametrize(
-    "family,replicas", [("dlgn", "two_replicas"), ("dnn", "one_device")]
+    "family,replicas", [("dnn", "two_replicas"), ("dlgn", "one_device")]
 )
 def test_steps_equal_plain_ones(family, replicas, request, rng, naive_sgd):
     """Batch normalisation over the global batch, gradients summed."""
@@ -301,14 +230,7 @@ def test_steps_equal_plain_ones(family, replicas, request, rng, naive_sgd):
             atol=1e-5,
             err_msg=wanted.path,
         )
-    assert totals.images == 40
-    assert totals.errors == sum(m.errors for m in measured)
-    assert totals.classification_loss == pytest.approx(
-        sum(m.losses.sum() for m in measured), rel=1e-5
-    )
-    assert totals.regularization_loss == pytest.approx(
-        sum(m.regularization for m in measured), rel=1e-5
-    )
+    assert_measured(totals, measured, 8)
 
 
 @pytest.mark.parametrize("count", [12, 13, 9])
