@@ -59,12 +59,7 @@ def run(command):
 
 
 def page(measured, claims):
-    """The page as Markdown.
-
-    Args:
-        measured: List of records, see `dlgn_tf.claims.records.read`.
-        claims: List of `Claim`, all there are.
-    """
+    """The page as Markdown, of records that were `read` and of all claims."""
     found = {record["claim"]: record for record in measured}
     by_paper = collections.defaultdict(list)
     for claim in claims:

@@ -31,7 +31,7 @@ _FIELDS = {
 
 
 class Records:
-    """Outcomes on disk: what was measured before a kill is not lost.
+    """Outcomes of `Claim`s on disk: what was measured before a kill is kept.
 
     Until the last claim is measured they are in PATH.partial, one JSON object
     a line; what an earlier run left in PATH stays until then. A new object
@@ -49,7 +49,6 @@ class Records:
     """
 
     def __init__(self, path, claims, seed, update=False):
-        """Begins the records of `Claim`s that are to be measured."""
         self._path = pathlib.Path(path)
         self._partial = self._path.with_name(f"{self._path.name}.partial")
         self._claims = {claim.id: claim for claim in claims}

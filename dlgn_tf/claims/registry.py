@@ -109,7 +109,8 @@ def register(
     >>> register("own.1", lambda rng: {"sum": 1 + 1}, scale="seconds",
     ...          statement="One and one are two.", expected={"sum": "== 2"})
 
-    Args are those of `Claim`, and `expected` and `control` of its `Check`.
+    The arguments are those of `Claim`, and of its `Check` what is expected and
+    the control.
 
     Raises:
         ValueError: if the id is taken or malformed, there is no such scale, or
@@ -176,10 +177,8 @@ def claims(paper=None):
 def select(paper=None, only=(), scale="seconds"):
     """The claims that a run measures, by paper and number: one or more.
 
-    Args:
-        paper: String, or None for every paper.
-        only: Ids. If there are any, all other claims are left out.
-        scale: One of `SCALES`; claims of quicker scales are taken too.
+    Those of a paper, or of all; of ids, if there are any, alone; of one of
+    `SCALES` and of quicker ones.
 
     Raises:
         UserError: if there is no such paper or id, or one that was asked for

@@ -18,9 +18,7 @@ _COLUMNS = ("claim", "holds", "expected", "measured", "seconds")
 def table(outcomes, width=None):
     """The measured beside the expected, with a summary below.
 
-    Args:
-        outcomes: List of `Outcome`.
-        width: Integer, characters a line. Defaults to the terminal's.
+    Lines have so many characters, or as many as the terminal's.
     """
     rows = [_COLUMNS, *(_cells(outcome) for outcome in outcomes)]
     widths = _widths(rows, width or shutil.get_terminal_size((120, 24)).columns)

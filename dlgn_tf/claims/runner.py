@@ -27,13 +27,8 @@ def measure(claim, seed=0, results_dir="results", data_dir=None):
     """Measures one claim: `Outcome`.
 
     An exception counts as "does not hold", so that it hides no other claim;
-    its traceback is kept in the measurement's values.
-
-    Args:
-        claim: `Claim`.
-        seed: Integer >= 0.
-        results_dir: Path-like, what claims read that read results.
-        data_dir: Path-like or None, what claims read that read data.
+    its traceback is kept in the measurement's values. Claims that read results
+    or data read those of the two folders.
     """
     began = time.perf_counter()
     try:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.unit import Unit
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm, SubsampleAndPad
@@ -127,6 +128,25 @@ def disentangler(
             f"{net.output_shape[1:]}"
         )
     return net
+
+
+def net_for(
+    feature: Feature,
+    order: int,
+    width: float,
+    seed: int,
+    unit: Unit | None = None,
+) -> keras.Model:
+    """A `disentangler` that can learn a feature, which is normalised alike."""
+    return disentangler(
+        order,
+        feature.shape,
+        feature.image_shape,
+        width,
+        feature.normalization,
+        unit,
+        seed,
+    )
 
 
 def in_unit(net: keras.Model) -> keras.Model:

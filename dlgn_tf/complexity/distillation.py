@@ -150,8 +150,6 @@ def distil(
         net: Images -> feature or list of features.
         draws: Draws of as many features.
         stream: See `Draws.at`.
-        settings: How long and how fast.
-        batch_size: Images of a step.
         after_epoch: Function of the number of epochs done and the epoch's mean
             error, or None.
 

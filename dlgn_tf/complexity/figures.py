@@ -90,11 +90,11 @@ def plane(fit, targets, title, label):
     return figure
 
 
-def _around(scores, factor=1.2, points=2):
-    """Two points at the ends of 1.2 times a range, as in the paper."""
+def _around(scores):
+    """The ends of 1.2 times a range, as in the paper."""
     low, high = scores.min(), scores.max()
-    middle, half = (low + high) / 2, (high - low) / 2
-    return np.linspace(middle - factor * half, middle + factor * half, points)
+    middle, half = (low + high) / 2, 1.2 * (high - low) / 2
+    return [middle - half, middle + half]
 
 
 def _grouped_bars(axes, shares, ticks):

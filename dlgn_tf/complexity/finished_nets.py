@@ -19,10 +19,9 @@ _KNOWN_BY = 64
 class FinishedNets:
     """Finished nets in a directory: `order_04.keras` and so on, `nets.csv`.
 
-    Args:
-        directory: Path-like, or None: nothing is kept.
-        description: Dict for JSON, what all nets of the directory share; its
-            `"known_by"` is compared as numbers, the rest exactly.
+    Without a directory nothing is kept. A description is a dict for JSON, what
+    all nets of the directory share; its `"known_by"` is compared as numbers,
+    the rest exactly.
 
     Raises:
         UserError: if the directory holds nets of another description.

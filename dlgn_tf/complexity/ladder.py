@@ -120,13 +120,10 @@ def train_ladder(
     it in its own.
 
     Args:
-        feature: What is learned.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
-        settings: Which nets are trained, and how.
         directory: Where nets are kept, `order_04.keras` and so on, with a line
             each in `nets.csv`; what is finished there is read and not trained
             again. None: nothing is kept.
-        progress: Whether to show it.
 
     Raises:
         UserError: if the feature is constant, or the directory holds a ladder
@@ -137,15 +134,8 @@ def train_ladder(
     draws = Draws([unit.feature(feature)], images, training, progress)
 
     def train(order, below):
-        net = nets.disentangler(
-            order,
-            feature.shape,
-            feature.image_shape,
-            settings.width,
-            feature.normalization,
-            unit=unit,
-            seed=training.seed + order,
-        )
+        seed = training.seed + order
+        net = nets.net_for(feature, order, settings.width, seed, unit)
         if settings.warm_start and below is not None:
             nets.warm_start(below, net)
         began = time.perf_counter()

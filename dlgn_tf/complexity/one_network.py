@@ -20,13 +20,9 @@ _SHOWN = ("phi_train", "phi_test", "alpha_effective", "alpha_overfit")
 
 
 def measure(command, network, ladder_settings, data):
-    """Takes a network apart; writes tables, pictures and a report.
+    """Takes a network, a `Source`, apart; writes tables, pictures, a report.
 
-    Args:
-        command: `dlgn_tf.complexity.command.Command`.
-        network: `dlgn_tf.training.source.Source`, what is taken apart.
-        ladder_settings: `LadderSettings`.
-        data: Dict, keyword arguments of `dlgn_tf.data.sources.load`.
+    The data are keyword arguments of `dlgn_tf.data.sources.load`.
     """
     model, _ = network.load(of_zoo=False)
     output = Output(command.output_dir)

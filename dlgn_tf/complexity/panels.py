@@ -52,14 +52,7 @@ def most_active_channel(feature):
 
 
 def panels(image, orders, feature, outputs):
-    """The `Panels` of an image.
-
-    Args:
-        image: Array `(height, width, channels)` of pixels in [0, 255].
-        orders: Integers, from low to high.
-        feature: Array `(height, width, channels)`, f of the image.
-        outputs: Array `(orders, height, width, channels)`, Phi of each order.
-    """
+    """The `Panels` of an image, of f and Phi in all channels."""
     channel = most_active_channel(feature)
     return Panels(
         image=np.asarray(image),

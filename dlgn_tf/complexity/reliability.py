@@ -69,10 +69,8 @@ def train_shared(
         features: Of one height and width; the first is that of the network
             under study, the others of exemplary ones.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
-        settings: How nets and ways back are trained.
         directory: Where finished orders are kept, as by
             `dlgn_tf.complexity.ladder.train_ladder`, or None.
-        progress: Whether to show it.
 
     Returns:
         Dict from order to `SharedFeature`.
@@ -126,14 +124,8 @@ def _check(features):
 def _new_net(features, units, order, settings):
     """psi, forward and back maps: images -> all g_k(psi), all h_k(g_k(psi))."""
     first, seed = features[0], settings.training.seed
-    psi = nets.disentangler(
-        order,
-        first.shape,
-        first.image_shape,
-        settings.width,
-        first.normalization,
-        seed=seed + order + _SHARED_STREAM,
-    )
+    seed_of_psi = seed + order + _SHARED_STREAM
+    psi = nets.net_for(first, order, settings.width, seed_of_psi)
     with initial_weights_from(seed + order + _CYCLE_STREAM):
         there = [
             _linear(f.shape[-1], f"forward{k}")(psi.output)

@@ -33,10 +33,8 @@ OWN_IMAGES = (
 def text(title, paragraphs, facts):
     """A report in Markdown.
 
-    Args:
-        title: String.
-        paragraphs: Strings: prose, tables, pictures; in this order.
-        facts: Dict of what it was measured on and how, such as seeds.
+    Paragraphs are prose, tables and pictures; facts a dict of what it was
+    measured on and how, such as seeds.
     """
     made = origin.here()
     with_origin = {**facts, "machine": made.machine, "versions": made.versions}

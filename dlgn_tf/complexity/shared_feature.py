@@ -42,14 +42,9 @@ class SharedFeature:
             self.net.get_layer(f"back{k}").kernel.assign(kernel)
 
     def reliable(self, psi, cycles=CYCLES[0]):
-        """The reliable feature of the first network, Phi(l)_reli.
+        """Phi(l)_reli, the reliable feature of the first network, after cycles.
 
-        Args:
-            psi: float32 array `(n, ..., C)`, outputs of the net `psi`.
-            cycles: Integer U >= 0.
-
-        Returns:
-            float32 array `(n, *feature shape)`.
+        A float32 array `(n, *feature shape)`, of outputs `(n, ..., C)` of psi.
         """
         matrix = cycles_of.reliable_matrix(self.forward, self.back, cycles)
         unit = self.net.get_layer("unit1")

@@ -66,10 +66,8 @@ def summary(shares, orders):
 def means(heads, values, form=".3f"):
     """A Markdown table of means and ranges over draws.
 
-    Args:
-        heads: Strings, the first above the labels.
-        values: Dict from a label to an array `(draws, columns)`.
-        form: String, format of each number.
+    The values are a dict from a label to an array `(draws, columns)`; the first
+    head stands above the labels.
     """
     rows = [
         [label, *(mean_and_range(x, form) for x in np.transpose(draws))]

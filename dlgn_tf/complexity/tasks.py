@@ -31,7 +31,7 @@ def create_task(
         depth: >= 0, the n of Task-n.
         image_shape: `(height, width, channels)`.
         width: Channels of every 3x3 convolution.
-        channels: Channels of the output.
+        channels: Those of the output.
         pool: Side of the pooled windows.
         seed: From which the weights follow, or None.
 

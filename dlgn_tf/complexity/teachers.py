@@ -45,13 +45,8 @@ class TeacherSettings:
 def create_teacher(name, images, classes=10, seed=0, **options):
     """A network of the zoo that standardises the channels of an `ImageSet`.
 
-    Args:
-        name: ARCHITECTURE_FAMILY. A ResNet of depth 8 or 14 is
-            `"resnet20_dnn"` with `depth=8` or `depth=14`.
-        images: Those whose mean and standard deviation are taken.
-        classes: Integer.
-        seed: From which all initial weights follow.
-        **options: Of `create_model`.
+    Name and options are those of `create_model`: a ResNet of depth 8 or 14 is
+    `"resnet20_dnn"` with `depth=8` or `depth=14`.
     """
     pixels = images.images / 255.0
     model = create_model(

@@ -14,12 +14,10 @@ _INTERVAL = 0.5
 class Pool:
     """Hands runs to workers as these become free.
 
-    Args:
-        jobs: Integer >= 1, how many runs are trained side by side; the cores
-            of the CPU are divided among them.
-        on_start: Function of a `Run`.
-        on_end: Function of a `Run`, its status (see `worker`) and a text.
-        on_tick: Function without arguments, called several times a minute.
+    So many are trained side by side as there are jobs, among which the cores
+    of the CPU are divided. `on_start` is called with a `Run`, `on_end` with a
+    `Run`, its status (see `worker`) and a text, `on_tick` several times a
+    minute.
     """
 
     def __init__(self, jobs, on_start, on_end, on_tick):

@@ -87,13 +87,8 @@ def run(experiment):
 def measure(workshop, depth, count, seed, others=()):
     """Trains the three networks and takes each apart.
 
-    Args:
-        workshop: `Workshop`.
-        depth: Integer, of the original.
-        count: Integer, images that it is trained on.
-        seed: Integer.
-        others: `Subject`s, exemplary networks; without them reliability is not
-            measured.
+    The original is a `Workshop.teacher`; without others, exemplary networks,
+    reliability is not measured.
 
     Returns:
         `(measured, compressed)`: dict from kind to `Measured`, `Compressed`.

@@ -9,7 +9,7 @@ gates is. No paper has this experiment.
 
 import collections
 
-from dlgn_tf.complexity import figures, tables, teachers
+from dlgn_tf.complexity import figures, tables
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
@@ -49,35 +49,24 @@ def subjects(workshop, seed):
     Yields:
         `(Subject, accuracy)`: the test accuracy in percent, as text.
     """
-    models = {}
+    models, images = {}, workshop.data.train
+    scale = workshop.scale
     for family, network in FEATURES:
         if family not in models:
-            model = _trained(workshop, family, seed)
+            model = workshop.trained(
+                f"{family}-seed{seed}",
+                f"{scale.gated_architecture}_{family}",
+                images,
+                seed,
+                **scale.gated_options,
+            )
             accuracy, _ = samples.scores(model, workshop.data.test)
             models[family] = model, f"{accuracy:.2f}"
         model, accuracy = models[family]
         part = "" if family == "dnn" else f"_{network}"
         label = f"{family.upper()}{part}-seed{seed}"
         feature = feature_of(model, network=network)
-        images = workshop.data.train
         yield Subject(label, seed, model, feature, images), accuracy
-
-
-def _trained(workshop, family, seed):
-    scale, images = workshop.scale, workshop.data.train
-
-    def train():
-        model = teachers.create_teacher(
-            f"{scale.gated_architecture}_{family}",
-            images,
-            workshop.data.classes,
-            seed,
-            **scale.gated_options,
-        )
-        settings = scale.teacher(seed, len(images))
-        return teachers.train_teacher(model, images, settings)
-
-    return workshop.kept(f"{family}-seed{seed}.keras", train)
 
 
 def _report(experiment, workshop, found, accuracies):

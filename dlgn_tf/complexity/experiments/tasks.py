@@ -74,15 +74,8 @@ def fitted(workshop, depth, seed):
 
     def fit():
         unit = unit_of(of_task, images.images)
-        net = nets.disentangler(
-            TARGET_ORDER,
-            of_task.shape,
-            of_task.image_shape,
-            workshop.scale.width,
-            of_task.normalization,
-            unit=unit,
-            seed=seed,
-        )
+        width = workshop.scale.width
+        net = nets.net_for(of_task, TARGET_ORDER, width, seed, unit)
         training = workshop.scale.training(seed)
         batch_size = workshop.scale.ladder(seed).batch_size(TARGET_ORDER)
         draws = Draws([unit.feature(of_task)], images.images, training)

@@ -71,30 +71,27 @@ class Workshop:
         """A ResNet of 6n + 2 layers, trained on so many images: `Subject`."""
         label = f"resnet{depth}-{count}-seed{seed}"
         images = self.data.some(count)
+        options = {"depth": depth, "width": self.scale.teacher_width}
+        model = self.trained(label, "resnet20_dnn", images, seed, **options)
+        return Subject(label, seed, model, feature_of(model), images)
+
+    def trained(self, label, name, images, seed, **options):
+        """The network of a label, of a name of the zoo and with its options."""
 
         def train():
+            train, classes = self.data.train, self.data.classes
             model = teachers.create_teacher(
-                "resnet20_dnn",
-                self.data.train,
-                self.data.classes,
-                seed,
-                depth=depth,
-                width=self.scale.teacher_width,
+                name, train, classes, seed, **options
             )
-            settings = self.scale.teacher(seed, count)
+            settings = self.scale.teacher(seed, len(images))
             return teachers.train_teacher(model, images, settings)
 
-        model = self.kept(f"{label}.keras", train)
-        return Subject(label, seed, model, feature_of(model), images)
+        return self.kept(f"{label}.keras", train)
 
     def ladder(self, subject, images=None, name="ladder", **changes):
         """The `Ladder` of a `Subject`, on all training images or on others.
 
-        Args:
-            subject: `Subject`.
-            images: uint8 array `(n, height, width, channels)`, or None.
-            name: String, of the folder.
-            **changes: Of `LadderSettings`.
+        It is kept in a folder of a name; changes are those of the settings.
         """
         images = self.data.train.images if images is None else images
         return train_ladder(
