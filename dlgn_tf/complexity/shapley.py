@@ -30,13 +30,7 @@ def members(coalition: int | Array, players: int) -> Array:
 
 
 def values(game: Array) -> Array:
-    """Shapley values of all players.
-
-    Args:
-        game: Array `(2^n,)`, or `(2^n, ...)` for several games at once.
-
-    Returns:
-        float64 array `(n,)` or `(n, ...)`.
+    """Shapley values of all players: float64 `(n,)`, of a game `(2^n,)`.
 
     Raises:
         ValueError: if the array's length is no power of two.

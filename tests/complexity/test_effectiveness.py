@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from dlgn_tf.complexity import effectiveness as module
-from dlgn_tf.complexity.components import Components
 from dlgn_tf.complexity.effectiveness import Effectiveness
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.data.images import ImageSet
@@ -115,21 +114,6 @@ def test_games(rng, baseline, batch_size):
     rows = found.rows()
     assert [row["order"] for row in rows] == list(ORDERS)
     assert rows[2]["phi_test"] == pytest.approx(test[2], rel=1e-4)
-
-
-def test_all_together_are_the_network(rng):
-    planted = Planted(rng)
-    images = planted.set_of(np.arange(COUNT))
-    components = Components.of(planted.f, planted.phi)
-    losses = module.coalition_losses(
-        planted.feature, components, images.images, images.labels
-    )
-    logits = planted.feature.head(planted.f, images.images)
-    own = module.cross_entropy(logits, images.labels).mean()
-    assert losses[-1] == pytest.approx(own, abs=1e-6)
-    assert losses[0b101] == pytest.approx(
-        planted.loss({0, 2}, np.arange(COUNT)), abs=1e-5
-    )
 
 
 def test_trunk_and_nets_run_once_an_image(rng):

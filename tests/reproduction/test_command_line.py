@@ -160,13 +160,14 @@ def test_a_cell_that_fails_hides_no_other(start, tmp_path):
     assert "- fc_adam_relu/seed-0: " in (output / "results.md").read_text()
 
 
-def test_runs_with_other_flags_are_not_mixed(start, tmp_path):
+def test_runs_with_other_flags_are_not_mixed(
+    load_tool, in_this_process, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "runs/npk.1-smoke/fc_adam_relu/seed-0"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "checkpoint").write_text("")
     (folder / "flags.txt").write_text("--model=fc_dnn\n--dataset=digits\n")
-    process = start("--table=npk.1", "--scale=smoke", "--cells=fc_adam_relu")
-    _, err = process.communicate()
-    assert process.returncode == 2
-    assert "Expected another --runs_dir" in err
-    assert "--width=128" in err
+    flags = ("--table=npk.1", "--scale=smoke", "--cells=fc_adam_relu")
+    with pytest.raises(UserError, match="another --runs_dir.*--width=128"):
+        in_this_process(load_tool("reproduce"), *flags)
