@@ -39,14 +39,8 @@ def gconv(x, site, classes, depth, width, head_width, padding, biases):
     Source: the "CNN-GAP" of the neural path kernel paper (arXiv 2006.10529).
     The second half of the convolutions (the larger one of an odd number) has
     twice the filters of the first; the hidden dense layers carry gates of their
-    own.
-
-    Args:
-        depth: Integer. Number of convolutions.
-        width: Integer. Filters in the first half.
-        head_width: Integer. Units of the two hidden dense layers.
-        padding: See `conv_gap`.
-        biases: See `conv_gap`.
+    own. Options are those of `conv_gap`; `width` is that of the first half, and
+    `head_width` the units of the two hidden dense layers.
     """
     filters = _doubling(depth, width)
     h = _gated_convolutions(x, site, filters, 3, padding, biases)

@@ -8,12 +8,9 @@ from dlgn_tf.models.head import logits
 def fc(x, site, classes, depth, width, biases):
     """Flattened image -> (depth - 1) dense layers with gates -> logits.
 
-    Source: the FC network of the neural path kernel paper (arXiv 2006.10529).
+    Hidden layers are `width` wide, and have biases or not.
 
-    Args:
-        depth: Integer >= 2. Weight layers, the last one included.
-        width: Integer. Units of a hidden layer.
-        biases: Boolean. Whether layers have biases.
+    Source: the FC network of the neural path kernel paper (arXiv 2006.10529).
     """
     h = layers.Flatten(name="flatten")(x)
     for index in range(1, depth):

@@ -39,12 +39,9 @@ def plaincnn(x, site, classes, width, norm, grayscale):
 
 
 def mlp(x, site, classes, width, norm, grayscale):
-    """Two hidden layers, the second half as wide as the first.
+    """Two hidden layers, the first `width` wide, the second half as wide.
 
-    Args:
-        width: Integer >= 2. Units of the first hidden layer.
-        norm: See `plaincnn`.
-        grayscale: See `plaincnn`.
+    Other options are those of `plaincnn`.
     """
     h = Grayscale(name="gray")(x) if grayscale else x
     h = layers.Flatten(name="flatten")(h)

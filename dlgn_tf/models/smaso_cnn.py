@@ -65,8 +65,8 @@ def smallcnn(
         padding: Of the two 3x3 convolutions: `"valid"` or `"same"`.
         pooling: `"max"` or `"average"`. With max pooling the gating network of
             a DLGN is not linear.
-        batch_normalized: See `largecnn`.
-        apodized: See `largecnn`.
+
+    Other options are those of `largecnn`.
     """
     conv = _Convolution(site, batch_normalized, apodized)
     h = x
