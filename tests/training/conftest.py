@@ -184,6 +184,24 @@ def fake_engine(monkeypatch):
     return engine
 
 
+@pytest.fixture
+def start(tmp_path, resolve, train, run_flags):
+    """A function from flags to a run of `RUN_FLAGS`, or more of it."""
+
+    def start(*flags):
+        path = tmp_path / "run"
+        found = train(resolve(*run_flags, f"--run_dir={path}", *flags))
+        return types.SimpleNamespace(path=path, **vars(found))
+
+    return start
+
+
+@pytest.fixture
+def pretend(start, fake_engine):
+    """As `start`, with an engine that computes nothing."""
+    return start
+
+
 class NaiveSGD:
     """Training in eager steps, with momentum and schedule in NumPy.
 

@@ -1,6 +1,5 @@
 """best.keras and snapshots: what is in them, and what a kill leaves."""
 
-import types
 import zipfile
 
 import keras
@@ -26,22 +25,6 @@ def metrics(path):
 
 def weights(path):
     return [w.tobytes() for w in keras.models.load_model(path).get_weights()]
-
-
-@pytest.fixture
-def start(tmp_path, resolve, train, run_flags):
-    def start(*flags):
-        path = tmp_path / "run"
-        found = train(resolve(*run_flags, f"--run_dir={path}", *flags))
-        return types.SimpleNamespace(path=path, **vars(found))
-
-    return start
-
-
-@pytest.fixture
-def pretend(start, fake_engine):
-    """As `start`, with an engine that computes nothing."""
-    return start
 
 
 def assert_best_is_right(path, measured=True):

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from dlgn_tf.training import configured
 from dlgn_tf.training.run_directory import RunDirectory
 
 
@@ -146,47 +145,39 @@ def test_finished_run_is_left_alone(
     assert_weights_close(load_model(resumed_run.path).get_weights(), weights, 0)
 
 
-@pytest.fixture
-def pretend(tmp_path, resolve, train, run_flags, fake_engine):
-    """A function that trains with an engine that computes nothing."""
-    fixed = (*run_flags, f"--run_dir={tmp_path}")
-    return lambda *flags: train(resolve(*fixed, *flags))
-
-
-def test_first_checkpoint_cut_short(tmp_path, pretend):
+def test_first_checkpoint_cut_short(pretend):
     """Killed in the first save of all: there is nothing to lose."""
-    pretend("--train_steps=3")
-    for path in (tmp_path / "checkpoints").iterdir():
-        path.unlink()
-    (tmp_path / "checkpoints" / "ckpt-5_temp").mkdir()
-    (tmp_path / "checkpoints" / "ckpt-5_temp" / "part").write_bytes(b"x")
+    path = pretend("--train_steps=3").path
+    for file in (path / "checkpoints").iterdir():
+        file.unlink()
+    (path / "checkpoints" / "ckpt-5_temp").mkdir()
+    (path / "checkpoints" / "ckpt-5_temp" / "part").write_bytes(b"x")
     printed = pretend("--train_steps=6").printed
     assert "the first checkpoint was not finished" in printed
     assert "continuing at step" not in printed
-    assert checkpoint_steps(tmp_path) == [3, 6]
+    assert checkpoint_steps(path) == [3, 6]
 
 
-def test_finished_run_without_metrics(tmp_path, pretend):
+def test_finished_run_without_metrics(pretend):
     """What is not needed to go on may be missing."""
-    pretend("--train_steps=2")
-    (tmp_path / "metrics.jsonl").unlink()
+    (pretend("--train_steps=2").path / "metrics.jsonl").unlink()
     assert pretend("--train_steps=2").last["step"] == 2
 
 
-def test_lost_line_is_measured_again(tmp_path, pretend):
-    expected = pretend("--train_steps=6").last
-    metrics = tmp_path / "metrics.jsonl"
+def test_lost_line_is_measured_again(pretend):
+    first = pretend("--train_steps=6")
+    metrics = first.path / "metrics.jsonl"
     *before, _ = metrics.read_text().splitlines(keepends=True)
     assert before
     metrics.write_text("".join(before))
-    assert pretend("--train_steps=6").last == expected
-    assert len(read_metrics(tmp_path)) == len(before) + 1
+    assert pretend("--train_steps=6").last == first.last
+    assert len(read_metrics(first.path)) == len(before) + 1
 
 
-def test_seed_of_the_weights_is_that_of_the_start(tmp_path, pretend):
+def test_seed_of_the_weights_is_that_of_the_start(pretend):
     pretend("--train_steps=2", "--weights_seed=5")
-    pretend("--train_steps=3", "--weights_seed=7")
-    text = (tmp_path / "flags.txt").read_text()
+    path = pretend("--train_steps=3", "--weights_seed=7").path
+    text = (path / "flags.txt").read_text()
     assert "--weights_seed=5\n" in text
     assert "--train_steps=3\n" in text
 
@@ -199,54 +190,13 @@ def test_changes_are_told(pretend):
     assert printed.count("continuing with another") == 2
 
 
-@pytest.mark.parametrize("gate", ["hard", "soft"])
-def test_hard_gates_freeze_the_gating_network(
-    gate, tmp_path, resolve, train, run_flags, load_model
-):
-    config = resolve(
-        *(flag for flag in run_flags if not flag.startswith("--gate_")),
-        "--model=vconv_dgn",
-        f"--gate={gate}",
-        "--train_steps=3",
-        f"--run_dir={tmp_path}",
-    )
-    initial = configured.create_configured_model(config)
-    train(config)
-    model = load_model(tmp_path)
-    moved = {
-        name: max(
-            np.abs(one - other).max()
-            for one, other in zip(
-                getattr(initial, name).get_weights(),
-                getattr(model, name).get_weights(),
-                strict=True,
-            )
-        )
-        for name in ("gating_network", "value_network")
-    }
-    assert moved["value_network"] > 1e-3
-    if gate == "hard":
-        assert moved["gating_network"] == 0
-    else:
-        assert moved["gating_network"] > 1e-4
-
-
-def test_steps_per_loop_changes_nothing(
-    tmp_path, resolve, train, run_flags, whole_run, load_model
-):
-    config = resolve(
-        *run_flags,
-        "--train_steps=10",
-        "--steps_per_loop=3",
-        "--log_every=100",
-        "--eval_every=100",
-        f"--run_dir={tmp_path}",
-    )
-    train(config)
-    assert [line["step"] for line in read_metrics(tmp_path)] == [10]
-    assert checkpoint_steps(tmp_path) == [10]
+def test_steps_per_loop_changes_nothing(start, whole_run, load_model):
+    seldom = ("--steps_per_loop=3", "--log_every=100", "--eval_every=100")
+    path = start("--train_steps=10", *seldom).path
+    assert [line["step"] for line in read_metrics(path)] == [10]
+    assert checkpoint_steps(path) == [10]
     assert_weights_close(
-        load_model(tmp_path).get_weights(),
+        load_model(path).get_weights(),
         load_model(whole_run.path).get_weights(),
         1e-6,
     )
