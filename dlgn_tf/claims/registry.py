@@ -4,7 +4,7 @@ A paper's claims are rows of the claims.toml in its package's folder of claims,
 each with the name of a function that measures it:
 
     [12]
-    measure = "training_dynamics:measure_dynamics"
+    measure = "spectra:measure_dynamics"
     scale = "seconds"
     statement = "Training amplifies few directions of the weights."
     expected."a_1 over median a" = ">= 2"

@@ -10,6 +10,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.locality import (
     conditions,
     energy_balance,
+    energy_descent,
     marginal_gradients,
     matrix_form,
     passes,
@@ -187,6 +188,15 @@ def test_an_unbalanced_energy_is_seen(world):
         world.network, found, world.teacher.probabilities
     )
     assert min(incoming, outgoing) > 1e-5
+
+
+def test_energy_moves_by_twice_the_product(rng):
+    """d/dt |w|^2 = 2 E[f g], up to the square of a small step."""
+    history = energy_descent.descend(rng, False, steps=3, rate=1e-6)
+    moved = np.diff(history.energies, axis=0) / 1e-6
+    np.testing.assert_allclose(
+        moved, 2 * history.products, rtol=1e-3, atol=1e-5
+    )
 
 
 class TestConditions:

@@ -16,27 +16,19 @@ KINDS = ("aligned", "not aligned", "aligned + head", "white + head")
 @one_blas_thread
 def measure_resampling(rng):
     seed = networks.seed_of_run(rng)
-    trained = {
-        scale: np.mean(
-            [networks.trained(seed, scale, k).accuracy for k in OF_WIDTH]
-        )
+    trained = [
+        np.mean([networks.trained(seed, scale, k).accuracy for k in OF_WIDTH])
         for scale in networks.SCALES
-    }
-    found = {
-        scale: {
-            kind: float(np.mean(values))
-            for kind, values in accuracies(seed, scale, rng).items()
-        }
-        for scale in networks.SCALES
-    }
+    ]
+    drawn = [accuracies(seed, scale, rng) for scale in networks.SCALES]
     widths = [round(networks.WIDTH * scale) for scale in networks.SCALES]
     rows = {
-        kind: np.array([of_scale[kind] for of_scale in found.values()])
+        kind: np.array([np.mean(of_scale[kind]) for of_scale in drawn])
         for kind in KINDS
     }
     headed = rows["aligned + head"]
     return {
-        "trained": list(trained.values()),
+        "trained": trained,
         **rows,
         "steps from width to width": np.diff(rows["aligned"]),
         "new head - aligned": headed - rows["aligned"],

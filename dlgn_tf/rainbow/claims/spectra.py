@@ -1,4 +1,4 @@
-"""rainbow.8 to rainbow.10: what training adds to random weights."""
+"""rainbow.8 to .10 and .12: what training adds to random weights."""
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from dlgn_tf.rainbow import comparison, low_rank, spectra, teacher_task
 from dlgn_tf.rainbow.claims import trained_networks as networks
 from dlgn_tf.rainbow.claims.trained_networks import LAYER1, LAYER2, LOGITS
 from dlgn_tf.rainbow.covariance import covariance, weight_covariances
+from dlgn_tf.rainbow.dynamics import along_eigenvectors
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # The network that is looked at, and the others.
@@ -143,4 +144,26 @@ def measure_whitening(rng):
         "p of ranks 1 to 3": p_values[:3],
         "other networks": len(OTHERS),
         "details": {"p_values": p_values},
+    }
+
+
+@one_blas_thread
+def measure_dynamics(rng):
+    seed = networks.seed_of_run(rng)
+    snapshots = networks.trained(seed, 1, OWN).snapshots[LAYER2]
+    found = along_eigenvectors(snapshots)
+    amplification = found.amplification
+    return {
+        "a_1 over the median a_r": (
+            amplification[-1, 0] / np.median(amplification[-1])
+        ),
+        "median c_r": np.median(found.cosine[-1]),
+        "median a_r": np.median(amplification[-1]),
+        "a_1 after epochs": dict(
+            zip(networks.SNAPSHOTS, amplification[:, 0], strict=True)
+        ),
+        "details": {
+            "amplification": found.amplification,
+            "cosine": found.cosine,
+        },
     }
