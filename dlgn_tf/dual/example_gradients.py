@@ -56,16 +56,6 @@ class Factors:
         product *= _pairs(self.right, others.right)
         return product.sum(axis=(1, 3))
 
-    def squares(self) -> Array:
-        """Each image's gradient with itself, `(n,)`."""
-        if self.right is None:
-            return np.einsum("ni,ni->n", self.left, self.left)
-        products = [
-            factor @ factor.transpose(0, 2, 1)
-            for factor in (self.left, self.right)
-        ]
-        return np.einsum("npq,npq->n", *products)
-
 
 class ExampleGradients:
     """The gradients of a model, a `ReLUNetwork` or `GatedNetwork`.

@@ -32,14 +32,11 @@ class Fit:
             images.
         accuracy: Float in [0, 1], on them.
         parameter: Float, the ridge or the cost that was chosen.
-        validation_accuracy: Float in [0, 1], for which it was chosen; None
-            where there was no choice, or a single image.
     """
 
     predictions: np.ndarray
     accuracy: float
     parameter: float
-    validation_accuracy: float | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -214,7 +211,7 @@ def _fit(predict, parameters, kernel, labels, test_kernel, test_labels, seed):
                 chosen, score = parameter, float(right.mean())
     predictions = predict(chosen, np.arange(len(labels)), kernel, test_kernel)
     accuracy = float(np.mean(predictions == test_labels))
-    return Fit(predictions, accuracy, float(chosen), score)
+    return Fit(predictions, accuracy, float(chosen))
 
 
 def label_alignment(

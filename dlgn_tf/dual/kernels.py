@@ -302,8 +302,6 @@ def sub_network(
     gates: Sequence[Sequence[Array]],
     inputs: Array,
     kept: Sequence[int],
-    other_gates: Sequence[Sequence[Array]] | None = None,
-    other_inputs: Array | None = None,
     **options: Any,
 ) -> Array:
     """H_J, the kernel of one of the sub-networks that `residual` sums.
@@ -322,15 +320,8 @@ def sub_network(
             f"Received: kept={kept}"
         )
     ends = (0, len(gates) - 1)
-
-    def chain(blocks_of):
-        blocks_of = enumerate(blocks_of)
-        return _chain(b for k, b in blocks_of if k in ends or k in kept)
-
-    others = None if other_gates is None else chain(other_gates)
-    return fully_connected(
-        chain(gates), inputs, others, other_inputs, **options
-    )
+    used = _chain(b for k, b in enumerate(gates) if k in (*ends, *kept))
+    return fully_connected(used, inputs, **options)
 
 
 def _chain(gates):

@@ -23,18 +23,14 @@ _MOST_IMAGES = 64
 class TangentKernel:
     """Scalar products of the gradients of a logit, in groups of weights.
 
-    `total`, `value` and `gating` are the kernel and its two parts, `trace` and
-    `layer_shares()` say where it comes from.
+    `total`, `value` and `gating` are the kernel and its two parts.
 
     Attributes:
         parts: Dict from network to float64 array `(n, m)`: `"value"` and
             `"gating"` of a gated network, `"network"` of a ReLU network.
-        squares: Dict from (network, layer, weight) to float64 array `(n,)`:
-            what this weight contributes to K(x, x) for each of the n images.
     """
 
     parts: dict
-    squares: dict
 
     @property
     def total(self) -> Array:
@@ -49,23 +45,6 @@ class TangentKernel:
     def gating(self) -> Array | None:
         """The part of the gating network's weights; 0 for hard gates."""
         return self.parts.get("gating")
-
-    @property
-    def trace(self) -> float:
-        """Of the n x n kernel of the first images, all weights together."""
-        return float(sum(squares.sum() for squares in self.squares.values()))
-
-    def layer_shares(self) -> dict:
-        """Dict from "network/layer" to its share of the trace, sum 1.
-
-        All 0 where the trace is.
-        """
-        shares: dict = {}
-        for (part, layer, _), squares in self.squares.items():
-            name = f"{part}/{layer}"
-            shares[name] = shares.get(name, 0.0) + float(squares.sum())
-        trace = self.trace
-        return {k: s / trace if trace else 0.0 for k, s in shares.items()}
 
 
 def empirical_ntk(
@@ -130,20 +109,14 @@ def empirical_ntk(
         _kernel(gradients, blocks, c, lambda: shown.update(next(done)))
         for c in logits
     ]
-    return TangentKernel(
-        _summed(kernel.parts for kernel in kernels),
-        _summed(kernel.squares for kernel in kernels),
-    )
+    return TangentKernel(_summed(kernels))
 
 
 def _kernel(gradients, blocks, logit, after_block):
-    """The kernel of one logit, block by block."""
+    """The parts of the kernel of one logit, block by block."""
     parts = {name: np.zeros(blocks.shape) for name in gradients.networks}
-    squares = {}
     for rows in blocks.rows:
         of_rows = gradients(blocks.images[rows], logit)
-        for key, factors in of_rows.items():
-            squares.setdefault(key, []).append(factors.squares())
         for columns in blocks.columns_of(rows):
             of_columns = blocks.known(of_rows, rows, columns)
             if of_columns is None:
@@ -154,9 +127,7 @@ def _kernel(gradients, blocks, logit, after_block):
                 if blocks.symmetric and columns.start >= rows.stop:
                     part[columns, rows] += gram.T
             after_block()
-    return TangentKernel(
-        parts, {key: np.concatenate(slices) for key, slices in squares.items()}
-    )
+    return parts
 
 
 class _Blocks:

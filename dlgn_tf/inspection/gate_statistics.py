@@ -38,8 +38,6 @@ class SiteStatistics:
             unit is on at a position.
         images_on: float64 array `(channels,)`, share of images in which a unit
             is on at some position.
-        on_by_class: float64 array `(classes, channels)`, as `on`, over the
-            images of each class; NaN for a class without images.
         overlap: float64 array `(classes, classes)`: share of units and
             positions at which both gates are on, the mean over pairs of
             different images, one of each class; NaN without such a pair. It is
@@ -55,7 +53,6 @@ class SiteStatistics:
     site: str
     on_at: np.ndarray
     images_on: np.ndarray
-    on_by_class: np.ndarray
     overlap: np.ndarray
     sureness: float
     entropy: float
@@ -202,16 +199,11 @@ class _Counts:
 
     def statistics(self, site):
         total = self._images.sum()
-        channels = (self._classes, -1, self._shape[-1])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            shares = self._on.reshape(channels).mean(axis=1, dtype="float64")
-            by_class = shares / self._images[:, None]
         on = self._on.sum(axis=0, dtype="float64").reshape(self._shape)
         return SiteStatistics(
             site=site,
             on_at=on / total,
             images_on=self._somewhere / total,
-            on_by_class=by_class,
             overlap=self._overlap(),
             sureness=self._sureness / total,
             entropy=self._entropy / total,

@@ -46,12 +46,6 @@ def test_shares(model, images):
         np.testing.assert_allclose(of_site.on, on.mean(inner), rtol=1e-6)
         somewhere = on.any(inner[1:]).mean(0)
         np.testing.assert_allclose(of_site.images_on, somewhere)
-        for label, shares in enumerate(of_site.on_by_class):
-            chosen = on[label == LABELS]
-            if len(chosen):
-                np.testing.assert_allclose(shares, chosen.mean(inner))
-            else:
-                assert np.isnan(shares).all()
         dead = [k for k in range(on.shape[-1]) if not on[..., k].any()]
         always = [k for k in range(on.shape[-1]) if on[..., k].all()]
         assert of_site.dead.tolist() == dead
