@@ -105,7 +105,7 @@ def interventions(
             no such site, channel, position or setting; its text lists what
             there is.
     """
-    network = _SwitchedNetwork(model)
+    network = AffineNetwork(model)
     shapes = model.site_shapes
     for switch in switches:
         _check(switch, shapes)
@@ -123,10 +123,10 @@ def interventions(
     )
     for done, batch in enumerate(parts):
         labels = images.labels[batch]
-        entering, gates = network.entering(images.images[batch])
-        before = network(entering, gates)
+        seen = model, network, *_entering(model, images.images[batch])
+        before = _logits(*seen)
         for k, setting in enumerate(settings):
-            after = network(entering, gates, switches[k].site, *setting)
+            after = _logits(*seen, switches[k].site, *setting)
             sums[k] += _sums(before, after, labels)
             shown.update(done * len(switches) + k + 1)
     return [
@@ -144,44 +144,33 @@ def rows(effects: Sequence[Effect]) -> list[dict]:
     return table
 
 
-class _SwitchedNetwork:
-    """A value network whose gates are those of its model, but for some."""
+def _entering(model, images):
+    """What the value network sees, and gates by site.
 
-    def __init__(self, model):
-        self._model = model
-        self._network = AffineNetwork(model)
-        self._gated = model.gated
+    A ReLU network has its gates from within: none are returned.
+    """
+    if not model.gated:
+        return model.normalization(images), {}
+    return value_inputs(model, images, "float32")
 
-    def entering(self, images):
-        """What the value network sees, and gates by site.
 
-        A ReLU network has its gates from within: none are returned.
-        """
-        if not self._gated:
-            return self._model.normalization(images), {}
-        return value_inputs(self._model, images, "float32")
+def _logits(model, network, entering, gates, site=None, chosen=0, setting=0):
+    """Logits `(batch, classes)` with some gates of a site, or None, switched.
 
-    def __call__(self, entering, gates, site=None, chosen=None, setting=None):
-        """Logits `(batch, classes)`, as an array.
+    Where `chosen` is 1 gates are set to `setting`, arrays of the site's shape.
+    """
 
-        Args:
-            entering: As returned by `entering`, and so `gates`.
-            site: Name of the gate site of the switch, or None.
-            chosen: Array of the site's shape, 1 where gates are set.
-            setting: Array of the site's shape, what they are set to.
-        """
+    def gate(name, preactivation):
+        unchanged = (
+            gates[name]
+            if model.gated
+            else model.gates_of({name: preactivation})[name]
+        )
+        if name != site:
+            return unchanged
+        return unchanged * (1 - chosen) + setting * chosen
 
-        def gate(name, preactivation):
-            unchanged = (
-                gates[name]
-                if self._gated
-                else self._model.gates_of({name: preactivation})[name]
-            )
-            if name != site:
-                return unchanged
-            return unchanged * (1 - chosen) + setting * chosen
-
-        return ops.convert_to_numpy(self._network(entering, gate))
+    return ops.convert_to_numpy(network(entering, gate))
 
 
 def _settings(model, images, switches, batch_size, reference):

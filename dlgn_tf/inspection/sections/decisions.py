@@ -68,9 +68,7 @@ def add(report):
         "the parts that these units see, where they see less than all of it."
     )
     chosen = [decision_of(task, index) for index in task.shown]
-    by_site = {
-        site: _decompose(task, view, chosen, site) for site in task.sites
-    }
+    by_site = dict(leads(task, view, chosen))
     _write_csv(report, chosen, by_site)
     drawn = {
         site: _strongest_channels(task, site, chosen, by_site[site])
@@ -99,13 +97,13 @@ def decision_of(task, index):
     )
 
 
-def _decompose(task, view, chosen, site):
-    return view.difference(
-        task.images.images[task.shown],
-        site,
-        np.array([each.predicted for each in chosen]),
-        np.array([each.rival for each in chosen]),
-    )
+def leads(task, view, chosen):
+    """Yields each site with what the leads of decisions are sums of there."""
+    images = task.images.images[[each.index for each in chosen]]
+    predicted = np.array([each.predicted for each in chosen])
+    rivals = np.array([each.rival for each in chosen])
+    for site in task.sites:
+        yield site, view.difference(images, site, predicted, rivals)
 
 
 def _strongest(units, count):

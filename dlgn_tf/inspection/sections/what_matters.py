@@ -7,7 +7,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.inspection.receptive_field import receptive_field
-from dlgn_tf.inspection.sections.decisions import decision_of
+from dlgn_tf.inspection.sections.decisions import decision_of, leads
 from dlgn_tf.models import evaluation
 from dlgn_tf.output.folder import new_figure
 
@@ -27,11 +27,8 @@ def add(report):
     count = min(_IMAGES, len(task.images))
     decisions = [decision_of(task, k) for k in range(count)]
     predicted = np.array([each.predicted for each in decisions])
-    rivals = np.array([each.rival for each in decisions])
-    images = task.images.images[:count]
     added = {
-        site: view.difference(images, site, predicted, rivals).channels
-        for site in task.sites
+        site: parts.channels for site, parts in leads(task, view, decisions)
     }
     report.csv("channels", _rows(task, added, predicted))
     page.text(
