@@ -10,8 +10,10 @@ from . import models as models
 from . import rainbow as rainbow
 from . import regularizers as regularizers
 from . import splines as splines
+from .command import calls as calls
 from .models import create_model as create_model
 from .models import load_model as load_model
+from .training.fitting import fit as fit
 from .training.runs import load_run as load_run
 
 __version__: str

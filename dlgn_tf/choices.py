@@ -39,6 +39,11 @@ PENALTY_REDUCTIONS = ("sum", "mean_entries")
 NORMALIZATIONS = ("dataset", "imagenet", "unit", "per_image")
 AUGMENTATIONS = ("none", "crop", "flip_crop")
 
+# Data of one's own: how images are brought to a size, and what becomes of rows
+# of a table that have gaps.
+RESIZINGS = ("crop", "stretch")
+MISSING = ("refuse", "drop", "fill")
+
 # Training.
 OPTIMIZERS = ("sgd", "adam")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")

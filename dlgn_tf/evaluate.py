@@ -6,7 +6,7 @@ import os
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.command import cli, common_flags, fields, startup
-from dlgn_tf.data import catalog
+from dlgn_tf.data import catalog, reading
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.training import trained
@@ -28,7 +28,7 @@ or the prefix of a checkpoint of resnets-in-tensorflow2. The model is that of
 classes."""
 
 # Flags that go with --run_dir, whose others say what the run is.
-_WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from")
+_WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from", *reading.NAMES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +98,18 @@ def _images(command, config):
     """Keyword arguments of `sources.load`, checked."""
     if command.run_dir:
         dataset = command.dataset if "dataset" in command.given else None
-        return catalog.source_of_run(
-            config, command.data_dir, command.npz, dataset
-        )
+        return _source(config, command.data_dir, command.npz, dataset, command)
     images = catalog.place_of(config)
     catalog.check_available(**images)
+    return images
+
+
+def _source(config, *named):
+    """As `catalog.source_of_run`; of data that are named all that are there."""
+    images = catalog.source_of_run(config, *named)
+    own = images.get("own")
+    if own and any(named[:3]):
+        images["own"] = dataclasses.replace(own, whole=True)
     return images
 
 
@@ -155,7 +162,7 @@ def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
         UserError: if the run or its data cannot be found, or do not fit.
     """
     config = RunDirectory(run_dir).read_config()
-    images = catalog.source_of_run(config, data_dir, npz, dataset)
+    images = _source(config, data_dir, npz, dataset)
     return _evaluate_run(run_dir, config, images, batch_size)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import tempfile
 
 from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.errors import UserError
@@ -23,7 +24,8 @@ Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
 
 Images are (batch, height, width, channels) in [0, 255]; the signatures take
 float32 tensors (or arrays of any type), those that end in _uint8 uint8.
-DIR/assets.extra/model.keras is the same network for Keras and for
+Where classes have names, DIR/assets/class_names.txt lists them, in the order of
+the logits. DIR/assets.extra/model.keras is the same network for Keras and for
 python -m dlgn_tf.inspect_model --saved_model=DIR."""
 
 
@@ -52,7 +54,9 @@ def run(command):
 
     startup.import_keras(("tensorflow",))
     model, step = network.load()
-    export(model, command.export_dir, step)
+    config = network.config
+    names = config.info.class_names if config else None
+    export(model, command.export_dir, step, names)
     at = "" if step is None else f" at step {step}"
     print(
         f"{model.name}{at}: SavedModel with signatures "
@@ -79,7 +83,7 @@ def check_export_dir(path):
     files.check_writable(path, "export_dir")
 
 
-def export(model, path, step=None):
+def export(model, path, step=None, class_names=None):
     """Writes a model of the zoo as a SavedModel.
 
     Orthogonal filters are written as the plain kernels that they come to.
@@ -92,6 +96,8 @@ def export(model, path, step=None):
             each for either type. Its `saved_model.MODEL` is the model
             itself, which TensorFlow passes over.
         step: Integer, from which the weights are, noted in that file; or None.
+        class_names: Strings, one per class, or None. They become lines of the
+            asset `class_names`.
     """
     import tensorflow as tf
 
@@ -108,7 +114,13 @@ def export(model, path, step=None):
         for dtype, suffix in ((tf.float32, ""), (tf.uint8, "_uint8")):
             images = tf.TensorSpec((None, *model.image_shape), dtype, "images")
             signatures[name + suffix] = function.get_concrete_function(images)
-    tf.saved_model.save(module, str(path), signatures=signatures)
+    with tempfile.TemporaryDirectory() as folder:
+        if class_names:
+            names = pathlib.Path(folder, saved_model.CLASS_NAMES)
+            lines = (" ".join(name.split()) + "\n" for name in class_names)
+            names.write_text("".join(lines), "utf-8")
+            module.class_names = tf.saved_model.Asset(str(names))
+        tf.saved_model.save(module, str(path), signatures=signatures)
     kept = pathlib.Path(path) / saved_model.MODEL
     kept.parent.mkdir(exist_ok=True)
     model.save(kept)

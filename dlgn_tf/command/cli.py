@@ -1,6 +1,7 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
 import contextlib
+import importlib
 import os
 import re
 import signal
@@ -38,7 +39,15 @@ def run(main, name, usage, command, check=None):
         sys.stdout.reconfigure(errors="backslashreplace")
 
     made = []
+    _import_plugins(name, sys.argv[1:])
     fields.define(command, flags.FLAGS)
+    flags.DEFINE_multi_string(
+        "plugin",
+        [],
+        "Module that is imported before flags are read: what it registers is "
+        "there to choose. May be repeated.",
+        module_name=fields.TITLE,
+    )
 
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
@@ -78,6 +87,31 @@ def run(main, name, usage, command, check=None):
         return status
 
     app.run(lambda _: guarded(lambda: main(*made)), flags_parser=parse)
+
+
+def _import_plugins(name, words):
+    """Imports the modules of --plugin, so that flags know what they register.
+
+    Only those that the command line and its flagfiles name: a run that is read
+    has no code executed.
+    """
+    # Whatever is wrong with flagfiles is said when flags are read.
+    with contextlib.suppress(UserError):
+        words = flagfiles.expand(words)
+    for place, word in enumerate(words):
+        flag, equals, module = word.partition("=")
+        if flag not in ("--plugin", "-plugin"):
+            continue
+        module = module if equals else "".join(words[place + 1 : place + 2])
+        try:
+            importlib.import_module(module)
+        # A module may raise anything.
+        except Exception as error:
+            fail(
+                name,
+                "Expected --plugin to name a module that can be imported. "
+                f"Received: {module}, {type(error).__name__}: {error}",
+            )
 
 
 def fail(name, error):

@@ -1,6 +1,7 @@
 """Ending cleanly when the machine or the user asks for it."""
 
 import signal
+import threading
 
 from dlgn_tf.command import standard_output
 
@@ -23,6 +24,9 @@ class Interruption:
 
     def __enter__(self):
         self.signal = None
+        if threading.current_thread() is not threading.main_thread():
+            # Python hands signals to the main thread alone.
+            self._caught = ()
         self._before = {
             number: signal.signal(number, self._note) for number in self._caught
         }

@@ -7,7 +7,7 @@ from dlgn_tf.complexity.components import measure_significance
 from dlgn_tf.complexity.effectiveness import measure_effectiveness
 from dlgn_tf.complexity.features import accuracy, feature_of
 from dlgn_tf.complexity.ladder import train_ladder
-from dlgn_tf.data import catalog, sources
+from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import markdown, origin
@@ -55,7 +55,7 @@ def measure(command, network, ladder_settings, data):
             figures.significance(shares, ladder.orders, feature.name),
             "significance by order",
         ),
-        *_games(output, feature, ladder, train, test, data["name"]),
+        *_games(output, feature, ladder, train, test, network.of_images),
         *_panels(output, feature, ladder, test.images[: command.panels]),
         report.RELATIVE,
     ]
@@ -84,9 +84,9 @@ def _check_images(feature, train, name):
         )
 
 
-def _games(output, feature, ladder, train, test, name):
+def _games(output, feature, ladder, train, test, info):
     """Effectiveness and over-fitting: table, picture, parts of the report."""
-    classes = catalog.get(name).classes
+    classes = info.classes
     logits = feature.head(feature.trunk(train.images[:1]), train.images[:1])
     if logits.shape != (1, classes):
         return [

@@ -12,6 +12,8 @@ from dlgn_tf import choices
 from dlgn_tf.command import common_flags, fields
 from dlgn_tf.config.network import Network
 from dlgn_tf.config.recipes import recipe_for
+from dlgn_tf.data import catalog
+from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.models import registry
 
 MOST_STEPS = 2**31 - 1
@@ -30,7 +32,8 @@ class Config(Network):
     """Everything that decides what a run does; one field per flag.
 
     None stands for "has no meaning here", such as the momentum of Adam, and
-    before `dlgn_tf.config.resolve` for "not given".
+    before `dlgn_tf.config.resolve` for "not given". What was `measured` of data
+    that are none of the catalogue's is no flag: a run keeps it in data.json.
     """
 
     run_dir: str = common_flags.run_dir(
@@ -175,6 +178,13 @@ class Config(Network):
         least=1,
     )
 
+    measured: DatasetInfo | None = None
+
+    @property
+    def info(self):
+        """`DatasetInfo` of the images: the catalogue's, or as measured."""
+        return self.measured or catalog.get(self.dataset)
+
     def recipe(self):
         """The recipe whose values the defaults are."""
         architecture, _ = registry.parse(self.model)
@@ -183,16 +193,16 @@ class Config(Network):
     def to_flags(self):
         """The flags, one per line, that give this very `Config` again."""
         lines = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name in fields.of(self):
+            value = getattr(self, name)
             if value is None or value == ():
                 continue
             if isinstance(value, bool):
-                lines.append(f"--{'' if value else 'no'}{field.name}")
+                lines.append(f"--{'' if value else 'no'}{name}")
             elif isinstance(value, tuple):
-                lines.append(f"--{field.name}={','.join(map(str, value))}")
+                lines.append(f"--{name}={','.join(map(str, value))}")
             else:
-                lines.append(f"--{field.name}={value}")
+                lines.append(f"--{name}={value}")
         return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ import typing
 
 from dlgn_tf import choices
 from dlgn_tf.command import common_flags, fields
-from dlgn_tf.data import catalog
+from dlgn_tf.data import catalog, own, reading
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import activations
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
@@ -37,7 +37,7 @@ def _switch(text, default=_PUBLISHED):
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class Network(reading.Reading):
     """Which network sees which images; one field per flag.
 
     None stands for "has no meaning here": an option that the architecture
@@ -67,7 +67,9 @@ class Network:
     )
     dataset: str = _images(
         "cifar10",
-        f"One of {', '.join(catalog.DATASETS)}. digits needs no download.",
+        f"One of {', '.join(catalog.DATASETS)}; or data of your own: "
+        f"{own.names_shown()}. folder and table are named by --data_dir, npz "
+        "by --npz. digits needs no download.",
     )
     data_dir: str | None = common_flags.data_dir("~/tensorflow_datasets")
     download: bool = _images(
@@ -278,7 +280,7 @@ class Network:
         A penalty may come and go, and which networks it is for; images may
         move.
         """
-        passing = {"data_dir", "download", "npz"}
+        passing = {"data_dir", "download", "npz", *reading.PASSING}
         if not self.orthogonal_filters():
             passing.add("orthogonal_networks")
         return tuple(name for name in fields.of(Network) if name not in passing)

@@ -27,12 +27,13 @@ def from_flags(*words):
     return resolve(fields.parse(TrainingFlags, words))
 
 
-def read_flags(path, more=()):
+def read_flags(path, more=(), measured=None):
     """Reads a flagfile of training flags into a `Config`.
 
     Args:
         path: Path-like.
         more: Strings, further flags, which win over those of the file.
+        measured: See `resolve`.
 
     Raises:
         UserError: if it cannot be read or holds what cannot work.
@@ -44,7 +45,7 @@ def read_flags(path, more=()):
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error
-    return resolve(given)
+    return resolve(given, measured)
 
 
 def resolve_network(network):
@@ -53,13 +54,15 @@ def resolve_network(network):
     return resolve(TrainingFlags(**given))
 
 
-def resolve(given):
+def resolve(given, measured=None):
     """Fills in what training flags leave open.
 
     What nobody below answers for is taken as it was given.
 
     Args:
         given: `TrainingFlags`.
+        measured: `DatasetInfo` of images that are none of the catalogue's;
+            None where they are to be measured.
 
     Returns:
         `Config` without gaps: `to_flags` gives it again.
@@ -69,9 +72,10 @@ def resolve(given):
             other.
     """
     architecture, family = registry.parse(given.model)
-    dataset = catalog.get(given.dataset)
+    own = catalog.own_of(given, measured)
+    dataset = own.measured() if own else catalog.get(given.dataset)
     recipe = recipe_for(architecture.recipe, given.optimizer)
-    given = _with_recipe(given, recipe)
+    given = _with_recipe(given, recipe, own)
     images = _images(given, dataset, recipe)
     options = _architecture(given, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
@@ -82,7 +86,8 @@ def resolve(given):
     return Config(
         **{
             **passed,
-            "run_dir": given.run_dir or f"runs/{given.model}-{given.dataset}",
+            "run_dir": given.run_dir or _run_dir(given),
+            "measured": dataset if own else None,
             **images,
             **options,
             **of_gates,
@@ -101,8 +106,19 @@ def resolve(given):
     )
 
 
-def _with_recipe(given, recipe):
+def _run_dir(given):
+    dataset = given.dataset.replace(":", "-").replace("/", "-")
+    return f"runs/{given.model}-{dataset}"
+
+
+def _with_recipe(given, recipe, own):
     """The flags, with what the recipe says whatever else is given."""
+    if own:
+        # Wherever it lies; and on whatever scale images are.
+        path = "npz" if given.npz else "data_dir"
+        given = dataclasses.replace(given, **{path: own.path})
+        if given.normalization is None and recipe.normalization == "unit":
+            given = dataclasses.replace(given, normalization="dataset")
     names = "optimizer", "batch_size", "l2", "normalization", "balanced_batches"
     gaps = [name for name in names if getattr(given, name) is None]
     return dataclasses.replace(given, **{x: getattr(recipe, x) for x in gaps})
@@ -142,7 +158,10 @@ def _train_examples(given, dataset):
     if wanted and (given.npz or wanted <= (dataset.train_examples or 0)):
         return wanted
     place = {"data_dir": given.data_dir, "npz_file": given.npz}
-    available = catalog.examples(dataset.name, **place)["train"]
+    if dataset.is_own:
+        available = dataset.train_examples
+    else:
+        available = catalog.examples(dataset.name, **place)["train"]
     if available is None:
         catalog.check_available(dataset.name, download=given.download, **place)
         if not wanted:

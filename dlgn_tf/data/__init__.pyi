@@ -1,4 +1,11 @@
 from . import catalog as catalog
 from . import npz as npz
+from .given import Data as Data
+from .given import from_arrays as from_arrays
+from .given import from_dataset as from_dataset
+from .given import from_folder as from_folder
+from .given import from_table as from_table
+from .given import from_tfds as from_tfds
 from .images import ImageSet as ImageSet
+from .own import register as register
 from .sources import load as load

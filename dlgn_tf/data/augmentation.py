@@ -21,7 +21,8 @@ class AugmentedImages:
     times the bytes of the images, or 3.1 times with mirroring.
 
     Args:
-        images: Array `(count, height, width, channels)`.
+        images: Array `(count, height, width, channels)`, or what gives the
+            images of an array of indices; such are augmented when drawn.
         policy: One of `AUGMENTATIONS`: `"none"`; `"crop"` pads by 4 pixels and
             crops at random; `"flip_crop"` mirrors half of the images before.
         pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
@@ -36,7 +37,7 @@ class AugmentedImages:
         self._pad = pad
         self._images = images
         self._padded = None
-        if policy != "none":
+        if policy != "none" and isinstance(images, np.ndarray):
             self._padded = _padded(images, pad, policy == "flip_crop")
 
     def draw(self, indices, rng):
@@ -54,6 +55,9 @@ class AugmentedImages:
         """
         if self._policy == "none":
             return self._images[indices]
+        if self._padded is None:
+            drawn = self._images[indices]
+            return augment(drawn, self._policy, rng, self._pad)
         if self._policy == "flip_crop":
             mirrored = rng.random(len(indices)) < 0.5
             indices = indices + len(self._images) * mirrored

@@ -195,7 +195,8 @@ def train_dataset(sampler, start, stop, share=None):
     import tensorflow as tf
 
     share = share or Share()
-    image_shape = sampler.image_set.images.shape[1:]
+    _, *image_shape = sampler.image_set.images.shape
+    types = tf.as_dtype(sampler.image_set.images.dtype), tf.int32
     check_splits(sampler.batch_size, share.replicas)
     rows = sampler.batch_size // share.replicas
 
@@ -203,7 +204,7 @@ def train_dataset(sampler, start, stop, share=None):
         # Stateless, as it is a pure function: under op determinism a stateful
         # one would be mapped one step at a time.
         return tf.numpy_function(
-            sampler.batch_at, [step], (tf.uint8, tf.int32), stateful=False
+            sampler.batch_at, [step], types, stateful=False
         )
 
     def with_shapes(images, labels):
@@ -246,11 +247,34 @@ def test_dataset(image_set, batch_size, share=None):
     import tensorflow as tf
 
     _check(batch_size >= 1, "batch_size", ">= 1", batch_size)
-    batches = tf.data.Dataset.from_tensor_slices(
-        (image_set.images, image_set.labels)
-    ).batch(batch_size)
     share = share or Share()
+    if isinstance(image_set.images, np.ndarray):
+        batches = tf.data.Dataset.from_tensor_slices(
+            (image_set.images, image_set.labels)
+        ).batch(batch_size)
+    else:
+        batches = _decoded_batches(image_set, batch_size)
     return share.of(batches).prefetch(tf.data.AUTOTUNE)
+
+
+def _decoded_batches(image_set, batch_size):
+    """A `tf.data.Dataset` of batches, decoded when they are asked for."""
+    import tensorflow as tf
+
+    def batch_at(begin):
+        batch = slice(int(begin), int(begin) + batch_size)
+        return image_set.images[batch], image_set.labels[batch]
+
+    def read(begin):
+        images, labels = tf.numpy_function(
+            batch_at, [begin], (tf.uint8, tf.int32), stateful=False
+        )
+        images.set_shape((None, *image_set.images.shape[1:]))
+        labels.set_shape((None,))
+        return images, labels
+
+    begins = tf.data.Dataset.range(0, len(image_set), batch_size)
+    return begins.map(read, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def prefetched(sampler, start, stop, put=lambda batch: batch, ahead=4):

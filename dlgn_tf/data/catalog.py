@@ -4,67 +4,23 @@ Imports neither NumPy nor TensorFlow, so that a wrong `--dataset` or a missing
 copy is reported at once.
 """
 
-import dataclasses
 import importlib.util
-import json
 import os
 import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+from dlgn_tf.data import own as own_data
+from dlgn_tf.data import prepared
+from dlgn_tf.data.info import DatasetInfo as DatasetInfo
+from dlgn_tf.data.own import OwnData
+from dlgn_tf.data.reading import Reading
 from dlgn_tf.errors import UserError, nearest
-
-DEFAULT_DATA_DIR = "~/tensorflow_datasets"
-
 
 # Of red, green and blue, on the [0, 1] scale: what torchvision's models are
 # trained with, and the Rainbow paper's networks on CIFAR-10.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclasses.dataclass(frozen=True)
-class DatasetInfo:
-    """An entry of the catalogue.
-
-    Attributes:
-        name: String.
-        description: One line.
-        classes: Integer; labels lie in `[0, classes)`.
-        image_shape: `(height, width, channels)`.
-        mean: Floats on the [0, 1] scale of pixels, one per channel.
-        std: Floats > 0 on the same scale, one per channel.
-        augmentation: Policy of `dlgn_tf.data.augmentation` that keeps the
-            classes apart; what training uses unless told otherwise.
-        source: Where its images are read from unless --npz is given:
-            `"sklearn:digits"`, `"tfds:NAME"` of TensorFlow Datasets, or
-            `"npz"`, which means from --npz alone.
-        train_examples: Images in the training split, as far as is known
-            before they are at hand; see `examples`.
-        test_examples: The same of the test split.
-    """
-
-    name: str
-    description: str
-    classes: int
-    image_shape: tuple[int, int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    augmentation: str = "none"
-    source: str = "npz"
-    train_examples: int | None = None
-    test_examples: int | None = None
-
-    @property
-    def reader(self) -> str:
-        """What reads its images: the part of `source` before the colon."""
-        return self.source.partition(":")[0]
-
-    @property
-    def tfds_name(self) -> str | None:
-        """Name in TensorFlow Datasets, or None."""
-        reader, _, name = self.source.partition(":")
-        return name if reader == "tfds" else None
 
 
 def _cifar(classes):
@@ -147,10 +103,27 @@ def get(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
+    known = (*DATASETS, *own_data.KINDS)
     raise UserError(
-        f"Unknown data set. Expected one of {', '.join(DATASETS)}. "
-        f"{nearest(str(name).lower(), DATASETS)}Received: dataset={name}"
+        f"Unknown data set. Expected one of {', '.join(DATASETS)}. Or data of "
+        f"your own: {own_data.names_shown()}. "
+        f"{nearest(str(name).lower(), known)}Received: dataset={name}"
     )
+
+
+def own_of(given: Any, info: DatasetInfo | None = None) -> OwnData | None:
+    """The `OwnData` that flags name; None where they are of the catalogue.
+
+    Args:
+        given: Object with the attributes of a `Network`.
+        info: What is known of them already.
+    """
+    if not own_data.is_own(given.dataset):
+        Reading.of(given).check((), f"with --dataset={given.dataset}")
+        return None
+    path = _path(given.npz or given.data_dir)
+    how, download = Reading.of(given), given.download
+    return OwnData(given.dataset, path, how, info, download)
 
 
 def check_available(
@@ -158,6 +131,7 @@ def check_available(
     data_dir: str | os.PathLike | None = None,
     download: bool = False,
     npz_file: str | os.PathLike | None = None,
+    own: OwnData | None = None,
 ) -> None:
     """Checks that `sources.load` will find a data set, or may get it.
 
@@ -167,11 +141,14 @@ def check_available(
             `~/tensorflow_datasets`.
         download: Whether TFDS may download and prepare what is missing.
         npz_file: Path-like or None, which takes the place of `data_dir`.
+        own: `OwnData`, which takes the place of all of them.
 
     Raises:
         UserError: if the data set is unknown, or neither prepared nor to be
             downloaded, or TFDS is not installed; or if there is no such .npz.
     """
+    if own:
+        return own.check()
     info = get(name)
     if npz_file:
         _check_archive(npz_file)
@@ -206,9 +183,9 @@ def _check_prepared(info, data_dir, download):
             "Expected --npz=FILE that tools/prepare_data.py wrote elsewhere, "
             "or --dataset=digits. Received: neither"
         )
-    if download or prepared_folder(info, data_dir):
+    if download or prepared.folder(info.tfds_name, data_dir):
         return
-    root = data_root(data_dir)
+    root = prepared.root(data_dir)
     if not os.path.isdir(root):
         received = f"{root}, which is no existing folder"
     else:
@@ -224,6 +201,7 @@ def examples(
     name: str,
     data_dir: str | os.PathLike | None = None,
     npz_file: str | os.PathLike | None = None,
+    own: OwnData | None = None,
 ) -> dict:
     """How many images there are, by what the data themselves say.
 
@@ -231,6 +209,7 @@ def examples(
         name: See `check_available`.
         data_dir: See `check_available`.
         npz_file: See `check_available`.
+        own: See `check_available`.
 
     Returns:
         Dict from `"train"` and `"test"` to an integer: of the .npz or the
@@ -240,6 +219,8 @@ def examples(
     Raises:
         UserError: if the data set is unknown or the .npz damaged.
     """
+    if own:
+        return own.counts()
     info = get(name)
     if npz_file and zipfile.is_zipfile(npz_file):
         # It imports NumPy.
@@ -248,22 +229,8 @@ def examples(
         return npz.count(npz_file, info)
     known = {"train": info.train_examples, "test": info.test_examples}
     if info.reader == "tfds" and not npz_file:
-        known |= _prepared_examples(prepared_folder(info, data_dir))
+        known |= prepared.examples(prepared.folder(info.tfds_name, data_dir))
     return known
-
-
-def _prepared_examples(folder):
-    """Numbers of images by split, as far as TFDS has noted them there."""
-    try:
-        with open(os.path.join(folder or "", "dataset_info.json")) as file:
-            splits = json.load(file)["splits"]
-        return {
-            split["name"]: sum(map(int, split["shardLengths"]))
-            for split in splits
-        }
-    # Whoever reads the images says what is wrong.
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
 
 
 def source(
@@ -284,18 +251,38 @@ def source(
     Raises:
         UserError: as `check_available`.
     """
-    check_available(name, data_dir, npz_file=npz_file)
-    return {"name": name, "data_dir": data_dir, "npz_file": npz_file}
+    place = {"name": name, "data_dir": data_dir, "npz_file": npz_file}
+    if own_data.is_own(name):
+        place["own"] = OwnData(name, _path(npz_file or data_dir))
+    check_available(**place)
+    return place
+
+
+def _path(path):
+    # A run is continued and looked at from other folders too.
+    return path and os.path.abspath(path)
 
 
 def place_of(config: Any) -> dict:
     """Where a `Config` has its images from: keywords of `sources.load`."""
-    return {
+    place = {
         "name": config.dataset,
         "data_dir": config.data_dir,
         "download": config.download,
         "npz_file": config.npz,
     }
+    own = own_of(config, config.measured)
+    return {**place, "own": own} if own else place
+
+
+def info_of(place: dict) -> DatasetInfo:
+    """What is known of the images of a place.
+
+    Args:
+        place: What `source`, `place_of` or `source_of_run` returned.
+    """
+    own = place.get("own")
+    return own.measured() if own else get(place["name"])
 
 
 def source_of_run(
@@ -303,6 +290,7 @@ def source_of_run(
     data_dir: str | os.PathLike | None = None,
     npz_file: str | os.PathLike | None = None,
     dataset: str | None = None,
+    how: Any = None,
 ) -> dict:
     """As `source`, of images for a run: its own, unless others are named.
 
@@ -313,14 +301,30 @@ def source_of_run(
         npz_file: Path-like or None, which takes the place of all of them.
         dataset: String or None, another data set of the same kind of images
             and as many classes.
+        how: Object whose attributes say how data of one's own are read, where
+            not as those of the run.
 
     Raises:
         UserError: as `source`, or if the data set is of another kind.
     """
-    if dataset not in (None, config.dataset):
-        trained, other = get(config.dataset), get(dataset)
-        check_same_kind(other, trained.image_shape, trained.classes)
-        return source(dataset, data_dir or config.data_dir, npz_file)
+    trained, name = config.info, dataset or config.dataset
+    if own_data.is_own(name):
+        others = bool(data_dir or npz_file) or name != config.dataset
+        path = npz_file or data_dir
+        if not others:
+            path = config.npz or config.data_dir
+        kind = own_data.KINDS.get(name.partition(":")[0])
+        read = Reading.of(how, config)
+        if kind and name != config.dataset:
+            read = read.only(kind.flags)
+        own = OwnData(name, _path(path), read, trained)
+        own.check()
+        return {"name": name, "own": own}
+    if name != config.dataset:
+        check_same_kind(get(name), trained.image_shape, trained.classes)
+        own_place = trained.is_own
+        place = data_dir or (None if own_place else config.data_dir)
+        return source(name, place, npz_file)
     if data_dir or npz_file:
         return source(config.dataset, data_dir, npz_file)
     return source(config.dataset, config.data_dir, config.npz)
@@ -342,34 +346,3 @@ def check_same_kind(
             f"in {classes} classes, which the model takes. Received: "
             f"--dataset={info.name}"
         )
-
-
-def data_root(data_dir: str | os.PathLike | None = None) -> str:
-    """The folder of prepared data sets, `~` and the default filled in."""
-    return os.path.expanduser(os.fspath(data_dir or DEFAULT_DATA_DIR))
-
-
-def prepared_folder(
-    info: DatasetInfo, data_dir: str | os.PathLike | None = None
-) -> str | None:
-    """Finds the newest prepared version of a TFDS data set.
-
-    Args:
-        info: `DatasetInfo` of TFDS.
-        data_dir: As in `check_available`.
-
-    Returns:
-        Path `DATA_DIR/NAME/VERSION` as a string, or None if there is none.
-    """
-    parent = os.path.join(data_root(data_dir), str(info.tfds_name))
-    versions = [
-        version
-        for version in (os.listdir(parent) if os.path.isdir(parent) else ())
-        # TFDS prepares in a folder incomplete.XXX_VERSION beside it.
-        if all(part.isdecimal() for part in version.split("."))
-        and os.path.isfile(os.path.join(parent, version, "dataset_info.json"))
-    ]
-    if not versions:
-        return None
-    newest = max(versions, key=lambda v: [int(part) for part in v.split(".")])
-    return os.path.join(parent, newest)

@@ -15,7 +15,8 @@ class ImageSet:
     """Labelled images as they are stored.
 
     Attributes:
-        images: uint8 array `(examples, height, width, channels)`.
+        images: uint8 array `(examples, height, width, channels)`; of data of
+            one's own also float32, or `dlgn_tf.data.encoded.EncodedImages`.
         labels: int32 array `(examples,)`.
     """
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from dlgn_tf.data import decoding
+from dlgn_tf.data import decoding, encoded
 from dlgn_tf.data import images as labelled
+from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
 
 
@@ -59,7 +60,7 @@ def read(path: str | os.PathLike, info: Any, counts: dict) -> tuple:
     Raises:
         UserError: if the file cannot be read or does not fit.
     """
-    with _arrays_of(path, info) as arrays:
+    with _arrays_of(path, info.name) as arrays:
         return tuple(
             _read_split(arrays, split, path, info, counts[split])
             for split in ("train", "test")
@@ -79,14 +80,56 @@ def count(path: str | os.PathLike, info: Any) -> dict:
     Raises:
         UserError: if the file cannot be read.
     """
-    with _arrays_of(path, info) as arrays:
+    with _arrays_of(path, info.name) as arrays:
         return {
             split: len(arrays[f"{split}_labels"]) for split in ("train", "test")
         }
 
 
+# Names of the arrays of a split: Keras', this module's, and shorter ones.
+_NAMES = {
+    "train": (("x_train", "y_train"), ("train_images", "train_labels"),
+              ("x", "y"), ("images", "labels")),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+}  # fmt: skip
+
+
+def read_any(own: Any) -> Stored:
+    """Reads the arrays of any .npz: x_train, y_train, x_test and y_test.
+
+    Args:
+        own: Its path is the file. The arrays may also have the names that
+            `write` gives them or, where the examples are not split, be x and y
+            or images and labels.
+
+    Raises:
+        UserError: if it cannot be read, or has no such arrays.
+    """
+    what = "an .npz of x_train, y_train, x_test and y_test"
+    with _arrays_of(own.path, own.name, what) as arrays:
+        splits = {part: _found(arrays, part, own.path) for part in _NAMES}
+        if splits["train"] is None:
+            raise ValueError(f"arrays {', '.join(arrays.files) or 'none'}")
+        return Stored(splits["train"], splits["test"])
+
+
+def _found(arrays, part, path):
+    """The `Split` of an archive, or None."""
+    for of_images, of_labels in _NAMES[part]:
+        if of_images in arrays and of_labels in arrays:
+            images, labels = arrays[of_images], arrays[of_labels]
+            return Split(images, labels, f"{of_images}, {of_labels} of {path}")
+    if f"{part}_encoded" in arrays:
+        ends = arrays[f"{part}_ends"]
+        files = _files(arrays[f"{part}_encoded"], ends)
+        place = f"{part} of {path}"
+        images = encoded.of_bytes(files, place)
+        return Split(images, arrays[f"{part}_labels"], place)
+    return None
+
+
 @contextlib.contextmanager
-def _arrays_of(path, info):
+def _arrays_of(path, name, what="an .npz that tools/prepare_data.py wrote"):
     """The arrays of a file; what goes wrong with them is a `UserError`."""
     try:
         # np.load takes other kinds of files too.
@@ -99,8 +142,7 @@ def _arrays_of(path, info):
     except Exception as error:
         words = " ".join(str(error).split())[:160]
         raise UserError(
-            f"Cannot read {info.name}. Expected an .npz that "
-            f"tools/prepare_data.py wrote. Received: {path}, "
+            f"Cannot read {name}. Expected {what}. Received: {path}, "
             f"{type(error).__name__}: {words}"
         ) from error
 

@@ -1,8 +1,11 @@
-"""The handwritten digits that come with scikit-learn."""
+"""Data that come with scikit-learn: its digits, and its small tables."""
+
+from typing import Any
 
 import numpy as np
 
 from dlgn_tf.data.images import ImageSet, count_of, labels_of
+from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
 
 
@@ -46,3 +49,24 @@ def read(info, wanted):
         ImageSet(train[:train_count], train_labels[:train_count]),
         ImageSet(test[:test_count], test_labels[:test_count]),
     )
+
+
+_VECTORS = ("breast_cancer", "digits", "iris", "wine")
+
+
+def read_any(own: Any) -> Stored:
+    """Reads the vectors of `sklearn:NAME`, such as `sklearn:iris`.
+
+    Raises:
+        UserError: if scikit-learn has no classes to learn by that name.
+    """
+    from sklearn import datasets
+
+    if own.own_name not in _VECTORS:
+        raise UserError(
+            f"Expected sklearn: with one of {', '.join(_VECTORS)}. Received: "
+            f"--dataset={own.name}"
+        )
+    data = getattr(datasets, f"load_{own.own_name}")()
+    names = tuple(map(str, data.target_names))
+    return Stored(Split(data.data, data.target, own.name), names=names)

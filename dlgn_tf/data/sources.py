@@ -4,6 +4,7 @@ import os
 
 from dlgn_tf.data import catalog, npz, scikit_learn, tfds
 from dlgn_tf.data.images import ImageSet
+from dlgn_tf.data.own import OwnData
 from dlgn_tf.errors import UserError
 
 
@@ -21,6 +22,7 @@ def load(
     train_examples: int | None = None,
     test_examples: int | None = None,
     npz_file: str | os.PathLike | None = None,
+    own: OwnData | None = None,
 ) -> tuple[ImageSet, ImageSet]:
     """Reads a data set, in the order in which it is stored.
 
@@ -34,6 +36,7 @@ def load(
         test_examples: The same for the test images.
         npz_file: Read the images from this .npz instead, which needs no
             TensorFlow; see `dlgn_tf.data.npz`.
+        own: Read these, whatever else is given.
 
     Returns:
         `(ImageSet, ImageSet)`: training and test images.
@@ -42,8 +45,10 @@ def load(
         UserError: if the data set is unknown, not at hand, damaged or smaller
             than asked for, or cannot be downloaded.
     """
-    info = catalog.get(name)
     wanted = {"train": train_examples, "test": test_examples}
+    if own:
+        return own.load(wanted)
+    info = catalog.get(name)
     if npz_file:
         return npz.read(npz_file, info, wanted)
     catalog.check_available(name, data_dir, download)

@@ -1,9 +1,12 @@
 """Data sets that TensorFlow Datasets has prepared in a folder."""
 
+from typing import Any
+
 import numpy as np
 
-from dlgn_tf.data import catalog
+from dlgn_tf.data import encoded, prepared
 from dlgn_tf.data.images import ImageSet, count_of, labels_of
+from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
 
 # Images that one call of the decoder turns into one array.
@@ -26,9 +29,10 @@ def read(info, data_dir, wanted):
         UserError: if the copy is damaged or smaller than asked for, or cannot
             be downloaded.
     """
-    folder = catalog.prepared_folder(info, data_dir)
+    folder = prepared.folder(info.tfds_name, data_dir)
     if folder is None:
-        folder = _download(info, catalog.data_root(data_dir))
+        root = prepared.root(data_dir)
+        folder = _download(info.name, info.tfds_name, root)
     shards = _find_shards(info, folder)
     # Both sizes are checked before the first image is read.
     counts = {
@@ -55,24 +59,83 @@ def read_encoded(info, data_dir):
     Raises:
         UserError: if the copy is damaged.
     """
-    folder = catalog.prepared_folder(info, data_dir)
+    folder = prepared.folder(info.tfds_name, data_dir)
     return {
         split: _read_files(info, folder, shard)
         for split, shard in _find_shards(info, folder).items()
     }
 
 
-def _download(info, root):
+def read_any(own: Any) -> Stored:
+    """Lists the images of `tfds:NAME[/CONFIG]`, which stay encoded.
+
+    Records of a set that was prepared as ArrayRecord stay on the disk; of
+    others the encoded images are held in memory.
+
+    Raises:
+        UserError: if it is not prepared and may not be downloaded, is damaged,
+            or has no images with one label each.
+    """
+    import tensorflow_datasets as tfds
+
+    folder = prepared.folder(own.own_name, own.path)
+    if folder is None and not own.download:
+        raise UserError(
+            f"Data set {own.name} is not at hand. Expected --data_dir=DIR of a "
+            "copy prepared by TFDS (dlgn_tf.train --download gets one). "
+            f"Received: {prepared.root(own.path)}"
+        )
+    try:
+        if folder is None:
+            root = prepared.root(own.path)
+            folder = _download(own.name, own.own_name, root)
+        builder = tfds.builder_from_directory(folder)
+        features, splits = builder.info.features, builder.info.splits
+        label = features["label"]
+        features["image"]  # noqa: B018
+    except (ValueError, KeyError, OSError, AssertionError, TypeError,
+            tfds.core.DatasetNotFoundError) as error:  # fmt: skip
+        raise _damaged(own, folder, error) from error
+    if "train" not in splits:
+        raise _damaged(own, folder, f"splits {', '.join(splits)}")
+    others = [x for x in ("test", "validation") if x in splits][:1]
+    read = [_split(own, builder, part) for part in ("train", *others)]
+    names = getattr(label, "names", None)
+    return Stored(*read, names=tuple(names) if names else None)
+
+
+def _split(own, builder, part):
+    place = f"{part} of {own.name}"
+    info = builder.info
+    if info.file_format.value == "array_record":
+        import tensorflow_datasets as tfds
+
+        source = builder.as_data_source(
+            part, decoders={"image": tfds.decode.SkipDecoding()}
+        )
+        labels = [source[k]["label"] for k in range(len(source))]
+        images = encoded.Files(
+            range(len(source)),
+            lambda k: source[k]["image"],
+            lambda k: f"{place}, record {k}",
+        )
+        return Split(images, np.array(labels), place)
+    folder = str(builder.data_dir)
+    labels, files = _files_of(own, folder, info.splits[part])
+    return Split(encoded.of_bytes(files, place), np.array(labels), place)
+
+
+def _download(shown, name, root):
     """Lets TFDS download and prepare a data set; returns its folder."""
     import tensorflow_datasets as tfds
 
     try:
-        builder = tfds.builder(info.tfds_name, data_dir=root)
+        builder = tfds.builder(name, data_dir=root)
         builder.download_and_prepare()
     # Of the network, in `requests`, and of the disk.
     except (OSError, tfds.download.DownloadError) as error:
         raise UserError(
-            f"Cannot download {info.name}. Expected a network and a writable "
+            f"Cannot download {shown}. Expected a network and a writable "
             f"{root}. Received: {_one_line(error)}"
         ) from error
     return str(builder.data_dir)
@@ -113,6 +176,12 @@ def _read_split(info, folder, paths, count):
 
 def _read_files(info, folder, shard):
     """Labels and encoded images of a split."""
+    labels, files = _files_of(info, folder, shard)
+    return labels_of(info, folder, labels), files
+
+
+def _files_of(info, folder, shard):
+    """Labels as they are stored and encoded images of a split."""
     import tensorflow as tf
 
     labels, files = [], []
@@ -126,7 +195,7 @@ def _read_files(info, folder, shard):
     if len(files) < shard.num_examples:
         found = f"{len(files)} images instead of {shard.num_examples}"
         raise _damaged(info, folder, found)
-    return labels_of(info, folder, labels), files
+    return labels, files
 
 
 def _records(paths, count):

@@ -1,5 +1,6 @@
 """Drawings of kernels. Matplotlib is imported when one is made."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,17 @@ from dlgn_tf.output.folder import new_figure
 _MOST_DRAWN = 1000
 
 
-def heat_map(kernel: Array, labels: Array, classes: int, title: str) -> Any:
+def heat_map(
+    kernel: Array,
+    labels: Array,
+    classes: int,
+    title: str,
+    names: Sequence[str] | None = None,
+) -> Any:
     """A kernel's cosines with images ordered by class, and their block means.
 
     Of more than 1,000 images every k-th is drawn; the means are of all.
+    `names` are of the classes, by default their numbers.
     """
     cosines = kernel_learning.normalized(kernel)
     means = kernel_learning.class_block_means(cosines, labels, classes)
@@ -37,15 +45,16 @@ def heat_map(kernel: Array, labels: Array, classes: int, title: str) -> Any:
             line(border - 0.5, color="white", linewidth=0.4)
     # The names of many classes would cover each other.
     shown = range(0, classes, -(-classes // 20))
+    names = [names[c] if names else c for c in shown]
     middles = [(starts[c] + starts[c + 1] - 1) / 2 for c in shown]
     for set_ticks in (left.set_xticks, left.set_yticks):
-        set_ticks(middles, shown)
+        set_ticks(middles, names)
     left.set_title("images ordered by class")
     picture = right.imshow(means)
     figure.colorbar(picture, ax=right, shrink=0.7)
     right.set_title("means over pairs of two classes")
     for set_ticks in (right.set_xticks, right.set_yticks):
-        set_ticks(shown)
+        set_ticks(shown, names)
     figure.suptitle(f"{title}: cosines of neural path features")
     return figure
 

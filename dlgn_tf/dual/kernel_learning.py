@@ -333,12 +333,18 @@ def normalized(kernel: Array) -> Array:
     return kernel * inverse[:, None] * inverse[None, :]
 
 
-def class_rows(kernel: Array, labels: Array, classes: int) -> list[dict]:
-    """`class_block_means` of a kernel's cosines as rows of a table."""
-    means = class_block_means(normalized(kernel), labels, classes)
+def class_rows(
+    kernel: Array, labels: Array, names: Sequence[str]
+) -> list[dict]:
+    """`class_block_means` of a kernel's cosines as rows of a table.
+
+    `names` are of the classes.
+    """
+    means = class_block_means(normalized(kernel), labels, len(names))
+    columns = [f"class_{name}" for name in names]
     return [
-        {"class": i, **{f"class_{j}": v for j, v in enumerate(row)}}
-        for i, row in enumerate(means.tolist())
+        {"class": name, **dict(zip(columns, row, strict=True))}
+        for name, row in zip(names, means.tolist(), strict=True)
     ]
 
 

@@ -82,9 +82,10 @@ def kernel(run):
     )
     learned, spectrum = _described(run, matrix, test_matrix)
     title = f"{model.name} on {run.source.of_images.name}, step {step}"
-    of_classes = matrix, run.train.labels, run.classes
-    heat_map = figures.heat_map(*of_classes, title)
-    output.table("heat_map", kernel_learning.class_rows(*of_classes))
+    labels, names = run.train.labels, run.source.of_images.names
+    heat_map = figures.heat_map(matrix, labels, run.classes, title, names)
+    rows = kernel_learning.class_rows(matrix, labels, names)
+    output.table("heat_map", rows)
     output.picture("heat_map", heat_map)
 
     # The same architecture, gates as drawn.

@@ -1,5 +1,6 @@
 """Drawings of the page. Matplotlib is imported when one is made."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,17 +18,38 @@ _INK, _SOFT = "#1d2430", "#5b6675"
 def as_colours(weights: Array) -> Array:
     """Templates as they are shown, each to its own scale.
 
-    `(rows, height, width, channels)` of 1 or 3 channels becomes `(rows, height,
-    width, 3)` in [0, 1]. Of one channel: blue below 0, white at 0, red above.
-    Of three: grey at 0, each colour brighter above it and darker below.
+    `(rows, height, width, channels)` becomes `(rows, height, width, 3)` in [0,
+    1]. Of one channel: blue below 0, white at 0, red above. Of three: grey at
+    0, each colour brighter above it and darker below. Of others see
+    `_drawable`.
     """
     from matplotlib import colormaps
 
+    weights = _drawable(weights)
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     signed = weights / np.where(largest > 0, largest, 1)
     if weights.shape[-1] == 3:
         return 0.5 + signed / 2
     return colormaps["RdBu_r"](0.5 + signed[..., 0] / 2)[..., :3]
+
+
+def _drawable(images):
+    """Images of any number of channels as such of one or three.
+
+    The entries of a vector lie row by row in a square; of four channels the
+    fourth, and of others all but their mean, is not drawn.
+    """
+    count, height, width, channels = images.shape
+    if channels in (1, 3):
+        return images
+    if height == width == 1:
+        side = math.ceil(math.sqrt(channels))
+        square = np.zeros((count, side * side), images.dtype)
+        square[:, :channels] = images[:, 0, 0]
+        return square.reshape(count, side, side, 1)
+    if channels == 4:
+        return images[..., :3]
+    return images.mean(axis=-1, keepdims=True)
 
 
 def window(weights: Array) -> tuple[int, int, int, int]:
@@ -54,8 +76,13 @@ def beside(left: Array, right: Array) -> Array:
 
 
 def stored(image: Array) -> Array:
-    """A stored image as RGB in [0, 1]."""
-    pixels = np.asarray(image, "float64") / 255
+    """A stored image as RGB in [0, 1]; one of floats on its own scale."""
+    pixels = _drawable(np.asarray(image)[None])[0].astype("float64")
+    if np.asarray(image).dtype.kind == "f":
+        low, high = pixels.min(), pixels.max()
+        pixels = (pixels - low) / (high - low if high > low else 1)
+    else:
+        pixels = pixels / 255
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 

@@ -8,3 +8,4 @@ from .evaluation import accuracy as accuracy
 from .gated import GatedNetwork as GatedNetwork
 from .initializers import Bernoulli as Bernoulli
 from .relu import ReLUNetwork as ReLUNetwork
+from .zoo import register as register

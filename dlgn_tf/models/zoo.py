@@ -342,3 +342,7 @@ def add(
     )
     ARCHITECTURES[entry.name] = entry
     return entry
+
+
+# What `dlgn_tf.models` calls it.
+register = add

@@ -4,6 +4,7 @@ import os
 import pathlib
 
 FLAGS = "flags.txt"
+DATA = "data.json"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 MODEL = "model.keras"
@@ -18,7 +19,7 @@ ORIGIN = "origin.json"
 SECONDS = "seconds.json"
 LOG = "log.txt"
 
-_ALL = (FLAGS, CHECKPOINTS, METRICS, MODEL, BEST, SNAPSHOTS, *EVENTS)
+_ALL = (FLAGS, DATA, CHECKPOINTS, METRICS, MODEL, BEST, SNAPSHOTS, *EVENTS)
 _ALL += (LOCK, PERMUTATIONS, ORIGIN, SECONDS, LOG)
 # Beside its flags, of a copy that may be without its checkpoints.
 _WITH_FLAGS = (CHECKPOINTS, METRICS, MODEL, BEST)

@@ -6,7 +6,7 @@ import random
 import shlex
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.data import catalog
+from dlgn_tf.data import catalog, prepared
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction.tables import Cell
 from dlgn_tf.training import permutations
@@ -60,7 +60,7 @@ class Places:
         if self.npz_dir:
             file = pathlib.Path(self.npz_dir).absolute() / f"{dataset}.npz"
             return [f"--npz={file}"]
-        given = [f"--data_dir={catalog.data_root(self.data_dir)}"]
+        given = [f"--data_dir={prepared.root(self.data_dir)}"]
         return given + ["--download"] * self.download
 
     def run_dir(self, run_name):

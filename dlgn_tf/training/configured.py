@@ -13,7 +13,7 @@ def create_configured_model(config, removed=()):
 
     Blocks `removed` are left out, see `Architecture.removable_blocks`.
     """
-    dataset = catalog.get(config.dataset)
+    dataset = config.info
     mean, std = _pixel_constants(config.normalization, dataset)
     model = create_model(
         config.model,

@@ -12,12 +12,14 @@ from dlgn_tf.training.engine import Engine
 from dlgn_tf.training.totals import Totals
 
 
-def create_engine(config: Config) -> Engine:
-    """The engine of the backend, with the model of a configuration."""
+def create_engine(
+    config: Config, model: ImageClassifier | None = None
+) -> Engine:
+    """The engine of the backend, with a model or that of a configuration."""
     module = _backend_engine()
     if keras.backend.backend() == "jax":
-        return module.JaxEngine(config)
-    return module.TensorFlowEngine(config)
+        return module.JaxEngine(config, model)
+    return module.TensorFlowEngine(config, model)
 
 
 def restore_model(prefix: os.PathLike, model: ImageClassifier) -> None:

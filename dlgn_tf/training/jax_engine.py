@@ -22,6 +22,7 @@ class JaxEngine:
 
     Args:
         config: `Config`.
+        model: See `dlgn_tf.training.engines.create_engine`.
 
     Raises:
         UserError: if the run asks for several devices.
@@ -30,14 +31,14 @@ class JaxEngine:
     write_errors = ()
     chief = True
 
-    def __init__(self, config):
+    def __init__(self, config, model=None):
         if config.strategy not in ("auto", "single"):
             raise UserError(
                 "Expected --strategy=auto or single with KERAS_BACKEND=jax. "
                 f"Received: --strategy={config.strategy}"
             )
         keras.config.set_dtype_policy(config.mixed_precision)
-        self.model = configured.create_configured_model(config)
+        self.model = model or configured.create_configured_model(config)
         self.optimizer = optimizers.create_optimizer(config)
         self.optimizer.build(self.model.trainable_variables)
         self._l2 = config.l2

@@ -38,11 +38,13 @@ class Stopped(Exception):
         self.signal = signal
 
 
-def train(config):
+def train(config, given=None):
     """Runs a training to its end, from the newest checkpoint if there is one.
 
     Args:
         config: `dlgn_tf.config.Config`.
+        given: What a program hands in, see `dlgn_tf.training.fitting.Given`;
+            or None.
 
     Returns:
         Dict, the last line of metrics.jsonl; None in a process that is not
@@ -54,9 +56,12 @@ def train(config):
         Stopped: if SIGTERM or SIGINT came; the run is saved.
     """
     directory = RunDirectory(config.run_dir)
-    engine = create_engine(config)
+    if config.measured and config.strategy != "multi_worker":
+        directory.check(config)
+        config = directory.with_first_weights(config)
+    engine = create_engine(config, given and given.model)
     if not engine.chief:
-        return _Run(config, engine, None).to_the_end()
+        return _Run(config, engine, None, given).to_the_end()
     with directory.locked():
         for change in directory.check(config):
             print(f"continuing with another {change}")
@@ -65,7 +70,7 @@ def train(config):
         if not records.restore():
             set_initial_weights(engine.model, config)
         with contextlib.closing(records):
-            return _Run(config, engine, records).to_the_end()
+            return _Run(config, engine, records, given).to_the_end()
 
 
 class _Run:
@@ -74,12 +79,17 @@ class _Run:
     `records` is None in processes that write nothing.
     """
 
-    def __init__(self, config, engine, records):
+    def __init__(self, config, engine, records, given):
         self.config, self.engine, self.records = config, engine, records
+        self.given, self.logged = given, Totals()
         engine.sync()
         self.step = engine.step
         self.totals = records.totals if records else Totals()
-        self.train_images, self.test_images = sources.load_for(config)
+        images = given and given.images()
+        images = images or sources.load_for(config)
+        self.train_images, self.test_images = images
+        if given:
+            given.begin(engine.model)
         self.sampler = BatchSampler(
             self.train_images,
             config.batch_size,
@@ -106,6 +116,8 @@ class _Run:
             if self.records:
                 self._begin_records()
             self._evaluate()
+        if self.given:
+            self.given.end()
         if not self.records:
             return None
         if not finished or not self.records.model_is_saved():
@@ -124,9 +136,10 @@ class _Run:
             f"{config.dataset}: {len(self.train_images):,} training images, "
             f"{len(self.test_images):,} test images\n"
             f"{self.engine.description}, batch {config.batch_size}\n"
-            f"defaults as in: {config.recipe().source}\n"
-            f"run directory {config.run_dir}"
+            f"defaults as in: {config.recipe().source}"
         )
+        if not self.given or self.given.kept:
+            print(f"run directory {config.run_dir}")
         if too_many := overcomplete(model, config):
             print(
                 "more filters than inputs, which cannot all be orthogonal: "
@@ -162,7 +175,10 @@ class _Run:
             if self._due(config.eval_every):
                 self._evaluate()
             stopping = self.engine.any(interruption.signal is not None)
-            self._save_if_due(stopping)
+            asked = bool(self.given and self.given.stop)
+            self._save_if_due(stopping or asked)
+            if asked:
+                return
             if stopping and self.step < config.train_steps:
                 # It may have come to another process.
                 self._stop(interruption.signal or signal.SIGTERM)
@@ -198,7 +214,7 @@ class _Run:
         if self.records:
             self.records.totals = self.totals
             self.records.training_point(watch.rate())
-        self.totals = Totals()
+        self.logged, self.totals = self.totals, Totals()
         watch.restart()
 
     def _evaluate(self):
@@ -208,6 +224,9 @@ class _Run:
             self.config.eval_batch_size,
             silent=not self.records,
         )
+        if self.given:
+            training = self.totals if self.totals.images else self.logged
+            self.given.evaluated(self.step, training, totals)
         if self.records:
             probe = self.test_images.images[:_PROBE_IMAGES]
             self.records.evaluation(totals, probe)

@@ -10,6 +10,8 @@ import re
 import shlex
 
 from dlgn_tf import config as config_lib
+from dlgn_tf.command import fields
+from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, run_names
 from dlgn_tf.training.checkpoints import Checkpoints
@@ -32,6 +34,7 @@ class RunDirectory:
     Attributes:
         path: `pathlib.Path` of the directory.
         flags: flags.txt, every effective flag.
+        data: data.json, what was measured of data of one's own.
         checkpoints: Directory of the checkpoints, see `checkpoints.py`.
         metrics: metrics.jsonl, one line per evaluation.
         model: model.keras, the final model.
@@ -42,6 +45,7 @@ class RunDirectory:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.flags = self.path / run_names.FLAGS
+        self.data = self.path / run_names.DATA
         self.checkpoints = self.path / run_names.CHECKPOINTS
         self.metrics = self.path / run_names.METRICS
         self.model = self.path / run_names.MODEL
@@ -83,13 +87,19 @@ class RunDirectory:
                 "Expected a --run_dir that dlgn_tf.train has written. "
                 f"Received: {self.path}, which has no {lacking}"
             )
-        config = config_lib.read_flags(self.flags)
+        config = config_lib.read_flags(self.flags, measured=self._measured())
         if "--model=" not in self.flags.read_text("utf-8"):
             raise UserError(
                 "Expected flags as dlgn_tf.train writes them. Received: "
                 f"{self.flags}, which names no model"
             )
         return config
+
+    def _measured(self):
+        """The `DatasetInfo` of data.json, or None where there is none."""
+        if not self.data.exists():
+            return None
+        return DatasetInfo.of_dict(files.read_json(self.data), self.data)
 
     def check(self, config):
         """Whether a run with this `Config` can start or go on here.
@@ -114,11 +124,23 @@ class RunDirectory:
                     f"{self.command()}, or another --run_dir. Received: "
                     f"--{flag}={now}"
                 )
+        self._check_data(config)
         return [
             f"{flag}: {before} -> {now}"
             for flag, (before, now) in changes.items()
             if flag not in _PASSING
         ]
+
+    def _check_data(self, config):
+        """Raises a `UserError` unless images are of the same kind as before."""
+        before, now = self._measured(), config.measured
+        for name in ("image_shape", "dtype", "class_names", "columns"):
+            if before and now and getattr(before, name) != getattr(now, name):
+                raise UserError(
+                    f"Expected data whose {name} is that of the run in "
+                    f"{self.path}, {getattr(before, name)}, or another "
+                    f"--run_dir. Received: {getattr(now, name)}"
+                )
 
     def check_writable(self):
         """Raises a `UserError` unless all that a run writes would lie here."""
@@ -135,7 +157,7 @@ class RunDirectory:
         now = dataclasses.asdict(config)
         return {
             flag: (before[flag], now[flag])
-            for flag in now
+            for flag in fields.of(config)
             if before[flag] != now[flag]
         }
 
@@ -145,11 +167,17 @@ class RunDirectory:
         return f"python -m dlgn_tf.train {flag}"
 
     def with_first_weights(self, config):
-        """The `Config` with the seed that a run here drew its weights from."""
+        """The `Config` with what a run here began with.
+
+        That is the seed that it drew its weights from, and what it measured of
+        its data.
+        """
         if self.is_new():
             return config
-        seed = self.read_config().weights_seed
-        return dataclasses.replace(config, weights_seed=seed)
+        began = self.read_config()
+        return dataclasses.replace(
+            config, weights_seed=began.weights_seed, measured=began.measured
+        )
 
     def is_new(self):
         """Whether a run here would start and not go on."""
@@ -208,6 +236,10 @@ class RunDirectory:
     def write_flags(self, config):
         """Writes flags.txt."""
         with files.write_errors(self.flags):
+            # First, as flags of such data are not read without it.
+            if config.measured:
+                text = json.dumps(config.measured.as_dict(), indent=1)
+                files.write_atomically(self.data, text + "\n")
             files.write_atomically(self.flags, config.to_flags())
 
     def append_metrics(self, record):

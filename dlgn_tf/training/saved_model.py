@@ -8,6 +8,8 @@ from dlgn_tf.errors import UserError
 # Where one carries the model it was made from; TensorFlow's place for files
 # that are none of its own.
 MODEL = "assets.extra/model.keras"
+# Its asset that lists them, one a line.
+CLASS_NAMES = "class_names.txt"
 # What it answers.
 SIGNATURES = ("serving_default", "preactivations", "gates")
 _FILE = "saved_model.pb"

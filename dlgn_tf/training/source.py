@@ -114,11 +114,14 @@ class Source:
         """Path-like, the value of that flag."""
         return getattr(self, self.flag)
 
-    @property
+    @functools.cached_property
     def of_images(self):
-        """The `DatasetInfo` of the network's images."""
+        """The `DatasetInfo` of the network's images.
+
+        Of a network of no run, and images of one's own, as `images` found it.
+        """
         config = self.config
-        return catalog.get(config.dataset if config else self.dataset)
+        return config.info if config else catalog.get(self.dataset)
 
     def check(self):
         """Raises a `UserError` unless the network is there, and whole."""
@@ -155,7 +158,10 @@ class Source:
         """
         if self.run_dir:
             return catalog.source_of_run(self.config, data_dir, npz)
-        return catalog.source(self.dataset, data_dir, npz)
+        place = catalog.source(self.dataset, data_dir, npz)
+        # Frozen are the fields; this is what `of_images` would find out.
+        vars(self)["of_images"] = catalog.info_of(place)
+        return place
 
     def load(self, of_zoo=True):
         """Reads the network.

@@ -59,7 +59,8 @@ class Summaries:
         # An indented block is shown as it stands.
         text = "".join(f"    {x}\n" for x in config.to_flags().splitlines())
         self._train.add(text_pb("flags", text), step)
-        self._train.add(images_pb("train/images", images), step)
+        if images.dtype == np.uint8 and images.shape[-1] in (1, 3, 4):
+            self._train.add(images_pb("train/images", images), step)
         self._test.add(hparams_pb(_hyper_parameters(config)), step)
 
     def training(self, totals, learning_rate, images_per_second, step):
@@ -185,7 +186,7 @@ def _hyper_parameters(config):
     """The configuration in types that TensorBoard's table can show."""
     shown = {}
     for name, value in dataclasses.asdict(config).items():
-        if value is None:
+        if value is None or name == "measured":
             continue
         plain = isinstance(value, (bool, int, float, str))
         shown[name] = value if plain else ",".join(map(str, value))

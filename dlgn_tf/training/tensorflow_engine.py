@@ -22,11 +22,12 @@ class TensorFlowEngine:
 
     Args:
         config: `Config`.
+        model: See `dlgn_tf.training.engines.create_engine`.
     """
 
     write_errors = (tf.errors.OpError,)
 
-    def __init__(self, config):
+    def __init__(self, config, model=None):
         # Before any operation: several machines find each other here.
         self.strategy = strategies.create_strategy(config.strategy)
         replicas = self.strategy.num_replicas_in_sync
@@ -37,7 +38,7 @@ class TensorFlowEngine:
             tf.config.experimental.enable_op_determinism()
         keras.config.set_dtype_policy(config.mixed_precision)
         with self.strategy.scope():
-            self.model = configured.create_configured_model(config)
+            self.model = model or configured.create_configured_model(config)
             self.optimizer = optimizers.create_optimizer(config)
             # Batches taken. The optimiser's own count, the same otherwise,
             # leaves out steps that float16 has to skip.

@@ -69,7 +69,7 @@ def add(report):
     )
     chosen = [decision_of(task, index) for index in task.shown]
     by_site = dict(leads(task, view, chosen))
-    _write_csv(report, chosen, by_site)
+    _write_csv(report, chosen, by_site, task.dataset.names)
     drawn = {
         site: _strongest_channels(task, site, chosen, by_site[site])
         for site in evenly(task.sites, _SITES_DRAWN)
@@ -192,18 +192,18 @@ def _in_place(weights, image):
     """A template beside the part of the image that it sees, and its place."""
     top, left, bottom, right = box = pictures.window(weights[None])
     part = (slice(top, bottom), slice(left, right))
-    template = pictures.as_colours(weights[None])[0]
-    picture = pictures.beside(template[part], pictures.stored(image)[part])
+    template = pictures.as_colours(weights[None, *part])[0]
+    picture = pictures.beside(template, pictures.stored(image[part]))
     return picture, box
 
 
-def _write_csv(report, chosen, by_site):
+def _write_csv(report, chosen, by_site, names):
     sums = [
         {
             "image": each.index,
-            "true": each.true,
-            "predicted": each.predicted,
-            "rival": each.rival,
+            "true": names[each.true],
+            "predicted": names[each.predicted],
+            "rival": names[each.rival],
             "site": site,
             "units": float(parts.of_units[k]),
             "around": float(parts.around[k]),
@@ -244,25 +244,27 @@ def _draw(report, decision, k, by_site, drawn):
         {each.box for of in drawn.values() for each in of[k]},
         f"test image {decision.index}",
     )
-    _draw_logits(logit_axes, task.logits[decision.index], decision)
+    names = task.dataset.names
+    _draw_logits(logit_axes, task.logits[decision.index], decision, names)
     _draw_parts(part_axes, by_site, k)
     panels = bottom.subplots(len(drawn), _CHANNELS_DRAWN, squeeze=False)
     for row, (site, of_decisions) in zip(panels, drawn.items(), strict=True):
         _draw_channels(row, site, of_decisions[k])
-    report.picture(f"decision_{k + 1}", drawing, _caption(decision, by_site, k))
+    caption = _caption(decision, by_site, k, names)
+    report.picture(f"decision_{k + 1}", drawing, caption)
 
 
-def _caption(decision, by_site, k):
+def _caption(decision, by_site, k, names):
     verdict = "rightly" if decision.right else "wrongly"
     site, parts = list(by_site.items())[-1]
     count, share = _half(parts.units[k])
     deviation = max(_deviation(each, k) for each in by_site.values())
     return (
-        f"Test image {decision.index} of class {decision.true}, {verdict} "
-        f"taken for class {decision.predicted} with "
+        f"Test image {decision.index} of class {names[decision.true]}, "
+        f"{verdict} taken for class {names[decision.predicted]} with "
         f"{percent(decision.probability, 0)}; ahead of class "
-        f"{decision.rival} by {number(decision.margin)}. At {site} half of all "
-        f"that units add and subtract comes from {count:,} of "
+        f"{names[decision.rival]} by {number(decision.margin)}. At {site} half "
+        f"of all that units add and subtract comes from {count:,} of "
         f"{parts.units[k].size:,} units ({percent(share)}). The sums "
         f"differ from the lead by at most {number(float(deviation), 1)} of all "
         "that is added and subtracted."
@@ -285,7 +287,7 @@ def _half(units):
     return count, count / units.size
 
 
-def _draw_logits(axes, logits, decision):
+def _draw_logits(axes, logits, decision, names):
     """Bars of the largest logits, the predicted and the rival marked."""
     order = np.argsort(-logits, kind="stable")[:10]
     if decision.rival not in order:
@@ -295,7 +297,9 @@ def _draw_logits(axes, logits, decision):
     colours = [special.get(int(c), "#c9d1d9") for c in order]
     axes.bar(range(len(order)), logits[order], color=colours)
     axes.axhline(0, color="#1d2430", linewidth=0.8)
-    axes.set_xticks(range(len(order)), order)
+    shown = [names[k] for k in order]
+    turned = 90 if max(map(len, shown)) > 3 else 0
+    axes.set_xticks(range(len(order)), shown, rotation=turned)
     pictures.finish(axes, "", "")
     axes.set_title("logits", fontsize=9)
 

@@ -124,13 +124,13 @@ def _classes(report, statistics):
         "both, relative to that of two different images of one class (1 on the "
         "diagonal): where it is low, the gates tell the two classes apart."
     )
-    labels = [str(label) for label in range(task.dataset.classes)]
+    labels = task.dataset.names
     report.csv(
         "class_overlap",
         [
-            {"site": site, "class": i, **dict(zip(labels, row, strict=True))}
+            {"site": site, "class": name, **dict(zip(labels, row, strict=True))}
             for site, each in statistics.sites.items()
-            for i, row in enumerate(each.overlap.tolist())
+            for name, row in zip(labels, each.overlap.tolist(), strict=True)
         ],
     )
     first, last = task.sites[0], task.sites[-1]

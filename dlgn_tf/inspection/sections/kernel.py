@@ -29,12 +29,12 @@ def add(report):
         "that the gates alone know the classes; "
         "`python -m dlgn_tf.dual` learns from this kernel."
     )
-    classes = task.dataset.classes
-    rows = kernel_learning.class_rows(matrix, labels, classes)
+    classes, names = task.dataset.classes, task.dataset.names
+    rows = kernel_learning.class_rows(matrix, labels, names)
     report.csv("kernel_by_class", rows)
     report.picture(
         "kernel",
-        figures.heat_map(matrix, labels, classes, task.model.name),
+        figures.heat_map(matrix, labels, classes, task.model.name, names),
         "Exact, from the gates; images ordered by class, and means over pairs "
         "of classes (`kernel_by_class.csv`).",
     )

@@ -34,7 +34,7 @@ def add(report):
     except UserError as error:
         page.note(f"Not computed. {error}")
         return
-    rows = _rows(chosen, strongest)
+    rows = _rows(chosen, strongest, task.dataset.names)
     if not rows:
         page.note("None: gates are shut on every path of these images.")
         return
@@ -43,13 +43,13 @@ def add(report):
     _list_shared(page, [paths for paths in strongest if paths])
 
 
-def _rows(chosen, strongest):
+def _rows(chosen, strongest, names):
     """Pairs of a dict and a path."""
     return [
         (
             {
                 "image": each.index,
-                "logit": each.predicted,
+                "logit": names[each.predicted],
                 "rank": rank,
                 "contribution": path.contribution,
                 "feature": path.feature,

@@ -38,7 +38,7 @@ def add(report):
         "much a channel matters; `channels.csv` has all."
     )
     _list_channels(task, page, added, predicted)
-    _list_classes(page, task.sites[-1], added, predicted)
+    _list_classes(task, page, added, predicted)
     _draw(report, task.sites[-1], added[task.sites[-1]])
 
 
@@ -65,7 +65,7 @@ def _rows(task, added, predicted):
                 "share": float(sizes[channel] / max(sizes.sum(), 1e-30)),
                 "on": float(on[channel]),
                 **{
-                    f"class_{label}": float(mean[channel])
+                    f"class_{task.dataset.names[label]}": float(mean[channel])
                     for label, mean in by_class.items()
                 },
             }
@@ -84,6 +84,7 @@ def _list_channels(task, page, added, predicted):
         sizes = np.abs(of_images).mean(axis=0)
         by_class = _means_by_class(of_images, predicted)
         labels = list(by_class)
+        names = [task.dataset.names[label] for label in labels]
         for channel in _strongest(sizes, _OF_SITE):
             means = np.array([by_class[label][channel] for label in labels])
             rows.append(
@@ -93,8 +94,8 @@ def _list_channels(task, page, added, predicted):
                     number(float(sizes[channel])),
                     percent(float(sizes[channel] / max(sizes.sum(), 1e-30))),
                     percent(float(task.statistics.sites[site].on[channel])),
-                    f"class {labels[means.argmax()]}, {means.max():+.2g}",
-                    f"class {labels[means.argmin()]}, {means.min():+.2g}",
+                    f"class {names[means.argmax()]}, {means.max():+.2g}",
+                    f"class {names[means.argmin()]}, {means.min():+.2g}",
                 )
             )
     page.table(
@@ -113,12 +114,13 @@ def _list_channels(task, page, added, predicted):
     )
 
 
-def _list_classes(page, site, added, predicted):
+def _list_classes(task, page, added, predicted):
+    site = task.sites[-1]
     page.table(
         ["predicted class", "images", f"channels of {site} that add most"],
         [
             (
-                str(label),
+                task.dataset.names[label],
                 int((predicted == label).sum()),
                 ", ".join(
                     f"{channel} ({mean[channel]:+.2g})"

@@ -1,0 +1,302 @@
+"""Images that stay files, and are decoded when they are drawn."""
+
+import concurrent.futures
+import functools
+import io
+import os
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.data import decoding
+from dlgn_tf.errors import UserError
+
+# Images that one thread decodes before it takes others, and that are decoded
+# and measured at once.
+_AT_ONCE = 16
+_CHUNK = 256
+# Bytes of images that are an array in any case.
+_FEW = 2**26
+
+
+def _read_file(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class Files:
+    """Encoded images, by path or as records of a set.
+
+    Args:
+        items: Sequence of what `read` takes: by default paths.
+        read: Function of an item; returns the bytes of an image.
+        name: Function of an item; returns its name for messages.
+    """
+
+    def __init__(
+        self,
+        items: Sequence,
+        read: Callable[[Any], bytes] = _read_file,
+        name: Callable[[Any], str] = str,
+    ):
+        self.items, self.read, self.name = items, read, name
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, indices: Array) -> "Files":
+        items = [self.items[index] for index in indices]
+        return Files(items, self.read, self.name)
+
+    def header(self, index: int) -> tuple[int, int, int]:
+        """`(height, width, channels)` of an image, which is not decoded."""
+        item = self.items[index]
+        if self.read is _read_file:
+            with open(item, "rb") as file:
+                return decoding.header(file)
+        return decoding.header(io.BytesIO(self.read(item)))
+
+
+def of_bytes(files: Sequence[bytes], place: str) -> Files:
+    """`Files` of encoded images in memory, from a place that is named."""
+    return Files(
+        range(len(files)), files.__getitem__, lambda k: f"{place}, number {k}"
+    )
+
+
+class EncodedImages:
+    """Images that are like an array, but decoded when they are asked for.
+
+    The first ones are kept, as many as fit under a bound: in the random order
+    of an epoch no others are worth more. Threads may share it.
+
+    Args:
+        files: `Files`.
+        shape: `(height, width, channels)`.
+        resize: See `decoding.decode`.
+        kept_bytes: Number, how much of them is kept once decoded.
+
+    Attributes:
+        shape: `(n, height, width, channels)`.
+        dtype: uint8.
+        sums: What `preparing.moments` makes a mean of, once `check` was
+            called.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, files, shape, resize=None, kept_bytes=0.0):
+        self._files, self._resize = files, resize
+        self._few = max(kept_bytes, _FEW)
+        self.shape = (len(files), *shape)
+        count = int(kept_bytes // max(np.prod(shape, dtype=np.int64), 1))
+        self._kept = np.empty((min(count, len(files)), *shape), np.uint8)
+        self._is_kept = np.zeros(len(self._kept), bool)
+        self.sums: Any = None
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: Any) -> Array:
+        """Images by an integer, a slice, or an array of integers."""
+        if isinstance(indices, slice):
+            indices = np.arange(len(self))[indices]
+        chosen = np.asarray(indices)
+        images = np.empty((chosen.size, *self.shape[1:]), np.uint8)
+        flat = chosen.ravel()
+
+        def fill(begin):
+            for place in range(begin, min(begin + _AT_ONCE, len(flat))):
+                images[place] = self._image(int(flat[place]))
+
+        list(_pool().map(fill, range(0, len(flat), _AT_ONCE)))
+        return images.reshape(*chosen.shape, *self.shape[1:])
+
+    def _image(self, index):
+        index += len(self) if index < 0 else 0
+        is_kept = index < len(self._kept)
+        if is_kept and self._is_kept[index]:
+            return self._kept[index]
+        try:
+            image = self.decode(index)
+        except Exception as error:
+            raise damaged(self._files.name(self._files.items[index]), error) \
+                from error  # fmt: skip
+        if is_kept:
+            self._kept[index] = image
+            self._is_kept[index] = True
+        return image
+
+    def decode(self, index: int) -> Array:
+        """An image, decoded now."""
+        file = self._files.read(self._files.items[index])
+        return decoding.decode(file, self.shape[1:], self._resize)
+
+    def first(self, count: int) -> Any:
+        """The first so many of them, as an array where they are few."""
+        if count * np.prod(self.shape[1:], dtype=np.int64) <= self._few:
+            return self[:count]
+        files = self._files[np.arange(count)]
+        left = self._kept.nbytes
+        return EncodedImages(files, self.shape[1:], self._resize, left)
+
+
+def first(images: Any, count: int) -> Any:
+    """The first of some images, an array or `EncodedImages`."""
+    if isinstance(images, EncodedImages):
+        return images.first(count)
+    return images[:count]
+
+
+def decoded(splits: Sequence, own: Any) -> list:
+    """Splits of files as splits of images.
+
+    Every file is decoded once: so damaged ones are found, and mean and standard
+    deviation are those of all. What fits under the bound stays decoded.
+
+    Args:
+        splits: `dlgn_tf.data.own.Split`s of `Files`, of which the first is
+            trained on.
+        own: `OwnData` that they are of.
+
+    Returns:
+        The splits, their images an array or `EncodedImages`, without the files
+        that are left out.
+
+    Raises:
+        UserError: if a file is damaged, which is named, and none may be left
+            out; or they are of different sizes.
+    """
+    how = own.how
+    if own.info:
+        shape = own.info.image_shape
+    else:
+        splits, shape = _common_shape(splits, how)
+    resize = (how.resize or "crop") if how.size else None
+    count = sum(len(x.images) for x in splits)
+    fits = count * np.prod(shape, dtype=np.int64) <= how.cache_bytes
+    kept = 0 if fits else how.cache_bytes
+    done = []
+    for number, split in enumerate(splits):
+        of_split = 0 if number else kept
+        images = EncodedImages(split.images, shape, resize, of_split)
+        decoded, images_of, bad = _pass(images, fits, measure=number == 0)
+        good = _left(split, bad, how)
+        if fits:
+            decoded = decoded if len(good) == len(decoded) else decoded[good]
+            done.append(
+                split._replace(images=decoded, labels=split.labels[good])
+            )
+            continue
+        left = EncodedImages(split.images[good], shape, resize, of_split)
+        left.sums = images_of
+        done.append(split._replace(images=left, labels=split.labels[good]))
+    return done
+
+
+def _common_shape(splits, how):
+    """The splits without what has no header, and the shape of their images."""
+    headers, left = [], []
+    for split in splits:
+        header, indices = _tried(split.images.header), range(len(split.images))
+        found = list(_pool().map(header, indices, chunksize=64))
+        bad = {k: x for k, x in enumerate(found) if isinstance(x, Exception)}
+        good = _left(split, bad, how)
+        images, labels = split.images[good], split.labels[good]
+        left.append(split._replace(images=images, labels=labels))
+        headers += [(found[k], split.images.items[k]) for k in good]
+    channels = how.channels or (1 if all(x[2] == 1 for x, _ in headers) else 3)
+    if how.size:
+        return left, (*how.size, channels)
+    (height, width, _), first_item = headers[0]
+    for (*size, _), item in headers:
+        if size != [height, width]:
+            name = splits[0].images.name
+            raise UserError(
+                "Expected images of one size, or --image_size=HEIGHTxWIDTH. "
+                f"Received: {height}x{width} of {name(first_item)} and "
+                f"{size[0]}x{size[1]} of {name(item)}"
+            )
+    return left, (height, width, channels)
+
+
+def _tried(function):
+    """A function whose errors are what it returns."""
+
+    def call(index):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", decoding.BOMB)
+                return function(index)
+        except Exception as error:
+            return error
+
+    return call
+
+
+def _pass(images, keep, measure):
+    """Decodes all of them: an array or None, sums or None, and what is bad."""
+    everything = np.empty(images.shape if keep else (0,), np.uint8)
+    shift = np.zeros(images.shape[-1])
+    sums, bad = (0, 0.0, 0.0), {}
+    for begin in range(0, len(images), _CHUNK):
+        indices = range(begin, min(begin + _CHUNK, len(images)))
+        chunk = list(_pool().map(_tried(images.decode), indices, chunksize=8))
+        good = []
+        for k, image in zip(indices, chunk, strict=True):
+            if isinstance(image, Exception):
+                bad[k] = image
+                continue
+            good.append(image)
+            if keep:
+                everything[k] = image
+        if measure and good and not keep:
+            of_chunk = sums_of(np.stack(good), shift)
+            sums = tuple(x + y for x, y in zip(sums, of_chunk, strict=True))
+    return everything, (*sums, shift), bad
+
+
+def sums_of(images: Array, shift: Any) -> tuple[int, Array, Array]:
+    """Number of pixels, and per channel the sums of them and their squares."""
+    pixels = images.reshape(-1, images.shape[-1]) - np.asarray(shift)
+    return len(pixels), pixels.sum(axis=0), np.square(pixels).sum(axis=0)
+
+
+def _left(split, bad, how):
+    """Indices of the files that are not bad, some of which may be left out."""
+    good = np.array([k for k in range(len(split.images)) if k not in bad], int)
+    if not bad:
+        return good
+    index, error = next(iter(sorted(bad.items())))
+    first_bad = damaged(split.images.name(split.images.items[index]), error)
+    if not how.skip_damaged:
+        raise first_bad
+    if not len(good):
+        raise UserError(
+            f"Expected images in {split.place}. Received: {len(bad)} files, "
+            f"none of which is one; {first_bad}"
+        )
+    print(f"left out {len(bad):,} files that are damaged or no images; "
+          f"{first_bad}")  # fmt: skip
+    return good
+
+
+def damaged(name: str, error: Exception) -> UserError:
+    """What is said of a file that cannot be decoded."""
+    # Pillow names its own object.
+    words = re.sub(r" ?<_io.BytesIO[^>]*>", "", " ".join(str(error).split()))
+    return UserError(
+        f"Expected a whole {', '.join(decoding.FORMATS)} image, or "
+        f"--skip_damaged. Received: {name}, {type(error).__name__}: "
+        f"{words[:160]}"
+    )
+
+
+@functools.cache
+def _pool():
+    """Threads that decode, one for each core."""
+    return concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)

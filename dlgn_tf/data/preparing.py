@@ -1,0 +1,283 @@
+"""From stored examples to numbered labels and measured images."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.data import encoded
+from dlgn_tf.data import labels as labelled
+from dlgn_tf.data.images import ImageSet, count_of
+from dlgn_tf.data.info import DatasetInfo
+from dlgn_tf.data.stored import Split, Stored
+from dlgn_tf.errors import UserError
+
+# Numbers that are summed at once.
+_CHUNK = 2**22
+_LARGEST_SIDE = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Data that are ready for training.
+
+    Attributes:
+        info: `DatasetInfo`.
+        train: `ImageSet`; its images are an array, or `EncodedImages` that
+            are decoded when drawn.
+        test: The same.
+    """
+
+    info: DatasetInfo
+    train: ImageSet
+    test: ImageSet
+
+    def sets(self, wanted: dict) -> tuple[ImageSet, ImageSet]:
+        """The first images of each split, see `OwnData.load`."""
+        return tuple(
+            _first(each, count_of(self.info, split, wanted[split], len(each)))
+            for split, each in (("train", self.train), ("test", self.test))
+        )
+
+
+def _first(image_set, count):
+    if count == len(image_set):
+        return image_set
+    return ImageSet(
+        encoded.first(image_set.images, count), image_set.labels[:count]
+    )
+
+
+def prepare(stored: Stored, own: Any) -> Prepared:
+    """Checks and measures stored examples.
+
+    Args:
+        stored: What was read.
+        own: `OwnData` that it was read of.
+
+    Returns:
+        `Prepared`.
+
+    Raises:
+        UserError: if they are no images or vectors with labels, or do not fit
+            `own.info`.
+    """
+    train, names = _plain(stored.train)
+    test, _ = _plain(stored.test) if stored.test else (None, None)
+    if test is None and own.whole:
+        test = train
+    elif test is None:
+        train, test = _divided(train, own.how)
+    known = own.info and own.info.class_names
+    names = known or stored.names or names
+    if names and stored.names:
+        train, test = (_renamed(x, stored.names) for x in (train, test))
+    names = names or labelled.names_of(train.labels, train.place)
+    train, test = _images([train, test], own)
+    sets = [
+        ImageSet(x.images, labelled.numbered(x.labels, names, x.place))
+        for x in (train, test)
+    ]
+    if own.info:
+        _check_fits(sets, own.info, train.place)
+        counts = {"train_examples": len(sets[0]), "test_examples": len(sets[1])}
+        return Prepared(dataclasses.replace(own.info, **counts), *sets)
+    return Prepared(_measured(own, stored, sets, names), *sets)
+
+
+def _renamed(split, names):
+    """Numbers of classes that have names, as these names."""
+    if split.labels.dtype.kind == "U":
+        return split
+    labels, place = split.labels, split.place
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
+        raise UserError(
+            f"Expected labels from 0 to {len(names) - 1} in {place}. Received: "
+            f"{labels.min()} to {labels.max()}"
+        )
+    return split._replace(labels=np.array(names)[labels])
+
+
+def _plain(split):
+    """A split with plain labels, as many as images; and known names."""
+    labels, names = labelled.plain(split.labels, split.place)
+    images = split.images
+    if not isinstance(images, encoded.Files):
+        images = as_images(images, split.place)
+    if len(images) != len(labels) or not len(labels):
+        raise UserError(
+            f"Expected as many labels as examples in {split.place}, at least "
+            f"one. Received: {len(images)} examples and {len(labels)} labels"
+        )
+    return Split(images, labels, split.place), names
+
+
+def as_images(values: Any, place: str) -> Array:
+    """Arrays of images or vectors, as images.
+
+    Args:
+        values: Array-like `(n, height, width, channels)`, `(n, height, width)`
+            of grey images, or `(n, entries)` of vectors.
+        place: Where they are from, for messages.
+
+    Returns:
+        Array `(n, height, width, channels)`: uint8 where all are whole numbers
+        from 0 to 255 of an integer type, else float32.
+
+    Raises:
+        UserError: if they are no such array, or not finite.
+    """
+    try:
+        values = np.asarray(values)
+    except ValueError:
+        values = np.empty(0, object)
+    if values.dtype.kind not in "iubf" or values.ndim not in (2, 3, 4):
+        raise UserError(
+            "Expected numbers of shape (n, height, width, channels), (n, "
+            f"height, width) or (n, entries) in {place}. Received: "
+            f"{values.dtype} of shape {values.shape}"
+        )
+    if values.ndim == 2:
+        values = values[:, None, None, :]
+    elif values.ndim == 3:
+        values = values[..., None]
+    if 0 in values.shape[1:] or max(values.shape[1:]) > _LARGEST_SIDE:
+        raise UserError(
+            f"Expected images of at least one pixel in {place}. Received: "
+            f"shape {values.shape}"
+        )
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind in "iub" and len(values):
+        if 0 <= int(values.min()) and int(values.max()) <= 255:
+            return values.astype(np.uint8)
+    with np.errstate(over="ignore"):
+        single = np.asarray(values, np.float32)
+    for row in range(0, len(single), 1024):
+        finite = np.isfinite(single[row : row + 1024]).all(axis=(1, 2, 3))
+        if not finite.all():
+            bad = row + int(np.argmin(finite))
+            raise UserError(
+                f"Expected finite numbers in {place}. Received: others in row "
+                f"{bad + 1}"
+            )
+    return single
+
+
+def _divided(split, how):
+    """Training and test examples, each class in proportion, shuffled."""
+    if how.share == 1:
+        raise UserError(
+            "Expected --test_share below 1, or nothing is left to train on. "
+            "Received: 1"
+        )
+    generator = np.random.default_rng(how.split_seed or 0)
+    parts: tuple[list, list] = [], []
+    _, classes = np.unique(split.labels, return_inverse=True)
+    order = generator.permutation(len(classes))
+    order = order[np.argsort(classes[order], kind="stable")]
+    ends = np.cumsum(np.bincount(classes))
+    for members in np.split(order, ends[:-1]):
+        # An image that is alone in its class is trained on.
+        count = min(max(round(how.share * len(members)), 1), len(members) - 1)
+        parts[0].append(members[count:])
+        parts[1].append(members[:count])
+    train, test = (generator.permutation(np.concatenate(x)) for x in parts)
+    if not len(test):
+        raise UserError(
+            "Expected two examples of a class at least, one to train on and "
+            f"one to test, in {split.place}. Received: one of each"
+        )
+    return (
+        Split(split.images[x], split.labels[x], split.place)
+        for x in (train, test)
+    )
+
+
+def _images(splits, own):
+    """The splits with images of one shape and type."""
+    if any(isinstance(x.images, encoded.Files) for x in splits):
+        return encoded.decoded(splits, own)
+    train, test = (x.images for x in splits)
+    if train.shape[1:] != test.shape[1:]:
+        raise UserError(
+            "Expected test images of the shape of the training images, "
+            f"{train.shape[1:]}. Received: {test.shape[1:]}"
+        )
+    of_float = own.info.dtype == "float32" if own.info else (
+        "float32" in (train.dtype, test.dtype)
+    )  # fmt: skip
+    if of_float:
+        splits = [
+            x._replace(images=x.images.astype(np.float32, copy=False))
+            for x in splits
+        ]
+    return splits
+
+
+def _check_fits(sets, info, place):
+    for each in sets:
+        found = each.images.shape[1:], str(each.images.dtype)
+        if found != (info.image_shape, info.dtype):
+            raise UserError(
+                f"Expected {info.dtype} examples of shape {info.image_shape}, "
+                f"as the network was trained on, in {place}. Received: "
+                f"{found[1]} of shape {found[0]}"
+            )
+
+
+def _measured(own, stored, sets, names):
+    train, test = sets
+    shape = tuple(int(x) for x in train.images.shape[1:])
+    mean, std = moments(train.images)
+    height, width, channels = shape
+    images = {1: "grey images", 3: "colour images"}.get(channels, "images")
+    what = f"{height}x{width} {images}"
+    if height == width == 1:
+        what = f"vectors of {channels}"
+    place = stored.train.place
+    return DatasetInfo(
+        name=own.name,
+        description=f"{place}: {what}, {len(names)} classes",
+        classes=len(names),
+        image_shape=shape,
+        mean=tuple(mean),
+        std=tuple(std),
+        source="own",
+        train_examples=len(train),
+        test_examples=len(test),
+        class_names=tuple(names),
+        dtype=str(train.images.dtype),
+        columns=stored.columns,
+    )
+
+
+def moments(images: Any) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, divided by 255.
+
+    Args:
+        images: Array `(n, height, width, channels)`, or `EncodedImages` that
+            have measured themselves.
+
+    Returns:
+        Two lists of floats; 1 for the standard deviation of what is constant.
+    """
+    if isinstance(images, encoded.EncodedImages):
+        count, sums, squares, shift = images.sums
+    else:
+        shift = images[0].reshape(-1, images.shape[-1])[0].astype(np.float64)
+        count, sums, squares = 0, 0.0, 0.0
+        step = max(_CHUNK // max(images[0].size, 1), 1)
+        for first in range(0, len(images), step):
+            of_chunk = encoded.sums_of(images[first : first + step], shift)
+            count, sums, squares = (
+                x + y
+                for x, y in zip((count, sums, squares), of_chunk, strict=True)
+            )
+    mean = sums / count
+    variance = np.maximum(squares / count - mean**2, 0)
+    # What is left of a constant is rounding.
+    constant = variance <= 1e-12 * (shift + mean) ** 2
+    std = np.where(constant, 1.0, np.sqrt(variance))
+    return ((shift + mean) / 255).tolist(), (std / 255).tolist()

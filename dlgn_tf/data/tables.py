@@ -1,0 +1,237 @@
+"""Rows of a CSV or Parquet table as vectors."""
+
+import os
+import typing
+from typing import Any
+
+import numpy as np
+from numpy import ndarray as Array
+
+from dlgn_tf.data.stored import Split, Stored
+from dlgn_tf.errors import UserError
+
+# Of a column of words; one with more is hardly of categories.
+_MOST_CATEGORIES = 1000
+_MOST_ENTRIES = 2**16
+# Stands for a gap in a column of words.
+_GAP = ""
+
+
+class Column(typing.NamedTuple):
+    """A column of a table as the network was trained on it.
+
+    Attributes:
+        name: String.
+        categories: Strings, of words; each is an entry that is 1 or 0. None of
+            a column of numbers.
+        fill: Float, what a gap in a column of numbers becomes.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None
+    fill: float = 0.0
+
+
+def read(own: Any) -> Stored:
+    """Reads a table, or those of training and of test rows.
+
+    Args:
+        own: Its path is a .csv, .tsv or .parquet file, or a folder with
+            train.* and test.* of these.
+
+    Raises:
+        UserError: if they cannot be read, lack a column, or have gaps that
+            nobody has said what becomes of.
+    """
+    if not own.how.label:
+        raise UserError(
+            "Expected --label=COLUMN with --dataset=table, the column of the "
+            "classes. Received: none"
+        )
+    train_path, test_path = _paths(str(own.path))
+    train = _rows(train_path, own.how)
+    if own.info:
+        columns = [Column(*x) for x in own.info.columns]
+    else:
+        columns = [
+            _column(name, values) for name, values in train.columns.items()
+        ]
+        entries = sum(len(x.categories or " ") for x in columns)
+        if not 1 <= entries <= _MOST_ENTRIES:
+            raise UserError(
+                f"Expected a table of 1 to {_MOST_ENTRIES:,} entries a row "
+                f"besides --label. Received: {train_path} with {entries:,}"
+            )
+    splits = [
+        Split(_vectors(table, columns), table.labels, table.path)
+        for table in ([train, _rows(test_path, own.how)] if test_path else
+                      [train])
+    ]  # fmt: skip
+    return Stored(*splits, columns=tuple(map(tuple, columns)))
+
+
+class _Rows(typing.NamedTuple):
+    path: str
+    # Strings, or floats that are NaN where there is a gap.
+    columns: dict[str, Array]
+    labels: Array
+
+
+def _paths(path):
+    if not os.path.isdir(path):
+        return path, None
+    found = {
+        name: [x for x in sorted(os.listdir(path)) if os.path.splitext(x)[0]
+               == name]
+        for name in ("train", "test")
+    }  # fmt: skip
+    if [len(x) for x in found.values()] != [1, 1]:
+        raise UserError(
+            "Expected a table, or a folder with one train.* and one test.*. "
+            f"Received: {path}"
+        )
+    return [os.path.join(path, names[0]) for names in found.values()]
+
+
+def _rows(path, how):
+    """The rows of a file, without those that are dropped."""
+    table = _table(path)
+    names = table.column_names
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(
+                f"Expected each column once in {path}. Received: "
+                f"{names.count(name)} named {name!r}"
+            )
+    if how.label not in names:
+        shown = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
+        raise UserError(
+            f"Expected --label to be a column of {path}: {shown}. Received: "
+            f"--label={how.label}"
+        )
+    columns = {x: _values(x, table[x], path) for x in names}
+    labels, gap = _labels(table[how.label])
+    columns.pop(how.label)
+    if how.missing == "drop":
+        gap = np.logical_or.reduce([gap, *map(_gaps, columns.values())])
+    elif how.missing == "fill":
+        gap = np.zeros(len(labels), bool) if not gap.any() else gap
+    else:
+        for name, of_column in {**columns, how.label: labels}.items():
+            at = np.flatnonzero(gap if name == how.label else _gaps(of_column))
+            if len(at):
+                raise UserError(
+                    f"Expected no gaps in {path}, or --missing=drop or fill. "
+                    f"Received: none in row {at[0] + 1} of {name!r}"
+                )
+    return _Rows(path, {k: v[~gap] for k, v in columns.items()}, labels[~gap])
+
+
+def _table(path):
+    from pyarrow import ArrowException, csv, parquet
+
+    try:
+        if path.lower().endswith((".parquet", ".pq")):
+            return parquet.read_table(path)
+        with open(path, "rb") as file:
+            first = file.readline()
+        # Of tables in much of Europe, and of those of tabs.
+        delimiter = next((x for x in ",;\t" if x.encode() in first), ",")
+        return csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(delimiter=delimiter),
+            convert_options=csv.ConvertOptions(strings_can_be_null=True),
+        )
+    # Of what is cut off or no table.
+    except (ArrowException, ValueError, TypeError) as error:
+        words = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"Expected a table in CSV or Parquet. Received: {path}, {words}"
+        ) from error
+
+
+def _values(name, column, path):
+    """A column as strings or as floats, a gap as "" or NaN."""
+    import pyarrow.types as kinds
+
+    kind = column.type
+    if kinds.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if kinds.is_null(kind) or kinds.is_boolean(kind):
+        column = column.cast("int8")
+    elif kinds.is_decimal(kind):
+        column = column.cast("float64")
+    elif kinds.is_temporal(kind) or kinds.is_nested(kind) or (
+        kinds.is_binary(kind) or kinds.is_large_binary(kind)
+    ):  # fmt: skip
+        raise UserError(
+            f"Expected columns of numbers or words in {path}. Received: "
+            f"{name!r} of {kind}"
+        )
+    if kinds.is_string(kind) or kinds.is_large_string(kind):
+        words = column.to_pylist()
+        return np.array([_GAP if x is None else x for x in words], str)
+    values = np.asarray(column.to_numpy(), np.float64)
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise UserError(
+            f"Expected finite numbers in {path}. Received: "
+            f"{values[infinite[0]]} in row {infinite[0] + 1} of {name!r}"
+        )
+    return values
+
+
+def _labels(column):
+    """Labels as they are stored, and which of them are missing."""
+    words = column.to_pylist()
+    gap = np.array([x is None or x != x or x == _GAP for x in words], bool)
+    present = next((x for x in words if x is not None), _GAP)
+    filled = [present if g else x for x, g in zip(words, gap, strict=True)]
+    try:
+        return np.array(filled), gap
+    except ValueError:
+        return np.array(filled, object), gap
+
+
+def _gaps(values):
+    return np.isnan(values) if values.dtype.kind == "f" else values == _GAP
+
+
+def _column(name, values):
+    """What is learned of a column of the training rows."""
+    if values.dtype.kind == "f":
+        known = values[~np.isnan(values)]
+        return Column(name, None, float(known.mean()) if len(known) else 0.0)
+    categories = tuple(map(str, np.unique(values)))
+    if len(categories) > _MOST_CATEGORIES:
+        raise UserError(
+            f"Expected at most {_MOST_CATEGORIES:,} different words in a "
+            f"column of the table. Received: {len(categories):,} in {name!r}; "
+            "leave it out of the file"
+        )
+    return Column(name, categories)
+
+
+def _vectors(table, columns):
+    """float64 array `(rows, entries)`."""
+    parts = [np.zeros((len(table.labels), 0))]
+    for column in columns:
+        values = table.columns.get(column.name)
+        words = column.categories is not None
+        if values is None or (values.dtype.kind == "U") != words:
+            if values is None or words or (values != _GAP).any():
+                raise UserError(
+                    f"Expected a column {column.name!r} of "
+                    f"{'words' if words else 'numbers'} in {table.path}, as in "
+                    "the training rows. Received: "
+                    f"{'none' if values is None else values.dtype}"
+                )
+            values = np.full(len(values), np.nan)
+        if words:
+            # A word that training lacks is none of its categories.
+            parts.append(values[:, None] == np.array(column.categories))
+        else:
+            filled = np.where(np.isnan(values), column.fill, values)
+            parts.append(filled[:, None])
+    return np.concatenate(parts, axis=1)

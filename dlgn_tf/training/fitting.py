@@ -1,0 +1,222 @@
+"""Training from Python: `dlgn_tf.fit`, with the loop of the command."""
+
+import contextlib
+import io
+import os
+import tempfile
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.command import calls, fields
+from dlgn_tf.config import TrainingFlags
+from dlgn_tf.data.given import Data
+from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.training import configured, loop
+
+
+class Fitted(typing.NamedTuple):
+    """What `fit` returns.
+
+    Attributes:
+        model: The trained `ImageClassifier`.
+        history: Dict of lists with an entry for each evaluation: step, loss
+            and accuracy of training since the last one, val_loss and
+            val_accuracy of the test examples.
+    """
+
+    model: ImageClassifier
+    history: dict[str, list]
+
+
+def fit(
+    model: ImageClassifier | str,
+    data: Data | str,
+    *,
+    run_dir: str | os.PathLike | None = None,
+    epochs: float | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: bool = True,
+    **flags: Any,
+) -> Fitted:
+    """Trains a network as `python -m dlgn_tf.train` does, in this process.
+
+    Example:
+
+    >>> data = dlgn_tf.data.from_arrays(x, y)
+    >>> model, history = dlgn_tf.fit("c4gap_dlgn", data, epochs=5, width=16)
+
+    Args:
+        model: String, ARCHITECTURE_FAMILY; or a model of `create_model`, which
+            is trained in place. With `run_dir` flags must describe that one.
+        data: `Data` of `dlgn_tf.data.from_arrays` and the like, or a string, a
+            value of `--dataset`.
+        run_dir: Path-like, where checkpoints, TensorBoard's curves and models
+            are kept; a run that has checkpoints there goes on, exactly. By
+            default nothing is kept.
+        epochs: Number of passes over the training images. Defaults to the
+            recipe of the architecture, unless `train_steps` is given.
+        callbacks: Of Keras; their methods for the begin and the end of training
+            and for the end of an epoch are called, at each evaluation
+            (`eval_every`, by default one pass). One that sets
+            `model.stop_training` ends the training.
+        verbose: Boolean. Whether progress is shown.
+        **flags: Any other flags of `dlgn_tf.train` by name, such as
+            `width=16` or `learning_rates=(0.01,)`.
+
+    Returns:
+        `Fitted`, a tuple `(model, history)`. Ctrl-C ends the training, and
+        what there is by then is returned.
+
+    Raises:
+        UserError: if flags or data cannot be, or do not fit the model.
+    """
+    with contextlib.ExitStack() as stack:
+        if run_dir is None:
+            # The loop keeps its records somewhere; these go.
+            run_dir = stack.enter_context(tempfile.TemporaryDirectory())
+            kept = False
+        else:
+            kept = True
+        name = model if isinstance(model, str) else model.name
+        config = _config(name, data, run_dir, epochs, flags)
+        own = model if isinstance(model, ImageClassifier) else None
+        if own is not None:
+            _check_model(own, config, kept)
+        if not verbose:
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        policy = keras.config.dtype_policy()
+        stack.callback(keras.config.set_dtype_policy, policy)
+        given = Given(own, data, callbacks, config, kept)
+        try:
+            loop.train(config, given)
+        except loop.Stopped as stopped:
+            print(stopped if kept else "stopped")
+    return Fitted(given.model, given.history)
+
+
+def _config(name, data, run_dir, epochs, flags):
+    """The `Config` of a call."""
+    registry.parse(name)
+    given = {"model": name, "run_dir": os.fspath(run_dir), "epochs": epochs}
+    measured = None
+    if isinstance(data, Data):
+        source, measured = data.source, data.info
+        path = {source.kind.path or "data_dir": source.path}
+        if source.name == "arrays":
+            path = {}
+        given |= {"dataset": source.name, **path, **vars(source.how)}
+        doubled = set(flags) & set(given)
+    else:
+        given["dataset"] = data
+        doubled = set(flags) & {"model", "dataset"}
+    known = set(fields.of(TrainingFlags)) - {"list_models"}
+    unknown = sorted(set(flags) - known | doubled)
+    if unknown:
+        raise UserError(
+            "Expected flags of dlgn_tf.train in a call of fit that data and "
+            f"model do not say. Received: {', '.join(unknown)}"
+        )
+    said = {k: v for k, v in {**given, **flags}.items() if v is not None}
+    words = [calls.word(k, v) for k, v in said.items()]
+    training_flags = calls.parsed(TrainingFlags, words)
+    return config_lib.resolve(training_flags, measured)
+
+
+def _check_model(model, config, kept):
+    """Raises a `UserError` unless data and flags are for a model."""
+    info = config.info
+    if (model.image_shape, model.classes) != (info.image_shape, info.classes):
+        raise UserError(
+            f"Expected data of shape {model.image_shape} in {model.classes} "
+            f"classes, as the model takes them. Received: {info.image_shape} "
+            f"in {info.classes}"
+        )
+    if not kept:
+        return
+    described = configured.create_configured_model(config).get_config()
+    own = model.get_config()
+    others = [
+        k for k in described if _plain(described[k]) != _plain(own.get(k))
+    ]
+    if others:
+        raise UserError(
+            "Expected with run_dir a model that the flags of the call describe "
+            "(its width, normalization, ...), or its name in its place. "
+            f"Received: one of another {', '.join(others)}"
+        )
+
+
+def _plain(config):
+    """A model's configuration without the names that Keras counts."""
+    if isinstance(config, dict):
+        passing = ("name", "seed", "keras_history", "build_config")
+        return {k: _plain(v) for k, v in config.items() if k not in passing}
+    if isinstance(config, (list, tuple)):
+        return [_plain(x) for x in config]
+    return config
+
+
+class Given:
+    """What a call of `fit` hands to the loop, and hears of it.
+
+    Attributes:
+        model: `ImageClassifier`, or None until the loop has made it.
+        kept: Boolean, whether the run directory stays.
+        history: See `Fitted`.
+    """
+
+    def __init__(self, model, data, callbacks, config, kept):
+        self.model, self.kept, self.history = model, kept, {}
+        self._data, self._config = data, config
+        self._callbacks = list(callbacks)
+        self._list = None
+
+    def images(self):
+        """Training and test images, or None: the loop reads them."""
+        if not isinstance(self._data, Data):
+            return None
+        return self._data.first(self._config.train_examples)
+
+    def begin(self, model):
+        """The training of a model begins."""
+        self.model = model
+        model.stop_training = False
+        every, steps = self._config.eval_every, self._config.train_steps
+        self._list = keras.callbacks.CallbackList(
+            self._callbacks,
+            model=model,
+            epochs=-(-steps // every),
+            steps=every,
+            verbose=0,
+        )
+        self._list.on_train_begin()
+
+    def evaluated(self, step, training, test):
+        """`Totals` of training since the last time, and of test images."""
+        logs = {
+            "loss": training.mean_classification_loss,
+            "accuracy": 1 - training.error_rate,
+            "val_loss": test.mean_classification_loss,
+            "val_accuracy": test.accuracy,
+        }
+        for name, value in {"step": step, **logs}.items():
+            self.history.setdefault(name, []).append(value)
+        if self._list:
+            self._list.on_epoch_end(
+                -(-step // self._config.eval_every) - 1, logs
+            )
+
+    @property
+    def stop(self):
+        """Whether a callback has asked for the end."""
+        return bool(self.model.stop_training)
+
+    def end(self):
+        if self._list:
+            self._list.on_train_end()
