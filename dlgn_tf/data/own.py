@@ -201,6 +201,7 @@ class OwnData:
         """What was measured of them; once, for `load` too."""
         if self.info:
             return self.info
+        self.check()
         prepared = self._prepared()
         _KEPT[self._key()] = prepared
         _KEPT[dataclasses.replace(self, info=prepared.info)._key()] = prepared

@@ -64,16 +64,17 @@ def prepare(stored: Stored, own: Any) -> Prepared:
             `own.info`.
     """
     train, names = _plain(stored.train)
+    known = own.info and own.info.class_names
+    names = known or stored.names or names
+    if not names:
+        names = labelled.names_of(train.labels, train.place)
     test, _ = _plain(stored.test) if stored.test else (None, None)
     if test is None and own.whole:
         test = train
     elif test is None:
         train, test = _divided(train, own.how)
-    known = own.info and own.info.class_names
-    names = known or stored.names or names
-    if names and stored.names:
+    if stored.names:
         train, test = (_renamed(x, stored.names) for x in (train, test))
-    names = names or labelled.names_of(train.labels, train.place)
     train, test = _images([train, test], own)
     sets = [
         ImageSet(x.images, labelled.numbered(x.labels, names, x.place))

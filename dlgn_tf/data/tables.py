@@ -132,16 +132,20 @@ def _table(path):
 
     try:
         if path.lower().endswith((".parquet", ".pq")):
-            return parquet.read_table(path)
-        with open(path, "rb") as file:
-            first = file.readline()
-        # Of tables in much of Europe, and of those of tabs.
-        delimiter = next((x for x in ",;\t" if x.encode() in first), ",")
-        return csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(strings_can_be_null=True),
-        )
+            table = parquet.read_table(path)
+        else:
+            with open(path, "rb") as file:
+                first = file.readline()
+            # Of tables in much of Europe, and of those of tabs.
+            delimiter = next((x for x in ",;\t" if x.encode() in first), ",")
+            table = csv.read_csv(
+                path,
+                parse_options=csv.ParseOptions(delimiter=delimiter),
+                convert_options=csv.ConvertOptions(strings_can_be_null=True),
+            )
+        # Here it finds names that are no text.
+        table.column_names  # noqa: B018
+        return table
     # Of what is cut off or no table.
     except (ArrowException, ValueError, TypeError) as error:
         words = " ".join(str(error).split())[:160]

@@ -107,10 +107,8 @@ def _config(name, data, run_dir, epochs, flags):
     measured = None
     if isinstance(data, Data):
         source, measured = data.source, data.info
-        path = {source.kind.path or "data_dir": source.path}
-        if source.name == "arrays":
-            path = {}
-        given |= {"dataset": source.name, **path, **vars(source.how)}
+        given |= {"dataset": source.name, **vars(source.how)}
+        given["npz" if source.name == "npz" else "data_dir"] = source.path
         doubled = set(flags) & set(given)
     else:
         given["dataset"] = data

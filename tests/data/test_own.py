@@ -1,0 +1,589 @@
+"""Data of one's own, read without a network: folders, .npz, tables, arrays."""
+
+import dataclasses
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlgn_tf import config as config_lib
+from dlgn_tf.data import catalog, encoded, given, labels, own, preparing
+from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.data.info import DatasetInfo
+from dlgn_tf.data.reading import Reading
+from dlgn_tf.errors import UserError
+
+WHOLE = {"train": None, "test": None}
+CLASSES = ("ant", "bee", "cat")
+
+
+def pixels(seed, shape=(6, 8, 3)):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def write_folder(root, count=10, classes=CLASSES, shape=(6, 8, 3)):
+    """Images by the number that their file is called; returns all of them."""
+    images = {}
+    for number, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for k in range(count):
+            image = pixels(100 * number + k, shape)
+            Image.fromarray(image).save(root / name / f"{k}.png")
+            images[image.tobytes()] = name
+    return images
+
+
+def read(name, path=None, **how):
+    own_data = own.OwnData(name, path and str(path), Reading(**how))
+    return own_data.measured(), *own_data.load(WHOLE)
+
+
+def named(info, image_set):
+    """Pairs of an image's bytes and its class."""
+    images = image_set.images[: len(image_set)]
+    return {
+        image.tobytes(): info.names[label]
+        for image, label in zip(images, image_set.labels, strict=True)
+    }
+
+
+def test_folder(tmp_path):
+    expected = write_folder(tmp_path / "data")
+    (tmp_path / "data" / ".hidden").write_text("x")
+    (tmp_path / "data" / "ant" / "Thumbs.db").write_text("x")
+    info, train, test = read("folder", tmp_path / "data", test_share=0.3)
+    assert (info.image_shape, info.class_names) == ((6, 8, 3), CLASSES)
+    assert {**named(info, train), **named(info, test)} == expected
+    assert len(train) + len(test) == len(expected)
+    # Of each class its share, and no order that tells it.
+    assert np.bincount(test.labels).tolist() == [3, 3, 3]
+    assert len(set(train.labels[:7].tolist())) > 1
+    scaled = train.images.reshape(-1, 3) / 255
+    np.testing.assert_allclose(info.mean, scaled.mean(axis=0))
+    np.testing.assert_allclose(info.std, scaled.std(axis=0))
+    _, again, _ = read("folder", tmp_path / "data", test_share=0.3)
+    np.testing.assert_array_equal(again.images, train.images)
+    _, other, _ = read(
+        "folder", tmp_path / "data", test_share=0.3, split_seed=1
+    )
+    assert named(info, other) != named(info, train)
+
+
+def test_folder_that_is_split(tmp_path):
+    train = write_folder(tmp_path / "Train", 4)
+    test = write_folder(tmp_path / "val", 2, CLASSES[:2])
+    info, train_set, test_set = read("folder", tmp_path)
+    assert named(info, train_set) == train
+    assert named(info, test_set) == test
+
+
+@pytest.mark.parametrize("policy", ["none", "flip_crop"])
+@pytest.mark.parametrize("gib", [0, 3e-6])
+def test_decoded_when_drawn_is_the_same(tmp_path, policy, gib):
+    """Whatever is kept, a batch is a function of seed and step."""
+    write_folder(tmp_path)
+    info, train, test = read("folder", tmp_path)
+    lazy_info, lazy, lazy_test = read("folder", tmp_path, cache_gib=gib)
+    assert isinstance(train.images, np.ndarray)
+    assert isinstance(lazy.images, encoded.EncodedImages)
+    assert lazy.images._kept.nbytes <= gib * 2**30
+    for name in ("mean", "std"):
+        expected = getattr(info, name)
+        np.testing.assert_allclose(getattr(lazy_info, name), expected)
+    drawn = [BatchSampler(x, 7, 3, policy) for x in (train, lazy)]
+    for step in (5, 0, 1, 5):
+        for a, b in zip(*(x.batch_at(step) for x in drawn), strict=True):
+            np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(lazy_test.images[:], test.images)
+    assert lazy.images[-1].tobytes() == train.images[-1].tobytes()
+
+
+def test_sizes_and_modes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    image = Image.fromarray(pixels(0, (20, 40, 3)))
+    for k, mode in enumerate(("RGB", "RGBA", "L", "P", "1", "LA")):
+        kind = ("png", "gif" if mode == "P" else "png")[k % 2]
+        image.convert(mode).save(tmp_path / "ab"[k % 2] / f"{mode}.{kind}")
+    image.save(tmp_path / "a" / "z.jpg")
+    image.resize((20, 20)).save(tmp_path / "b" / "z.bmp")
+    image.save(tmp_path / "b" / "z.webp")
+    for how, shape in (
+        ({"image_size": "10x8"}, (10, 8, 3)),
+        ({"image_size": "10", "channels": 1}, (10, 10, 1)),
+        ({"image_size": 5, "channels": 4, "resize": "stretch"}, (5, 5, 4)),
+    ):
+        info, train, _ = read("folder", tmp_path, **how)
+        assert info.image_shape == train.images.shape[1:] == shape
+
+
+def test_centre_crop_and_stretch(tmp_path):
+    """Left half black, right half white: the centre has both, as all has."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for k in range(2):
+            halves = np.zeros((4, 16), np.uint8)
+            halves[:, 6:] = 255
+            Image.fromarray(halves).save(tmp_path / name / f"{k}.png")
+    _, cropped, _ = read("folder", tmp_path, image_size="4")
+    np.testing.assert_array_equal(cropped.images[0, :, :, 0], [[255] * 4] * 4)
+    _, stretched, _ = read("folder", tmp_path, image_size="4", resize="stretch")
+    assert stretched.images[0, 0, 0, 0] == 0
+    assert stretched.images[0, 0, 3, 0] == 255
+
+
+def test_damaged_files_are_left_out(tmp_path, capsys):
+    expected = write_folder(tmp_path)
+    whole = (tmp_path / "bee" / "0.png").read_bytes()
+    (tmp_path / "ant" / "cut.png").write_bytes(whole[:-30])
+    (tmp_path / "bee" / "note.txt").write_text("no image")
+    for gib in (1, 0):
+        info, train, test = read(
+            "folder", tmp_path, skip_damaged=True, cache_gib=gib
+        )
+        assert {**named(info, train), **named(info, test)} == expected
+        assert "left out 1 files" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"cut\.png|note\.txt"):
+        read("folder", tmp_path)
+
+
+def keras_archive(path, **more):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.normal(size=(30, 5, 4)).astype("float32"),
+        "y_train": np.arange(30) % 3 + 1,
+        "x_test": rng.normal(size=(6, 5, 4)),
+        "y_test": np.arange(6)[:, None] % 3 + 1,
+    } | more
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+    return arrays
+
+
+def test_any_npz(tmp_path):
+    arrays = keras_archive(tmp_path / "a.npz")
+    info, train, test = read("npz", tmp_path / "a.npz")
+    assert info.class_names == ("1", "2", "3")
+    assert (info.image_shape, info.dtype) == ((5, 4, 1), "float32")
+    np.testing.assert_array_equal(train.images[..., 0], arrays["x_train"])
+    np.testing.assert_array_equal(train.labels, arrays["y_train"] - 1)
+    np.testing.assert_array_equal(test.labels, arrays["y_test"][:, 0] - 1)
+    x = arrays["x_train"].astype("float64")
+    np.testing.assert_allclose(info.mean, [x.mean() / 255], rtol=1e-6)
+    np.testing.assert_allclose(info.std, [x.std() / 255], rtol=1e-6)
+
+
+TABLE = """size,colour,kind,flag
+1.5,red,oak,true
+2.5,,elm,false
+,blue,oak,true
+4.5,red,elm,false
+5.5,blue,oak,true
+6.5,red,elm,false
+"""
+
+
+def test_table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(TABLE)
+    info, train, test = read(
+        "table", path, label="kind", missing="fill", test_share=0.34
+    )
+    # size, "" and blue and red of colour, flag.
+    assert info.image_shape == (1, 1, 5) and info.class_names == ("elm", "oak")
+    rows = np.concatenate([train.images, test.images])[:, 0, 0]
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    np.testing.assert_allclose(
+        rows,
+        [
+            [1.5, 0, 0, 1, 1],
+            [2.5, 1, 0, 0, 0],
+            [4.1, 0, 1, 0, 1],
+            [4.5, 0, 0, 1, 0],
+            [5.5, 0, 1, 0, 1],
+            [6.5, 0, 0, 1, 0],
+        ],
+    )
+    _, dropped, rest = read("table", path, label="kind", missing="drop")
+    assert len(dropped) + len(rest) == 4
+    # Other rows are read as those were: a word that was not there is none.
+    path.write_text("flag,kind,size,colour\ntrue,oak,,green\n")
+    other = own.OwnData(
+        "table", str(path), Reading(label="kind", missing="fill"), info,
+        whole=True,
+    )  # fmt: skip
+    _, test = other.load(WHOLE)
+    np.testing.assert_allclose(test.images.ravel(), [4.1, 0, 0, 0, 1])
+    assert test.labels.tolist() == [1]
+
+
+def test_parquet_and_a_folder_of_two_tables(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"a": [1, 2, 3, 4], "b": [0.5, 1, 1.5, 2], "y": list("xyxy")}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    (tmp_path / "test.csv").write_text("y;b;a\nx;1.0;7\n")
+    info, train, test = read("table", tmp_path, label="y")
+    np.testing.assert_allclose(train.images[:, 0, 0, 0], [1, 2, 3, 4])
+    np.testing.assert_allclose(test.images.ravel(), [7, 1])
+    assert (info.names, test.labels.tolist()) == (("x", "y"), [0])
+
+
+@pytest.mark.parametrize("name, entries", [("iris", 4), ("wine", 13)])
+def test_vectors_of_scikit_learn(name, entries):
+    info, train, test = read(f"sklearn:{name}")
+    assert info.image_shape == (1, 1, entries)
+    together = np.concatenate([train.images, test.images])[:, 0, 0]
+    from sklearn import datasets
+
+    data = getattr(datasets, f"load_{name}")()
+    np.testing.assert_allclose(
+        np.sort(together, axis=0), np.sort(data.data, axis=0), rtol=1e-6
+    )
+    assert info.class_names == tuple(map(str, data.target_names))
+
+
+@pytest.mark.parametrize(
+    "values, names",
+    [
+        ([7, 9, 7, 9], ("7", "9")),
+        ([-1, 1, -1, 1], ("-1", "1")),
+        (["no", "yes", "no", "yes"], ("no", "yes")),
+        ([b"no", b"yes", b"no", b"yes"], ("no", "yes")),
+        ([[1, 0], [0, 1], [1, 0], [0, 1]], ("0", "1")),
+        ([[3.0], [4.0], [3.0], [4.0]], ("3", "4")),
+        ([False, True, False, True], ("0", "1")),
+        (np.array(["a", "b", "a", "b"], object), ("a", "b")),
+    ],
+    ids=str,
+)
+def test_labels(values, names):
+    found, known = labels.plain(values, "here")
+    known = known or labels.names_of(found, "here")
+    assert known == names
+    assert labels.numbered(found, known, "here").tolist() == [0, 1, 0, 1]
+
+
+def test_what_was_measured_is_read_again(tmp_path):
+    write_folder(tmp_path)
+    info, _, _ = read("folder", tmp_path)
+    import json
+
+    kept = json.loads(json.dumps(info.as_dict()))
+    assert DatasetInfo.of_dict(kept, "data.json") == info
+    changes = {
+        "classes": 0, "std": [0, 1, 1], "mean": [1], "image_shape": 3,
+        "more": 1, "class_names": ["a"],
+    }  # fmt: skip
+    for change in ({k: v} for k, v in changes.items()):
+        with pytest.raises(UserError, match="data.json"):
+            DatasetInfo.of_dict({**kept, **change}, "data.json")
+    with pytest.raises(UserError, match="data.json"):
+        DatasetInfo.of_dict(None, "data.json")
+
+
+def test_a_constant_entry_is_centred():
+    x = np.array([[5.0, 1.0], [5.0, 3.0]] * 4)
+    mean, std = preparing.moments(x[:, None, None].astype("float32"))
+    np.testing.assert_allclose(mean, [5 / 255, 2 / 255])
+    np.testing.assert_allclose(std, [1 / 255, 1 / 255])
+
+
+def test_flags_of_other_data_are_refused(tmp_path):
+    flags = ("--dataset=digits", "--model=fc_dlgn", "--image_size=3")
+    with pytest.raises(UserError, match="--image_size has no effect"):
+        config_lib.from_flags(*flags)
+    keras_archive(tmp_path / "a.npz")
+    flags = ("--dataset=npz", f"--npz={tmp_path / 'a.npz'}", "--label=a")
+    with pytest.raises(UserError, match="--label has no effect"):
+        config_lib.from_flags(*flags, "--model=fc_dlgn")
+
+
+def test_registered_data():
+    x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    own.register("mine", lambda: ((x, y), (x[:4], y[:4])))
+    try:
+        config = config_lib.from_flags("--dataset=mine", "--model=fc_dlgn")
+        assert config.info.image_shape == (1, 1, 2)
+        assert config.normalization == "dataset"
+        train, test = own.OwnData("mine").load(WHOLE)
+        np.testing.assert_array_equal(train.images[:, 0, 0], x)
+        assert len(test) == 4
+        with pytest.raises(UserError, match="that there is not"):
+            own.register("mine", lambda: None)
+    finally:
+        del own.KINDS["mine"]
+
+
+def test_from_dataset():
+    x, y = pixels(0, (12, 4, 4)), np.arange(12) % 3
+
+    class Batches:
+        num_batches = 3
+
+        def __getitem__(self, k):
+            return x[4 * k : 4 * k + 4], y[4 * k : 4 * k + 4]
+
+    whole = given.from_arrays(x, y)
+    for dataset in (Batches(), zip(x, y, strict=True)):
+        data = given.from_dataset(dataset)
+        np.testing.assert_array_equal(data.train.images, whole.train.images)
+        np.testing.assert_array_equal(data.test.labels, whole.test.labels)
+    Batches.num_batches = None
+    with pytest.raises(UserError, match="that ends"):
+        given.from_dataset(Batches())
+    with pytest.raises(UserError, match="pairs"):
+        given.from_dataset([x])
+
+
+X, Y = np.zeros((6, 4, 4)), np.arange(6) % 2
+_object = np.empty(6, object)
+_object[:] = [[1], [2, 3]] * 3
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((X, np.zeros(6)), "2 to 65,536 classes.* 1, '0'"),
+        ((X, Y + 0.5), "labels that are integers.* 0.5 in row 1"),
+        ((X, [0, 1, None, 0, 1, 0]), "none in row 3"),
+        ((X, [0, 1, 0, np.nan, 1, 0]), "nan in row 4"),
+        ((X, _object), "objects of type list"),
+        ((X, Y[:5]), "as many labels.* 6 examples and 5 labels"),
+        ((X[:0], Y[:0]), "at least one"),
+        ((X, np.ones((6, 2), int)), "not one-hot"),
+        ((np.full((6, 4, 4), np.nan), Y), "finite.* row 1"),
+        ((np.append(X[:5], [X[0] + np.inf], 0), Y), "row 6"),
+        ((np.full((6, 4), 1e300), Y), "finite"),
+        ((_object, Y), "Expected numbers of shape.* object"),
+        ((np.array(["a"] * 6), Y), "Expected numbers of shape"),
+        ((X + 1j, Y), "complex128"),
+        ((np.zeros(6), Y), "of shape .6,"),
+        ((np.zeros((6, 0)), Y), "at least one pixel"),
+        ((X, Y, X[:, :3], Y), "test images of the shape"),
+        ((X, Y, X, Y + 1), "only classes of the training data.* '2'"),
+        ((X, Y, X), "x_test with y_test"),
+        ((np.zeros((70_000, 1)), np.arange(70_000)), "2 to 65,536 classes"),
+        ((X[:2], [0, 1]), "two examples of a class"),
+    ],
+)
+def test_bad_arrays(arguments, message):
+    with pytest.raises(UserError, match=message):
+        given.from_arrays(*arguments)
+
+
+def make(root, name):
+    """Bad folders, archives and tables, by name: path, `--dataset`, flags."""
+    how, kind = {}, "folder"
+    if name == "empty folder":
+        (root / "x").mkdir()
+        root = root / "x"
+    elif name == "empty class":
+        write_folder(root, 2)
+        (root / "dog").mkdir()
+    elif name == "one class":
+        write_folder(root, 3, ("ant",))
+    elif name == "other size":
+        write_folder(root, 3)
+        Image.fromarray(pixels(0, (7, 8, 3))).save(root / "bee" / "odd.png")
+    elif name == "no image":
+        write_folder(root, 2)
+        (root / "bee" / "odd.png").write_text("x" * 100)
+    elif name == "all damaged":
+        for each in "ab":
+            (root / each).mkdir()
+            for name in ("odd.png", "even.png"):
+                (root / each / name).write_text("x")
+        how = {"skip_damaged": True}
+    elif name == "test class":
+        write_folder(root / "train", 3)
+        write_folder(root / "test", 1, ("dog",))
+    elif name == "a file":
+        root = root / "odd.txt"
+        root.write_text("x")
+    elif name == "nowhere":
+        root = root / "odd"
+    else:
+        kind = "npz" if "npz" in name else "table"
+        return kind, *make_file(root, name)
+    return kind, root, how
+
+
+def make_file(root, name):
+    path, how = root / "odd.csv", {"label": "kind"}
+    texts = {
+        "no column": "a,b\n1,2\n3,4\n",
+        "column twice": "kind,a,a\nx,1,2\ny,3,4\n",
+        "gap": "kind,a\nx,1\ny,\nx,2\n",
+        "label gap": "kind,a\nx,1\n,2\ny,2\n",
+        "infinite": "kind,a\nx,1\ny,inf\nx,2\ny,3\n",
+        "ragged": "kind,a\nx,1\ny,2,3\n",
+        "empty table": "",
+        "label only": "kind\nx\ny\nx\ny\n",
+        "date": "kind,a\nx,2020-01-01\ny,2020-01-02\nx,2020-01-01\n",
+        "float labels": "kind,a\n0.5,1\n1.5,2\n0.5,3\n",
+    }
+    if name in texts:
+        path.write_text(texts[name])
+    elif name == "no label flag":
+        path.write_text("kind,a\nx,1\n")
+        how = {}
+    elif name == "cut npz":
+        keras_archive(root / "a.npz")
+        path, how = root / "odd.npz", {}
+        path.write_bytes((root / "a.npz").read_bytes()[:-200])
+    elif name == "object npz":
+        path, how = root / "odd.npz", {}
+        np.savez(path, x_train=_object, y_train=Y)
+    elif name == "other npz":
+        path, how = root / "odd.npz", {}
+        np.savez(path, data=X)
+    elif name == "a folder as npz":
+        return root, {}
+    return path, how
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("empty folder", "a folder for each class"),
+        ("empty class", "none in .*dog"),
+        ("one class", "2 to 65,536 classes.* 'ant'"),
+        ("other size", r"--image_size.*odd.png"),
+        ("no image", r"--skip_damaged. Received: .*odd.png"),
+        ("all damaged", "none of which is one"),
+        ("test class", "only classes of the training data.*'dog'"),
+        ("a file", "a folder .*odd.txt, a file"),
+        ("nowhere", "odd, which does not exist"),
+        ("no column", r"a column of .*odd.csv: a, b. .*--label=kind"),
+        ("column twice", "2 named 'a'"),
+        ("gap", "none in row 2 of 'a'"),
+        ("label gap", "none in row 2 of 'kind'"),
+        ("infinite", "inf in row 2 of 'a'"),
+        ("ragged", "a table in CSV"),
+        ("empty table", "a table in CSV"),
+        ("label only", "1 to 65,536 entries"),
+        ("date", "'a' of date"),
+        ("float labels", "0.5 in row 1"),
+        ("no label flag", "Expected --label=COLUMN"),
+        ("cut npz", "x_train.*odd.npz"),
+        ("object npz", "x_train.*odd.npz, ValueError: Object arrays"),
+        ("other npz", "arrays data"),
+        ("a folder as npz", "to name a file"),
+    ],
+)
+def test_bad_files(tmp_path, name, message):
+    kind, path, how = make(tmp_path, name)
+    with pytest.raises(UserError, match=message) as raised:
+        read(kind, path, **how)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ({"image_size": "0"}, "--image_size"),
+        ({"image_size": "4x5x6"}, "--image_size"),
+        ({"image_size": "99999"}, "--image_size"),
+        ({"channels": 2}, "--channels"),
+        ({"test_share": 1.0}, "--test_share below 1"),
+        ({"label": "x"}, "--label has no effect"),
+    ],
+)
+def test_bad_flags(tmp_path, how, message):
+    write_folder(tmp_path, 2)
+    with pytest.raises(UserError, match=message):
+        read("folder", tmp_path, **how)
+
+
+@pytest.mark.parametrize(
+    "name", ["sklearn:moon", "tfds:nowhere_to_be_found", "arrays"]
+)
+def test_bad_names(tmp_path, name):
+    with pytest.raises(UserError, match="Expected"):
+        read(name, tmp_path)
+    with pytest.raises(UserError, match="folder, npz, table, tfds:NAME"):
+        catalog.get("fodler")
+
+
+def odd_contents():
+    """Contents of files that nobody would call images, archives or tables."""
+    png = io.BytesIO()
+    Image.fromarray(pixels(0)).save(png, "PNG")
+    tiff, film = io.BytesIO(), io.BytesIO()
+    Image.fromarray(pixels(0)).save(tiff, "TIFF")
+    frames = [Image.fromarray(pixels(k)) for k in range(3)]
+    frames[0].save(film, "GIF", save_all=True, append_images=frames[1:])
+    wide = io.BytesIO()
+    Image.new("1", (20_000, 1)).save(wide, "PNG")
+    deep = io.BytesIO()
+    Image.fromarray(np.full((6, 8), 40_000, np.uint16)).save(deep, "PNG")
+    good = png.getvalue()
+    array = io.BytesIO()
+    np.save(array, X)
+    archive = io.BytesIO()
+    np.savez(archive, x=X, y=Y)
+    return {
+        "nothing": b"", "one byte": b"\0", "text": b"hello\n", "png": good,
+        "png twice": good * 2, "png head": good[:33], "png magic": good[:8],
+        "png bits": good[:60] + bytes(20) + good[80:], "tiff": tiff.getvalue(),
+        "film": film.getvalue(), "wide": wide.getvalue(),
+        "deep": deep.getvalue(), "npy": array.getvalue(),
+        "npz": archive.getvalue(), "pdf": b"%PDF-1.4\n%%EOF",
+        "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "html": b"<html></html>", "json": b'{"a": 1}',
+        "zip": b"PK\5\6" + bytes(18),
+        "gzip": b"\x1f\x8b\x08" + bytes(9), "elf": b"\x7fELF" + bytes(60),
+        "zeros": bytes(5000), "ones": b"\xff" * 5000,
+        "bom": b"\xef\xbb\xbfkind,a\nx,1\ny,2\nx,2\ny,1\n",
+        "utf-16": "kind,a\nx,1\n".encode("utf-16"),
+        "latin": "kind,ä\nx,ö\n".encode("latin-1"),
+        "nul": b"kind,a\nx,\0\ny,1\n", "quote": b'kind,a\n"x,1\ny,2\n',
+        "header": b"kind,a\n", "spaces": b"kind a\nx 1\n",
+        "parquet": b"PAR1" + bytes(8) + b"PAR1",
+        "pickle": b"\x80\x04K\x01.", "jpeg head": b"\xff\xd8\xff\xe0\0\x10JFIF",
+        "bmp head": b"BM" + bytes(20), "webp head": b"RIFF\x10\0\0\0WEBPVP8 ",
+    }  # fmt: skip
+
+
+ODD = odd_contents()
+WORKS = {("png", "folder"), ("png twice", "folder"), ("film", "folder"),
+         ("deep", "folder"), ("npz", "npz"), ("bom", "table")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name, kind", [*itertools.product(ODD, ("folder", "npz", "table"))]
+)
+def test_odd_files(tmp_path, name, kind):
+    """Each is read or refused by one line that names it."""
+    how = {"label": "kind"} if kind == "table" else {}
+    path = tmp_path / "odd"
+    if kind == "folder":
+        write_folder(tmp_path / "all", 2)
+        path = tmp_path / "all" / "bee" / "odd"
+    path.write_bytes(ODD[name])
+    try:
+        read(kind, tmp_path / "all" if kind == "folder" else path, **how)
+    except UserError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+        assert (name, kind) not in WORKS
+    else:
+        assert (name, kind) in WORKS
+
+
+def test_other_data_are_mapped_by_name(tmp_path):
+    """Of other data all are test images, and classes have the run's numbers."""
+    write_folder(tmp_path / "a", 4)
+    expected = write_folder(tmp_path / "b", 2, CLASSES[1:])
+    info, _, _ = read("folder", tmp_path / "a")
+    other = own.OwnData("folder", str(tmp_path / "b"), info=info, whole=True)
+    _, test = other.load(WHOLE)
+    assert named(info, test) == expected and len(test) == 4
+    assert other.counts()["test"] == 4
+    grey = dataclasses.replace(info, image_shape=(6, 9, 3))
+    with pytest.raises(UserError, match="--skip_damaged"):
+        dataclasses.replace(other, info=grey).load(WHOLE)
