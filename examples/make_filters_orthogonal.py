@@ -15,22 +15,25 @@ filters than inputs, which cannot all be orthogonal: these become a tight frame,
 as orthogonal as their number allows.
 """
 
-import subprocess
-import sys
-
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf import load_run
+from dlgn_tf import data, fit, load_run
 from dlgn_tf.regularizers import largest_cosine
 from dlgn_tf.splines import drawings
 
 ORTHOGONAL_DIR = f"{RUN_DIR}_orthogonal"
 
-command = f"""-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
-    --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
-    --log_every=150 --run_dir={ORTHOGONAL_DIR}
-    --orthogonal_reparametrization=gram_schmidt"""
-subprocess.run([sys.executable, *command.split()], check=True)
+fit(
+    "fc_dlgn",
+    "digits",
+    run_dir=ORTHOGONAL_DIR,
+    width=128,
+    depth=4,
+    learning_rates=0.001,
+    train_steps=450,
+    eval_every=150,
+    orthogonal_reparametrization="gram_schmidt",
+)
 
 filters = {}
 for run_dir in (RUN_DIR, ORTHOGONAL_DIR):

@@ -12,16 +12,27 @@ has no nonlinearity at all: every q is a linear function of the image.
 The model `fc_dlgn` is fully connected: three hidden layers of 128 units (three
 *gate sites*) and a linear classifier. Both networks see the image and are
 trained together. `python -m dlgn_tf.train --list_models` lists what else there
-is, up to ResNets.
+is, up to ResNets; `fit` takes the flags of that command by name, and leaves
+what it leaves.
 """
 
-import subprocess
-import sys
+from dlgn_tf import data, fit
 
 RUN_DIR = "runs/tour"
 
+# Any arrays will do: images or vectors, and labels of any kind.
+train, test = data.load("digits")
+digits = data.from_arrays(train.images, train.labels, test.images, test.labels)
+
 # Some seconds on two cores. A finished run is not trained again.
-command = f"""-m dlgn_tf.train --model=fc_dlgn --dataset=digits --width=128
-    --depth=4 --learning_rates=0.001 --train_steps=450 --eval_every=150
-    --log_every=150 --run_dir={RUN_DIR}"""
-subprocess.run([sys.executable, *command.split()], check=True)
+model, history = fit(
+    "fc_dlgn",
+    digits,
+    run_dir=RUN_DIR,
+    width=128,
+    depth=4,
+    normalization="unit",
+    learning_rates=0.001,
+    train_steps=450,
+    eval_every=150,
+)

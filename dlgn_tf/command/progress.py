@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere.
+"""Progress for people: a bar on a terminal or in a notebook, else lines.
 
 Imports Keras only to draw a bar.
 """
@@ -27,7 +27,7 @@ class Progress:
         self._start, self._stop = start, stop
         self._began = self._last_line = time.perf_counter()
         self._bar = None
-        if sys.stdout.isatty() and not silent:
+        if (sys.stdout.isatty() or _in_notebook()) and not silent:
             import keras
 
             self._print(f"{title}, {unit} {start} to {stop}")
@@ -73,6 +73,11 @@ class Progress:
 
     def _print(self, text):
         print(text, flush=True)
+
+
+def _in_notebook():
+    """Whether what is printed goes to a cell of a notebook."""
+    return type(sys.stdout).__module__.startswith("ipykernel")
 
 
 def _short(value):

@@ -183,7 +183,7 @@ class Config(Network):
     @property
     def info(self):
         """`DatasetInfo` of the images: the catalogue's, or as measured."""
-        return self.measured or catalog.get(self.dataset)
+        return catalog.known_of(self)
 
     def recipe(self):
         """The recipe whose values the defaults are."""

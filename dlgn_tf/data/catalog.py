@@ -275,6 +275,11 @@ def place_of(config: Any) -> dict:
     return {**place, "own": own} if own else place
 
 
+def known_of(config: Any) -> DatasetInfo:
+    """The `DatasetInfo` of a `Config`: as measured, or the catalogue's."""
+    return getattr(config, "measured", None) or get(config.dataset)
+
+
 def info_of(place: dict) -> DatasetInfo:
     """What is known of the images of a place.
 
@@ -307,7 +312,7 @@ def source_of_run(
     Raises:
         UserError: as `source`, or if the data set is of another kind.
     """
-    trained, name = config.info, dataset or config.dataset
+    trained, name = known_of(config), dataset or config.dataset
     if own_data.is_own(name):
         others = bool(data_dir or npz_file) or name != config.dataset
         path = npz_file or data_dir

@@ -32,7 +32,7 @@ def decode_all(files, image_shape):
     """
     images = np.empty((len(files), *image_shape), np.uint8)
 
-    def decode(index):
+    def fill(index):
         images[index] = decode(files[index], image_shape)
 
     with (
@@ -42,7 +42,7 @@ def decode_all(files, image_shape):
         # Whatever is large is refused by its size.
         warnings.simplefilter("ignore", BOMB)
         # The list passes on what went wrong in a thread.
-        list(pool.map(decode, range(len(files)), chunksize=256))
+        list(pool.map(fill, range(len(files)), chunksize=256))
     return images
 
 

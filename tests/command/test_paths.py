@@ -27,6 +27,8 @@ NO_PATHS = {
     "dataset",
     "from_",
     "gate_permutation",
+    "image_size",
+    "label",
     "layer",
     "layers",
     "model",

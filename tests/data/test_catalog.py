@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from dlgn_tf.data import catalog, sources
+from dlgn_tf.data import catalog, prepared, sources
 from dlgn_tf.errors import UserError
 
 
@@ -143,8 +143,7 @@ def test_newest_version_counts(tmp_path):
     prepare(tmp_path, "3.0.9")
     newest = prepare(tmp_path, "3.0.10")
     prepare(tmp_path, "incomplete.9_9.9.9")
-    info = catalog.get("cifar10")
-    assert catalog.prepared_folder(info, tmp_path) == newest
+    assert prepared.folder("cifar10", tmp_path) == newest
 
 
 def archive(path):
