@@ -17,7 +17,7 @@ as orthogonal as their number allows.
 
 from train_a_dlgn import RUN_DIR
 
-from dlgn_tf import data, fit, load_run
+from dlgn_tf import fit, load_run
 from dlgn_tf.regularizers import largest_cosine
 from dlgn_tf.splines import drawings
 

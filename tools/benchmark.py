@@ -33,7 +33,8 @@ class Command(fields.Command):
     only: tuple[str, ...] | None = flag(
         None,
         "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
-        "checkpoint, startup, first_step, orthogonal, npk. Default: all.",
+        "checkpoint, startup, first_step, orthogonal, npk, folder. Default: "
+        "all.",
     )
     rounds: int = flag(5, "Rounds of each.", least=1)
     batch_size: int = flag(128, "Images a step.", least=1)
@@ -733,6 +734,105 @@ def _tangent_kernels(model, images):
         return tf.matmul(rows, rows, transpose_b=True).numpy()
 
     return variances, draw
+
+
+# Decoded images that are kept, in GiB, and images of the two folders.
+_KEPT_GIB, _FOLDERS = 0.1, (5_000, 20_000)
+_PEAK = """
+import sys
+from dlgn_tf.data import given
+from dlgn_tf.data.batches import BatchSampler, train_dataset
+data = given.from_folder(sys.argv[1], cache_gib=float(sys.argv[2]))
+sampler = BatchSampler(data.train, 128, 0, "flip_crop")
+steps = len(data.train) // 128
+for _ in train_dataset(sampler, 0, steps):
+    pass
+print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
+"""
+
+
+@benchmark
+def folder(options):
+    """PNGs of 96x96 from the disk, augmented, against Keras' reader."""
+    with tempfile.TemporaryDirectory() as root:
+        peaks = []
+        for count in _FOLDERS:
+            _write_pngs(f"{root}/{count}", count)
+            command = [sys.executable, "-c", _PEAK, f"{root}/{count}"]
+            told = subprocess.run(
+                [*command, str(_KEPT_GIB)], check=True, capture_output=True
+            )
+            peaks.append(int(told.stdout.split()[-2]) / 2**20)
+        ours, other = _folder_jobs(f"{root}/{count}", options)
+        seconds = by_turns(ours, other, options.rounds)
+    sizes = " and ".join(f"{count:,}" for count in _FOLDERS)
+    shown = " and ".join(f"{peak:.2f}" for peak in peaks)
+    note = f"peak memory of one pass over {sizes} images {shown} GiB"
+    images = options.steps * options.batch_size
+    return [
+        Comparison(
+            f"folder of {count:,} PNGs of 96x96, {_KEPT_GIB} GiB kept",
+            "own pipeline",
+            "image_dataset_from_directory",
+            "images/s",
+            images,
+            seconds,
+            note,
+        )
+    ]
+
+
+def _write_pngs(root, count):
+    """Smooth colours with some noise, in ten classes."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for k in range(10):
+        pathlib.Path(root, f"class{k}").mkdir(parents=True)
+    for k in range(count):
+        small = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8))
+        large = np.asarray(small.resize((96, 96), Image.Resampling.BICUBIC))
+        noise = rng.integers(-6, 7, large.shape)
+        image = (large + noise).clip(0, 255).astype("uint8")
+        Image.fromarray(image).save(f"{root}/class{k % 10}/{k}.png")
+
+
+def _folder_jobs(path, options):
+    """Functions that draw as many augmented batches, a steady state each."""
+    import itertools
+
+    import keras
+    import tensorflow as tf
+
+    from dlgn_tf.data import given
+    from dlgn_tf.data.batches import BatchSampler, train_dataset
+
+    size = options.batch_size
+    data = given.from_folder(path, cache_gib=_KEPT_GIB)
+    sampler = BatchSampler(data.train, size, 0, "flip_crop")
+    mine = iter(train_dataset(sampler, 0, 10**9))
+
+    def augment(images, labels):
+        images = tf.image.random_flip_left_right(images)
+        images = tf.image.resize_with_crop_or_pad(images, 104, 104)
+        shape = (tf.shape(images)[0], 96, 96, 3)
+        return tf.image.random_crop(images, shape), labels
+
+    theirs = keras.utils.image_dataset_from_directory(
+        path, image_size=(96, 96), batch_size=size, verbose=False
+    )
+    theirs = theirs.map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+    theirs = iter(theirs.repeat().prefetch(tf.data.AUTOTUNE))
+    # One pass, until what is kept is decoded.
+    for _ in itertools.islice(mine, len(data.train) // size):
+        pass
+
+    def draw(batches):
+        for _ in itertools.islice(batches, options.steps):
+            pass
+
+    return lambda: draw(mine), lambda: draw(theirs)
 
 
 def matrix_product_rate(side=2000):

@@ -1,0 +1,278 @@
+"""`dlgn_tf.fit`, and runs on data of one's own: in this process."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import dlgn_tf
+from dlgn_tf import data, evaluate, export
+from dlgn_tf.command import calls, fields
+from dlgn_tf.config import TrainingFlags, resolve
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import loop
+
+SMALL = {"width": 8, "depth": 3, "batch_size": 16, "learning_rates": 0.01}
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    """Vectors of three classes that a line tells apart."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    return rng.normal(size=(90, 5)) + 3 * np.eye(5)[y], np.array(list("abc"))[y]
+
+
+@pytest.fixture(scope="module")
+def vectors(arrays):
+    return data.from_arrays(*arrays)
+
+
+def test_a_name_is_trained(vectors, tmp_path):
+    model, history = dlgn_tf.fit("fc_dlgn", vectors, epochs=8, **SMALL)
+    steps = -(-8 * 72 // 16)
+    assert history["step"][-1] == steps
+    assert {len(x) for x in history.values()} == {len(history["step"])}
+    predicted = model.predict(vectors.test.images, verbose=0).argmax(-1)
+    accuracy = np.mean(predicted == vectors.test.labels)
+    assert history["val_accuracy"][-1] == pytest.approx(accuracy)
+    assert accuracy > 0.8
+
+
+def test_a_run_directory_goes_on_to_the_same_bits(vectors, tmp_path):
+    """In two pieces as in one; its run is read from the shell too."""
+    weights = []
+    for name, parts in (("whole", (10,)), ("halves", (5, 10))):
+        for steps in parts:
+            model, _ = dlgn_tf.fit(
+                "fc_dlgn",
+                vectors,
+                run_dir=tmp_path / name,
+                train_steps=steps,
+                deterministic=True,
+                verbose=False,
+                **SMALL,
+            )
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    run = dlgn_tf.load_run(tmp_path / "halves")
+    assert (run.step, run.config.info) == (10, vectors.info)
+    with pytest.raises(UserError, match="trained on arrays in Python"):
+        evaluate.evaluate(tmp_path / "halves")
+    other = data.from_arrays(vectors.train.images[:, 0, 0, :4],
+                             vectors.train.labels)  # fmt: skip
+    with pytest.raises(UserError, match="image_shape"):
+        dlgn_tf.fit("fc_dlgn", other, run_dir=tmp_path / "halves", **SMALL)
+
+
+class Watch(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_begin(self, logs=None):
+        self.seen.append("begin")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append((epoch, sorted(logs)))
+        self.model.stop_training = epoch == 1
+
+    def on_train_end(self, logs=None):
+        self.seen.append("end")
+
+
+def test_callbacks(vectors):
+    watch = Watch()
+    _, history = dlgn_tf.fit(
+        "fc_dlgn", vectors, epochs=9, callbacks=[watch], verbose=False, **SMALL
+    )
+    names = ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert watch.seen == ["begin", (0, names), (1, names), "end"]
+    assert history["step"] == [5, 10]
+
+
+def test_ctrl_c_returns_what_there_is(vectors, capsys):
+    import signal
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            signal.raise_signal(signal.SIGINT)
+
+    model, history = dlgn_tf.fit(
+        "fc_dlgn", vectors, epochs=9, callbacks=[Interrupt()], **SMALL
+    )
+    assert history["step"] == [5] and model.classes == 3
+    assert capsys.readouterr().out.endswith("stopped\n")
+
+
+def test_a_model_is_trained_in_place(vectors, tmp_path):
+    info = vectors.info
+    model = dlgn_tf.create_model(
+        "fc_dgn", info.image_shape, 3, mean=info.mean, std=info.std, width=8,
+        depth=3, seed=0,
+    )  # fmt: skip
+    before = model.get_weights()
+    same, _ = dlgn_tf.fit(model, vectors, epochs=1, batch_size=16)
+    assert same is model
+    assert any(
+        (a != b).any() for a, b in zip(before, model.get_weights(), strict=True)
+    )
+    with pytest.raises(UserError, match="that the flags of the call describe"):
+        dlgn_tf.fit(model, vectors, epochs=1, run_dir=tmp_path / "a")
+    kept = {"run_dir": tmp_path / "b", "width": 8, "depth": 3}
+    dlgn_tf.fit(model, vectors, epochs=1, verbose=False, **kept)
+    loaded = dlgn_tf.load_run(tmp_path / "b").model
+    np.testing.assert_array_equal(
+        loaded(vectors.test.images), model(vectors.test.images)
+    )
+
+
+@pytest.mark.parametrize(
+    "model, more, message",
+    [
+        ("fc_dlgn", {"size": 3}, "flags of dlgn_tf.train.* size"),
+        ("fc_dlgn", {"dataset": "digits"}, "Received: dataset"),
+        ("fc_dlgn", {"width": 0}, "width"),
+        ("fc_dlgn", {"gate": "warm"}, "gate"),
+        ("nothing", {}, "Unknown model"),
+    ],
+)
+def test_mistakes(vectors, model, more, message):
+    with pytest.raises(UserError, match=message):
+        dlgn_tf.fit(model, vectors, **more)
+
+
+def test_a_model_of_other_data(vectors):
+    with pytest.raises(UserError, match="as the model takes them"):
+        dlgn_tf.fit(dlgn_tf.create_model("fc_dlgn", (1, 1, 4), 3), vectors)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Pictures whose class is their colour."""
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("red fox", "green", "blue")):
+        (root / name).mkdir()
+        for k in range(20):
+            image = rng.integers(0, 150, (9, 12, 3), np.uint8)
+            image[..., number] += 100
+            Image.fromarray(image).save(root / name / f"{k}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    return train(folder, tmp_path_factory.mktemp("run") / "run")
+
+
+def train(folder, path, *more):
+    words = ("--model=fc_dlgn", "--dataset=folder", f"--data_dir={folder}",
+             "--width=8", "--depth=3", "--batch_size=16", "--train_steps=9",
+             "--optimizer=adam", "--learning_rates=0.01", "--deterministic",
+             f"--run_dir={path}", *more)  # fmt: skip
+    loop.train(resolve(fields.parse(TrainingFlags, words)))
+    return path
+
+
+def test_what_is_decoded_when_drawn_trains_to_the_same_bits(
+    run, folder, tmp_path
+):
+    lazy = train(folder, tmp_path / "lazy", "--cache_gib=0")
+    one, other = (dlgn_tf.load_run(x).model for x in (run, lazy))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    result = evaluate.evaluate(lazy)
+    assert result["errors"] == evaluate.evaluate(run)["errors"]
+
+
+def test_commands_need_no_other_flag(run, tmp_path):
+    """The page has the names of classes, and so has the SavedModel."""
+    kept = json.loads((run / "data.json").read_text())
+    assert kept["class_names"] == ["blue", "green", "red fox"]
+    calls.inspect_model(run_dir=run, images=12, examples=2)
+    page = (run / "inspection" / "index.html").read_text()
+    assert "red fox" in page
+    calls.dual(run_dir=run, images=12)
+    assert "class_red fox" in (run / "dual" / "heat_map.csv").read_text()
+    import tensorflow as tf
+
+    command = {"run_dir": str(run), "export_dir": str(tmp_path / "saved")}
+    calls.export(**command)
+    loaded = tf.saved_model.load(command["export_dir"])
+    names = tf.io.read_file(loaded.class_names.asset_path).numpy().decode()
+    assert names.splitlines() == kept["class_names"]
+    assert export.saved_model.is_one(command["export_dir"])
+
+
+def test_other_data_by_naming_them(run, folder, tmp_path, in_this_process):
+    """All of them are tested, in classes that are known by name."""
+    (tmp_path / "new" / "green").mkdir(parents=True)
+    for k in range(3):
+        source = folder / "green" / f"{k}.png"
+        (tmp_path / "new" / "green" / source.name).write_bytes(
+            source.read_bytes()
+        )
+    output = tmp_path / "result.json"
+    given = (f"--run_dir={run}", f"--output={output}")
+    in_this_process(evaluate, *given, f"--data_dir={tmp_path / 'new'}")
+    assert json.loads(output.read_text())["test_images"] == 3
+    (tmp_path / "new" / "green").rename(tmp_path / "new" / "yellow")
+    with pytest.raises(UserError, match="'yellow'"):
+        in_this_process(evaluate, *given, f"--data_dir={tmp_path / 'new'}")
+
+
+def test_calls_are_the_commands():
+    assert "inspect_model" in dir(calls)
+    with pytest.raises(UserError, match="arguments that the command has"):
+        calls.evaluate(nonsense=3)
+    with pytest.raises(AttributeError):
+        calls.nothing  # noqa: B018
+
+
+def test_plugin(tmp_path, monkeypatch, capsys):
+    from dlgn_tf.command import cli
+    from dlgn_tf.data import own
+
+    (tmp_path / "stars.py").write_text(
+        "from dlgn_tf import data\n"
+        "data.register('stars', lambda: ([[0.], [1.]] * 9, [0, 1] * 9))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        cli._import_plugins("dlgn_tf.train", ["--plugin=stars"])
+        assert data.own.is_own("stars")
+    finally:
+        own.KINDS.pop("stars", None)
+        sys.modules.pop("stars", None)
+    with pytest.raises(SystemExit):
+        cli._import_plugins("dlgn_tf.train", ["--plugin", "no_such_module"])
+    assert "no_such_module" in capsys.readouterr().err
+
+
+def test_plain_keras(vectors, tmp_path):
+    """Transfer on top of a gated network, an own loss, and callbacks."""
+    model, _ = dlgn_tf.fit("fc_dlgn", vectors, epochs=1, verbose=False, **SMALL)
+    model.trainable = False
+    inputs = keras.Input(model.image_shape)
+    features = model.preactivations(inputs)[model.site_names[-1]]
+    top = keras.Model(inputs, keras.layers.Dense(3)(features))
+
+    def loss(labels, logits):
+        labels = keras.ops.one_hot(keras.ops.cast(labels[:, 0], "int32"), 3)
+        return keras.ops.mean(keras.ops.square(logits - labels), -1)
+
+    x, y = vectors.train.images, vectors.train.labels
+    before = model.get_weights()
+    top.compile("adam", loss)
+    path = tmp_path / "best.keras"
+    kept = keras.callbacks.ModelCheckpoint(path, monitor="loss")
+    history = top.fit(x, y[:, None], epochs=2, verbose=0, callbacks=[kept])
+    assert history.history["loss"][1] < history.history["loss"][0]
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert path.is_file() and top.predict(x, verbose=0).shape == (72, 3)
