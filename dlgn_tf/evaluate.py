@@ -98,18 +98,10 @@ def _images(command, config):
     """Keyword arguments of `sources.load`, checked."""
     if command.run_dir:
         dataset = command.dataset if "dataset" in command.given else None
-        return _source(config, command.data_dir, command.npz, dataset, command)
+        named = command.data_dir, command.npz, dataset, command
+        return catalog.source_of_run(config, *named, whole=True)
     images = catalog.place_of(config)
     catalog.check_available(**images)
-    return images
-
-
-def _source(config, *named):
-    """As `catalog.source_of_run`; of data that are named all that are there."""
-    images = catalog.source_of_run(config, *named)
-    own = images.get("own")
-    if own and any(named[:3]):
-        images["own"] = dataclasses.replace(own, whole=True)
     return images
 
 
@@ -162,7 +154,7 @@ def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
         UserError: if the run or its data cannot be found, or do not fit.
     """
     config = RunDirectory(run_dir).read_config()
-    images = _source(config, data_dir, npz, dataset)
+    images = catalog.source_of_run(config, data_dir, npz, dataset, whole=True)
     return _evaluate_run(run_dir, config, images, batch_size)
 
 

@@ -32,6 +32,7 @@ fit(
     learning_rates=0.001,
     train_steps=450,
     eval_every=150,
+    verbose=False,
     orthogonal_reparametrization="gram_schmidt",
 )
 

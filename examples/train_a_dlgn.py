@@ -17,6 +17,7 @@ what it leaves.
 """
 
 from dlgn_tf import data, fit
+from dlgn_tf.models import accuracy
 
 RUN_DIR = "runs/tour"
 
@@ -35,4 +36,8 @@ model, history = fit(
     learning_rates=0.001,
     train_steps=450,
     eval_every=150,
+    verbose=False,
 )
+for step, seen in zip(history["step"], history["val_accuracy"], strict=True):
+    print(f"step {step}: test accuracy {seen:.1%}")
+print(f"test accuracy {accuracy(model, test.images, test.labels):.1%}")

@@ -296,6 +296,7 @@ def source_of_run(
     npz_file: str | os.PathLike | None = None,
     dataset: str | None = None,
     how: Any = None,
+    whole: bool = False,
 ) -> dict:
     """As `source`, of images for a run: its own, unless others are named.
 
@@ -308,23 +309,24 @@ def source_of_run(
             and as many classes.
         how: Object whose attributes say how data of one's own are read, where
             not as those of the run.
+        whole: Boolean, whether all of others are test images, where they are
+            data of one's own that are not split.
 
     Raises:
         UserError: as `source`, or if the data set is of another kind.
     """
     trained, name = known_of(config), dataset or config.dataset
     if own_data.is_own(name):
-        others = bool(data_dir or npz_file) or name != config.dataset
         path = npz_file or data_dir
+        others = bool(path) or name != config.dataset
         if not others:
             path = config.npz or config.data_dir
-        kind = own_data.KINDS.get(name.partition(":")[0])
         read = Reading.of(how, config)
-        if kind and name != config.dataset:
-            read = read.only(kind.flags)
-        own = OwnData(name, _path(path), read, trained)
+        if name != config.dataset:
+            read = read.only(own_data.kind_of(name).flags)
+        own = OwnData(name, _path(path), read, trained, whole=others and whole)
         own.check()
-        return {"name": name, "own": own}
+        return {"name": name, "own": own.read_now() if others else own}
     if name != config.dataset:
         check_same_kind(get(name), trained.image_shape, trained.classes)
         own_place = trained.is_own

@@ -117,6 +117,13 @@ def is_own(name: str) -> bool:
     return name in KINDS or name == ARRAYS
 
 
+def kind_of(name: str) -> Kind:
+    """The kind of data of one's own, by the value of `--dataset`."""
+    if name == ARRAYS:
+        return Kind("", "arrays in Python")
+    return KINDS[name.partition(":")[0]]
+
+
 def names_shown() -> str:
     """What `--dataset` may be besides the entries of the catalogue."""
     return ", ".join(f"{x}:NAME" if x in _NAMED else x for x in KINDS)
@@ -145,7 +152,7 @@ class OwnData:
 
     @property
     def kind(self) -> Kind:
-        return KINDS[self.name.partition(":")[0]]
+        return kind_of(self.name)
 
     @property
     def own_name(self) -> str:
@@ -201,11 +208,15 @@ class OwnData:
         """What was measured of them; once, for `load` too."""
         if self.info:
             return self.info
+        return self.read_now().info
+
+    def read_now(self) -> "OwnData":
+        """These data with what is known of them now: how many there are too."""
         self.check()
         prepared = self._prepared()
-        _KEPT[self._key()] = prepared
-        _KEPT[dataclasses.replace(self, info=prepared.info)._key()] = prepared
-        return prepared.info
+        known = dataclasses.replace(self, info=prepared.info)
+        _KEPT[self._key()] = _KEPT[known._key()] = prepared
+        return known
 
     def load(self, wanted: dict) -> tuple:
         """Training and test images.
@@ -222,8 +233,6 @@ class OwnData:
     def counts(self) -> dict:
         """How many images there are: a dict from split to integer."""
         info = self.measured()
-        if self.whole:
-            info = self._prepared().info
         return {"train": info.train_examples, "test": info.test_examples}
 
     def _prepared(self):

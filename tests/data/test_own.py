@@ -581,9 +581,10 @@ def test_other_data_are_mapped_by_name(tmp_path):
     expected = write_folder(tmp_path / "b", 2, CLASSES[1:])
     info, _, _ = read("folder", tmp_path / "a")
     other = own.OwnData("folder", str(tmp_path / "b"), info=info, whole=True)
+    other = other.read_now()
+    assert other.counts()["test"] == 4
     _, test = other.load(WHOLE)
     assert named(info, test) == expected and len(test) == 4
-    assert other.counts()["test"] == 4
     grey = dataclasses.replace(info, image_shape=(6, 9, 3))
     with pytest.raises(UserError, match="--skip_damaged"):
         dataclasses.replace(other, info=grey).load(WHOLE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import requests
 
-from dlgn_tf.data import catalog, sources, tfds
+from dlgn_tf.data import catalog, own, sources, tfds
 from dlgn_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -179,6 +179,21 @@ def test_batches_of_records_are_joined(folder, monkeypatch):
     train, _ = load(folder)
     np.testing.assert_array_equal(train.images, _pixels(TRAIN))
     np.testing.assert_array_equal(train.labels, _labels(TRAIN))
+
+
+def test_a_set_of_tfds_is_read_as_data_of_ones_own(folder):
+    """By name, with Pillow: the same images, and no constants assumed."""
+    root = folder.parents[1]
+    data = own.OwnData("tfds:cifar10", str(root))
+    assert data.measured().names == tuple("0123456789")
+    whole = {"train": None, "test": None}
+    for one, other in zip(
+        data.load(whole), sources.load("cifar10", root), strict=True
+    ):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+    scaled = one.images.reshape(-1, 3) / 255
+    assert np.abs(data.measured().mean - scaled.mean(axis=0)).max() < 0.05
 
 
 @pytest.mark.parametrize("count", [1, 12, 13, 20])
