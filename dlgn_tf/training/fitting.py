@@ -19,6 +19,12 @@ from dlgn_tf.models import registry
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import configured, loop
 
+# Callbacks that would set the optimiser's learning rate.
+_OF_RATES = (
+    keras.callbacks.LearningRateScheduler,
+    keras.callbacks.ReduceLROnPlateau,
+)
+
 
 class Fitted(typing.NamedTuple):
     """What `fit` returns.
@@ -172,8 +178,14 @@ class Given:
     def __init__(self, model, data, callbacks, config, kept):
         self.model, self.kept, self.history = model, kept, {}
         self._data, self._config = data, config
-        self._callbacks = list(callbacks)
-        self._list = None
+        self._callbacks, self._list = list(callbacks), None
+        for each in self._callbacks:
+            if isinstance(each, _OF_RATES):
+                raise UserError(
+                    "Learning rates are the loop's. Expected learning_rates or "
+                    "boundaries in place of a callback. Received: "
+                    f"{type(each).__name__}"
+                )
 
     def images(self):
         """Training and test images, or None: the loop reads them."""
@@ -194,6 +206,7 @@ class Given:
             verbose=0,
         )
         self._list.on_train_begin()
+        self._list.on_epoch_begin(0)
 
     def evaluated(self, step, training, test):
         """`Totals` of training since the last time, and of test images."""
@@ -206,9 +219,10 @@ class Given:
         for name, value in {"step": step, **logs}.items():
             self.history.setdefault(name, []).append(value)
         if self._list:
-            self._list.on_epoch_end(
-                -(-step // self._config.eval_every) - 1, logs
-            )
+            epoch = -(-step // self._config.eval_every)
+            self._list.on_epoch_end(epoch - 1, logs)
+            if step < self._config.train_steps and not self.stop:
+                self._list.on_epoch_begin(epoch)
 
     @property
     def stop(self):

@@ -139,6 +139,11 @@ def test_a_model_is_trained_in_place(vectors, tmp_path):
         ("fc_dlgn", {"width": 0}, "width"),
         ("fc_dlgn", {"gate": "warm"}, "gate"),
         ("nothing", {}, "Unknown model"),
+        (
+            "fc_dlgn",
+            {"callbacks": [keras.callbacks.ReduceLROnPlateau()]},
+            "learning_rates .*ReduceLROnPlateau",
+        ),
     ],
 )
 def test_mistakes(vectors, model, more, message):
