@@ -200,28 +200,32 @@ def decoded(splits: Sequence, own: Any) -> list:
 
 def _common_shape(splits, how):
     """The splits without what has no header, and the shape of their images."""
-    headers, left = [], []
+    # Of each size and number of channels the first image.
+    found, left = {}, []
     for split in splits:
-        header, indices = _tried(split.images.header), range(len(split.images))
-        found = list(_pool().map(header, indices, chunksize=64))
-        bad = {k: x for k, x in enumerate(found) if isinstance(x, Exception)}
+        header, files = _tried(split.images.header), split.images
+        bad = {}
+        headers = _pool().map(header, range(len(files)), chunksize=64)
+        for index, each in enumerate(headers):
+            if isinstance(each, Exception):
+                bad[index] = each
+            else:
+                found.setdefault(each, files.name(files.items[index]))
         good = _left(split, bad, how)
-        images, labels = split.images[good], split.labels[good]
-        left.append(split._replace(images=images, labels=labels))
-        headers += [(found[k], split.images.items[k]) for k in good]
-    channels = how.channels or (1 if all(x[2] == 1 for x, _ in headers) else 3)
+        left.append(
+            split._replace(images=files[good], labels=split.labels[good])
+        )
+    channels = how.channels or (1 if all(x[2] == 1 for x in found) else 3)
     if how.size:
         return left, (*how.size, channels)
-    (height, width, _), first_item = headers[0]
-    for (*size, _), item in headers:
-        if size != [height, width]:
-            name = splits[0].images.name
-            raise UserError(
-                "Expected images of one size, or --image_size=HEIGHTxWIDTH. "
-                f"Received: {height}x{width} of {name(first_item)} and "
-                f"{size[0]}x{size[1]} of {name(item)}"
-            )
-    return left, (height, width, channels)
+    sizes = {x[:2]: name for x, name in reversed(found.items())}
+    if len(sizes) > 1:
+        one, other, *_ = (f"{h}x{w} of {x}" for (h, w), x in sizes.items())
+        raise UserError(
+            "Expected images of one size, or --image_size=HEIGHTxWIDTH. "
+            f"Received: {one} and {other}"
+        )
+    return left, (*next(iter(sizes)), channels)
 
 
 def _tried(function):

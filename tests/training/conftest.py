@@ -180,7 +180,7 @@ def fake_engine(monkeypatch):
     from dlgn_tf.training import loop
 
     engine = type("Engine", (FakeEngine,), {})
-    monkeypatch.setattr(loop, "create_engine", lambda config: engine())
+    monkeypatch.setattr(loop, "create_engine", lambda *of: engine())
     return engine
 
 
