@@ -251,7 +251,11 @@ def source(
     Raises:
         UserError: as `check_available`.
     """
-    place = {"name": name, "data_dir": data_dir, "npz_file": npz_file}
+    place: dict[str, Any] = {
+        "name": name,
+        "data_dir": data_dir,
+        "npz_file": npz_file,
+    }
     if own_data.is_own(name):
         place["own"] = OwnData(name, _path(npz_file or data_dir))
     check_available(**place)

@@ -206,17 +206,18 @@ class OwnData:
 
     def measured(self) -> DatasetInfo:
         """What was measured of them; once, for `load` too."""
-        if self.info:
-            return self.info
-        return self.read_now().info
+        return self.info or self._read_now()[0]
 
     def read_now(self) -> "OwnData":
         """These data with what is known of them now: how many there are too."""
+        return self._read_now()[1]
+
+    def _read_now(self):
         self.check()
         prepared = self._prepared()
         known = dataclasses.replace(self, info=prepared.info)
         _KEPT[self._key()] = _KEPT[known._key()] = prepared
-        return known
+        return prepared.info, known
 
     def load(self, wanted: dict) -> tuple:
         """Training and test images.

@@ -268,14 +268,12 @@ def moments(images: Any) -> tuple[list[float], list[float]]:
         count, sums, squares, shift = images.sums
     else:
         shift = images[0].reshape(-1, images.shape[-1])[0].astype(np.float64)
-        count, sums, squares = 0, 0.0, 0.0
         step = max(_CHUNK // max(images[0].size, 1), 1)
-        for first in range(0, len(images), step):
-            of_chunk = encoded.sums_of(images[first : first + step], shift)
-            count, sums, squares = (
-                x + y
-                for x, y in zip((count, sums, squares), of_chunk, strict=True)
-            )
+        chunks = [
+            encoded.sums_of(images[first : first + step], shift)
+            for first in range(0, len(images), step)
+        ]
+        count, sums, squares = (sum(x) for x in zip(*chunks, strict=True))
     mean = sums / count
     variance = np.maximum(squares / count - mean**2, 0)
     # What is left of a constant is rounding.

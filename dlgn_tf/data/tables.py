@@ -62,12 +62,13 @@ def read(own: Any) -> Stored:
                 f"Expected a table of 1 to {_MOST_ENTRIES:,} entries a row "
                 f"besides --label. Received: {train_path} with {entries:,}"
             )
-    splits = [
-        Split(_vectors(table, columns), table.labels, table.path)
-        for table in ([train, _rows(test_path, own.how)] if test_path else
-                      [train])
-    ]  # fmt: skip
-    return Stored(*splits, columns=tuple(map(tuple, columns)))
+    test = test_path and _split(_rows(test_path, own.how), columns)
+    kept = tuple(map(tuple, columns))
+    return Stored(_split(train, columns), test, columns=kept)
+
+
+def _split(table, columns):
+    return Split(_vectors(table, columns), table.labels, table.path)
 
 
 class _Rows(typing.NamedTuple):

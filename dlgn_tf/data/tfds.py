@@ -98,10 +98,13 @@ def read_any(own: Any) -> Stored:
         raise _damaged(own, folder, error) from error
     if "train" not in splits:
         raise _damaged(own, folder, f"splits {', '.join(splits)}")
-    others = [x for x in ("test", "validation") if x in splits][:1]
-    read = [_split(own, builder, part) for part in ("train", *others)]
+    other = next((x for x in ("test", "validation") if x in splits), None)
     names = getattr(label, "names", None)
-    return Stored(*read, names=tuple(names) if names else None)
+    return Stored(
+        _split(own, builder, "train"),
+        _split(own, builder, other) if other else None,
+        tuple(names) if names else None,
+    )
 
 
 def _split(own, builder, part):

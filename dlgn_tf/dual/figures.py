@@ -45,7 +45,7 @@ def heat_map(
             line(border - 0.5, color="white", linewidth=0.4)
     # The names of many classes would cover each other.
     shown = range(0, classes, -(-classes // 20))
-    names = [names[c] if names else c for c in shown]
+    names = [names[c] if names else str(c) for c in shown]
     middles = [(starts[c] + starts[c + 1] - 1) / 2 for c in shown]
     for set_ticks in (left.set_xticks, left.set_yticks):
         set_ticks(middles, names)
