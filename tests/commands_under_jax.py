@@ -8,7 +8,9 @@ import importlib
 import json
 import pathlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dlgn_tf.errors import BackendError, UserError
 
@@ -60,6 +62,22 @@ ARGUMENTS = {
     "locality": ["--experiment=students", "--output_dir=OUT"],
     "claims": ["--only=dlgn.4"],
 }
+
+
+def test_a_folder_is_trained_on(train_run, tmp_path):
+    """Decoded when drawn as from memory."""
+    rng, losses = np.random.default_rng(0), []
+    for name, least in (("dark", 0), ("light", 128)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for k in range(20):
+            image = rng.integers(least, least + 128, (8, 8), np.uint8)
+            Image.fromarray(image).save(tmp_path / "data" / name / f"{k}.png")
+    for gib in (0, 1):
+        given = f"--data_dir={tmp_path / 'data'}", f"--cache_gib={gib}"
+        path = tmp_path / f"run{gib}"
+        last = train_run(path, "fc_dlgn", *FC, "--dataset=folder", *given)
+        losses.append(last["test_classification_loss"])
+    assert losses[0] == losses[1] and (path / "data.json").is_file()
 
 
 def outcome(command, run, runs, folder):

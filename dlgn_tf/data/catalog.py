@@ -111,6 +111,11 @@ def get(name: str) -> DatasetInfo:
     )
 
 
+def is_own(name: str) -> bool:
+    """Whether data are of one's own; an entry of the catalogue goes before."""
+    return name not in DATASETS and own_data.is_own(name)
+
+
 def own_of(given: Any, info: DatasetInfo | None = None) -> OwnData | None:
     """The `OwnData` that flags name; None where they are of the catalogue.
 
@@ -118,7 +123,7 @@ def own_of(given: Any, info: DatasetInfo | None = None) -> OwnData | None:
         given: Object with the attributes of a `Network`.
         info: What is known of them already.
     """
-    if not own_data.is_own(given.dataset):
+    if not is_own(given.dataset):
         Reading.of(given).check((), f"with --dataset={given.dataset}")
         return None
     path = _path(given.npz or given.data_dir)
@@ -256,7 +261,7 @@ def source(
         "data_dir": data_dir,
         "npz_file": npz_file,
     }
-    if own_data.is_own(name):
+    if is_own(name):
         place["own"] = OwnData(name, _path(npz_file or data_dir))
     check_available(**place)
     return place
@@ -320,7 +325,7 @@ def source_of_run(
         UserError: as `source`, or if the data set is of another kind.
     """
     trained, name = known_of(config), dataset or config.dataset
-    if own_data.is_own(name):
+    if is_own(name):
         path = npz_file or data_dir
         others = bool(path) or name != config.dataset
         if not others:

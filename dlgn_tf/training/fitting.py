@@ -89,7 +89,7 @@ def fit(
             kept = False
         else:
             kept = True
-        name = model if isinstance(model, str) else model.name
+        name = str(getattr(model, "name", model))
         config = _config(name, data, run_dir, epochs, flags)
         own = model if isinstance(model, ImageClassifier) else None
         if own is not None:

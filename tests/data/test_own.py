@@ -575,6 +575,16 @@ def test_odd_files(tmp_path, name, kind):
         assert (name, kind) in WORKS
 
 
+def test_reading_imports_no_tensorflow(tmp_path, printed_by):
+    write_folder(tmp_path, 2)
+    code = (
+        "import sys; from dlgn_tf import data\n"
+        f"data.from_folder({str(tmp_path)!r}, cache_gib=0)\n"
+        "print({'tensorflow', 'keras'} & {*sys.modules})"
+    )
+    assert "set()" in printed_by(code)
+
+
 def test_other_data_are_mapped_by_name(tmp_path):
     """Of other data all are test images, and classes have the run's numbers."""
     write_folder(tmp_path / "a", 4)
