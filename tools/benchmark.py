@@ -799,7 +799,7 @@ def _write_pngs(root, count):
 
 
 def _folder_jobs(path, options):
-    """Functions that draw as many augmented batches, a steady state each."""
+    """Functions that draw as many augmented batches, a pipeline each time."""
     import itertools
 
     import keras
@@ -808,10 +808,10 @@ def _folder_jobs(path, options):
     from dlgn_tf.data import given
     from dlgn_tf.data.batches import BatchSampler, train_dataset
 
-    size = options.batch_size
+    size, steps = options.batch_size, options.steps
     data = given.from_folder(path, cache_gib=_KEPT_GIB)
     sampler = BatchSampler(data.train, size, 0, "flip_crop")
-    mine = iter(train_dataset(sampler, 0, 10**9))
+    starts = itertools.count(len(data.train) // size, steps)
 
     def augment(images, labels):
         images = tf.image.random_flip_left_right(images)
@@ -823,16 +823,20 @@ def _folder_jobs(path, options):
         path, image_size=(96, 96), batch_size=size, verbose=False
     )
     theirs = theirs.map(augment, num_parallel_calls=tf.data.AUTOTUNE)
-    theirs = iter(theirs.repeat().prefetch(tf.data.AUTOTUNE))
-    # One pass, until what is kept is decoded.
-    for _ in itertools.islice(mine, len(data.train) // size):
-        pass
+    # What is drawn ahead must not be done while the other side is measured.
+    theirs = theirs.take(steps).prefetch(tf.data.AUTOTUNE)
 
     def draw(batches):
-        for _ in itertools.islice(batches, options.steps):
+        for _ in batches:
             pass
 
-    return lambda: draw(mine), lambda: draw(theirs)
+    def ours():
+        start = next(starts)
+        draw(train_dataset(sampler, start, start + steps))
+
+    # One pass, until what is kept is decoded.
+    draw(train_dataset(sampler, 0, len(data.train) // size))
+    return ours, lambda: draw(theirs)
 
 
 def matrix_product_rate(side=2000):
