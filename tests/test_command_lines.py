@@ -376,7 +376,8 @@ def test_help_has_the_flags_of_the_command_itself_first(tmp_path, forked):
     names = re.findall(r"^  --(?:\[no\])?(\w+):", own, re.M)
     assert names == ["eval_batch_size", "output", "run_dir", "which"]
     network = re.findall(r"^  --(?:\[no\])?(\w+):", "".join(groups), re.M)
-    assert sorted(network) == sorted(fields.of(config_lib.Network))
+    known = [*fields.of(config_lib.Network), "plugin"]
+    assert sorted(network) == sorted(known)
 
 
 def test_list_of_commands(tmp_path, capsys, run):

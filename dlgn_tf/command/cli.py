@@ -46,7 +46,7 @@ def run(main, name, usage, command, check=None):
         [],
         "Module that is imported before flags are read: what it registers is "
         "there to choose. May be repeated.",
-        module_name=fields.TITLE,
+        module_name=f"{fields.TITLE} of plug-ins",
     )
 
     def parse(argv):
