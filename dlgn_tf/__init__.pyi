@@ -1,3 +1,4 @@
+from . import calls as calls
 from . import claims as claims
 from . import complexity as complexity
 from . import data as data
@@ -10,7 +11,6 @@ from . import models as models
 from . import rainbow as rainbow
 from . import regularizers as regularizers
 from . import splines as splines
-from .command import calls as calls
 from .models import create_model as create_model
 from .models import load_model as load_model
 from .training.fitting import fit as fit

@@ -24,6 +24,7 @@ LEVELS = (
     "gate_kinds",
     "output.run_names",
     "command",
+    "calls",
     "output",
     "data",
     "layers",

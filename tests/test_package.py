@@ -62,8 +62,9 @@ def test_public_names(name):
 def test_the_face_is_what_it_is_said_to_be():
     import dlgn_tf
 
-    functions = {"create_model", "load_model", "load_run"}
-    assert {*PUBLIC, "gate_kinds", *functions} == {*dlgn_tf.__all__}
+    functions = {"create_model", "fit", "load_model", "load_run"}
+    others = {"calls", "gate_kinds", *functions}
+    assert {*PUBLIC, *others} == {*dlgn_tf.__all__}
 
 
 def test_only_the_package_is_installed():

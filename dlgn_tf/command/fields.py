@@ -159,6 +159,33 @@ def parse(command, words):
     return read(command, values)
 
 
+def of_values(command, given):
+    """Makes a command of Python values, checked as those of a command line.
+
+    Args:
+        command: Dataclass.
+        given: Dict from the names of flags to values; None stands for one that
+            is not given.
+
+    Raises:
+        UserError: if one is no flag of the command or has no such value.
+    """
+    words = []
+    for name, value in given.items():
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no'}{name}")
+        elif value is not None:
+            several = isinstance(value, (list, tuple))
+            words.append(f"--{name}={text(tuple(value) if several else value)}")
+    try:
+        return parse(command, words)
+    # ValueError: --noNAME=true, of a switch.
+    except (flags.Error, ValueError) as error:
+        raise UserError(
+            f"Expected arguments that the command has. Received: {error}"
+        ) from error
+
+
 def read(command, values):
     """Makes a command of parsed flags, which `define` defined.
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import depths
@@ -315,8 +316,8 @@ ARCHITECTURES = {
 }
 
 
-def add(
-    builder: Callable, recipe: str, gate_sites: int, **fields
+def register(
+    builder: Callable, recipe: str, gate_sites: int, **fields: Any
 ) -> Architecture:
     """Adds an architecture that a function says nearly all of.
 
@@ -344,5 +345,4 @@ def add(
     return entry
 
 
-# What `dlgn_tf.models` calls it.
-register = add
+add = register

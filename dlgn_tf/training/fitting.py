@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import calls, fields
+from dlgn_tf.command import fields
 from dlgn_tf.config import TrainingFlags
 from dlgn_tf.data.given import Data
 from dlgn_tf.errors import UserError
@@ -126,9 +126,7 @@ def _config(name, data, run_dir, epochs, flags):
             "Expected flags of dlgn_tf.train in a call of fit that data and "
             f"model do not say. Received: {', '.join(unknown)}"
         )
-    said = {k: v for k, v in {**given, **flags}.items() if v is not None}
-    words = [calls.word(k, v) for k, v in said.items()]
-    training_flags = calls.parsed(TrainingFlags, words)
+    training_flags = fields.of_values(TrainingFlags, {**given, **flags})
     return config_lib.resolve(training_flags, measured)
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import dlgn_tf
-from dlgn_tf import data, evaluate, export
-from dlgn_tf.command import calls, fields
+from dlgn_tf import calls, data, evaluate, export
+from dlgn_tf.command import fields
 from dlgn_tf.config import TrainingFlags, resolve
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import loop
