@@ -123,10 +123,11 @@ def interventions(
     )
     for done, batch in enumerate(parts):
         labels = images.labels[batch]
-        seen = model, network, *_entering(model, images.images[batch])
+        entering, gates = _entering(model, images.images[batch])
+        seen = model, network, entering, gates
         before = _logits(*seen)
-        for k, setting in enumerate(settings):
-            after = _logits(*seen, switches[k].site, *setting)
+        for k, (chosen, setting) in enumerate(settings):
+            after = _logits(*seen, switches[k].site, chosen, setting)
             sums[k] += _sums(before, after, labels)
             shown.update(done * len(switches) + k + 1)
     return [
