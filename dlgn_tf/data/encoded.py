@@ -96,7 +96,7 @@ class EncodedImages:
         count = int(kept_bytes // max(np.prod(shape, dtype=np.int64), 1))
         self._kept = np.empty((min(count, len(files)), *shape), np.uint8)
         self._is_kept = np.zeros(len(self._kept), bool)
-        self.sums: Any = None
+        self.sums = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -124,8 +124,9 @@ class EncodedImages:
         try:
             image = self.decode(index)
         except Exception as error:
-            raise damaged(self._files.name(self._files.items[index]), error) \
-                from error  # fmt: skip
+            raise damaged(
+                self._files.name(self._files.items[index]), error
+            ) from error
         if is_kept:
             self._kept[index] = image
             self._is_kept[index] = True
@@ -284,8 +285,10 @@ def _left(split, bad, how):
             f"Expected images in {split.place}. Received: {len(bad)} files, "
             f"none of which is one; {first_bad}"
         )
-    print(f"left out {len(bad):,} files that are damaged or no images; "
-          f"{first_bad}")  # fmt: skip
+    print(
+        f"left out {len(bad):,} files that are damaged or no images; "
+        f"{first_bad}"
+    )
     return good
 
 

@@ -65,8 +65,7 @@ def _split(root, how):
             "Expected a folder for each class, with its images, in "
             f"{root}. Received: no folders there"
         )
-    paths: list[str] = []
-    labels: list[str] = []
+    paths, labels = [], []
     for name in classes:
         of_class = sorted(_files(os.path.join(root, name)))
         if not of_class:

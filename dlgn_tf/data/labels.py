@@ -103,8 +103,10 @@ def _of_objects(values, place):
             raise _refused(place, f"none in row {row + 1}")
     kinds = {type(each) for each in flat}
     if kinds <= {str, np.str_, bytes}:
-        words = [x.decode("utf-8", "replace") if isinstance(x, bytes) else x
-                 for x in flat]  # fmt: skip
+        words = [
+            x.decode("utf-8", "replace") if isinstance(x, bytes) else x
+            for x in flat
+        ]
         return np.array(words, str).reshape(values.shape)
     if all(issubclass(kind, (int, float, np.number)) for kind in kinds):
         try:

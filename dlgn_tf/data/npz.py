@@ -88,10 +88,14 @@ def count(path: str | os.PathLike, info: Any) -> dict:
 
 # Names of the arrays of a split: Keras', this module's, and shorter ones.
 _NAMES = {
-    "train": (("x_train", "y_train"), ("train_images", "train_labels"),
-              ("x", "y"), ("images", "labels")),
+    "train": (
+        ("x_train", "y_train"),
+        ("train_images", "train_labels"),
+        ("x", "y"),
+        ("images", "labels"),
+    ),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
-}  # fmt: skip
+}
 
 
 def read_any(own: Any) -> Stored:

@@ -174,7 +174,7 @@ def _divided(split, how):
             "Received: 1"
         )
     generator = np.random.default_rng(how.split_seed or 0)
-    parts: tuple[list, list] = [], []
+    parts = [], []
     _, classes = np.unique(split.labels, return_inverse=True)
     order = generator.permutation(len(classes))
     order = order[np.argsort(classes[order], kind="stable")]
@@ -206,9 +206,11 @@ def _images(splits, own):
             "Expected test images of the shape of the training images, "
             f"{train.shape[1:]}. Received: {test.shape[1:]}"
         )
-    of_float = own.info.dtype == "float32" if own.info else (
-        "float32" in (train.dtype, test.dtype)
-    )  # fmt: skip
+    of_float = (
+        own.info.dtype == "float32"
+        if own.info
+        else ("float32" in (train.dtype, test.dtype))
+    )
     if of_float:
         splits = [
             x._replace(images=x.images.astype(np.float32, copy=False))

@@ -82,10 +82,13 @@ def _paths(path):
     if not os.path.isdir(path):
         return path, None
     found = {
-        name: [x for x in sorted(os.listdir(path)) if os.path.splitext(x)[0]
-               == name]
+        name: [
+            x
+            for x in sorted(os.listdir(path))
+            if os.path.splitext(x)[0] == name
+        ]
         for name in ("train", "test")
-    }  # fmt: skip
+    }
     if [len(x) for x in found.values()] != [1, 1]:
         raise UserError(
             "Expected a table, or a folder with one train.* and one test.*. "
@@ -167,9 +170,11 @@ def _values(name, column, path):
         column = column.cast("int8")
     elif kinds.is_decimal(kind):
         column = column.cast("float64")
-    elif kinds.is_temporal(kind) or kinds.is_nested(kind) or (
-        kinds.is_binary(kind) or kinds.is_large_binary(kind)
-    ):  # fmt: skip
+    elif (
+        kinds.is_temporal(kind)
+        or kinds.is_nested(kind)
+        or (kinds.is_binary(kind) or kinds.is_large_binary(kind))
+    ):
         raise UserError(
             f"Expected columns of numbers or words in {path}. Received: "
             f"{name!r} of {kind}"

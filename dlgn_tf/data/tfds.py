@@ -93,8 +93,14 @@ def read_any(own: Any) -> Stored:
         features, splits = builder.info.features, builder.info.splits
         label = features["label"]
         features["image"]  # noqa: B018
-    except (ValueError, KeyError, OSError, AssertionError, TypeError,
-            tfds.core.DatasetNotFoundError) as error:  # fmt: skip
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        AssertionError,
+        TypeError,
+        tfds.core.DatasetNotFoundError,
+    ) as error:
         raise _damaged(own, folder, error) from error
     if "train" not in splits:
         raise _damaged(own, folder, f"splits {', '.join(splits)}")

@@ -211,9 +211,12 @@ def test_table(tmp_path):
     # Other rows are read as those were: a word that was not there is none.
     path.write_text("flag,kind,size,colour\ntrue,oak,,green\n")
     other = own.OwnData(
-        "table", str(path), Reading(label="kind", missing="fill"), info,
+        "table",
+        str(path),
+        Reading(label="kind", missing="fill"),
+        info,
         whole=True,
-    )  # fmt: skip
+    )
     _, test = other.load(WHOLE)
     np.testing.assert_allclose(test.images.ravel(), [4.1, 0, 0, 0, 1])
     assert test.labels.tolist() == [1]
@@ -275,9 +278,13 @@ def test_what_was_measured_is_read_again(tmp_path):
     kept = json.loads(json.dumps(info.as_dict()))
     assert DatasetInfo.of_dict(kept, "data.json") == info
     changes = {
-        "classes": 0, "std": [0, 1, 1], "mean": [1], "image_shape": 3,
-        "more": 1, "class_names": ["a"],
-    }  # fmt: skip
+        "classes": 0,
+        "std": [0, 1, 1],
+        "mean": [1],
+        "image_shape": 3,
+        "more": 1,
+        "class_names": ["a"],
+    }
     for change in ({k: v} for k, v in changes.items()):
         with pytest.raises(UserError, match="data.json"):
             DatasetInfo.of_dict({**kept, **change}, "data.json")
@@ -527,32 +534,54 @@ def odd_contents():
     archive = io.BytesIO()
     np.savez(archive, x=X, y=Y)
     return {
-        "nothing": b"", "one byte": b"\0", "text": b"hello\n", "png": good,
-        "png twice": good * 2, "png head": good[:33], "png magic": good[:8],
-        "png bits": good[:60] + bytes(20) + good[80:], "tiff": tiff.getvalue(),
-        "film": film.getvalue(), "wide": wide.getvalue(),
-        "deep": deep.getvalue(), "npy": array.getvalue(),
-        "npz": archive.getvalue(), "pdf": b"%PDF-1.4\n%%EOF",
+        "nothing": b"",
+        "one byte": b"\0",
+        "text": b"hello\n",
+        "png": good,
+        "png twice": good * 2,
+        "png head": good[:33],
+        "png magic": good[:8],
+        "png bits": good[:60] + bytes(20) + good[80:],
+        "tiff": tiff.getvalue(),
+        "film": film.getvalue(),
+        "wide": wide.getvalue(),
+        "deep": deep.getvalue(),
+        "npy": array.getvalue(),
+        "npz": archive.getvalue(),
+        "pdf": b"%PDF-1.4\n%%EOF",
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        "html": b"<html></html>", "json": b'{"a": 1}',
+        "html": b"<html></html>",
+        "json": b'{"a": 1}',
         "zip": b"PK\5\6" + bytes(18),
-        "gzip": b"\x1f\x8b\x08" + bytes(9), "elf": b"\x7fELF" + bytes(60),
-        "zeros": bytes(5000), "ones": b"\xff" * 5000,
+        "gzip": b"\x1f\x8b\x08" + bytes(9),
+        "elf": b"\x7fELF" + bytes(60),
+        "zeros": bytes(5000),
+        "ones": b"\xff" * 5000,
         "bom": b"\xef\xbb\xbfkind,a\nx,1\ny,2\nx,2\ny,1\n",
         "utf-16": "kind,a\nx,1\n".encode("utf-16"),
         "latin": "kind,ä\nx,ö\n".encode("latin-1"),
-        "nul": b"kind,a\nx,\0\ny,1\n", "quote": b'kind,a\n"x,1\ny,2\n',
-        "header": b"kind,a\n", "spaces": b"kind a\nx 1\n",
+        "nul": b"kind,a\nx,\0\ny,1\n",
+        "quote": b'kind,a\n"x,1\ny,2\n',
+        "header": b"kind,a\n",
+        "spaces": b"kind a\nx 1\n",
         "parquet": b"PAR1" + bytes(8) + b"PAR1",
-        "pickle": b"\x80\x04K\x01.", "jpeg head": b"\xff\xd8\xff\xe0\0\x10JFIF",
-        "bmp head": b"BM" + bytes(20), "webp head": b"RIFF\x10\0\0\0WEBPVP8 ",
-    }  # fmt: skip
+        "pickle": b"\x80\x04K\x01.",
+        "jpeg head": b"\xff\xd8\xff\xe0\0\x10JFIF",
+        "bmp head": b"BM" + bytes(20),
+        "webp head": b"RIFF\x10\0\0\0WEBPVP8 ",
+    }
 
 
 ODD = odd_contents()
-WORKS = {("png", "folder"), ("png twice", "folder"), ("film", "folder"),
-         ("deep", "folder"), ("npz", "npz"), ("bom", "table")}  # fmt: skip
+WORKS = {
+    ("png", "folder"),
+    ("png twice", "folder"),
+    ("film", "folder"),
+    ("deep", "folder"),
+    ("npz", "npz"),
+    ("bom", "table"),
+}
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,9 @@ def test_a_run_directory_goes_on_to_the_same_bits(vectors, tmp_path):
     assert (run.step, run.config.info) == (10, vectors.info)
     with pytest.raises(UserError, match="trained on arrays in Python"):
         evaluate.evaluate(tmp_path / "halves")
-    other = data.from_arrays(vectors.train.images[:, 0, 0, :4],
-                             vectors.train.labels)  # fmt: skip
+    other = data.from_arrays(
+        vectors.train.images[:, 0, 0, :4], vectors.train.labels
+    )
     with pytest.raises(UserError, match="image_shape"):
         dlgn_tf.fit("fc_dlgn", other, run_dir=tmp_path / "halves", **SMALL)
 
@@ -112,9 +113,15 @@ def test_ctrl_c_returns_what_there_is(vectors, capsys):
 def test_a_model_is_trained_in_place(vectors, tmp_path):
     info = vectors.info
     model = dlgn_tf.create_model(
-        "fc_dgn", info.image_shape, 3, mean=info.mean, std=info.std, width=8,
-        depth=3, seed=0,
-    )  # fmt: skip
+        "fc_dgn",
+        info.image_shape,
+        3,
+        mean=info.mean,
+        std=info.std,
+        width=8,
+        depth=3,
+        seed=0,
+    )
     before = model.get_weights()
     same, _ = dlgn_tf.fit(model, vectors, epochs=1, batch_size=16)
     assert same is model
@@ -176,10 +183,20 @@ def run(folder, tmp_path_factory):
 
 
 def train(folder, path, *more):
-    words = ("--model=fc_dlgn", "--dataset=folder", f"--data_dir={folder}",
-             "--width=8", "--depth=3", "--batch_size=16", "--train_steps=9",
-             "--optimizer=adam", "--learning_rates=0.01", "--deterministic",
-             f"--run_dir={path}", *more)  # fmt: skip
+    words = (
+        "--model=fc_dlgn",
+        "--dataset=folder",
+        f"--data_dir={folder}",
+        "--width=8",
+        "--depth=3",
+        "--batch_size=16",
+        "--train_steps=9",
+        "--optimizer=adam",
+        "--learning_rates=0.01",
+        "--deterministic",
+        f"--run_dir={path}",
+        *more,
+    )
     loop.train(resolve(fields.parse(TrainingFlags, words)))
     return path
 
