@@ -131,7 +131,7 @@ def test_each_part_alone(name, site, general_model, images_for, rng):
     atol = 1e-5 * np.abs(whole).max()
     # The unit that does most, so that its share is no rounding error.
     unit = np.unravel_index(
-        np.abs(found.units[0, ..., 0]).argmax(), gate.shape[1:]
+        np.abs(found.units[..., 0]).max(axis=0).argmax(), gate.shape[1:]
     )
     closed = gate.copy()
     closed[(slice(None), *unit)] = 0
@@ -140,7 +140,7 @@ def test_each_part_alone(name, site, general_model, images_for, rng):
         whole - opened(site, closed),
         atol=atol,
     )
-    assert np.abs(found.units[(0, *unit)]).max() > 100 * atol
+    assert np.abs(found.units[(slice(None), *unit)]).max() > 100 * atol
     # With the site closed and the input gone, there are only biases.
     closed, nothing = 0 * gate, 0 * np.asarray(opened.inputs[0])
     around, biases = opened(site, closed), opened(site, closed, nothing)
