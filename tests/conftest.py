@@ -124,6 +124,24 @@ def read_table():
 
 
 @pytest.fixture(scope="session")
+def write_images():
+    """A function that writes a folder of images, one folder for each class."""
+    from PIL import Image
+
+    def write(root, shape, of_class, classes=("ant", "bee", "cat")):
+        rng = np.random.default_rng(0)
+        for number, name in enumerate(classes):
+            (root / name).mkdir(parents=True)
+            images = rng.integers(0, 80, (of_class, *shape), dtype=np.uint8)
+            for k, image in enumerate(
+                np.squeeze(images + 80 * np.uint8(number))
+            ):
+                Image.fromarray(image).save(root / name / f"{k}.png")
+
+    return write
+
+
+@pytest.fixture(scope="session")
 def enumerated_paths():
     """A function that gives the `Paths` of a model without biases to a logit.
 

@@ -11,7 +11,6 @@ import pytest
 
 STEPS = 200
 FLAGS = (
-    "--dataset=digits",
     "--augmentation=flip_crop",
     "--batch_size=32",
     f"--train_steps={STEPS}",
@@ -23,13 +22,18 @@ FLAGS = (
     "--run_dir=run",
 )
 C4GAP = (
+    "--dataset=digits",
     "--model=c4gap_dlgn",
     "--width=8",
     "--optimizer=adam",
     "--learning_rates=0.003",
 )
-# With batch normalisation, momentum and a schedule.
+# With batch normalisation, momentum and a schedule, on images that stay files
+# but for a few.
 RESNET = (
+    "--dataset=folder",
+    "--data_dir=images",
+    "--cache_gib=1e-5",
     "--model=resnet20_dlgn",
     "--width=4",
     "--depth=8",
@@ -45,10 +49,14 @@ RESNET = (
     params=[RESNET, pytest.param(C4GAP, marks=pytest.mark.slow)],
     ids=["resnet", "c4gap"],
 )
-def run(request, start_training_of_all, tmp_path_factory):
+def run(request, start_training_of_all, write_images, tmp_path_factory):
     """A run in one go, and a function that starts it in a folder."""
     folder = tmp_path_factory.mktemp("whole")
-    flags = (*request.param, *FLAGS)
+    write_images(folder / "images", (8, 8, 1), 100)
+    flags = [
+        flag.replace("=images", f"={folder / 'images'}")
+        for flag in (*request.param, *FLAGS)
+    ]
     start_training_of_all(folder, *flags).succeeded()
     return types.SimpleNamespace(flags=flags, whole=folder / "run")
 

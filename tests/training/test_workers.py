@@ -25,12 +25,14 @@ FLAGS = (
     "--model=resnet20_dnn",
     "--depth=8",
     "--width=4",
-    "--dataset=digits",
+    "--dataset=folder",
+    # Images stay files.
+    "--cache_gib=0",
     "--augmentation=flip_crop",
     "--optimizer=sgd",
-    # Small: at 0.05 rounding alone, such as oneDNN's kernels against Eigen's
-    # in one process, grows to 0.02 within these steps.
-    "--learning_rates=0.005",
+    # Small: at 0.005 rounding alone, such as that of sums over both workers,
+    # grows to 0.0004 within these steps.
+    "--learning_rates=0.0005",
     "--l2=0.0001",
     "--batch_size=32",
     "--eval_batch_size=359",
@@ -82,14 +84,22 @@ def free_ports(count):
 
 
 @pytest.fixture(scope="module")
-def two_workers(package_environment):
+def images(place, write_images):
+    """1,440 training and 360 test images."""
+    write_images(place / "images", (8, 8, 1), 600)
+    return f"--data_dir={place / 'images'}"
+
+
+@pytest.fixture(scope="module")
+def two_workers(package_environment, images):
     """Starts two processes; what is left of them at the end is killed."""
 
     @contextlib.contextmanager
     def start(place, run_dir, steps):
         place.mkdir()
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        flags = (*FLAGS, f"--train_steps={steps}", f"--run_dir={run_dir}")
+        flags = [*FLAGS, images]
+        flags += [f"--train_steps={steps}", f"--run_dir={run_dir}"]
         workers = []
         try:
             for index in range(2):
@@ -242,6 +252,7 @@ def test_only_the_chief_writes(whole, place):
     assert entries(place / "whole_run") == [
         "best.keras",
         "checkpoints",
+        "data.json",
         "flags.txt",
         "lock",
         "metrics.jsonl",
@@ -266,9 +277,10 @@ def test_workers_end_with_the_same_weights(whole):
 
 
 def test_workers_equal_one_process(
-    whole, place, resolve, train, load_model, tmp_path
+    whole, place, images, resolve, train, load_model, tmp_path
 ):
     flags = [x for x in FLAGS if x != "--deterministic"]
+    flags += [images]
     flags += ["--strategy=single", f"--train_steps={STEPS}"]
     train(resolve(*flags, f"--run_dir={tmp_path}"))
     alone = load_model(tmp_path)
