@@ -39,7 +39,7 @@ def run(main, name, usage, command, check=None):
         sys.stdout.reconfigure(errors="backslashreplace")
 
     made = []
-    _import_plugins(name, sys.argv[1:])
+    plugins = _import_plugins(name, sys.argv[1:])
     fields.define(command, flags.FLAGS)
     flags.DEFINE_multi_string(
         "plugin",
@@ -60,6 +60,12 @@ def run(main, name, usage, command, check=None):
             fail(name, _in_our_words(error))
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
+        if others := set(flags.FLAGS.plugin) - set(plugins):
+            fail(
+                name,
+                "Expected --plugin on the command line itself, as flagfiles "
+                f"may be from elsewhere. Received: a flagfile with {others}",
+            )
         guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
         if check:
             guarded(lambda: check(*made))
@@ -92,12 +98,13 @@ def run(main, name, usage, command, check=None):
 def _import_plugins(name, words):
     """Imports the modules of --plugin, so that flags know what they register.
 
-    Only those that the command line and its flagfiles name: a run that is read
-    has no code executed.
+    Only those that the command line itself names: flagfiles may be those of a
+    run from elsewhere, of which no code is executed.
+
+    Returns:
+        Their names.
     """
-    # Whatever is wrong with flagfiles is said when flags are read.
-    with contextlib.suppress(UserError):
-        words = flagfiles.expand(words)
+    imported = []
     for place, word in enumerate(words):
         flag, equals, module = word.partition("=")
         if flag not in ("--plugin", "-plugin"):
@@ -105,6 +112,7 @@ def _import_plugins(name, words):
         module = module if equals else "".join(words[place + 1 : place + 2])
         try:
             importlib.import_module(module)
+            imported.append(module)
         # A module may raise anything.
         except Exception as error:
             fail(
@@ -112,6 +120,7 @@ def _import_plugins(name, words):
                 "Expected --plugin to name a module that can be imported. "
                 f"Received: {module}, {type(error).__name__}: {error}",
             )
+    return imported
 
 
 def fail(name, error):

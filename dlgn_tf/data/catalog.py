@@ -325,6 +325,8 @@ def source_of_run(
         UserError: as `source`, or if the data set is of another kind.
     """
     trained, name = known_of(config), dataset or config.dataset
+    if name == own_data.ARRAYS and npz_file:
+        name = "npz"
     if is_own(name):
         path = npz_file or data_dir
         others = bool(path) or name != config.dataset

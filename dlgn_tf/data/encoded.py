@@ -102,10 +102,10 @@ class EncodedImages:
         return self.shape[0]
 
     def __getitem__(self, indices: Any) -> Array:
-        """Images by an integer, a slice, or an array of integers."""
+        """Images by an integer, a slice, integers or Booleans."""
         if isinstance(indices, slice):
             indices = np.arange(len(self))[indices]
-        chosen = np.asarray(indices)
+        chosen = np.arange(len(self))[np.asarray(indices)]
         images = np.empty((chosen.size, *self.shape[1:]), np.uint8)
         flat = chosen.ravel()
 

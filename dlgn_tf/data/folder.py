@@ -1,5 +1,6 @@
 """A folder of images, in a folder for each class."""
 
+import hashlib
 import os
 from typing import Any
 
@@ -33,10 +34,13 @@ def read(own: Any) -> Stored:
         part: [x for x in folders if x.lower() in names]
         for part, names in (("train", _TRAIN), ("test", _TEST))
     }
-    if not splits["train"] or len(folders) > 3:
-        # Of other data, which may lie as the training data do.
+    inside = [x for x in splits["train"] if _folders(os.path.join(root, x))]
+    if not inside:
+        # A class may be called so; other data may lie as the training data do.
         return Stored(_split(root, own.how))
-    train = os.path.join(root, splits["train"][0])
+    if others := sorted({*folders} - {*splits["train"], *splits["test"]}):
+        print(f"not looked at in {root}: {', '.join(others)}")
+    train = os.path.join(root, inside[0])
     if not splits["test"]:
         return Stored(_split(train, own.how))
     # Of test and validation images those that no one has chosen by.
@@ -75,14 +79,25 @@ def _split(root, how):
             )
         paths += of_class
         labels += [name] * len(of_class)
-    order = np.random.default_rng(how.split_seed or 0).permutation(len(paths))
+    seed = how.split_seed or 0
+
+    # One more file leaves the others where they are.
+    def place(index):
+        name = f"{seed}:{os.path.relpath(paths[index], root)}"
+        return hashlib.sha256(os.fsencode(name)).digest()
+
+    order = sorted(range(len(paths)), key=place)
     return Split(Files(paths)[order], np.array(labels)[order], root)
 
 
 def _files(folder):
     for parent, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(filter(_counts, folders))
-        yield from (os.path.join(parent, x) for x in names if _counts(x))
+        paths = (os.path.join(parent, x) for x in names if _counts(x))
+        # A pipe would be waited for; a link to nothing is named as damaged.
+        yield from (
+            x for x in paths if os.path.isfile(x) or not os.path.exists(x)
+        )
 
 
 def _raise(error):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dlgn_tf.command import fields
 from dlgn_tf.data import own, preparing
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.data.info import DatasetInfo
@@ -77,7 +78,8 @@ def from_arrays(
     """
     if (x_test is None) != (y_test is None):
         raise UserError("Expected x_test with y_test. Received: one of them")
-    how = Reading(test_share=test_share, split_seed=split_seed)
+    given = {"test_share": test_share, "split_seed": split_seed}
+    how = fields.of_values(Reading, given)
     test = None if x_test is None else Split(x_test, y_test, "x_test, y_test")
     names = None if class_names is None else tuple(map(str, class_names))
     stored = Stored(Split(x, y, "x, y"), test, names)
@@ -189,7 +191,8 @@ def _read(name, path, how, download=False):
             f"Received: {', '.join(unknown)}"
         )
     path = path and os.path.abspath(os.path.expanduser(path))
-    source = own.OwnData(name, path, Reading(**how), download=download)
+    reading = fields.of_values(Reading, how)
+    source = own.OwnData(name, path, reading, download=download)
     return _of(source, source.stored())
 
 

@@ -76,6 +76,8 @@ def numbered(labels: Array, names: Sequence[str], place: str) -> Array:
         names: Of the classes that there may be.
         place: Where they are from, for the message.
 
+    Integers none of which is a name are numbers of classes already.
+
     Returns:
         int32 array of the same shape.
 
@@ -85,6 +87,9 @@ def numbered(labels: Array, names: Sequence[str], place: str) -> Array:
     known = {name: number for number, name in enumerate(names)}
     found, inverse = np.unique(labels, return_inverse=True)
     lacking = [str(x) for x in found if str(x) not in known]
+    if labels.dtype.kind == "i" and len(lacking) == len(found) > 0:
+        if 0 <= found[0] and found[-1] < len(names):
+            return labels.astype(np.int32)
     if lacking:
         shown = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10)
         raise UserError(

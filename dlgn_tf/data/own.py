@@ -164,8 +164,7 @@ class OwnData:
         if self.name == ARRAYS:
             raise UserError(
                 "The run was trained on arrays in Python, which no file keeps. "
-                "Expected --dataset with --data_dir or --npz that name data. "
-                "Received: none"
+                "Expected --npz of an archive of such arrays. Received: none"
             )
         kind = self.kind
         self.how.check(kind.flags, f"with --dataset={self.name}")
@@ -248,6 +247,11 @@ class OwnData:
         """These data as they are on the disk."""
         changed = os.stat(self.path).st_mtime_ns if self.path else None
         return self, changed
+
+
+def forget() -> None:
+    """What is read next is read anew."""
+    _KEPT.clear()
 
 
 # What was read to be measured, until it is loaded.

@@ -68,6 +68,11 @@ def prepare(stored: Stored, own: Any) -> Prepared:
     names = known or stored.names or names
     if not names:
         names = labelled.names_of(train.labels, train.place)
+    if len(set(names)) < len(names) or not "".join(names).isprintable():
+        raise UserError(
+            f"Expected printable names of classes that differ in {train.place}."
+            f" Received: {', '.join(map(ascii, names))[:160]}"
+        )
     test, _ = _plain(stored.test) if stored.test else (None, None)
     if test is None and own.whole:
         test = train
@@ -176,7 +181,11 @@ def _divided(split, how):
     generator = np.random.default_rng(how.split_seed or 0)
     parts = [], []
     _, classes = np.unique(split.labels, return_inverse=True)
-    order = generator.permutation(len(classes))
+    # Files are in an order already that tells no class.
+    is_shuffled = isinstance(split.images, encoded.Files)
+    order = np.arange(len(classes))
+    if not is_shuffled:
+        order = generator.permutation(order)
     order = order[np.argsort(classes[order], kind="stable")]
     ends = np.cumsum(np.bincount(classes))
     for members in np.split(order, ends[:-1]):
@@ -184,7 +193,8 @@ def _divided(split, how):
         count = min(max(round(how.share * len(members)), 1), len(members) - 1)
         parts[0].append(members[count:])
         parts[1].append(members[:count])
-    train, test = (generator.permutation(np.concatenate(x)) for x in parts)
+    shuffled = np.sort if is_shuffled else generator.permutation
+    train, test = (shuffled(np.concatenate(x)) for x in parts)
     if not len(test):
         raise UserError(
             "Expected two examples of a class at least, one to train on and "
@@ -278,7 +288,7 @@ def moments(images: Any) -> tuple[list[float], list[float]]:
         count, sums, squares = (sum(x) for x in zip(*chunks, strict=True))
     mean = sums / count
     variance = np.maximum(squares / count - mean**2, 0)
-    # What is left of a constant is rounding.
-    constant = variance <= 1e-12 * (shift + mean) ** 2
+    # What is left of a constant is rounding of float32.
+    constant = variance <= (1e-7 * (shift + mean)) ** 2
     std = np.where(constant, 1.0, np.sqrt(variance))
     return ((shift + mean) / 255).tolist(), (std / 255).tolist()

@@ -128,6 +128,8 @@ def _rows(path, how):
                     f"Expected no gaps in {path}, or --missing=drop or fill. "
                     f"Received: none in row {at[0] + 1} of {name!r}"
                 )
+    if gap.any():
+        print(f"left out {gap.sum():,} rows of {path} that have gaps")
     return _Rows(path, {k: v[~gap] for k, v in columns.items()}, labels[~gap])
 
 

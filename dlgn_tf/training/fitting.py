@@ -13,6 +13,7 @@ import keras
 from dlgn_tf import config as config_lib
 from dlgn_tf.command import fields
 from dlgn_tf.config import TrainingFlags
+from dlgn_tf.data import own
 from dlgn_tf.data.given import Data
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
@@ -82,6 +83,11 @@ def fit(
     Raises:
         UserError: if flags or data cannot be, or do not fit the model.
     """
+    if not isinstance(data, (Data, str)):
+        raise UserError(
+            "Expected data of dlgn_tf.data.from_arrays and the like, or a "
+            f"value of --dataset. Received: {type(data).__name__}"
+        )
     with contextlib.ExitStack() as stack:
         if run_dir is None:
             # The loop keeps its records somewhere; these go.
@@ -109,6 +115,7 @@ def fit(
 def _config(name, data, run_dir, epochs, flags):
     """The `Config` of a call."""
     registry.parse(name)
+    own.forget()
     given = {"model": name, "run_dir": os.fspath(run_dir), "epochs": epochs}
     measured = None
     if isinstance(data, Data):

@@ -88,6 +88,11 @@ class RunDirectory:
                 f"Received: {self.path}, which has no {lacking}"
             )
         config = config_lib.read_flags(self.flags, measured=self._measured())
+        if config.measured and not self.data.exists():
+            raise UserError(
+                f"Expected {self.data}, which tells what the run measured of "
+                "its data. Received: no such file"
+            )
         if "--model=" not in self.flags.read_text("utf-8"):
             raise UserError(
                 "Expected flags as dlgn_tf.train writes them. Received: "
@@ -170,13 +175,19 @@ class RunDirectory:
         """The `Config` with what a run here began with.
 
         That is the seed that it drew its weights from, and what it measured of
-        its data.
+        its data, of which there may be more by now.
         """
         if self.is_new():
             return config
         began = self.read_config()
+        measured, now = began.measured, config.measured
+        if measured and now:
+            counts = ("train_examples", "test_examples")
+            measured = dataclasses.replace(
+                measured, **{name: getattr(now, name) for name in counts}
+            )
         return dataclasses.replace(
-            config, weights_seed=began.weights_seed, measured=began.measured
+            config, weights_seed=began.weights_seed, measured=measured
         )
 
     def is_new(self):

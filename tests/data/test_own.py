@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -627,3 +628,82 @@ def test_other_data_are_mapped_by_name(tmp_path):
     grey = dataclasses.replace(info, image_shape=(6, 9, 3))
     with pytest.raises(UserError, match="--skip_damaged"):
         dataclasses.replace(other, info=grey).load(WHOLE)
+
+
+def test_numbers_stand_for_named_classes():
+    found = labels.numbered(np.array([2, 0, 2]), CLASSES, "x")
+    np.testing.assert_array_equal(found, [2, 0, 2])
+    with pytest.raises(UserError, match="only classes of the training data"):
+        labels.numbered(np.array([3, 0]), CLASSES, "x")
+    # Names that are numbers are not places.
+    found = labels.numbered(np.array([1, 2]), ("1", "2", "3"), "x")
+    np.testing.assert_array_equal(found, [0, 1])
+
+
+def test_names_that_are_twice_there_are_refused():
+    with pytest.raises(UserError, match="names of classes that differ"):
+        given.from_arrays(
+            pixels(0, (9, 4, 4)), [0, 1, 1] * 3, class_names=["a", "a"]
+        )
+
+
+def test_images_by_mask(tmp_path):
+    write_folder(tmp_path)
+    drawn = read("folder", tmp_path, cache_gib=0)[1]
+    mask = drawn.labels == 1
+    np.testing.assert_array_equal(
+        drawn.images[mask], drawn.images[np.flatnonzero(mask)]
+    )
+    with pytest.raises(IndexError):
+        drawn.images[len(drawn)]
+
+
+def test_what_is_no_file_is_passed_over(tmp_path):
+    write_folder(tmp_path, 3)
+    os.mkfifo(tmp_path / "ant" / "pipe")
+    _, train, test = read("folder", tmp_path)
+    assert len(train) + len(test) == 9
+
+
+def test_a_column_of_large_numbers_is_standardised():
+    seconds = 1.7e9 + 1000 * np.arange(10.0)[:, None]
+    info = given.from_arrays(seconds, [0, 1] * 5).info
+    assert info.std[0] * 255 == pytest.approx(3000, rel=0.2)
+
+
+def test_one_file_more_leaves_the_split_as_it_is(tmp_path):
+    write_folder(tmp_path, 20)
+    before = [{*named(*x)} for x in splits(tmp_path)]
+    Image.fromarray(pixels(999)).save(tmp_path / "ant" / "a new one.png")
+    after = [{*named(*x)} for x in splits(tmp_path)]
+    assert len(before[1] & after[1]) >= len(before[1]) - 1
+    assert len(after[1] - before[1]) <= 1
+
+
+def splits(root):
+    info, *sets = read("folder", root)
+    return [(info, x) for x in sets]
+
+
+def test_what_a_folder_of_splits_has_besides(tmp_path, capsys):
+    for part in ("train", "test", "val", "docs"):
+        write_folder(tmp_path / "data" / part, 3)
+    info, _, test = read("folder", tmp_path / "data")
+    assert (info.class_names, len(test)) == (CLASSES, 9)
+    assert "not looked at" in capsys.readouterr().out
+    write_folder(tmp_path / "vehicles", 3, ("train", "bus"))
+    assert read("folder", tmp_path / "vehicles")[0].classes == 2
+
+
+@pytest.mark.parametrize(
+    "how", [{"test_share": 2}, {"split_seed": -1}, {"test_share": np.nan}]
+)
+def test_arguments_are_checked_as_flags_are(how):
+    with pytest.raises(UserError, match="Expected"):
+        given.from_arrays(pixels(0, (9, 4, 4)), [0, 1, 1] * 3, **how)
+
+
+def test_unprintable_classes_are_refused(tmp_path):
+    write_folder(tmp_path, 3, ("ant", "b\udcffe"))
+    with pytest.raises(UserError, match="printable names"):
+        read("folder", tmp_path)

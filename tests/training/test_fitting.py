@@ -1,6 +1,8 @@
 """`dlgn_tf.fit`, and runs on data of one's own: in this process."""
 
 import json
+import shutil
+import subprocess
 import sys
 
 import keras
@@ -298,3 +300,60 @@ def test_plain_keras(vectors, tmp_path):
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert path.is_file() and top.predict(x, verbose=0).shape == (72, 3)
+
+
+def test_a_run_goes_on_with_one_image_more(write_images, tmp_path):
+    write_images(tmp_path / "images", (6, 6, 1), 10)
+    flags = {"run_dir": tmp_path / "run", "verbose": False, "width": 4}
+    folder = dlgn_tf.data.from_folder(tmp_path / "images")
+    dlgn_tf.fit("fc_dlgn", folder, epochs=1, **flags)
+    for k in range(5):
+        image = tmp_path / "images" / "ant"
+        shutil.copy(image / "0.png", image / f"new{k}.png")
+    more = dlgn_tf.data.from_folder(tmp_path / "images")
+    assert len(more.train) == len(folder.train) + 4
+    dlgn_tf.fit("fc_dlgn", more, epochs=2, **flags)
+    config = dlgn_tf.load_run(tmp_path / "run").config
+    assert config.train_examples == config.measured.train_examples == 28
+    (tmp_path / "run" / "data.json").unlink()
+    with pytest.raises(UserError, match="data.json"):
+        dlgn_tf.load_run(tmp_path / "run")
+
+
+def test_what_is_no_data_is_refused():
+    with pytest.raises(UserError, match="from_arrays.*Received: ndarray"):
+        dlgn_tf.fit("fc_dlgn", np.zeros((4, 3)))
+
+
+def test_a_run_on_arrays_is_looked_at_by_npz(vectors, tmp_path):
+    run, archive = tmp_path / "run", tmp_path / "same.npz"
+    dlgn_tf.fit(
+        "fc_dlgn", vectors, epochs=1, run_dir=run, verbose=False, **SMALL
+    )
+    images = [
+        np.asarray(x.images)[:, 0, 0] for x in (vectors.train, vectors.test)
+    ]
+    names = np.array(vectors.info.names)
+    np.savez(
+        archive,
+        x_train=images[0],
+        y_train=names[vectors.train.labels],
+        x_test=images[1],
+        y_test=names[vectors.test.labels],
+    )
+    found = evaluate.evaluate(run, npz=archive)
+    assert found["test_images"] == len(vectors.test)
+
+
+def test_a_flagfile_imports_nothing(tmp_path, package_environment):
+    (tmp_path / "evil.py").write_text("print('imported')")
+    (tmp_path / "flags.txt").write_text("--plugin=evil")
+    done = subprocess.run(
+        [sys.executable, "-m", "dlgn_tf.train", "--flagfile=flags.txt"],
+        cwd=tmp_path,
+        env=package_environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "imported" not in done.stdout
+    assert "Expected --plugin on the command line itself" in done.stderr
