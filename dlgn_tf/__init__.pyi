@@ -11,6 +11,7 @@ from . import models as models
 from . import rainbow as rainbow
 from . import regularizers as regularizers
 from . import splines as splines
+from . import tabular as tabular
 from .models import create_model as create_model
 from .models import load_model as load_model
 from .training.fitting import fit as fit

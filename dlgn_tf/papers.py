@@ -48,6 +48,12 @@ PAPERS = (
         "1809.10829",
         "dlgn_tf.locality",
     ),
+    Paper(
+        "vectors",
+        "Half-Space Feature Learning in Neural Networks",
+        "2404.04312",
+        "dlgn_tf.tabular",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 import dlgn_tf
 
 ROOT = pathlib.Path(dlgn_tf.__file__).parent
-PAPERS = ("dual", "splines", "complexity", "rainbow", "locality")
+PAPERS = ("dual", "splines", "complexity", "rainbow", "locality", "tabular")
 
 # From the lowest level upwards. A module belongs to the longest of these names
 # that it begins with, and imports from its own level and from lower ones.
@@ -34,6 +34,8 @@ LEVELS = (
     "training",
     "dual",
     "inspection",
+    "tabular",
+    "tabular.command",
     "splines",
     "complexity",
     "complexity.experiments",

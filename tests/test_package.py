@@ -21,6 +21,7 @@ PUBLIC = (
     "rainbow",
     "regularizers",
     "splines",
+    "tabular",
 )
 HEAVY = {"tensorflow", "keras", "numpy", "scipy", "sklearn", "matplotlib"}
 

@@ -1,0 +1,1 @@
+"""Trees of half-spaces: as labels, and read out of trained gates."""

@@ -1,0 +1,78 @@
+"""The half-spaces of trained gates beside those of known trees.
+
+Hyperplanes are unit normals without a sign: angles are in [0, 90] degrees.
+"""
+
+import typing
+
+import numpy as np
+
+from dlgn_tf.tabular import networks
+from dlgn_tf.tabular.networks import Form, Weights
+from dlgn_tf.tabular.trees.data import unit
+
+
+class HalfSpaces(typing.NamedTuple):
+    """One half-space a gate: `normals . x + offsets > 0`.
+
+    Attributes:
+        normals: float64 array `(units, inputs)`, not scaled.
+        offsets: Array `(units,)`.
+        layers: Integer array `(units,)`, the layer of each, from 0.
+    """
+
+    normals: np.ndarray
+    offsets: np.ndarray
+    layers: np.ndarray
+
+
+def half_spaces(form: Form, weights: Weights) -> HalfSpaces:
+    """The effective half-spaces of a dlgn, dlgn_sf or dlgn_vt.
+
+    Raises:
+        UserError: for a family whose gates are no half-spaces.
+    """
+    gating = [
+        tuple(np.asarray(a, "float64") for a in layer)
+        for layer in weights.gating
+    ]
+    kernels, *biases = zip(*networks.half_space_maps(form, gating), strict=True)
+    normals = np.concatenate([np.asarray(k).T for k in kernels])
+    offsets = (
+        np.concatenate([np.asarray(b) for b in biases[0]])
+        if biases
+        else np.zeros(len(normals))
+    )
+    layers = np.repeat(np.arange(len(form.widths)), form.widths)
+    return HalfSpaces(normals, offsets, layers)
+
+
+def angles(normals: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Angles in degrees between hyperplanes, `(normals, others)`."""
+    cosines = np.abs(unit(normals) @ unit(others).T)
+    return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
+
+
+def distances(normals: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Euclidean distances of unit normals, the sign that is nearer."""
+    return 2 * np.sin(np.radians(angles(normals, others)) / 2)
+
+
+def nearest_angles(true: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Of each true hyperplane the angle to the nearest one, `(true,)`."""
+    return angles(true, normals).min(axis=1)
+
+
+def shares_near(
+    true: np.ndarray, spaces: HalfSpaces, threshold: float = 0.3
+) -> np.ndarray:
+    """Share of each layer's hyperplanes that are near a true one.
+
+    The papers' measure of attraction: within a Euclidean distance.
+
+    Returns:
+        Array `(layers,)` in [0, 1].
+    """
+    near = distances(true, spaces.normals).min(axis=0) < threshold
+    counts = np.bincount(spaces.layers)
+    return np.bincount(spaces.layers, near) / counts
