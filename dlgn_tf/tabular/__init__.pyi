@@ -1,3 +1,5 @@
+from .estimators import DLGNClassifier as DLGNClassifier
+from .estimators import DLGNRegressor as DLGNRegressor
 from .fitting import fit as fit
 from .networks import Form as Form
 from .networks import Weights as Weights
