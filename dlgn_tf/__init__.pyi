@@ -13,6 +13,7 @@ from . import regularizers as regularizers
 from . import splines as splines
 from . import tabular as tabular
 from .models import create_model as create_model
+from .models import from_keras as from_keras
 from .models import load_model as load_model
 from .training.fitting import fit as fit
 from .training.runs import load_run as load_run

@@ -35,8 +35,8 @@ PENALTY_REDUCTIONS = ("sum", "mean_entries")
 
 # What pixels become: standardised with the data set's mean and standard
 # deviation, or with ImageNet's; divided by 255; put on a scale of their own
-# image. And what is done to images of a training batch.
-NORMALIZATIONS = ("dataset", "imagenet", "unit", "per_image")
+# image; left as they are. And what is done to images of a training batch.
+NORMALIZATIONS = ("dataset", "imagenet", "unit", "per_image", "none")
 AUGMENTATIONS = ("none", "crop", "flip_crop")
 
 # Data of one's own: how images are brought to a size, and what becomes of rows

@@ -96,4 +96,6 @@ def hard():
 GATES = {
     "soft": GateKind(soft, ("beta", "epsilon")),
     "hard": GateKind(hard, differentiable=False),
+    # Of the ReLU; `dlgn_tf.models.own_gates` has those of others.
+    "own": GateKind(hard, differentiable=False),
 }

@@ -93,7 +93,7 @@ def run(command):
 def _config(path):
     """The `Config` of a run of a network that has removable blocks."""
     config = RunDirectory(path).read_config()
-    _blocks(config.model, config.architecture_options())
+    _blocks(config.architecture()[0], config.architecture_options())
     if config.gate_permutation:
         raise UserError(
             "Expected a run whose gates are in order: without a block the "
@@ -103,8 +103,7 @@ def _config(path):
     return config
 
 
-def _blocks(model, options):
-    architecture, _ = registry.parse(model)
+def _blocks(architecture, options):
     return tuple(architecture.removable_blocks(options))
 
 
@@ -120,10 +119,15 @@ def _check_checkpoint_flags(command, configs):
             "Received: none of them"
         )
     if command.init_from:
-        _blocks(command.model, _checkpoint_options(command))
+        _blocks(_named(command), _checkpoint_options(command))
     else:
         what = "on runs, but with --init_from only"
         command.check_absent(("block", "shortcut"), what)
+
+
+def _named(command):
+    architecture, _ = registry.parse(command.model)
+    return architecture
 
 
 def _check_networks(command, configs):
@@ -177,7 +181,7 @@ def _of_run(path, config, configs, losing):
         path if config.model in others else config.model,
         model,
         functools.partial(configured.create_configured_model, config),
-        _blocks(config.model, config.architecture_options()),
+        _blocks(config.architecture()[0], config.architecture_options()),
         losing,
     )
 
@@ -200,7 +204,7 @@ def _of_checkpoint(command, data, configs):
         command.init_from if command.model in others else command.model,
         model,
         build,
-        _blocks(command.model, options),
+        _blocks(_named(command), options),
     )
 
 

@@ -33,7 +33,8 @@ class Config(Network):
 
     None stands for "has no meaning here", such as the momentum of Adam, and
     before `dlgn_tf.config.resolve` for "not given". What was `measured` of data
-    that are none of the catalogue's is no flag: a run keeps it in data.json.
+    that are none of the catalogue's is no flag: a run keeps it in data.json;
+    nor is the description of a `network` of one's own, kept in network.json.
     """
 
     run_dir: str = common_flags.run_dir(
@@ -179,15 +180,20 @@ class Config(Network):
     )
 
     measured: DatasetInfo | None = None
+    network: dict | None = None
 
     @property
     def info(self):
         """`DatasetInfo` of the images: the catalogue's, or as measured."""
         return catalog.known_of(self)
 
+    def architecture(self):
+        """`(Architecture, family)` of the model."""
+        return registry.parse(self.model, self.network)
+
     def recipe(self):
         """The recipe whose values the defaults are."""
-        architecture, _ = registry.parse(self.model)
+        architecture, _ = self.architecture()
         return recipe_for(architecture.recipe, self.optimizer)
 
     def to_flags(self):

@@ -67,9 +67,9 @@ def _check_origins(regime, gates_from, init_from):
 
 def _permutation(text, architecture, options):
     """A tuple, `"all"`, or None for the identity."""
-    count = architecture.site_count(options)
     if text is None:
         return None
+    count = architecture.site_count(options)
     # A program may give the tuple.
     text = fields.text(text)
     if text == "all":

@@ -63,7 +63,9 @@ class Network(reading.Reading):
     model: str = _model(
         "c4gap_dlgn",
         "ARCHITECTURE_FAMILY, one of those that "
-        "python -m dlgn_tf.train --list_models prints.",
+        "python -m dlgn_tf.train --list_models prints; or "
+        "keras:PATH.keras_FAMILY, of any Keras model that is saved there, its "
+        "weights new.",
     )
     dataset: str = _images(
         "cifar10",
@@ -83,7 +85,14 @@ class Network(reading.Reading):
         "Units of the hidden dense layers of gconv, vconv."
     )
     pooling: str | None = _variant(
-        "Pooling of the VGGs and of smallcnn.", choices.POOLINGS
+        "Pooling of the VGGs and of smallcnn; of a network keras:PATH, whether "
+        "max pooling stays.",
+        choices.POOLINGS,
+    )
+    keep: str | None = _model(
+        None,
+        "Of a network keras:PATH: comma-separated names of layers that stay "
+        "though they are not linear where they stand, or all.",
     )
     block: str | None = _variant("Block of the ResNets.", choices.BLOCKS)
     shortcut: str | None = _variant(
@@ -156,8 +165,9 @@ class Network(reading.Reading):
     gate: str | None = _gates(
         None,
         "Gate of the gated families: soft, sigmoid(beta q), or hard, 1{q > 0}, "
-        "which passes no gradient. Default: soft where gates are learned "
-        "jointly, hard where they are frozen.",
+        "which passes no gradient; own, what the nonlinearity that stood there "
+        "multiplies q by, as hard of a ReLU. Default: soft where gates are "
+        "learned jointly, hard where they are frozen.",
         choices=GATES,
     )
     gate_beta: float | None = _gates(
@@ -221,7 +231,8 @@ class Network(reading.Reading):
         None,
         "dataset: (x/255 - mean)/std with the data set's constants; imagenet: "
         "with those of ImageNet, of colour images; unit: x/255; per_image: "
-        "minus the image's mean, divided by its largest absolute value. "
+        "minus the image's mean, divided by its largest absolute value; none: "
+        "as stored, for a network that has a Rescaling of its own. "
         f"{_PUBLISHED}",
         choices=choices.NORMALIZATIONS,
     )

@@ -127,6 +127,10 @@ RECIPES = {
         epochs=10,
         normalization="dataset",
     ),
+    "keras": dataclasses.replace(
+        _constant("assumed", "adam", 1e-3, epochs=20),
+        batch_size=64,
+    ),
     "gray": Recipe(
         source="Rainbow paper, its tutorial (there --normalization=imagenet)",
         optimizer="sgd",

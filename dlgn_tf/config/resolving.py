@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 
 from absl import flags as absl_flags
 
@@ -13,7 +14,8 @@ from dlgn_tf.config.network import ARCHITECTURE_FLAGS, Network
 from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import activations, registry
+from dlgn_tf.models import activations, registry, user_networks
+from dlgn_tf.output import files, run_names
 
 
 def from_flags(*words):
@@ -27,13 +29,14 @@ def from_flags(*words):
     return resolve(fields.parse(TrainingFlags, words))
 
 
-def read_flags(path, more=(), measured=None):
+def read_flags(path, more=(), measured=None, network=None):
     """Reads a flagfile of training flags into a `Config`.
 
     Args:
         path: Path-like.
         more: Strings, further flags, which win over those of the file.
         measured: See `resolve`.
+        network: See `resolve`.
 
     Raises:
         UserError: if it cannot be read or holds what cannot work.
@@ -45,7 +48,7 @@ def read_flags(path, more=(), measured=None):
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error
-    return resolve(given, measured)
+    return resolve(given, measured, network)
 
 
 def resolve_network(network):
@@ -54,7 +57,7 @@ def resolve_network(network):
     return resolve(TrainingFlags(**given))
 
 
-def resolve(given, measured=None):
+def resolve(given, measured=None, network=None):
     """Fills in what training flags leave open.
 
     What nobody below answers for is taken as it was given.
@@ -63,6 +66,8 @@ def resolve(given, measured=None):
         given: `TrainingFlags`.
         measured: `DatasetInfo` of images that are none of the catalogue's;
             None where they are to be measured.
+        network: Description of a network of one's own, see `user_networks`;
+            None where it is to be read, from its file or else from the run.
 
     Returns:
         `Config` without gaps: `to_flags` gives it again.
@@ -71,10 +76,13 @@ def resolve(given, measured=None):
         UserError: if the flags name what there is not, or contradict each
             other.
     """
-    architecture, family = registry.parse(given.model)
+    network = network or _network(given)
+    architecture, family = registry.parse(given.model, network)
     own = catalog.own_of(given, measured)
     dataset = own.measured() if own else catalog.get(given.dataset)
     recipe = recipe_for(architecture.recipe, given.optimizer)
+    if network and user_networks.rescales(network):
+        recipe = dataclasses.replace(recipe, normalization="none")
     given = _with_recipe(given, recipe, own)
     images = _images(given, dataset, recipe)
     options = _architecture(given, architecture, family)
@@ -88,6 +96,7 @@ def resolve(given, measured=None):
             **passed,
             "run_dir": given.run_dir or _run_dir(given),
             "measured": dataset if own else None,
+            "network": network,
             **images,
             **options,
             **of_gates,
@@ -108,7 +117,21 @@ def resolve(given, measured=None):
 
 def _run_dir(given):
     dataset = given.dataset.replace(":", "-").replace("/", "-")
-    return f"runs/{given.model}-{dataset}"
+    model = registry.called(given.model).removeprefix(user_networks.PREFIX)
+    return f"runs/{model}-{dataset}"
+
+
+def _network(given):
+    """The description of a network of one's own, or None."""
+    own = user_networks.split(given.model)
+    if own is None:
+        return None
+    path, _ = own
+    kept = pathlib.Path(given.run_dir or _run_dir(given), run_names.NETWORK)
+    # The run goes on when the file has gone.
+    if not os.path.exists(path) and (found := files.read_json(kept)):
+        return found
+    return user_networks.read(path)
 
 
 def _with_recipe(given, recipe, own):

@@ -7,7 +7,6 @@ from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.output import files, origin
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
@@ -143,7 +142,7 @@ def _part(command):
 
 
 def _check_gated(config):
-    if registry.parse(config.model)[1] == "dnn":
+    if config.architecture()[1] == "dnn":
         raise UserError(
             "Expected a run of a gated network (dgn, dlgn, dlgn_sf) for "
             f"--ntk_trace. Received: one of {config.model}, whose gates and "

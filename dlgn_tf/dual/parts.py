@@ -11,6 +11,7 @@ from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import registry
 from dlgn_tf.training import engines, trained
 from dlgn_tf.training.output import EventOutput
 from dlgn_tf.training.run_directory import RunDirectory
@@ -50,7 +51,7 @@ class TrainedNetwork:
         """The model that was kept of a step, a `UserError` for another's."""
         path, config = self.directory.snapshot(step), self.source.config
         model = trained.load_trained(path, like=config)
-        if model.name != config.model:
+        if model.name != registry.called(config.model):
             raise UserError(
                 f"Expected snapshots of {config.model}, as the run is. "
                 f"Received: {path}, a {model.name}"

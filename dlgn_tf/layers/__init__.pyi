@@ -12,6 +12,7 @@ from .complex_standardization import (
     ComplexStandardization as ComplexStandardization,
 )
 from .gate import Gate as Gate
+from .graph_operation import GraphOperation as GraphOperation
 from .grayscale import Grayscale as Grayscale
 from .locally_connected import LocallyConnected as LocallyConnected
 from .morlet_filters import MorletFilters as MorletFilters

@@ -58,6 +58,10 @@ class Gate(keras.layers.Layer):
         self.function = entry.make(**options)
         self.supports_masking = True
 
+    def of_site(self, index):
+        """The gate of a site, counted from 0: of all the same."""
+        return self
+
     def call(self, preactivations):
         return self.function(preactivations)
 

@@ -89,9 +89,11 @@ def create_student(
     if family == "dnn":
         return build.relu_network(apply, normalization, None, name, None, seed)
     with build.initial_weights_from(seed):
-        gating, value, names = build.two_networks(apply, family, None, None)
+        gating, value, made = build.two_networks(apply, family, None, None)
     gate = Gate("soft", name="gate")
-    return GatedNetwork(gating, value, gate, normalization, names, name=name)
+    return GatedNetwork(
+        gating, value, gate, normalization, made.names, name=name
+    )
 
 
 def images_of(teacher: Teacher, labels: Array | None = None) -> ImageSet:

@@ -3,9 +3,12 @@ from . import registry as registry
 from . import zoo as zoo
 from .build import create_model as create_model
 from .build import load_model as load_model
+from .conversion import from_keras as from_keras
 from .ensemble import EnsembleNetwork as EnsembleNetwork
 from .evaluation import accuracy as accuracy
 from .gated import GatedNetwork as GatedNetwork
 from .initializers import Bernoulli as Bernoulli
+from .own_gates import OwnGate as OwnGate
+from .own_gates import OwnGates as OwnGates
 from .relu import ReLUNetwork as ReLUNetwork
 from .zoo import register as register

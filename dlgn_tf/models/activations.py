@@ -115,14 +115,15 @@ OPTIONS = (
 )
 
 
-def resolve(family, given, members=1, gate_sites=None):
+def resolve(family, given, members=1, gate_sites=1):
     """Options of the nonlinearity, defaults filled in.
 
     Args:
         family: String, one of `dlgn_tf.models.registry.FAMILIES`.
         given: Dict from names of `OPTIONS` to values; None is no value.
         members: Integer, networks of an ensemble.
-        gate_sites: Integer, or None where there are some.
+        gate_sites: Integer, or None where each has its nonlinearity, as in a
+            network of one's own.
 
     Returns:
         Dict from each of `OPTIONS` to its value; None where it has no meaning.
@@ -133,6 +134,10 @@ def resolve(family, given, members=1, gate_sites=None):
     given = {name: given.get(name) for name in OPTIONS}
     if gate_sites == 0:
         _refuse(given, "a network without ReLUs", "one that has some")
+        return given
+    if gate_sites is None:
+        what = "a Keras model, whose nonlinearities are its own"
+        _refuse(given, what, "an architecture of the zoo")
         return given
     if family not in ("dnn", "dgn"):
         why = f"a {family}, whose gating network is linear"

@@ -42,7 +42,8 @@ class Architecture:
             builder's arguments, which need no defaults.
         fixed: Arguments of the builder that make this architecture what it is.
         recipe: Name of its entry in `dlgn_tf.config.recipes`.
-        gate_sites: Number of gate sites, with the published options.
+        gate_sites: Number of gate sites, with the published options; None
+            where it is known once the network is made: the sum of `alike`.
         parameters: Counts for 32x32x3 images, 10 classes and the published
             options, moving statistics included: (dnn, dgn and dlgn, dlgn_sf),
             or the first alone where there are no gates; empty where nobody
@@ -84,7 +85,12 @@ class Architecture:
     @property
     def families(self):
         """Names of the families that there are: without gates dnn alone."""
-        return tuple(FAMILIES) if self.gate_sites else ("dnn",)
+        return ("dnn",) if self.gate_sites == 0 else tuple(FAMILIES)
+
+    @property
+    def network_description(self):
+        """JSON of a Keras model that it is made of, or None."""
+        return getattr(self.builder, "text", None)
 
     def parameter_count(self, family: str) -> int | None:
         """Parameters in a family, for the published options, if counted."""
@@ -100,6 +106,8 @@ class Architecture:
 
     def site_count(self, options):
         """Number of gate sites with resolved options: one a layer more."""
+        if self.gate_sites is None:
+            return sum(self.alike_sites(options))
         if "depth" not in self.options:
             return self.gate_sites
         return self.gate_sites + options["depth"] - self.options["depth"]
@@ -173,7 +181,8 @@ class Architecture:
                 f"Invalid value for option {option} of {self.name}. Expected "
                 f"one of {allowed}. Received: {option}={value}"
             )
-        if allowed:
+        # What the builder itself checks.
+        if allowed or self.options[option] is None:
             return
         least = 2 if (self.name, option) == ("fc", "depth") else 1
         whole = isinstance(value, int) and not isinstance(value, bool)

@@ -20,6 +20,7 @@ from dlgn_tf.models.gated import GatedNetwork, copy_weights
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
+from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.models.shallow import linear_maps_like, shallow_gating_network
 
@@ -45,9 +46,10 @@ def create_model(
     activation_slope: float | None = None,
     orthogonal: OrthogonalFilters | str | None = None,
     seed: int | None = None,
+    network: Any = None,
     **options: Any,
 ) -> ImageClassifier:
-    """Builds a model of the zoo.
+    """Builds a model of the zoo, or of a Keras model of one's own.
 
     Example:
 
@@ -57,16 +59,17 @@ def create_model(
 
     Args:
         name: String, ARCHITECTURE_FAMILY, as listed by
-            `dlgn_tf.models.registry.names()`.
+            `dlgn_tf.models.registry.names()`; or keras:PATH_FAMILY, of the
+            Keras model in a .keras file (see `dlgn_tf.from_keras`).
         image_shape: Tuple `(height, width, channels)`.
         classes: Integer >= 1. Number of logits.
         mean: Float or sequence, see `PixelNormalization`.
         std: Float or sequence, see `PixelNormalization`.
         per_image: Boolean, whether every image is put on a scale of its own
             instead, see `PerImageStandardization`.
-        gate: One of `dlgn_tf.gate_kinds.GATES`, see `Gate`. Defaults to
-            `"soft"` where gates are learned jointly, to `"hard"` where they are
-            frozen.
+        gate: One of `dlgn_tf.gate_kinds.GATES`, see `Gate`; `"own"` is what
+            the nonlinearity at the site multiplies by. Defaults to `"soft"`
+            where gates are learned jointly, to `"hard"` where they are frozen.
         beta: Float, see `Gate`. Defaults to the architecture's.
         epsilon: Float, see `Gate`. Defaults to the architecture's.
         value_input: `"image"` or `"ones"`, see `GatedNetwork`. Defaults to
@@ -93,6 +96,8 @@ def create_model(
             seed.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
+        network: Of a Keras model, what `dlgn_tf.models.user_networks.read`
+            returned, in place of the file.
         **options: Options of the architecture, see
             `dlgn_tf.models.architecture.Architecture.options`; its defaults are
             as published.
@@ -108,20 +113,17 @@ def create_model(
         ValueError: if `mean` or `std` do not fit the channels, or are given
             with `per_image`.
     """
-    architecture, family = registry.parse(name)
+    architecture, family = registry.parse(name, network)
+    name = f"{architecture.name}_{family}"
     options = _resolved(architecture, family, options, image_shape)
     members = options.pop("members", 1)
     orthogonal = _orthogonal(orthogonal, family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     apply = Applied(architecture.function(), image_shape, classes, options)
+    given = activation, activation_beta, activation_beta_mode, activation_slope
     activation = activations.resolve(
         family,
-        {
-            "activation": activation,
-            "activation_beta": activation_beta,
-            "activation_beta_mode": activation_beta_mode,
-            "activation_slope": activation_slope,
-        },
+        dict(zip(activations.OPTIONS, given, strict=True)),
         members,
         architecture.gate_sites,
     )
@@ -138,14 +140,17 @@ def create_model(
         make = functools.partial(
             two_networks, apply, family, activation, orthogonal
         )
-        return _gated_network(make, normalization, name, seed, **gates)
+        return _gated_network(
+            make, normalization, architecture, family, seed, **gates
+        )
     _refuse_gates(name, gates)
-    seeds = [None] * members if seed is None else range(seed, seed + members)
     of_all = apply, normalization, activation, name, orthogonal
-    networks = [relu_network(*of_all, each) for each in seeds]
-    if members > 1:
-        return EnsembleNetwork.of(networks, rule, name)
-    return networks[0]
+    make = functools.partial(relu_network, *of_all)
+    described = architecture.network_description
+    if members == 1:
+        return make(seed, described)
+    seeds = [None] * members if seed is None else range(seed, seed + members)
+    return EnsembleNetwork.of([make(each) for each in seeds], rule, name)
 
 
 def _resolved(architecture, family, given, image_shape):
@@ -207,7 +212,8 @@ def _start_gates(gating_network, value_network, regime, site_names):
 def _gated_network(
     create_networks,
     normalization,
-    name,
+    architecture,
+    family,
     seed,
     gate=None,
     value_input=None,
@@ -215,35 +221,54 @@ def _gated_network(
     gate_permutation=None,
     **steepness,
 ):
-    architecture, family = registry.parse(name)
     regime, gate = registry.resolve_gates(family, gate_regime, gate)
     published = {
         "beta": architecture.gate_beta,
         "epsilon": architecture.gate_epsilon,
     }
     with initial_weights_from(seed):
-        gating_network, value_network, site_names = create_networks()
-    _start_gates(gating_network, value_network, regime, site_names)
+        gating_network, value_network, made = create_networks()
+    _start_gates(gating_network, value_network, regime, made.names)
+    if gate == "own":
+        shapes = [each.shape[1:] for each in made.gates]
+        gates = OwnGates.of(made.own_nonlinearities(), shapes)
+        _check_learned(gates, regime)
+    else:
+        gates = Gate(gate, **{**published, **steepness}, name="gate")
     return GatedNetwork(
         gating_network,
         value_network,
-        Gate(gate, **{**published, **steepness}, name="gate"),
+        gates,
         normalization,
-        site_names,
+        made.names,
         value_input or registry.default_value_input(family),
         gate_permutation,
-        name=name,
+        description=architecture.network_description,
+        name=f"{architecture.name}_{family}",
     )
 
 
-def relu_network(apply, normalization, activation, name, orthogonal, seed):
+def _check_learned(gates, regime):
+    """Raises a `UserError` if gates shall be learned that pass no gradient."""
+    if regime == "joint" and all(x.function.indicator for x in gates.gates):
+        raise UserError(
+            "The gates of ReLUs pass no gradient. Expected soft gates where "
+            "they are learned jointly. Received: gate=own, gate_regime=joint"
+        )
+
+
+def relu_network(
+    apply, normalization, activation, name, orthogonal, seed, description=None
+):
     """A `ReLUNetwork` of what is `Applied`."""
     site = sites.Activate(activation)
     with initial_weights_from(seed):
         network = apply(site, "network")
         if orthogonal:
             network = with_orthogonal_filters(network, orthogonal)
-    return ReLUNetwork(network, normalization, site.names, name=name)
+    return ReLUNetwork(
+        network, normalization, site.names, description=description, name=name
+    )
 
 
 def _given(**options):
@@ -301,8 +326,8 @@ class Applied:
 
 
 def two_networks(apply, family, activation, orthogonal):
-    """Gating network, value network and the names of their sites."""
-    value_sites = sites.MultiplyByGate()
+    """Gating network, value network and the sites of the latter."""
+    value_sites = sites.MultiplyByGate(activation)
     if family == "dlgn_sf":
         value_network = apply(value_sites, "value_network")
         of_sites = zip(value_sites.names, value_sites.gates, strict=True)
@@ -323,7 +348,7 @@ def two_networks(apply, family, activation, orthogonal):
         gating_network = with_orthogonal_filters(gating_network, orthogonal)
     if orthogonal and orthogonal.networks in ("both", "value"):
         value_network = with_orthogonal_filters(value_network, orthogonal)
-    return gating_network, value_network, value_sites.names
+    return gating_network, value_network, value_sites
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:

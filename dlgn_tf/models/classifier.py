@@ -58,6 +58,8 @@ class ImageClassifier(keras.Model):
         value_input: `"image"`, or `"ones"` where the network of the logits
             sees a constant, see `GatedNetwork`.
         gate_permutation: Tuple of integers, see `GatedNetwork`, or None.
+        description: String, JSON of the Keras model that it was made of (see
+            `dlgn_tf.from_keras`), or None.
         members: Integer, how many networks there are to train: 1, but for
             an ensemble.
 
@@ -69,8 +71,9 @@ class ImageClassifier(keras.Model):
     value_input = "image"
     gate_permutation = None
 
-    def __init__(self, normalization, site_names, **kwargs):
+    def __init__(self, normalization, site_names, description=None, **kwargs):
         super().__init__(**kwargs)
+        self.description = description
         self.normalization = normalization
         self.site_names = list(site_names)
         # Images are cast by the normalisation, after it has computed.
@@ -198,8 +201,11 @@ class ImageClassifier(keras.Model):
         if shape is None or getattr(shape, "rank", 4) is None:
             return
         image_checks.check_shape(self, shape)
-        if self._scale_is_known or not isinstance(
-            self.normalization, PixelNormalization
+        normalization = self.normalization
+        if (
+            self._scale_is_known
+            or not isinstance(normalization, PixelNormalization)
+            or normalization.identical
         ):
             return
         largest = image_checks.largest_value(images)
@@ -274,7 +280,9 @@ class ImageClassifier(keras.Model):
         return dict(zip(self.site_names, listed(tensors), strict=True))
 
     def get_config(self):
+        described = self.description and {"description": self.description}
         return {
+            **(described or {}),
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "normalization": serialize(self.normalization),

@@ -26,7 +26,7 @@ class GatedNetwork(ImageClassifier):
             pre-activations, one per gate site.
         value_network: Functional `keras.Model`, `[image or ones, gates...]` ->
             logits.
-        gate: `dlgn_tf.layers.Gate`.
+        gate: `dlgn_tf.layers.Gate`, or `OwnGates`.
         normalization: `PixelNormalization` or `PerImageStandardization`.
         site_names: List of strings.
         value_input: `"image"`, DGN(x, x) in the paper's notation, or
@@ -130,10 +130,13 @@ class GatedNetwork(ImageClassifier):
         return self._named([of_sites[k] for k in self.gate_permutation])
 
     def gate_at(self, site):
-        return self.gate.function
+        return self.gate.of_site(self.site_names.index(site)).function
 
     def gates_of(self, preactivations):
-        return {name: self.gate(q) for name, q in preactivations.items()}
+        return {
+            name: self.gate.of_site(index)(q)
+            for index, (name, q) in enumerate(preactivations.items())
+        }
 
     def get_config(self):
         config = {

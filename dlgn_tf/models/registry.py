@@ -8,6 +8,7 @@ it then has every family.
 from dlgn_tf import choices
 from dlgn_tf.errors import UserError, nearest
 from dlgn_tf.gate_kinds import GATES
+from dlgn_tf.models import user_networks
 from dlgn_tf.models.architecture import FAMILIES as FAMILIES
 from dlgn_tf.models.zoo import ARCHITECTURES
 
@@ -21,20 +22,36 @@ def names():
     ]
 
 
-def parse(name):
+def parse(name, network=None):
     """Splits a model's name into `(Architecture, family)`.
+
+    Args:
+        name: String, ARCHITECTURE_FAMILY, or keras:PATH_FAMILY of a Keras model
+            of one's own.
+        network: Of the latter, what `user_networks.read` returned; the file is
+            read where it is None.
 
     Raises:
         UserError: if there is no such model; its text names the nearest.
     """
+    if own := user_networks.split(name):
+        path, family = own
+        return user_networks.architecture(path, network), family
     for family in FAMILIES:
         architecture = name.removesuffix(f"_{family}")
         if architecture in ARCHITECTURES and architecture != name:
             return _with_family(ARCHITECTURES[architecture], family), family
     raise UserError(
         "Unknown model. Expected ARCHITECTURE_FAMILY as --list_models prints "
-        f"them. {nearest(name, names())}Received: model={name}"
+        "them, or keras:PATH.keras_FAMILY. "
+        f"{nearest(name, names())}Received: model={name}"
     )
+
+
+def called(name):
+    """What a model is called that was made by a name."""
+    architecture, family = parse(name)
+    return f"{architecture.name}_{family}"
 
 
 def _with_family(architecture, family):
@@ -70,7 +87,8 @@ def resolve_gates(family, regime=None, gate=None):
             f"Unknown gate regime. Expected one of {choices.GATE_REGIMES}. "
             f"Received: gate_regime={regime}"
         )
-    if regime == "joint" and stuck:
+    # Of a nonlinearity's own gates, whoever makes them knows.
+    if regime == "joint" and stuck and gate != "own":
         raise UserError(
             f"{gate.capitalize()} gates pass no gradient. Expected soft gates "
             f"where they are learned jointly. Received: gate={gate}, "

@@ -6,7 +6,8 @@ import keras
 
 from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import ImageClassifier, serialize
-from dlgn_tf.models.sites import activation_layer, activation_of
+from dlgn_tf.models.nonlinearities import gate_of
+from dlgn_tf.models.sites import OWN, activation_layer, activations_at
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -20,7 +21,7 @@ class ReLUNetwork(ImageClassifier):
 
     Args:
         network: Functional `keras.Model`, normalised image -> logits, whose
-            gate sites are layers of one nonlinearity (see
+            gate sites are layers of nonlinearities (see
             `models.sites.Activate`).
         normalization: `PixelNormalization` or `PerImageStandardization`.
         site_names: List of strings.
@@ -34,15 +35,22 @@ class ReLUNetwork(ImageClassifier):
     def activation(self):
         """Name of the nonlinearity, of `dlgn_tf.models.activations`.
 
-        None where there are no gate sites.
+        None where there are no gate sites, `"own"` where several stand at them
+        or another one.
         """
         if not self.site_names:
             return None
-        activation = activation_of(self.network, self.site_names)
-        if activation is not None:
-            return activation
+        names = set(self._activations.values())
+        return names.pop() if len(names) == 1 else OWN
+
+    @functools.cached_property
+    def _activations(self):
+        """Dict from gate site to the name of its nonlinearity."""
+        activations = activations_at(self.network, self.site_names)
+        if len(activations) == len(self.site_names):
+            return activations
         raise ValueError(
-            "Expected at each gate site a layer of its own, all of one "
+            "Expected at each gate site a layer of its own, of one "
             "nonlinearity, such as "
             f"{activation_layer(self.site_names[0], 'relu')!r}: none serves "
             f"two sites. Received: sites {self.site_names}, layers "
@@ -50,7 +58,8 @@ class ReLUNetwork(ImageClassifier):
         )
 
     def layer_at(self, site):
-        return self.network.get_layer(activation_layer(site, self.activation))
+        name = activation_layer(site, self._activations[site])
+        return self.network.get_layer(name)
 
     def network_to(self, site):
         return keras.Model(self.network.inputs, self.value_at(site))
@@ -63,7 +72,10 @@ class ReLUNetwork(ImageClassifier):
         return self._named(outputs)
 
     def gate_at(self, site):
-        return ACTIVATIONS[self.activation].gate(self.layer_at(site))
+        activation, layer = self._activations[site], self.layer_at(site)
+        if activation == OWN:
+            return gate_of(layer)
+        return ACTIVATIONS[activation].gate(layer)
 
     @functools.cached_property
     def _gating_part(self):

@@ -1,12 +1,15 @@
 """Shallow features: every gate its own single linear map of the image."""
 
 import dataclasses
+import itertools
 
 import keras
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm, Grayscale
 from dlgn_tf.models.convolution import convolution
+
+_RESCALING = (layers.Rescaling, layers.Normalization)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +23,7 @@ class LinearMaps:
         padding: `"same"` or `"circular"`, of the convolutions.
         apodized: Boolean. Whether filters are windowed, see `ApodizedConv2D`.
         grayscale: Boolean. Whether colours become grey first.
+        rescaling: Layers that put pixels on a scale first.
     """
 
     batch_norm: bool = False
@@ -28,6 +32,7 @@ class LinearMaps:
     padding: str = "same"
     apodized: bool = False
     grayscale: bool = False
+    rescaling: tuple[keras.layers.Layer, ...] = ()
 
 
 def linear_maps_like(value_network, options):
@@ -36,15 +41,23 @@ def linear_maps_like(value_network, options):
     There are biases, and batch normalisation, where the value network has them
     before its gates: one that only standardises stands behind them.
     """
-    below = [x for x in value_network.layers if x.name != "logits"]
+    last = value_network.outputs[0]._keras_history.operation
+    below = [x for x in value_network.layers if x is not last]
     circular = options.get("padding") == "circular"
     return LinearMaps(
-        batch_norm=any(isinstance(x, BatchNorm) and x.center for x in below),
+        batch_norm=any(
+            isinstance(x, layers.BatchNormalization) and x.center for x in below
+        ),
         biases=any(getattr(x, "use_bias", False) for x in below),
         kernel_size=options.get("kernel_size", 3),
         padding="circular" if circular else "same",
         apodized=options.get("apodized", False),
         grayscale=options.get("grayscale", False),
+        rescaling=tuple(
+            itertools.takewhile(
+                lambda x: isinstance(x, _RESCALING), value_network.layers[1:]
+            )
+        ),
     )
 
 
@@ -69,6 +82,8 @@ def shallow_gating_network(image_shape, sites, maps):
     """
     image = keras.Input(image_shape, name="image")
     seen = Grayscale(name="gray")(image) if maps.grayscale else image
+    for layer in maps.rescaling:
+        seen = type(layer).from_config(layer.get_config())(seen)
     preactivations = []
     for name, shape in sites.items():
         if len(shape) == 1:

@@ -12,7 +12,9 @@ the difference between the families:
 | gating network of a DLGN | `RecordAndPass` | q, keeping q |
 | value network | `MultiplyByGate` | q * gate, the gate being an input |
 
-f is the ReLU, or another of `dlgn_tf.models.activations`.
+f is the ReLU, or another of `dlgn_tf.models.activations`; a builder may say of
+a site which nonlinearity stands there, `site(preactivation, name, layer)`, as
+that of a network of one's own does.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3; a site's pre-activation
 is what would enter the ReLU, so it comes after batch normalisation.
@@ -22,20 +24,29 @@ import keras
 
 from dlgn_tf.models.activations import ACTIVATIONS
 
+# In the name of a layer at a gate site: a nonlinearity of no other name.
+OWN = "own"
+
 
 class _Sites:
-    """Keeps the names of the sites, in the order in which they were met."""
+    """Keeps what the sites are called, in the order in which they were met.
+
+    Attributes:
+        names: List of strings.
+        nonlinearities: List of the layers that builders gave, None where none.
+    """
 
     def __init__(self):
-        self.names = []
+        self.names, self.nonlinearities = [], []
 
-    def _add(self, name):
+    def _add(self, name, layer):
         if name in self.names:
             raise ValueError(
                 "Expected a new name for each gate site: one site is one "
                 f"gate. Received: name={name!r} twice"
             )
         self.names.append(name)
+        self.nonlinearities.append(layer)
 
 
 class Activate(_Sites):
@@ -50,9 +61,9 @@ class Activate(_Sites):
         super().__init__()
         self._activation = activation
 
-    def __call__(self, preactivation, name):
-        self._add(name)
-        return _activation_layer(name, self._activation)(preactivation)
+    def __call__(self, preactivation, name, layer=None):
+        self._add(name, layer)
+        return (layer or layer_for(name, self._activation))(preactivation)
 
 
 class RecordAndPass(_Sites):
@@ -62,8 +73,8 @@ class RecordAndPass(_Sites):
         super().__init__()
         self.preactivations = []
 
-    def __call__(self, preactivation, name):
-        self._add(name)
+    def __call__(self, preactivation, name, layer=None):
+        self._add(name, layer)
         self.preactivations.append(preactivation)
         return preactivation
 
@@ -79,23 +90,27 @@ class RecordAndActivate(RecordAndPass):
         super().__init__()
         self._activation = activation
 
-    def __call__(self, preactivation, name):
-        kept = super().__call__(preactivation, name)
-        return _activation_layer(name, self._activation)(kept)
+    def __call__(self, preactivation, name, layer=None):
+        kept = super().__call__(preactivation, name, layer)
+        return (layer or layer_for(name, self._activation))(kept)
 
 
 class MultiplyByGate(_Sites):
     """Multiplies by a gate that comes from outside: the GaLU.
 
     `gates` holds one `keras.Input` a site, of the site's shape.
+
+    Args:
+        activation: See `Activate`.
     """
 
-    def __init__(self):
+    def __init__(self, activation=None):
         super().__init__()
         self.gates = []
+        self._activation = activation
 
-    def __call__(self, preactivation, name):
-        self._add(name)
+    def __call__(self, preactivation, name, layer=None):
+        self._add(name, layer)
         gate = keras.Input(
             preactivation.shape[1:],
             name=f"{name}_gate",
@@ -106,30 +121,41 @@ class MultiplyByGate(_Sites):
             [preactivation, gate]
         )
 
+    def own_nonlinearities(self):
+        """The layers that would stand at the sites without gates."""
+        given = zip(self.names, self.nonlinearities, strict=True)
+        return [x or layer_for(name, self._activation) for name, x in given]
+
 
 def activation_layer(site_name, activation="relu"):
     """Name of the layer of a nonlinearity at a site."""
     return f"{site_name}_{activation}"
 
 
-def _activation_layer(site_name, options):
-    options = options or {"activation": "relu"}
-    activation = options["activation"]
+def layer_for(site_name, options=None):
+    """The layer of a nonlinearity at a site.
+
+    Args:
+        site_name: String.
+        options: See `Activate`.
+    """
+    activation = (options or {}).get("activation") or "relu"
     name = activation_layer(site_name, activation)
     return ACTIVATIONS[activation].layer(name, options)
 
 
-def activation_of(network, site_names):
-    """Name of the nonlinearity whose layers stand at gate sites.
+def activations_at(network, site_names):
+    """Dict from gate site to the name of the nonlinearity that stands there.
 
-    None where there is no one of which each site has a layer.
+    Sites where none of `ACTIVATIONS`, nor `OWN`, has a layer are left out.
     """
     names = {layer.name for layer in network.layers}
-    for activation in ACTIVATIONS:
-        wanted = {activation_layer(site, activation) for site in site_names}
-        if wanted and wanted <= names:
-            return activation
-    return None
+    return {
+        site: activation
+        for site in site_names
+        for activation in (*ACTIVATIONS, OWN)
+        if activation_layer(site, activation) in names
+    }
 
 
 def galu_layer(site_name):

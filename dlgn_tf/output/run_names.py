@@ -5,6 +5,7 @@ import pathlib
 
 FLAGS = "flags.txt"
 DATA = "data.json"
+NETWORK = "network.json"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 MODEL = "model.keras"
@@ -20,7 +21,7 @@ SECONDS = "seconds.json"
 LOG = "log.txt"
 
 _ALL = (FLAGS, DATA, CHECKPOINTS, METRICS, MODEL, BEST, SNAPSHOTS, *EVENTS)
-_ALL += (LOCK, PERMUTATIONS, ORIGIN, SECONDS, LOG)
+_ALL += (NETWORK, LOCK, PERMUTATIONS, ORIGIN, SECONDS, LOG)
 # Beside its flags, of a copy that may be without its checkpoints.
 _WITH_FLAGS = (CHECKPOINTS, METRICS, MODEL, BEST)
 

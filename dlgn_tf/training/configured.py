@@ -5,6 +5,7 @@ from keras import ops
 from dlgn_tf.data import catalog
 from dlgn_tf.layers import BatchNorm
 from dlgn_tf.layers.beta import BetaLayer
+from dlgn_tf.layers.pixel_normalization import AS_STORED
 from dlgn_tf.models.build import create_model
 
 
@@ -21,6 +22,7 @@ def create_configured_model(config, removed=()):
         dataset.classes,
         mean=mean,
         std=std,
+        network=config.network,
         per_image=config.normalization == "per_image",
         seed=config.weights_seed,
         orthogonal=config.orthogonal_filters(),
@@ -41,6 +43,8 @@ def create_configured_model(config, removed=()):
 
 def _pixel_constants(normalization, dataset):
     """Mean and standard deviation that pixels are standardised with."""
+    if normalization == "none":
+        return AS_STORED["mean"], AS_STORED["std"]
     if normalization == "dataset":
         return dataset.mean, dataset.std
     if normalization == "imagenet":

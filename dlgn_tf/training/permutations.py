@@ -5,7 +5,6 @@ import itertools
 import statistics
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.output import files, run_names
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -24,7 +23,7 @@ def orders(config):
 
 def _groups(config):
     """Gate sites of one shape, as tuples of their numbers."""
-    architecture, _ = registry.parse(config.model)
+    architecture, _ = config.architecture()
     counts = architecture.alike_sites(config.architecture_options())
     ends = list(itertools.accumulate(counts))
     return [

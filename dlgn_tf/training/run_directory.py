@@ -35,6 +35,7 @@ class RunDirectory:
         path: `pathlib.Path` of the directory.
         flags: flags.txt, every effective flag.
         data: data.json, what was measured of data of one's own.
+        network: network.json, the description of a network of one's own.
         checkpoints: Directory of the checkpoints, see `checkpoints.py`.
         metrics: metrics.jsonl, one line per evaluation.
         model: model.keras, the final model.
@@ -46,6 +47,7 @@ class RunDirectory:
         self.path = pathlib.Path(path)
         self.flags = self.path / run_names.FLAGS
         self.data = self.path / run_names.DATA
+        self.network = self.path / run_names.NETWORK
         self.checkpoints = self.path / run_names.CHECKPOINTS
         self.metrics = self.path / run_names.METRICS
         self.model = self.path / run_names.MODEL
@@ -87,7 +89,11 @@ class RunDirectory:
                 "Expected a --run_dir that dlgn_tf.train has written. "
                 f"Received: {self.path}, which has no {lacking}"
             )
-        config = config_lib.read_flags(self.flags, measured=self._measured())
+        config = config_lib.read_flags(
+            self.flags,
+            measured=self._measured(),
+            network=files.read_json(self.network),
+        )
         if config.measured and not self.data.exists():
             raise UserError(
                 f"Expected {self.data}, which tells what the run measured of "
@@ -130,6 +136,12 @@ class RunDirectory:
                     f"--{flag}={now}"
                 )
         self._check_data(config)
+        if self.read_config().network != config.network:
+            raise UserError(
+                f"Expected --model={config.model} to be the network of the run "
+                f"in {self.path}, or another --run_dir. Received: one that has "
+                "changed"
+            )
         return [
             f"{flag}: {before} -> {now}"
             for flag, (before, now) in changes.items()
@@ -251,6 +263,9 @@ class RunDirectory:
             if config.measured:
                 text = json.dumps(config.measured.as_dict(), indent=1)
                 files.write_atomically(self.data, text + "\n")
+            if config.network:
+                text = json.dumps(config.network)
+                files.write_atomically(self.network, text + "\n")
             files.write_atomically(self.flags, config.to_flags())
 
     def append_metrics(self, record):

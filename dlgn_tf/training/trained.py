@@ -9,7 +9,6 @@ import zlib
 
 from dlgn_tf.config import GATE_FLAGS
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
 from dlgn_tf.training import saved_model
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -233,7 +232,7 @@ def _load_lineage(prefix, like):
     from dlgn_tf.models import lineage
     from dlgn_tf.training import configured
 
-    architecture, _ = registry.parse(like.model)
+    architecture, _ = like.architecture()
     network = configured.create_configured_model(
         dataclasses.replace(
             like,

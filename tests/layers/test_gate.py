@@ -50,8 +50,12 @@ def test_no_gradient_through_a_hard_gate(rng):
 @pytest.mark.parametrize(
     "arguments,expected,received",
     [
-        ({"kind": "medium"}, r"one of \('soft', 'hard'\)", "kind='medium'"),
-        ({"kind": None}, r"one of \('soft', 'hard'\)", "kind=None"),
+        (
+            {"kind": "medium"},
+            r"one of \('soft', 'hard', 'own'\)",
+            "kind='medium'",
+        ),
+        ({"kind": None}, r"one of \('soft', 'hard', 'own'\)", "kind=None"),
         ({"beta": 0}, "a number > 0", "beta=0"),
         ({"beta": -1.5}, "a number > 0", r"beta=-1\.5"),
         ({"beta": float("nan")}, "a number > 0", "beta=nan"),

@@ -294,6 +294,15 @@ ROWS = {
         lambda x, w: (x @ [0.299, 0.587, 0.114])[..., None],
         2e4,
     ),
+    "GraphOperation": Row(
+        layers.GraphOperation,
+        {
+            "operation": (3 * keras.Input((1,)))._keras_history.operation,
+            "arguments": {"args": [3.0, {"tensor": 0}], "kwargs": {}},
+        },
+        lambda x, w: 3 * x,
+        2e4,
+    ),
     "LocallyConnected": Row(
         layers.LocallyConnected,
         {"nodes": 4, "window": 2, "stride": 2, "seed": 0},

@@ -7,7 +7,7 @@ import numpy as np
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.models.sites import activation_layer, activation_of
+from dlgn_tf.models.sites import activation_layer, activations_at
 
 _FAMILIES = {
     "dnn": "A plain ReLU network. A unit's ReLU multiplies its pre-activation "
@@ -129,11 +129,12 @@ def _properties(task):
 def _activation(model):
     """Name of the nonlinearity of a gating network, None of a linear one."""
     # The last site's leads nowhere.
-    network, names = model.gating_network, model.site_names[:-1]
-    name = activation_of(network, names)
-    if name is None:
+    network = model.gating_network
+    found = activations_at(network, model.site_names)
+    if not found:
         return None
-    layers = [network.get_layer(activation_layer(s, name)) for s in names]
+    name = ", ".join(dict.fromkeys(found.values()))
+    layers = [network.get_layer(activation_layer(*x)) for x in found.items()]
     betas = [np.ravel(x.beta) for x in layers if hasattr(x, "beta")]
     if not betas:
         return name

@@ -1,0 +1,184 @@
+"""A network of one's own as a DNN, DGN, DLGN or DLGN-SF: `from_keras`."""
+
+from collections.abc import Sequence
+
+import keras
+
+from dlgn_tf.data.catalog import IMAGENET_MEAN, IMAGENET_STD
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers.pixel_normalization import AS_STORED
+from dlgn_tf.models import registry, user_networks
+from dlgn_tf.models.build import create_model
+from dlgn_tf.models.classifier import ImageClassifier
+from dlgn_tf.models.flattening import one_to_one
+from dlgn_tf.models.own_gates import OwnGates
+from dlgn_tf.models.user_network import UserNetwork
+
+WEIGHTS = ("new", "copy")
+_PIXELS = {
+    "none": AS_STORED,
+    "unit": {},
+    "imagenet": {"mean": IMAGENET_MEAN, "std": IMAGENET_STD},
+    "per_image": {"per_image": True},
+}
+
+
+def from_keras(
+    model: keras.Model,
+    family: str = "dlgn",
+    *,
+    weights: str = "new",
+    gate: str | None = None,
+    beta: float | None = None,
+    value_input: str | None = None,
+    gate_regime: str | None = None,
+    max_pooling: str | None = None,
+    keep: Sequence[str] | str = (),
+    outputs: str | int | None = None,
+    normalization: str = "none",
+    name: str | None = None,
+    seed: int | None = None,
+) -> ImageClassifier:
+    """Makes a gated network of any functional or sequential Keras model.
+
+    There is a gate site at each call of a nonlinearity f(q) = q g(q): ReLUs of
+    any options, PReLU, SiLU (swish), hard SiLU, GELU, mish, beta-VQ, absolute
+    value, as layers, as the `activation` of a layer or as functions of
+    `keras.ops` and `keras.activations`. Sites have the names of the user's
+    layers, in nested models paths such as `block.relu`; a layer that is called
+    twice keeps one set of weights and gives two sites. A softmax or sigmoid at
+    the end goes: the outputs are logits. The model itself is left as it was.
+
+    With `weights="copy"` a dnn computes the logits of the model, and so does a
+    dgn with `gate="own"`: there the gates are those that the model has.
+
+    Source: the DLGN paper (arXiv 2110.03403), section 3.
+
+    Example:
+
+    >>> image = keras.Input((8, 8, 1))
+    >>> h = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(image)
+    >>> y = keras.layers.Dense(10)(keras.layers.Flatten()(h))
+    >>> from_keras(keras.Model(image, y), "dlgn").site_names
+    ['conv']
+
+    Args:
+        model: `keras.Model` of images `(height, width, channels)` or vectors
+            `(entries,)`, which become images of one pixel; its output is
+            `(classes,)`. A `ReLUNetwork` stands for the network in it.
+        family: One of `dlgn_tf.models.registry.FAMILIES`.
+        weights: `"new"`, drawn from `seed`, or `"copy"`, those of the model,
+            bit for bit, in each network that has its layers. The linear maps of
+            a dlgn_sf are new in either case.
+        gate: `"soft"`, `"hard"` or `"own"`, what the nonlinearity that stood
+            there multiplies by; see `create_model`.
+        beta: See `create_model`.
+        value_input: See `create_model`.
+        gate_regime: See `create_model`. `"frozen_learned"`: the gating network
+            has the weights of the model, and is frozen; whatever `weights` says
+            is said of the values. Defaults to `"joint"` for soft gates, to
+            `"frozen_random"`, which does not train them, for others.
+        max_pooling: `"keep"` or `"average"`, average pooling in its place.
+            Where neither is said, it is kept but in the linear gating network
+            of a dlgn, where it is refused.
+        keep: Names of layers that stay although they are nonlinearities without
+            gates (sigmoid, softmax, ELU) or, in the gating network of a dlgn,
+            not linear (LayerNormalization, max pooling), or `"all"`. A warning
+            says where a gating network is not linear then.
+        outputs: Name or number of the output, of a model that has several.
+        normalization: What the model sees of pixels in [0, 255]: `"none"`, as
+            they are, `"unit"`, `"imagenet"` or `"per_image"`, see the flag of
+            `dlgn_tf.train`.
+        name: Of the model, which is called keras:NAME_FAMILY. Defaults to the
+            name of `model`.
+        seed: See `create_model`.
+
+    Returns:
+        `ReLUNetwork` for family dnn, `GatedNetwork` for the others.
+
+    Raises:
+        UserError: if the model is none that can be taken apart, such as a
+            subclassed or recurrent one, or an argument has no such value.
+    """
+    _check(family, weights, max_pooling, normalization)
+    pixels = _PIXELS[normalization]
+    if isinstance(model, ImageClassifier):
+        model, pixels = _network_of(model), _pixels_of(model)
+    graph = one_to_one(model, outputs)
+    own = UserNetwork(graph, keep)
+    builder = user_networks.Builder(
+        None, user_networks.describe(graph), {_text(own.keep): own}
+    )
+    converted = create_model(
+        f"{user_networks.PREFIX}{name or graph.name}_{family}",
+        own.image_shape,
+        own.classes,
+        network=builder,
+        pooling={"keep": "max"}.get(max_pooling, max_pooling),
+        keep=_text(own.keep),
+        gate=gate,
+        beta=beta,
+        value_input=value_input,
+        gate_regime=gate_regime,
+        seed=seed,
+        **pixels,
+    )
+    learned = gate_regime == "frozen_learned" and "gating" or None
+    copy_weights(own, converted, weights == "copy", learned)
+    return converted
+
+
+def copy_weights(own, converted, everywhere=True, network=None):
+    """Gives a converted model the weights of the one that it was made of.
+
+    Args:
+        own: `UserNetwork`.
+        converted: `ImageClassifier`.
+        everywhere: Boolean. Whether all networks get them, or only the one of
+            this name in `converted.networks`, if any.
+        network: String or None.
+    """
+    for key, made in converted.networks.items():
+        if everywhere or key == network:
+            own.copy_weights(made)
+    gates = getattr(converted, "gate", None)
+    if isinstance(gates, OwnGates) and (everywhere or network == "gating"):
+        for each in gates.gates:
+            own.copy_layer(each.nonlinearity)
+
+
+def _text(keep):
+    """`keep` as a flag has it, None for none."""
+    return (keep if isinstance(keep, str) else ",".join(keep)) or None
+
+
+def _check(family, weights, max_pooling, normalization):
+    for what, value, allowed in (
+        ("family", family, tuple(registry.FAMILIES)),
+        ("weights", weights, WEIGHTS),
+        ("max_pooling", max_pooling, (None, "keep", "average")),
+        ("normalization", normalization, tuple(_PIXELS)),
+    ):
+        if value not in allowed:
+            raise UserError(
+                f"Invalid {what}. Expected one of {allowed}. Received: "
+                f"{what}={value!r}"
+            )
+
+
+def _network_of(model):
+    """The network in a `ReLUNetwork`."""
+    if model.gated or model.members > 1:
+        raise UserError(
+            "Expected a Keras model, or a dnn: a single ReLU network. "
+            f"Received: {model.name}, which has gates of its own"
+        )
+    return model.network
+
+
+def _pixels_of(model):
+    """Arguments of `create_model` for the normalisation of a model."""
+    config = model.normalization.get_config()
+    if "mean" not in config:
+        return {"per_image": True}
+    return {"mean": config["mean"], "std": config["std"]}

@@ -1,0 +1,240 @@
+"""A network of one's own as a builder, such as those of the zoo are."""
+
+import functools
+import itertools
+import warnings
+
+import keras
+from keras import layers
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.models.flattening import flattened
+from dlgn_tf.models.sites import RecordAndActivate, RecordAndPass
+
+# Affine whatever their options are; others are tried.
+_AFFINE = (
+    layers.InputLayer,
+    layers.Dense,
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv2D,
+    layers.BatchNormalization,
+    layers.Add,
+    layers.Concatenate,
+    layers.ZeroPadding2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Dropout,
+    layers.Rescaling,
+)
+
+
+class UserNetwork:
+    """Replays the graph of a Keras model and asks a site at each nonlinearity.
+
+    An object of this class is the builder of an `Architecture`. What it makes
+    has new weights; `copy_weights` gives it those of the model.
+
+    Args:
+        model: See `dlgn_tf.models.flattening.flattened`.
+        keep: See there; also names of layers that may stay in a gating network
+            that is linear but for them.
+
+    Raises:
+        UserError: if the model cannot be taken apart.
+    """
+
+    def __init__(self, model, keep=()):
+        self.keep = _names(keep)
+        self._flat = flattened(model, self.keep)
+        self.name = self._flat.model.name
+        known = {layer.name for layer in _layers(self._flat.model)}
+        unknown = set(() if self.keep == "all" else self.keep) - known
+        if unknown:
+            raise UserError(
+                "Expected in keep names of layers of the model, or paths "
+                f"to them. Received: {', '.join(sorted(unknown))}"
+            )
+
+    @property
+    def image_shape(self):
+        """`(height, width, channels)`; a vector is an image of one pixel."""
+        shape = tuple(self._flat.model.inputs[0].shape[1:])
+        return shape if len(shape) == 3 else (1, 1, *shape)
+
+    @property
+    def classes(self):
+        return self._flat.model.outputs[0].shape[-1]
+
+    @functools.cached_property
+    def site_shapes(self):
+        """Dict from gate site to its shape without the batch."""
+        return {
+            site: tuple(self._flat.model.get_layer(name).output.shape[1:])
+            for name, site in self._flat.sites.items()
+        }
+
+    def alike(self):
+        """How many gate sites in a row have one shape."""
+        groups = itertools.groupby(self.site_shapes.values())
+        return [len(list(group)) for _, group in groups]
+
+    def __call__(self, x, site, classes, pooling=None, removed=()):
+        """The logits of an image; see `Architecture.builder`.
+
+        Args:
+            x: Keras tensor `(batch, height, width, channels)`.
+            site: See `dlgn_tf.models.sites`.
+            classes: Integer, as many as the model has.
+            pooling: `"max"`, max pooling stays, or `"average"`, it becomes
+                average pooling; None where it is linear for a site that only
+                passes on, whose network shall be linear.
+            removed: Names of those of `removable` that are left out.
+        """
+        received = tuple(x.shape[1:]), classes
+        if received != (self.image_shape, self.classes):
+            raise UserError(
+                f"Expected images of shape {self.image_shape} in "
+                f"{self.classes} classes, as {self.name} takes them. Received: "
+                f"{received[0]} in {classes}"
+            )
+        model = self._without(removed)
+        if len(model.inputs[0].shape) == 2:
+            x = layers.Flatten(name="vector")(x)
+        clones = {}
+        made = model._run_through_graph(
+            [x],
+            operation_fn=lambda layer: functools.partial(
+                self._call, layer, site, pooling, clones
+            ),
+        )
+        self._check_linear(x, site, pooling)
+        return keras.tree.flatten(made)[0]
+
+    def _call(self, layer, site, pooling, clones, *args, **kwargs):
+        name = self._flat.sites.get(layer.name)
+        if name is not None:
+            return site(*args, name, _cloned(layer))
+        if layer.name not in clones:
+            clones[layer.name] = _cloned(layer, average=pooling == "average")
+        return clones[layer.name](*args, **kwargs)
+
+    def copy_weights(self, network):
+        """Gives a network that was built here the weights of the model.
+
+        Layers are found by their names; those that the model lacks stay.
+        """
+        for layer in network.layers:
+            self.copy_layer(layer)
+
+    def copy_layer(self, layer):
+        """As `copy_weights`, of one layer."""
+        if layer.weights and layer.name in self._by_name:
+            layer.set_weights(self._by_name[layer.name].get_weights())
+
+    @functools.cached_property
+    def _by_name(self):
+        return {layer.name: layer for layer in self._flat.model.layers}
+
+    def removable(self):
+        """Names of the layers `Add` whose longer branch can be left out."""
+        return [
+            layer.name
+            for layer in self._flat.model.layers
+            if isinstance(layer, layers.Add)
+            and len({tuple(x.shape) for x in layer.input}) == 1
+        ]
+
+    def _without(self, removed):
+        """The flat model with skips alone in the place of some `Add`s."""
+        if not removed:
+            return self._flat.model
+
+        def call(layer, *args, **kwargs):
+            if layer.name in removed:
+                return args[0][_skip(layer)]
+            return clones.setdefault(layer.name, _cloned(layer))(
+                *args, **kwargs
+            )
+
+        clones, whole = {}, self._flat.model
+        image = keras.Input(whole.inputs[0].shape[1:], name="image")
+        made = whole._run_through_graph(
+            [image],
+            operation_fn=lambda layer: functools.partial(call, layer),
+        )
+        return keras.Model(image, made, name=whole.name)
+
+    def _check_linear(self, x, site, pooling):
+        """Tells, or refuses, what is not linear where gates shall be."""
+        if not isinstance(site, RecordAndPass) or isinstance(
+            site, RecordAndActivate
+        ):
+            return
+        network = keras.Model(x, site.preactivations)
+        bent = [
+            layer
+            for layer in network.layers
+            if type(layer) not in _AFFINE and not is_affine(layer)
+        ]
+        told, untold = [], []
+        for layer in bent:
+            pools = "MaxPool" in type(layer).__name__
+            kept = self.keep == "all" or layer.name in self.keep
+            known = kept or (pools and pooling == "max")
+            what = "max pooling" if pools else type(layer).__name__
+            (told if known else untold).append(f"{layer.name} ({what})")
+        if untold:
+            raise UserError(
+                "Expected a network that is linear without its nonlinearities, "
+                "as the gating network of a dlgn is: average pooling in place "
+                "of max pooling (max_pooling='average', --pooling=average), or "
+                "keep= with names of layers to leave as they are. Received: "
+                f"{', '.join(untold)}"
+            )
+        if told:
+            warnings.warn(
+                "The gating network is not linear in the image behind "
+                f"{', '.join(told)}, kept as asked",
+                stacklevel=2,
+            )
+
+
+def _names(keep):
+    """`"all"`, or names as a tuple, of one with commas or several."""
+    if isinstance(keep, str):
+        return keep if keep == "all" else tuple(filter(None, keep.split(",")))
+    return tuple(keep or ())
+
+
+def _cloned(layer, average=False):
+    """A layer of the same options and name, its weights new."""
+    kind = type(layer)
+    if average:
+        name = kind.__name__.replace("MaxPool", "AveragePool")
+        kind = getattr(layers, name, kind)
+    return kind.from_config(layer.get_config())
+
+
+def _layers(model):
+    return [x for x in model.layers if not isinstance(x, layers.InputLayer)]
+
+
+def _skip(layer):
+    """Index of the input of an `Add` that fewest layers lead to."""
+    return min(range(2), key=lambda k: len(_ancestors(layer.input[k])))
+
+
+def _ancestors(tensor):
+    """Ids of all operations before a tensor of a graph."""
+    found, open_tensors = set(), [tensor]
+    while open_tensors:
+        history = open_tensors.pop()._keras_history
+        if id(history.operation) not in found:
+            found.add(id(history.operation))
+            node = history.operation._inbound_nodes[history.node_index]
+            open_tensors += node.input_tensors
+    return found
