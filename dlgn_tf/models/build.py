@@ -145,12 +145,11 @@ def create_model(
         )
     _refuse_gates(name, gates)
     of_all = apply, normalization, activation, name, orthogonal
-    make = functools.partial(relu_network, *of_all)
-    described = architecture.network_description
     if members == 1:
-        return make(seed, described)
+        return relu_network(*of_all, seed, architecture.network_description)
     seeds = [None] * members if seed is None else range(seed, seed + members)
-    return EnsembleNetwork.of([make(each) for each in seeds], rule, name)
+    networks = [relu_network(*of_all, each) for each in seeds]
+    return EnsembleNetwork.of(networks, rule, name)
 
 
 def _resolved(architecture, family, given, image_shape):
