@@ -1,0 +1,67 @@
+"""vectors.9: the tree of one network is the tree of the labels."""
+
+import numpy as np
+
+from dlgn_tf.claims.check import by_figure
+from dlgn_tf.tabular import networks
+from dlgn_tf.tabular.claims import networks_of_sdi as shared
+from dlgn_tf.tabular.trees import data, published, readout
+from dlgn_tf.tabular.trees.half_spaces import half_spaces, nearest_angles
+from dlgn_tf.tabular.trees.tree import predict, splits
+
+# Depth and seed of others, with points and dimension of SDI.
+OTHERS = ((3, 1), (4, 2), (5, 3))
+
+
+def measure(rng):
+    seed = shared.seeds(rng)[0]
+    setting = published.PUBLISHED["sdi", "dlgn"]
+    cases = {"sdi": (shared.task("sdi"), shared.trained("sdi", "dlgn", seed))}
+    for depth, of_tree in OTHERS:
+        task = data.draw(depth, *data.SETTINGS["sdi"][1:], of_tree)
+        cases[f"depth {depth}, seed {of_tree}"] = (
+            task,
+            published.train(task, "dlgn", setting, seed, shared.EPOCHS),
+        )
+    figures = {name: _figures(*case) for name, case in cases.items()}
+    task, trained = cases["sdi"]
+    before = trained.fitted._replace(
+        weights=networks.initial(trained.form, seed)
+    )
+    control = _figures(task, trained._replace(fitted=before))
+    return {
+        **by_figure(figures),
+        "before training": {"largest angle": control["largest angle"]},
+    }
+
+
+def _figures(task, trained):
+    """How a tree and its network do, on test points."""
+    (x, _), _, (x_test, labels) = task.parts()
+    weights = trained.fitted.weights
+
+    def classify(points):
+        z = networks.outputs(trained.form, weights, points.astype("float32"))
+        return (np.asarray(z)[:, 0] > 0).astype(int)
+
+    spaces = half_spaces(trained.form, weights)
+    root = readout.read_out(classify, spaces, x)
+    normals = np.array([split.normal for split in splits(root)])
+    angles = (
+        nearest_angles(task.tree.normals, normals)
+        if len(normals)
+        else np.full(len(task.tree.normals), 90.0)
+    )
+    network, tree = (
+        float(np.mean(said == labels))
+        for said in (classify(x_test), predict(root, x_test))
+    )
+    return {
+        "network less tree in points": 100 * (network - tree),
+        "largest angle": float(angles.max()),
+        "median angle": float(np.median(angles)),
+        "accuracy of the network": network,
+        "accuracy of the tree": tree,
+        "splits": len(normals),
+        "splits of the labels": len(task.tree.normals),
+    }

@@ -1,0 +1,174 @@
+"""The decision tree that one trained network computes, with nothing set.
+
+Candidates are the half-spaces of the network's gates. What the network says
+changes across a hyperplane near the root for many points, and across one that
+matters in a small part of the space for few; so the tree is grown from the
+root by the candidate across which most points change their class. That says
+little of the last two levels, where all two-level trees of candidates are
+tried in its place. Whatever is found is polished (`dlgn_tf.tabular.trees.
+polish`), and what is deeper must be worth its leaves.
+
+Source: the idea of reading a tree from gates is of Banerjee et al. (ICLR 2025),
+who train a network a node and set the clustering by hand. This way is ours.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
+from dlgn_tf.tabular.trees.polish import leaf, polish, with_counts
+from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, leaves, predict
+
+# A leaf more must set right such a share of all points.
+COST_OF_LEAF = 0.005
+# Points whose mirror image across a hyperplane is asked for: the nearest.
+_NEAREST = 0.2
+_LEAST_POINTS = 20
+# Trees below a split are grown so often at most, as long as polishing moves
+# such a share of its points to the other side.
+_GROWN, _MOVED = 2, 0.02
+
+
+def read_out(
+    classify: Callable[[np.ndarray], np.ndarray],
+    spaces: HalfSpaces,
+    x: np.ndarray,
+) -> Node:
+    """The tree of a network.
+
+    Args:
+        classify: Function of points `(n, inputs)`: the network's classes,
+            integers `(n,)` from 0.
+        spaces: Its half-spaces.
+        x: Array `(n, inputs)`, points of the kind that the network is for.
+
+    Returns:
+        `Split` or `Leaf`.
+    """
+    lengths = np.linalg.norm(spaces.normals, axis=1)
+    kept = lengths > 1e-6 * max(lengths.max(), 1e-300)
+    normals = spaces.normals[kept] / lengths[kept, None]
+    offsets = -spaces.offsets[kept] / lengths[kept]
+    growth = _Growth(classify, normals, offsets, len(x))
+    x = np.asarray(x, "float64")
+    labels = classify(x)
+    root = polish(growth.tree(x, labels), x, labels)
+    return with_counts(_pruned(root, x, labels, growth.cost), x, labels)
+
+
+@dataclasses.dataclass
+class _Growth:
+    classify: Callable
+    normals: np.ndarray
+    offsets: np.ndarray
+    points: int
+
+    @property
+    def cost(self):
+        """Of a leaf, in points."""
+        return COST_OF_LEAF * self.points
+
+    def tree(self, x, labels):
+        """The cheapest of a leaf, two levels, and a split with trees below."""
+        found = [leaf(labels)]
+        enough = len(x) >= _LEAST_POINTS and found[0].errors > self.cost
+        if not enough or not len(self.normals):
+            return found[0]
+        shallow = _pruned(self._two_levels(x, labels), x, labels, self.cost)
+        found.append(polish(shallow, x, labels))
+        # What two levels leave wrong must be worth a deeper tree.
+        if self._errors(found[1], x, labels) > 4 * self.cost:
+            found.append(self._deep(x, labels))
+        return min(found, key=lambda tree: self._price(tree, x, labels))
+
+    def _errors(self, tree, x, labels):
+        return np.sum(predict(tree, x) != labels)
+
+    def _price(self, tree, x, labels):
+        return self._errors(tree, x, labels) + self.cost * leaves(tree)
+
+    def _deep(self, x, labels):
+        """A split where most points change their class, and trees below."""
+        best = int(np.argmax(self.changes(x, labels)))
+        normal, offset = self.normals[best], float(self.offsets[best])
+        for _ in range(_GROWN):
+            above = x @ normal > offset
+            if above.all() or not above.any():
+                return leaf(labels)
+            ends = [self.tree(x[p], labels[p]) for p in (~above, above)]
+            split = polish(Split(normal, offset, *ends), x, labels)
+            # What was grown on the wrong side of it is grown anew.
+            if np.mean(split.is_above(x) != above) < _MOVED:
+                break
+            normal, offset = split.normal, split.offset
+        return split
+
+    def changes(self, x, labels):
+        """Of each candidate the share of points near it that it divides.
+
+        A point is divided from its mirror image if the network says something
+        else of it.
+        """
+        shares = np.zeros(len(self.normals))
+        count = max(_LEAST_POINTS, int(_NEAREST * len(x)))
+        for k, (normal, offset) in enumerate(
+            zip(self.normals, self.offsets, strict=True)
+        ):
+            distance = x @ normal - offset
+            if (distance > 0).all() or (distance <= 0).all():
+                continue
+            near = np.argsort(np.abs(distance))[:count]
+            mirrored = x[near] - 2 * distance[near, None] * normal
+            shares[k] = np.mean(self.classify(mirrored) != labels[near])
+        return shares
+
+    def _two_levels(self, x, labels):
+        """The best tree of two levels of candidates."""
+        on = (x @ self.normals.T > self.offsets).astype("float32")
+        errors = []
+        for side in (on, 1 - on):
+            # Of each candidate, given the side of the first one.
+            right = 0.0
+            for of_second in (on, 1 - on):
+                counts = [
+                    side[labels == k].T @ of_second[labels == k]
+                    for k in np.unique(labels)
+                ]
+                right += np.max(counts, axis=0)
+            errors.append(side.sum(axis=0)[:, None] - right)
+        first = int(np.argmin(sum(e.min(axis=1) for e in errors)))
+        above = on[:, first] > 0
+        second = [int(np.argmin(e[first])) for e in errors]
+        children = []
+        for chosen, inside in zip(second, (above, ~above), strict=True):
+            labels_in = labels[inside]
+            up = on[inside, chosen] > 0
+            children.append(
+                Split(
+                    self.normals[chosen],
+                    float(self.offsets[chosen]),
+                    leaf(labels_in[~up]),
+                    leaf(labels_in[up]),
+                )
+            )
+        return Split(
+            self.normals[first],
+            float(self.offsets[first]),
+            children[1],
+            children[0],
+        )
+
+
+def _pruned(node, x, labels, cost):
+    """A tree without what sets right too few points for its leaves."""
+    if isinstance(node, Leaf):
+        return node
+    above = node.is_above(x)
+    below = _pruned(node.below, x[~above], labels[~above], cost)
+    node.above = _pruned(node.above, x[above], labels[above], cost)
+    node.below = below
+    alone = leaf(labels)
+    saved = alone.errors - np.sum(predict(node, x) != labels)
+    return node if saved > cost * (leaves(node) - 1) else alone

@@ -1,0 +1,141 @@
+"""Trees that are read out of networks, polished, written and drawn."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf.tabular import DLGNClassifier, networks, regions
+from dlgn_tf.tabular.networks import Form
+from dlgn_tf.tabular.trees import data, drawing, half_spaces, polish, readout
+from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
+from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree, Split, splits
+
+
+def spaces_of(normals, offsets=0.0):
+    normals = np.asarray(normals, float)
+    return HalfSpaces(
+        normals, offsets + np.zeros(len(normals)), np.zeros(len(normals), int)
+    )
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_known_labels_with_candidates_that_are_off(depth, rng):
+    """With others among them, and of labels that know nothing of a tree."""
+    task = data.draw(depth, 8, 8000, seed=depth)
+    true = task.tree.normals
+    off = data.unit(true + 0.1 * data.unit(rng.standard_normal(true.shape)))
+    others = data.unit(rng.standard_normal((20, 8)))
+    spaces = spaces_of(3 * np.concatenate([others, -off]))
+    root = readout.read_out(task.tree.labels, spaces, task.x)
+    tree = ObliqueTree(root, [0, 1], [f"x{k}" for k in range(8)], 1.0)
+    assert (tree.depth, tree.leaves) == (depth, 2**depth)
+    angles = half_spaces.nearest_angles(true, tree.normals)
+    before = half_spaces.angles(true, off).diagonal()
+    assert angles.max() < before.min() and angles.mean() < 0.6 * before.mean()
+    assert np.mean(tree.predict(task.x) == task.labels) > 0.98
+    # Nodes stand where those of the labels do.
+    first = half_spaces.nearest_angles(true[:1], tree.normals[:1])
+    assert first < 3
+
+
+def test_of_nothing_to_tell_apart_there_is_a_leaf(rng):
+    x = rng.standard_normal((100, 3))
+    root = readout.read_out(lambda x: np.ones(len(x), int), spaces_of(x[:5]), x)
+    assert isinstance(root, Leaf) and (root.label, root.points) == (1, 100)
+
+
+def test_polishing_moves_a_border(rng):
+    x = rng.standard_normal((2000, 2))
+    labels = (x[:, 0] > 0.7).astype(int)
+    start = Split(np.array([0.8, 0.6]), 0.0, Leaf(0, 0, 0), Leaf(1, 0, 0))
+    found = polish.polish(start, x, labels)
+    assert half_spaces.angles(found.normal[None], np.eye(2)[:1]) < 2
+    assert found.offset == pytest.approx(0.7, abs=0.05)
+    assert (found.below.errors, found.above.errors) <= (3, 3)
+    assert found.below.points + found.above.points == 2000
+
+
+def small_tree():
+    return ObliqueTree(
+        Split(
+            np.array([1.0, -2.0, 0.0]),
+            0.5,
+            Leaf(0, 10, 1),
+            Split(
+                np.array([0.0, 0.0, 3.0]), -1.0, Leaf(1, 4, 0), Leaf(2, 6, 3)
+            ),
+        ),
+        ["a", "b", 'c"'],
+        ["length", "width", "age"],
+        0.9,
+    )
+
+
+def test_rules():
+    tree = small_tree()
+    x = np.array([[0.4, 0, 0], [1, 0, -2], [1, 0, 5]])
+    assert tree.predict(x).tolist() == ["a", "b", 'c"']
+    assert tree.rules().splitlines() == [
+        "if - 2 width + 1 length > 0.5:",
+        "  if 3 age > -1:",
+        '    c" (3 of 6)',
+        "  else:",
+        "    b (4 of 4)",
+        "else:",
+        "  a (9 of 10)",
+    ]
+    text = tree.graphviz()
+    assert text.count("->") == 4
+    assert r'n2 [label="c\" (3 of 6)"];' in text
+    figure = drawing.drawn(tree, "a tree")
+    said = [each.get_text() for each in figure.axes[0].texts]
+    assert "a\n10\n90%" in said and "3 age > -1" in said
+
+
+def test_of_a_classifier_it_is_in_the_table_s_units(rng):
+    x = rng.standard_normal((1500, 2)) * [1, 1000] + [5, 0]
+    y = np.where((x[:, 0] > 5) ^ (x[:, 1] > 300), "in", "out")
+    found = DLGNClassifier(
+        "dlgn_sf", (8, 8), beta=10, epochs=60, random_state=0
+    ).fit(x, y)
+    tree = found.tree(x)
+    assert tree.fidelity == np.mean(tree.predict(x) == found.predict(x)) > 0.95
+    assert np.mean(tree.predict(x) == y) > 0.95
+    scaled = [s.normal * [1, 1000] for s in splits(tree.root)]
+    offsets = [
+        s.offset / np.linalg.norm(s.normal * [1, 1000])
+        for s in splits(tree.root)
+    ]
+    angles = half_spaces.angles(np.eye(2), np.array(scaled))
+    assert angles.min(axis=0).max() < 10
+    assert tree.names == ["x0", "x1"] and set(tree.classes) == {"in", "out"}
+    assert len(offsets) == 3
+
+
+@pytest.mark.parametrize("family", ["dnn", "dlgn", "dlgn_vt"])
+def test_regions_have_local_linear_models(family, rng):
+    """Against finite differences; a ReLU network is linear in each."""
+    form = Form(family, 3, (4, 4), 2, 1.5, biases=True, value_input="image")
+    weights = networks.initial(form, 0, "float64")
+    x = rng.standard_normal((60, 3))
+    found = regions.regions(form, weights, x)
+    assert sum(region.points for region in found) == 60
+    assert found[0].points == max(region.points for region in found)
+    assert len({tuple(region.on) for region in found}) == len(found)
+    for region in found[:5]:
+        np.testing.assert_allclose(region.centre, x[region.members].mean(0))
+        step = 1e-6 * np.eye(3)
+        ends = [
+            np.asarray(networks.outputs(form, weights, region.centre + e))
+            for e in (step, -step)
+        ]
+        np.testing.assert_allclose(
+            (ends[0] - ends[1]) / 2e-6, region.slopes, atol=1e-6
+        )
+    if family == "dnn":
+        region = found[0]
+        said = (
+            region.outputs + (x[region.members] - region.centre) @ region.slopes
+        )
+        np.testing.assert_allclose(
+            said, networks.outputs(form, weights, x[region.members]), atol=1e-9
+        )
