@@ -29,6 +29,8 @@ _LEAST_POINTS = 20
 # Trees below a split are grown so often at most, as long as polishing moves
 # such a share of its points to the other side.
 _GROWN, _MOVED = 2, 0.02
+# Passes of polishing while it grows.
+_GROWING = 2
 
 
 def read_out(
@@ -77,7 +79,7 @@ class _Growth:
         if not enough or not len(self.normals):
             return found[0]
         shallow = _pruned(self._two_levels(x, labels), x, labels, self.cost)
-        found.append(polish(shallow, x, labels))
+        found.append(polish(shallow, x, labels, _GROWING))
         # What two levels leave wrong must be worth a deeper tree.
         if self._errors(found[1], x, labels) > 4 * self.cost:
             found.append(self._deep(x, labels))
@@ -98,7 +100,7 @@ class _Growth:
             if above.all() or not above.any():
                 return leaf(labels)
             ends = [self.tree(x[p], labels[p]) for p in (~above, above)]
-            split = polish(Split(normal, offset, *ends), x, labels)
+            split = polish(Split(normal, offset, *ends), x, labels, _GROWING)
             # What was grown on the wrong side of it is grown anew.
             if np.mean(split.is_above(x) != above) < _MOVED:
                 break
