@@ -15,6 +15,7 @@ COMMANDS = {
     "complexity": "components of a feature by how many layers they take",
     "rainbow": "covariances of trained weights, and networks drawn from them",
     "locality": "what nodes of students come to know of latent events",
+    "tabular": "a DLGN on a table: half-spaces, the tree that it computes",
     "claims": "the papers' claims as experiments",
     "claims.page": "a page of a file of claims",
 }

@@ -60,6 +60,7 @@ ARGUMENTS = {
     ],
     "complexity": ["--experiment=tasks", "--output_dir=OUT"],
     "locality": ["--experiment=students", "--output_dir=OUT"],
+    "tabular": ["--data=iris", "--output_dir=OUT"],
     "claims": ["--only=dlgn.4"],
 }
 

@@ -288,6 +288,16 @@ OTHERS = {
         "--experiment=students --depth=99 --output_dir=x": "depth.*99",
         "--experiment=students --output_dir=file": "output_dir.*file",
     },
+    "tabular": {
+        "": "--data=FILE.NAME",
+        "--data=iris": "--output_dir=DIR",
+        "--data=iris --output_dir=file": "output_dir.*file",
+        "--data=iris --label=x --output_dir=x": "label.*iris",
+        "--data=sdi --family=dlgn_vt --output_dir=x": "dlgn_sf.*dlgn_vt",
+        "--data=nothing.csv --label=y --output_dir=x": "nothing.csv.*exist",
+        "--data=file --output_dir=x": "Expected --label",
+        "--data=sdi --folds=3 --output_dir=x": "folds.*sdi",
+    },
     "claims": {"--only=dlgn.33": "dlgn.33"},
     "claims.page": {"--claims=nothing.jsonl": "nothing.jsonl, No such file"},
 }

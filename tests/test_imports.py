@@ -35,7 +35,6 @@ LEVELS = (
     "dual",
     "inspection",
     "tabular",
-    "tabular.command",
     "splines",
     "complexity",
     "complexity.experiments",

@@ -270,8 +270,9 @@ class Estimator(BaseEstimator):
         check_is_fitted(self)
         return zoo.as_model(self.form_, self.weights_, *self._scale)
 
-    def _names(self):
-        """Names of the columns."""
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns, those that rows came with or x0, x1, ..."""
         given = getattr(self, "feature_names_in_", None)
         if given is not None:
             return [str(name) for name in given]

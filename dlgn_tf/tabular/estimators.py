@@ -13,6 +13,7 @@ from sklearn.utils.validation import (
 )
 
 from dlgn_tf.tabular.base import Estimator, Scale
+from dlgn_tf.tabular.networks import Form, Weights
 from dlgn_tf.tabular.trees import readout
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
 from dlgn_tf.tabular.trees.tree import ObliqueTree, predict, splits
@@ -79,6 +80,31 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         one_hot = np.eye(len(classes))[codes]
         return self._fit(X, one_hot, weights, "softmax", codes)
 
+    @classmethod
+    def of_network(
+        cls, form: Form, weights: Weights, classes: np.ndarray
+    ) -> "DLGNClassifier":
+        """A classifier of a network that was trained elsewhere.
+
+        Args:
+            form: `Form`.
+            weights: Its `Weights`, of rows as they are.
+            classes: Array of the labels.
+        """
+        found = cls(
+            form.family,
+            form.widths,
+            beta=form.beta,
+            biases=form.biases,
+            value_input=form.value_input,
+            gating=form.gating,
+            standardize=False,
+        )
+        found.form_, found.weights_, found.classes_ = form, weights, classes
+        found.n_features_in_ = form.inputs
+        found._scale = Scale.none(form.inputs)
+        return found
+
     def decision_function(self, X: Any) -> np.ndarray:
         """Outputs: `(n,)` of two classes, `(n, classes)` of more."""
         z = self._outputs(X)
@@ -102,12 +128,9 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         offsets = spaces.offsets + spaces.normals @ scale.mean
         x = scale(X)
 
-        def classify(points):
-            z = self._of_scaled(points)
-            return z[:, 0] > 0 if z.shape[1] == 1 else z.argmax(axis=1)
-
+        classify = readout.classifier(self.form_, self.weights_)
         root = readout.read_out(
-            lambda points: classify(points).astype(int),
+            classify,
             HalfSpaces(normals, offsets, spaces.layers),
             x,
         )
@@ -115,7 +138,9 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         for split in splits(root):
             split.normal = split.normal / scale.std
             split.offset = float(split.offset + split.normal @ scale.mean)
-        return ObliqueTree(root, self.classes_, self._names(), fidelity)
+        return ObliqueTree(
+            root, self.classes_, self.column_names, fidelity, X.std(axis=0)
+        )
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `(n, classes)`, in the order of `classes_`."""

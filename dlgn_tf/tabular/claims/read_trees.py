@@ -39,11 +39,7 @@ def _figures(task, trained):
     """How a tree and its network do, on test points."""
     (x, _), _, (x_test, labels) = task.parts()
     weights = trained.fitted.weights
-
-    def classify(points):
-        z = networks.outputs(trained.form, weights, points.astype("float32"))
-        return (np.asarray(z)[:, 0] > 0).astype(int)
-
+    classify = readout.classifier(trained.form, weights)
     spaces = half_spaces(trained.form, weights)
     root = readout.read_out(classify, spaces, x)
     normals = np.array([split.normal for split in splits(root)])

@@ -21,7 +21,8 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
     )
     axes = figure.subplots()
     axes.set_axis_off()
-    of_class = colours(len(tree.classes))
+    # Pale, for the words on them.
+    of_class = [(*c[:3], 0.4) for c in colours(len(tree.classes))]
     written = tree.leaves - 1 <= _WRITTEN
     places = iter(range(tree.leaves))
 
@@ -62,6 +63,6 @@ def _box(axes, x, level, text, colour):
         ha="center",
         va="center",
         fontsize=7,
-        bbox={**box, "alpha": 1.0},
+        bbox=box,
         zorder=2,
     )

@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from dlgn_tf.tabular import networks
+from dlgn_tf.tabular.networks import Form, Weights
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
 from dlgn_tf.tabular.trees.polish import leaf, polish, with_counts
 from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, leaves, predict
@@ -31,6 +33,23 @@ _LEAST_POINTS = 20
 _GROWN, _MOVED = 2, 0.02
 # Passes of polishing while it grows.
 _GROWING = 2
+
+
+def classifier(
+    form: Form, weights: Weights
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A network as a function of points `(n, inputs)`: classes `(n,)`.
+
+    One output is that of two classes, above 0 the second one.
+    """
+    kind = weights.value[0][0].dtype
+
+    def classify(points):
+        z = np.asarray(networks.outputs(form, weights, points.astype(kind)))
+        found = z[:, 0] > 0 if form.outputs == 1 else z.argmax(axis=1)
+        return found.astype(int)
+
+    return classify
 
 
 def read_out(

@@ -97,6 +97,7 @@ class ObliqueTree:
     classes: Sequence
     names: Sequence[str]
     fidelity: float
+    spreads: np.ndarray | None = None
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Labels `(n,)` of rows `(n, columns)`."""
@@ -132,7 +133,8 @@ class ObliqueTree:
 
     def condition(self, split: Split, terms: int = _TERMS) -> str:
         """When a point goes above, the largest terms first."""
-        order = np.argsort(-np.abs(split.normal), kind="stable")
+        spreads = 1.0 if self.spreads is None else self.spreads
+        order = np.argsort(-np.abs(split.normal * spreads), kind="stable")
         kept = [k for k in order[:terms] if split.normal[k] != 0]
         written = " ".join(
             f"{'-' if split.normal[k] < 0 else '+'} "

@@ -1,0 +1,83 @@
+"""The tables that the command takes: scikit-learn's, and files."""
+
+import typing
+
+import numpy as np
+
+from dlgn_tf.data import own
+from dlgn_tf.data import tables as files
+from dlgn_tf.data.reading import Reading
+from dlgn_tf.errors import UserError
+from dlgn_tf.tabular.sources import OF_SCIKIT_LEARN
+
+
+class Table(typing.NamedTuple):
+    """Rows and what is to be told of them.
+
+    Attributes:
+        name: String.
+        x: float64 array `(n, columns)`.
+        y: n labels or numbers.
+        columns: Strings, names of the columns; of a column of words, one for
+            each of them.
+        regression: Boolean.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    columns: list[str]
+    regression: bool
+
+
+def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
+    """Reads a table.
+
+    Args:
+        name: One of `OF_SCIKIT_LEARN`, or a path of a .csv, .tsv or .parquet.
+        label: The column of a file that is to be told.
+        missing: See `dlgn_tf.data.tables`.
+        regression: Whether a file's labels are numbers to be told.
+
+    Raises:
+        UserError: if there is no such table, or it cannot be learned from.
+    """
+    if name in OF_SCIKIT_LEARN:
+        return _of_scikit_learn(name)
+    how = Reading(label=label, missing=missing)
+    stored = files.read(own.OwnData("table", name, how=how))
+    x, y = stored.train.images, np.asarray(stored.train.labels)
+    columns = []
+    for column, words, _ in stored.columns:
+        columns += (
+            [column] if words is None else [f"{column}={w}" for w in words]
+        )
+    if regression:
+        try:
+            y = y.astype("float64")
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"Expected numbers in column {label} with --regression. "
+                f"Received: {y[0]!r}"
+            ) from error
+    elif len(np.unique(y)) < 2 or np.unique(y, return_counts=True)[1].max() < 5:
+        raise UserError(
+            f"Expected two classes or more, of several rows, in column {label}"
+            f", or --regression. Received: {len(np.unique(y))} values in "
+            f"{len(y)} rows"
+        )
+    else:
+        y = y.astype(str)
+    return Table(name, x, y, columns, regression)
+
+
+def _of_scikit_learn(name):
+    from sklearn import datasets
+
+    found = getattr(datasets, f"load_{name}")()
+    y, regression = found.target, name == "diabetes"
+    if not regression:
+        y = np.array([str(x) for x in found.target_names])[y]
+    return Table(
+        name, found.data, y, [*map(str, found.feature_names)], regression
+    )

@@ -1,0 +1,107 @@
+"""python -m dlgn_tf.tabular on a file, on numbers, and on a known tree."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.tabular import command, learners, report, tables
+from dlgn_tf.tabular.trees import data, published
+
+
+@pytest.fixture
+def file(tmp_path, rng):
+    x = rng.standard_normal((120, 2))
+    words = np.where(rng.uniform(size=120) > 0.5, "red", "blue")
+    told = np.where((x[:, 0] > 0) ^ (words == "red"), "yes", "no")
+    path = tmp_path / "own.csv"
+    with path.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["length", "age", "colour", "told"])
+        writer.writerows(zip(*x.T, words, told, strict=True))
+    return path
+
+
+def rows_of(path):
+    with path.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Two other learners stand for all."""
+    every = learners.others
+
+    def two(regression, seed):
+        found = every(regression, seed)
+        return {name: found[name] for name in ("linear", "CART")}
+
+    monkeypatch.setattr(learners, "others", two)
+
+
+def run(**options):
+    report.write(command.Command(**{"epochs": 30, "folds": 2, **options}))
+
+
+def test_file(file, tmp_path, quick):
+    run(data=str(file), label="told", output_dir=str(tmp_path / "out"))
+    out = tmp_path / "out"
+    rows = rows_of(out / "comparison.csv")
+    assert [r["learner"] for r in rows] == 2 * ["dlgn", "linear", "CART"]
+    score = {
+        name: np.mean([float(r["score"]) for r in rows if r["learner"] == name])
+        for name in ("dlgn", "linear")
+    }
+    assert score["dlgn"] > 0.8 > score["linear"]
+    regions = rows_of(out / "regions.csv")
+    assert sum(int(r["points"]) for r in regions) == 120
+    assert "d output 0 / d colour=red" in regions[0]
+    assert len(rows_of(out / "half_spaces.csv")) == 96
+    rules = (out / "tree.txt").read_text()
+    assert "colour=" in rules and "length" in rules
+    page = (out / "report.html").read_text()
+    assert "dlgn on own.csv" in page and page.count("<img") == 3
+    assert "yes" in (out / "tree.dot").read_text()
+
+
+@pytest.mark.slow
+def test_numbers(tmp_path, quick):
+    run(data="diabetes", output_dir=str(tmp_path), family="dlgn_sf")
+    rows = rows_of(tmp_path / "comparison.csv")
+    assert rows[0]["learner"] == "dlgn_sf"
+    assert np.mean([float(r["score"]) for r in rows[1::3]]) > 0.35
+    assert not (tmp_path / "tree.txt").exists()
+
+
+def test_known_tree(tmp_path, quick, monkeypatch):
+    task = data.draw(2, 4, 2000, seed=1)
+    monkeypatch.setattr(published, "task", lambda name: task)
+    run(data="sdi", family="dlgn_sf", output_dir=str(tmp_path), epochs=60)
+    by_epoch = rows_of(tmp_path / "attraction.csv")
+    assert {int(r["epoch"]) for r in by_epoch} >= {0, 1, 59, 60}
+    assert float(by_epoch[-1]["node 0"]) < 10 < float(by_epoch[0]["node 0"])
+    rows = rows_of(tmp_path / "comparison.csv")
+    assert [r["learner"] for r in rows] == ["dlgn_sf", "linear", "CART"]
+    text = (tmp_path / "report.html").read_text()
+    assert "largest angle to a true one" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"label": "length"}, "two classes or more"),
+        ({"label": "told", "regression": True}, "numbers in column told"),
+        ({"label": "nothing"}, "nothing"),
+    ],
+)
+def test_no_such_table(file, options, expected):
+    with pytest.raises(UserError, match=expected):
+        tables.read(
+            **{
+                "name": str(file),
+                "missing": "refuse",
+                "regression": False,
+                **options,
+            }
+        )
