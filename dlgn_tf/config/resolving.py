@@ -117,7 +117,7 @@ def resolve(given, measured=None, network=None):
 
 def _run_dir(given):
     dataset = given.dataset.replace(":", "-").replace("/", "-")
-    model = registry.called(given.model).removeprefix(user_networks.PREFIX)
+    model = registry.called(given.model).removeprefix(user_networks.CALLED)
     return f"runs/{model}-{dataset}"
 
 

@@ -147,6 +147,8 @@ def _blocks(model, network):
     )
     blocks = {block: tuple(sites) for block, sites in of_block}
     skips = [block for block in blocks if f"{block}_add" in names]
+    if len(skips) < sum(isinstance(x, layers.Add) for x in network.layers):
+        _refuse(model, "has skips around other blocks than those of fcresnet")
     first, *last = (block for block in blocks if block not in skips)
     ends = [blocks[block] for block in last] or [()]
     return (blocks[first], *(blocks[block] for block in skips), *ends)

@@ -89,7 +89,7 @@ def from_keras(
         normalization: What the model sees of pixels in [0, 255]: `"none"`, as
             they are, `"unit"`, `"imagenet"` or `"per_image"`, see the flag of
             `dlgn_tf.train`.
-        name: Of the model, which is called keras:NAME_FAMILY. Defaults to the
+        name: Of the model, which is called keras.NAME_FAMILY. Defaults to the
             name of `model`.
         seed: See `create_model`.
 
@@ -110,7 +110,7 @@ def from_keras(
         None, user_networks.describe(graph), {_text(own.keep): own}
     )
     converted = create_model(
-        f"{user_networks.PREFIX}{name or graph.name}_{family}",
+        f"{user_networks.CALLED}{name or graph.name}_{family}",
         own.image_shape,
         own.classes,
         network=builder,
@@ -125,6 +125,31 @@ def from_keras(
     )
     learned = gate_regime == "frozen_learned" and "gating" or None
     copy_weights(own, converted, weights == "copy", learned)
+    return converted
+
+
+def converted_like(
+    model: keras.Model, target: ImageClassifier, config, family: str
+) -> ImageClassifier:
+    """A trained Keras model as a family, with its weights and a target's name.
+
+    Args:
+        model: See `from_keras`.
+        target: Converted model, whose pixels it is given.
+        config: With options `keep` and `pooling` of the target.
+        family: See `from_keras`.
+    """
+    own, _ = user_networks.split(target.name)
+    converted = from_keras(
+        model,
+        family,
+        weights="copy",
+        gate="hard" if family != "dnn" else None,
+        max_pooling={"max": "keep"}.get(config.pooling, config.pooling),
+        keep=config.keep or (),
+        name=own,
+    )
+    converted.normalization = target.normalization
     return converted
 
 

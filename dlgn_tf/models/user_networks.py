@@ -1,7 +1,7 @@
 """Networks of one's own by name: keras:PATH_FAMILY. Imports nothing heavy.
 
 `--model=keras:net.keras_dlgn` is the DLGN of the Keras model in net.keras. The
-model that is made of it is called keras:net_dlgn.
+model that is made of it is called keras.net_dlgn, as TensorFlow wants names.
 """
 
 import functools
@@ -15,6 +15,8 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models.architecture import FAMILIES, Architecture
 
 PREFIX = "keras:"
+# Of names of models.
+CALLED = "keras."
 # Of a model's description, what does not say how it was trained.
 _KEYS = ("module", "class_name", "config", "registered_name")
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, KeyError, ValueError)
@@ -22,11 +24,15 @@ _ERRORS += (RuntimeError, EOFError, TypeError)
 
 
 def split(name):
-    """`(path, family)` of a name keras:PATH_FAMILY; None of any other name."""
+    """`(path, family)` of a name keras:PATH_FAMILY, or that of a model.
+
+    None of any other name.
+    """
     for family in FAMILIES:
-        path = name.removeprefix(PREFIX).removesuffix(f"_{family}")
-        if path and name == f"{PREFIX}{path}_{family}":
-            return path, family
+        for prefix in (PREFIX, CALLED):
+            path = name.removeprefix(prefix).removesuffix(f"_{family}")
+            if path and name == f"{prefix}{path}_{family}":
+                return path, family
     return None
 
 
@@ -39,13 +45,12 @@ def architecture(path, network=None) -> Architecture:
         network: What `read` returned, or a `Builder`, in place of the file.
     """
     name = pathlib.Path(path).name.removesuffix(".keras")
-    # As Keras allows it in names.
-    name = re.sub(r"[^\w.+-]", "_", name)
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
     builder = (
         network if isinstance(network, Builder) else Builder(path, network)
     )
     return Architecture(
-        name=f"{PREFIX}{name}",
+        name=f"{CALLED}{name}",
         description="a Keras model",
         builder=builder,
         options={"pooling": None, "keep": None},

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import tempfile
 import typing
@@ -96,8 +97,8 @@ def fit(
         else:
             kept = True
         name = str(getattr(model, "name", model))
-        config = _config(name, data, run_dir, epochs, flags)
         own = model if isinstance(model, ImageClassifier) else None
+        config = _config(name, data, run_dir, epochs, flags, own)
         if own is not None:
             _check_model(own, config, kept)
         if not verbose:
@@ -112,8 +113,8 @@ def fit(
     return Fitted(given.model, given.history)
 
 
-def _config(name, data, run_dir, epochs, flags):
-    """The `Config` of a call."""
+def _config(name, data, run_dir, epochs, flags, model):
+    """The `Config` of a call, of a model of its own or None."""
     registry.parse(name)
     own.forget()
     given = {"model": name, "run_dir": os.fspath(run_dir), "epochs": epochs}
@@ -133,8 +134,13 @@ def _config(name, data, run_dir, epochs, flags):
             "Expected flags of dlgn_tf.train in a call of fit that data and "
             f"model do not say. Received: {', '.join(unknown)}"
         )
+    network = None
+    if model is not None and model.description:
+        network = json.loads(model.description)
+        if getattr(model.normalization, "identical", False):
+            given["normalization"] = "none"
     training_flags = fields.of_values(TrainingFlags, {**given, **flags})
-    return config_lib.resolve(training_flags, measured)
+    return config_lib.resolve(training_flags, measured, network)
 
 
 def _check_model(model, config, kept):
