@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import dlgn_tf
 from dlgn_tf.errors import BackendError, UserError
 
 FC = ("--width=8", "--depth=3", "--train_steps=4", "--batch_size=32")
@@ -79,6 +80,26 @@ def test_a_folder_is_trained_on(train_run, tmp_path):
         last = train_run(path, "fc_dlgn", *FC, "--dataset=folder", *given)
         losses.append(last["test_classification_loss"])
     assert losses[0] == losses[1] and (path / "data.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(x, marks=[pytest.mark.slow] * (x > 1)) for x in range(5)],
+)
+def test_a_network_of_ones_own(seed, module_of):
+    """A converted network, and a tied DGN of it, compute what it computes."""
+    path = pathlib.Path(__file__).parent / "models" / "user_graphs.py"
+    graphs = module_of(path)
+    drawn = graphs.Drawn(seed)
+    images = drawn.images()
+    expected = graphs.centred(drawn.logits(images))
+    for family, gate in (("dnn", None), ("dgn", "own")):
+        made = dlgn_tf.from_keras(
+            drawn.model, family, weights="copy", gate=gate, keep="all"
+        )
+        assert len(made.site_names) == drawn.sites
+        difference = np.abs(graphs.centred(made(images)) - expected).max()
+        assert difference < 1e-4 * np.abs(expected).max()
 
 
 def outcome(command, run, runs, folder):

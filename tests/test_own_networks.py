@@ -170,9 +170,8 @@ def test_fit_keeps_a_run(digits, tmp_path):
 @pytest.mark.slow
 def test_served_without_the_package(runs, tmp_path, printed_by, digits):
     """A SavedModel serves where there is no dlgn_tf."""
-    dlgn_tf.calls.export(
-        run_dir=str(runs("dlgn")), export_dir=str(tmp_path / "s")
-    )
+    served = str(tmp_path / "served")
+    dlgn_tf.calls.export(run_dir=str(runs("dlgn")), export_dir=served)
     np.save(tmp_path / "images.npy", digits[0][:3])
     out = printed_by(
         "import sys, json, numpy, tensorflow as tf\n"

@@ -24,7 +24,7 @@ NETWORKS = {
     "ConvNeXtTiny": (32, {}),
     "MobileNetV3Small": (32, {"hardsigmoid"}),
 }
-QUICK = ("MobileNet", "MobileNetV2", "EfficientNetB0")
+QUICK = ("MobileNet",)
 each = pytest.mark.parametrize(
     "name",
     [
@@ -104,7 +104,8 @@ def test_identities(name, float64):
 
 def test_in_float32():
     model, images = built("MobileNetV2")
-    expected = centred(np.log(model(images.astype("float32"))))
+    images = images.astype("float32")
+    expected = centred(np.log(model(images)))
     for family, gate, most in (("dnn", None, 1e-5), ("dgn", "own", 1e-4)):
         made = dlgn_tf.from_keras(model, family, weights="copy", gate=gate)
         assert (
