@@ -1,4 +1,4 @@
-"""examples/: the notebook holds what the scripts hold, and runs."""
+"""examples/: notebooks hold what the scripts hold, and run."""
 
 import ast
 import json
@@ -10,25 +10,28 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-NOTEBOOK = EXAMPLES / "tour.ipynb"
-FIRST = "from train_a_dlgn import RUN_DIR"
+# Each with the script of its first step.
+NOTEBOOKS = {"tour": "train_a_dlgn", "your_own_network": "train_your_network"}
 SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {*EXAMPLES.glob("own_*.py")})
+each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 
 
 def source(cell):
     return "".join(cell["source"])
 
 
-@pytest.fixture(scope="module")
-def kept():
-    """The notebook as it is kept."""
-    return json.loads(NOTEBOOK.read_text())
+def path_of(name):
+    return EXAMPLES / f"{name}.ipynb"
 
 
-@pytest.fixture(scope="module")
-def steps(kept):
+def kept(name):
+    """A notebook as it is kept."""
+    return json.loads(path_of(name).read_text())
+
+
+def steps(name):
     """Pairs of a text and the cell of code behind it, a step each."""
-    title, magic, *rest = kept["cells"]
+    title, magic, *rest = kept(name)["cells"]
     assert title["cell_type"] == "markdown"
     assert source(magic) == "%matplotlib inline"
     texts, codes = rest[::2], rest[1::2]
@@ -37,20 +40,27 @@ def steps(kept):
     return list(zip(texts, codes, strict=True))
 
 
-def test_every_script_is_a_step(steps):
-    assert len(steps) == len(SCRIPTS) == 6
+def test_every_script_is_a_step():
+    assert [len(steps(name)) for name in NOTEBOOKS] == [6, 3]
+    assert len(SCRIPTS) == 9
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_the_notebook_holds_a_script_to_the_letter(script, steps):
+def test_a_notebook_holds_a_script_to_the_letter(script):
     parsed = ast.parse(script.read_text())
     _docstring, *statements = parsed.body
     # A script on its own has the first one run; a cell comes after that.
-    own = [x for x in statements if ast.unparse(x) != FIRST]
-    assert (own == statements) == (script.stem == "train_a_dlgn")
+    own = [
+        x
+        for x in statements
+        if getattr(x, "module", None) not in NOTEBOOKS.values()
+    ]
+    assert (own == statements) == (script.stem in NOTEBOOKS.values())
     title, body = ast.get_docstring(parsed).split("\n", 1)
     ((text, code),) = [
-        step for step in steps if title.rstrip(".") in source(step[0])
+        step
+        for step in sum(map(steps, NOTEBOOKS), [])
+        if f". {title.rstrip('.')}\n" in source(step[0])
     ]
     assert body.strip() in source(text)
     shown = ast.parse(source(code)).body
@@ -61,25 +71,27 @@ def test_the_notebook_holds_a_script_to_the_letter(script, steps):
     assert [ast.unparse(x) for x in shown] == [ast.unparse(x) for x in own]
 
 
-def test_it_tells_nothing_of_the_machine():
-    kept = json.loads(NOTEBOOK.read_text())
+@each_notebook
+def test_it_tells_nothing_of_the_machine(name):
+    found = kept(name)
     kernel = {
         "display_name": "Python 3",
         "language": "python",
         "name": "python3",
     }
-    assert kept["metadata"] == {
+    assert found["metadata"] == {
         "kernelspec": kernel,
         "language_info": {"name": "python"},
     }
-    for output in sum((x.get("outputs", []) for x in kept["cells"]), []):
+    for output in sum((x.get("outputs", []) for x in found["cells"]), []):
         output.get("data", {}).pop("image/png", None)
     paths = r"(?<![\w.)])/(home|opt|private|root|tmp|usr|Users|var|work)\b"
-    assert not re.search(paths, json.dumps(kept))
+    assert not re.search(paths, json.dumps(found))
 
 
-def test_it_is_small():
-    assert NOTEBOOK.stat().st_size < 600_000
+@each_notebook
+def test_it_is_small(name):
+    assert path_of(name).stat().st_size < 600_000
 
 
 def printed(cell):
@@ -99,7 +111,7 @@ def figures(text):
     return [float(x) for x in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
-def check_what_it_finds(codes):
+def check_what_the_tour_finds(codes):
     """What the texts say can be seen in the outputs."""
     train, gates, kernel, theorem, orthogonal, drawn = map(printed, codes)
     assert float(re.findall(r"accuracy ([\d.]+)%", train)[-1]) > 90
@@ -122,8 +134,29 @@ def check_what_it_finds(codes):
     assert [pictures(cell) for cell in codes] == [0, 1, 1, 1, 1, 0]
 
 
-def test_kept_outputs(steps):
-    check_what_it_finds([code for _, code in steps])
+def check_what_your_own_network_finds(codes):
+    trained, converted, compared = map(printed, codes)
+    assert float(re.findall(r"accuracy ([\d.]+)%", trained)[-1]) > 90
+    apart = [float(x) for x in re.findall(r"differ by (\S+)", converted)]
+    assert len(apart) == 2 and max(apart) < 1e-5
+    sites = re.findall(r"^(\w+): (\d+)% of", converted, re.MULTILINE)
+    assert [site for site, _ in sites][:3] == ["stem", "relu1", "relu2"]
+    assert len(sites) == 4 and all(0 < int(share) < 100 for _, share in sites)
+    accuracies = re.findall(r"^(.*): test accuracy ([\d.]+)%", compared, re.M)
+    assert len(accuracies) == 4
+    assert all(float(accuracy) > 90 for _, accuracy in accuracies)
+    assert [pictures(cell) for cell in codes] == [0, 1, 0]
+
+
+CHECKS = {
+    "tour": check_what_the_tour_finds,
+    "your_own_network": check_what_your_own_network_finds,
+}
+
+
+@each_notebook
+def test_kept_outputs(name):
+    CHECKS[name]([code for _, code in steps(name)])
 
 
 @pytest.fixture
@@ -134,12 +167,26 @@ def make_tour(load_tool):
     return load_tool("make_tour")
 
 
-def test_the_notebook_is_what_the_tool_makes(make_tour, kept):
-    made = make_tour.notebook()
-    assert [source(x) for x in made.cells] == [source(x) for x in kept["cells"]]
+@each_notebook
+def test_the_notebook_is_what_the_tool_makes(name, make_tour):
+    made, found = make_tour.notebook(name), kept(name)
+    assert [source(x) for x in made.cells] == [
+        source(x) for x in found["cells"]
+    ]
 
 
-def test_it_runs(make_tour, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name,left",
+    [
+        ("tour", "tour/kernel.png"),
+        pytest.param(
+            "your_own_network",
+            "your_own/gates.png",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_it_runs(name, left, make_tour, tmp_path, monkeypatch):
     import nbformat
 
     import dlgn_tf
@@ -148,7 +195,7 @@ def test_it_runs(make_tour, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(package))
     # With it, kernels leave to pytest what their subprocesses print.
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    made = nbformat.read(NOTEBOOK, as_version=4)
+    made = nbformat.read(path_of(name), as_version=4)
     for cell in made.cells:
         cell.pop("outputs", None)
         if cell.cell_type == "code":
@@ -158,5 +205,5 @@ def test_it_runs(make_tour, tmp_path, monkeypatch):
     make_tour.run(made, tmp_path)
     *codes, last = [x for x in made.cells if x.cell_type == "code"][1:]
     assert printed(last).split() == [sys.executable, dlgn_tf.__file__]
-    check_what_it_finds(codes)
-    assert (tmp_path / "runs" / "tour" / "kernel.png").is_file()
+    CHECKS[name](codes)
+    assert (tmp_path / "runs" / left).is_file()

@@ -1,6 +1,7 @@
-"""Makes examples/tour.ipynb: the scripts of examples/ as one notebook, run.
+"""Makes a notebook of examples/: scripts of that folder as one notebook, run.
 
   python tools/make_tour.py
+  python tools/make_tour.py --notebook=your_own_network
   python tools/make_tour.py --output=/tmp/tour.ipynb
 
 A script's docstring becomes text, what follows a cell of code. Pictures that it
@@ -30,15 +31,23 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / "examples"
-STEPS = (
-    "train_a_dlgn",
-    "read_its_gates",
-    "compute_its_kernel",
-    "test_a_theorem",
-    "make_filters_orthogonal",
-    "resample_it",
-)
-_TITLE = """# A tour of dlgn_tf
+STEPS = {
+    "tour": (
+        "train_a_dlgn",
+        "read_its_gates",
+        "compute_its_kernel",
+        "test_a_theorem",
+        "make_filters_orthogonal",
+        "resample_it",
+    ),
+    "your_own_network": (
+        "train_your_network",
+        "convert_your_network",
+        "compare_your_network",
+    ),
+}
+_TITLES = {
+    "tour": """# A tour of dlgn_tf
 
 A deep gated network, trained, opened up and compared with the theory: six steps
 on scikit-learn's digits, about a minute on two CPU cores. Each step is a script
@@ -48,29 +57,40 @@ of this folder too, and reads the run that the first one leaves in `runs/tour`:
 
 The networks are small and so are the experiments: they show how it is done.
 What was measured with care, with seeds and settings, is in
-[results](../results)."""
-# How a script asks for the run of the first one.
-_FIRST = "from train_a_dlgn import RUN_DIR"
+[results](../results).""",
+    "your_own_network": """# Your own network
+
+A Keras network that dlgn_tf has not seen before, trained by plain Keras, turned
+into gated networks and opened up: three steps on scikit-learn's digits, less
+than a minute on two CPU cores. Each step is a script of this folder too:
+
+{scripts}""",
+}
 _SECONDS = 900
 _COLOURS = 256
 
 
-def notebook():
-    """The notebook, not yet run.
+def notebook(name="tour"):
+    """A notebook, not yet run.
+
+    Args:
+        name: Key of `STEPS`.
 
     Returns:
         `nbformat.NotebookNode`.
     """
     scripts = "\n".join(
         f"{number}. [{step}.py]({step}.py)"
-        for number, step in enumerate(STEPS, 1)
+        for number, step in enumerate(STEPS[name], 1)
     )
     cells = [
-        nbformat.v4.new_markdown_cell(_TITLE.format(scripts=scripts)),
+        nbformat.v4.new_markdown_cell(_TITLES[name].format(scripts=scripts)),
         nbformat.v4.new_code_cell("%matplotlib inline"),
     ]
-    for number, step in enumerate(STEPS, 1):
-        text, code = parts((EXAMPLES / f"{step}.py").read_text(), number)
+    first = STEPS[name][0]
+    for number, step in enumerate(STEPS[name], 1):
+        script = (EXAMPLES / f"{step}.py").read_text()
+        text, code = parts(script, number, first)
         cells.append(nbformat.v4.new_markdown_cell(text))
         cells.append(nbformat.v4.new_code_cell(code))
     # The same every time: ids are random by default.
@@ -90,12 +110,16 @@ def notebook():
     )
 
 
-def parts(script, number):
-    """A script as the Markdown of its docstring and the code behind it."""
+def parts(script, number, first):
+    """A script as the Markdown of its docstring and the code behind it.
+
+    What it imports of the first script is there when its cell runs.
+    """
     title, _, body = ast.get_docstring(ast.parse(script)).partition("\n")
     code = script.split('"""', 2)[2]
-    # The cell of the first step has run by then.
-    code = re.sub(rf"\n+{_FIRST}\n+", "\n\n", code).strip()
+    # Alone between blank lines, or in a group of imports.
+    code = re.sub(rf"\n\nfrom {first} import .*\n\n", "\n\n", code)
+    code = re.sub(rf"\nfrom {first} import .*\n", "\n", code).strip()
     saved = re.findall(r"^([\w.]+)\.savefig\(", code, re.MULTILINE)
     if saved:
         code = f"{code}\n{saved[-1]}"
@@ -163,19 +187,24 @@ def _smaller(encoded):
 class Command(fields.Command):
     """The flags of this tool."""
 
-    output: str = flag(
-        str(EXAMPLES / "tour.ipynb"), "Where it is written.", path=True
+    notebook: str = flag("tour", "Which one is made.", choices=STEPS)
+    output: str | None = flag(
+        None,
+        "Where it is written. Default: its name in examples/.",
+        path=True,
     )
 
 
 def main(command):
-    path = pathlib.Path(command.output)
+    path = pathlib.Path(
+        command.output or EXAMPLES / f"{command.notebook}.ipynb"
+    )
     if path.is_dir():
         raise UserError(
             f"Expected --output to be a file. Received: {path}, a folder"
         )
     files.check_writable(path.parent, "output")
-    made = notebook()
+    made = notebook(command.notebook)
     with tempfile.TemporaryDirectory() as folder:
         try:
             run(made, folder)
