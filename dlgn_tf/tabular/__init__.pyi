@@ -1,3 +1,5 @@
+from . import alternating as alternating
+from . import trees as trees
 from .estimators import DLGNClassifier as DLGNClassifier
 from .estimators import DLGNRegressor as DLGNRegressor
 from .fitting import fit as fit

@@ -224,7 +224,12 @@ def _loop(form, loss, l2, validated):
         with tf.GradientTape() as tape:
             tape.watch(state.weights)
             value = objective(state.weights, rows)
-        gradients = tape.gradient(value, state.weights)
+        gradients = tape.gradient(
+            value,
+            state.weights,
+            # Of the points of an npk, which stay.
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
         return value, _adam(state, gradients, rate)
 
     def score(weights, rows):

@@ -20,8 +20,8 @@ from dlgn_tf.errors import UserError
 
 tf = startup.tensorflow()
 
-FAMILIES = ("dlgn", "dlgn_sf", "dlgn_vt", "dgn", "dnn")
-# How a dlgn_vt makes its half-spaces: as a dlgn_sf does, or as a dlgn.
+FAMILIES = ("dlgn", "dlgn_sf", "dlgn_vt", "npk", "dgn", "dnn")
+# How a dlgn_vt and an npk make their half-spaces: as a dlgn_sf does, or a dlgn.
 GATINGS = ("shallow", "composed")
 _MOST_PATHS = 10**7
 
@@ -32,7 +32,8 @@ class Form:
 
     Attributes:
         family: One of `FAMILIES`. A `dlgn_vt` has a free weight a path, its
-            value tensor, in place of a value network.
+            value tensor, in place of a value network; an `npk` a weight a
+            point, see `dlgn_tf.tabular.alternating`.
         inputs: Integer >= 1, entries of a vector.
         widths: Integers >= 1, of the hidden layers.
         outputs: Integer >= 1.
@@ -40,7 +41,7 @@ class Form:
         biases: Boolean. Whether layers have biases; the papers' have none.
         value_input: `"ones"` or `"image"`, the vector itself, what the value
             network sees.
-        gating: One of `GATINGS`, of a dlgn_vt.
+        gating: One of `GATINGS`, of a dlgn_vt and an npk.
 
     Raises:
         UserError: if there is no such network.
@@ -87,7 +88,7 @@ class Form:
     def composed(self) -> bool:
         """Whether half-spaces are made layer by layer."""
         return self.family == "dlgn" or (
-            self.family == "dlgn_vt" and self.gating == "composed"
+            self.family in ("dlgn_vt", "npk") and self.gating == "composed"
         )
 
     @property
@@ -103,7 +104,8 @@ class Weights(typing.NamedTuple):
         gating: A list of layers `(kernel,)` or `(kernel, bias)`, kernels
             `(inputs, units)`; empty of a dnn.
         value: The same, one layer more; of a dlgn_vt one, whose kernel
-            `(m_1, ..., m_L, outputs)` is the value tensor.
+            `(m_1, ..., m_L, outputs)` is the value tensor; of an npk one of
+            points `(n, inputs)` and their weights alpha `(n, outputs)`.
     """
 
     gating: list
@@ -135,6 +137,9 @@ def initial(form: Form, seed: int, dtype: str = "float32") -> Weights:
     if form.family == "dlgn_vt":
         tensor = 0.01 * draws.standard_normal((*form.widths, form.outputs))
         return Weights(gating, [(tensor.astype(dtype),)])
+    if form.family == "npk":
+        none = np.zeros((0, form.inputs)), np.zeros((0, form.outputs))
+        return Weights(gating, [tuple(a.astype(dtype) for a in none)])
     value = [*map(layer, below, form.widths)]
     return Weights(gating, [*value, layer(form.widths[-1], form.outputs)])
 
@@ -197,6 +202,11 @@ def outputs(form: Form, weights: Weights, x: typing.Any) -> typing.Any:
     made = gates(form, weights.gating, x)
     if form.family == "dlgn_vt":
         return over_paths(made, last[0])
+    if form.family == "npk":
+        points, alpha = last
+        # They are where they are; their gates move.
+        others = gates(form, weights.gating, tf.stop_gradient(points))
+        return tf.matmul(path_kernel(made, others), alpha)
     # Ones are the same for all, so one row of them will do.
     v = x if form.value_input == "image" else tf.ones_like(x[:1])
     for layer, gate in zip(hidden, made, strict=True):
@@ -218,6 +228,19 @@ def over_paths(made: list, tensor: typing.Any) -> typing.Any:
         )
         rest = tf.einsum("bm,bmr->br", gate, rest)
     return rest
+
+
+def path_kernel(made: list, others: list) -> typing.Any:
+    """The neural path kernel of ones: prod_l <g_l(x), g_l(x')> / m_l.
+
+    Gates `(n, m_l)` and `(m, m_l)` a layer give `(n, m)`. Source: "Half-Space
+    Feature Learning in Neural Networks" (arXiv 2404.04312).
+    """
+    kernel = 1.0
+    for gate, other in zip(made, others, strict=True):
+        overlap = tf.matmul(gate, other, transpose_b=True)
+        kernel *= overlap / gate.shape[1]
+    return kernel
 
 
 def value_tensor(weights: Weights) -> np.ndarray:

@@ -29,10 +29,10 @@ def as_model(
         `(1, 1, inputs)`, each a vector.
 
     Raises:
-        UserError: for a dlgn_vt, which has no value network, and for layers of
-            several widths.
+        UserError: for a dlgn_vt or npk, which have no value network, and for
+            layers of several widths.
     """
-    if form.family == "dlgn_vt" or len({*form.widths}) > 1:
+    if form.family in ("dlgn_vt", "npk") or len({*form.widths}) > 1:
         raise UserError(
             "Expected a network with a value network and layers of one width, "
             f"as architecture fc has. Received: {form.family} with "

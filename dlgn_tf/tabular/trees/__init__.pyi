@@ -1,0 +1,12 @@
+from . import published as published
+from .attraction import angles_by_epoch as angles_by_epoch
+from .attraction import first_epochs as first_epochs
+from .data import LabelTree as LabelTree
+from .data import draw as draw
+from .data import named as named
+from .drawing import drawn as drawn
+from .half_spaces import HalfSpaces as HalfSpaces
+from .half_spaces import angles as angles
+from .half_spaces import shares_near as shares_near
+from .readout import read_out as read_out
+from .tree import ObliqueTree as ObliqueTree
