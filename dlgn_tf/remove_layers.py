@@ -104,7 +104,13 @@ def _config(path):
 
 
 def _blocks(architecture, options):
-    return tuple(architecture.removable_blocks(options))
+    blocks = tuple(architecture.removable_blocks(options))
+    if not blocks:
+        raise UserError(
+            "Expected a network with blocks that can be left out, each between "
+            f"a skip and an Add. Received: {architecture.name}, which has none"
+        )
+    return blocks
 
 
 def _check_checkpoint_flags(command, configs):

@@ -232,7 +232,7 @@ def test_remove_layers_takes_the_branch_away(saved, runs, digits):
 
 def test_dual(runs, saved, train_run, tmp_path):
     """It is told in one line what the theory does not cover."""
-    with pytest.raises(UserError, match="Rescaling and a layer of type Batch"):
+    with pytest.raises(UserError, match="Rescaling and batch norm"):
         dlgn_tf.calls.dual(run_dir=str(runs("dlgn")))
     path = tmp_path / "mlp.keras"
     image = keras.Input((8, 8, 1))

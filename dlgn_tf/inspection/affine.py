@@ -10,6 +10,7 @@ the gates of any one site. That is all that exact decompositions need.
 Source: the DLGN paper (arXiv 2110.03403), section 3, where biases are absent.
 """
 
+import collections
 import dataclasses
 from collections.abc import Callable
 
@@ -88,10 +89,14 @@ class AffineNetwork:
         self._site_of = {plain.layer_at(x).name: x for x in model.site_names}
         self._known = {id(network.inputs[0]): 0}
         self.steps, self.not_linear = (), _not_affine(network, self._site_of)
-        for layer in network.layers:
-            if not isinstance(layer, layers.InputLayer):
-                self.steps += (self._step(layer),)
-                self._known[id(layer.output)] = len(self.steps)
+        names = collections.Counter()
+        for node in _calls(network):
+            name = node.operation.name
+            names[name] += 1
+            # A layer that is called twice is two steps.
+            name = f"{name} call {names[name]}" if names[name] > 1 else name
+            self.steps += (self._step(node, name),)
+            self._known[id(node.outputs[0])] = len(self.steps)
         self._last_use = {
             source: position
             for position, step in enumerate(self.steps, start=1)
@@ -136,17 +141,17 @@ class AffineNetwork:
                     tensors[source] = None
         return tensors[-1]
 
-    def _step(self, layer):
-        """The step of a layer whose inputs are all known."""
+    def _step(self, node, name):
+        """The step of a call of a layer whose inputs are all known."""
+        layer, taken = node.operation, node.input_tensors
         site = self._site_of.get(layer.name)
-        taken = listed(layer.input)
         # A GaLU's second input is its gate.
         taken = taken[:1] if site is not None else taken
         step = Step(
-            layer.name,
+            name,
             tuple(self._known[id(tensor)] for tensor in taken),
             site=site,
-            shape=tuple(layer.output.shape[1:]),
+            shape=tuple(node.outputs[0].shape[1:]),
         )
         if site is not None:
             return step
@@ -159,7 +164,7 @@ class AffineNetwork:
                 x.astype(self.dtype) for x in scale_and_shift(layer)
             )
             return dataclasses.replace(step, scale=scale, shift=shift)
-        linear, shift = _without_bias(layer, self.dtype)
+        linear, shift = _without_bias(layer, taken, self.dtype)
         return dataclasses.replace(step, linear=linear, shift=shift)
 
 
@@ -204,7 +209,21 @@ def _is_scale(layer):
     return plain and layer.axis in (-1, rank - 1)
 
 
-def _without_bias(layer, dtype):
+def _calls(network):
+    """The nodes of a network in the order of its layers, inputs left out."""
+    places = {id(layer): k for k, layer in enumerate(network.layers)}
+    by_depth = network._nodes_by_depth
+    return [
+        node
+        for depth in sorted(by_depth, reverse=True)
+        for node in sorted(
+            by_depth[depth], key=lambda x: places[id(x.operation)]
+        )
+        if not node.is_input
+    ]
+
+
+def _without_bias(layer, taken, dtype):
     """A function as the layer's but for its bias, and the bias, or None."""
     if isinstance(layer, (layers.Conv2D, layers.Dense)):
         if not layer.use_bias:
@@ -214,7 +233,7 @@ def _without_bias(layer, dtype):
             dtype
         )
     copy = _copied(layer, dtype)
-    taken = [ops.zeros((1, *x.shape[1:]), dtype) for x in listed(layer.input)]
+    taken = [ops.zeros((1, *x.shape[1:]), dtype) for x in taken]
     of_zeros = ops.convert_to_numpy(applied(copy, taken))
     if not of_zeros.any():
         return copy, None

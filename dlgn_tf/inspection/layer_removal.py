@@ -22,6 +22,7 @@ import keras
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import listed
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.own_gates import copy_learned_slopes
 from dlgn_tf.output import files
 from dlgn_tf.output.folder import new_figure
 
@@ -65,6 +66,7 @@ class TrainedNetwork:
                     f"Expected the network that the flags describe. Received: "
                     f"{self.label} as another version made it. {error}"
                 ) from error
+        copy_learned_slopes(self.model, remaining)
         return _under_gates_of(self.model, remaining) if held else remaining
 
 

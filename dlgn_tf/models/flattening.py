@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import GraphOperation
+from dlgn_tf.layers import BatchNorm, GraphOperation
 from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.models.nonlinearities import (
     function_of,
@@ -188,7 +188,9 @@ class _Flattening:
             tensors = keras.tree.flatten(args)
             made = self._run(nested, tensors, (*path, operation.name))
             return made[0] if len(made) == 1 else made
-        if not isinstance(operation, keras.layers.Layer):
+        if _is_sum(operation, args):
+            operation, args = layers.Add(name=operation.name), [list(args)]
+        elif not isinstance(operation, keras.layers.Layer):
             operation, tensors = GraphOperation.of_call(
                 operation, args, kwargs, name=operation.name
             )
@@ -291,8 +293,22 @@ class _Flattening:
         return free
 
 
+def _is_sum(operation, args):
+    """Whether it is a plus sign between tensors of one shape."""
+    plus = (keras.Input((1,)) + 1)._keras_history.operation
+    return (
+        type(operation) is type(plus)
+        and all(isinstance(x, keras.KerasTensor) for x in args)
+        and len({tuple(x.shape) for x in args}) == 1
+    )
+
+
 def _renamed(layer, name, **options):
-    """A layer of the same options under a name, its weights new."""
+    """A layer of the same options under a name, its weights new.
+
+    Batch normalisation becomes that of this package, which computes the same,
+    and on several replicas what a run is asked for.
+    """
     config = {**layer.get_config(), "name": name, **options}
     if isinstance(layer, layers.Normalization) and config["mean"] is None:
         for what in ("mean", "variance"):
@@ -300,8 +316,11 @@ def _renamed(layer, name, **options):
             if adapted is None:
                 continue
             config[what] = keras.ops.convert_to_numpy(adapted).tolist()
+    plain = type(layer) is layers.BatchNormalization
+    if plain:
+        del config["synchronized"]
     try:
-        return type(layer).from_config(config)
+        return (BatchNorm if plain else type(layer)).from_config(config)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(

@@ -129,6 +129,12 @@ class GatedNetwork(ImageClassifier):
         of_sites = list(preactivations.values())
         return self._named([of_sites[k] for k in self.gate_permutation])
 
+    def with_networks(self, function):
+        made = super().with_networks(function)
+        # Slopes of a PReLU whose gate it is.
+        made.gate.set_weights(self.gate.get_weights())
+        return made
+
     def gate_at(self, site):
         return self.gate.of_site(self.site_names.index(site)).function
 

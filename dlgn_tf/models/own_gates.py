@@ -95,3 +95,26 @@ class OwnGates(keras.layers.Layer):
     def from_config(cls, config):
         gates = map(keras.saving.deserialize_keras_object, config["gates"])
         return cls(**{**config, "gates": list(gates)})
+
+
+def copy_learned_slopes(source, target):
+    """Gives `OwnGates` of a target what gates of a source have learned.
+
+    Of a ReLU network, and of a gating network, that is what its nonlinearities
+    at the sites have. Gates of other kinds have nothing to learn.
+
+    Args:
+        source: `ReLUNetwork` or `GatedNetwork`.
+        target: Model with sites of the source's.
+    """
+    gates = getattr(target, "gate", None)
+    if not isinstance(gates, OwnGates):
+        return
+    given = {layer.name: layer for layer in source.gates_network.layers}
+    if isinstance(getattr(source, "gate", None), OwnGates):
+        own = [each.nonlinearity for each in source.gate.gates]
+        given |= {layer.name: layer for layer in own}
+    for each in gates.gates:
+        layer = each.nonlinearity
+        if layer.weights and layer.name in given:
+            layer.set_weights(given[layer.name].get_weights())

@@ -10,6 +10,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import registry
 from dlgn_tf.models.gated import copy_weights
+from dlgn_tf.models.own_gates import copy_learned_slopes
 
 # Families whose gates are made as those of a family are.
 _SAME_GATES = {
@@ -46,6 +47,7 @@ def copy_gates(source, target):
     gating = source.gates_network
     _check_layers(gating, target.gating_network, source.name)
     copy_weights(gating, target.gating_network)
+    copy_learned_slopes(source, target)
 
 
 def copy_model(source, target):
@@ -70,6 +72,7 @@ def copy_model(source, target):
         _check_layers(ours, theirs, source.name)
     for ours, theirs in pairs:
         copy_weights(ours, theirs)
+    copy_learned_slopes(source, target)
 
 
 def check_same_gates(source, target):

@@ -119,7 +119,9 @@ class UserNetwork:
         if name is not None:
             return site(*args, name, _cloned(layer))
         if layer.name not in clones:
-            clones[layer.name] = _cloned(layer, average=pooling == "average")
+            last = layer is self._flat.model.layers[-1]
+            made = _cloned(layer, pooling == "average", last)
+            clones[layer.name] = made
         return clones[layer.name](*args, **kwargs)
 
     def copy_weights(self, network):
@@ -210,13 +212,21 @@ def _names(keep):
     return tuple(keep or ())
 
 
-def _cloned(layer, average=False):
-    """A layer of the same options and name, its weights new."""
-    kind = type(layer)
+def _cloned(layer, average=False, last=False):
+    """A layer of the same options and name, its weights new.
+
+    Where nothing else is said it computes in the global precision, but for the
+    logits: see `dlgn_tf.models.head`.
+    """
+    kind, config = type(layer), layer.get_config()
+    if layer.dtype_policy.name == "float32":
+        keras_policy = keras.config.dtype_policy()
+        half = keras_policy.compute_dtype in ("float16", "bfloat16")
+        config["dtype"] = "float32" if last and half else keras_policy
     if average:
         name = kind.__name__.replace("MaxPool", "AveragePool")
         kind = getattr(layers, name, kind)
-    return kind.from_config(layer.get_config())
+    return kind.from_config(config)
 
 
 def _layers(model):

@@ -10,7 +10,10 @@ from keras import layers, ops
 import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import templates
+from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
+from dlgn_tf.models import nonlinearities, transfer
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.classifier import copied
 from dlgn_tf.models.registry import FAMILIES
 
 HERE = pathlib.Path(__file__).parent
@@ -200,6 +203,83 @@ def test_frozen_learned_gates_in_one_call(small, rng):
         np.testing.assert_array_equal(gate, model.gates(images)[site])
     kernel = model.value_network.get_layer("c1").get_weights()[0]
     assert not np.array_equal(kernel, small.get_layer("c1").get_weights()[0])
+
+
+def test_learned_slopes_are_copied_with_gates(rng):
+    """Those of a PReLU are weights of its gate."""
+    slopes = keras.initializers.RandomNormal(seed=1)
+    network = chain(layers.Conv2D(3, 2), layers.PReLU(slopes, name="p"))
+    trained = dlgn_tf.from_keras(network, "dnn", weights="copy")
+    target = dlgn_tf.from_keras(network, "dgn", gate="own", seed=1)
+    images = rng.normal(size=(3, 6, 6, 2)).astype("float32")
+    target.gate.set_weights([0 * x for x in target.gate.get_weights()])
+    transfer.copy_gates(trained, target)
+    expected = trained.gates(images)["p"]
+    assert np.unique(expected).size > 3
+    for model in (target, target.with_networks(copied)):
+        np.testing.assert_array_equal(model.gates(images)["p"], expected)
+
+
+def test_a_shared_layer_is_taken_apart(rng):
+    """What the value network says is the sum of its contributions."""
+    image = keras.Input((4, 4, 2))
+    twice = layers.Conv2D(2, 3, padding="same", activation="relu", name="c")
+    h = layers.Flatten()(twice(twice(image) * 0.5) + image)
+    model = dlgn_tf.from_keras(keras.Model(image, layers.Dense(3)(h)), "dgn")
+    for layer in model.value_network.layers:
+        if getattr(layer, "use_bias", False):
+            layer.bias.assign(rng.normal(size=layer.bias.shape))
+    images = rng.normal(size=(4, 4, 4, 2)).astype("float32")
+    network = AffineNetwork(model, "float64")
+    assert network.biases[0] == "c" and network.biases[1] == "c call 2"
+    entering, gates = value_inputs(model, images, "float64")
+    found = network(entering, lambda site, q: gates[site])
+    np.testing.assert_allclose(found, model(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.ReLU(),
+        layers.ReLU(6.0, 0.1),
+        layers.ReLU(2.0, threshold=1.0),
+        layers.LeakyReLU(0.3),
+        layers.PReLU("random_normal"),
+        layers.Activation("relu6"),
+        layers.Activation("silu"),
+        layers.Activation("gelu"),
+        layers.Activation("hard_silu"),
+        layers.Activation("mish"),
+    ],
+    ids=lambda x: getattr(getattr(x, "activation", x), "__name__", x.name),
+)
+def test_own_gate(layer, rng):
+    """f(q) = q g(q), within the bounds that are said of g."""
+    q = ops.convert_to_tensor(rng.normal(size=(300, 4)) * 4, "float32")
+    made = ops.convert_to_numpy(layer(q))
+    gate = nonlinearities.gate_of(layer)
+    gates = ops.convert_to_numpy(gate(q))
+    np.testing.assert_allclose(gates * q, made, rtol=1e-5, atol=1e-6)
+    assert gate.least <= gates.min() and gates.max() <= gate.most
+    assert gate.indicator == (set(np.unique(gates)) == {0, 1})
+
+
+def test_own_gates_of_the_zoo(rng):
+    """Of a swish the sigmoid: tied, a DGN is the DNN."""
+    options = {"width": 4, "activation": "swish", "seed": 1}
+    dnn = create_model("c4gap_dnn", (6, 6, 1), 3, **options)
+    dgn = create_model("c4gap_dgn", (6, 6, 1), 3, gate="own", **options)
+    transfer.copy_gates(dnn, dgn)
+    for layer in dgn.value_network.layers:
+        layer.set_weights(dgn_weights(dnn, layer))
+    images = rng.integers(0, 256, (5, 6, 6, 1)).astype("uint8")
+    np.testing.assert_allclose(dgn(images), dnn(images), rtol=1e-5, atol=1e-6)
+
+
+def dgn_weights(dnn, layer):
+    if not layer.weights:
+        return []
+    return dnn.network.get_layer(layer.name).get_weights()
 
 
 def test_vectors(rng):
