@@ -28,9 +28,9 @@ COST_OF_LEAF = 0.005
 # Points whose mirror image across a hyperplane is asked for: the nearest.
 _NEAREST = 0.2
 _LEAST_POINTS = 20
-# Trees below a split are grown so often at most, as long as polishing moves
-# such a share of its points to the other side.
-_GROWN, _MOVED = 2, 0.02
+# Trees below a split are grown again where polishing moves such a share of its
+# points to the other side.
+_MOVED = 0.02
 # Passes of polishing while it grows.
 _GROWING = 2
 
@@ -91,8 +91,11 @@ class _Growth:
         """Of a leaf, in points."""
         return COST_OF_LEAF * self.points
 
-    def tree(self, x, labels):
-        """The cheapest of a leaf, two levels, and a split with trees below."""
+    def tree(self, x, labels, again=True):
+        """The cheapest of a leaf, two levels, and a split with trees below.
+
+        Where `again`, what is below a split may be grown anew.
+        """
         found = [leaf(labels)]
         enough = len(x) >= _LEAST_POINTS and found[0].errors > self.cost
         if not enough or not len(self.normals):
@@ -101,7 +104,7 @@ class _Growth:
         found.append(polish(shallow, x, labels, _GROWING))
         # What two levels leave wrong must be worth a deeper tree.
         if self._errors(found[1], x, labels) > 4 * self.cost:
-            found.append(self._deep(x, labels))
+            found.append(self._deep(x, labels, again))
         return min(found, key=lambda tree: self._price(tree, x, labels))
 
     def _errors(self, tree, x, labels):
@@ -110,15 +113,20 @@ class _Growth:
     def _price(self, tree, x, labels):
         return self._errors(tree, x, labels) + self.cost * leaves(tree)
 
-    def _deep(self, x, labels):
+    def _deep(self, x, labels, again):
         """A split where most points change their class, and trees below."""
         best = int(np.argmax(self.changes(x, labels)))
         normal, offset = self.normals[best], float(self.offsets[best])
-        for _ in range(_GROWN):
+        # Only the last time with all that is below, or trees would be grown
+        # twice as often with every level.
+        for last in (False, True)[not again :]:
             above = x @ normal > offset
             if above.all() or not above.any():
                 return leaf(labels)
-            ends = [self.tree(x[p], labels[p]) for p in (~above, above)]
+            ends = [
+                self.tree(x[part], labels[part], last and again)
+                for part in (~above, above)
+            ]
             split = polish(Split(normal, offset, *ends), x, labels, _GROWING)
             # What was grown on the wrong side of it is grown anew.
             if np.mean(split.is_above(x) != above) < _MOVED:
