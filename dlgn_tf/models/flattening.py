@@ -45,10 +45,12 @@ class Flat:
             the one it was made of.
         sites: Dict from the name of each layer that is a nonlinearity
             f(q) = q g(q) to the name of its gate site, from input to output.
+        kept: Names of layers that are other nonlinearities, kept as asked.
     """
 
     model: keras.Model
     sites: dict[str, str]
+    kept: frozenset[str]
 
 
 def flattened(model: keras.Model, keep: tuple[str, ...] | str = ()) -> Flat:
@@ -159,7 +161,7 @@ class _Flattening:
         self._graph, self._keep = graph, keep
         self._clones, self._pairs = {}, []
         self._names = {"image"}
-        self._sites, self._untold = {}, []
+        self._sites, self._untold, self._kept = {}, [], set()
         self._end = _end_of(graph)
 
     def flat(self):
@@ -170,7 +172,7 @@ class _Flattening:
         for original, clone in self._pairs:
             if clone.weights:
                 clone.set_weights(original.get_weights())
-        return Flat(model, self._sites)
+        return Flat(model, self._sites, frozenset(self._kept))
 
     def _run(self, graph, tensors, path):
         # What keras.models.clone_model does, too.
@@ -229,7 +231,9 @@ class _Flattening:
         if gate is None:
             if not self._tell(name, function_of(layer)[0]):
                 return q
-            return _renamed(layer, self._unique(name))(q)
+            kept = _renamed(layer, self._unique(name))
+            self._kept.add(kept.name)
+            return kept(q)
         if layer.weights and id(layer) in self._clones:
             raise UserError(
                 "Expected a layer for each place where slopes are learned. "

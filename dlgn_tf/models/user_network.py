@@ -185,7 +185,9 @@ class UserNetwork:
         told, untold = [], []
         for layer in bent:
             pools = "MaxPool" in type(layer).__name__
-            kept = self.keep == "all" or layer.name in self.keep
+            kept = self.keep == "all" or (
+                layer.name in {*self.keep, *self._flat.kept}
+            )
             known = kept or (pools and pooling == "max")
             what = "max pooling" if pools else type(layer).__name__
             (told if known else untold).append(f"{layer.name} ({what})")

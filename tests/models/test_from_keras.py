@@ -334,6 +334,18 @@ def wave(x):
     return ops.sin(x)
 
 
+def test_a_kept_function_inside_a_layer():
+    """It goes by the name of that layer, in whichever family."""
+    network = chain(layers.Conv2D(2, 1, activation="tanh", name="c"), relu())
+    with pytest.warns(UserWarning, match="not linear.*Activation"):
+        made = dlgn_tf.from_keras(network, "dlgn", keep=["c"])
+    assert made.site_names == ["r"]
+
+
+def relu():
+    return layers.ReLU(name="r")
+
+
 class Own(keras.layers.Layer):
     def call(self, x):
         return ops.relu(x)
