@@ -22,7 +22,6 @@ NETWORKS = {
     "InceptionV3": (75, {}),
     "NASNetMobile": (32, {}),
     "ConvNeXtTiny": (32, {}),
-    "MobileNetV3Small": (32, {"hardsigmoid"}),
 }
 QUICK = ("MobileNet",)
 each = pytest.mark.parametrize(
