@@ -28,7 +28,9 @@ or the prefix of a checkpoint of resnets-in-tensorflow2. The model is that of
 classes."""
 
 # Flags that go with --run_dir, whose others say what the run is.
-_WITH_RUN_DIR = ("data_dir", "npz", "dataset", "init_from", *reading.NAMES)
+# All of other data are test images, unless they are split.
+_WITH_RUN_DIR = {"data_dir", "npz", "dataset", "init_from", *reading.NAMES}
+_WITH_RUN_DIR -= {*reading.OF_SPLIT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,7 @@ def run(command):
     if command.output:
         with files.write_errors(command.output):
             files.write_atomically(command.output, json.dumps(result, indent=1))
+    return result
 
 
 def _config(command):

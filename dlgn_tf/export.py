@@ -62,6 +62,7 @@ def run(command):
         f"{model.name}{at}: SavedModel with signatures "
         f"{', '.join(saved_model.SIGNATURES)} in {command.export_dir}"
     )
+    return command.export_dir
 
 
 def check_export_dir(path):

@@ -141,6 +141,7 @@ def run(command):
     page = report.write(task, output_dir, command.tensorboard)
     origin.note_command(output_dir)
     print(f"{page}: open it in a browser")
+    return page
 
 
 def _data(command, network):

@@ -88,6 +88,7 @@ def run(command):
         networks.append(_of_checkpoint(command, data, configs))
     measure(networks, data, command.eval_batch_size, command.output_dir)
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _config(path):

@@ -2,7 +2,8 @@
 
 Each takes the flags of `python -m dlgn_tf.NAME` by name and does what that
 does: `evaluate`, `inspect_model`, `export`, `remove_layers`, `dual`,
-`complexity`, `rainbow`, `splines`, `locality`.
+`complexity`, `rainbow`, `splines`, `locality`, `tabular`. `evaluate` returns
+what its --output takes as a dict, the others the path of what they wrote.
 """
 
 import importlib
@@ -15,7 +16,14 @@ _MODULES = {
     for name in ("evaluate", "inspect_model", "export", "remove_layers")
 } | {
     name: f"dlgn_tf.{name}.command"
-    for name in ("dual", "complexity", "rainbow", "splines", "locality")
+    for name in (
+        "dual",
+        "complexity",
+        "rainbow",
+        "splines",
+        "locality",
+        "tabular",
+    )
 }
 
 

@@ -23,7 +23,8 @@ def run(main, name, usage, command, check=None):
     is printed leaves, the status is that of SIGPIPE.
 
     Args:
-        main: Function of the command that returns an exit status or None.
+        main: Function of the command that returns an exit status, an integer;
+            or anything else, for those who call it from Python.
         name: Name of the entry point, such as `dlgn_tf.train`.
         usage: Text above the list of flags.
         command: Dataclass whose fields are the flags, see
@@ -92,7 +93,11 @@ def run(main, name, usage, command, check=None):
             fail(name, f"Expected files that work. Received: {error}")
         return status
 
-    app.run(lambda _: guarded(lambda: main(*made)), flags_parser=parse)
+    app.run(lambda _: guarded(lambda: _status(main(*made))), flags_parser=parse)
+
+
+def _status(result):
+    return result if isinstance(result, int) else None
 
 
 def _import_plugins(name, words):

@@ -138,6 +138,7 @@ def run(command):
         ladder = scale.ladder(command.seed)
         one_network.measure(command, network, ladder, images)
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _check(command):

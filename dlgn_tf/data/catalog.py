@@ -4,6 +4,7 @@ Imports neither NumPy nor TensorFlow, so that a wrong `--dataset` or a missing
 copy is reported at once.
 """
 
+import dataclasses
 import importlib.util
 import os
 import zipfile
@@ -335,6 +336,8 @@ def source_of_run(
         read = Reading.of(how, config)
         if name != config.dataset:
             read = read.only(own_data.kind_of(name).flags)
+        if others:
+            trained = dataclasses.replace(trained, checksums=())
         own = OwnData(name, _path(path), read, trained, whole=others and whole)
         own.check()
         return {"name": name, "own": own.read_now() if others else own}

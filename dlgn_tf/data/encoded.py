@@ -6,6 +6,7 @@ import io
 import os
 import re
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,8 +84,8 @@ class EncodedImages:
     Attributes:
         shape: `(n, height, width, channels)`.
         dtype: uint8.
-        sums: What `preparing.moments` makes a mean of, once `check` was
-            called.
+        sums: What `preparing.moments` makes a mean of.
+        checksum: Integer, CRC-32 of all of them.
     """
 
     dtype = np.dtype(np.uint8)
@@ -96,7 +97,7 @@ class EncodedImages:
         count = int(kept_bytes // max(np.prod(shape, dtype=np.int64), 1))
         self._kept = np.empty((min(count, len(files)), *shape), np.uint8)
         self._is_kept = np.zeros(len(self._kept), bool)
-        self.sums = None
+        self.sums = self.checksum = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -146,13 +147,6 @@ class EncodedImages:
         return EncodedImages(files, self.shape[1:], self._resize, left)
 
 
-def first(images: Any, count: int) -> Any:
-    """The first of some images, an array or `EncodedImages`."""
-    if isinstance(images, EncodedImages):
-        return images.first(count)
-    return images[:count]
-
-
 def decoded(splits: Sequence, own: Any) -> list:
     """Splits of files as splits of images.
 
@@ -185,7 +179,7 @@ def decoded(splits: Sequence, own: Any) -> list:
     for number, split in enumerate(splits):
         of_split = 0 if number else kept
         images = EncodedImages(split.images, shape, resize, of_split)
-        decoded, images_of, bad = _pass(images, fits, measure=number == 0)
+        decoded, sums, checksum, bad = _pass(images, fits, number == 0)
         good = _left(split, bad, how)
         if fits:
             decoded = decoded if len(good) == len(decoded) else decoded[good]
@@ -194,7 +188,7 @@ def decoded(splits: Sequence, own: Any) -> list:
             )
             continue
         left = EncodedImages(split.images[good], shape, resize, of_split)
-        left.sums = images_of
+        left.sums, left.checksum = sums, checksum
         done.append(split._replace(images=left, labels=split.labels[good]))
     return done
 
@@ -206,7 +200,7 @@ def _common_shape(splits, how):
     for split in splits:
         header, files = _tried(split.images.header), split.images
         bad = {}
-        headers = _pool().map(header, range(len(files)), chunksize=64)
+        headers = _on_all_cores(header, range(len(files)), 64)
         for index, each in enumerate(headers):
             if isinstance(each, Exception):
                 bad[index] = each
@@ -234,35 +228,41 @@ def _tried(function):
 
     def call(index):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", decoding.BOMB)
-                return function(index)
+            return function(index)
         except Exception as error:
             return error
 
     return call
 
 
+def _on_all_cores(function, items, at_once):
+    """What a function gives; an image that is far too large is an error."""
+    # What becomes of warnings is decided for all threads, and so not in one.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", decoding.BOMB)
+        return list(_pool().map(function, items, chunksize=at_once))
+
+
 def _pass(images, keep, measure):
-    """Decodes all of them: an array or None, sums or None, and what is bad."""
+    """Decodes all: an array or None, sums or None, checksum, what is bad."""
     everything = np.empty(images.shape if keep else (0,), np.uint8)
     shift = np.zeros(images.shape[-1])
-    sums, bad = (0, 0.0, 0.0), {}
+    sums, checksum, bad = (0, 0.0, 0.0), 0, {}
     for begin in range(0, len(images), _CHUNK):
         indices = range(begin, min(begin + _CHUNK, len(images)))
-        chunk = list(_pool().map(_tried(images.decode), indices, chunksize=8))
-        good = []
+        chunk, good = _on_all_cores(_tried(images.decode), indices, 8), []
         for k, image in zip(indices, chunk, strict=True):
             if isinstance(image, Exception):
                 bad[k] = image
                 continue
             good.append(image)
+            checksum = zlib.crc32(np.ascontiguousarray(image).data, checksum)
             if keep:
                 everything[k] = image
         if measure and good and not keep:
             of_chunk = sums_of(np.stack(good), shift)
             sums = tuple(x + y for x, y in zip(sums, of_chunk, strict=True))
-    return everything, (*sums, shift), bad
+    return everything, (*sums, shift), checksum, bad
 
 
 def sums_of(images: Array, shift: Any) -> tuple[int, Array, Array]:
@@ -284,6 +284,11 @@ def _left(split, bad, how):
         raise UserError(
             f"Expected images in {split.place}. Received: {len(bad)} files, "
             f"none of which is one; {first_bad}"
+        )
+    if lost := {*map(str, split.labels)} - {*map(str, split.labels[good])}:
+        raise UserError(
+            f"Expected an image of each class in {split.place}. Received: none "
+            f"of {min(lost)!r}; {first_bad}"
         )
     print(
         f"left out {len(bad):,} files that are damaged or no images; "

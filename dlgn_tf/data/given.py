@@ -178,9 +178,28 @@ def _arrays_of(dataset):
             values.append(np.asarray(part))
     if not examples:
         raise UserError("Expected a data set of examples. Received: none")
-    # Batches, where labels have an axis of them.
-    join = np.stack if labels[0].ndim == 0 else np.concatenate
-    return join(examples), join(labels)
+    join = np.concatenate if _are_batches(examples, labels) else np.stack
+    try:
+        return join(examples), join(labels)
+    except ValueError as error:
+        shapes = sorted({str(x.shape) for x in examples})[:3]
+        raise UserError(
+            "Expected examples of one shape in the data set. Received: "
+            f"{' and '.join(shapes)}"
+        ) from error
+
+
+def _are_batches(examples, labels):
+    """Whether labels have an axis of their batch, as examples have."""
+    for example, label in zip(examples, labels, strict=True):
+        if not (example.ndim and label.ndim) or len(example) != len(label):
+            return False
+    if labels[0].ndim > 1 or len(labels) == 1:
+        return True
+    # Or each is one-hot, of as many classes as its example is long.
+    return not all(
+        np.sort(x).tolist() == [0] * (len(x) - 1) + [1] for x in labels
+    )
 
 
 def _read(name, path, how, download=False):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import zlib
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,22 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "ImageSet":
+        """The first so many of them."""
+        if count == len(self):
+            return self
+        of_files = getattr(self.images, "first", None)
+        images = of_files(count) if of_files else self.images[:count]
+        return ImageSet(images, self.labels[:count])
+
+    @property
+    def checksum(self) -> str:
+        """CRC-32 of all images and labels, in hexadecimal."""
+        images = getattr(self.images, "checksum", None)
+        if images is None:
+            images = zlib.crc32(np.ascontiguousarray(self.images).data)
+        return f"{zlib.crc32(self.labels.tobytes(), images):08x}"
 
 
 def labels_of(info: Any, place: str | os.PathLike, values: Array) -> Array:

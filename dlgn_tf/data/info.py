@@ -30,6 +30,7 @@ class DatasetInfo:
         dtype: Of the stored images: `"uint8"`, or `"float32"` on whatever
             scale; `mean` and `std` then are of that scale divided by 255.
         columns: Of a table, `dlgn_tf.data.tables.Column`s as tuples.
+        checksums: `ImageSet.checksum` of training and of test images, or empty.
     """
 
     name: str
@@ -45,6 +46,7 @@ class DatasetInfo:
     class_names: tuple[str, ...] | None = None
     dtype: str = "uint8"
     columns: tuple = ()
+    checksums: tuple[str, ...] = ()
 
     @property
     def reader(self) -> str:
@@ -84,19 +86,9 @@ class DatasetInfo:
         """
         try:
             info = cls(**{k: _frozen(v) for k, v in values.items()})
-            whole = (info.classes, *info.image_shape)
-            channels = info.image_shape[2]
-            names = info.class_names
-            fits = (
-                all(type(x) is int and x >= 1 for x in whole)
-                and len(info.image_shape) == 3
-                and len(info.mean) == len(info.std) == channels
-                and all(abs(x) < float("inf") for x in info.mean)
-                and all(0 < x < float("inf") for x in info.std)
-                and info.dtype in ("uint8", "float32")
-                and (names is None or len(names) == info.classes)
-            )
-        except (AttributeError, TypeError, IndexError):
+            info._check()
+            fits = True
+        except (AttributeError, TypeError, IndexError, ValueError):
             fits = False
         if not fits:
             raise UserError(
@@ -104,6 +96,28 @@ class DatasetInfo:
                 f"{place}. Received: something else; mend or delete it"
             )
         return info
+
+    def _check(self):
+        """Raises a `ValueError`, or another, unless each field can be."""
+        whole = (self.classes, *self.image_shape)
+        counts = (self.train_examples, self.test_examples)
+        words = (self.name, self.description, self.augmentation, self.source)
+        names = self.class_names
+        columns = [(name, *(among or ())) for name, among, _ in self.columns]
+        words += sum(columns, (*(names or ()), *self.checksums))
+        if not (
+            all(type(x) is int and 1 <= x < 2**31 for x in whole)
+            and all(x is None or type(x) is int and x >= 0 for x in counts)
+            and all(type(x) is str and x.isprintable() for x in words)
+            and len(self.image_shape) == 3
+            and len(self.mean) == len(self.std) == self.image_shape[2]
+            and all(abs(x) < float("inf") for x in self.mean)
+            and all(0 < x < float("inf") for x in self.std)
+            and all(abs(fill) < float("inf") for _, _, fill in self.columns)
+            and self.dtype in ("uint8", "float32")
+            and (names is None or len({*names}) == len(names) == self.classes)
+        ):
+            raise ValueError
 
 
 def _frozen(value):

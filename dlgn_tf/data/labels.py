@@ -27,7 +27,7 @@ def plain(values: Any, place: str) -> tuple[Array, tuple[str, ...] | None]:
     Raises:
         UserError: if they are anything else, or some are missing.
     """
-    values = np.asarray(values)
+    values = refuse_gaps(values, place)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.dtype.kind == "O":
@@ -39,6 +39,9 @@ def plain(values: Any, place: str) -> tuple[Array, tuple[str, ...] | None]:
     if values.dtype.kind not in "iubU" or values.ndim not in (1, 2):
         raise _refused(place, f"{values.dtype} of shape {values.shape}")
     if values.dtype.kind in "iub":
+        # Of more than 63 bits there are none.
+        if values.size and values.max() > np.iinfo(np.int64).max:
+            raise _refused(place, f"{values.max()}")
         values = values.astype(np.int64)
     if values.ndim == 1:
         return values, None
@@ -46,6 +49,16 @@ def plain(values: Any, place: str) -> tuple[Array, tuple[str, ...] | None]:
     if not one_hot or (values.sum(axis=1) != 1).any():
         raise _refused(place, f"{values.shape} that are not one-hot")
     return values.argmax(axis=1), tuple(map(str, range(values.shape[1])))
+
+
+def refuse_gaps(values: Any, place: str) -> Array:
+    """An array-like as an array; a masked one must mask nothing."""
+    if np.ma.is_masked(values):
+        raise UserError(
+            f"Expected arrays without gaps in {place}. Received: "
+            f"{int(np.ma.getmaskarray(values).sum()):,} masked entries"
+        )
+    return np.asarray(values)
 
 
 def names_of(labels: Array, place: str) -> tuple[str, ...]:
@@ -68,15 +81,20 @@ def names_of(labels: Array, place: str) -> tuple[str, ...]:
     return names
 
 
-def numbered(labels: Array, names: Sequence[str], place: str) -> Array:
+def numbered(
+    labels: Array,
+    names: Sequence[str],
+    place: str,
+    named: Sequence[str] | None = None,
+) -> Array:
     """Numbers of classes.
 
     Args:
         labels: Array `(n,)` that `plain` gave.
         names: Of the classes that there may be.
         place: Where they are from, for the message.
-
-    Integers none of which is a name are numbers of classes already.
+        named: What the integers 0, 1, ... are called there. By default they are
+            names themselves or, where none of them is one, numbers of classes.
 
     Returns:
         int32 array of the same shape.
@@ -85,6 +103,13 @@ def numbered(labels: Array, names: Sequence[str], place: str) -> Array:
         UserError: if one is none of these.
     """
     known = {name: number for number, name in enumerate(names)}
+    if named and labels.dtype.kind == "i":
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(named):
+            raise UserError(
+                f"Expected labels from 0 to {len(named) - 1} in {place}. "
+                f"Received: {labels.min()} to {labels.max()}"
+            )
+        labels = np.array(named)[labels]
     found, inverse = np.unique(labels, return_inverse=True)
     lacking = [str(x) for x in found if str(x) not in known]
     if labels.dtype.kind == "i" and len(lacking) == len(found) > 0:

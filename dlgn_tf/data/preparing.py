@@ -35,18 +35,11 @@ class Prepared:
 
     def sets(self, wanted: dict) -> tuple[ImageSet, ImageSet]:
         """The first images of each split, see `OwnData.load`."""
-        return tuple(
-            _first(each, count_of(self.info, split, wanted[split], len(each)))
+        train, test = (
+            each.first(count_of(self.info, split, wanted[split], len(each)))
             for split, each in (("train", self.train), ("test", self.test))
         )
-
-
-def _first(image_set, count):
-    if count == len(image_set):
-        return image_set
-    return ImageSet(
-        encoded.first(image_set.images, count), image_set.labels[:count]
-    )
+        return train, test
 
 
 def prepare(stored: Stored, own: Any) -> Prepared:
@@ -78,31 +71,24 @@ def prepare(stored: Stored, own: Any) -> Prepared:
         test = train
     elif test is None:
         train, test = _divided(train, own.how)
-    if stored.names:
-        train, test = (_renamed(x, stored.names) for x in (train, test))
-    train, test = _images([train, test], own)
     sets = [
-        ImageSet(x.images, labelled.numbered(x.labels, names, x.place))
-        for x in (train, test)
-    ]
-    if own.info:
-        _check_fits(sets, own.info, train.place)
-        counts = {"train_examples": len(sets[0]), "test_examples": len(sets[1])}
-        return Prepared(dataclasses.replace(own.info, **counts), *sets)
-    return Prepared(_measured(own, stored, sets, names), *sets)
-
-
-def _renamed(split, names):
-    """Numbers of classes that have names, as these names."""
-    if split.labels.dtype.kind == "U":
-        return split
-    labels, place = split.labels, split.place
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-        raise UserError(
-            f"Expected labels from 0 to {len(names) - 1} in {place}. Received: "
-            f"{labels.min()} to {labels.max()}"
+        ImageSet(
+            x.images,
+            labelled.numbered(x.labels, names, x.place, stored.names),
         )
-    return split._replace(labels=np.array(names)[labels])
+        for x in _images([train, test], own)
+    ]
+    info = own.info or _measured(own, stored, sets, names)
+    if own.info:
+        _check_fits(sets, info, train.place)
+    now = {
+        "train_examples": len(sets[0]),
+        "test_examples": len(sets[1]),
+        "checksums": tuple(x.checksum for x in sets),
+    }
+    if info.checksums not in ((), now["checksums"]):
+        print(f"{train.place} holds other examples than when it was measured")
+    return Prepared(dataclasses.replace(info, **now), *sets)
 
 
 def _plain(split):
@@ -135,7 +121,7 @@ def as_images(values: Any, place: str) -> Array:
         UserError: if they are no such array, or not finite.
     """
     try:
-        values = np.asarray(values)
+        values = labelled.refuse_gaps(values, place)
     except ValueError:
         values = np.empty(0, object)
     if values.dtype.kind not in "iubf" or values.ndim not in (2, 3, 4):
@@ -241,12 +227,12 @@ def _check_fits(sets, info, place):
 
 
 def _measured(own, stored, sets, names):
-    train, test = sets
-    shape = tuple(int(x) for x in train.images.shape[1:])
-    mean, std = moments(train.images)
+    images = sets[0].images
+    shape = tuple(int(x) for x in images.shape[1:])
+    mean, std = moments(images)
     height, width, channels = shape
-    images = {1: "grey images", 3: "colour images"}.get(channels, "images")
-    what = f"{height}x{width} {images}"
+    kind = {1: "grey images", 3: "colour images"}.get(channels, "images")
+    what = f"{height}x{width} {kind}"
     if height == width == 1:
         what = f"vectors of {channels}"
     place = stored.train.place
@@ -258,10 +244,8 @@ def _measured(own, stored, sets, names):
         mean=tuple(mean),
         std=tuple(std),
         source="own",
-        train_examples=len(train),
-        test_examples=len(test),
         class_names=tuple(names),
-        dtype=str(train.images.dtype),
+        dtype=str(images.dtype),
         columns=stored.columns,
     )
 

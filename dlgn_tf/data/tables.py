@@ -134,21 +134,13 @@ def _rows(path, how):
 
 
 def _table(path):
-    from pyarrow import ArrowException, csv, parquet
+    from pyarrow import ArrowException, parquet
 
     try:
         if path.lower().endswith((".parquet", ".pq")):
             table = parquet.read_table(path)
         else:
-            with open(path, "rb") as file:
-                first = file.readline()
-            # Of tables in much of Europe, and of those of tabs.
-            delimiter = next((x for x in ",;\t" if x.encode() in first), ",")
-            table = csv.read_csv(
-                path,
-                parse_options=csv.ParseOptions(delimiter=delimiter),
-                convert_options=csv.ConvertOptions(strings_can_be_null=True),
-            )
+            table = _csv(path)
         # Here it finds names that are no text.
         table.column_names  # noqa: B018
         return table
@@ -158,6 +150,34 @@ def _table(path):
         raise UserError(
             f"Expected a table in CSV or Parquet. Received: {path}, {words}"
         ) from error
+
+
+def _csv(path):
+    from pyarrow import csv, types
+
+    with open(path, "rb") as file:
+        first = file.readline()
+    # Of tables in much of Europe, and of those of tabs.
+    delimiter = max(",;\t", key=lambda x: first.count(x.encode()))
+    gaps = [*csv.ConvertOptions().null_values, "?"]
+    options = {
+        "parse_options": csv.ParseOptions(delimiter=delimiter),
+        "convert_options": csv.ConvertOptions(
+            strings_can_be_null=True,
+            null_values=gaps,
+            # There a comma may stand within a number.
+            decimal_point="," if delimiter == ";" else ".",
+        ),
+    }
+    table = csv.read_csv(path, **options)
+    if delimiter != ";":
+        return table
+    options["convert_options"].decimal_point = "."
+    other = csv.read_csv(path, **options)
+    for index, name in enumerate(other.column_names):
+        if types.is_floating(other[index].type):
+            table = table.set_column(index, name, other[index])
+    return table
 
 
 def _values(name, column, path):
@@ -182,8 +202,9 @@ def _values(name, column, path):
             f"{name!r} of {kind}"
         )
     if kinds.is_string(kind) or kinds.is_large_string(kind):
-        words = column.to_pylist()
-        return np.array([_GAP if x is None else x for x in words], str)
+        words = [_GAP if x is None else x for x in column.to_pylist()]
+        _note_numbers(name, words, path)
+        return np.array(words, str)
     values = np.asarray(column.to_numpy(), np.float64)
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
@@ -192,6 +213,28 @@ def _values(name, column, path):
             f"{values[infinite[0]]} in row {infinite[0] + 1} of {name!r}"
         )
     return values
+
+
+def _note_numbers(name, words, path):
+    """Says of a column which word makes its numbers words."""
+    numbers = [_is_number(x) for x in words if x != _GAP]
+    if 2 * sum(numbers) > len(numbers) > sum(numbers):
+        row, word = next(
+            (row, x)
+            for row, x in enumerate(words)
+            if x != _GAP and not _is_number(x)
+        )
+        print(
+            f"{name!r} of {path} is taken for words: {word!r} in row {row + 1} "
+            "is no number"
+        )
+
+
+def _is_number(word):
+    try:
+        return float(word) == float(word)
+    except ValueError:
+        return False
 
 
 def _labels(column):

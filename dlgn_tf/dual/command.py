@@ -117,6 +117,7 @@ def run(command):
     else:
         parts.ntk_trace(measured, steps)
     origin.note_command(output_dir)
+    return output_dir
 
 
 def _part(command):

@@ -113,6 +113,7 @@ def run(command):
         f"{', '.join(f'{t}.csv' for t in tables)} and PNG: {output.directory}"
     )
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _completed(command):

@@ -150,6 +150,7 @@ def run(command):
         dataclasses.replace(command, parts=parts, train=train, test=test)
     )
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _parts(command):

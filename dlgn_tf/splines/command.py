@@ -79,6 +79,7 @@ def run(command):
     network = command.network or "gating"
     drawn_figures.draw(dataclasses.replace(command, network=network), names)
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _figures(command):

@@ -100,6 +100,7 @@ def run(command):
 
     report.write(command)
     origin.note_command(command.output_dir)
+    return command.output_dir
 
 
 def _file(command):

@@ -18,7 +18,7 @@ from dlgn_tf.tabular.trees import readout
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
 from dlgn_tf.tabular.trees.tree import ObliqueTree, predict, splits
 
-_DOCUMENTED = "".join(Estimator.__doc__.partition("Args:")[1:]).rstrip()
+_DOCUMENTED = "".join((Estimator.__doc__ or "").partition("Args:")[1:]).rstrip()
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -72,7 +72,7 @@ class DLGNClassifier(ClassifierMixin, Estimator):
                     "Expected the same classes with warm_start: "
                     f"{self.classes_}. Received: {classes}"
                 )
-        self.classes_ = classes
+        self.classes_: np.ndarray = classes
         if len(classes) == 2:
             return self._fit(
                 X, 2.0 * codes[:, None] - 1, weights, "logistic", codes

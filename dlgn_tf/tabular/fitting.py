@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,9 @@ class Rows(typing.NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def of(cls, x, y, weights=None, dtype="float32") -> "Rows":
+    def of(
+        cls, x: Any, y: Any, weights: Any = None, dtype: str = "float32"
+    ) -> "Rows":
         """Rows that count alike unless weights are given; mean weight 1."""
         weights = np.ones(len(x)) if weights is None else np.asarray(weights)
         weights = weights * (len(x) / weights.sum())

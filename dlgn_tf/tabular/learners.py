@@ -7,7 +7,7 @@ small grid, of which rows that it does not learn from choose.
 import time
 import typing
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,10 @@ def others(regression: bool, seed: int) -> dict[str, Learner]:
 
     penalties = [0.1, 1.0, 10.0, 100.0]
     leaves = {"min_samples_leaf": [1, 5, 20]}
-    hidden = {"hidden_layer_sizes": [(32, 32, 32)], "max_iter": [300]}
+    hidden: dict[str, list] = {
+        "hidden_layer_sizes": [(32, 32, 32)],
+        "max_iter": [300],
+    }
     if regression:
         found = (
             Learner(linear_model.Ridge(), {"alpha": penalties}),
@@ -139,7 +142,8 @@ def compare_once(
     rows: list[Row] = []
     for name, learner in learners.items():
         began = time.perf_counter()
-        best, chosen, reached = None, {}, -np.inf
+        best: Any = None
+        chosen, reached = {}, -np.inf
         for options in _grid(learner):
             fitted = _fitted(_scaled(learner), options, x, y)
             score = fitted.score(*validation)
@@ -152,7 +156,7 @@ def compare_once(
     return rows
 
 
-def _of_fold(learners, x, y, fold, parts, inner) -> Iterator[Row]:
+def _of_fold(learners, x, y, fold, parts, inner):
     from sklearn.model_selection import GridSearchCV
 
     train, test = parts

@@ -161,7 +161,7 @@ def half_space_maps(form: Form, gating: list) -> list:
             "Expected a family whose gates are half-spaces: dlgn, dlgn_sf or "
             f"dlgn_vt. Received: {form.family}"
         )
-    maps = []
+    maps: list = []
     for layer in gating:
         if maps and form.composed:
             below, *offset = maps[-1]

@@ -54,8 +54,8 @@ def regions(
     centres = np.stack([x[rows].mean(axis=0) for rows in of_region])
     values, slopes = _local(form, weights, centres)
     return [
-        Region(patterns[k], int(counts[k]), *local, rows)
-        for k, *local, rows in zip(
+        Region(patterns[k], int(counts[k]), centre, value, slope, rows)
+        for k, centre, value, slope, rows in zip(
             order, centres, values, slopes, of_region, strict=True
         )
     ]

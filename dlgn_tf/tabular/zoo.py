@@ -1,5 +1,7 @@
 """A trained network of vectors as a model of the zoo."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -38,7 +40,11 @@ def as_model(
             f"as architecture fc has. Received: {form.family} with "
             f"widths={form.widths}"
         )
-    gated = {"beta": form.beta, "epsilon": 0.0, "value_input": form.value_input}
+    gated: dict[str, Any] = {
+        "beta": form.beta,
+        "epsilon": 0.0,
+        "value_input": form.value_input,
+    }
     mean = np.zeros(form.inputs) if mean is None else mean
     std = np.ones(form.inputs) if std is None else std
     model = create_model(

@@ -4,12 +4,14 @@ import contextlib
 import io
 import json
 import os
+import sys
 import tempfile
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.command import fields
@@ -48,7 +50,8 @@ def fit(
     *,
     run_dir: str | os.PathLike | None = None,
     epochs: float | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback
+    | Sequence[keras.callbacks.Callback] = (),
     verbose: bool = True,
     **flags: Any,
 ) -> Fitted:
@@ -69,10 +72,11 @@ def fit(
             default nothing is kept.
         epochs: Number of passes over the training images. Defaults to the
             recipe of the architecture, unless `train_steps` is given.
-        callbacks: Of Keras; their methods for the begin and the end of training
-            and for the end of an epoch are called, at each evaluation
-            (`eval_every`, by default one pass). One that sets
-            `model.stop_training` ends the training.
+        callbacks: Of Keras, one or several; their methods for the begin and
+            the end of training and for the end of an epoch are called, at each
+            evaluation (`eval_every`, by default one pass). One that sets
+            `model.stop_training` ends the training. Where one leaves other
+            weights at the end, such as the best, these are kept.
         verbose: Boolean. Whether progress is shown.
         **flags: Any other flags of `dlgn_tf.train` by name, such as
             `width=16` or `learning_rates=(0.01,)`.
@@ -101,11 +105,11 @@ def fit(
         config = _config(name, data, run_dir, epochs, flags, own)
         if own is not None:
             _check_model(own, config, kept)
-        if not verbose:
-            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         policy = keras.config.dtype_policy()
         stack.callback(keras.config.set_dtype_policy, policy)
         given = Given(own, data, callbacks, config, kept)
+        if not verbose:
+            stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         try:
             loop.train(config, given)
         except loop.Stopped as stopped:
@@ -189,7 +193,10 @@ class Given:
     def __init__(self, model, data, callbacks, config, kept):
         self.model, self.kept, self.history = model, kept, {}
         self._data, self._config = data, config
+        if isinstance(callbacks, keras.callbacks.Callback):
+            callbacks = [callbacks]
         self._callbacks, self._list = list(callbacks), None
+        self._stdout = sys.stdout
         for each in self._callbacks:
             if isinstance(each, _OF_RATES):
                 raise UserError(
@@ -216,8 +223,9 @@ class Given:
             steps=every,
             verbose=0,
         )
-        self._list.on_train_begin()
-        self._list.on_epoch_begin(0)
+        with self._heard():
+            self._list.on_train_begin()
+            self._list.on_epoch_begin(0)
 
     def evaluated(self, step, training, test):
         """`Totals` of training since the last time, and of test images."""
@@ -231,9 +239,10 @@ class Given:
             self.history.setdefault(name, []).append(value)
         if self._list:
             epoch = -(-step // self._config.eval_every)
-            self._list.on_epoch_end(epoch - 1, logs)
-            if step < self._config.train_steps and not self.stop:
-                self._list.on_epoch_begin(epoch)
+            with self._heard():
+                self._list.on_epoch_end(epoch - 1, logs)
+                if step < self._config.train_steps and not self.stop:
+                    self._list.on_epoch_begin(epoch)
 
     @property
     def stop(self):
@@ -241,5 +250,15 @@ class Given:
         return bool(self.model.stop_training)
 
     def end(self):
-        if self._list:
+        """The training ends; returns whether a callback changed weights."""
+        if not self._list:
+            return False
+        before = self.model.get_weights() if self._callbacks else []
+        with self._heard():
             self._list.on_train_end()
+        self._list = None
+        return not all(map(np.array_equal, before, self.model.get_weights()))
+
+    def _heard(self):
+        """What callbacks print is shown, however silent the loop is."""
+        return contextlib.redirect_stdout(self._stdout)

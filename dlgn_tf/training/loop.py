@@ -116,7 +116,7 @@ class _Run:
             if self.records:
                 self._begin_records()
             self._evaluate()
-        if self.given:
+        if finished and self.given:
             self.given.end()
         if not self.records:
             return None
@@ -176,6 +176,8 @@ class _Run:
                 self._evaluate()
             stopping = self.engine.any(interruption.signal is not None)
             asked = bool(self.given and self.given.stop)
+            if asked or self.step == config.train_steps:
+                self._end_given()
             self._save_if_due(stopping or asked)
             if asked:
                 return
@@ -234,6 +236,15 @@ class _Run:
                 f"step {self.step}: test accuracy {totals.accuracy:.2%} "
                 f"({totals.errors:.0f} errors in {totals.images:,} images)"
             )
+
+    def _end_given(self):
+        """The callbacks' last word, before the last checkpoint."""
+        if not self.given or not self.given.end():
+            return
+        # One took other weights, such as the best: these are what is kept.
+        if self.records:
+            self.records.forget_evaluation()
+        self._evaluate()
 
     def _save_if_due(self, stopping):
         if not self.records:

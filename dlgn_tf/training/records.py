@@ -128,6 +128,7 @@ class Records:
     def evaluation(self, totals, probe_images):
         """A point of the test curves and a line of metrics.jsonl."""
         step, accuracy = self._engine.step, totals.accuracy
+        self._best_before = self.best_accuracy, self.best_step
         first = self.best_step is None and accuracy == self.best_accuracy
         if first or accuracy > self.best_accuracy:
             self.best_accuracy, self.best_step = accuracy, step
@@ -187,6 +188,11 @@ class Records:
         """Whether metrics.jsonl lacks the evaluation of the run's step."""
         last = self.last
         return last is None or last["step"] < self._engine.step
+
+    def forget_evaluation(self):
+        """Drops the evaluation of the run's step, of other weights."""
+        self._directory.drop_metrics_after(self._engine.step - 1)
+        self.best_accuracy, self.best_step = self._best_before
 
     def model_is_saved(self):
         """Whether model.keras is there and of the run's step."""

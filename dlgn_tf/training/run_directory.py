@@ -135,21 +135,23 @@ class RunDirectory:
                     f"{self.command()}, or another --run_dir. Received: "
                     f"--{flag}={now}"
                 )
-        self._check_data(config)
         if self.read_config().network != config.network:
             raise UserError(
                 f"Expected --model={config.model} to be the network of the run "
                 f"in {self.path}, or another --run_dir. Received: one that has "
                 "changed"
             )
-        return [
+        return self._other_data(config) + [
             f"{flag}: {before} -> {now}"
             for flag, (before, now) in changes.items()
             if flag not in _PASSING
         ]
 
-    def _check_data(self, config):
-        """Raises a `UserError` unless images are of the same kind as before."""
+    def _other_data(self, config):
+        """What is said of examples that are others than before.
+
+        Raises a `UserError` unless they are of the same kind.
+        """
         before, now = self._measured(), config.measured
         for name in ("image_shape", "dtype", "class_names", "columns"):
             if before and now and getattr(before, name) != getattr(now, name):
@@ -158,6 +160,13 @@ class RunDirectory:
                     f"{self.path}, {getattr(before, name)}, or another "
                     f"--run_dir. Received: {getattr(now, name)}"
                 )
+        both = before and now and before.checksums and now.checksums
+        if not both or before.checksums == now.checksums:
+            return []
+        return [
+            f"set of examples: {'+'.join(before.checksums)} -> "
+            f"{'+'.join(now.checksums)}"
+        ]
 
     def check_writable(self):
         """Raises a `UserError` unless all that a run writes would lie here."""
@@ -187,16 +196,16 @@ class RunDirectory:
         """The `Config` with what a run here began with.
 
         That is the seed that it drew its weights from, and what it measured of
-        its data, of which there may be more by now.
+        its data, of which there may be more or others by now.
         """
         if self.is_new():
             return config
         began = self.read_config()
         measured, now = began.measured, config.measured
         if measured and now:
-            counts = ("train_examples", "test_examples")
+            of_now = ("train_examples", "test_examples", "checksums")
             measured = dataclasses.replace(
-                measured, **{name: getattr(now, name) for name in counts}
+                measured, **{name: getattr(now, name) for name in of_now}
             )
         return dataclasses.replace(
             config, weights_seed=began.weights_seed, measured=measured

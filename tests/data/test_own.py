@@ -3,7 +3,10 @@
 import dataclasses
 import io
 import itertools
+import json
 import os
+import re
+import zlib
 
 import numpy as np
 import pytest
@@ -707,3 +710,98 @@ def test_unprintable_classes_are_refused(tmp_path):
     write_folder(tmp_path, 3, ("ant", "b\udcffe"))
     with pytest.raises(UserError, match="printable names"):
         read("folder", tmp_path)
+
+
+def test_tables_of_decimal_commas_and_question_marks(tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_text("a;b;c;label\n1,5;?;x;u\n2,5;3;7;u\n,5;4;8;v\n4;5,25;9;v\n")
+    info, train, test = read("table", path, label="label", missing="fill")
+    names = [name for name, *_ in info.columns]
+    assert names == ["a", "b", "c"]
+    assert [among for _, among, _ in info.columns][:2] == [None, None]
+    rows = np.concatenate([train.images, test.images])[:, 0, 0, :2]
+    expected = {1.5: np.nan, 2.5: 3, 0.5: 4, 4: 5.25}
+    for a, b in rows:
+        if not np.isnan(expected[float(a)]):
+            assert b == expected[float(a)]
+    said = "'c' of .* is taken for words: 'x' in row 1 is no number"
+    assert re.search(said, capsys.readouterr().out)
+
+
+def test_data_sets_one_by_one_with_one_hot_labels():
+    """Also where there are as many classes as rows of an image."""
+    images = [pixels(k, (3, 3)) for k in range(12)]
+    labels = np.eye(3, dtype=int)[np.arange(12) % 3]
+    data = given.from_dataset(list(zip(images, labels, strict=True)))
+    assert data.info.image_shape == (3, 3, 1) and data.info.classes == 3
+    batch = np.stack(images), np.arange(12) % 3
+    data = given.from_dataset([batch, batch])
+    assert len(data.train) + len(data.test) == 24
+    images[3] = pixels(0, (4, 3))
+    with pytest.raises(UserError, match=r"one shape.*\(3, 3\) and \(4, 3\)"):
+        given.from_dataset(list(zip(images, labels, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("name", 3),
+        ("description", "a\nb"),
+        ("source", None),
+        ("train_examples", -1),
+        ("test_examples", "many"),
+        ("classes", True),
+        ("mean", ["0.5"]),
+        ("std", [float("nan")]),
+        ("class_names", ["x", "x"]),
+        ("class_names", [1, 2]),
+        ("columns", [["a", None]]),
+        ("columns", [["a", ["b", 3], 0.0]]),
+        ("columns", [["a", None, "x"]]),
+        ("checksums", [3, 4]),
+        ("image_shape", [1, 1, 10**12]),
+    ],
+)
+def test_what_was_measured_is_checked(field, value):
+    info = given.from_arrays(np.eye(4)[:, :1], [0, 0, 1, 1]).info
+    known = info.as_dict()
+    assert DatasetInfo.of_dict(json.loads(json.dumps(known)), "x") == info
+    with pytest.raises(UserError, match="something else; mend or delete it"):
+        DatasetInfo.of_dict({**known, field: value}, "x")
+
+
+def test_a_class_of_damaged_files_alone_is_refused(tmp_path):
+    write_folder(tmp_path)
+    for path in (tmp_path / "bee").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(UserError, match="each class.*none of 'bee'"):
+        read("folder", tmp_path, skip_damaged=True)
+
+
+@pytest.mark.parametrize("gib", [None, 0.0])
+def test_examples_have_a_checksum(tmp_path, monkeypatch, gib, capsys):
+    """Whether they are held or decoded when drawn; others are noticed."""
+    write_folder(tmp_path)
+    held, train, test = read("folder", tmp_path)
+    expected = [
+        f"{zlib.crc32(x.images.tobytes() + x.labels.tobytes()):08x}"
+        for x in (train, test)
+    ]
+    monkeypatch.setattr(encoded, "_FEW", 0)
+    info, *_ = read("folder", tmp_path, cache_gib=gib)
+    assert list(info.checksums) == list(held.checksums) == expected
+    path = next((tmp_path / "ant").iterdir())
+    Image.fromarray(pixels(999)).save(path)
+    own.forget()
+    capsys.readouterr()
+    source = own.OwnData("folder", str(tmp_path), Reading(), info)
+    source.load(WHOLE)
+    assert "holds other examples than" in capsys.readouterr().out
+
+
+def test_gaps_and_large_labels_of_arrays_are_refused():
+    masked = np.ma.masked_greater(np.arange(4.0).reshape(4, 1), 2)
+    with pytest.raises(UserError, match="1 masked"):
+        given.from_arrays(masked, [0, 0, 1, 1])
+    with pytest.raises(UserError, match=f"Received: {2**63 + 1}"):
+        given.from_arrays(np.eye(4), np.array([0, 0, 1, 2**63 + 1], np.uint64))

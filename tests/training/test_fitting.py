@@ -98,6 +98,73 @@ def test_callbacks(vectors):
     assert history["step"] == [5, 10]
 
 
+def test_the_best_weights_are_what_is_kept(vectors, tmp_path, capsys):
+    """Of EarlyStopping: model, checkpoint, files and metrics are the same."""
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            print("heard")
+            if epoch:
+                self.model.set_weights(
+                    [0 * x for x in self.model.get_weights()]
+                )
+
+    best = keras.callbacks.EarlyStopping(
+        "val_loss", patience=2, restore_best_weights=True
+    )
+    model, history = dlgn_tf.fit(
+        "fc_dnn",
+        vectors,
+        run_dir=tmp_path / "run",
+        epochs=9,
+        callbacks=[best, Spoil()],
+        verbose=False,
+        **SMALL,
+    )
+    assert capsys.readouterr().out == "heard\n" * 4
+    assert history["step"] == [5, 10, 15, 20, 20]
+    assert history["val_loss"][-1] == pytest.approx(history["val_loss"][1])
+    run = dlgn_tf.load_run(tmp_path / "run")
+    final = dlgn_tf.load_model(tmp_path / "run" / "model.keras")
+    for one, *others in zip(
+        model.get_weights(),
+        run.model.get_weights(),
+        final.get_weights(),
+        strict=True,
+    ):
+        for other in others:
+            np.testing.assert_array_equal(one, other)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(x)["step"] for x in lines] == [5, 10, 15, 20]
+    loss = json.loads(lines[-1])["test_classification_loss"]
+    assert loss == history["val_loss"][-1]
+
+
+def test_other_examples_are_said(vectors, arrays, tmp_path, capsys):
+    flags = {"run_dir": tmp_path / "run", **SMALL}
+    dlgn_tf.fit("fc_dnn", vectors, train_steps=1, **flags)
+    capsys.readouterr()
+    dlgn_tf.fit("fc_dnn", vectors, train_steps=2, **flags)
+    assert "set of examples" not in capsys.readouterr().out
+    other = data.from_arrays(arrays[0][::-1], arrays[1][::-1])
+    dlgn_tf.fit("fc_dnn", other, train_steps=3, **flags)
+    said = "continuing with another set of examples: "
+    assert said + "+".join(vectors.info.checksums) in capsys.readouterr().out
+    np.savez(tmp_path / "other.npz", x=arrays[0], y=arrays[1])
+    result = calls.evaluate(
+        run_dir=tmp_path / "run", npz=tmp_path / "other.npz"
+    )
+    assert result["test_images"] == 90 and result["step"] == 3
+    with pytest.raises(UserError, match="--split_seed has no effect"):
+        calls.evaluate(run_dir=tmp_path / "run", split_seed=1)
+
+
+def test_a_callback_alone(vectors):
+    watch = Watch()
+    dlgn_tf.fit("fc_dnn", vectors, epochs=1, callbacks=watch, **SMALL)
+    assert watch.seen[-1] == "end"
+
+
 def test_ctrl_c_returns_what_there_is(vectors, capsys):
     import signal
 

@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, predict
+from dlgn_tf.tabular.trees.tree import Leaf, Node, predict
 
 _MOST_PASSES = 5
 # A pass that mends a smaller share of the errors is the last one.
@@ -77,7 +77,7 @@ def _passed(node, x, labels):
     return node, _refit(node, x, labels) or first or second
 
 
-def _tell_apart(node: Split, labels):
+def _tell_apart(node, labels):
     """Makes two leaves of one label those of the two most frequent ones."""
     ends = node.below, node.above
     counts = np.bincount(labels, minlength=2)
@@ -86,7 +86,7 @@ def _tell_apart(node: Split, labels):
             node.below.label, node.above.label = np.argsort(-counts)[:2]
 
 
-def _refit(node: Split, x, labels):
+def _refit(node, x, labels):
     """Whether a split was moved for the better."""
     right_below = predict(node.below, x) == labels
     right_above = predict(node.above, x) == labels

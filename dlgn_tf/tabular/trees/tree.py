@@ -94,7 +94,7 @@ class ObliqueTree:
     """
 
     root: Node
-    classes: Sequence
+    classes: Sequence | np.ndarray
     names: Sequence[str]
     fidelity: float
     spreads: np.ndarray | None = None
