@@ -28,6 +28,7 @@ NO_PATHS = {
     "from_",
     "gate_permutation",
     "image_size",
+    "keep",
     "label",
     "layer",
     "layers",

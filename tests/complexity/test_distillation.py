@@ -85,7 +85,13 @@ def linear_net(outputs=1):
     image = keras.Input(SHAPE)
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
     heads = [
-        keras.layers.Dense(3, use_bias=False, name=f"head{k}")(flat)
+        keras.layers.Dense(
+            3,
+            use_bias=False,
+            # Whatever was drawn before.
+            kernel_initializer=keras.initializers.GlorotUniform(seed=k),
+            name=f"head{k}",
+        )(flat)
         for k in range(outputs)
     ]
     return keras.Model(image, heads if outputs > 1 else heads[0])

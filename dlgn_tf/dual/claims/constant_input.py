@@ -102,7 +102,14 @@ def _with_gate(model, gate):
     )
 
 
-class _ForcedGate(keras.layers.Layer):
+class _OneGate(keras.layers.Layer):
+    """A gate that is the same layer at all sites."""
+
+    def of_site(self, index):
+        return self
+
+
+class _ForcedGate(_OneGate):
     """Answers with given gates, site by site, whatever it is asked. Once."""
 
     def __init__(self, gates):
@@ -113,7 +120,7 @@ class _ForcedGate(keras.layers.Layer):
         return next(self._gates)
 
 
-class _ConstantGate(keras.layers.Layer):
+class _ConstantGate(_OneGate):
     """Another gate that lets no gradient through."""
 
     def __init__(self, gate):
