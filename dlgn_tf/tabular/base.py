@@ -18,7 +18,7 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.tabular import fitting, networks, zoo
 from dlgn_tf.tabular.fitting import Plan, Rows
-from dlgn_tf.tabular.networks import Form, Weights
+from dlgn_tf.tabular.networks import Form
 from dlgn_tf.tabular.regions import Region, regions
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces, half_spaces
 
@@ -191,12 +191,7 @@ class Estimator(BaseEstimator):
 
     def _start(self, form, seed, dtype):
         if self.warm_start and getattr(self, "form_", None) == form:
-            return Weights(
-                *(
-                    [tuple(a.astype(dtype) for a in layer) for layer in part]
-                    for part in self.weights_
-                )
-            )
+            return self.weights_.astype(dtype)
         return networks.initial(form, seed, dtype)
 
     def _divided(self, rows, strata, seed):
@@ -219,12 +214,7 @@ class Estimator(BaseEstimator):
 
     def _of_scaled(self, rows):
         # In float64, so that a row's output is the same whoever is beside it.
-        weights = Weights(
-            *(
-                [tuple(a.astype("float64") for a in layer) for layer in part]
-                for part in self.weights_
-            )
-        )
+        weights = self.weights_.astype("float64")
         return np.asarray(networks.outputs(self.form_, weights, rows))
 
     def regions(self, X: Any, most: int | None = None) -> list[Region]:

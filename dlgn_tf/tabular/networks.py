@@ -111,6 +111,15 @@ class Weights(typing.NamedTuple):
     gating: list
     value: list
 
+    def astype(self, dtype: str) -> "Weights":
+        """The same arrays in another type."""
+        return Weights(
+            *(
+                [tuple(a.astype(dtype) for a in layer) for layer in part]
+                for part in self
+            )
+        )
+
 
 def initial(form: Form, seed: int, dtype: str = "float32") -> Weights:
     """Weights as PyTorch's Linear has them at first.
