@@ -33,8 +33,8 @@ class Command(fields.Command):
     only: tuple[str, ...] | None = flag(
         None,
         "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
-        "checkpoint, startup, first_step, orthogonal, npk, folder. Default: "
-        "all.",
+        "checkpoint, startup, first_step, orthogonal, npk, folder, converted. "
+        "Default: all.",
     )
     rounds: int = flag(5, "Rounds of each.", least=1)
     batch_size: int = flag(128, "Images a step.", least=1)
@@ -160,23 +160,28 @@ def pipeline(options):
 
 
 def training_job(name, options, **model_options):
-    """A function that trains `options.steps` steps of a model."""
+    """A function that trains `options.steps` steps of a model of the zoo."""
+    from dlgn_tf.models.build import create_model
+
+    model = create_model(name, seed=0, **model_options)
+    return job_of(model, options.batch_size, options.steps)
+
+
+def job_of(model, batch_size, count):
+    """A function that trains `count` steps of a model of images."""
     import tensorflow as tf
 
     from dlgn_tf.data import batches
-    from dlgn_tf.models.build import create_model
     from dlgn_tf.training import optimizers
     from dlgn_tf.training.steps import TrainingSteps
 
-    model = create_model(name, seed=0, **model_options)
     optimizer = optimizers.sgd(optimizers.learning_rate((0.01,)))
     strategy = tf.distribute.get_strategy()
-    steps = TrainingSteps(model, optimizer, strategy, options.batch_size, 1e-4)
-    sampler = batches.BatchSampler(
-        random_images(2_000), options.batch_size, 0, "flip_crop"
-    )
+    steps = TrainingSteps(model, optimizer, strategy, batch_size, 1e-4)
+    images = random_images(2_000, model.input_shape[1:])
+    sampler = batches.BatchSampler(images, batch_size, 0, "flip_crop")
     iterator = iter(batches.train_dataset(sampler, 0, 10**6))
-    return lambda: steps(iterator, options.steps)
+    return lambda: steps(iterator, count)
 
 
 def fit_job(name, options):
@@ -837,6 +842,59 @@ def _folder_jobs(path, options):
     # One pass, until what is kept is decoded.
     draw(train_dataset(sampler, 0, len(data.train) // size))
     return ours, lambda: draw(theirs)
+
+
+# Seconds of a conversion and the peak of a process that does nothing else.
+_CONVERSION = """
+import time
+import keras
+import dlgn_tf
+model = keras.applications.ResNet50(
+    weights=None, input_shape=(64, 64, 3), classes=10
+)
+began = time.perf_counter()
+dlgn_tf.from_keras(model, family="dlgn", max_pooling="average")
+print(time.perf_counter() - began)
+print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
+"""
+
+
+@benchmark
+def converted(options):
+    """Keras' ResNet50 at 64x64 taken apart: a DLGN's step beside its DNN's.
+
+    Batches of 32, whatever --batch_size says.
+    """
+    import keras
+
+    from dlgn_tf.models.conversion import from_keras
+
+    told = subprocess.run(
+        [sys.executable, "-c", _CONVERSION], check=True, capture_output=True
+    )
+    took, *_, peak, _ = told.stdout.split()
+    model = keras.applications.ResNet50(
+        weights=None, input_shape=(64, 64, 3), classes=10
+    )
+    batch_size = 32
+    dlgn, dnn = (
+        job_of(
+            from_keras(model, family=family, max_pooling="average", seed=0),
+            batch_size,
+            options.steps,
+        )
+        for family in ("dlgn", "dnn")
+    )
+    yield Comparison(
+        "converted",
+        "ResNet50 at 64x64 as a DLGN",
+        "as a DNN",
+        "images/s",
+        options.steps * batch_size,
+        by_turns(dlgn, dnn, options.rounds),
+        f"conversion to a DLGN in {float(took):.1f} s, with a peak of "
+        f"{int(peak) / 2**20:.2f} GiB in a process of its own",
+    )
 
 
 def matrix_product_rate(side=2000):
