@@ -6,7 +6,7 @@ import signal
 import sys
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import cli, startup
+from dlgn_tf.command import cli, plugins, startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import registry
 from dlgn_tf.training import permutations, trained
@@ -57,12 +57,12 @@ def run(command):
         return 128 + stopped.signal
     if last is None:
         return 0
+    flags = (f"--run_dir={config.run_dir}", "--export_dir=DIR")
     print(
         f"test accuracy {last['test_accuracy']:.2%} over "
         f"{last['test_images']:,} images at step {last['step']}\n"
         f"look:   tensorboard {shlex.quote(f'--logdir={config.run_dir}')}\n"
-        f"export: python -m dlgn_tf.export "
-        f"{shlex.quote(f'--run_dir={config.run_dir}')} --export_dir=DIR"
+        f"export: {plugins.command('dlgn_tf.export', *flags)}"
     )
     return 0
 

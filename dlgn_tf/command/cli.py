@@ -1,7 +1,6 @@
 """How every entry point starts and how it ends on a user's mistake."""
 
 import contextlib
-import importlib
 import os
 import re
 import signal
@@ -9,7 +8,7 @@ import sys
 
 from absl import app, flags, logging
 
-from dlgn_tf.command import fields, flagfiles, standard_output
+from dlgn_tf.command import fields, flagfiles, plugins, standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")
@@ -40,15 +39,12 @@ def run(main, name, usage, command, check=None):
         sys.stdout.reconfigure(errors="backslashreplace")
 
     made = []
-    plugins = _import_plugins(name, sys.argv[1:])
+    try:
+        plugins.import_named(sys.argv[1:])
+    except UserError as error:
+        fail(name, error)
     fields.define(command, flags.FLAGS)
-    flags.DEFINE_multi_string(
-        "plugin",
-        [],
-        "Module that is imported before flags are read: what it registers is "
-        "there to choose. May be repeated.",
-        module_name=f"{fields.TITLE} of plug-ins",
-    )
+    plugins.define(flags.FLAGS)
 
     def parse(argv):
         words = [argument.partition("=")[0] for argument in argv[1:]]
@@ -61,12 +57,7 @@ def run(main, name, usage, command, check=None):
             fail(name, _in_our_words(error))
         if len(rest) > 1:
             fail(name, f"Expected flags only. Received: {rest[1]}")
-        if others := set(flags.FLAGS.plugin) - set(plugins):
-            fail(
-                name,
-                "Expected --plugin on the command line itself, as flagfiles "
-                f"may be from elsewhere. Received: a flagfile with {others}",
-            )
+        guarded(lambda: plugins.check(flags.FLAGS))
         guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
         if check:
             guarded(lambda: check(*made))
@@ -98,34 +89,6 @@ def run(main, name, usage, command, check=None):
 
 def _status(result):
     return result if isinstance(result, int) else None
-
-
-def _import_plugins(name, words):
-    """Imports the modules of --plugin, so that flags know what they register.
-
-    Only those that the command line itself names: flagfiles may be those of a
-    run from elsewhere, of which no code is executed.
-
-    Returns:
-        Their names.
-    """
-    imported = []
-    for place, word in enumerate(words):
-        flag, equals, module = word.partition("=")
-        if flag not in ("--plugin", "-plugin"):
-            continue
-        module = module if equals else "".join(words[place + 1 : place + 2])
-        try:
-            importlib.import_module(module)
-            imported.append(module)
-        # A module may raise anything.
-        except Exception as error:
-            fail(
-                name,
-                "Expected --plugin to name a module that can be imported. "
-                f"Received: {module}, {type(error).__name__}: {error}",
-            )
-    return imported
 
 
 def fail(name, error):

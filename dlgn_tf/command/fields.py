@@ -170,20 +170,32 @@ def of_values(command, given):
     Raises:
         UserError: if one is no flag of the command or has no such value.
     """
-    words = []
-    for name, value in given.items():
-        if isinstance(value, bool):
-            words.append(f"--{'' if value else 'no'}{name}")
-        elif value is not None:
-            several = isinstance(value, (list, tuple))
-            words.append(f"--{name}={text(tuple(value) if several else value)}")
     try:
-        return parse(command, words)
+        return parse(command, words(given))
     # ValueError: --noNAME=true, of a switch.
     except (flags.Error, ValueError) as error:
         raise UserError(
             f"Expected arguments that the command has. Received: {error}"
         ) from error
+
+
+def words(given):
+    """Flags as they stand in a command line.
+
+    Args:
+        given: Dict from the names of flags to values; None stands for one that
+            is not given.
+
+    Returns:
+        List of strings.
+    """
+    return [
+        f"--{'' if value else 'no'}{name}"
+        if isinstance(value, bool)
+        else f"--{name}={text(value)}"
+        for name, value in given.items()
+        if value is not None
+    ]
 
 
 def read(command, values):
@@ -271,4 +283,5 @@ def refuse_given(values, what):
 
 def text(value):
     """A value of a flag as it stands in a command line."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+    several = isinstance(value, (list, tuple))
+    return ",".join(map(str, value)) if several else value

@@ -198,17 +198,8 @@ class Config(Network):
 
     def to_flags(self):
         """The flags, one per line, that give this very `Config` again."""
-        lines = []
-        for name in fields.of(self):
-            value = getattr(self, name)
-            if value is None or value == ():
-                continue
-            if isinstance(value, bool):
-                lines.append(f"--{'' if value else 'no'}{name}")
-            elif isinstance(value, tuple):
-                lines.append(f"--{name}={','.join(map(str, value))}")
-            else:
-                lines.append(f"--{name}={value}")
+        values = {name: getattr(self, name) for name in fields.of(self)}
+        lines = fields.words({k: x for k, x in values.items() if x != ()})
         return "\n".join(lines) + "\n"
 
 

@@ -3,9 +3,9 @@
 import dataclasses
 import pathlib
 import random
-import shlex
 
 from dlgn_tf import config as config_lib
+from dlgn_tf.command import plugins
 from dlgn_tf.data import catalog, prepared
 from dlgn_tf.errors import UserError
 from dlgn_tf.reproduction.tables import Cell
@@ -145,8 +145,9 @@ def _run(table, name, cell, seed, places):
         seed=seed,
         permutation=permutation,
         config=_read(places.root, flagfile, given + here),
-        command="python -m dlgn_tf.train "
-        + shlex.join([f"--flagfile={flagfile}", *given, *shown]),
+        command=plugins.command(
+            "dlgn_tf.train", f"--flagfile={flagfile}", *given, *shown
+        ),
     )
 
 

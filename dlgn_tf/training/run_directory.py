@@ -7,10 +7,9 @@ import json
 import os
 import pathlib
 import re
-import shlex
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.command import fields
+from dlgn_tf.command import fields, plugins
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, run_names
@@ -189,8 +188,7 @@ class RunDirectory:
 
     def command(self):
         """What starts the run again, as one types it."""
-        flag = shlex.quote(f"--flagfile={self.flags}")
-        return f"python -m dlgn_tf.train {flag}"
+        return plugins.command("dlgn_tf.train", f"--flagfile={self.flags}")
 
     def with_first_weights(self, config):
         """The `Config` with what a run here began with.

@@ -325,8 +325,8 @@ def test_calls_are_the_commands():
         calls.nothing  # noqa: B018
 
 
-def test_plugin(tmp_path, monkeypatch, capsys):
-    from dlgn_tf.command import cli
+def test_plugin(tmp_path, monkeypatch):
+    from dlgn_tf.command import plugins
     from dlgn_tf.data import own
 
     (tmp_path / "stars.py").write_text(
@@ -335,14 +335,18 @@ def test_plugin(tmp_path, monkeypatch, capsys):
     )
     monkeypatch.syspath_prepend(tmp_path)
     try:
-        cli._import_plugins("dlgn_tf.train", ["--plugin=stars"])
+        monkeypatch.setattr(plugins, "_IMPORTED", [])
+        plugins.import_named(["--seed", "1", "--plugin=stars", "--wide"])
         assert data.own.is_own("stars")
+        # What is printed to be typed next needs it too.
+        again = RunDirectory(tmp_path).command()
+        assert "dlgn_tf.train --plugin=stars --flagfile=" in again
     finally:
         own.KINDS.pop("stars", None)
         sys.modules.pop("stars", None)
-    with pytest.raises(SystemExit):
-        cli._import_plugins("dlgn_tf.train", ["--plugin", "no_such_module"])
-    assert "no_such_module" in capsys.readouterr().err
+    for words in (["--plugin", "no_such_module"], ["-plugin"]):
+        with pytest.raises(UserError, match="Expected --plugin to name a mod"):
+            plugins.import_named(words)
 
 
 def test_plain_keras(vectors, tmp_path):
