@@ -55,41 +55,19 @@ class AugmentedImages:
         """
         if self._policy == "none":
             return self._images[indices]
-        if self._padded is None:
-            drawn = self._images[indices]
-            return augment(drawn, self._policy, rng, self._pad)
+        mirrored = np.zeros(len(indices), bool)
         if self._policy == "flip_crop":
             mirrored = rng.random(len(indices)) < 0.5
-            indices = indices + len(self._images) * mirrored
         top, left = rng.integers(0, 2 * self._pad + 1, (2, len(indices)))
-        return self._cropped(indices, top, left)
-
-    def _cropped(self, indices, top, left):
-        _, height, width, channels = self._images.shape
-        _, padded_height, padded_width, _ = self._padded.shape
-        row = (indices * padded_height + top)[:, None] + np.arange(height)
-        start = row * padded_width + left[:, None]
-        pixels = _runs(self._padded, width)[start].view(self._images.dtype)
-        return pixels.reshape(len(indices), height, width, channels)
-
-
-def augment(images, policy, rng, pad=PAD):
-    """Augments a batch that is at hand, see `AugmentedImages`.
-
-    Args:
-        images: Array `(batch, height, width, channels)`.
-        policy: One of `AUGMENTATIONS`.
-        rng: `numpy.random.Generator`.
-        pad: Integer >= 0, pixels of padding on each side. Defaults to 4.
-
-    Returns:
-        New array of the same shape and dtype.
-
-    Raises:
-        UserError: if there is no such policy.
-    """
-    everything = np.arange(len(images))
-    return AugmentedImages(images, policy, pad).draw(everything, rng)
+        padded = self._padded
+        if padded is None:
+            images = self._images[indices]
+            _mirror(images[mirrored], images, mirrored)
+            padded = _padded(images, self._pad, mirror=False)
+            indices = np.arange(len(images))
+        else:
+            indices = indices + len(self._images) * mirrored
+        return _cropped(padded, indices, top, left, self._images.shape[1:])
 
 
 def check_policy(policy):
@@ -110,10 +88,25 @@ def _padded(images, pad, mirror):
     inside = padded[:, pad : pad + height, pad : pad + width]
     inside[:count] = images
     if mirror:
-        # Channel by channel: pixels of 3 bytes are copied 5 times slower.
-        for c in range(channels):
-            inside[count:, ..., c] = images[:, :, ::-1, c]
+        _mirror(images, inside, slice(count, None))
     return padded
+
+
+def _mirror(images, output, places):
+    """Writes mirrored images into some places of an array."""
+    # Channel by channel: pixels of 3 bytes are copied 5 times slower.
+    for c in range(images.shape[-1]):
+        output[places, ..., c] = images[:, :, ::-1, c]
+
+
+def _cropped(padded, indices, top, left, shape):
+    """A crop of each of some padded images, from its top and left pixel."""
+    height, width, _ = shape
+    _, padded_height, padded_width, _ = padded.shape
+    row = (indices * padded_height + top)[:, None] + np.arange(height)
+    start = row * padded_width + left[:, None]
+    pixels = _runs(padded, width)[start].view(padded.dtype)
+    return pixels.reshape(len(indices), *shape)
 
 
 def _runs(padded, width):

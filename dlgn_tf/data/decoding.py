@@ -79,7 +79,10 @@ def decode(file, image_shape, resize=None):
         # Pillow's own conversion takes all above 255 for white.
         high = np.asarray(image) >> 8
         image = Image.fromarray(high.astype(np.uint8))
-    image = image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    # Pillow would copy what is of that mode already.
+    if image.mode != mode:
+        image = image.convert(mode)
     if image.size != (width, height):
         fit = ImageOps.fit if resize == "crop" else Image.Image.resize
         image = fit(image, (width, height), Image.Resampling.BILINEAR)

@@ -18,6 +18,14 @@ def crops(image, pad):
     return [padded[y : y + height, x : x + width] for y in side for x in side]
 
 
+def augment(images, policy, rng, pad=4):
+    """All of them, as they are drawn from an array."""
+    everything = np.arange(len(images))
+    return augmentation.AugmentedImages(images, policy, pad).draw(
+        everything, rng
+    )
+
+
 def which(candidates, image):
     """The index of an image among candidates; there must be just one."""
     (found,) = [i for i, c in enumerate(candidates) if np.array_equal(c, image)]
@@ -36,9 +44,7 @@ def assert_uniform(counts):
 def test_each_crop_is_equally_likely(shape):
     image = noise(*shape)
     batch = np.repeat(image[None], 4000, axis=0)
-    cropped = augmentation.augment(
-        batch, "crop", np.random.default_rng(0), pad=4
-    )
+    cropped = augment(batch, "crop", np.random.default_rng(0), pad=4)
     assert cropped.shape == batch.shape
     assert cropped.dtype == np.uint8
     candidates = {crop.tobytes(): i for i, crop in enumerate(crops(image, 4))}
@@ -54,9 +60,7 @@ def test_each_crop_is_equally_likely(shape):
 
 def test_each_image_is_cropped_from_itself():
     batch = noise(50, 7, 10, 3)
-    cropped = augmentation.augment(
-        batch, "crop", np.random.default_rng(1), pad=2
-    )
+    cropped = augment(batch, "crop", np.random.default_rng(1), pad=2)
     places = [
         which(crops(a, 2), b) for a, b in zip(batch, cropped, strict=True)
     ]
@@ -65,9 +69,7 @@ def test_each_image_is_cropped_from_itself():
 
 def test_crop_keeps_floats():
     batch = noise(4, 6, 6, 2).astype(np.float32) / 255
-    cropped = augmentation.augment(
-        batch, "crop", np.random.default_rng(0), pad=1
-    )
+    cropped = augment(batch, "crop", np.random.default_rng(0), pad=1)
     assert cropped.dtype == np.float32
     for before, after in zip(batch, cropped, strict=True):
         which(crops(before, 1), after)
@@ -75,9 +77,7 @@ def test_crop_keeps_floats():
 
 def test_half_of_the_images_are_flipped():
     batch = noise(2000, 5, 4, 3)
-    flipped = augmentation.augment(
-        batch, "flip_crop", np.random.default_rng(0), pad=0
-    )
+    flipped = augment(batch, "flip_crop", np.random.default_rng(0), pad=0)
     assert flipped.dtype == np.uint8
     same = np.array(
         [np.array_equal(*x) for x in zip(batch, flipped, strict=True)]
@@ -91,7 +91,7 @@ def test_half_of_the_images_are_flipped():
 def test_flip_crop_reaches_all_162_images_evenly():
     image = noise(8, 8, 3)
     batch = np.repeat(image[None], 6000, axis=0)
-    out = augmentation.augment(batch, "flip_crop", np.random.default_rng(0))
+    out = augment(batch, "flip_crop", np.random.default_rng(0))
     both = crops(image, 4) + crops(np.fliplr(image), 4)
     candidates = {crop.tobytes(): i for i, crop in enumerate(both)}
     assert len(candidates) == 162
@@ -103,7 +103,7 @@ def test_none_changes_nothing():
     batch = noise(3, 4, 4, 1)
     rng = np.random.default_rng(0)
     np.testing.assert_array_equal(
-        augmentation.augment(batch, "none", rng), noise(3, 4, 4, 1)
+        augment(batch, "none", rng), noise(3, 4, 4, 1)
     )
 
 
@@ -111,7 +111,7 @@ def test_none_changes_nothing():
 def test_augment_is_a_function_of_the_generator(policy):
     batch = noise(20, 8, 8, 3)
     first, again, other = (
-        augmentation.augment(batch, policy, np.random.default_rng(seed))
+        augment(batch, policy, np.random.default_rng(seed))
         for seed in (5, 5, 6)
     )
     np.testing.assert_array_equal(first, again)
@@ -123,7 +123,7 @@ def test_strided_batches_are_augmented_alike():
     batch = noise(20, 8, 8, 3)
     strided = np.asfortranarray(batch)
     expected, out = (
-        augmentation.augment(x, "flip_crop", np.random.default_rng(2))
+        augment(x, "flip_crop", np.random.default_rng(2))
         for x in (batch, strided)
     )
     np.testing.assert_array_equal(out, expected)
@@ -131,7 +131,7 @@ def test_strided_batches_are_augmented_alike():
 
 def test_unknown_policy():
     with pytest.raises(UserError, match="none, crop, flip_crop.*=mixup"):
-        augmentation.augment(noise(1, 4, 4, 1), "mixup", None)
+        augment(noise(1, 4, 4, 1), "mixup", None)
 
 
 def test_policies_of_the_catalogue_exist():

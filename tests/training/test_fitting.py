@@ -16,6 +16,7 @@ from dlgn_tf.command import fields
 from dlgn_tf.config import TrainingFlags, resolve
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import loop
+from dlgn_tf.training.run_directory import RunDirectory
 
 SMALL = {"width": 8, "depth": 3, "batch_size": 16, "learning_rates": 0.01}
 
