@@ -107,8 +107,8 @@ class Network(reading.Reading):
         choices.PADDINGS,
     )
     biases: bool | None = _switch(
-        "layers of fc, fcresnet, c1gap, c4gap and gconv have biases.",
-        "Default: as published; fcresnet has none.",
+        "layers of fc, fcresnet, mlp, c1gap, c4gap and gconv have biases.",
+        "Default: as published; fcresnet and mlp have none.",
     )
     block_depth: int | None = _size("Weight layers of a block of fcresnet.")
     batch_normalized: bool | None = _switch(
@@ -127,7 +127,9 @@ class Network(reading.Reading):
         "and plaincnn have none, or the latter.",
         choices.NORMS,
     )
-    grayscale: bool | None = _switch("mlp and plaincnn see colours as grey.")
+    grayscale: bool | None = _switch(
+        "mlp and plaincnn see colours as grey. Columns of a vector are none."
+    )
     skip: bool | None = _switch(
         "scattering networks keep wavelet coefficients beside their moduli."
     )

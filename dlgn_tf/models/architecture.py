@@ -230,7 +230,8 @@ class Architecture:
             # The margin is cut from the other edge of the same image.
             side = max(side, options.get("kernel_size", 3) // 2)
         channels = image_shape[2]
-        if channels not in (1, 3) and (options or {}).get("grayscale"):
+        coloured = channels not in (1, 3) and (height, width) != (1, 1)
+        if coloured and (options or {}).get("grayscale"):
             raise UserError(
                 f"Expected images of 1 or 3 channels for {self.name}, which "
                 "sees colours as grey, or grayscale=False (--nograyscale). "

@@ -22,7 +22,7 @@ def plaincnn(x, site, classes, width, norm, grayscale):
             gate.
         grayscale: Boolean. Whether colours become grey first.
     """
-    h = Grayscale(name="gray")(x) if grayscale else x
+    h = _seen(x, grayscale)
     for index in (1, 2):
         name = f"conv{index}"
         h = layers.Conv2D(
@@ -38,23 +38,31 @@ def plaincnn(x, site, classes, width, norm, grayscale):
     return logits(h, classes, False, uniform_weights())
 
 
-def mlp(x, site, classes, width, norm, grayscale):
+def mlp(x, site, classes, width, norm, grayscale, biases):
     """Two hidden layers, the first `width` wide, the second half as wide.
 
-    Other options are those of `plaincnn`.
+    Args:
+        biases: Boolean. Whether layers have biases; as published they have
+            none. Other options are those of `plaincnn`.
     """
-    h = Grayscale(name="gray")(x) if grayscale else x
+    h = _seen(x, grayscale)
     h = layers.Flatten(name="flatten")(h)
     for index, units in enumerate((width, max(width // 2, 1)), start=1):
         name = f"dense{index}"
         h = layers.Dense(
             units,
-            use_bias=False,
+            use_bias=biases,
             kernel_initializer=uniform_weights(),
             name=name,
         )(h)
         h = _normalized(site(h, name), name, norm)
-    return logits(h, classes, False, uniform_weights())
+    return logits(h, classes, biases, uniform_weights())
+
+
+def _seen(x, grayscale):
+    # The columns of a vector, an image of one pixel, are no colours.
+    vector = tuple(x.shape[1:3]) == (1, 1)
+    return Grayscale(name="gray")(x) if grayscale and not vector else x
 
 
 def _normalized(h, name, norm):

@@ -52,7 +52,7 @@ def linear_maps_like(value_network, options):
         kernel_size=options.get("kernel_size", 3),
         padding="circular" if circular else "same",
         apodized=options.get("apodized", False),
-        grayscale=options.get("grayscale", False),
+        grayscale=any(isinstance(x, Grayscale) for x in below),
         rescaling=tuple(
             itertools.takewhile(
                 lambda x: isinstance(x, _RESCALING), value_network.layers[1:]

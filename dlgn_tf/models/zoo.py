@@ -124,12 +124,12 @@ def _smaso(name, description, gate_sites, parameters, sides, **options):
     )
 
 
-def _gray(name, description, gate_sites, parameters, minimum_side, width):
+def _gray(name, description, gate_sites, parameters, minimum_side, **options):
     return Architecture(
         name=name,
         description=description,
         builder=f"dlgn_tf.models.gray_networks:{name}",
-        options={"width": width, "norm": "none", "grayscale": True},
+        options={"norm": "none", "grayscale": True, **options},
         recipe="gray",
         gate_sites=gate_sites,
         parameters=parameters,
@@ -254,6 +254,7 @@ ARCHITECTURES = {
             (657_920, 1_313_280, 1_444_352),
             1,
             width=512,
+            biases=False,
         ),
         _gray(
             "plaincnn",

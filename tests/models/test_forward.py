@@ -144,9 +144,9 @@ def plaincnn(grayscale=True, norm="none"):
     return body
 
 
-def mlp(norm="none"):
+def mlp(norm="none", vector=False):
     def body(p, h, site):
-        h = gray(h)
+        h = h if vector else gray(h)
         for name in ("dense1", "dense2"):
             h = site(affine(p, name, h))
             h = standardized(p, name, h) if norm == "post" else h
@@ -314,6 +314,14 @@ CASES = {
     ),
     "mlp": case("mlp", mlp(), (5, 4, 3), width=10),
     "mlp_post": case("mlp", mlp("post"), (5, 4, 3), width=10, norm="post"),
+    # Three columns of a vector are no colours.
+    "vector_mlp": case("mlp", mlp(vector=True), (1, 1, 3), width=10),
+    "vector_mlp_biases": case(
+        "mlp", mlp(vector=True), (1, 1, 20), width=10, biases=True
+    ),
+    "vector_fcresnet": case(
+        "fcresnet", fcresnet(1, 2), (1, 1, 20), depth=6, width=4
+    ),
     "vgg16": case("vgg16", vgg((2, 2, 3, 3, 3)), (32, 32, 2), width=2),
     "vgg11_max": case(
         "vgg11",
