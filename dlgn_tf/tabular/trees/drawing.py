@@ -4,10 +4,12 @@ from typing import Any
 
 from dlgn_tf.output.curves import colours
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree
+from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree, splits
 
-# Inches of a leaf and of a level, and splits whose condition is written out.
-_WIDTH, _HEIGHT, _WRITTEN = 0.85, 1.1, 16
+# Inches of a leaf at least, of a level, of a letter; terms of a split that are
+# written out, in trees of so few splits.
+_WIDTH, _HEIGHT, _LETTER = 0.85, 1.2, 0.065
+_TERMS, _WRITTEN = 2, 32
 
 
 def drawn(tree: ObliqueTree, title: str = "") -> Any:
@@ -17,13 +19,15 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
     which share of them is right; a split says its largest terms.
     """
     figure = new_figure(
-        max(6, _WIDTH * tree.leaves), _HEIGHT * (tree.depth + 1.2)
+        max(6, _leaf_width(tree) * tree.leaves), _HEIGHT * (tree.depth + 1.2)
     )
     axes = figure.subplots()
     axes.set_axis_off()
     # Pale, for the words on them.
-    of_class = [(*c[:3], 0.4) for c in colours(len(tree.classes))]
-    written = tree.leaves - 1 <= _WRITTEN
+    of_class = [
+        [0.6 + 0.4 * part for part in colour[:3]]
+        for colour in colours(len(tree.classes))
+    ]
     places = iter(range(tree.leaves))
 
     def place(node, level):
@@ -42,9 +46,8 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
         x = sum(end for end, _ in ends) / 2
         for end, word in ends:
             axes.plot((x, end), (-level, -level - 1), color="grey", zorder=1)
-            axes.text((x + end) / 2, -level - 0.5, word, fontsize=7)
-        said = tree.condition(node, 2) if written else ""
-        _box(axes, x, level, said.replace(" + ", "\n+ ", 1), "white")
+            _box(axes, (x + end) / 2, level + 0.5, word, "white", "none")
+        _box(axes, x, level, _condition(tree, node), "white")
         return x
 
     place(tree.root, 0)
@@ -54,8 +57,28 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
     return figure
 
 
-def _box(axes, x, level, text, colour):
-    box = {"boxstyle": "round", "facecolor": colour, "edgecolor": "grey"}
+def _condition(tree, split):
+    """The largest terms, a line each."""
+    if tree.leaves > _WRITTEN:
+        return ""
+    return "\n".join(tree.terms(split, _TERMS))
+
+
+def _leaf_width(tree):
+    """Inches, so that boxes do not touch: splits are two leaves apart."""
+    lines = [
+        line
+        for split in splits(tree.root)
+        for line in _condition(tree, split).splitlines()
+    ]
+    letters = max(
+        [len(line) / 2 for line in lines] + [len(str(c)) for c in tree.classes]
+    )
+    return max(_WIDTH, _LETTER * (letters + 3))
+
+
+def _box(axes, x, level, text, colour, edge="grey"):
+    box = {"boxstyle": "round", "facecolor": colour, "edgecolor": edge}
     axes.text(
         x,
         -level,

@@ -133,17 +133,22 @@ class ObliqueTree:
 
     def condition(self, split: Split, terms: int = _TERMS) -> str:
         """When a point goes above, the largest terms first."""
+        return " ".join(self.terms(split, terms))
+
+    def terms(self, split: Split, most: int) -> list[str]:
+        """The parts of a `condition`, a term each."""
         spreads = 1.0 if self.spreads is None else self.spreads
         order = np.argsort(-np.abs(split.normal * spreads), kind="stable")
-        kept = [k for k in order[:terms] if split.normal[k] != 0]
-        written = " ".join(
+        kept = [k for k in order[:most] if split.normal[k] != 0]
+        written = [
             f"{'-' if split.normal[k] < 0 else '+'} "
             f"{abs(split.normal[k]):.3g} {self.names[k]}"
             for k in kept
-        )
+        ]
         more = np.count_nonzero(split.normal) - len(kept)
-        rest = f" + {more} more" if more else ""
-        return f"{written.removeprefix('+ ')}{rest} > {split.offset:.3g}"
+        written += [f"+ {more} more"] if more else []
+        written[-1] += f" > {split.offset:.3g}"
+        return [written[0].removeprefix("+ "), *written[1:]]
 
     def _said(self, leaf):
         right = leaf.points - leaf.errors
