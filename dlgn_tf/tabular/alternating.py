@@ -10,6 +10,7 @@ penalty, C = 0.03, without an intercept, on twice the path features.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,10 @@ from dlgn_tf.tabular.networks import Form, Weights
 
 PUBLISHED_C = 0.03
 RIDGE = 1e-3
+# Epochs between two fits.
+EVERY = 100
+# Of a machine, whose kernel has a row and a column of each.
+MOST_POINTS = 5000
 Refit = Callable[[Form, Weights, Rows], Weights]
 
 
@@ -82,13 +87,24 @@ def ridge_alpha(
 ) -> Weights:
     """An NPK machine of all rows: kernel ridge regression, in closed form.
 
-    alpha = (H + ridge n)^-1 y, H the neural path kernel of the gates.
+    alpha = (H + ridge n)^-1 y, H the neural path kernel of the gates; rows that
+    count differently are scaled by the square roots of their weights.
+
+    Raises:
+        UserError: if there are more than `MOST_POINTS` rows.
     """
     _check(form, "npk")
+    if len(train.x) > MOST_POINTS:
+        raise UserError(
+            f"Expected at most {MOST_POINTS:,} rows for a machine of them all, "
+            f"whose kernel has an entry a pair. Received: {len(train.x):,}"
+        )
     made = networks.gates(form, weights.gating, train.x)
     kernel = np.asarray(networks.path_kernel(made, made), "float64")
-    penalized = kernel + ridge * len(kernel) * np.eye(len(kernel))
-    alpha = np.linalg.solve(penalized, train.y.astype("float64"))
+    roots = np.sqrt(train.weights.astype("float64"))[:, None]
+    penalized = roots * kernel * roots.T
+    penalized += ridge * len(kernel) * np.eye(len(kernel))
+    alpha = roots * np.linalg.solve(penalized, roots * train.y)
     return with_alpha(weights, train.x, alpha)
 
 
@@ -104,8 +120,9 @@ def fit(
     train: Rows,
     plan: Plan,
     refit: Refit,
-    every: int = 100,
+    every: int = EVERY,
     validation: Rows | None = None,
+    watch: Callable[[int, Weights, float], None] | None = None,
 ) -> Fitted:
     """Trains gates by gradient, and refits what is linear again and again.
 
@@ -118,6 +135,7 @@ def fit(
             like these; called first, after each piece, and in the end.
         every: Integer >= 1, epochs of a piece.
         validation: Rows that choose the epoch within each piece, or None.
+        watch: See `fitting.fit`; of the weights before the next fit.
 
     Returns:
         `Fitted`: losses and scores of all pieces, and the last weights.
@@ -127,12 +145,23 @@ def fit(
     while done < plan.epochs:
         epochs = min(every, plan.epochs - done)
         piece = dataclasses.replace(plan, epochs=epochs, seed=plan.seed + done)
-        found = fitting.fit(form, weights, train, piece, validation)
+        found = fitting.fit(
+            form,
+            weights,
+            train,
+            piece,
+            validation,
+            watch and functools.partial(_later, watch, done),
+        )
         weights = refit(form, found.weights, train)
         losses.append(found.loss)
         scores.append(found.score)
         done += epochs
     return Fitted(weights, np.concatenate(losses), np.concatenate(scores), done)
+
+
+def _later(watch, done, epoch, weights, loss):
+    watch(done + epoch, weights, loss)
 
 
 def _check(form, family):

@@ -1,6 +1,8 @@
 """What the scikit-learn estimators have in common."""
 
+import contextlib
 import dataclasses
+import functools
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +18,7 @@ from sklearn.utils.validation import (
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.tabular import fitting, networks, zoo
+from dlgn_tf.tabular import alternating, fitting, networks, zoo
 from dlgn_tf.tabular.fitting import Plan, Rows
 from dlgn_tf.tabular.networks import Form
 from dlgn_tf.tabular.regions import Region, regions
@@ -55,6 +57,8 @@ class Estimator(BaseEstimator):
     Args:
         family: `"dlgn"`, deep linear gates; `"dlgn_sf"`, each gate straight
             from the row; `"dlgn_vt"`, so too, with a free weight a path;
+            `"npk"`, so too, with a weight a row of the training, which ridge
+            regression fits every 100 epochs, of 5,000 rows at most;
             `"dgn"`, gates of a ReLU network; `"dnn"`, a ReLU network.
         widths: Integers >= 1, of the hidden layers.
         beta: Float > 0, gates are sigmoid(beta q).
@@ -62,7 +66,7 @@ class Estimator(BaseEstimator):
             contain the origin then.
         value_input: `"ones"`, so that nothing but gates depends on the row, or
             `"image"`: the value network sees the row.
-        gating: `"shallow"` or `"composed"`, of a dlgn_vt.
+        gating: `"shallow"` or `"composed"`, of a dlgn_vt and an npk.
         standardize: Boolean. Whether columns are brought to mean 0 and
             standard deviation 1 first.
         learning_rate: Float > 0, of Adam.
@@ -154,14 +158,20 @@ class Estimator(BaseEstimator):
         )
         name = type(self).__name__
         shown = Progress(name, 0, plan.epochs, "epoch", not self.verbose)
-        fitted = fitting.fit(
-            form,
-            start,
-            Rows.of(*train, dtype),
-            plan,
-            held_out and Rows.of(*held_out, dtype),
-            lambda epoch, _, loss: shown.update(epoch, {"loss": loss}, True),
-        )
+        fit = fitting.fit
+        if form.family == "npk":
+            fit = functools.partial(
+                alternating.fit, refit=alternating.ridge_alpha
+            )
+        with _value_errors():
+            fitted = fit(
+                form,
+                start,
+                Rows.of(*train, dtype),
+                plan,
+                validation=held_out and Rows.of(*held_out, dtype),
+                watch=lambda k, _, loss: shown.update(k, {"loss": loss}, True),
+            )
         if not np.isfinite(fitted.loss[-1]):
             raise ValueError(
                 "Expected a training whose loss stays finite. Received: "
@@ -175,7 +185,7 @@ class Estimator(BaseEstimator):
         return self
 
     def _form(self, inputs, outputs):
-        try:
+        with _value_errors(TypeError):
             return Form(
                 self.family,
                 inputs,
@@ -186,8 +196,6 @@ class Estimator(BaseEstimator):
                 self.value_input,
                 self.gating,
             )
-        except (UserError, TypeError) as error:
-            raise ValueError(str(error)) from error
 
     def _start(self, form, seed, dtype):
         if self.warm_start and getattr(self, "form_", None) == form:
@@ -247,10 +255,8 @@ class Estimator(BaseEstimator):
             ValueError: for dgn and dnn, whose gates are no half-spaces.
         """
         check_is_fitted(self)
-        try:
+        with _value_errors():
             spaces = half_spaces(self.form_, self.weights_)
-        except UserError as error:
-            raise ValueError(str(error)) from error
         normals = spaces.normals / self._scale.std
         offsets = spaces.offsets - normals @ self._scale.mean
         return spaces._replace(normals=normals, offsets=offsets)
@@ -267,3 +273,12 @@ class Estimator(BaseEstimator):
         if given is not None:
             return [str(name) for name in given]
         return [f"x{k}" for k in range(self.n_features_in_)]
+
+
+@contextlib.contextmanager
+def _value_errors(*others):
+    """What is wrong is told by scikit-learn's kind of error."""
+    try:
+        yield
+    except (UserError, *others) as error:
+        raise ValueError(str(error)) from error

@@ -30,7 +30,8 @@ the published networks. --output_dir takes
   half_spaces.csv   its half-spaces
   attraction.csv    of a known tree, how near its hyperplanes came, by epoch"""
 
-FAMILIES = ("dlgn", "dlgn_sf", "dlgn_vt")
+FAMILIES = ("dlgn", "dlgn_sf", "dlgn_vt", "npk")
+_PUBLISHED = ("dlgn", "dlgn_sf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +76,11 @@ def run(command):
             ["label", "regression", "missing", "folds"],
             f"with --data={command.data}",
         )
-        if command.family == "dlgn_vt":
+        if command.family not in _PUBLISHED:
             raise UserError(
-                "Expected --family=dlgn or dlgn_sf with --data="
+                f"Expected --family={' or '.join(_PUBLISHED)} with --data="
                 f"{command.data}, which were published. Received: "
-                "--family=dlgn_vt"
+                f"--family={command.family}"
             )
     elif command.data in OF_SCIKIT_LEARN:
         command.check_absent(

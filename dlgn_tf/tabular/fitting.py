@@ -219,7 +219,9 @@ def _loop(form, loss, l2, validated):
         losses = of_rows(rows.y, outputs(form, weights, rows.x))
         total = tf.reduce_mean(rows.weights * losses)
         if l2:
-            kernels = [layer[0] for layer in [*weights.gating, *weights.value]]
+            # The points of an npk stay, and ridge regression fits the rest.
+            value = [] if form.family == "npk" else weights.value
+            kernels = [layer[0] for layer in [*weights.gating, *value]]
             total += l2 * tf.add_n([tf.reduce_sum(k**2) for k in kernels])
         return total
 

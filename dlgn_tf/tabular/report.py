@@ -107,7 +107,10 @@ def _of_table(command, output):
         f"{command.family} on {name}",
         f"{len(table.x):,} rows of {table.x.shape[1]} columns.",
     )
-    grid = {"l2": [1e-3, 1e-2], "value_input": ["ones", "image"]}
+    grid: dict[str, list] = {"l2": [1e-3, 1e-2]}
+    if command.family in ("dlgn", "dlgn_sf"):
+        # The others have no value network.
+        grid["value_input"] = ["ones", "image"]
     compared = {command.family: Learner(own, grid)}
     if command.comparison:
         compared |= learners.others(table.regression, command.seed)
@@ -239,7 +242,10 @@ def _rest(page, output, network, fitted=None):
     scores = fitted.score if fitted else network.estimator.validation_scores_
     page.picture(
         output.picture("training", figures.training(loss, scores)),
-        "Mean loss of each epoch, and the score on rows that choose the epoch.",
+        "Mean loss of each epoch"
+        + (
+            ", and the score on rows that choose the epoch." * bool(len(scores))
+        ),
     )
 
 

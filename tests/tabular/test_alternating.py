@@ -4,10 +4,11 @@ import functools
 
 import numpy as np
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.tabular import alternating, networks
+from dlgn_tf.tabular import alternating, fitting, networks
 from dlgn_tf.tabular.fitting import Plan, Rows
 from dlgn_tf.tabular.networks import Form
 
@@ -59,6 +60,28 @@ def test_ridge_is_scikit_learn_s(rows):
     )
 
 
+def test_rows_of_a_machine_count_by_their_weights(rng):
+    """As `KernelRidge` weights them; gates alone are drawn to 0."""
+    form = Form("npk", 3, (4, 3))
+    weights = networks.initial(form, 0, "float64")
+    x, y = rng.standard_normal((40, 3)), rng.standard_normal((40, 1))
+    rows = Rows.of(x, y, rng.integers(0, 3, 40), "float64")
+    found = alternating.ridge_alpha(form, weights, rows, 0.01)
+    made = networks.gates(form, weights.gating, x)
+    kernel = np.asarray(networks.path_kernel(made, made))
+    machine = KernelRidge(alpha=0.4, kernel="precomputed")
+    machine.fit(kernel, y, rows.weights)
+    np.testing.assert_allclose(
+        networks.outputs(form, found, x), machine.predict(kernel), atol=1e-9
+    )
+    moved = fitting.fit(form, found, rows, Plan("squared", 3, 1, l2=1.0))
+    np.testing.assert_array_equal(moved.weights.value[0][0], x)
+    assert (
+        np.abs(moved.weights.gating[0][0]).sum()
+        < 0.99 * np.abs(weights.gating[0][0]).sum()
+    )
+
+
 REFITS = {
     "ridge_tensor": ("dlgn_vt", {}),
     # The published C is for a hundred times as many rows.
@@ -75,7 +98,10 @@ def test_gates_learn_in_between(refit, rows):
     function = functools.partial(getattr(alternating, refit), **options)
     weights = networks.initial(form, 3, "float64")
     plan = Plan("logistic", 60, 1, 0.03)
-    found = alternating.fit(form, weights, rows, plan, function, 20)
+    seen = []
+    found = alternating.fit(
+        form, weights, rows, plan, function, 20, watch=lambda *x: seen.append(x)
+    )
 
     def accuracy(weights):
         z = np.asarray(networks.outputs(form, weights, rows.x))
@@ -84,6 +110,7 @@ def test_gates_learn_in_between(refit, rows):
     assert accuracy(found.weights) > 0.85
     assert accuracy(found.weights) > accuracy(function(form, weights, rows))
     assert found.epoch == len(found.loss) == 60
+    assert [epoch for epoch, _, _ in seen] == [20, 40, 60]
     if refit == "ridge_alpha":
         np.testing.assert_array_equal(found.weights.value[0][0], rows.x)
     with pytest.raises(UserError, match="family.*dlgn_sf"):

@@ -76,6 +76,20 @@ def test_model_of_the_zoo_and_half_spaces_are_of_the_table_s_units(moons):
         DLGNClassifier("dnn", **SMALL).fit(x, moons[1]).half_spaces()
 
 
+def test_machine_of_all_rows(moons):
+    """A weight a row; its gates are half-spaces, which a tree can be of."""
+    x, y = moons
+    found = DLGNClassifier("npk", **{**SMALL, "beta": 10}).fit(x, y)
+    points, alpha = found.weights_.value[0]
+    assert points.shape == (200, 2) and alpha.shape == (200, 1)
+    assert found.score(x, y) > 0.95
+    assert len(found.half_spaces().normals) == 16
+    assert found.tree(x).fidelity > 0.9
+    many = np.zeros((5001, 1)), np.arange(5001) % 2
+    with pytest.raises(ValueError, match="5,000 rows.*5,001"):
+        DLGNClassifier("npk", **SMALL).fit(*many)
+
+
 def test_regression_of_several_targets(rng):
     x = rng.uniform(-1, 1, (300, 2))
     y = np.stack([1000 * np.abs(x[:, 0]), 5 + x.sum(1)], axis=1)
