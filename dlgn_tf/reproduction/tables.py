@@ -22,7 +22,7 @@ import tomllib
 
 from dlgn_tf.errors import UserError, nearest
 
-SCALES = ("full", "accelerator", "minutes", "smoke")
+SCALES = ("full", "accelerator", "hours", "minutes", "smoke")
 
 
 @dataclasses.dataclass(frozen=True)

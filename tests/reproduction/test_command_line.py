@@ -44,7 +44,7 @@ def start(tmp_path):
     ("arguments", "text"),
     [
         ("", "Expected --table, one of dlgn.1, "),
-        ("--table=npk.1 --scale=hours", "full|accelerator|minutes|smoke"),
+        ("--table=npk.1 --scale=days", "full|accelerator|hours|minutes|smoke"),
         ("--table=npk.1 --seeds=0", "positive integer"),
         ("--table=dlgn1", "The nearest are dlgn.1"),
         ("--table=dlgn.1 --cells=mnist_*", "Received: mnist_*"),
