@@ -12,6 +12,7 @@ from keras import layers
 import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.layer_removal import TrainedNetwork
+from dlgn_tf.models import user_networks
 from dlgn_tf.models.registry import FAMILIES
 from dlgn_tf.training.configured import create_configured_model
 
@@ -154,6 +155,55 @@ def test_stages(runs, saved, train_run, tmp_path):
     )
     for ours, theirs in zip(learned, taken, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def adapted(digits):
+    """Its statistics are weights, in a model inside it."""
+    keras.utils.set_random_seed(2)
+    scale = layers.Normalization(name="scale")
+    scale.adapt(digits[0])
+    image = keras.Input((8, 8, 1))
+    h = keras.Sequential([keras.Input((8, 8, 1)), scale], name="first")(image)
+    h = layers.Conv2D(3, 3, activation="relu", name="conv")(h)
+    h = layers.Dense(10)(layers.Flatten()(h))
+    return keras.Model(image, h, name="adapted")
+
+
+def test_statistics_go_with_a_run(digits, tmp_path, train_run):
+    """From a file, and in a call; pixels enter as they are."""
+    network, path = adapted(digits), tmp_path / "net.keras"
+    network.save(path)
+    name, expected = f"keras:{path}_dnn", network(digits[0][:5])
+    train_run(tmp_path / "a", name, "--train_steps=1", f"--init_from={path}")
+    run = dlgn_tf.load_run(tmp_path / "a")
+    assert run.config.normalization == "none"
+    config = run.model.network.get_layer("first.scale").get_config()
+    np.testing.assert_allclose(config["mean"], digits[0].mean(), rtol=1e-5)
+    model = dlgn_tf.from_keras(network, "dnn", weights="copy")
+    np.testing.assert_allclose(model(digits[0][:5]), expected, rtol=1e-5)
+    data = dlgn_tf.data.from_arrays(*digits)
+    done = {"train_steps": 1, "run_dir": tmp_path / "b", "verbose": False}
+    fitted, _ = dlgn_tf.fit(model, data, **done)
+    described = json.loads((tmp_path / "b" / "network.json").read_text())
+    assert user_networks.rescales(described)
+    again = dlgn_tf.load_run(tmp_path / "b").model
+    np.testing.assert_array_equal(fitted(digits[0]), again(digits[0]))
+
+
+@pytest.mark.parametrize(
+    "scale,expected",
+    [
+        (keras.applications.mobilenet_v2.preprocess_input, True),
+        (keras.applications.vgg16.preprocess_input, True),
+        (layers.Rescaling(1 / 16), True),
+        (layers.Flatten(), False),
+    ],
+)
+def test_who_puts_pixels_on_a_scale(scale, expected):
+    image = keras.Input((4, 4, 3))
+    network = keras.Model(image, layers.Flatten()(scale(image)) / 2)
+    description = user_networks.describe(network)
+    assert user_networks.rescales(description) == expected
 
 
 def test_fit_keeps_a_run(digits, tmp_path):

@@ -81,6 +81,8 @@ def resolve(given, measured=None, network=None):
     own = catalog.own_of(given, measured)
     dataset = own.measured() if own else catalog.get(given.dataset)
     recipe = recipe_for(architecture.recipe, given.optimizer)
+    if network and not given.init_from:
+        network = user_networks.thawed(network)
     if network and user_networks.rescales(network):
         recipe = dataclasses.replace(recipe, normalization="none")
     given = _with_recipe(given, recipe, own)

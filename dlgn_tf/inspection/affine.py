@@ -23,7 +23,7 @@ from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.site_map import float64_copy
 from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.layers.batch_norm import BatchNorm, scale_and_shift
-from dlgn_tf.models.classifier import listed, single_networks
+from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
 
 
@@ -158,13 +158,13 @@ class AffineNetwork:
         weights = [keras.backend.is_float_dtype(x.dtype) for x in layer.weights]
         step = dataclasses.replace(step, weighted=any(weights))
         if layer.name in self.not_linear:
-            return dataclasses.replace(step, linear=_copied(layer, self.dtype))
+            return dataclasses.replace(step, linear=_copied(node, self.dtype))
         if _is_scale(layer):
             scale, shift = (
                 x.astype(self.dtype) for x in scale_and_shift(layer)
             )
             return dataclasses.replace(step, scale=scale, shift=shift)
-        linear, shift = _without_bias(layer, taken, self.dtype)
+        linear, shift = _without_bias(node, self.dtype)
         return dataclasses.replace(step, linear=linear, shift=shift)
 
 
@@ -223,31 +223,45 @@ def _calls(network):
     ]
 
 
-def _without_bias(layer, taken, dtype):
-    """A function as the layer's but for its bias, and the bias, or None."""
+def _without_bias(node, dtype):
+    """A function as a call's but for its bias, and the bias, or None."""
+    layer = node.operation
     if isinstance(layer, (layers.Conv2D, layers.Dense)):
         if not layer.use_bias:
-            return _copied(layer, dtype), None
+            return _copied(node, dtype), None
         kernel, bias = layer.get_weights()
-        return _copied(layer, dtype, [kernel], use_bias=False), bias.astype(
+        return _copied(node, dtype, [kernel], use_bias=False), bias.astype(
             dtype
         )
-    copy = _copied(layer, dtype)
-    taken = [ops.zeros((1, *x.shape[1:]), dtype) for x in taken]
-    of_zeros = ops.convert_to_numpy(applied(copy, taken))
+    copy = _copied(node, dtype)
+    of_zeros = ops.convert_to_numpy(applied(copy, _zeros(node, dtype)))
     if not of_zeros.any():
         return copy, None
-    return (lambda taken: copy(taken, training=False) - of_zeros), of_zeros[0]
+    return (lambda taken: copy(taken) - of_zeros), of_zeros[0]
 
 
-def _copied(layer, dtype, weights=None, **options):
-    """A copy that computes in a dtype."""
+def _copied(node, dtype, weights=None, **options):
+    """A function that calls a copy of a layer, which computes in a dtype."""
+    layer, arguments = node.operation, node.arguments
     config = {**layer.get_config(), "dtype": dtype, **options}
     copy = type(layer).from_config(config)
-    taken = [tensor.shape for tensor in listed(layer.input)]
-    copy.build(taken if taken[1:] else taken[0])
+
+    def call(taken):
+        tensors = taken if isinstance(taken, list) else [taken]
+        ids = map(id, node.input_tensors)
+        args, kwargs = arguments.fill_in(dict(zip(ids, tensors, strict=True)))
+        told = {"training": False} if "training" in kwargs else {}
+        return copy(*args, **{**kwargs, **told})
+
+    # Its weights are made.
+    applied(call, _zeros(node, dtype))
     copy.set_weights(layer.get_weights() if weights is None else weights)
-    return copy
+    return call
+
+
+def _zeros(node, dtype):
+    """A batch of one of what enters a call, of zeros."""
+    return [ops.zeros((1, *x.shape[1:]), dtype) for x in node.input_tensors]
 
 
 def applied(function, tensors):

@@ -39,7 +39,8 @@ def is_affine(layer):
     Returns:
         Boolean.
     """
-    tensors = keras.tree.flatten(layer.input)
+    # Self-attention takes one tensor more than once.
+    tensors = list({id(x): x for x in keras.tree.flatten(layer.input)}.values())
     if not tensors:
         # An input layer.
         return True
@@ -50,12 +51,9 @@ def is_affine(layer):
     fewest = min(math.prod(_shape(tensor)) for tensor in outputs)
     lines = -(-_OUTPUTS // max(1, fewest))
     points = [_points(rng, tensor, lines) for tensor in tensors]
-    if points[1:]:
-        points = keras.tree.pack_sequence_as(layer.input, points)
-        layer = keras.Model(layer.input, layer.output)
-    else:
-        (points,) = points
-    made = layer(points, training=False)
+    if isinstance(layer.input, (list, tuple, dict)):
+        layer = keras.Model(tensors, layer.output)
+    made = layer(points if points[1:] else points[0], training=False)
     return all(map(_on_lines, keras.tree.flatten(made)))
 
 

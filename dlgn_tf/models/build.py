@@ -225,8 +225,11 @@ def _gated_network(
         "beta": architecture.gate_beta,
         "epsilon": architecture.gate_epsilon,
     }
+    value_input = value_input or registry.default_value_input(family)
     with initial_weights_from(seed):
-        gating_network, value_network, made = create_networks()
+        gating_network, value_network, made = create_networks(
+            constant=value_input == "ones"
+        )
     _start_gates(gating_network, value_network, regime, made.names)
     if gate == "own":
         shapes = [each.shape[1:] for each in made.gates]
@@ -240,7 +243,7 @@ def _gated_network(
         gates,
         normalization,
         made.names,
-        value_input or registry.default_value_input(family),
+        value_input,
         gate_permutation,
         description=architecture.network_description,
         name=f"{architecture.name}_{family}",
@@ -324,16 +327,18 @@ class Applied:
         return keras.Model(image, site.preactivations, name=name)
 
 
-def two_networks(apply, family, activation, orthogonal):
+def two_networks(apply, family, activation, orthogonal, constant=False):
     """Gating network, value network and the sites of the latter."""
-    value_sites = sites.MultiplyByGate(activation)
+    value_sites = sites.MultiplyByGate(activation, constant)
     if family == "dlgn_sf":
         value_network = apply(value_sites, "value_network")
         of_sites = zip(value_sites.names, value_sites.gates, strict=True)
         gating_network = shallow_gating_network(
             apply.image_shape,
             {name: gate.shape[1:] for name, gate in of_sites},
-            linear_maps_like(value_network, apply.options),
+            linear_maps_like(
+                value_network, apply.options, value_sites.rescaling
+            ),
         )
     else:
         gating_sites = (
@@ -343,11 +348,25 @@ def two_networks(apply, family, activation, orthogonal):
         )
         gating_network = apply(gating_sites, "gating_network")
         value_network = apply(value_sites, "value_network")
+        _draw_alike(gating_network, value_network)
     if orthogonal and orthogonal.networks in ("both", "gating"):
         gating_network = with_orthogonal_filters(gating_network, orthogonal)
     if orthogonal and orthogonal.networks in ("both", "value"):
         value_network = with_orthogonal_filters(value_network, orthogonal)
     return gating_network, value_network, value_sites
+
+
+def _draw_alike(gating_network, value_network):
+    """What training draws, such as a flip or a dropout, is the same in both."""
+    states = {
+        (layer.name, k): generator.state
+        for layer in gating_network.layers
+        for k, generator in enumerate(layer._seed_generators)
+    }
+    for layer in value_network.layers:
+        for k, generator in enumerate(layer._seed_generators):
+            if (layer.name, k) in states:
+                generator.state.assign(states[layer.name, k])
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:

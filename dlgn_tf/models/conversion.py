@@ -10,7 +10,7 @@ from dlgn_tf.layers.pixel_normalization import AS_STORED
 from dlgn_tf.models import registry, user_networks
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.flattening import one_to_one
+from dlgn_tf.models.functional import one_to_one
 from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.user_network import UserNetwork
 
@@ -69,7 +69,8 @@ def from_keras(
         family: One of `dlgn_tf.models.registry.FAMILIES`.
         weights: `"new"`, drawn from `seed`, or `"copy"`, those of the model,
             bit for bit, in each network that has its layers. The linear maps of
-            a dlgn_sf are new in either case.
+            a dlgn_sf are new in either case. Layers that are frozen stay so
+            with copied weights; new ones are trained.
         gate: `"soft"`, `"hard"` or `"own"`, what the nonlinearity that stood
             there multiplies by; see `create_model`.
         beta: See `create_model`.
@@ -100,15 +101,16 @@ def from_keras(
         UserError: if the model is none that can be taken apart, such as a
             subclassed or recurrent one, or an argument has no such value.
     """
-    _check(family, weights, max_pooling, normalization)
+    _check(family, weights, max_pooling, normalization, gate_regime)
     pixels = _PIXELS[normalization]
     if isinstance(model, ImageClassifier):
         model, pixels = _network_of(model), _pixels_of(model)
     graph = one_to_one(model, outputs)
-    own = UserNetwork(graph, keep)
-    builder = user_networks.Builder(
-        None, user_networks.describe(graph), {_text(own.keep): own}
-    )
+    own, description = UserNetwork(graph, keep), user_networks.describe(graph)
+    if weights == "new":
+        own.thaw()
+        description = user_networks.thawed(description)
+    builder = user_networks.Builder(None, description, {_text(own.keep): own})
     converted = create_model(
         f"{user_networks.CALLED}{name or graph.name}_{family}",
         own.image_shape,
@@ -163,8 +165,9 @@ def copy_weights(own, converted, everywhere=True, network=None):
             this name in `converted.networks`, if any.
         network: String or None.
     """
+    shallow = converted.name.endswith("_dlgn_sf")
     for key, made in converted.networks.items():
-        if everywhere or key == network:
+        if (everywhere or key == network) and not (shallow and key == "gating"):
             own.copy_weights(made)
     gates = getattr(converted, "gate", None)
     if isinstance(gates, OwnGates) and (everywhere or network == "gating"):
@@ -177,7 +180,7 @@ def _text(keep):
     return (keep if isinstance(keep, str) else ",".join(keep)) or None
 
 
-def _check(family, weights, max_pooling, normalization):
+def _check(family, weights, max_pooling, normalization, gate_regime):
     for what, value, allowed in (
         ("family", family, tuple(registry.FAMILIES)),
         ("weights", weights, WEIGHTS),
@@ -189,6 +192,12 @@ def _check(family, weights, max_pooling, normalization):
                 f"Invalid {what}. Expected one of {allowed}. Received: "
                 f"{what}={value!r}"
             )
+    if family == "dlgn_sf" and gate_regime == "frozen_learned":
+        raise UserError(
+            "Expected gate_regime=frozen_learned of a dgn or dlgn, whose "
+            "gating network has the layers of the model. Received: "
+            "family=dlgn_sf"
+        )
 
 
 def _network_of(model):

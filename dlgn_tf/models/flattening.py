@@ -8,6 +8,7 @@ layer of its own, which a gate can take the place of.
 
 import dataclasses
 import functools
+import inspect
 
 import keras
 from keras import layers
@@ -15,25 +16,24 @@ from keras import layers
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm, GraphOperation
 from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.models import refusals
+from dlgn_tf.models.activations import ACTIVATIONS
+from dlgn_tf.models.comparing import same_function
+from dlgn_tf.models.functional import end_of, functional, one_to_one
 from dlgn_tf.models.nonlinearities import (
     function_of,
     gate_of,
     is_activation,
     kind_of,
+    plain_activation,
 )
-from dlgn_tf.models.sites import activation_layer
+from dlgn_tf.models.sites import OWN, activation_layer
 
 _SEPARATOR = "."
-_OF_PROBABILITIES = ("softmax", "sigmoid", "logsoftmax")
-# Names that models derive from that of a site.
-_OF_SITE = ("own", "gate", "galu", "relu", "swish", "bn", "pool", "flatten")
-_REFUSED = {
-    layers.Lambda: "a Lambda, whose function cannot be looked into",
-    layers.RNN: "a recurrent layer",
-    layers.Bidirectional: "a recurrent layer",
-    layers.Wrapper: "a layer around another",
-    layers.Embedding: "an embedding, which takes no pixels",
-}
+# Names that models derive from that of a site, and others that they give.
+_OF_SITE = (*ACTIVATIONS, OWN, "gate", "galu", "bn", "pool")
+_OF_SITE += ("flatten", "reshape")
+_OF_MODELS = ("image", "vector", "gray")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,125 +70,50 @@ def flattened(model: keras.Model, keep: tuple[str, ...] | str = ()) -> Flat:
     return _Flattening(graph, keep).flat()
 
 
-def functional(model: keras.Model, name: str | None = None) -> keras.Model:
-    """A functional or sequential model as a functional one, of its layers.
-
-    Args:
-        model: `keras.Model`.
-        name: What it is called in messages; its own name by default.
-
-    Raises:
-        UserError: if it is none.
-    """
-    name = name or getattr(model, "name", type(model).__name__)
-    if not isinstance(model, keras.Model):
-        raise UserError(
-            "Expected a functional or sequential Keras model. Received: "
-            f"{name}, a {type(model).__name__}"
-        )
-    if type(model).call not in (type(_identity()).call, keras.Sequential.call):
-        raise UserError(
-            "Expected a functional or sequential model, whose graph can be "
-            f"looked at. Received: {name}, a subclassed model "
-            f"({type(model).__name__})"
-        )
-    try:
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    except (AttributeError, ValueError, TypeError) as error:
-        raise UserError(
-            "Expected a model that knows the shape of its input (keras.Input "
-            f"in its first place). Received: {name}, which has not been built"
-        ) from error
-
-
-@functools.cache
-def _identity():
-    image = keras.Input((1,))
-    return keras.Model(image, image)
-
-
-def one_to_one(model, chosen=None):
-    """A functional model of one input and one output.
-
-    Args:
-        model: See `flattened`.
-        chosen: Name or number of the output, where there are several.
-
-    Raises:
-        UserError: if it is none, or has several.
-    """
-    graph = functional(model)
-    names = graph.output_names
-    if chosen is not None:
-        known = {**dict(zip(names, graph.outputs, strict=True))}
-        known |= dict(enumerate(graph.outputs))
-        if chosen not in known:
-            raise UserError(
-                f"Expected outputs to be one of {', '.join(names)}. Received: "
-                f"outputs={chosen!r}"
-            )
-        graph = keras.Model(graph.inputs, known[chosen], name=graph.name)
-    if len(graph.inputs) != 1:
-        inputs = ", ".join(x.name for x in graph.inputs)
-        raise UserError(
-            "Expected a model of one input. Received: "
-            f"{graph.name} with {inputs}"
-        )
-    if len(graph.outputs) != 1:
-        raise UserError(
-            "Expected a model of one output, or outputs=NAME to choose one. "
-            f"Received: {graph.name} with {', '.join(names)}"
-        )
-    image, made = graph.inputs[0].shape[1:], graph.outputs[0].shape[1:]
-    if len(image) not in (1, 3) or None in image:
-        raise UserError(
-            "Expected images (height, width, channels) or vectors of a size "
-            f"that is known. Received: {graph.name}, whose input "
-            f"{graph.inputs[0].name} has shape {tuple(image)}"
-        )
-    if len(made) != 1 or None in made:
-        raise UserError(
-            "Expected logits or probabilities (classes,) at the end. Received: "
-            f"{graph.name}, whose output {names[0]} has shape {tuple(made)}"
-        )
-    return graph
-
-
 class _Flattening:
     """One model on its way to being flat."""
 
     def __init__(self, graph, keep):
         self._graph, self._keep = graph, keep
-        self._clones, self._pairs = {}, []
-        self._names = {"image"}
+        # By the id of an original, which is kept so that none takes its id.
+        self._clones = {}
+        self._names, self._reserved = set(), set(_OF_MODELS)
         self._sites, self._untold, self._kept = {}, [], set()
-        self._end = _end_of(graph)
+        self._end = end_of(graph)
 
     def flat(self):
         image = keras.Input(self._graph.inputs[0].shape[1:], name="image")
-        (logits,) = self._run(self._graph, [image], ())
+        (logits,) = self._run(self._graph, [image], (), {})
         self._check_told()
         model = keras.Model(image, logits, name=self._graph.name)
-        for original, clone in self._pairs:
-            if clone.weights:
-                clone.set_weights(original.get_weights())
         return Flat(model, self._sites, frozenset(self._kept))
 
-    def _run(self, graph, tensors, path):
+    def _run(self, graph, tensors, path, context):
         # What keras.models.clone_model does, too.
         made = graph._run_through_graph(
             tensors,
-            operation_fn=lambda x: functools.partial(self._call, path, x),
+            operation_fn=lambda x: functools.partial(
+                self._call, path, context, x
+            ),
         )
         return keras.tree.flatten(made)
 
-    def _call(self, path, operation, *args, **kwargs):
-        """What a node of the graph puts out, made of new layers."""
+    def _call(self, path, context, operation, *args, **kwargs):
+        """What a node of the graph puts out, made of new layers.
+
+        Args:
+            path: Names of the models that it is in.
+            context: `training`, if these were called with it.
+            operation: Layer, model or function.
+        """
         name = _SEPARATOR.join((*path, operation.name))
+        if isinstance(operation, keras.layers.Layer):
+            args, kwargs = _by_position(operation, args, kwargs, context)
         if isinstance(operation, keras.Model):
             nested = functional(operation, name)
-            tensors = keras.tree.flatten(args)
-            made = self._run(nested, tensors, (*path, operation.name))
+            tensors, path = keras.tree.flatten(args), (*path, operation.name)
+            context = {k: v for k, v in kwargs.items() if k == "training"}
+            made = self._run(nested, tensors, path, context)
             return made[0] if len(made) == 1 else made
         if _is_sum(operation, args):
             operation, args = layers.Add(name=operation.name), [list(args)]
@@ -202,66 +127,83 @@ class _Flattening:
     def _layer(self, layer, name, args, kwargs):
         _check_layer(layer, name)
         ends = self._end in (id(layer), id(getattr(layer, "operation", None)))
+        layer = plain_activation(layer)
         if is_activation(layer) and not isinstance(args[0], list):
-            if ends:
-                return args[0]
-            return self._nonlinearity(args[0], layer, name)
-        inner = getattr(layer, "activation", None)
-        if "activation" in layer.get_config() and callable(inner):
-            if inner is not keras.activations.linear:
-                outside = self._clone(layer, name, activation="linear")
-                h = outside(*args, **kwargs)
-                if ends:
-                    return h
-                if not isinstance(inner, keras.layers.Layer):
-                    inner = layers.Activation(inner, name=name)
-                return self._nonlinearity(h, inner, name)
-        clone = self._clone(layer, name)
+            return args[0] if ends else self._nonlinearity(args[0], layer, name)
+        inner = _inside(layer)
+        # One that nobody knows can be kept as a whole.
+        if inner is not None and (_is_known(layer) or not self._keeps(name)):
+            h = self._anew(layer, name, args, kwargs, activation="linear")
+            if not _is_known(layer):
+                self._check_split(layer, inner, name, args, kwargs)
+            return h if ends else self._nonlinearity(h, inner, name)
+        made = self._anew(layer, name, args, kwargs)
+        _, clone = self._clones[id(layer)]
+        if _may_bend(layer, args[0], made) and not is_affine(clone):
+            self._kept_or_told(name, layer)
+        return made
+
+    def _anew(self, layer, name, args, kwargs, **options):
+        """What a layer of the same options and weights puts out."""
+        _, clone = self._clones.get(id(layer), (None, None))
+        if clone is not None and clone.weights:
+            return clone(*args, **kwargs)
+        clone = _renamed(layer, self._unique(name), **options)
+        self._clones[id(layer)] = layer, clone
         made = clone(*args, **kwargs)
-        if not _is_known(layer) and not is_affine(clone):
-            self._tell(name, f"a {type(layer).__name__}")
+        # What statistics are given needs no weights.
+        if clone.weights and not isinstance(layer, layers.Normalization):
+            # Those of an activation inside come last.
+            clone.set_weights(layer.get_weights()[: len(clone.weights)])
         return made
 
     def _nonlinearity(self, q, layer, name):
         """A nonlinearity of its own for each call."""
-        try:
-            gate = gate_of(layer)
-        except UserError as error:
-            raise UserError(f"{name}: {error}") from error
-        if gate is None:
-            if not self._tell(name, function_of(layer)[0]):
-                return q
-            kept = _renamed(layer, self._unique(name))
-            self._kept.add(kept.name)
-            return kept(q)
         if layer.weights and id(layer) in self._clones:
             raise UserError(
                 "Expected a layer for each place where slopes are learned. "
                 f"Received: {name}, a {type(layer).__name__} that is called "
                 "twice"
             )
+        if not _is_gated(layer, q, name):
+            if not self._kept_or_told(name, layer):
+                return q
+            made = self._anew(layer, name, [q], {})
+            self._kept.add(self._clones[id(layer)][1].name)
+            return made
         site = self._site(name)
         clone = _renamed(layer, activation_layer(site, kind_of(layer)))
-        self._clones[id(layer)] = clone
-        self._pairs.append((layer, clone))
+        self._clones[id(layer)] = layer, clone
+        made = clone(q)
+        clone.set_weights(layer.get_weights())
+        if not same_function(layer, clone, [q]):
+            raise _not_made_anew(name, "which then computes something else")
         self._sites[clone.name] = site
-        return clone(q)
+        return made
 
-    def _clone(self, layer, name, **options):
-        if id(layer) not in self._clones:
-            clone = _renamed(layer, self._unique(name), **options)
-            self._clones[id(layer)] = clone
-            # What statistics are given needs no weights.
-            if not isinstance(layer, layers.Normalization):
-                self._pairs.append((layer, clone))
-        return self._clones[id(layer)]
+    def _check_split(self, layer, inner, name, args, kwargs):
+        """Refuses a layer whose `activation` is not what it ends with."""
+        _, outside = self._clones[id(layer)]
+        if not same_function(
+            lambda *x: layer(*x, **kwargs),
+            lambda *x: inner(outside(*x, **kwargs)),
+            args,
+        ):
+            raise UserError(
+                "Expected layers that end with their activation, or keep= with "
+                f"the names of others. Received: {name}, a "
+                f"{type(layer).__name__}"
+            )
 
-    def _tell(self, name, what):
+    def _kept_or_told(self, name, layer):
         """Whether what has no gate is kept; what is not is told at the end."""
-        kept = self._keep == "all" or name in self._keep
-        if not kept:
-            self._untold.append(f"{name} ({what})")
-        return kept
+        if self._keeps(name):
+            return True
+        self._untold.append(f"{name} ({_what(layer)})")
+        return False
+
+    def _keeps(self, name):
+        return self._keep == "all" or name in self._keep
 
     def _check_told(self):
         if self._untold:
@@ -279,22 +221,76 @@ class _Flattening:
 
     def _site(self, name):
         """A name for a site, of which no other name will be made."""
-        free, number = name, 1
-        while any(f"{free}_{x}" in self._names for x in _OF_SITE) or (
-            free in self._sites.values()
-        ):
-            number += 1
-            free = f"{name}_{number}"
-        self._names |= {f"{free}_{x}" for x in _OF_SITE}
+
+        def taken(free):
+            derived = {f"{free}_{x}" for x in _OF_SITE}
+            others = {*self._reserved, *self._sites.values()}
+            return free in others or derived & (self._names | others)
+
+        free = _first_free(name, taken)
+        self._reserved |= {f"{free}_{x}" for x in _OF_SITE}
         return free
 
     def _unique(self, name):
-        free, number = name, 1
-        while free in self._names:
-            number += 1
-            free = f"{name}_{number}"
+        free = _first_free(name, (self._names | self._reserved).__contains__)
         self._names.add(free)
         return free
+
+
+def _first_free(name, taken):
+    """A name, or the first of name_2, name_3, ... that is not taken."""
+    free, number = name, 1
+    while taken(free):
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _by_position(layer, args, kwargs, context):
+    """Arguments of a call with the first one by position."""
+    known = inspect.signature(layer.call).parameters
+    given = {**kwargs, **{k: v for k, v in context.items() if k in known}}
+    first = next(iter(known), None)
+    return (args or (given.pop(first),)), given
+
+
+def _inside(layer):
+    """The `activation` of a layer that has one, as a layer, or None."""
+    inner = getattr(layer, "activation", None)
+    if "activation" not in layer.get_config() or not callable(inner):
+        return None
+    if inner is keras.activations.linear:
+        return None
+    policy = layer.dtype_policy
+    return plain_activation(layers.Activation(inner, dtype=policy))
+
+
+def _is_gated(layer, q, name):
+    """Whether a layer is a nonlinearity f(q) = q g(q)."""
+    try:
+        gate = gate_of(layer)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    # Names say much; a class of one's own may compute anything.
+    return gate is not None and same_function(
+        layer, lambda points: points * gate(points), [q]
+    )
+
+
+def _may_bend(layer, x, made):
+    """Whether a layer that is no activation may be a nonlinearity."""
+    if isinstance(layer, GraphOperation):
+        # A function of one tensor, unit by unit.
+        shape = getattr(x, "shape", None)
+        return shape is not None and getattr(made, "shape", None) == shape
+    return not _is_known(layer)
+
+
+def _not_made_anew(name, why):
+    return UserError(
+        "Expected layers that Keras can make anew of their configuration. "
+        f"Received: {name}, {why}"
+    )
 
 
 def _is_sum(operation, args):
@@ -307,19 +303,24 @@ def _is_sum(operation, args):
     )
 
 
+def options_of(layer):
+    """The configuration of a layer, with the statistics it was adapted to."""
+    config = layer.get_config()
+    if isinstance(layer, layers.Normalization) and config["mean"] is None:
+        for what in ("mean", "variance"):
+            adapted = getattr(layer, f"adapt_{what}", None)
+            if adapted is not None:
+                config[what] = keras.ops.convert_to_numpy(adapted).tolist()
+    return config
+
+
 def _renamed(layer, name, **options):
     """A layer of the same options under a name, its weights new.
 
     Batch normalisation becomes that of this package, which computes the same,
     and on several replicas what a run is asked for.
     """
-    config = {**layer.get_config(), "name": name, **options}
-    if isinstance(layer, layers.Normalization) and config["mean"] is None:
-        for what in ("mean", "variance"):
-            adapted = getattr(layer, f"adapt_{what}", None)
-            if adapted is None:
-                continue
-            config[what] = keras.ops.convert_to_numpy(adapted).tolist()
+    config = {**options_of(layer), "name": name, **options}
     plain = type(layer) is layers.BatchNormalization
     if plain:
         del config["synchronized"]
@@ -327,34 +328,16 @@ def _renamed(layer, name, **options):
         return (BatchNorm if plain else type(layer)).from_config(config)
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            "Expected layers that Keras can make anew of their configuration. "
-            f"Received: {name}, {reason}"
-        ) from error
-
-
-def _end_of(graph):
-    """The id of what makes probabilities of the logits at the end, or None."""
-    operation = graph.outputs[0]._keras_history.operation
-    if isinstance(operation, keras.Model):
-        return _end_of(functional(operation))
-    inner = getattr(operation, "activation", None)
-    name = getattr(inner, "__name__", type(operation).__name__)
-    plain = name.replace("_", "").lower()
-    called_once = len(operation._inbound_nodes) == 1
-    if plain in _OF_PROBABILITIES and called_once:
-        return id(operation)
-    return None
+        raise _not_made_anew(name, reason) from error
 
 
 def _check_layer(layer, name):
-    for kind, what in _REFUSED.items():
-        if isinstance(layer, kind):
-            raise UserError(
-                "Expected layers that compute logits of one image at once. "
-                f"Received: {name}, {what} ({type(layer).__name__})"
-            )
-    config = layer.get_config()
+    refusals.check_layer(name, [x.__name__ for x in type(layer).__mro__])
+    try:
+        config = layer.get_config()
+    except NotImplementedError as error:
+        why = f"a {type(layer).__name__} without get_config"
+        raise _not_made_anew(name, why) from error
     if config.get("data_format") == "channels_first":
         raise UserError(
             "Expected layers with their channels last. Received: "
@@ -365,6 +348,12 @@ def _check_layer(layer, name):
 def _is_known(layer):
     """Whether Keras or this package says what a layer computes."""
     return type(layer).__module__.startswith(("keras.", "dlgn_tf."))
+
+
+def _what(layer):
+    """What a layer is called where there is no gate for it."""
+    own = not _is_known(layer)
+    return f"a {type(layer).__name__}" if own else function_of(layer)[0]
 
 
 def _listed(names):

@@ -19,6 +19,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.gate_kinds import GateFunction
 from dlgn_tf.layers import BetaVQ, GraphOperation
 from dlgn_tf.models.activations import ACTIVATIONS
+from dlgn_tf.models.comparing import same_function
 from dlgn_tf.models.sites import OWN
 
 _INFINITE = float("inf")
@@ -65,6 +66,24 @@ def gate_of(layer: keras.layers.Layer) -> GateFunction | None:
     gate = _GATES[name]
     known = inspect.signature(gate).parameters
     return gate(**{k: v for k, v in options.items() if k in known})
+
+
+def plain_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A layer, or one that computes the same and says more of it.
+
+    A layer that is the function of an `Activation` stands for it, and a
+    function of Keras for one of its name from elsewhere, such as `tf.nn.relu`.
+    """
+    if not isinstance(layer, layers.Activation):
+        return layer
+    function = layer.activation
+    if isinstance(function, keras.layers.Layer):
+        return plain_activation(function)
+    own = getattr(keras.activations, getattr(function, "__name__", ""), None)
+    some = keras.KerasTensor((None, 1))
+    if own in (None, function) or not same_function(own, function, [some]):
+        return layer
+    return layers.Activation(own, name=layer.name, dtype=layer.dtype_policy)
 
 
 def function_of(layer: keras.layers.Layer) -> tuple[str, dict]:

@@ -1,15 +1,13 @@
 """Shallow features: every gate its own single linear map of the image."""
 
 import dataclasses
-import itertools
+import math
 
 import keras
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm, Grayscale
 from dlgn_tf.models.convolution import convolution
-
-_RESCALING = (layers.Rescaling, layers.Normalization)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +33,7 @@ class LinearMaps:
     rescaling: tuple[keras.layers.Layer, ...] = ()
 
 
-def linear_maps_like(value_network, options):
+def linear_maps_like(value_network, options, rescaling=()):
     """`LinearMaps` like the layers of a value network of these options.
 
     There are biases, and batch normalisation, where the value network has them
@@ -53,11 +51,7 @@ def linear_maps_like(value_network, options):
         padding="circular" if circular else "same",
         apodized=options.get("apodized", False),
         grayscale=any(isinstance(x, Grayscale) for x in below),
-        rescaling=tuple(
-            itertools.takewhile(
-                lambda x: isinstance(x, _RESCALING), value_network.layers[1:]
-            )
-        ),
+        rescaling=rescaling,
     )
 
 
@@ -66,8 +60,9 @@ def shallow_gating_network(image_shape, sites, maps):
 
     A site of shape (height, width, filters) gets its pre-activation from
     average pooling of the image to that resolution, a convolution and, in
-    architectures that have it, batch normalisation; a site of shape (units,)
-    from one dense layer on the flattened image. Nothing is composed.
+    architectures that have it, batch normalisation; a site of another shape,
+    such as (units,), from one dense layer on the flattened image. Nothing is
+    composed.
 
     Source: the DLGN paper (arXiv 2110.03403), section 4. Pooling before the
     convolution rather than after it is assumed; both are linear.
@@ -86,9 +81,12 @@ def shallow_gating_network(image_shape, sites, maps):
         seen = type(layer).from_config(layer.get_config())(seen)
     preactivations = []
     for name, shape in sites.items():
-        if len(shape) == 1:
+        if len(shape) != 3:
             flat = layers.Flatten(name=f"{name}_flatten")(seen)
-            q = layers.Dense(shape[0], use_bias=maps.biases, name=name)(flat)
+            units = math.prod(shape)
+            q = layers.Dense(units, use_bias=maps.biases, name=name)(flat)
+            if len(shape) > 1:
+                q = layers.Reshape(shape, name=f"{name}_reshape")(q)
         else:
             pooled = seen
             if tuple(shape[:2]) != tuple(image.shape[1:3]):

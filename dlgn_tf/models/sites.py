@@ -32,9 +32,14 @@ class _Sites:
     """Keeps what the sites are called, in the order in which they were met.
 
     Attributes:
+        constant: Boolean. Whether the network sees ones in place of an image;
+            a builder leaves out then what puts pixels on a scale.
+        rescaling: Tuple of the layers that do so, set by a builder.
         names: List of strings.
         nonlinearities: List of the layers that builders gave, None where none.
     """
+
+    constant, rescaling = False, ()
 
     def __init__(self):
         self.names, self.nonlinearities = [], []
@@ -102,11 +107,12 @@ class MultiplyByGate(_Sites):
 
     Args:
         activation: See `Activate`.
+        constant: See the attribute.
     """
 
-    def __init__(self, activation=None):
+    def __init__(self, activation=None, constant=False):
         super().__init__()
-        self.gates = []
+        self.gates, self.constant = [], constant
         self._activation = activation
 
     def __call__(self, preactivation, name, layer=None):

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import GraphOperation
 from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.models.flattening import flattened
 from dlgn_tf.models.sites import RecordAndActivate, RecordAndPass
@@ -101,6 +102,7 @@ class UserNetwork:
                 f"{self.classes} classes, as {self.name} takes them. Received: "
                 f"{received[0]} in {classes}"
             )
+        site.rescaling = self._rescaling
         model = self._without(removed)
         if len(model.inputs[0].shape) == 2:
             x = layers.Flatten(name="vector")(x)
@@ -116,6 +118,8 @@ class UserNetwork:
 
     def _call(self, layer, site, pooling, clones, *args, **kwargs):
         name = self._flat.sites.get(layer.name)
+        if site.constant and layer in self._rescaling:
+            return args[0]
         if name is not None:
             return site(*args, name, _cloned(layer))
         if layer.name not in clones:
@@ -138,6 +142,17 @@ class UserNetwork:
             layer.set_weights(self._by_name[layer.name].get_weights())
 
     @functools.cached_property
+    def _rescaling(self):
+        """The first layers, as far as they put pixels on a scale."""
+        first = itertools.takewhile(_rescales, self._flat.model.layers[1:])
+        return tuple(first)
+
+    def thaw(self):
+        """Lets all be trained that the model has frozen."""
+        for layer in self._flat.model.layers:
+            layer.trainable = True
+
+    @functools.cached_property
     def _by_name(self):
         return {layer.name: layer for layer in self._flat.model.layers}
 
@@ -157,18 +172,10 @@ class UserNetwork:
 
         def call(layer, *args, **kwargs):
             if layer.name in removed:
-                return args[0][_skip(layer)]
-            return clones.setdefault(layer.name, _cloned(layer))(
-                *args, **kwargs
-            )
+                return args[0][_skip(self._by_name[layer.name])]
+            return layer(*args, **kwargs)
 
-        clones, whole = {}, self._flat.model
-        image = keras.Input(whole.inputs[0].shape[1:], name="image")
-        made = whole._run_through_graph(
-            [image],
-            operation_fn=lambda layer: functools.partial(call, layer),
-        )
-        return keras.Model(image, made, name=whole.name)
+        return keras.models.clone_model(self._flat.model, call_function=call)
 
     def _check_linear(self, x, site, pooling):
         """Tells, or refuses, what is not linear where gates shall be."""
@@ -218,17 +225,31 @@ def _cloned(layer, average=False, last=False):
     """A layer of the same options and name, its weights new.
 
     Where nothing else is said it computes in the global precision, but for the
-    logits: see `dlgn_tf.models.head`.
+    logits: see `dlgn_tf.models.head`. Its weights are drawn from the seed of
+    the network, whatever seeds its initialisers have.
     """
-    kind, config = type(layer), layer.get_config()
-    if layer.dtype_policy.name == "float32":
-        keras_policy = keras.config.dtype_policy()
-        half = keras_policy.compute_dtype in ("float16", "bfloat16")
-        config["dtype"] = "float32" if last and half else keras_policy
+    kind, config, policy = type(layer), layer.get_config(), layer.dtype_policy
+    if policy.name == "float32":
+        policy = keras.config.dtype_policy()
+    half = policy.compute_dtype in ("float16", "bfloat16")
+    config["dtype"] = "float32" if last and half else policy
+    for option, value in config.items():
+        if option.endswith("_initializer") and value:
+            seeded = "seed" in value["config"]
+            of_it = {**value["config"], **({"seed": None} if seeded else {})}
+            config[option] = {**value, "config": of_it}
     if average:
         name = kind.__name__.replace("MaxPool", "AveragePool")
         kind = getattr(layers, name, kind)
     return kind.from_config(config)
+
+
+def _rescales(layer):
+    """Whether a layer puts images on another scale, and does no more."""
+    if isinstance(layer, GraphOperation):
+        same = getattr(layer.output, "shape", None) == layer.input.shape
+        return same and is_affine(layer)
+    return isinstance(layer, (layers.Rescaling, layers.Normalization))
 
 
 def _layers(model):
@@ -237,7 +258,8 @@ def _layers(model):
 
 def _skip(layer):
     """Index of the input of an `Add` that fewest layers lead to."""
-    return min(range(2), key=lambda k: len(_ancestors(layer.input[k])))
+    before = [len(_ancestors(tensor)) for tensor in layer.input]
+    return before.index(min(before))
 
 
 def _ancestors(tensor):

@@ -12,11 +12,15 @@ import zipfile
 import zlib
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import refusals
 from dlgn_tf.models.architecture import FAMILIES, Architecture
 
 PREFIX = "keras:"
 # Of names of models.
 CALLED = "keras."
+# Classes of what puts pixels on a scale: layers, and functions in the graph.
+_SCALING = {"Rescaling", "Normalization"}
+_ARITHMETIC = ("TrueDivide", "Multiply", "Subtract", "Add", "GetItem")
 # Of a model's description, what does not say how it was trained.
 _KEYS = ("module", "class_name", "config", "registered_name")
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, KeyError, ValueError)
@@ -122,11 +126,14 @@ def read(path) -> dict:
             f"Expected {PREFIX}PATH_FAMILY with the path of a .keras file. "
             f"Received: {path}, {reason}"
         ) from error
-    return checked({k: description.get(k) for k in _KEYS}, path)
+    found = checked({k: description.get(k) for k in _KEYS}, path)
+    if any(map(_is_adapted, _layers(found))):
+        return _with_statistics(path)
+    return found
 
 
 def checked(description, path):
-    """A description, if it is one of a model whose weights say nothing else.
+    """A description, if it is one of a model that can be taken apart.
 
     Raises:
         UserError: if not.
@@ -138,36 +145,58 @@ def checked(description, path):
             f"looked at. Received: {path}, a subclassed model ({kind})"
         )
     for layer in _layers(description):
-        if layer["class_name"] == "Lambda":
-            raise UserError(
-                "Expected layers that compute logits of one image at once. "
-                f"Received: {layer['config']['name']}, a Lambda, whose "
-                "function cannot be looked into"
-            )
-        if (
-            layer["class_name"] == "Normalization"
-            and layer["config"]["mean"] is None
-        ):
-            raise UserError(
-                "Expected Normalization(mean=..., variance=...) in a model "
-                f"that is named by {PREFIX}PATH. Received: "
-                f"{layer['config']['name']}, which was adapted to data"
-            )
+        refusals.check_layer(layer["config"]["name"], [layer["class_name"]])
     return description
 
 
 def rescales(description) -> bool:
-    """Whether a model puts pixels on a scale by itself."""
-    kinds = {layer["class_name"] for layer in _layers(description)}
-    return bool(kinds & {"Rescaling", "Normalization"})
+    """Whether a model puts pixels on a scale by itself.
+
+    By a layer for it, or by arithmetic on what enters first, such as that of
+    the `preprocess_input` of keras.applications.
+    """
+    kinds = [layer["class_name"] for layer in _layers(description)]
+    inside = (x for x in kinds if x != "InputLayer")
+    return next(inside, None) in _ARITHMETIC or not _SCALING.isdisjoint(kinds)
 
 
 def describe(model) -> dict:
-    """The description of a functional or sequential `keras.Model`."""
+    """The description of a functional or sequential `keras.Model`.
+
+    Statistics that layers were adapted to are in it.
+    """
     import keras
 
     whole = keras.saving.serialize_keras_object(model)
-    return json.loads(json.dumps({k: whole.get(k) for k in _KEYS}))
+    description = json.loads(json.dumps({k: whole.get(k) for k in _KEYS}))
+    _add_statistics(description, model)
+    return description
+
+
+def _add_statistics(description, model):
+    from dlgn_tf.models.flattening import options_of
+
+    for each in description["config"]["layers"]:
+        config = each["config"]
+        if _is_adapted(each):
+            config |= options_of(model.get_layer(config["name"]))
+        elif "layers" in config:
+            _add_statistics(each, model.get_layer(config["name"]))
+
+
+def _is_adapted(layer):
+    """Whether the weights of a layer say what it does, not its options."""
+    kind, config = layer["class_name"], layer["config"]
+    return kind == "Normalization" and config["mean"] is None
+
+
+def thawed(description) -> dict:
+    """A description in which no layer is frozen."""
+    copy = json.loads(json.dumps(description))
+    for each in (copy, *_layers(copy)):
+        if "trainable" in each["config"]:
+            each["config"]["trainable"] = True
+    return copy
 
 
 def _layers(description):
@@ -178,13 +207,26 @@ def _layers(description):
             yield from _layers(layer)
 
 
+def _with_statistics(path):
+    """The description of a model whose weights are needed for it."""
+    import keras
+
+    model = _known(lambda: keras.models.load_model(path, compile=False))
+    return describe(getattr(model, "network", model))
+
+
 def _made(description):
     import keras
 
+    # Keras empties what it makes a functional model of.
+    copy = json.loads(json.dumps(description))
+    return _known(lambda: keras.saving.deserialize_keras_object(copy))
+
+
+def _known(make):
+    """A model that Keras makes, if it knows all that is in it."""
     try:
-        # Keras empties what it makes a functional model of.
-        copy = json.loads(json.dumps(description))
-        return keras.saving.deserialize_keras_object(copy)
+        return make()
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(

@@ -11,7 +11,7 @@ import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import templates
 from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
-from dlgn_tf.models import nonlinearities, transfer
+from dlgn_tf.models import nonlinearities, sites, transfer, user_network
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.models.registry import FAMILIES
@@ -65,6 +65,9 @@ def test_identities(seed, precision, graphs, tmp_path):
     dgn = convert(drawn, "dgn", weights="copy", gate="own")
     found = graphs.centred(dgn(images))
     assert difference(found, expected) < as_dgn
+    # Controls: other weights, and gates that are none of its own.
+    for other in (convert(drawn, "dnn"), convert(drawn, "dgn", weights="copy")):
+        assert difference(graphs.centred(other(images)), expected) > 10 * as_dgn
     path = tmp_path / "dgn.keras"
     dgn.save(path)
     again = keras.models.load_model(path)
@@ -189,6 +192,12 @@ def test_a_dlgn_is_affine(rng, float64):
             atol=1e-10,
         )
     assert not dlgn_tf.inspection.DualView(model).network.not_linear
+    # Control: with its nonlinearities the gating network is not affine.
+    bent = dlgn_tf.from_keras(with_a_skip(), "dgn", seed=0)
+    first, second, between = np.split(
+        ops.convert_to_numpy(bent.preactivations(images)["r3"]), 3
+    )
+    assert np.abs(between - 0.3 * first - 0.7 * second).max() > 1e-3
 
 
 def test_frozen_learned_gates_in_one_call(small, rng):
@@ -330,6 +339,206 @@ def test_what_is_not_linear_is_told(small):
     assert isinstance(pooling, layers.AveragePooling2D)
 
 
+def attending():
+    image = keras.Input((6, 6, 2))
+    h = layers.Reshape((9, 8))(layers.Conv2D(8, 2, strides=2)(image))
+    h = h + layers.MultiHeadAttention(2, 3)(layers.LayerNormalization()(h), h)
+    h = layers.Dense(5, activation="gelu", name="mlp")(h)
+    attended = layers.MultiHeadAttention(1, 2)(h, h)
+    h = layers.GlobalAveragePooling1D()(attended)
+    return keras.Model(image, layers.Dense(3)(h))
+
+
+def by_keyword():
+    image = keras.Input((6, 6, 2))
+    inner = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(2, 3)])
+    h = layers.ReLU(name="r")(inputs=inner(inputs=image))
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(inputs=h)))
+
+
+def by_names():
+    """Models inside that take and give dictionaries."""
+    a, b = keras.Input((6, 6, 2), name="a"), keras.Input((6, 6, 2), name="b")
+    made = {"y": layers.ReLU(name="first")(a - b), "x": ops.abs(2 * a)}
+    inner = keras.Model({"b": b, "a": a}, made, name="n")
+    image = keras.Input((6, 6, 2))
+    made = inner({"a": image, "b": layers.Conv2D(2, 1)(image)})
+    h = layers.Flatten()(made["x"] + 0.5 * made["y"])
+    return keras.Model(image, layers.Dense(3)(h))
+
+
+def ends_elsewhere():
+    """Its last layer is that of another model, too."""
+    image, head = keras.Input((6, 6, 2)), layers.Dense(3, "softmax")
+    h = layers.Flatten()(layers.ReLU(name="r")(image))
+    keras.Model(image, head(2 * h))
+    return keras.Model(image, head(h))
+
+
+def tf_relu(x):
+    return ops.maximum(x, 0)
+
+
+tf_relu.__name__ = "relu"
+OTHERWISE = {
+    "keywords": (by_keyword, ["r"]),
+    "dictionaries": (by_names, None),
+    "a head of two": (ends_elsewhere, ["r"]),
+    "attention": (attending, ["mlp"]),
+    "a layer in an Activation": (
+        lambda: chain(layers.Activation(layers.LeakyReLU(0.1), name="a")),
+        ["a"],
+    ),
+    "slopes in a layer": (
+        lambda: chain(layers.Dense(4, layers.PReLU("random_normal"), name="d")),
+        ["d"],
+    ),
+    "a function of its own": (
+        lambda: chain(layers.Conv2D(3, 2, activation=tf_relu, name="c")),
+        ["c"],
+    ),
+    "names that others have": (
+        lambda: chain(
+            layers.Conv2D(2, 2, activation="relu", name="image"),
+            layers.Conv2D(3, 2, activation="relu", name="a"),
+            layers.BatchNormalization(name="a_bn"),
+            layers.Conv2D(2, 1, activation="relu", name="a_pool"),
+            layers.ReLU(name="a_relu"),
+            layers.Dense(3, "relu", name="vector"),
+        ),
+        ["image_2", "a", "a_pool_2", "a_relu_2", "vector_2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+@pytest.mark.filterwarnings("ignore:The gating network is not linear")
+def test_written_otherwise(name, rng, graphs):
+    """The identities, of what people write less often."""
+    build, sites = OTHERWISE[name]
+    keras.utils.set_random_seed(0)
+    network = build()
+    images = rng.normal(size=(4, 6, 6, 2)).astype("float32")
+    expected = ops.convert_to_numpy(network(images))
+    if name == "a head of two":
+        expected = np.log(expected)
+    expected = graphs.centred(expected)
+    for family, gate in (("dnn", None), ("dgn", "own")):
+        made = dlgn_tf.from_keras(network, family, weights="copy", gate=gate)
+        assert sites in (None, made.site_names)
+        assert difference(graphs.centred(made(images)), expected) < 1e-5
+    for family in ("dlgn", "dlgn_sf"):
+        made = dlgn_tf.from_keras(network, family, weights="copy", keep="all")
+        assert made(images).shape == (4, 3)
+    view = AffineNetwork(dlgn_tf.from_keras(network, "dgn", seed=0))
+    assert len(view.not_linear) == 3 * (name == "attention")
+
+
+def test_new_weights_are_new():
+    """Whatever was frozen, and whatever seeds initialisers have."""
+    conv = layers.Conv2D(
+        3,
+        2,
+        activation="relu",
+        kernel_initializer=keras.initializers.HeNormal(1),
+    )
+    inner = keras.Sequential([keras.Input((6, 6, 2)), conv], name="inner")
+    inner.trainable = False
+    network = chain(inner)
+    first, second = (dlgn_tf.from_keras(network, seed=seed) for seed in (0, 1))
+    kernels = [x.get_weights()[0] for x in first.networks.values()]
+    kernels += [second.gating_network.get_weights()[0], conv.get_weights()[0]]
+    assert len({kernel.tobytes() for kernel in kernels}) == 4
+    assert len(first.trainable_weights) == len(first.weights)
+    assert '"trainable": false' not in first.description
+    copied = dlgn_tf.from_keras(network, "dnn", weights="copy")
+    assert len(copied.trainable_weights) == 2 and not conv.trainable
+    assert '"trainable": false' in copied.description
+
+
+def test_shallow_maps_are_new(small):
+    """Though layers of their names are there, whose weights others get."""
+    made = dlgn_tf.from_keras(small, "dlgn_sf", weights="copy", seed=0)
+    new = dlgn_tf.from_keras(small, "dlgn_sf", seed=0)
+    pairs = made.gating_network.weights, new.gating_network.weights
+    for ours, theirs in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    kernel = made.value_network.get_layer("c3").kernel
+    np.testing.assert_array_equal(kernel, small.get_layer("c3").kernel)
+
+
+def test_ones_are_on_the_scale_of_the_first_weights(rng):
+    """What puts pixels on a scale leaves a constant alone."""
+
+    def scaled(x):
+        return layers.Rescaling(1 / 255)(x) / 2 - 0.5
+
+    image, plain = keras.Input((6, 6, 1)), keras.Input((6, 6, 1))
+    conv, head = layers.Conv2D(3, 3, activation="relu"), layers.Dense(3)
+    with_scale = keras.Model(image, head(layers.Flatten()(conv(scaled(image)))))
+    without = keras.Model(plain, head(layers.Flatten()(conv(plain))))
+    images = rng.integers(0, 256, (4, 6, 6, 1)).astype("uint8")
+    pixels = images / 255 / 2 - 0.5
+    for family in ("dlgn", "dlgn_sf"):
+        ours, theirs = (
+            dlgn_tf.from_keras(x, family, value_input="ones", seed=0)
+            for x in (with_scale, without)
+        )
+        np.testing.assert_allclose(
+            ours(images), theirs(pixels.astype("float32")), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_both_networks_draw_alike(rng):
+    """Flips and dropouts of a training step are the same in both."""
+    network = chain(
+        layers.RandomFlip(),
+        layers.Conv2D(3, 2, activation="relu", name="a"),
+        layers.Dropout(0.5),
+        layers.Conv2D(3, 2, activation="relu", name="b"),
+    )
+    made = dlgn_tf.from_keras(network, "dgn", weights="copy", gate="own")
+    values = [made.value_at(site) for site in made.site_names]
+    before = keras.Model(made.value_network.inputs, values)
+    pixels = ops.convert_to_tensor(rng.normal(size=(3, 6, 6, 2)), "float32")
+    for _ in range(2):
+        q = made.gating_network(pixels, training=True)
+        found = before(made.value_inputs(pixels, q), training=True)
+        for ours, theirs in zip(q, found, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert np.abs(q[0] - made.gating_network(pixels)[0]).max() > 0.1
+
+
+def test_logits_have_32_bits(dtype_policy):
+    dtype_policy("mixed_bfloat16")
+    network = chain(layers.Conv2D(3, 2, activation="relu", name="c"))
+    dtype_policy("float32")
+    made = dlgn_tf.from_keras(network, "dgn")
+    assert made.value_network.get_layer("c").compute_dtype == "bfloat16"
+    assert made.value_network.output.dtype == "float32"
+
+
+def test_branches_that_can_be_left_out():
+    """All but the shortest, at each call of an Add."""
+    image, add = keras.Input((6, 6, 2)), layers.Add(name="add")
+    first = layers.Conv2D(2, 1, activation="relu", name="a")(image)
+    second = layers.Conv2D(2, 1, activation="relu", name="b")(first)
+    h = add([second, first, image])
+    h = add([layers.Conv2D(2, 1, activation="relu", name="c")(h), h])
+    network = user_network.UserNetwork(
+        keras.Model(image, layers.Dense(3)(layers.Flatten()(h)))
+    )
+    assert network.removable() == ["add", "add_2"]
+    for removed, left in (
+        (["add"], {"c"}),
+        (["add_2"], {"a", "b"}),
+        (["add", "add_2"], set()),
+    ):
+        site = sites.Activate()
+        network(keras.Input((6, 6, 2)), site, 3, removed=removed)
+        assert set(site.names) == left
+
+
 def wave(x):
     return ops.sin(x)
 
@@ -346,9 +555,41 @@ def relu():
     return layers.ReLU(name="r")
 
 
+@keras.saving.register_keras_serializable("test")
 class Own(keras.layers.Layer):
     def call(self, x):
         return ops.relu(x)
+
+
+@keras.saving.register_keras_serializable("test")
+class Swish(keras.layers.Layer):
+    """Of that name, and another function."""
+
+    def call(self, x):
+        return x * ops.sigmoid(3 * x)
+
+
+@keras.saving.register_keras_serializable("test")
+class Squared(layers.ReLU):
+    def call(self, x):
+        return ops.square(super().call(x))
+
+
+@keras.saving.register_keras_serializable("test")
+class Before(layers.Dense):
+    """A layer whose activation does not come last."""
+
+    def call(self, x):
+        return x @ self.kernel + self.activation(self.bias)
+
+
+class Unnamed(keras.layers.Layer):
+    def __init__(self, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
 
 
 class Subclassed(keras.Model):
@@ -373,6 +614,12 @@ def two_inputs():
 def shared_slopes():
     slopes = layers.PReLU(name="slopes")
     return chain(slopes, layers.Dense(2), slopes)
+
+
+def shared_head():
+    """A softmax that is called before the end, too."""
+    head = layers.Dense(3, "softmax", name="head")
+    return chain(layers.Flatten(), layers.Dense(3), head, head, head=False)
 
 
 REFUSED = [
@@ -407,6 +654,20 @@ REFUSED = [
     (lambda: chain(ops.tanh), r"tanh\w* \(tanh\)"),
     (lambda: chain(layers.Activation(wave, name="sin")), "sin .function wave"),
     (lambda: chain(Own(name="own")), r"own \(a Own\)"),
+    (lambda: chain(Swish(name="s")), r"s \(a Swish\)"),
+    (lambda: chain(Squared(name="s")), r"s \(a Squared\)"),
+    (
+        lambda: chain(Before(3, "relu", bias_initializer="ones", name="d")),
+        "end with their activation.*d, a Before",
+    ),
+    (lambda: chain(Unnamed(ops.relu, name="u")), "u, a Unnamed without get_"),
+    (
+        lambda: chain(layers.Activation(ops.gelu, name="g")),
+        "g, which then computes something else",
+    ),
+    (lambda: chain(ops.sin), r"sin\w* \(sin\)"),
+    (lambda: chain(lambda x: ops.clip(x, 0, 6)), r"clip\w* \(clip\)"),
+    (shared_head, r"head \(softmax\), head \(softmax\)"),
     (
         lambda: chain(layers.ReLU(None, 0.1, 0.2, name="r")),
         "r: Expected a ReLU that is 0 at 0",
@@ -447,6 +708,10 @@ def test_refused(build, received):
         ({"keep": ["nobody"]}, "Received: nobody"),
         ({"gate": "own", "gate_regime": "joint"}, "gate=own"),
         ({"max_pooling": "max"}, "max_pooling='max'"),
+        (
+            {"family": "dlgn_sf", "gate_regime": "frozen_learned"},
+            "of a dgn or dlgn",
+        ),
     ],
 )
 def test_bad_arguments(small, options, message):

@@ -24,6 +24,7 @@ AS_LAYERS = (
     lambda: layers.PReLU("random_normal", shared_axes=[1, 2]),
     lambda: BetaVQ("relu", 0.5, "per_layer"),
     lambda: layers.Activation("swish"),
+    lambda: layers.Activation(layers.LeakyReLU(0.1)),
 )
 
 
@@ -140,11 +141,15 @@ class Drawn:
         return self._rng.integers(0, 256, shape).astype("uint8")
 
     def logits(self, images):
-        """Log-probabilities, up to a number an image."""
-        made = ops.convert_to_numpy(self.model(images, training=False))
+        """What enters the softmax: of the last layer, multiplied out.
+
+        The logarithm of a softmax has lost what float32 holds of the logits.
+        """
         last = self.model.layers[-1]
-        ends = last.activation is keras.activations.softmax
-        return np.log(made) if ends else made
+        below = keras.Model(self.model.input, last.input)
+        kernel, bias = last.get_weights()
+        h = ops.convert_to_numpy(below(images, training=False))
+        return h @ kernel + bias
 
 
 def centred(logits):
