@@ -33,8 +33,8 @@ class Command(fields.Command):
     only: tuple[str, ...] | None = flag(
         None,
         "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
-        "checkpoint, startup, first_step, orthogonal, npk, folder, converted. "
-        "Default: all.",
+        "checkpoint, startup, first_step, orthogonal, npk, folder, converted, "
+        "vectors. Default: all.",
     )
     rounds: int = flag(5, "Rounds of each.", least=1)
     batch_size: int = flag(128, "Images a step.", least=1)
@@ -42,6 +42,12 @@ class Command(fields.Command):
     data_dir: str | None = flag(
         None,
         "Prepared TFDS data sets: real CIFAR-10 for the kernels.",
+        path=True,
+    )
+    torch_python: str | None = flag(
+        None,
+        "A Python that has PyTorch, beside which vectors are trained. Default: "
+        "this one, if it has it.",
         path=True,
     )
     output_dir: str | None = flag(
@@ -897,6 +903,164 @@ def converted(options):
         by_turns(dlgn, dnn, options.rounds),
         f"conversion to a DLGN in {float(took):.1f} s, with a peak of "
         f"{int(peak) / 2**20:.2f} GiB in a process of its own",
+    )
+
+
+# Epochs of a round, and seconds within which a published fit is to end.
+_EPOCHS, _GOALS = 20, {"sdi": 90.0, "sdii": 300.0}
+# The same network and training on random points: an eager loop, which trains as
+# often as it is asked to.
+_TORCH = """
+import sys, time
+import torch
+inputs, count, batches, epochs = map(int, sys.argv[1:5])
+beta, rate = map(float, sys.argv[5:7])
+widths = [*map(int, sys.argv[7:])]
+below = [inputs, *widths[:-1]]
+linear = lambda n, m: torch.nn.Linear(n, m, bias=False)
+gating = torch.nn.ModuleList(map(linear, below, widths))
+value = torch.nn.ModuleList(map(linear, below, widths))
+last = linear(widths[-1], 1)
+x = torch.nn.functional.normalize(torch.randn(count, inputs))
+y = torch.sign(torch.randn(count, 1))
+weights = [p for m in (gating, value, last) for p in m.parameters()]
+adam = torch.optim.Adam(weights, rate)
+for _ in sys.stdin:
+    began = time.perf_counter()
+    for _ in range(epochs):
+        for chosen in torch.randperm(count).chunk(batches):
+            q, v = x[chosen], torch.ones(1, inputs)
+            for gate, layer in zip(gating, value):
+                q = gate(q)
+                v = torch.sigmoid(beta * q) * layer(v)
+            z = last(v)
+            loss = torch.nn.functional.softplus(-2 * y[chosen] * z).mean()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    print(time.perf_counter() - began, flush=True)
+"""
+
+
+@benchmark
+def vectors(options):
+    """The published DLGN on SDI: an epoch beside others', and whole fits."""
+    from dlgn_tf.tabular.trees import published
+
+    setting, task = published.PUBLISHED["sdi", "dlgn"], published.task("sdi")
+    (x, labels), _, _ = task.parts()
+    own = _vectors_job(x, labels, setting)
+    others = {
+        "scikit-learn's MLPClassifier": _classifier_job(x, labels, setting)
+    }
+    python = _with_torch(options)
+    torch = python and subprocess.Popen(
+        [
+            *(python, "-c", _TORCH, *map(str, (x.shape[1], len(x)))),
+            *map(str, (10, _EPOCHS, setting.beta, setting.learning_rate)),
+            *map(str, setting.widths),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if torch:
+        others["PyTorch's eager loop"] = lambda: _asked(torch)
+    else:
+        print("no PyTorch, which is left out", file=sys.stderr, flush=True)
+    try:
+        for name, other in others.items():
+            yield Comparison(
+                "vectors",
+                "DLGN of 5x20 on SDI",
+                f"{name}, 5x20",
+                "epochs/s",
+                _EPOCHS,
+                by_turns(own, other, options.rounds),
+                "the MLPClassifier has no gating network, so half the weights",
+            )
+    finally:
+        if torch:
+            torch.stdin.close()
+            torch.wait()
+    for (name, family), setting in published.PUBLISHED.items():
+        if name in _GOALS:
+            yield _whole_fit(name, family, setting)
+
+
+def _vectors_job(x, labels, setting):
+    from dlgn_tf.tabular import fitting, networks
+    from dlgn_tf.tabular.trees import published
+
+    form = networks.Form("dlgn", x.shape[1], setting.widths, beta=setting.beta)
+    weights, rows = networks.initial(form, 0), published.rows(x, labels)
+    rate = setting.learning_rate
+    plan = fitting.Plan("logistic", _EPOCHS, 10, rate)
+    return lambda: fitting.fit(form, weights, rows, plan)
+
+
+def _classifier_job(x, labels, setting):
+    import warnings
+
+    from sklearn.neural_network import MLPClassifier
+
+    classifier = MLPClassifier(
+        setting.widths,
+        batch_size=len(x) // 10,
+        learning_rate_init=setting.learning_rate,
+        max_iter=_EPOCHS,
+        tol=0.0,
+        n_iter_no_change=_EPOCHS,
+        random_state=0,
+    )
+    x = x.astype("float32")
+
+    def train():
+        with warnings.catch_warnings():
+            # It is to end before it has converged.
+            warnings.simplefilter("ignore")
+            classifier.fit(x, labels)
+
+    return train
+
+
+def _with_torch(options):
+    """A Python that imports PyTorch, or None."""
+    python = options.torch_python or sys.executable
+    found = subprocess.run(
+        [python, "-c", "import torch"], capture_output=True
+    ).returncode
+    if found and options.torch_python:
+        raise UserError(
+            "Expected --torch_python to be a Python that imports torch. "
+            f"Received: {python}"
+        )
+    return None if found else python
+
+
+def _asked(process):
+    """Lets a process train once."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+    process.stdout.readline()
+
+
+def _whole_fit(name, family, setting):
+    """A published fit, once, beside the seconds that it may take."""
+    from dlgn_tf.tabular.trees import published
+
+    task, found = published.task(name), []
+    seconds = timed(
+        lambda: found.append(published.train(task, family, setting, seed=0))
+    )
+    return Comparison(
+        "vectors",
+        f"{family} on {name.upper()}, {published.EPOCHS:,} epochs",
+        f"{_GOALS[name]:.0f} s",
+        "fits/s",
+        1,
+        [(seconds, _GOALS[name])],
+        f"{seconds:.1f} s, test accuracy {found[0].accuracy:.4f}",
     )
 
 
