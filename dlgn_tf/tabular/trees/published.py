@@ -16,16 +16,19 @@ from dlgn_tf.tabular.trees import data
 from dlgn_tf.tabular.trees.data import Task
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces, half_spaces
 
-EPOCHS = 1500
+EPOCHS, BATCHES = 1500, 10
 
 
 class Published(typing.NamedTuple):
-    """A row of the table: settings, and the test accuracy in [0, 1]."""
+    """A row of the table: settings, and the test accuracy in [0, 1].
+
+    That is None where nothing was published.
+    """
 
     beta: float
     learning_rate: float
     widths: tuple[int, ...]
-    accuracy: float
+    accuracy: float | None = None
 
 
 PUBLISHED = {
@@ -70,18 +73,20 @@ def train(
     epochs: int = EPOCHS,
     watch_at: tuple[int, ...] = (),
     permuted: bool = False,
+    batches: int = BATCHES,
 ) -> Trained:
     """Trains a network of a family on a task.
 
     Args:
         task: `Task`.
         family: One of `networks.FAMILIES`.
-        setting: `Published`, but for its accuracy.
+        setting: `Published`; its accuracy is not looked at.
         seed: Integer, from which weights and batches follow.
         epochs: Integer >= 1.
         watch_at: Numbers of epochs whose half-spaces are surely kept; those of
             some others are too.
         permuted: Boolean. Whether labels of training points are permuted.
+        batches: Integer >= 1, of an epoch.
     """
     (x, labels), validation, (x_test, labels_test) = task.parts()
     if permuted:
@@ -96,7 +101,7 @@ def train(
             watched[epoch] = half_spaces(form, weights)
 
     watch(0, weights, None)
-    plan = Plan("logistic", epochs, 10, setting.learning_rate, seed=seed)
+    plan = Plan("logistic", epochs, batches, setting.learning_rate, seed=seed)
     fitted = fitting.fit(
         form, weights, rows(x, labels), plan, rows(*validation), watch, watch_at
     )
