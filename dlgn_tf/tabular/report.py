@@ -14,7 +14,11 @@ from dlgn_tf.tabular.learners import Learner
 from dlgn_tf.tabular.sources import TASKS
 from dlgn_tf.tabular.trees import drawing, published
 from dlgn_tf.tabular.trees.attraction import angles_by_epoch
-from dlgn_tf.tabular.trees.half_spaces import half_spaces, nearest_angles
+from dlgn_tf.tabular.trees.half_spaces import (
+    clusters,
+    half_spaces,
+    nearest_angles,
+)
 
 _SHOWN_REGIONS, _SHOWN_COLUMNS = 15, 4
 _WIDEST_TREE = 40
@@ -223,20 +227,7 @@ def _tree(page, output, network, true=None):
 def _rest(page, output, network, fitted=None):
     """Regions, half-spaces, training."""
     _regions(page, output, network)
-    spaces = network.estimator.half_spaces()
-    output.table(
-        "half_spaces",
-        [
-            {
-                "layer": int(layer) + 1,
-                "offset": offset,
-                **dict(zip(network.names, normal, strict=True)),
-            }
-            for layer, offset, normal in zip(
-                spaces.layers, spaces.offsets, spaces.normals, strict=True
-            )
-        ],
-    )
+    _half_spaces(page, output, network)
     page.section("Training")
     loss = fitted.loss if fitted else network.estimator.loss_curve_
     scores = fitted.score if fitted else network.estimator.validation_scores_
@@ -246,6 +237,58 @@ def _rest(page, output, network, fitted=None):
         + (
             ", and the score on rows that choose the epoch." * bool(len(scores))
         ),
+    )
+
+
+def _half_spaces(page, output, network):
+    """All half-spaces, and how many of each layer share a hyperplane."""
+    spaces = network.estimator.half_spaces()
+    std = network.x.std(axis=0)
+    # Where columns are alike in size, so are distances.
+    shared = clusters(
+        spaces._replace(
+            normals=spaces.normals * std,
+            offsets=spaces.offsets + spaces.normals @ network.x.mean(axis=0),
+        )
+    )
+    of_unit = np.empty(len(spaces.layers), int)
+    for k, cluster in enumerate(shared):
+        of_unit[cluster.members] = k
+    output.table(
+        "half_spaces",
+        [
+            {
+                "layer": int(layer) + 1,
+                "cluster": int(cluster),
+                "offset": offset,
+                **dict(zip(network.names, normal, strict=True)),
+            }
+            for layer, cluster, offset, normal in zip(
+                spaces.layers,
+                of_unit,
+                spaces.offsets,
+                spaces.normals,
+                strict=True,
+            )
+        ],
+    )
+    page.section("Half-spaces share hyperplanes")
+    page.text(
+        f"Its {len(of_unit)} half-spaces lie at {len(shared)} hyperplanes, "
+        "those within a mean distance of 0.3 of unit normals taken as one; "
+        "`half_spaces.csv` says which."
+    )
+    page.table(
+        ("layer", "half-spaces", "hyperplanes", "at the most frequent one"),
+        [
+            (
+                str(layer + 1),
+                str(np.sum(spaces.layers == layer)),
+                str(len(np.unique(of_unit[spaces.layers == layer]))),
+                str(np.bincount(of_unit[spaces.layers == layer]).max()),
+            )
+            for layer in range(spaces.layers.max() + 1)
+        ],
     )
 
 

@@ -91,3 +91,25 @@ def test_half_spaces_of_a_small_tree_are_found():
         by_epoch[0],
         attraction.angles_by_epoch(task.tree.normals, control.watched)[0],
     )
+
+
+def test_half_spaces_that_share_a_hyperplane_are_found(rng):
+    """Planted ones, whose sides and lengths differ, and one apart by offset."""
+    planted = np.array([[1.0, 0, 0], [0, 1, 0], [1, 0, 0]])
+    offsets = np.array([0.0, 0, 2])
+    of_plane = np.array([0, 0, 0, 1, 1, 2])
+    signs = np.array([1, -1, 3, -2, 1, 1.0])
+    normals = signs[:, None] * (
+        planted[of_plane] + 0.02 * rng.standard_normal((6, 3))
+    )
+    spaces = HalfSpaces(
+        normals, signs * offsets[of_plane], np.array([0, 0, 1, 1, 2, 2])
+    )
+    found = half_spaces.clusters(spaces)
+    assert [sorted(c.members) for c in found] == [[0, 1, 2], [3, 4], [5]]
+    for cluster, normal, offset in zip(found, planted, offsets, strict=True):
+        assert np.abs(cluster.normal @ normal) > 0.995
+        assert abs(cluster.offset) == pytest.approx(offset, abs=0.1)
+        assert np.linalg.norm(cluster.normal) == pytest.approx(1)
+    alone = HalfSpaces(normals[:1], offsets[:1], np.zeros(1, int))
+    assert len(half_spaces.clusters(alone)) == 1

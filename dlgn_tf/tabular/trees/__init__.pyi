@@ -7,6 +7,7 @@ from .data import named as named
 from .drawing import drawn as drawn
 from .half_spaces import HalfSpaces as HalfSpaces
 from .half_spaces import angles as angles
+from .half_spaces import clusters as clusters
 from .half_spaces import shares_near as shares_near
 from .readout import read_out as read_out
 from .tree import ObliqueTree as ObliqueTree

@@ -76,3 +76,51 @@ def shares_near(
     near = distances(true, spaces.normals).min(axis=0) < threshold
     counts = np.bincount(spaces.layers)
     return np.bincount(spaces.layers, near) / counts
+
+
+class Cluster(typing.NamedTuple):
+    """Half-spaces that nearly share a hyperplane.
+
+    Attributes:
+        normal: Array `(inputs,)` of unit length, their mean.
+        offset: Float: the hyperplane is `normal . x + offset = 0`.
+        members: Integers, which half-spaces they are.
+    """
+
+    normal: np.ndarray
+    offset: float
+    members: np.ndarray
+
+
+def clusters(spaces: HalfSpaces, threshold: float = 0.3) -> list[Cluster]:
+    """Half-spaces by the hyperplanes that they share, the largest first.
+
+    Hyperplanes are compared as unit normals with their offset beside it, sides
+    ignored, and joined while the mean distance of two groups is below the
+    papers' threshold, so that no group is a chain of others.
+
+    Args:
+        spaces: `HalfSpaces`.
+        threshold: Float > 0, Euclidean distance.
+    """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import cdist, squareform
+
+    lengths = np.linalg.norm(spaces.normals, axis=1, keepdims=True)
+    planes = np.column_stack([spaces.normals, spaces.offsets])
+    planes = planes / np.where(lengths == 0, 1, lengths)
+    if len(planes) < 2:
+        groups = np.zeros(len(planes), int)
+    else:
+        apart = np.minimum(cdist(planes, planes), cdist(planes, -planes))
+        pairs = squareform(apart, checks=False)
+        joined = hierarchy.linkage(pairs, "average")
+        groups = hierarchy.fcluster(joined, threshold, "distance")
+    found = []
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        sides = np.sign(planes[members] @ planes[members[0]])
+        mean = (sides[:, None] * planes[members]).mean(axis=0)
+        mean /= np.linalg.norm(mean[:-1]) or 1.0
+        found.append(Cluster(mean[:-1], float(mean[-1]), members))
+    return sorted(found, key=lambda cluster: -len(cluster.members))
