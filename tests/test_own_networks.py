@@ -206,6 +206,20 @@ def test_who_puts_pixels_on_a_scale(scale, expected):
     assert user_networks.rescales(description) == expected
 
 
+def test_rainbow_of_one_layer(tmp_path, train_run):
+    """There is nothing before the classifier whose weights vary."""
+    path = tmp_path / "net.keras"
+    image = keras.Input((8, 8, 1))
+    h = layers.ReLU()(layers.Flatten()(image))
+    keras.Model(image, layers.Dense(10)(h)).save(path)
+    train_run(tmp_path / "run", f"keras:{path}_dnn", "--train_steps=1")
+    given = {"images": 20, "test_images": 10, "output_dir": str(tmp_path)}
+    with pytest.raises(UserError, match="before its classifier"):
+        dlgn_tf.calls.rainbow(
+            run_dirs=(str(tmp_path / "run"),), parts=("spectra",), **given
+        )
+
+
 def test_fit_keeps_a_run(digits, tmp_path):
     data = dlgn_tf.data.from_arrays(*digits)
     model = dlgn_tf.from_keras(with_a_skip(), "dlgn", seed=0)

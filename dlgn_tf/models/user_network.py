@@ -157,12 +157,18 @@ class UserNetwork:
         return {layer.name: layer for layer in self._flat.model.layers}
 
     def removable(self):
-        """Names of the layers `Add` whose longer branch can be left out."""
+        """Names of the layers `Add` whose longer branch can be left out.
+
+        Without it there is still a gate site.
+        """
+        sites = {id(self._by_name[name]) for name in self._flat.sites}
+        (logits,) = self._flat.model.outputs
         return [
             layer.name
             for layer in self._flat.model.layers
             if isinstance(layer, layers.Add)
             and len({tuple(x.shape) for x in layer.input}) == 1
+            and sites & _ancestors(logits, layer)
         ]
 
     def _without(self, removed):
@@ -262,13 +268,19 @@ def _skip(layer):
     return before.index(min(before))
 
 
-def _ancestors(tensor):
-    """Ids of all operations before a tensor of a graph."""
+def _ancestors(tensor, removed=None):
+    """Ids of all operations before a tensor of a graph.
+
+    Of an `Add` that is removed, only those before its skip.
+    """
     found, open_tensors = set(), [tensor]
     while open_tensors:
         history = open_tensors.pop()._keras_history
         if id(history.operation) not in found:
             found.add(id(history.operation))
             node = history.operation._inbound_nodes[history.node_index]
-            open_tensors += node.input_tensors
+            taken = node.input_tensors
+            if history.operation is removed:
+                taken = [taken[_skip(removed)]]
+            open_tensors += taken
     return found

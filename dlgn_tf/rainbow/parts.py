@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 
 from dlgn_tf.command.progress import Progress
+from dlgn_tf.errors import UserError
 from dlgn_tf.output.folder import Output
 from dlgn_tf.output.spread import sample_std
 from dlgn_tf.rainbow import accuracies, comparison, figures, trained_runs
@@ -89,6 +90,11 @@ class _Work:
     def _hidden(self, network):
         """Labels of a network's chosen layers, its classifier left out."""
         labels = self._runs[0].layered(network).hidden
+        if not labels:
+            raise UserError(
+                "Expected a network with a dense layer or a convolution before "
+                f"its classifier. Received: {self._names[0]}, which has none"
+            )
         return accuracies.chosen(labels, self._task.layers)
 
     def arrays(self):

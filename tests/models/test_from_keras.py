@@ -537,6 +537,10 @@ def test_branches_that_can_be_left_out():
         site = sites.Activate()
         network(keras.Input((6, 6, 2)), site, 3, removed=removed)
         assert set(site.names) == left
+    # Not what holds all sites.
+    h = layers.Add()([first, image])
+    head = layers.Dense(3)(layers.Flatten()(h))
+    assert not user_network.UserNetwork(keras.Model(image, head)).removable()
 
 
 def wave(x):
