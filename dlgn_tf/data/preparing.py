@@ -16,6 +16,8 @@ from dlgn_tf.errors import UserError
 # Numbers that are summed at once.
 _CHUNK = 2**22
 _LARGEST_SIDE = 2**20
+# Standard deviations between means of data of one kind.
+_FAR = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +83,7 @@ def prepare(stored: Stored, own: Any) -> Prepared:
     info = own.info or _measured(own, stored, sets, names)
     if own.info:
         _check_fits(sets, info, train.place)
+        _note_scale(sets[-1], info, train.place)
     now = {
         "train_examples": len(sets[0]),
         "test_examples": len(sets[1]),
@@ -224,6 +227,25 @@ def _check_fits(sets, info, place):
                 f"as the network was trained on, in {place}. Received: "
                 f"{found[1]} of shape {found[0]}"
             )
+
+
+def _note_scale(image_set, info, place):
+    """Says it where examples lie far from all that were trained on.
+
+    As pixels in [0, 255] do where those of training were in [0, 1].
+    """
+    if info.dtype == "uint8":
+        return
+    mean, std = np.array(info.mean), np.array(info.std)
+    found, _ = moments(image_set.images)
+    far = np.abs(found - mean) > _FAR * std
+    if far.any():
+        channel = np.argmax(far)
+        print(
+            f"{place} holds numbers about {255 * found[channel]:.3g}. The "
+            f"network was trained on some about {255 * mean[channel]:.3g}, "
+            f"with a standard deviation of {255 * std[channel]:.3g}"
+        )
 
 
 def _measured(own, stored, sets, names):

@@ -1,5 +1,6 @@
 """Rows of a CSV or Parquet table as vectors."""
 
+import codecs
 import os
 import typing
 from typing import Any
@@ -157,6 +158,8 @@ def _csv(path):
 
     with open(path, "rb") as file:
         first = file.readline()
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("text in UTF-16 and not in UTF-8")
     # Of tables in much of Europe, and of those of tabs.
     delimiter = max(",;\t", key=lambda x: first.count(x.encode()))
     gaps = [*csv.ConvertOptions().null_values, "?"]
@@ -200,6 +203,7 @@ def _values(name, column, path):
         raise UserError(
             f"Expected columns of numbers or words in {path}. Received: "
             f"{name!r} of {kind}"
+            f"{', which is no text in UTF-8' * kinds.is_binary(kind)}"
         )
     if kinds.is_string(kind) or kinds.is_large_string(kind):
         words = [_GAP if x is None else x for x in column.to_pylist()]
@@ -285,7 +289,13 @@ def _vectors(table, columns):
             values = np.full(len(values), np.nan)
         if words:
             # A word that training lacks is none of its categories.
-            parts.append(values[:, None] == np.array(column.categories))
+            entries = values[:, None] == np.array(column.categories)
+            if other := np.count_nonzero(~entries.any(axis=1)):
+                print(
+                    f"{other:,} rows of {table.path} have words in "
+                    f"{column.name!r} that no training row has"
+                )
+            parts.append(entries)
         else:
             filled = np.where(np.isnan(values), column.fill, values)
             parts.append(filled[:, None])

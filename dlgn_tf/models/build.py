@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import functools
 import inspect
+import numbers
 import os
 import random
 from collections.abc import Sequence
@@ -296,8 +297,10 @@ def initial_weights_from(seed):
     if seed is None:
         yield
         return
-    if seed < 0:
-        raise ValueError(f"Expected a seed >= 0. Received: seed={seed}")
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise UserError(
+            f"Expected a seed, an integer >= 0. Received: seed={seed}"
+        )
     state = random.getstate()
     random.seed(int(seed))
     try:

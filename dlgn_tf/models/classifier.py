@@ -164,19 +164,19 @@ class ImageClassifier(keras.Model):
         return (input_shape[0], *self.output_shape[1:])
 
     def __call__(self, images, *args, **kwargs):
-        self._look_at(images)
+        images = self._looked_at(images)
         return super().__call__(images, *args, **kwargs)
 
     def fit(self, x=None, *args, **kwargs):
-        self._look_at(x)
+        x = self._looked_at(x)
         return super().fit(x, *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
-        self._look_at(x)
+        x = self._looked_at(x)
         return super().evaluate(x, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        self._look_at(x)
+        x = self._looked_at(x)
         return super().predict(x, *args, **kwargs)
 
     def quantize(self, *args, **kwargs):
@@ -195,12 +195,20 @@ class ImageClassifier(keras.Model):
         signature = input_signature or [self.input]
         super().export(filepath, format, verbose, signature, **kwargs)
 
-    def _look_at(self, images):
-        """Refuses images of another shape; warns of pixels in [0, 1], once."""
+    def _looked_at(self, images):
+        """The images with all axes; refuses those of another shape.
+
+        Of pixels in [0, 1] it warns, once.
+        """
         shape = getattr(images, "shape", None)
         if shape is None or getattr(shape, "rank", 4) is None:
-            return
-        image_checks.check_shape(self, shape)
+            return images
+        images = image_checks.with_all_axes(self, images)
+        image_checks.check_shape(self, images.shape)
+        self._look_at_scale(images)
+        return images
+
+    def _look_at_scale(self, images):
         normalization = self.normalization
         if (
             self._scale_is_known

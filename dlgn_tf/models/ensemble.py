@@ -97,7 +97,7 @@ class EnsembleNetwork(ImageClassifier):
         )
 
     def preactivations(self, images):
-        self._look_at(images)
+        images = self._looked_at(images)
         pixels = self.normalization(images)
         return self._named(
             self.network.get_layer("conv1").preactivations(pixels)

@@ -119,7 +119,7 @@ class GatedNetwork(ImageClassifier):
         return self.value_inputs(pixels, preactivations)
 
     def preactivations(self, images):
-        self._look_at(images)
+        images = self._looked_at(images)
         pixels = self.normalization(images)
         return self._named(self.gating_network(pixels, training=False))
 

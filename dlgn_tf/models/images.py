@@ -27,6 +27,25 @@ def check_images(model, images):
         )
 
 
+def with_all_axes(model, images):
+    """Grey images without an axis of channels, or vectors, as images.
+
+    Args:
+        model: `ImageClassifier`.
+        images: Array or tensor `(n, height, width)` or `(n, entries)`.
+
+    Returns:
+        The images `(n, height, width, channels)`; others as they came.
+    """
+    height, width, channels = model.image_shape
+    sides = tuple(images.shape[1:])
+    if sides == (height, width) and channels == 1:
+        return images[..., None]
+    if sides == (channels,) and height == width == 1:
+        return images[:, None, None, :]
+    return images
+
+
 def check_shape(model, shape):
     """Raises a `UserError` unless a model takes a batch of this shape.
 

@@ -80,6 +80,11 @@ def resolve_gates(family, regime=None, gate=None):
     Raises:
         UserError: if gates of the family cannot be learned so.
     """
+    if gate is not None and gate not in GATES:
+        raise UserError(
+            f"Unknown gate. Expected one of {', '.join(GATES)}. Received: "
+            f"gate={gate}"
+        )
     stuck = gate in GATES and not GATES[gate].differentiable
     regime = regime or ("frozen_random" if stuck else "joint")
     if regime not in choices.GATE_REGIMES:

@@ -65,7 +65,7 @@ class ReLUNetwork(ImageClassifier):
         return keras.Model(self.network.inputs, self.value_at(site))
 
     def preactivations(self, images):
-        self._look_at(images)
+        images = self._looked_at(images)
         if not self.site_names:
             return {}
         outputs = self._gating_part(self.normalization(images), training=False)

@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import logging
 import os
+import signal
 import sys
 import tempfile
 import typing
@@ -23,11 +25,15 @@ from dlgn_tf.models import registry
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import configured, loop
 
-# Callbacks that would set the optimiser's learning rate.
-_OF_RATES = (
-    keras.callbacks.LearningRateScheduler,
-    keras.callbacks.ReduceLROnPlateau,
-)
+# Callbacks of what is the loop's, and what does it.
+_RATES = "learning_rates or boundaries"
+_REFUSED = {
+    keras.callbacks.LearningRateScheduler: _RATES,
+    keras.callbacks.ReduceLROnPlateau: _RATES,
+    keras.callbacks.TensorBoard: "run_dir, where its curves are written,",
+    keras.callbacks.BackupAndRestore: "run_dir, where a run goes on,",
+    keras.callbacks.SwapEMAWeights: "flags of the optimiser",
+}
 
 
 class Fitted(typing.NamedTuple):
@@ -93,6 +99,13 @@ def fit(
             "Expected data of dlgn_tf.data.from_arrays and the like, or a "
             f"value of --dataset. Received: {type(data).__name__}"
         )
+    own = model if isinstance(model, ImageClassifier) else None
+    if isinstance(model, keras.Model) and own is None:
+        raise UserError(
+            "Expected the name of a model, or one of create_model or "
+            f"from_keras. Received: a keras.{type(model).__name__}, of which "
+            "dlgn_tf.from_keras makes one"
+        )
     with contextlib.ExitStack() as stack:
         if run_dir is None:
             # The loop keeps its records somewhere; these go.
@@ -101,13 +114,13 @@ def fit(
         else:
             kept = True
         name = str(getattr(model, "name", model))
-        own = model if isinstance(model, ImageClassifier) else None
         config = _config(name, data, run_dir, epochs, flags, own)
         if own is not None:
             _check_model(own, config, kept)
         policy = keras.config.dtype_policy()
         stack.callback(keras.config.set_dtype_policy, policy)
         given = Given(own, data, callbacks, config, kept)
+        stack.enter_context(_without_retracing())
         if not verbose:
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         try:
@@ -115,6 +128,21 @@ def fit(
         except loop.Stopped as stopped:
             print(stopped if kept else "stopped")
     return Fitted(given.model, given.history)
+
+
+@contextlib.contextmanager
+def _without_retracing():
+    """Each call has a network of its own, which TensorFlow takes for one."""
+
+    def wanted(record):
+        return "retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)
 
 
 def _config(name, data, run_dir, epochs, flags, model):
@@ -161,14 +189,23 @@ def _check_model(model, config, kept):
     described = configured.create_configured_model(config).get_config()
     own = model.get_config()
     others = [
-        k for k in described if _plain(described[k]) != _plain(own.get(k))
+        f"{k} ({_short(own.get(k))}, by the flags {_short(described[k])})"
+        for k in described
+        if _plain(described[k]) != _plain(own.get(k))
     ]
     if others:
         raise UserError(
             "Expected with run_dir a model that the flags of the call describe "
             "(its width, normalization, ...), or its name in its place. "
-            f"Received: one of another {', '.join(others)}"
+            f"Received: one of another {'; '.join(others)}"
         )
+
+
+def _short(config):
+    if isinstance(config, dict) and "class_name" in config:
+        own = _plain(config["config"])
+        config = f"{config['class_name']} {own}"
+    return f"{str(config)[:80]}"
 
 
 def _plain(config):
@@ -179,6 +216,23 @@ def _plain(config):
     if isinstance(config, (list, tuple)):
         return [_plain(x) for x in config]
     return config
+
+
+def _check_callback(each):
+    """Raises a `UserError` unless it is a callback that can be heard here."""
+    kind = type(each).__name__
+    if not isinstance(each, keras.callbacks.Callback):
+        raise UserError(f"Expected callbacks of Keras. Received: a {kind}")
+    for refused, instead in _REFUSED.items():
+        if isinstance(each, refused):
+            raise UserError(
+                f"The optimiser is the loop's. Expected {instead} in place of "
+                f"a callback. Received: {kind}"
+            )
+    accuracy = str(getattr(each, "monitor", "")).endswith("accuracy")
+    if accuracy and getattr(each, "mode", None) == "auto":
+        # Keras would look for a compiled metric of that name.
+        each.mode = "max"
 
 
 class Given:
@@ -198,12 +252,7 @@ class Given:
         self._callbacks, self._list = list(callbacks), None
         self._stdout = sys.stdout
         for each in self._callbacks:
-            if isinstance(each, _OF_RATES):
-                raise UserError(
-                    "Learning rates are the loop's. Expected learning_rates or "
-                    "boundaries in place of a callback. Received: "
-                    f"{type(each).__name__}"
-                )
+            _check_callback(each)
 
     def images(self):
         """Training and test images, or None: the loop reads them."""
@@ -259,6 +308,12 @@ class Given:
         self._list = None
         return not all(map(np.array_equal, before, self.model.get_weights()))
 
+    @contextlib.contextmanager
     def _heard(self):
         """What callbacks print is shown, however silent the loop is."""
-        return contextlib.redirect_stdout(self._stdout)
+        with contextlib.redirect_stdout(self._stdout):
+            try:
+                yield
+            except KeyboardInterrupt:
+                # As one from the keyboard, which the loop notes.
+                signal.raise_signal(signal.SIGINT)

@@ -439,6 +439,8 @@ def make_file(root, name):
     }
     if name in texts:
         path.write_text(texts[name])
+    elif name in ("utf-16", "latin-1"):
+        path.write_bytes("kind,a\nx,rot\ny,grün\n".encode(name))
     elif name == "no label flag":
         path.write_text("kind,a\nx,1\n")
         how = {}
@@ -479,6 +481,8 @@ def make_file(root, name):
         ("label only", "1 to 65,536 entries"),
         ("date", "'a' of date"),
         ("float labels", "0.5 in row 1"),
+        ("utf-16", "UTF-16 and not in UTF-8"),
+        ("latin-1", "'a' of binary, which is no text in UTF-8"),
         ("no label flag", "Expected --label=COLUMN"),
         ("cut npz", "x_train.*odd.npz"),
         ("object npz", "x_train.*odd.npz, ValueError: Object arrays"),
@@ -631,6 +635,33 @@ def test_other_data_are_mapped_by_name(tmp_path):
     grey = dataclasses.replace(info, image_shape=(6, 9, 3))
     with pytest.raises(UserError, match="--skip_damaged"):
         dataclasses.replace(other, info=grey).load(WHOLE)
+
+
+@pytest.mark.parametrize(
+    "words, said", [("red", ""), ("blue", "2 rows of .* have words in 'a'")]
+)
+def test_words_that_training_lacks_are_told(tmp_path, words, said, capsys):
+    path = tmp_path / "rows.csv"
+    path.write_text("k,a\n" + "x,red\ny,green\n" * 9)
+    info, _, _ = read("table", path, label="k")
+    path.write_text(f"k,a\nx,{words}\ny,{words}\n")
+    how = Reading(label="k")
+    own.OwnData("table", str(path), how, info, whole=True).load(WHOLE)
+    printed = capsys.readouterr().out
+    assert re.search(said, printed) and bool(said) == ("words in" in printed)
+
+
+def test_another_scale_is_told(tmp_path, capsys):
+    """Pixels in [0, 255] beside those in [0, 1]; a class alone is no scale."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 4, 4, 1), np.float32), np.arange(40) % 2
+    info = given.from_arrays(x, y).info
+    for factor, told in ((1.0, False), (0.5, False), (255.0, True)):
+        path = tmp_path / "rows.npz"
+        np.savez(path, x_train=factor * x, y_train=y)
+        data = own.OwnData("npz", str(path), info=info, whole=True)
+        data.load(WHOLE)
+        assert ("was trained on" in capsys.readouterr().out) == told
 
 
 def test_numbers_stand_for_named_classes():

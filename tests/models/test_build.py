@@ -133,8 +133,8 @@ def test_other_random_states_are_untouched(seed):
 
 def test_random_state_is_put_back_after_an_error():
     state = random.getstate()
-    with pytest.raises(ValueError, match="kind"):
-        build("c4gap_dlgn", seed=7, gate="medium")
+    with pytest.raises(ValueError, match="beta"):
+        build("c4gap_dlgn", seed=7, beta=0)
     assert random.getstate() == state
 
 
@@ -227,7 +227,6 @@ def test_images_too_small_for_vgg(family):
     "arguments,message",
     [
         ({"value_input": "zeros"}, "Received: value_input='zeros'"),
-        ({"gate": "medium"}, "Received: kind='medium'"),
         ({"beta": 0}, "Received: beta=0"),
         ({"epsilon": -1}, "Received: epsilon=-1"),
         ({"std": 0.0}, "Received: std=0.0"),
@@ -235,6 +234,19 @@ def test_images_too_small_for_vgg(family):
 )
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
+        build("fc_dlgn", **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments,message",
+    [
+        ({"gate": "medium"}, "one of soft, hard, own. Received: gate=medium"),
+        ({"seed": "a"}, "an integer >= 0. Received: seed=a"),
+        ({"seed": -1}, "an integer >= 0. Received: seed=-1"),
+    ],
+)
+def test_gates_and_seeds_that_cannot_be(arguments, message):
+    with pytest.raises(UserError, match=message):
         build("fc_dlgn", **arguments)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -166,12 +167,75 @@ def test_a_callback_alone(vectors):
     assert watch.seen[-1] == "end"
 
 
-def test_ctrl_c_returns_what_there_is(vectors, capsys):
-    import signal
+@pytest.mark.parametrize(
+    "callback, said",
+    [
+        (keras.callbacks.TensorBoard("logs"), "run_dir, where its curves"),
+        (keras.callbacks.BackupAndRestore("logs"), "where a run goes on"),
+        (keras.callbacks.ReduceLROnPlateau(), "learning_rates or boundaries"),
+        (print, "callbacks of Keras. Received: a builtin"),
+    ],
+)
+def test_callbacks_that_cannot_be_are_refused(vectors, callback, said):
+    with pytest.raises(UserError, match=said):
+        dlgn_tf.fit("fc_dnn", vectors, callbacks=[callback], **SMALL)
 
+
+def test_accuracy_is_to_grow(vectors):
+    """Without a mode: training ends once it grows no more."""
+    stop = keras.callbacks.EarlyStopping("val_accuracy", patience=3)
+    _, history = dlgn_tf.fit(
+        "fc_dnn", vectors, epochs=60, callbacks=stop, verbose=False, **SMALL
+    )
+    best = np.argmax(history["val_accuracy"])
+    assert best > 0 and len(history["step"]) == best + 1 + 3
+
+
+def test_models_of_keras_are_converted_first(vectors):
+    plain = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    with pytest.raises(UserError, match="from_keras makes one"):
+        dlgn_tf.fit(plain, vectors, epochs=1)
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 4)])
+def test_what_was_trained_on_can_be_predicted(shape):
+    """Without the axes of an image that it lacks."""
+    x = np.random.default_rng(0).random((12, *shape), np.float32)
+    model, _ = dlgn_tf.fit(
+        "fc_dlgn",
+        data.from_arrays(x, np.arange(12) % 2),
+        epochs=1,
+        verbose=False,
+        **{**SMALL, "batch_size": 4},
+    )
+    whole = x.reshape(12, *model.image_shape)
+    expected = model.predict(whole, verbose=0)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(UserError, match="Expected images of shape"):
+        model.predict(x[:, :3], verbose=0)
+
+
+def test_new_networks_are_no_news(vectors, caplog):
+    """TensorFlow takes them for one function that it traces again."""
+    for _ in range(6):
+        dlgn_tf.fit("fc_dnn", vectors, epochs=1, verbose=False, **SMALL)
+    assert "retracing" not in caplog.text
+
+
+def by_signal():
+    signal.raise_signal(signal.SIGINT)
+
+
+def by_exception():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("interrupt", [by_signal, by_exception])
+def test_ctrl_c_returns_what_there_is(vectors, capsys, interrupt):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            signal.raise_signal(signal.SIGINT)
+            interrupt()
 
     model, history = dlgn_tf.fit(
         "fc_dlgn", vectors, epochs=9, callbacks=[Interrupt()], **SMALL
