@@ -94,11 +94,7 @@ def ridge_alpha(
         UserError: if there are more than `MOST_POINTS` rows.
     """
     _check(form, "npk")
-    if len(train.x) > MOST_POINTS:
-        raise UserError(
-            f"Expected at most {MOST_POINTS:,} rows for a machine of them all, "
-            f"whose kernel has an entry a pair. Received: {len(train.x):,}"
-        )
+    check_rows(len(train.x))
     made = networks.gates(form, weights.gating, train.x)
     kernel = np.asarray(networks.path_kernel(made, made), "float64")
     roots = np.sqrt(train.weights.astype("float64"))[:, None]
@@ -106,6 +102,15 @@ def ridge_alpha(
     penalized += ridge * len(kernel) * np.eye(len(kernel))
     alpha = roots * np.linalg.solve(penalized, roots * train.y)
     return with_alpha(weights, train.x, alpha)
+
+
+def check_rows(count: int) -> None:
+    """Raises a `UserError` if there are too many rows for an NPK machine."""
+    if count > MOST_POINTS:
+        raise UserError(
+            f"Expected at most {MOST_POINTS:,} rows for an NPK machine, whose "
+            f"kernel has an entry a pair. Received: {count:,}"
+        )
 
 
 def with_alpha(weights: Weights, x: np.ndarray, alpha: np.ndarray) -> Weights:

@@ -8,7 +8,7 @@ import numpy as np
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.inspection.page import Page, number, percent
 from dlgn_tf.output.folder import Output
-from dlgn_tf.tabular import figures, learners, tables
+from dlgn_tf.tabular import alternating, figures, learners, tables
 from dlgn_tf.tabular.estimators import DLGNClassifier, DLGNRegressor
 from dlgn_tf.tabular.learners import Learner
 from dlgn_tf.tabular.sources import TASKS
@@ -103,6 +103,8 @@ def _of_table(command, output):
     table = tables.read(
         command.data, command.label, command.missing, command.regression
     )
+    if command.family == "npk":
+        alternating.check_rows(len(table.x))
     kind = DLGNRegressor if table.regression else DLGNClassifier
     options = {"epochs": command.epochs} if command.epochs else {}
     own = kind(command.family, random_state=command.seed, **options)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.tabular import command, learners, report, tables
+from dlgn_tf.tabular import alternating, command, learners, report, tables
 from dlgn_tf.tabular.trees import data, published
 
 
@@ -65,6 +65,18 @@ def test_file(file, tmp_path, quick):
     page = (out / "report.html").read_text()
     assert "dlgn on own.csv" in page and page.count("<img") == 3
     assert "yes" in (out / "tree.dot").read_text()
+
+
+def test_machine_of_all_rows(file, tmp_path, quick, monkeypatch):
+    options = {"data": str(file), "label": "told", "family": "npk"}
+    run(**options, output_dir=str(tmp_path / "out"), comparison=False)
+    rows = rows_of(tmp_path / "out" / "comparison.csv")
+    assert {r["learner"] for r in rows} == {"npk"}
+    # It has no value network that could see one or the other.
+    assert all(r["options"].startswith("l2=") for r in rows)
+    monkeypatch.setattr(alternating, "MOST_POINTS", 119)
+    with pytest.raises(UserError, match="at most 119 rows.*120"):
+        run(**options, output_dir=str(tmp_path / "none"))
 
 
 @pytest.mark.slow
