@@ -14,7 +14,7 @@ from dlgn_tf.tabular.trees.tree import predict, splits
 # Depth and seed of others, with points and dimension of SDI.
 OTHERS = ((3, 1), (4, 2))
 DEEPER = (5, 3)
-# What its validation points chose of some 25 networks of 4 to 8 layers of 6 to
+# What its validation points chose of some 30 networks of 4 to 8 layers of 6 to
 # 50 units, steepness 3 to 30, rates of .002 to .05, 10 to 100 batches. As there
 # are starts from which few hyperplanes are found, they choose a start, too.
 OF_DEEPER = published.Published(10, 0.01, 6 * (10,))
