@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from dlgn_tf.tabular import DLGNClassifier, networks, regions
 from dlgn_tf.tabular.networks import Form
@@ -88,6 +89,33 @@ def test_rules():
     figure = drawing.drawn(tree, "a tree")
     said = [each.get_text() for each in figure.axes[0].texts]
     assert "a\n10\n90%" in said and "3 age > -1" in said
+
+
+def grown(depth, rng, chance=1.0):
+    """A tree of that depth, cut short by chance, of thirty columns."""
+    if not depth or rng.uniform() > chance:
+        return Leaf(int(rng.integers(2)), 1200, 7)
+    normal = data.unit(rng.standard_normal((1, 30)))[0]
+    ends = [grown(depth - 1, rng, chance) for _ in range(2)]
+    return Split(normal, -0.00123, *ends)
+
+
+@pytest.mark.parametrize(("depth", "chance"), [(4, 1.0), (5, 1.0), (6, 0.93)])
+def test_nothing_that_is_drawn_overlaps(depth, chance, rng):
+    names = [f"mean number {k} of all" for k in range(30)]
+    root = Split(
+        np.ones(30), 0, grown(depth - 1, rng, chance), Leaf(0, 12345, 3)
+    )
+    tree = ObliqueTree(root, ["malignant", "benign"], names, 1.0)
+    figure = drawing.drawn(tree)
+    FigureCanvasAgg(figure).draw()
+    shown = figure.axes[0].texts
+    boxes = [text.get_bbox_patch().get_window_extent() for text in shown]
+    for k, box in enumerate(boxes):
+        assert figure.bbox.fully_containsx(box.x0)
+        assert figure.bbox.fully_containsx(box.x1)
+        for other, text in zip(boxes[:k], shown, strict=False):
+            assert not box.overlaps(other), (shown[k].get_text(), text)
 
 
 def test_of_a_classifier_it_is_in_the_table_s_units(rng):
