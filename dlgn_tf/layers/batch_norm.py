@@ -49,6 +49,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         epsilon: Float > 0. Added to the variance.
         synchronized: Boolean. Whether several replicas share their batch
             statistics.
+        as_keras: Boolean. Whether inference also rounds as the Keras layer
+            does, which takes a pass more over the tensor.
         **kwargs: Arguments of `keras.layers.Layer`, and `center` and `scale`
             of the Keras layer.
 
@@ -63,7 +65,12 @@ class BatchNorm(keras.layers.BatchNormalization):
     """
 
     def __init__(
-        self, momentum=0.99, epsilon=1e-3, synchronized=True, **kwargs
+        self,
+        momentum=0.99,
+        epsilon=1e-3,
+        synchronized=True,
+        as_keras=False,
+        **kwargs,
     ):
         super().__init__(
             momentum=momentum,
@@ -73,6 +80,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         # Keras knows the option on TensorFlow alone; the layer's own value
         # must survive a round trip through another backend.
         self.share_statistics(synchronized)
+        self._as_keras = bool(as_keras)
 
     def share_statistics(self, synchronized):
         """Sets whether several replicas share their batch statistics."""
@@ -104,7 +112,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             return False
         if self.variable_dtype != "float32":
             return False
-        if self.renorm:
+        if self.renorm or (self._as_keras and not use_batch_statistics):
             return False
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return not (use_batch_statistics and several and self._share_statistics)
@@ -133,6 +141,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     def get_config(self):
         config = super().get_config()
         config["synchronized"] = self._share_statistics
+        if self._as_keras:
+            config["as_keras"] = True
         return config
 
 

@@ -317,13 +317,14 @@ def options_of(layer):
 def _renamed(layer, name, **options):
     """A layer of the same options under a name, its weights new.
 
-    Batch normalisation becomes that of this package, which computes the same,
-    and on several replicas what a run is asked for.
+    Batch normalisation becomes that of this package, which is quicker in
+    training, and does on several replicas what a run is asked for.
     """
     config = {**options_of(layer), "name": name, **options}
     plain = type(layer) is layers.BatchNormalization
     if plain:
         del config["synchronized"]
+        config["as_keras"] = True
     try:
         return (BatchNorm if plain else type(layer)).from_config(config)
     except (TypeError, ValueError) as error:

@@ -215,6 +215,29 @@ def test_one_replica_takes_the_fused_kernel(rng, policy, training):
     assert is_fused(layer, draw(rng, shape), training)
 
 
+def test_inference_as_keras_is_that_to_the_bit(rng):
+    """The kernel's is not, so this can fail; training keeps the kernel."""
+    shape = (4, 5, 3, 64)
+    kernel, ours, stock = (
+        make(kind, shape, **more)
+        for kind, more in (
+            (BatchNorm, {}),
+            (BatchNorm, {"as_keras": True}),
+            (keras.layers.BatchNormalization, {}),
+        )
+    )
+    again = BatchNorm.from_config(ours.get_config())
+    again.build(shape)
+    again.set_weights(ours.get_weights())
+    x = draw(rng, shape, "float32")
+    expected = np.asarray(stock(x))
+    assert (np.asarray(ours(x)) == expected).all()
+    assert (np.asarray(again(x)) == expected).all()
+    assert (np.asarray(kernel(x)) != expected).any()
+    assert is_fused(ours, x, True) and not is_fused(ours, x, False)
+    assert "as_keras" not in kernel.get_config()
+
+
 @pytest.mark.parametrize("shape,dtype", CASES[1:])
 def test_other_inputs_do_not(rng, shape, dtype):
     layer = make(BatchNorm, shape, dtype=dtype)
