@@ -174,7 +174,10 @@ def test_statistics_go_with_a_run(digits, tmp_path, train_run):
     network, path = adapted(digits), tmp_path / "net.keras"
     network.save(path)
     name, expected = f"keras:{path}_dnn", network(digits[0][:5])
-    train_run(tmp_path / "a", name, "--train_steps=1", f"--init_from={path}")
+    # In two pieces: statistics are kept as they are read again.
+    for steps in (1, 2):
+        given = f"--train_steps={steps}", f"--init_from={path}"
+        train_run(tmp_path / "a", name, *given)
     run = dlgn_tf.load_run(tmp_path / "a")
     assert run.config.normalization == "none"
     config = run.model.network.get_layer("first.scale").get_config()
@@ -196,7 +199,10 @@ def test_statistics_go_with_a_run(digits, tmp_path, train_run):
         (keras.applications.mobilenet_v2.preprocess_input, True),
         (keras.applications.vgg16.preprocess_input, True),
         (layers.Rescaling(1 / 16), True),
+        (lambda x: layers.RandomFlip()(x) / 255, True),
+        (lambda x: keras.ops.divide(x, 255), True),
         (layers.Flatten(), False),
+        (lambda x: layers.Conv2D(2, 1)(x[:, 1:-1]), False),
     ],
 )
 def test_who_puts_pixels_on_a_scale(scale, expected):

@@ -76,13 +76,14 @@ def resolve(given, measured=None, network=None):
         UserError: if the flags name what there is not, or contradict each
             other.
     """
-    network = network or _network(given)
+    if not network:
+        network = _network(given)
+        if network and not given.init_from:
+            network = user_networks.thawed(network)
     architecture, family = registry.parse(given.model, network)
     own = catalog.own_of(given, measured)
     dataset = own.measured() if own else catalog.get(given.dataset)
     recipe = recipe_for(architecture.recipe, given.optimizer)
-    if network and not given.init_from:
-        network = user_networks.thawed(network)
     if network and user_networks.rescales(network):
         recipe = dataclasses.replace(recipe, normalization="none")
     given = _with_recipe(given, recipe, own)

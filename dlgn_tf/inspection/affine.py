@@ -241,7 +241,11 @@ def _without_bias(node, dtype):
 
 
 def _copied(node, dtype, weights=None, **options):
-    """A function that calls a copy of a layer, which computes in a dtype."""
+    """A copy of a layer that computes in a dtype, or a function that calls it.
+
+    It is the layer itself where it is called with its tensors alone, so that
+    kernels can be read.
+    """
     layer, arguments = node.operation, node.arguments
     config = {**layer.get_config(), "dtype": dtype, **options}
     copy = type(layer).from_config(config)
@@ -256,7 +260,8 @@ def _copied(node, dtype, weights=None, **options):
     # Its weights are made.
     applied(call, _zeros(node, dtype))
     copy.set_weights(layer.get_weights() if weights is None else weights)
-    return call
+    plain = isinstance(layer, (layers.Conv2D, layers.Dense))
+    return copy if plain and len(arguments.args) == 1 else call
 
 
 def _zeros(node, dtype):

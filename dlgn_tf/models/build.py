@@ -206,7 +206,9 @@ def _start_gates(gating_network, value_network, regime, site_names):
             for activation in activations.ACTIVATIONS
         ]
         copy_weights(value_network, gating_network, except_for=own)
-    gating_network.trainable = regime == "joint"
+    if regime != "joint":
+        # Else as it is: layers that a user has frozen stay so.
+        gating_network.trainable = False
 
 
 def _gated_network(
@@ -351,25 +353,29 @@ def two_networks(apply, family, activation, orthogonal, constant=False):
         )
         gating_network = apply(gating_sites, "gating_network")
         value_network = apply(value_sites, "value_network")
-        _draw_alike(gating_network, value_network)
     if orthogonal and orthogonal.networks in ("both", "gating"):
         gating_network = with_orthogonal_filters(gating_network, orthogonal)
     if orthogonal and orthogonal.networks in ("both", "value"):
         value_network = with_orthogonal_filters(value_network, orthogonal)
+    _draw_alike(gating_network, value_network)
     return gating_network, value_network, value_sites
 
 
 def _draw_alike(gating_network, value_network):
     """What training draws, such as a flip or a dropout, is the same in both."""
-    states = {
-        (layer.name, k): generator.state
-        for layer in gating_network.layers
-        for k, generator in enumerate(layer._seed_generators)
-    }
+    first = {layer.name: layer for layer in gating_network.layers}
     for layer in value_network.layers:
-        for k, generator in enumerate(layer._seed_generators):
-            if (layer.name, k) in states:
-                generator.state.assign(states[layer.name, k])
+        if layer.name in first:
+            generators = map(_seed_generators, (first[layer.name], layer))
+            for one, other in zip(*generators, strict=False):
+                other.state.assign(one.state)
+
+
+def _seed_generators(layer):
+    """Those of a layer and of all that it is made of, in one order."""
+    return [
+        x for each in layer._flatten_layers() for x in each._seed_generators
+    ]
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:

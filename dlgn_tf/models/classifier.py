@@ -223,7 +223,7 @@ class ImageClassifier(keras.Model):
                 f"Expected pixels in [0, 255]. Received: images for {self.name}"
                 f" whose largest value is {largest:.3g}, which it takes for "
                 "nearly black",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def call(self, images, training=None, by_member=False):

@@ -1,6 +1,8 @@
 """What images a model takes: their shape, and the scale of their pixels."""
 
+import keras
 import numpy as np
+from keras import ops
 
 from dlgn_tf.errors import UserError
 
@@ -37,13 +39,22 @@ def with_all_axes(model, images):
     Returns:
         The images `(n, height, width, channels)`; others as they came.
     """
+    if len(model.image_shape) != 3:
+        return images
     height, width, channels = model.image_shape
     sides = tuple(images.shape[1:])
     if sides == (height, width) and channels == 1:
-        return images[..., None]
+        return _indexed(images)[..., None]
     if sides == (channels,) and height == width == 1:
-        return images[:, None, None, :]
+        return _indexed(images)[:, None, None, :]
     return images
+
+
+def _indexed(images):
+    """Images of a data frame or a file as an array, tensors as they are."""
+    if ops.is_tensor(images) or isinstance(images, keras.KerasTensor):
+        return images
+    return np.asarray(images)
 
 
 def check_shape(model, shape):

@@ -80,10 +80,20 @@ def plain_activation(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(function, keras.layers.Layer):
         return plain_activation(function)
     own = getattr(keras.activations, getattr(function, "__name__", ""), None)
-    some = keras.KerasTensor((None, 1))
-    if own in (None, function) or not same_function(own, function, [some]):
+    if own in (None, function) or not _same(own, function):
         return layer
     return layers.Activation(own, name=layer.name, dtype=layer.dtype_policy)
+
+
+def _same(own, function):
+    """Whether two functions agree, also on which axes they act."""
+    try:
+        return same_function(
+            own, function, [keras.KerasTensor((None, 2, 3, 4))]
+        )
+    # A function of one's own may raise anything.
+    except Exception:
+        return False
 
 
 def function_of(layer: keras.layers.Layer) -> tuple[str, dict]:

@@ -1,4 +1,4 @@
-"""What a network of one's own cannot have, by class. Imports nothing heavy."""
+"""What layers of one's own networks are, by class. Imports nothing heavy."""
 
 from collections.abc import Iterable
 
@@ -11,6 +11,11 @@ _REFUSED = {
     "Wrapper": "a layer around another",
     "Embedding": "an embedding, which takes no pixels",
 }
+
+
+def augments(kind: str) -> bool:
+    """Whether layers of a class, by its name, act in training alone."""
+    return kind.startswith("Random") or kind.endswith("Dropout")
 
 
 def check_layer(name: str, kinds: Iterable[str]) -> None:

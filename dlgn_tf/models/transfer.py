@@ -19,7 +19,7 @@ _SAME_GATES = {
     "dlgn_sf": ("dlgn_sf",),
 }
 # What a layer's configuration holds besides what it computes.
-_INCIDENTAL = ("dtype", "trainable", "synchronized", "shape")
+_INCIDENTAL = ("dtype", "trainable", "synchronized", "as_keras", "shape")
 
 
 def copy_gates(source, target):

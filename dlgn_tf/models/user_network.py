@@ -10,6 +10,7 @@ from keras import layers
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import GraphOperation
 from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.models import refusals
 from dlgn_tf.models.flattening import flattened
 from dlgn_tf.models.sites import RecordAndActivate, RecordAndPass
 
@@ -118,12 +119,12 @@ class UserNetwork:
 
     def _call(self, layer, site, pooling, clones, *args, **kwargs):
         name = self._flat.sites.get(layer.name)
-        if site.constant and layer in self._rescaling:
+        if site.constant and layer.name in {x.name for x in self._rescaling}:
             return args[0]
         if name is not None:
             return site(*args, name, _cloned(layer))
         if layer.name not in clones:
-            last = layer is self._flat.model.layers[-1]
+            last = layer.name == self._flat.model.layers[-1].name
             made = _cloned(layer, pooling == "average", last)
             clones[layer.name] = made
         return clones[layer.name](*args, **kwargs)
@@ -143,9 +144,12 @@ class UserNetwork:
 
     @functools.cached_property
     def _rescaling(self):
-        """The first layers, as far as they put pixels on a scale."""
-        first = itertools.takewhile(_rescales, self._flat.model.layers[1:])
-        return tuple(first)
+        """The first layers, as far as they put pixels on a scale.
+
+        Augmentation before and between them does not count.
+        """
+        first = itertools.filterfalse(_augments, self._flat.model.layers[1:])
+        return tuple(itertools.takewhile(_rescales, first))
 
     def thaw(self):
         """Lets all be trained that the model has frozen."""
@@ -240,10 +244,9 @@ def _cloned(layer, average=False, last=False):
     half = policy.compute_dtype in ("float16", "bfloat16")
     config["dtype"] = "float32" if last and half else policy
     for option, value in config.items():
-        if option.endswith("_initializer") and value:
-            seeded = "seed" in value["config"]
-            of_it = {**value["config"], **({"seed": None} if seeded else {})}
-            config[option] = {**value, "config": of_it}
+        of_it = value.get("config") if isinstance(value, dict) else None
+        if option.endswith("_initializer") and "seed" in (of_it or ()):
+            config[option] = {**value, "config": {**of_it, "seed": None}}
     if average:
         name = kind.__name__.replace("MaxPool", "AveragePool")
         kind = getattr(layers, name, kind)
@@ -253,9 +256,16 @@ def _cloned(layer, average=False, last=False):
 def _rescales(layer):
     """Whether a layer puts images on another scale, and does no more."""
     if isinstance(layer, GraphOperation):
-        same = getattr(layer.output, "shape", None) == layer.input.shape
+        # Lists of several tensors have none.
+        shape = getattr(layer.input, "shape", None)
+        same = shape is not None and shape == getattr(layer.output, "shape", 0)
         return same and is_affine(layer)
     return isinstance(layer, (layers.Rescaling, layers.Normalization))
+
+
+def _augments(layer):
+    """Whether a layer does nothing but in training."""
+    return refusals.augments(type(layer).__name__)
 
 
 def _layers(model):

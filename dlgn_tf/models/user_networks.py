@@ -20,7 +20,16 @@ PREFIX = "keras:"
 CALLED = "keras."
 # Classes of what puts pixels on a scale: layers, and functions in the graph.
 _SCALING = {"Rescaling", "Normalization"}
-_ARITHMETIC = ("TrueDivide", "Multiply", "Subtract", "Add", "GetItem")
+_ARITHMETIC = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add")
+# What may stand before it.
+_BEFORE = (
+    "InputLayer",
+    "Functional",
+    "Sequential",
+    "GetItem",
+    "Stack",
+    "Cast",
+)
 # Of a model's description, what does not say how it was trained.
 _KEYS = ("module", "class_name", "config", "registered_name")
 _ERRORS = (zipfile.BadZipFile, zlib.error, OSError, KeyError, ValueError)
@@ -145,7 +154,8 @@ def checked(description, path):
             f"looked at. Received: {path}, a subclassed model ({kind})"
         )
     for layer in _layers(description):
-        refusals.check_layer(layer["config"]["name"], [layer["class_name"]])
+        name = layer["config"].get("name", layer.get("name"))
+        refusals.check_layer(name, [layer["class_name"]])
     return description
 
 
@@ -153,11 +163,11 @@ def rescales(description) -> bool:
     """Whether a model puts pixels on a scale by itself.
 
     By a layer for it, or by arithmetic on what enters first, such as that of
-    the `preprocess_input` of keras.applications.
+    the `preprocess_input` of keras.applications, behind augmentation or not.
     """
     kinds = [layer["class_name"] for layer in _layers(description)]
-    inside = (x for x in kinds if x != "InputLayer")
-    return next(inside, None) in _ARITHMETIC or not _SCALING.isdisjoint(kinds)
+    first = (x for x in kinds if x not in _BEFORE and not refusals.augments(x))
+    return next(first, None) in _ARITHMETIC or not _SCALING.isdisjoint(kinds)
 
 
 def describe(model) -> dict:
@@ -170,7 +180,8 @@ def describe(model) -> dict:
     whole = keras.saving.serialize_keras_object(model)
     description = json.loads(json.dumps({k: whole.get(k) for k in _KEYS}))
     _add_statistics(description, model)
-    return description
+    # As it is read again: what was added has tuples.
+    return json.loads(json.dumps(description))
 
 
 def _add_statistics(description, model):

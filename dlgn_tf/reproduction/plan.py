@@ -163,6 +163,9 @@ def _gates_file(table, scale, cell, seed, places):
 
 
 def _read(root, flagfile, more):
+    """The `Config` of flagfiles that lie in a folder, and of other flags."""
+    own = f"--flagfile={root}/"
+    more = [x.replace("--flagfile=", own, 1) for x in more]
     return config_lib.read_flags(pathlib.Path(root) / flagfile, more)
 
 

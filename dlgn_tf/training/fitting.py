@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -211,7 +212,7 @@ def _short(config):
 def _plain(config):
     """A model's configuration without the names that Keras counts."""
     if isinstance(config, dict):
-        passing = ("name", "seed", "keras_history", "build_config")
+        passing = "name", "seed", "keras_history", "build_config", "as_keras"
         return {k: _plain(v) for k, v in config.items() if k not in passing}
     if isinstance(config, (list, tuple)):
         return [_plain(x) for x in config]
@@ -226,7 +227,7 @@ def _check_callback(each):
     for refused, instead in _REFUSED.items():
         if isinstance(each, refused):
             raise UserError(
-                f"The optimiser is the loop's. Expected {instead} in place of "
+                f"What it does is the loop's. Expected {instead} in place of "
                 f"a callback. Received: {kind}"
             )
     accuracy = str(getattr(each, "monitor", "")).endswith("accuracy")
@@ -315,5 +316,8 @@ class Given:
             try:
                 yield
             except KeyboardInterrupt:
-                # As one from the keyboard, which the loop notes.
-                signal.raise_signal(signal.SIGINT)
+                if threading.current_thread() is threading.main_thread():
+                    # As one from the keyboard, which the loop notes.
+                    signal.raise_signal(signal.SIGINT)
+                else:
+                    self.model.stop_training = True

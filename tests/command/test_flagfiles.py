@@ -17,6 +17,8 @@ BASES = {
     for file in FILES
     for name in re.findall(r"^--flagfile=(\S+)", file.read_text(), re.M)
 }
+# That of a scale, which tables include.
+BASES.add("flags/hours.flags")
 
 # Schedules as published; typed here, not taken from the recipes.
 RESNET = """optimizer=sgd momentum=0.9 nonesterov batch_size=128

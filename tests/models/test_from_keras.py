@@ -454,6 +454,70 @@ def test_new_weights_are_new():
     copied = dlgn_tf.from_keras(network, "dnn", weights="copy")
     assert len(copied.trainable_weights) == 2 and not conv.trainable
     assert '"trainable": false' in copied.description
+    # What is frozen is frozen in both networks, and others are not.
+    both = dlgn_tf.from_keras(network, "dlgn", weights="copy")
+    assert [len(x.trainable_weights) for x in both.networks.values()] == [0, 2]
+
+
+def test_a_frozen_copy_is_trained_with_a_run_directory(rng, tmp_path):
+    network = chain(layers.Conv2D(3, 2, activation="relu", trainable=False))
+    copied = dlgn_tf.from_keras(network, "dnn", weights="copy")
+    kernel = copied.get_weights()[0]
+    given = rng.normal(size=(12, 6, 6, 2)), np.arange(12) % 3
+    model, _ = dlgn_tf.fit(
+        copied,
+        dlgn_tf.data.from_arrays(*given),
+        run_dir=tmp_path / "run",
+        epochs=1,
+        batch_size=4,
+        verbose=False,
+    )
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    assert not np.array_equal(model.get_weights()[2], network.get_weights()[2])
+
+
+@keras.saving.register_keras_serializable("tests")
+def tenths(shape, dtype=None):
+    return 0.1 * ops.ones(shape, dtype)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: layers.Conv2D(2, 3, kernel_initializer=tenths)(x),
+        lambda x: ops.multiply(x, x),
+        lambda x: ops.concatenate([x / 255, 1 - x / 255], -1),
+    ],
+)
+def test_odd_first_layers(make, rng):
+    """Each is as in the model, and keeps being so."""
+    image = keras.Input((6, 6, 2))
+    h = layers.Conv2D(3, 3, activation="relu")(make(image))
+    network = keras.Model(image, layers.Dense(3)(layers.Flatten()(h)))
+    copied = dlgn_tf.from_keras(network, "dnn", weights="copy", keep="all")
+    images = rng.normal(size=(5, 6, 6, 2)).astype("float32")
+    expected = network.predict(images, verbose=0)
+    assert difference(copied(images), expected) < 1e-6
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_ones_are_ones_where_a_block_is_left_out(random):
+    """Behind a Rescaling, and behind augmentation before it."""
+    image = keras.Input((6, 6, 2))
+    h = layers.RandomFlip()(image) if random else image
+    h = layers.Rescaling(1 / 127.5, -1)(h)
+    for k in range(2):
+        branch = layers.Conv2D(2, 3, padding="same", activation="relu")(h)
+        h = layers.Add(name=f"add{k}")([h, branch])
+    network = keras.Model(image, layers.Dense(3)(layers.Flatten()(h)))
+    own = user_network.UserNetwork(network)
+    for removed in ((), ("add0",)):
+        site = sites.MultiplyByGate(constant=True)
+        x = keras.Input((6, 6, 2))
+        logits = own(x, site, 3, removed=removed)
+        built = keras.Model([x, *site.gates], logits)
+        names = {layer.name for layer in built.layers}
+        assert not any(name.startswith("rescaling") for name in names)
 
 
 def test_shallow_maps_are_new(small):

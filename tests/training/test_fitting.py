@@ -197,6 +197,16 @@ def test_models_of_keras_are_converted_first(vectors):
         dlgn_tf.fit(plain, vectors, epochs=1)
 
 
+class Frame:
+    """An array of a kind that cannot be indexed as NumPy's."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __array__(self, *args, **kwargs):
+        return self.values
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 4)])
 def test_what_was_trained_on_can_be_predicted(shape):
     """Without the axes of an image that it lacks."""
@@ -212,6 +222,8 @@ def test_what_was_trained_on_can_be_predicted(shape):
     expected = model.predict(whole, verbose=0)
     np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
     np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-6)
+    found = model.predict(Frame(x), verbose=0)
+    np.testing.assert_array_equal(found, expected)
     with pytest.raises(UserError, match="Expected images of shape"):
         model.predict(x[:, :3], verbose=0)
 
