@@ -11,6 +11,7 @@ import dlgn_tf
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import templates
 from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
+from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models import nonlinearities, sites, transfer, user_network
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import copied
@@ -212,6 +213,25 @@ def test_frozen_learned_gates_in_one_call(small, rng):
         np.testing.assert_array_equal(gate, model.gates(images)[site])
     kernel = model.value_network.get_layer("c1").get_weights()[0]
     assert not np.array_equal(kernel, small.get_layer("c1").get_weights()[0])
+
+
+def test_gates_of_networks_before_they_rounded_as_keras(rng):
+    """The option of a layer says nothing of what it computes."""
+    network = chain(
+        layers.Conv2D(3, 2), layers.BatchNormalization(), layers.ReLU()
+    )
+    old, new = (dlgn_tf.from_keras(network, "dlgn", seed=k) for k in (0, 1))
+    norms = [x for x in old.gating_network.layers if isinstance(x, BatchNorm)]
+    for layer in norms:
+        layer._as_keras = False
+    transfer.copy_gates(old, new)
+    assert norms and "as_keras" not in norms[0].get_config()
+    for ours, theirs in zip(
+        new.gating_network.get_weights(),
+        old.gating_network.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_learned_slopes_are_copied_with_gates(rng):
