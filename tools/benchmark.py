@@ -749,7 +749,10 @@ def _tangent_kernels(model, images):
 
 # Decoded images that are kept, in GiB, and images of the two folders.
 _KEPT_GIB, _FOLDERS = (0.0, 0.125), (5_000, 20_000)
-_PEAK = """
+_PRINT_PEAK = """
+print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
+"""
+_PASS = """
 import sys
 from dlgn_tf.data import given
 from dlgn_tf.data.batches import BatchSampler, train_dataset
@@ -758,7 +761,6 @@ sampler = BatchSampler(data.train, 128, 0, "flip_crop")
 steps = len(data.train) // 128
 for _ in train_dataset(sampler, 0, steps):
     pass
-print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
 """
 
 
@@ -772,7 +774,10 @@ def folder(options):
         for count in _FOLDERS:
             _write_pngs(f"{root}/{count}", count)
         for kept in _KEPT_GIB:
-            peaks = [_peak_gib(f"{root}/{count}", kept) for count in _FOLDERS]
+            peaks = [
+                _alone(_PASS, f"{root}/{count}", str(kept))[1]
+                for count in _FOLDERS
+            ]
             ours, other = _folder_jobs(
                 f"{root}/{count}", kept, options.batch_size
             )
@@ -789,11 +794,15 @@ def folder(options):
             )
 
 
-def _peak_gib(path, kept):
-    """Most memory of a process that draws a pass over a folder."""
-    command = [sys.executable, "-c", _PEAK, path, str(kept)]
-    told = subprocess.run(command, check=True, capture_output=True)
-    return int(told.stdout.split()[-2]) / 2**20
+def _alone(script, *arguments):
+    """What a script prints in a process of its own, and its peak in GiB."""
+    told = subprocess.run(
+        [sys.executable, "-c", script + _PRINT_PEAK, *arguments],
+        check=True,
+        capture_output=True,
+    )
+    *words, _, peak, _ = told.stdout.split()
+    return words, int(peak) / 2**20
 
 
 def _write_pngs(root, count):
@@ -853,7 +862,7 @@ def _folder_jobs(path, kept, size):
     return ours, lambda: draw(theirs)
 
 
-# Seconds of a conversion and the peak of a process that does nothing else.
+# Prints the seconds of a conversion.
 _CONVERSION = """
 import time
 import keras
@@ -864,7 +873,6 @@ model = keras.applications.ResNet50(
 began = time.perf_counter()
 dlgn_tf.from_keras(model, family="dlgn", max_pooling="average")
 print(time.perf_counter() - began)
-print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
 """
 
 
@@ -878,10 +886,7 @@ def converted(options):
 
     from dlgn_tf.models.conversion import from_keras
 
-    told = subprocess.run(
-        [sys.executable, "-c", _CONVERSION], check=True, capture_output=True
-    )
-    took, *_, peak, _ = told.stdout.split()
+    (took, *_), peak = _alone(_CONVERSION)
     model = keras.applications.ResNet50(
         weights=None, input_shape=(64, 64, 3), classes=10
     )
@@ -902,7 +907,7 @@ def converted(options):
         options.steps * batch_size,
         by_turns(dlgn, dnn, options.rounds),
         f"conversion to a DLGN in {float(took):.1f} s, with a peak of "
-        f"{int(peak) / 2**20:.2f} GiB in a process of its own",
+        f"{peak:.2f} GiB in a process of its own",
     )
 
 

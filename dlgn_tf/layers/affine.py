@@ -48,7 +48,7 @@ def is_affine(layer):
         return False
     rng = np.random.default_rng(0)
     outputs = keras.tree.flatten(layer.output)
-    fewest = min(math.prod(_shape(tensor)) for tensor in outputs)
+    fewest = min(math.prod(tried_shape(tensor)) for tensor in outputs)
     lines = -(-_OUTPUTS // max(1, fewest))
     points = [_points(rng, tensor, lines) for tensor in tensors]
     if isinstance(layer.input, (list, tuple, dict)):
@@ -57,15 +57,16 @@ def is_affine(layer):
     return all(map(_on_lines, keras.tree.flatten(made)))
 
 
-def _shape(tensor):
+def tried_shape(tensor):
+    """What a symbolic tensor is tried with: a free side has length 2."""
     return [side or 2 for side in tensor.shape[1:]]
 
 
 def _points(rng, tensor, lines):
     """Three points on each line: `(scales 3 lines, ...)`."""
-    first, second = rng.normal(size=(2, lines, *_shape(tensor)))
+    first, second = rng.normal(size=(2, lines, *tried_shape(tensor)))
     three = np.stack([first, second, second + _STEP * (second - first)])
-    three = three.reshape(-1, *_shape(tensor))
+    three = three.reshape(-1, *tried_shape(tensor))
     points = np.concatenate([scale * three for scale in _SCALES])
     return ops.convert_to_tensor(points, tensor.dtype)
 

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf.layers.affine import tried_shape
+
 _NUMBERS, _SPREAD = 1000, 4
 # Relative and absolute deviations that are taken for rounding.
 _OF_HALF, _OF_OTHERS = (0.03, 0.03), (1e-4, 1e-5)
@@ -24,13 +26,13 @@ def same_function(one: Callable, other: Callable, args: Sequence[Any]) -> bool:
             deviation 4.
     """
     tensors = [x for x in keras.tree.flatten(args) if _is_symbolic(x)]
-    fewest = min(math.prod(_shape(x)) for x in tensors)
+    fewest = min(math.prod(tried_shape(x)) for x in tensors)
     rng, batch = np.random.default_rng(0), -(-_NUMBERS // max(1, fewest))
 
     def filled(x):
         if not _is_symbolic(x):
             return x
-        numbers = _SPREAD * rng.normal(size=(batch, *_shape(x)))
+        numbers = _SPREAD * rng.normal(size=(batch, *tried_shape(x)))
         return ops.convert_to_tensor(numbers, x.dtype)
 
     points = keras.tree.map_structure(filled, list(args))
@@ -48,7 +50,3 @@ def same_function(one: Callable, other: Callable, args: Sequence[Any]) -> bool:
 
 def _is_symbolic(x):
     return isinstance(x, keras.KerasTensor)
-
-
-def _shape(tensor):
-    return [side or 2 for side in tensor.shape[1:]]

@@ -85,7 +85,7 @@ def resolve_gates(family, regime=None, gate=None):
             f"Unknown gate. Expected one of {', '.join(GATES)}. Received: "
             f"gate={gate}"
         )
-    stuck = gate in GATES and not GATES[gate].differentiable
+    stuck = gate is not None and not GATES[gate].differentiable
     regime = regime or ("frozen_random" if stuck else "joint")
     if regime not in choices.GATE_REGIMES:
         raise UserError(

@@ -178,9 +178,13 @@ def describe(model) -> dict:
     import keras
 
     whole = keras.saving.serialize_keras_object(model)
-    description = json.loads(json.dumps({k: whole.get(k) for k in _KEYS}))
+    description = {k: whole.get(k) for k in _KEYS}
     _add_statistics(description, model)
-    # As it is read again: what was added has tuples.
+    return _as_read(description)
+
+
+def _as_read(description):
+    """A copy that is as JSON gives it, which knows no tuples."""
     return json.loads(json.dumps(description))
 
 
@@ -203,7 +207,7 @@ def _is_adapted(layer):
 
 def thawed(description) -> dict:
     """A description in which no layer is frozen."""
-    copy = json.loads(json.dumps(description))
+    copy = _as_read(description)
     for each in (copy, *_layers(copy)):
         if "trainable" in each["config"]:
             each["config"]["trainable"] = True
@@ -230,7 +234,7 @@ def _made(description):
     import keras
 
     # Keras empties what it makes a functional model of.
-    copy = json.loads(json.dumps(description))
+    copy = _as_read(description)
     return _known(lambda: keras.saving.deserialize_keras_object(copy))
 
 
