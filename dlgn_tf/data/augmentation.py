@@ -79,6 +79,17 @@ def check_policy(policy):
         )
 
 
+def held_bytes(shape, pad=PAD):
+    """Bytes of the copies that lie beside uint8 images, at most.
+
+    Args:
+        shape: `(count, height, width, channels)`.
+        pad: Integer >= 0, pixels of padding on each side.
+    """
+    count, height, width, channels = map(int, shape)
+    return 2 * count * (height + 2 * pad) * (width + 2 * pad) * channels
+
+
 def _padded(images, pad, mirror):
     """The images with black borders; after them, mirrored ones if wanted."""
     count, height, width, channels = images.shape

@@ -3,6 +3,7 @@
 import concurrent.futures
 import functools
 import io
+import math
 import os
 import re
 import warnings
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.data import decoding
+from dlgn_tf.data import augmentation, decoding
 from dlgn_tf.errors import UserError
 
 # Images that one thread decodes before it takes others, and that are decoded
@@ -94,8 +95,9 @@ class EncodedImages:
         self._files, self._resize = files, resize
         self._few = max(kept_bytes, _FEW)
         self.shape = (len(files), *shape)
-        count = int(kept_bytes // max(np.prod(shape, dtype=np.int64), 1))
-        self._kept = np.empty((min(count, len(files)), *shape), np.uint8)
+        each = max(np.prod(shape, dtype=np.int64), 1)
+        count = int(min(kept_bytes / each, len(files)))
+        self._kept = np.empty((count, *shape), np.uint8)
         self._is_kept = np.zeros(len(self._kept), bool)
         self.sums = self.checksum = None
 
@@ -107,36 +109,41 @@ class EncodedImages:
         if isinstance(indices, slice):
             indices = np.arange(len(self))[indices]
         chosen = np.arange(len(self))[np.asarray(indices)]
-        images = np.empty((chosen.size, *self.shape[1:]), np.uint8)
         flat = chosen.ravel()
+        images = np.empty((len(flat), *self.shape[1:]), np.uint8)
+        held = flat < len(self._kept)
+        held[held] = self._is_kept[flat[held]]
+        images[held] = self._kept[flat[held]]
+        others = np.flatnonzero(~held)
 
         def fill(begin):
-            for place in range(begin, min(begin + _AT_ONCE, len(flat))):
-                images[place] = self._image(int(flat[place]))
+            for place in others[begin : begin + _AT_ONCE]:
+                images[place] = self._named(int(flat[place]))
 
-        list(_pool().map(fill, range(0, len(flat), _AT_ONCE)))
+        list(_pool().map(fill, range(0, len(others), _AT_ONCE)))
         return images.reshape(*chosen.shape, *self.shape[1:])
 
-    def _image(self, index):
-        index += len(self) if index < 0 else 0
-        is_kept = index < len(self._kept)
-        if is_kept and self._is_kept[index]:
-            return self._kept[index]
+    def _named(self, index):
+        """An image that is decoded now; a damaged file is named."""
         try:
-            image = self.decode(index)
+            return self.decode(index)
         except Exception as error:
             raise damaged(
                 self._files.name(self._files.items[index]), error
             ) from error
-        if is_kept:
+
+    def decode(self, index: int) -> Array:
+        """An image, decoded now, and kept if it is one of the first."""
+        file = self._files.read(self._files.items[index])
+        image = decoding.decode(file, self.shape[1:], self._resize)
+        if index < len(self._kept):
             self._kept[index] = image
             self._is_kept[index] = True
         return image
 
-    def decode(self, index: int) -> Array:
-        """An image, decoded now."""
-        file = self._files.read(self._files.items[index])
-        return decoding.decode(file, self.shape[1:], self._resize)
+    def all_kept(self) -> Array:
+        """The array of all images, once each of them was decoded."""
+        return self._kept
 
     def first(self, count: int) -> Any:
         """The first so many of them, as an array where they are few."""
@@ -172,25 +179,29 @@ def decoded(splits: Sequence, own: Any) -> list:
     else:
         splits, shape = _common_shape(splits, how)
     resize = (how.resize or "crop") if how.size else None
-    count = sum(len(x.images) for x in splits)
-    fits = count * np.prod(shape, dtype=np.int64) <= how.cache_bytes
-    kept = 0 if fits else how.cache_bytes
+    bound = how.cache_bytes
+    fits = _held_bytes([len(x.images) for x in splits], shape) <= bound
     done = []
     for number, split in enumerate(splits):
-        of_split = 0 if number else kept
-        images = EncodedImages(split.images, shape, resize, of_split)
-        decoded, sums, checksum, bad = _pass(images, fits, number == 0)
+        kept = math.inf if fits else 0 if number else bound
+        images = EncodedImages(split.images, shape, resize, kept)
+        images.sums, images.checksum, bad = _pass(images, not (fits or number))
         good = _left(split, bad, how)
+        if bad and not fits:
+            left = EncodedImages(split.images[good], shape, resize, kept)
+            left.sums, left.checksum = images.sums, images.checksum
+            images = left
+        read: EncodedImages | Array = images
         if fits:
-            decoded = decoded if len(good) == len(decoded) else decoded[good]
-            done.append(
-                split._replace(images=decoded, labels=split.labels[good])
-            )
-            continue
-        left = EncodedImages(split.images[good], shape, resize, of_split)
-        left.sums, left.checksum = sums, checksum
-        done.append(split._replace(images=left, labels=split.labels[good]))
+            read = images.all_kept()[good] if bad else images.all_kept()
+        done.append(split._replace(images=read, labels=split.labels[good]))
     return done
+
+
+def _held_bytes(counts, shape):
+    """Of so many images in arrays, the first of which are augmented."""
+    copies = augmentation.held_bytes((counts[0], *shape))
+    return copies + sum(counts) * np.prod(shape, dtype=np.int64)
 
 
 def _common_shape(splits, how):
@@ -243,9 +254,8 @@ def _on_all_cores(function, items, at_once):
         return list(_pool().map(function, items, chunksize=at_once))
 
 
-def _pass(images, keep, measure):
-    """Decodes all: an array or None, sums or None, checksum, what is bad."""
-    everything = np.empty(images.shape if keep else (0,), np.uint8)
+def _pass(images, measure):
+    """Decodes all: sums or None, checksum, what is bad."""
     shift = np.zeros(images.shape[-1])
     sums, checksum, bad = (0, 0.0, 0.0), 0, {}
     for begin in range(0, len(images), _CHUNK):
@@ -257,12 +267,10 @@ def _pass(images, keep, measure):
                 continue
             good.append(image)
             checksum = zlib.crc32(np.ascontiguousarray(image).data, checksum)
-            if keep:
-                everything[k] = image
-        if measure and good and not keep:
+        if measure and good:
             of_chunk = sums_of(np.stack(good), shift)
             sums = tuple(x + y for x, y in zip(sums, of_chunk, strict=True))
-    return everything, (*sums, shift), checksum, bad
+    return (*sums, shift), checksum, bad
 
 
 def sums_of(images: Array, shift: Any) -> tuple[int, Array, Array]:

@@ -62,8 +62,9 @@ class Reading:
     )
     cache_gib: float | None = _flag(
         None,
-        "Images of your own that take more than this once decoded stay files "
-        "and are decoded when drawn; so much of them is kept. Default: 1.",
+        "Images of your own that take more than this once decoded, with the "
+        "copies that augmentation needs, stay files and are decoded when "
+        "drawn; so much of them is kept. Default: 1.",
         least=0.0,
     )
 

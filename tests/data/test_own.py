@@ -105,6 +105,24 @@ def test_decoded_when_drawn_is_the_same(tmp_path, policy, gib):
     assert lazy.images[-1].tobytes() == train.images[-1].tobytes()
 
 
+def test_the_bound_holds_for_the_copies_that_augmentation_needs(
+    tmp_path, monkeypatch
+):
+    """30 images of 6x8, and 24 of training twice on 14x16 pixels."""
+    write_folder(tmp_path)
+    held = 30 * 6 * 8 * 3 + 24 * 2 * 14 * 16 * 3
+    _, train, _ = read("folder", tmp_path, cache_gib=held / 2**30)
+    own.forget()
+    _, lazy, _ = read("folder", tmp_path, cache_gib=(held - 1) / 2**30)
+    assert len(train) == 24 and isinstance(train.images, np.ndarray)
+    # All of them fit alone, so none is decoded twice.
+    monkeypatch.setattr(encoded.EncodedImages, "decode", None)
+    np.testing.assert_array_equal(lazy.images[:], train.images)
+    drawn = [BatchSampler(x, 7, 3, "flip_crop") for x in (train, lazy)]
+    for a, b in zip(*(x.batch_at(2) for x in drawn), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_sizes_and_modes(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
