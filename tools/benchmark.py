@@ -748,7 +748,7 @@ def _tangent_kernels(model, images):
 
 
 # Decoded images that are kept, in GiB, and images of the two folders.
-_KEPT_GIB, _FOLDERS = (0.0, 0.2), (5_000, 20_000)
+_KEPT_GIB, _FOLDERS = (0.0, 0.15), (5_000, 20_000)
 _PRINT_PEAK = """
 print([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0])
 """
