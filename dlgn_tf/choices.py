@@ -44,7 +44,9 @@ AUGMENTATIONS = ("none", "crop", "flip_crop")
 RESIZINGS = ("crop", "stretch")
 MISSING = ("refuse", "drop", "fill")
 
-# Training.
+# Training: what is small in the end, and how weights are drawn at first.
+LOSSES = ("crossentropy", "logistic", "squared")
+INITIALIZERS = ("published", "pytorch")
 OPTIMIZERS = ("sgd", "adam")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 BATCH_STATISTICS = ("synchronized", "local")

@@ -8,6 +8,7 @@ from dlgn_tf import config as config_lib
 from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.data import catalog, reading
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.output import files
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -30,7 +31,7 @@ classes."""
 # Flags that go with --run_dir, whose others say what the run is.
 # All of other data are test images, unless they are split.
 _WITH_RUN_DIR = {"data_dir", "npz", "dataset", "init_from", *reading.NAMES}
-_WITH_RUN_DIR -= {*reading.OF_SPLIT}
+_WITH_RUN_DIR -= {*reading.OF_ARRAYS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +63,7 @@ def run(command):
     print(
         f"{result['model']} "
         f"{f'from {config.init_from}' if step is None else f'at step {step}'}: "
-        f"test accuracy {result['test_accuracy']:.2%}, "
-        f"{result['errors']} errors in "
-        f"{result['test_images']:,} images of {result['dataset']}, "
-        f"cross-entropy {result['test_classification_loss']:.4f}"
+        f"{objectives.told(result)}, {_details(result)}"
     )
     if members := result.get("test_member_accuracies"):
         shown = ", ".join(f"{accuracy:.2%}" for accuracy in members)
@@ -74,6 +72,15 @@ def run(command):
         with files.write_errors(command.output):
             files.write_atomically(command.output, json.dumps(result, indent=1))
     return result
+
+
+def _details(result):
+    where = f"{result['test_images']:,} images of {result['dataset']}"
+    if "errors" not in result:
+        error = result["test_mean_squared_error"]
+        return f"mean squared error {error:.4g} over {where}"
+    loss = result["test_classification_loss"]
+    return f"{result['errors']} errors in {where}, cross-entropy {loss:.4f}"
 
 
 def _config(command):
@@ -151,7 +158,8 @@ def evaluate(run_dir, data_dir=None, batch_size=500, npz=None, dataset=None):
     Returns:
         Dict of model, dataset, step, test_accuracy, errors, test_images,
         test_classification_loss (nats); for an ensemble also
-        test_member_accuracies, a list.
+        test_member_accuracies, a list; of a regression test_r2 and
+        test_mean_squared_error in place of accuracy, errors and loss.
 
     Raises:
         UserError: if the run or its data cannot be found, or do not fit.
@@ -226,14 +234,28 @@ def _evaluate(config, images, fill, batch_size):
         "model": config.model,
         "dataset": images["name"],
         "step": step,
-        "test_accuracy": totals.accuracy,
-        "errors": int(totals.errors),
-        "test_images": totals.images,
-        "test_classification_loss": totals.mean_classification_loss,
+        **_measured((other or engine.model).objective, totals),
     }
     if totals.member_errors:
         result["test_member_accuracies"] = totals.member_accuracies
     return result
+
+
+def _measured(objective, totals):
+    """What an evaluation came to, as JSON has it."""
+    loss = totals.mean_classification_loss
+    if objective.loss == "squared":
+        return {
+            "test_r2": totals.accuracy,
+            "test_images": totals.images,
+            "test_mean_squared_error": loss,
+        }
+    return {
+        "test_accuracy": totals.accuracy,
+        "errors": int(totals.errors),
+        "test_images": totals.images,
+        "test_classification_loss": loss,
+    }
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
   python -m dlgn_tf.export --model_path=MODEL.keras --export_dir=DIR
 
   loaded = tf.saved_model.load("DIR")
-  loaded.signatures["serving_default"](images=images)  # logits, probabilities
+  loaded.signatures["serving_default"](images=images)  # logits, probabilities;
+                                                      # of a regression numbers
   loaded.signatures["preactivations"](images=images)   # one output a gate site
   loaded.signatures["gates"](images=images)
 
@@ -135,8 +136,10 @@ def _answer(model, name):
     def serving_default(images):
         import tensorflow as tf
 
-        logits = tf.cast(model(images, training=False), tf.float32)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+        outputs = tf.cast(model(images, training=False), tf.float32)
+        if model.objective.loss == "squared":
+            return {"numbers": outputs}
+        return {"logits": outputs, "probabilities": tf.nn.softmax(outputs)}
 
     answers = {
         "serving_default": serving_default,

@@ -8,7 +8,7 @@ from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.output import files, origin
 from dlgn_tf.training import source, trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -94,6 +94,7 @@ def run(command):
 def _config(path):
     """The `Config` of a run of a network that has removable blocks."""
     config = RunDirectory(path).read_config()
+    objectives.check_classes(config.loss, path)
     _blocks(config.architecture()[0], config.architecture_options())
     if config.gate_permutation:
         raise UserError(

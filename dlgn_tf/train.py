@@ -8,7 +8,7 @@ import sys
 from dlgn_tf import config as config_lib
 from dlgn_tf.command import cli, plugins, startup
 from dlgn_tf.data import catalog
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.training import permutations, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -59,7 +59,7 @@ def run(command):
         return 0
     flags = (f"--run_dir={config.run_dir}", "--export_dir=DIR")
     print(
-        f"test accuracy {last['test_accuracy']:.2%} over "
+        f"{objectives.told(last)} over "
         f"{last['test_images']:,} images at step {last['step']}\n"
         f"look:   tensorboard {shlex.quote(f'--logdir={config.run_dir}')}\n"
         f"export: {plugins.command('dlgn_tf.export', *flags)}"

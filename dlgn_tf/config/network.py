@@ -19,6 +19,7 @@ _PUBLISHED = "Default: as published for the architecture."
 # A flag of each group, under its title in --help.
 _model = functools.partial(fields.flag, group="the model")
 _images = functools.partial(fields.flag, group="images")
+_training = functools.partial(fields.flag, group="training")
 _gates = functools.partial(fields.flag, group="gates")
 _nonlinearity = functools.partial(fields.flag, group="nonlinearities")
 _orthogonal = functools.partial(fields.flag, group="orthogonal filters")
@@ -228,6 +229,22 @@ class Network(reading.Reading):
         "prefix of a TensorFlow checkpoint of resnets-in-tensorflow2. Read "
         "when a run starts, not when it goes on. Default: drawn at random.",
         path=True,
+    )
+    loss: str | None = _training(
+        None,
+        "What training makes small: crossentropy; logistic, of two classes, "
+        "whose logits (-z, z) are made of one output z (of a network "
+        "keras:PATH (-z/2, z/2), as z was that of a sigmoid); squared, the "
+        "mean squared error of numbers (--regression). Default: what fits the "
+        "labels; logistic of a network keras:PATH that ends in a sigmoid of "
+        "one unit.",
+        choices=choices.LOSSES,
+    )
+    initializer: str = _training(
+        "published",
+        "How weights are drawn: as published for the architecture, or as "
+        "PyTorch draws them, kernels and biases uniform in +-1/sqrt(fan_in).",
+        choices=choices.INITIALIZERS,
     )
     normalization: str = _images(
         None,

@@ -14,7 +14,7 @@ from dlgn_tf.config.network import ARCHITECTURE_FLAGS, Network
 from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import activations, registry, user_networks
+from dlgn_tf.models import activations, objectives, registry, user_networks
 from dlgn_tf.output import files, run_names
 
 
@@ -86,7 +86,7 @@ def resolve(given, measured=None, network=None):
     recipe = recipe_for(architecture.recipe, given.optimizer)
     if network and user_networks.rescales(network):
         recipe = dataclasses.replace(recipe, normalization="none")
-    given = _with_recipe(given, recipe, own)
+    given = _with_recipe(given, recipe, own, dataset)
     images = _images(given, dataset, recipe)
     options = _architecture(given, architecture, family)
     architecture.check_image_shape(dataset.image_shape, options)
@@ -100,6 +100,13 @@ def resolve(given, measured=None, network=None):
             "run_dir": given.run_dir or _run_dir(given),
             "measured": dataset if own else None,
             "network": network,
+            "loss": objectives.resolve(
+                given.loss,
+                bool(given.regression),
+                dataset.classes,
+                _loss_of(network),
+                members,
+            ),
             **images,
             **options,
             **of_gates,
@@ -137,14 +144,24 @@ def _network(given):
     return user_networks.read(path)
 
 
-def _with_recipe(given, recipe, own):
+def _loss_of(network):
+    one = network and user_networks.ends_in_one_sigmoid(network)
+    return "logistic" if one else "crossentropy"
+
+
+def _with_recipe(given, recipe, own, dataset):
     """The flags, with what the recipe says whatever else is given."""
+    if given.regression:
+        if given.balanced_batches:
+            fields.refuse("balanced_batches", "none with --regression", True)
+        recipe = dataclasses.replace(recipe, balanced_batches=False)
     if own:
         # Wherever it lies; and on whatever scale images are.
         path = "npz" if given.npz else "data_dir"
         given = dataclasses.replace(given, **{path: own.path})
-        if given.normalization is None and recipe.normalization == "unit":
-            given = dataclasses.replace(given, normalization="dataset")
+    measured = own or dataset.dtype == "float32"
+    if measured and recipe.normalization == "unit":
+        recipe = dataclasses.replace(recipe, normalization="dataset")
     names = "optimizer", "batch_size", "l2", "normalization", "balanced_batches"
     gaps = [name for name in names if getattr(given, name) is None]
     return dataclasses.replace(given, **{x: getattr(recipe, x) for x in gaps})

@@ -196,7 +196,8 @@ def train_dataset(sampler, start, stop, share=None):
 
     share = share or Share()
     _, *image_shape = sampler.image_set.images.shape
-    types = tf.as_dtype(sampler.image_set.images.dtype), tf.int32
+    labelled = sampler.image_set.labels
+    types = tf.as_dtype(sampler.image_set.images.dtype), labelled.dtype
     check_splits(sampler.batch_size, share.replicas)
     rows = sampler.batch_size // share.replicas
 
@@ -209,7 +210,7 @@ def train_dataset(sampler, start, stop, share=None):
 
     def with_shapes(images, labels):
         images.set_shape((rows, *image_shape))
-        labels.set_shape((rows,))
+        labels.set_shape((rows, *labelled.shape[1:]))
         return images, labels
 
     batches = tf.data.Dataset.range(start, stop).map(
@@ -267,10 +268,13 @@ def _decoded_batches(image_set, batch_size):
 
     def read(begin):
         images, labels = tf.numpy_function(
-            batch_at, [begin], (tf.uint8, tf.int32), stateful=False
+            batch_at,
+            [begin],
+            (tf.uint8, image_set.labels.dtype),
+            stateful=False,
         )
         images.set_shape((None, *image_set.images.shape[1:]))
-        labels.set_shape((None,))
+        labels.set_shape((None, *image_set.labels.shape[1:]))
         return images, labels
 
     begins = tf.data.Dataset.range(0, len(image_set), batch_size)
@@ -315,7 +319,7 @@ def padded(image_set, batch_size):
 
     Yields:
         `(images, labels)`; the last batch is filled up with black images whose
-        label is -1.
+        label is -1, or NaN where labels are numbers.
     """
     for begin in range(0, len(image_set), batch_size):
         images = image_set.images[begin : begin + batch_size]
@@ -323,7 +327,9 @@ def padded(image_set, batch_size):
         missing = batch_size - len(labels)
         if missing:
             images = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
-            labels = np.pad(labels, (0, missing), constant_values=-1)
+            left = [(0, missing), *[(0, 0)] * (labels.ndim - 1)]
+            filler = np.nan if labels.dtype.kind == "f" else -1
+            labels = np.pad(labels, left, constant_values=filler)
         yield images, labels
 
 

@@ -51,6 +51,7 @@ def from_arrays(
     y_test: Any = None,
     *,
     class_names: Any = None,
+    regression: bool = False,
     test_share: float | None = None,
     split_seed: int | None = None,
 ) -> Data:
@@ -69,6 +70,8 @@ def from_arrays(
         x_test: As `x`, or None: some of `x` become test examples.
         y_test: As `y`, with `x_test`.
         class_names: Strings, of the labels 0, 1, ...
+        regression: Boolean. Whether labels are numbers to be predicted, `(n,)`
+            or `(n, targets)`.
         test_share: Float in (0, 1), share of each class that becomes test
             examples. Defaults to `0.2`.
         split_seed: Integer, which ones these are. Defaults to `0`.
@@ -78,7 +81,13 @@ def from_arrays(
     """
     if (x_test is None) != (y_test is None):
         raise UserError("Expected x_test with y_test. Received: one of them")
+    if regression and class_names is not None:
+        raise UserError(
+            "Expected class_names of classes, without regression=True. "
+            "Received: both"
+        )
     given = {"test_share": test_share, "split_seed": split_seed}
+    given["regression"] = regression or None
     how = fields.of_values(Reading, given)
     test = None if x_test is None else Split(x_test, y_test, "x_test, y_test")
     names = None if class_names is None else tuple(map(str, class_names))

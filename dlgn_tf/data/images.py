@@ -18,7 +18,8 @@ class ImageSet:
     Attributes:
         images: uint8 array `(examples, height, width, channels)`; of data of
             one's own also float32, or `dlgn_tf.data.encoded.EncodedImages`.
-        labels: int32 array `(examples,)`.
+        labels: int32 array `(examples,)`; of a regression float32 `(examples,
+            targets)`.
     """
 
     images: np.ndarray

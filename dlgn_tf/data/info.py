@@ -13,7 +13,8 @@ class DatasetInfo:
     Attributes:
         name: String.
         description: One line.
-        classes: Integer; labels lie in `[0, classes)`.
+        classes: Integer; labels lie in `[0, classes)`. Of a regression the
+            number of targets.
         image_shape: `(height, width, channels)`; a vector is an image of one
             pixel, a channel per entry.
         mean: Floats on the [0, 1] scale of pixels, one per channel.
@@ -21,8 +22,9 @@ class DatasetInfo:
         augmentation: Policy of `dlgn_tf.data.augmentation` that keeps the
             classes apart; what training uses unless told otherwise.
         source: Where its images are read from unless --npz is given:
-            `"sklearn:digits"`, `"tfds:NAME"` of TensorFlow Datasets, or
-            `"npz"`, which means from --npz alone; `"own"` of measured data.
+            `"sklearn:digits"`, `"tfds:NAME"` of TensorFlow Datasets,
+            `"drawn:NAME"` of `dlgn_tf.data.oblique_trees`, or `"npz"`, which
+            means from --npz alone; `"own"` of measured data.
         train_examples: Images in the training split, as far as is known
             before they are at hand; see `catalog.examples`.
         test_examples: The same of the test split.
@@ -31,6 +33,8 @@ class DatasetInfo:
             scale; `mean` and `std` then are of that scale divided by 255.
         columns: Of a table, `dlgn_tf.data.tables.Column`s as tuples.
         checksums: `ImageSet.checksum` of training and of test images, or empty.
+        target_mean: Floats, of each target of a regression; empty of classes.
+        target_std: Floats > 0, the same.
     """
 
     name: str
@@ -47,6 +51,8 @@ class DatasetInfo:
     dtype: str = "uint8"
     columns: tuple = ()
     checksums: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
 
     @property
     def reader(self) -> str:
@@ -63,6 +69,11 @@ class DatasetInfo:
     def names(self) -> tuple[str, ...]:
         """Of each class its name, or else its number, as strings."""
         return self.class_names or tuple(map(str, range(self.classes)))
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether labels are numbers and not classes."""
+        return bool(self.target_std)
 
     @property
     def is_own(self) -> bool:
@@ -111,8 +122,12 @@ class DatasetInfo:
             and all(type(x) is str and x.isprintable() for x in words)
             and len(self.image_shape) == 3
             and len(self.mean) == len(self.std) == self.image_shape[2]
-            and all(abs(x) < float("inf") for x in self.mean)
-            and all(0 < x < float("inf") for x in self.std)
+            and len(self.target_mean) == len(self.target_std)
+            and len(self.target_std) in (0, self.classes)
+            and all(
+                abs(x) < float("inf") for x in (*self.mean, *self.target_mean)
+            )
+            and all(0 < x < float("inf") for x in (*self.std, *self.target_std))
             and all(abs(fill) < float("inf") for _, _, fill in self.columns)
             and self.dtype in ("uint8", "float32")
             and (names is None or len({*names}) == len(names) == self.classes)

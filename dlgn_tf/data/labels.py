@@ -51,6 +51,41 @@ def plain(values: Any, place: str) -> tuple[Array, tuple[str, ...] | None]:
     return values.argmax(axis=1), tuple(map(str, range(values.shape[1])))
 
 
+def numbers(values: Any, place: str) -> Array:
+    """Labels that are numbers, the targets of a regression.
+
+    Args:
+        values: Array-like of n numbers, or of shape (n, targets).
+        place: Where they are from, for the message.
+
+    Returns:
+        float32 array `(n, targets)`.
+
+    Raises:
+        UserError: if they are anything else, or not finite.
+    """
+    values = refuse_gaps(values, place)
+    try:
+        with np.errstate(over="ignore"):
+            found = values.astype(np.float64).astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise _not_numbers(place, " ".join(str(error).split())[:160]) from error
+    if values.ndim not in (1, 2) or values.dtype.kind in "cmM":
+        raise _not_numbers(place, f"{values.dtype} of shape {values.shape}")
+    found = found.reshape(len(found), -1 if len(found) else 1)
+    finite = np.isfinite(found).all(axis=1)
+    if not finite.all() or not found.shape[1]:
+        raise _not_numbers(place, f"others in row {np.argmin(finite) + 1}")
+    return found
+
+
+def _not_numbers(place, received):
+    return UserError(
+        f"Expected labels that are finite numbers, as of a regression, in "
+        f"{place}. Received: {received}"
+    )
+
+
 def refuse_gaps(values: Any, place: str) -> Array:
     """An array-like as an array; a masked one must mask nothing."""
     if np.ma.is_masked(values):
@@ -153,7 +188,11 @@ def _whole(values, place):
     bad |= np.abs(np.where(bad, 0, values)) >= 2**62
     if bad.any():
         row = int(np.argwhere(bad)[0][0])
-        raise _refused(place, f"{values[bad].flat[0]:g} in row {row + 1}")
+        raise _refused(
+            place,
+            f"{values[bad].flat[0]:g} in row {row + 1}; --regression "
+            "(regression=True) is for numbers",
+        )
     return values.astype(np.int64)
 
 

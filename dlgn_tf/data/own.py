@@ -13,7 +13,13 @@ import os
 from collections.abc import Callable
 
 from dlgn_tf.data.info import DatasetInfo
-from dlgn_tf.data.reading import OF_FILES, OF_SPLIT, OF_TABLES, Reading
+from dlgn_tf.data.reading import (
+    OF_ARRAYS,
+    OF_FILES,
+    OF_SPLIT,
+    OF_TABLES,
+    Reading,
+)
 from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
 
@@ -35,7 +41,7 @@ class Kind:
 
     read: str | Callable
     description: str
-    flags: tuple[str, ...] = OF_SPLIT
+    flags: tuple[str, ...] = OF_ARRAYS
     path: str | None = None
     folder: bool | None = None
     needs: str | None = None
@@ -58,7 +64,7 @@ KINDS = {
     "table": Kind(
         "dlgn_tf.data.tables:read",
         "rows of a CSV or Parquet table",
-        OF_SPLIT + OF_TABLES,
+        OF_ARRAYS + OF_TABLES,
         path="data_dir",
         needs="pyarrow",
     ),

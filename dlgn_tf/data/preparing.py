@@ -58,17 +58,11 @@ def prepare(stored: Stored, own: Any) -> Prepared:
         UserError: if they are no images or vectors with labels, or do not fit
             `own.info`.
     """
-    train, names = _plain(stored.train)
-    known = own.info and own.info.class_names
-    names = known or stored.names or names
-    if not names:
-        names = labelled.names_of(train.labels, train.place)
-    if len(set(names)) < len(names) or not "".join(names).isprintable():
-        raise UserError(
-            f"Expected printable names of classes that differ in {train.place}."
-            f" Received: {', '.join(map(ascii, names))[:160]}"
-        )
-    test, _ = _plain(stored.test) if stored.test else (None, None)
+    regression = bool(own.how.regression)
+    train, names = _plain(stored.train, regression)
+    if not regression:
+        names = _names(stored, own, names, train)
+    test, _ = _plain(stored.test, regression) if stored.test else (None, None)
     if test is None and own.whole:
         test = train
     elif test is None:
@@ -76,7 +70,9 @@ def prepare(stored: Stored, own: Any) -> Prepared:
     sets = [
         ImageSet(
             x.images,
-            labelled.numbered(x.labels, names, x.place, stored.names),
+            x.labels
+            if regression
+            else labelled.numbered(x.labels, names, x.place, stored.names),
         )
         for x in _images([train, test], own)
     ]
@@ -94,9 +90,26 @@ def prepare(stored: Stored, own: Any) -> Prepared:
     return Prepared(dataclasses.replace(info, **now), *sets)
 
 
-def _plain(split):
+def _names(stored, own, names, train):
+    """Names of all classes, checked."""
+    known = own.info and own.info.class_names
+    names = known or stored.names or names
+    if not names:
+        names = labelled.names_of(train.labels, train.place)
+    if len(set(names)) < len(names) or not "".join(names).isprintable():
+        raise UserError(
+            f"Expected printable names of classes that differ in {train.place}."
+            f" Received: {', '.join(map(ascii, names))[:160]}"
+        )
+    return names
+
+
+def _plain(split, regression):
     """A split with plain labels, as many as images; and known names."""
-    labels, names = labelled.plain(split.labels, split.place)
+    if regression:
+        labels, names = labelled.numbers(split.labels, split.place), None
+    else:
+        labels, names = labelled.plain(split.labels, split.place)
     images = split.images
     if not isinstance(images, encoded.Files):
         images = as_images(images, split.place)
@@ -169,7 +182,10 @@ def _divided(split, how):
         )
     generator = np.random.default_rng(how.split_seed or 0)
     parts = [], []
-    _, classes = np.unique(split.labels, return_inverse=True)
+    # Numbers are of one class.
+    classes = np.zeros(len(split.labels), int)
+    if split.labels.ndim == 1:
+        _, classes = np.unique(split.labels, return_inverse=True)
     # Files are in an order already that tells no class.
     is_shuffled = isinstance(split.images, encoded.Files)
     order = np.arange(len(classes))
@@ -220,6 +236,12 @@ def _images(splits, own):
 
 def _check_fits(sets, info, place):
     for each in sets:
+        targets = each.labels.shape[1:]
+        if targets not in ((), (info.classes,)):
+            raise UserError(
+                f"Expected {info.classes} targets, as the network was trained "
+                f"on, in {place}. Received: {targets[0]}"
+            )
         found = each.images.shape[1:], str(each.images.dtype)
         if found != (info.image_shape, info.dtype):
             raise UserError(
@@ -252,23 +274,33 @@ def _measured(own, stored, sets, names):
     images = sets[0].images
     shape = tuple(int(x) for x in images.shape[1:])
     mean, std = moments(images)
+    targets = {}
+    what = f"{len(names or ())} classes"
+    if names is None:
+        numbers = sets[0].labels.astype(np.float64)
+        what = f"{numbers.shape[1]} target{'s' * (numbers.shape[1] > 1)}"
+        targets["target_mean"] = tuple(numbers.mean(axis=0).tolist())
+        # What is constant keeps its unit.
+        spread = np.where(np.ptp(numbers, axis=0) > 0, numbers.std(axis=0), 1.0)
+        targets["target_std"] = tuple(spread.tolist())
     height, width, channels = shape
     kind = {1: "grey images", 3: "colour images"}.get(channels, "images")
-    what = f"{height}x{width} {kind}"
+    seen = f"{height}x{width} {kind}"
     if height == width == 1:
-        what = f"vectors of {channels}"
+        seen = f"vectors of {channels}"
     place = stored.train.place
     return DatasetInfo(
         name=own.name,
-        description=f"{place}: {what}, {len(names)} classes",
-        classes=len(names),
+        description=f"{place}: {seen}, {what}",
+        classes=sets[0].labels.shape[1] if names is None else len(names),
         image_shape=shape,
         mean=tuple(mean),
         std=tuple(std),
         source="own",
-        class_names=tuple(names),
+        class_names=names and tuple(names),
         dtype=str(images.dtype),
         columns=stored.columns,
+        **targets,
     )
 
 

@@ -20,7 +20,14 @@ class Reading:
     None stands for the default, which the help of the flag says.
     """
 
-    label: str | None = _flag(None, "Column of a table that holds the classes.")
+    label: str | None = _flag(
+        None, "Column of a table that holds the classes, or numbers."
+    )
+    regression: bool | None = _flag(
+        None,
+        "Labels are numbers to be predicted, and not classes: of a table, an "
+        ".npz or arrays.",
+    )
     test_share: float | None = _flag(
         None,
         "Share of each class that becomes test images where data of your own "
@@ -130,5 +137,6 @@ NAMES = tuple(fields.of(Reading))
 # They may change within a run.
 PASSING = ("cache_gib", "skip_damaged")
 OF_SPLIT = ("test_share", "split_seed")
+OF_ARRAYS = (*OF_SPLIT, "regression")
 OF_FILES = ("image_size", "resize", "channels", "skip_damaged", "cache_gib")
 OF_TABLES = ("label", "missing")

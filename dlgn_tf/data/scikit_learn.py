@@ -52,6 +52,7 @@ def read(info, wanted):
 
 
 _VECTORS = ("breast_cancer", "digits", "iris", "wine")
+_NUMBERS = ("diabetes",)
 
 
 def read_any(own: Any) -> Stored:
@@ -62,11 +63,15 @@ def read_any(own: Any) -> Stored:
     """
     from sklearn import datasets
 
-    if own.own_name not in _VECTORS:
+    known = _NUMBERS if own.how.regression else _VECTORS
+    if own.own_name not in known:
         raise UserError(
-            f"Expected sklearn: with one of {', '.join(_VECTORS)}. Received: "
-            f"--dataset={own.name}"
+            f"Expected sklearn: with one of {', '.join(_VECTORS)}, or "
+            f"{', '.join(_NUMBERS)} with --regression. Received: "
+            f"--dataset={own.name}{' --regression' * (known is _NUMBERS)}"
         )
     data = getattr(datasets, f"load_{own.own_name}")()
-    names = tuple(map(str, data.target_names))
+    names = None
+    if known is _VECTORS:
+        names = tuple(map(str, data.target_names))
     return Stored(Split(data.data, data.target, own.name), names=names)

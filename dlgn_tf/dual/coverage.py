@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import CircularPadding
+from dlgn_tf.layers import CircularPadding, TwoLogits
 from dlgn_tf.models.classifier import ImageClassifier
 
 if typing.TYPE_CHECKING:
@@ -24,6 +24,7 @@ _COVERED = (
     layers.GlobalAveragePooling2D,
     layers.Multiply,
     layers.Add,
+    TwoLogits,
 )
 _IN_WORDS = {
     "BatchNorm": "batch normalisation",

@@ -28,3 +28,4 @@ from .pooled_relu_convolution import (
 )
 from .skip_modulus import SkipModulus as SkipModulus
 from .subsample_and_pad import SubsampleAndPad as SubsampleAndPad
+from .two_logits import TwoLogits as TwoLogits

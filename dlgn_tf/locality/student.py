@@ -20,7 +20,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm, Gate, LocallyConnected, PixelNormalization
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
-from dlgn_tf.models import build
+from dlgn_tf.models import applied, build
 from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.layout import channels_last
@@ -85,11 +85,11 @@ def create_student(
     normalization = PixelNormalization(name="normalization")
     normalization.build((None, *shape))
     options = {"fields": fields, "width": width, "batch_norm": batch_norm}
-    apply = build.Applied(local, shape, classes, options)
+    apply = applied.Applied(local, shape, classes, options)
     if family == "dnn":
         return build.relu_network(apply, normalization, None, name, None, seed)
     with build.initial_weights_from(seed):
-        gating, value, made = build.two_networks(apply, family, None, None)
+        gating, value, made = applied.two_networks(apply, family, None, None)
     gate = Gate("soft", name="gate")
     return GatedNetwork(
         gating, value, gate, normalization, made.names, name=name

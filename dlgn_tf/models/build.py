@@ -12,18 +12,20 @@ from typing import Any
 
 import keras
 
+from dlgn_tf.choices import INITIALIZERS, LOSSES
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import Gate, PerImageStandardization, PixelNormalization
-from dlgn_tf.models import activations, registry, sites
+from dlgn_tf.models import activations, objectives, registry, sites
+from dlgn_tf.models.applied import Applied, two_networks
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.gated import GatedNetwork, copy_weights
+from dlgn_tf.models.head import Head
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.relu import ReLUNetwork
-from dlgn_tf.models.shallow import linear_maps_like, shallow_gating_network
 
 
 @channels_last()
@@ -46,6 +48,9 @@ def create_model(
     activation_beta_mode: str | None = None,
     activation_slope: float | None = None,
     orthogonal: OrthogonalFilters | str | None = None,
+    loss: str = "crossentropy",
+    targets: tuple[Sequence[float], Sequence[float]] | None = None,
+    initializer: str = "published",
     seed: int | None = None,
     network: Any = None,
     **options: Any,
@@ -63,7 +68,7 @@ def create_model(
             `dlgn_tf.models.registry.names()`; or keras:PATH_FAMILY, of the
             Keras model in a .keras file (see `dlgn_tf.from_keras`).
         image_shape: Tuple `(height, width, channels)`.
-        classes: Integer >= 1. Number of logits.
+        classes: Integer >= 1. Number of logits, or of targets of a regression.
         mean: Float or sequence, see `PixelNormalization`.
         std: Float or sequence, see `PixelNormalization`.
         per_image: Boolean, whether every image is put on a scale of its own
@@ -95,6 +100,15 @@ def create_model(
             the name of a reparametrisation, with its defaults; None for plain
             kernels. Raw kernels start as the plain ones of this
             seed.
+        loss: What training makes small: `"crossentropy"`; `"logistic"`, of two
+            classes, whose logits (-z, z) are made of one output z (of a Keras
+            model of one's own (-z/2, z/2), as z was that of a sigmoid);
+            `"squared"`, the mean squared error of numbers.
+        targets: Of a regression mean and standard deviation of each target, in
+            whose units the model says its numbers; None for 0 and 1. A Keras
+            model of one's own says them by itself.
+        initializer: `"pytorch"`, all kernels and biases are uniform in
+            +-1/sqrt(fan_in), or `"published"`, as the architecture has them.
         seed: Integer from which all initial weights follow, or None. Member i
             of an ensemble starts as the network of `seed + i`.
         network: Of a Keras model, what `dlgn_tf.models.user_networks.read`
@@ -110,7 +124,7 @@ def create_model(
     Raises:
         UserError: if there is no such model or option, the images are too
             small for it, or gates cannot be learned or permuted so, or it has
-            no such nonlinearity.
+            no such nonlinearity, or no such loss for its outputs.
         ValueError: if `mean` or `std` do not fit the channels, or are given
             with `per_image`.
     """
@@ -120,14 +134,12 @@ def create_model(
     members = options.pop("members", 1)
     orthogonal = _orthogonal(orthogonal, family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
-    apply = Applied(architecture.function(), image_shape, classes, options)
+    head = _head(architecture, loss, classes, members, targets)
+    _check_choice("initializer", initializer, INITIALIZERS)
+    of_builder = architecture.function(), image_shape, classes, options
+    apply = Applied(*of_builder, head, initializer)
     given = activation, activation_beta, activation_beta_mode, activation_slope
-    activation = activations.resolve(
-        family,
-        dict(zip(activations.OPTIONS, given, strict=True)),
-        members,
-        architecture.gate_sites,
-    )
+    nonlinearity = _nonlinearity(architecture, family, given, members)
     normalization = _normalization(mean, std, per_image, image_shape)
     gates = _given(
         gate=gate,
@@ -137,20 +149,48 @@ def create_model(
         beta=beta,
         epsilon=epsilon,
     )
-    if family != "dnn":
-        make = functools.partial(
-            two_networks, apply, family, activation, orthogonal
-        )
-        return _gated_network(
-            make, normalization, architecture, family, seed, **gates
-        )
-    _refuse_gates(name, gates)
-    of_all = apply, normalization, activation, name, orthogonal
-    if members == 1:
-        return relu_network(*of_all, seed, architecture.network_description)
+    if family == "dnn":
+        _refuse_gates(name, gates)
+        of_all = apply, normalization, nonlinearity, name, orthogonal
+        description = architecture.network_description
+        if members == 1:
+            return relu_network(*of_all, seed, description)
+        return _ensemble(of_all, members, rule, seed)
+    of_both = apply, family, nonlinearity, orthogonal
+    make = functools.partial(two_networks, *of_both)
+    of_gated = normalization, architecture, family, seed, head.objective
+    return _gated_network(make, *of_gated, **gates)
+
+
+def _nonlinearity(architecture, family, given, members):
+    return activations.resolve(
+        family,
+        dict(zip(activations.OPTIONS, given, strict=True)),
+        members,
+        architecture.gate_sites,
+    )
+
+
+def _ensemble(of_all, members, rule, seed):
     seeds = [None] * members if seed is None else range(seed, seed + members)
     networks = [relu_network(*of_all, each) for each in seeds]
-    return EnsembleNetwork.of(networks, rule, name)
+    return EnsembleNetwork.of(networks, rule, networks[0].name)
+
+
+def _head(architecture, loss, classes, members, targets):
+    _check_choice("loss", loss, LOSSES)
+    objectives.resolve(loss, loss == "squared", classes, members=members)
+    objective = objectives.of_targets(loss, targets[1] if targets else ())
+    own = architecture.network_description is not None
+    return Head(objective, own, targets)
+
+
+def _check_choice(name, value, allowed):
+    if value not in allowed:
+        raise UserError(
+            f"Expected {name} to be one of {allowed}. Received: "
+            f"{name}={value!r}"
+        )
 
 
 def _resolved(architecture, family, given, image_shape):
@@ -217,6 +257,7 @@ def _gated_network(
     architecture,
     family,
     seed,
+    objective,
     gate=None,
     value_input=None,
     gate_regime=None,
@@ -249,6 +290,7 @@ def _gated_network(
         value_input,
         gate_permutation,
         description=architecture.network_description,
+        objective=objective.arguments,
         name=f"{architecture.name}_{family}",
     )
 
@@ -272,7 +314,12 @@ def relu_network(
         if orthogonal:
             network = with_orthogonal_filters(network, orthogonal)
     return ReLUNetwork(
-        network, normalization, site.names, description=description, name=name
+        network,
+        normalization,
+        site.names,
+        description=description,
+        objective=apply.head.objective.arguments,
+        name=name,
     )
 
 
@@ -309,73 +356,6 @@ def initial_weights_from(seed):
         yield
     finally:
         random.setstate(state)
-
-
-class Applied:
-    """An architecture's function with everything but its gate site fixed."""
-
-    def __init__(self, function, image_shape, classes, options):
-        self.function = function
-        self.image_shape = tuple(image_shape)
-        self.classes = classes
-        self.options = options
-
-    def __call__(self, site, name):
-        image = keras.Input(self.image_shape, name="image")
-        logits = self.function(image, site, self.classes, **self.options)
-        if isinstance(site, sites.Activate):
-            return keras.Model(image, logits, name=name)
-        if isinstance(site, sites.MultiplyByGate):
-            return keras.Model([image, *site.gates], logits, name=name)
-        # No pre-activation depends on the head, so a model that ends in the
-        # pre-activations has none.
-        return keras.Model(image, site.preactivations, name=name)
-
-
-def two_networks(apply, family, activation, orthogonal, constant=False):
-    """Gating network, value network and the sites of the latter."""
-    value_sites = sites.MultiplyByGate(activation, constant)
-    if family == "dlgn_sf":
-        value_network = apply(value_sites, "value_network")
-        of_sites = zip(value_sites.names, value_sites.gates, strict=True)
-        gating_network = shallow_gating_network(
-            apply.image_shape,
-            {name: gate.shape[1:] for name, gate in of_sites},
-            linear_maps_like(
-                value_network, apply.options, value_sites.rescaling
-            ),
-        )
-    else:
-        gating_sites = (
-            sites.RecordAndPass()
-            if family == "dlgn"
-            else sites.RecordAndActivate(activation)
-        )
-        gating_network = apply(gating_sites, "gating_network")
-        value_network = apply(value_sites, "value_network")
-    if orthogonal and orthogonal.networks in ("both", "gating"):
-        gating_network = with_orthogonal_filters(gating_network, orthogonal)
-    if orthogonal and orthogonal.networks in ("both", "value"):
-        value_network = with_orthogonal_filters(value_network, orthogonal)
-    _draw_alike(gating_network, value_network)
-    return gating_network, value_network, value_sites
-
-
-def _draw_alike(gating_network, value_network):
-    """What training draws, such as a flip or a dropout, is the same in both."""
-    first = {layer.name: layer for layer in gating_network.layers}
-    for layer in value_network.layers:
-        if layer.name in first:
-            generators = map(_seed_generators, (first[layer.name], layer))
-            for one, other in zip(*generators, strict=False):
-                other.state.assign(one.state)
-
-
-def _seed_generators(layer):
-    """Those of a layer and of all that it is made of, in one order."""
-    return [
-        x for each in layer._flatten_layers() for x in each._seed_generators
-    ]
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:

@@ -9,6 +9,7 @@ import keras
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import PixelNormalization
 from dlgn_tf.models import images as image_checks
+from dlgn_tf.models import objectives
 
 # Arguments that take the networks of a model, by their names.
 _ARGUMENTS = {
@@ -45,7 +46,7 @@ class ImageClassifier(keras.Model):
             than the prediction. Defaults to `False`.
 
     Returns:
-        Logits `(batch, classes)`.
+        Logits `(batch, classes)`; of a regression numbers `(batch, targets)`.
 
     Attributes:
         normalization: `PixelNormalization` or `PerImageStandardization`, the
@@ -62,6 +63,8 @@ class ImageClassifier(keras.Model):
             `dlgn_tf.from_keras`), or None.
         members: Integer, how many networks there are to train: 1, but for
             an ensemble.
+        objective: See `dlgn_tf.models.objectives`; given as the arguments of
+            `objectives.of`.
 
     Raises:
         UserError: if called on images of another shape.
@@ -71,9 +74,17 @@ class ImageClassifier(keras.Model):
     value_input = "image"
     gate_permutation = None
 
-    def __init__(self, normalization, site_names, description=None, **kwargs):
+    def __init__(
+        self,
+        normalization,
+        site_names,
+        description=None,
+        objective=("crossentropy",),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.description = description
+        self.objective = objectives.of(*objective)
         self.normalization = normalization
         self.site_names = list(site_names)
         # Images are cast by the normalisation, after it has computed.
@@ -214,6 +225,8 @@ class ImageClassifier(keras.Model):
             self._scale_is_known
             or not isinstance(normalization, PixelNormalization)
             or normalization.identical
+            # Numbers as small as these are what it was measured on.
+            or 255 * max(normalization.std) <= 1
         ):
             return
         largest = image_checks.largest_value(images)
@@ -288,9 +301,11 @@ class ImageClassifier(keras.Model):
         return dict(zip(self.site_names, listed(tensors), strict=True))
 
     def get_config(self):
-        described = self.description and {"description": self.description}
+        described = {"description": self.description}
+        if self.objective != objectives.CLASSES:
+            described["objective"] = self.objective.arguments
         return {
-            **(described or {}),
+            **{k: v for k, v in described.items() if v},
             "name": self.name,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             "normalization": serialize(self.normalization),

@@ -35,6 +35,7 @@ def from_keras(
     max_pooling: str | None = None,
     keep: Sequence[str] | str = (),
     outputs: str | int | None = None,
+    loss: str | None = None,
     normalization: str = "none",
     name: str | None = None,
     seed: int | None = None,
@@ -47,7 +48,8 @@ def from_keras(
     `keras.ops` and `keras.activations`. Sites have the names of the user's
     layers, in nested models paths such as `block.relu`; a layer that is called
     twice keeps one set of weights and gives two sites. A softmax or sigmoid at
-    the end goes: the outputs are logits. The model itself is left as it was.
+    the end goes: the outputs are logits, of a single sigmoid those of two
+    classes. The model itself is left as it was.
 
     With `weights="copy"` a dnn computes the logits of the model, and so does a
     dgn with `gate="own"`: there the gates are those that the model has.
@@ -87,6 +89,10 @@ def from_keras(
             not linear (LayerNormalization, max pooling), or `"all"`. A warning
             says where a gating network is not linear then.
         outputs: Name or number of the output, of a model that has several.
+        loss: What training makes small, see `create_model`. Defaults to
+            `"logistic"` where the model ends in a sigmoid of one output z,
+            whose logits become (-z/2, z/2), else to `"crossentropy"`. The
+            outputs of `"squared"` stay as they are.
         normalization: What the model sees of pixels in [0, 255]: `"none"`, as
             they are, `"unit"`, `"imagenet"` or `"per_image"`, see the flag of
             `dlgn_tf.train`.
@@ -111,10 +117,13 @@ def from_keras(
         own.thaw()
         description = user_networks.thawed(description)
     builder = user_networks.Builder(None, description, {_text(own.keep): own})
+    one = user_networks.ends_in_one_sigmoid(description)
+    loss = loss or ("logistic" if one else "crossentropy")
     converted = create_model(
         f"{user_networks.CALLED}{name or graph.name}_{family}",
         own.image_shape,
-        own.classes,
+        2 if loss == "logistic" else own.classes,
+        loss=loss,
         network=builder,
         pooling={"keep": "max"}.get(max_pooling, max_pooling),
         keep=_text(own.keep),
@@ -149,6 +158,7 @@ def converted_like(
         gate="hard" if family != "dnn" else None,
         max_pooling={"max": "keep"}.get(config.pooling, config.pooling),
         keep=config.keep or (),
+        loss=config.loss,
         name=own,
     )
     converted.normalization = target.normalization

@@ -1,4 +1,4 @@
-"""Initial weights under which the theory of the dual view is exact."""
+"""Initial weights: of the theory of the dual view, and as PyTorch's."""
 
 import math
 
@@ -111,3 +111,24 @@ def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
         kernel.assign(initializer(kernel.shape, kernel.dtype))
         if layer.bias is not None:
             layer.bias.assign(ops.zeros_like(layer.bias))
+
+
+def as_pytorch(network):
+    """A network of the same layers, its weights drawn as PyTorch draws them.
+
+    Kernels of dense layers and convolutions and their biases are uniform in
+    +-1/sqrt(fan_in), the number of inputs of a unit.
+
+    Args:
+        network: Functional `keras.Model`.
+    """
+
+    def redrawn(layer):
+        config = layer.get_config()
+        if "kernel_initializer" in config:
+            bound = math.prod(layer.kernel.shape[:-1]) ** -0.5
+            for name in ("kernel_initializer", "bias_initializer"):
+                config[name] = keras.initializers.RandomUniform(-bound, bound)
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(network, clone_function=redrawn)

@@ -8,6 +8,7 @@ from keras import layers
 
 from dlgn_tf.layers import BatchNorm, Grayscale
 from dlgn_tf.models.convolution import convolution
+from dlgn_tf.models.head import last_with_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ def linear_maps_like(value_network, options, rescaling=()):
     There are biases, and batch normalisation, where the value network has them
     before its gates: one that only standardises stands behind them.
     """
-    last = value_network.outputs[0]._keras_history.operation
+    last = last_with_weights(value_network)
     below = [x for x in value_network.layers if x is not last]
     circular = options.get("padding") == "circular"
     return LinearMaps(

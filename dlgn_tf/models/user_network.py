@@ -98,10 +98,12 @@ class UserNetwork:
         """
         received = tuple(x.shape[1:]), classes
         if received != (self.image_shape, self.classes):
+            one = ", one output (--loss=logistic or squared)"
+            counted = f" in {self.classes} classes"
             raise UserError(
-                f"Expected images of shape {self.image_shape} in "
-                f"{self.classes} classes, as {self.name} takes them. Received: "
-                f"{received[0]} in {classes}"
+                f"Expected images of shape {self.image_shape}"
+                f"{one if self.classes == 1 else counted}, as {self.name} "
+                f"takes them. Received: {received[0]} in {classes}"
             )
         site.rescaling = self._rescaling
         model = self._without(removed)

@@ -1,7 +1,7 @@
 """Which networks a command compares, before Keras is there."""
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.training.source import Source
 
 
@@ -42,6 +42,7 @@ def _check_kind(run):
             "Expected runs of single networks. Received: an ensemble of "
             f"{run.config.members} in {run.path}"
         )
+    objectives.check_classes(run.config.loss, run.path)
     check_reading(run.config.model)
 
 

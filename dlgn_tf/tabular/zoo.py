@@ -17,6 +17,7 @@ def as_model(
     weights: Weights,
     mean: np.ndarray | None = None,
     std: np.ndarray | None = None,
+    **head: Any,
 ) -> ImageClassifier:
     """The `fc` network with these weights, with all that its gates allow.
 
@@ -25,6 +26,8 @@ def as_model(
         weights: Its `Weights`.
         mean: Array `(inputs,)` that inputs are less, or None: 0.
         std: Array `(inputs,)` that they are divided by then, or None: 1.
+        **head: `loss` and `targets` of `create_model`: one output is that of
+            two classes with the logistic loss. By default outputs are logits.
 
     Returns:
         `dlgn_tf.models.classifier.ImageClassifier` of images
@@ -50,7 +53,7 @@ def as_model(
     model = create_model(
         f"fc_{form.family}",
         (1, 1, form.inputs),
-        form.outputs,
+        2 if head.get("loss") == "logistic" else form.outputs,
         # What a model takes are pixels in [0, 255].
         mean=(np.asarray(mean) / 255).tolist(),
         std=(np.asarray(std) / 255).tolist(),
@@ -58,6 +61,7 @@ def as_model(
         width=form.widths[0],
         biases=form.biases,
         **(gated if form.family != "dnn" else {}),
+        **head,
     )
     if isinstance(model, GatedNetwork):
         _fill(model.gating_network, weights.gating)

@@ -26,6 +26,11 @@ def create_configured_model(config, removed=()):
         per_image=config.normalization == "per_image",
         seed=config.weights_seed,
         orthogonal=config.orthogonal_filters(),
+        loss=config.loss,
+        targets=(dataset.target_mean, dataset.target_std)
+        if dataset.is_regression
+        else None,
+        initializer=config.initializer,
         gate=config.gate,
         beta=config.gate_beta,
         epsilon=config.gate_epsilon,

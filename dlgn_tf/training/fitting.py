@@ -22,7 +22,7 @@ from dlgn_tf.config import TrainingFlags
 from dlgn_tf.data import own
 from dlgn_tf.data.given import Data
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import configured, loop
 
@@ -44,7 +44,8 @@ class Fitted(typing.NamedTuple):
         model: The trained `ImageClassifier`.
         history: Dict of lists with an entry for each evaluation: step, loss
             and accuracy of training since the last one, val_loss and
-            val_accuracy of the test examples.
+            val_accuracy of the test examples; of a regression the loss is the
+            mean squared error, and r2 and val_r2 stand for the accuracies.
     """
 
     model: ImageClassifier
@@ -172,6 +173,8 @@ def _config(name, data, run_dir, epochs, flags, model):
         network = json.loads(model.description)
         if getattr(model.normalization, "identical", False):
             given["normalization"] = "none"
+    if model is not None and model.objective.loss == "logistic":
+        given["loss"] = "logistic"
     training_flags = fields.of_values(TrainingFlags, {**given, **flags})
     return config_lib.resolve(training_flags, measured, network)
 
@@ -185,6 +188,14 @@ def _check_model(model, config, kept):
             f"classes, as the model takes them. Received: {info.image_shape} "
             f"in {info.classes}"
         )
+    logistic = "logistic" in (model.objective.loss, config.loss)
+    if logistic and model.objective.loss != config.loss:
+        raise UserError(
+            "Expected a model made with loss='logistic' (of create_model or "
+            f"from_keras) with that loss, and with no other. Received: loss="
+            f"{config.loss} and a model of loss={model.objective.loss}"
+        )
+    model.objective = objectives.of_targets(config.loss, info.target_std)
     if not kept:
         return
     described = configured.create_configured_model(config).get_config()
@@ -230,7 +241,7 @@ def _check_callback(each):
                 f"What it does is the loop's. Expected {instead} in place of "
                 f"a callback. Received: {kind}"
             )
-    accuracy = str(getattr(each, "monitor", "")).endswith("accuracy")
+    accuracy = str(getattr(each, "monitor", "")).endswith(("accuracy", "r2"))
     if accuracy and getattr(each, "mode", None) == "auto":
         # Keras would look for a compiled metric of that name.
         each.mode = "max"
@@ -279,11 +290,12 @@ class Given:
 
     def evaluated(self, step, training, test):
         """`Totals` of training since the last time, and of test images."""
+        score = self.model.objective.score
         logs = {
             "loss": training.mean_classification_loss,
-            "accuracy": 1 - training.error_rate,
+            score: 1 - training.error_rate,
             "val_loss": test.mean_classification_loss,
-            "val_accuracy": test.accuracy,
+            f"val_{score}": test.accuracy,
         }
         for name, value in {"step": step, **logs}.items():
             self.history.setdefault(name, []).append(value)

@@ -107,15 +107,19 @@ class JaxEngine:
                 by_member=True,
                 return_losses=True,
             )
-            cross_entropies, _ = losses_and_errors(logits, labels)
+            measured = self.model.objective.measured
+            losses_of_rows, _ = measured(logits, labels, losses_and_errors)
             regularization = sum(losses) + self._l2_penalty(trainable)
             penalty = self._penalty(trainable)
-            loss = cross_entropies.sum() / len(labels)
+            scale = len(labels) * self.model.objective.variance
+            loss = losses_of_rows.sum() / scale
             loss += regularization + penalty
             predicted = self.model.prediction(logits)
-            cross_entropies, errors = losses_and_errors(predicted, labels)
+            losses_of_rows, errors = measured(
+                predicted, labels, losses_and_errors
+            )
             sums = jnp.stack(
-                [cross_entropies.sum(), regularization, errors, penalty]
+                [losses_of_rows.sum(), regularization, errors, penalty]
             )
             scaled = self._scaled(loss, optimizer_variables)
             return scaled, (updated, sums)
@@ -208,15 +212,23 @@ class _Evaluation:
             sums = sums + np.asarray(result, np.float64)
             if on_batch:
                 on_batch(done)
-        return Totals.of_evaluation(len(image_set), done, sums)
+        totals = Totals.of_evaluation(len(image_set), done, sums)
+        return self._model.objective.of_examples(totals, image_set.labels)
 
     def _of_batch(self, variables, images, labels):
         logits, _ = self._model.stateless_call(
             *variables, images, training=False, by_member=True
         )
-        # Rows that only fill up the last batch have label -1.
-        real = labels >= 0
         predicted = self._model.prediction(logits)
+        objective = self._model.objective
+        if objective.loss == "squared":
+            # Rows that only fill up the last batch have NaNs as labels.
+            real = ~jnp.isnan(labels[:, 0])
+            told = jnp.where(real[:, None], labels, predicted)
+            losses, errors = objective.measured(predicted, told, None)
+            return jnp.stack([losses.sum(), errors])
+        # There their label is -1.
+        real = labels >= 0
         losses, _ = losses_and_errors(predicted, jnp.maximum(labels, 0))
         wrong = [predicted.argmax(-1) != labels]
         if self._model.members > 1:

@@ -15,6 +15,7 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.training.engines import create_engine
 from dlgn_tf.training.initial_weights import set_initial_weights
 from dlgn_tf.training.orthogonality import overcomplete
@@ -232,9 +233,11 @@ class _Run:
         if self.records:
             probe = self.test_images.images[:_PROBE_IMAGES]
             self.records.evaluation(totals, probe)
+            objective = self.engine.model.objective
+            score = {f"test_{objective.score}": totals.accuracy}
             print(
-                f"step {self.step}: test accuracy {totals.accuracy:.2%} "
-                f"({totals.errors:.0f} errors in {totals.images:,} images)"
+                f"step {self.step}: {objectives.told(score)} "
+                f"({objective.details(totals)})"
             )
 
     def _end_given(self):

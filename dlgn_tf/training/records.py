@@ -20,7 +20,8 @@ class Records:
 
     Attributes:
         totals: `Totals` since the last point of the training curves.
-        best_accuracy: Float in [0, 1], the best test accuracy so far.
+        best_accuracy: Float, the best test accuracy so far, in [0, 1], or R^2
+            of a regression.
         best_step: Integer, the step that it is from, or None.
         last: Dict, the last line of metrics.jsonl, or None.
     """
@@ -101,7 +102,9 @@ class Records:
         after = step if self._saved_step >= 0 else -1
         self._directory.drop_models_after(after)
         with files.write_errors(self._directory.path):
-            self._summaries = Summaries(self._directory.path, after)
+            self._summaries = Summaries(
+                self._directory.path, after, self._engine.model.objective
+            )
             # A run that merely goes on says nothing twice.
             if changed or self._saved_step < 0:
                 self._summaries.describe(self._config, sample_images, step)
@@ -129,7 +132,7 @@ class Records:
         """A point of the test curves and a line of metrics.jsonl."""
         step, accuracy = self._engine.step, totals.accuracy
         self._best_before = self.best_accuracy, self.best_step
-        first = self.best_step is None and accuracy == self.best_accuracy
+        first = self.best_step is None and self.best_accuracy == 0
         if first or accuracy > self.best_accuracy:
             self.best_accuracy, self.best_step = accuracy, step
         with files.write_errors(self._directory.path):
@@ -142,13 +145,13 @@ class Records:
                     step,
                 )
             self._summaries.flush()
+        objective = self._engine.model.objective
+        of_totals = {objective.score: accuracy, **objective.curves(totals)}
         record = {
             "step": step,
-            "test_accuracy": accuracy,
-            "test_error_rate": totals.error_rate,
-            "test_classification_loss": totals.mean_classification_loss,
+            **{f"test_{name}": value for name, value in of_totals.items()},
             "test_images": totals.images,
-            "best_test_accuracy": self.best_accuracy,
+            f"best_test_{objective.score}": self.best_accuracy,
         }
         if totals.member_errors:
             record["test_member_accuracies"] = totals.member_accuracies

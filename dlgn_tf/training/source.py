@@ -7,7 +7,7 @@ import os
 from dlgn_tf.command import fields
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.training import saved_model, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -157,6 +157,7 @@ class Source:
             npz: See `catalog.source`.
         """
         if self.run_dir:
+            objectives.check_classes(self.config.loss, self.path)
             return catalog.source_of_run(self.config, data_dir, npz)
         place = catalog.source(self.dataset, data_dir, npz)
         # Frozen are the fields; this is what `of_images` would find out.
@@ -194,7 +195,11 @@ class Source:
             return model, None
 
     def check_images(self, model):
-        """Raises a `UserError` if the images are none of the model's."""
+        """Raises a `UserError` if the images are none of the model's.
+
+        Also if it tells no classes apart.
+        """
+        objectives.check_classes(model.objective.loss, self.path)
         catalog.check_same_kind(
             self.of_images, model.image_shape, model.classes
         )

@@ -11,10 +11,10 @@ class TrainingSteps:
     """Runs many training steps between two returns to the host.
 
     The loss is the mean cross-entropy over the global batch (for an ensemble
-    the sum of its members'), plus `l2` times the sum of squared trainable
-    kernels (biases and batch normalisation are left out), plus whatever losses
-    the model's layers add, plus the orthogonality penalty, which is counted
-    apart.
+    the sum of its members'), or what else the model's `objective` says, plus
+    `l2` times the sum of squared trainable kernels (biases and batch
+    normalisation are left out), plus whatever losses the model's layers add,
+    plus the orthogonality penalty, which is counted apart.
 
     Args:
         model: `ImageClassifier`.
@@ -93,18 +93,19 @@ class TrainingSteps:
         replicas = self._strategy.num_replicas_in_sync
         with tf.GradientTape() as tape:
             logits = self._model(images, training=True, by_member=True)
-            losses, _ = losses_and_errors(logits, labels)
+            losses, _ = self._measured(logits, labels)
             # Gradients are summed over replicas, so each takes its share.
             regularization = self._regularization() / replicas
             penalty = self._penalty([v.value for v in variables]) / replicas
-            loss = tf.reduce_sum(losses) / self._batch_size
+            scale = self._batch_size * self._model.objective.variance
+            loss = tf.reduce_sum(losses) / scale
             loss += regularization + penalty
             # Does nothing but with float16, whose gradients need it.
             loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
         self._optimizer.apply(gradients, variables)
         predicted = self._model.prediction(logits)
-        losses, errors = losses_and_errors(predicted, labels)
+        losses, errors = self._measured(predicted, labels)
         return tf.stack(
             [
                 tf.reduce_sum(tf.cast(losses, tf.float64)),
@@ -113,6 +114,10 @@ class TrainingSteps:
                 tf.cast(penalty, tf.float64),
             ]
         )
+
+    def _measured(self, outputs, labels):
+        objective = self._model.objective
+        return objective.measured(outputs, labels, losses_and_errors)
 
     def _regularization(self):
         total = sum(self._model.losses, tf.zeros([]))
@@ -179,7 +184,9 @@ class Evaluation:
         def measured():
             logits = self._model(images, training=False, by_member=True)
             predicted = self._model.prediction(logits)
-            losses, errors = losses_and_errors(predicted, labels)
+            losses, errors = self._model.objective.measured(
+                predicted, labels, losses_and_errors
+            )
             sums = [tf.reduce_sum(tf.cast(losses, tf.float64)), errors]
             if members:
                 sums += tf.unstack(losses_and_errors(logits, labels)[1])

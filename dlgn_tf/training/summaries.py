@@ -20,14 +20,14 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
 
+from dlgn_tf.models import objectives
 from dlgn_tf.output import run_names
 from dlgn_tf.training.event_file import (
     EventFile,
     drop_events_after,
     read_events,
 )
-
-_OF_BOTH = ("error_rate", "classification_loss")
+from dlgn_tf.training.totals import Totals
 
 
 class Summaries:
@@ -37,14 +37,17 @@ class Summaries:
         path: Path-like, the run directory.
         after: Integer, the step from which the run goes on: what lies beyond
             it is forgotten. Below 0: all is.
+        objective: See `dlgn_tf.models.objectives`. Defaults to classes.
     """
 
-    def __init__(self, path, after):
+    def __init__(self, path, after, objective=objectives.CLASSES):
+        self._curves = objective.curves
         for name in run_names.EVENTS:
             drop_events_after(path / name, after)
         # A run that began with a name for each goes on so.
         tags = {tag for _, tag, _ in read_events(path / "train")}
-        self._of_both = () if "train/error_rate" in tags else _OF_BOTH
+        of_both = self._curves(Totals())
+        self._of_both = () if "train/error_rate" in tags else of_both
         self._train, self._test = (
             EventFile(path / name) for name in run_names.EVENTS
         )
@@ -66,8 +69,7 @@ class Summaries:
     def training(self, totals, learning_rate, images_per_second, step):
         """A point of the training curves: `Totals` since the last point."""
         values = {
-            "error_rate": totals.error_rate,
-            "classification_loss": totals.mean_classification_loss,
+            **self._curves(totals),
             "regularization_loss": totals.mean_regularization_loss,
             "learning_rate": learning_rate,
             "images_per_second": images_per_second,
@@ -90,10 +92,7 @@ class Summaries:
 
     def evaluation(self, totals, step):
         """A point of the test curves."""
-        values = {
-            "error_rate": totals.error_rate,
-            "classification_loss": totals.mean_classification_loss,
-        }
+        values = self._curves(totals)
         if totals.member_errors:
             rates = [1 - accuracy for accuracy in totals.member_accuracies]
             values["member_error_rate_min"] = min(rates)

@@ -91,7 +91,8 @@ class TensorFlowEngine:
         with strategies.answering(self.strategy):
             self._average_local_statistics()
             dataset = self.strategy.distribute_datasets_from_function(pipeline)
-            return self._evaluation(dataset, len(image_set), on_batch)
+            totals = self._evaluation(dataset, len(image_set), on_batch)
+        return self.model.objective.of_examples(totals, image_set.labels)
 
     def learning_rate(self):
         return optimizers.learning_rate_at(self.optimizer, self.step)
@@ -243,7 +244,8 @@ def evaluate_model(model, image_set, batch_size):
     """See `dlgn_tf.training.engines.evaluate_model`."""
     evaluation = Evaluation(model, tf.distribute.get_strategy())
     dataset = batches.test_dataset(image_set, batch_size)
-    return evaluation(dataset, len(image_set))
+    totals = evaluation(dataset, len(image_set))
+    return model.objective.of_examples(totals, image_set.labels)
 
 
 def _restore(checkpoint, prefix):

@@ -10,9 +10,11 @@ class Totals:
     Attributes:
         images: Number of images.
         steps: Number of steps.
-        classification_loss: Sum of the cross-entropies, in nats.
+        classification_loss: Sum of the cross-entropies, in nats, or of
+            squared errors.
         regularization_loss: Sum over steps.
-        errors: Number of images classified wrongly.
+        errors: Number of images classified wrongly; of a regression the sum of
+            squared errors divided by the variance of targets.
         orthogonality_loss: The orthogonality penalty's term, summed over
             steps.
         finite: Whether all losses were finite; training stops at one that is

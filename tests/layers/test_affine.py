@@ -46,6 +46,7 @@ AFFINE = (
     )[:2],
     (LINE, {"Masking": {}, "SimpleRNN": {"units": 4, "activation": None}}),
     ((6,), {"RepeatVector": {"n": 3}, "Dense": {"units": 4}}),
+    ((1,), {"TwoLogits": {"scale": 0.5}}),
     (
         [IMAGE, IMAGE],
         {"Add": {}, "Average": {}, "Concatenate": {}, "Subtract": {}},

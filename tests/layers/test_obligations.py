@@ -294,6 +294,13 @@ ROWS = {
         lambda x, w: (x @ [0.299, 0.587, 0.114])[..., None],
         2e4,
     ),
+    "TwoLogits": Row(
+        layers.TwoLogits,
+        {"scale": 0.5},
+        lambda x, w: x * [-0.5, 0.5],
+        1e4,
+        (3, 1),
+    ),
     "GraphOperation": Row(
         layers.GraphOperation,
         {

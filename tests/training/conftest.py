@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from dlgn_tf.models import objectives
 from dlgn_tf.training import totals
 
 # Seconds that a process may take for anything; a busy machine takes its time.
@@ -128,7 +129,10 @@ class FakeEngine:
 
     chief, description, write_errors = True, "nothing", ()
     model = types.SimpleNamespace(
-        site_names=[], count_params=lambda: 0, _flatten_layers=lambda: []
+        site_names=[],
+        count_params=lambda: 0,
+        _flatten_layers=lambda: [],
+        objective=objectives.CLASSES,
     )
     accuracies = types.MappingProxyType({})
 
