@@ -2,7 +2,7 @@
 
 import os
 
-from dlgn_tf.data import catalog, npz, scikit_learn, tfds
+from dlgn_tf.data import catalog, npz, oblique_trees, scikit_learn, tfds
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.data.own import OwnData
 from dlgn_tf.errors import UserError
@@ -54,6 +54,8 @@ def load(
     catalog.check_available(name, data_dir, download)
     if info.reader == "sklearn":
         return scikit_learn.read(info, wanted)
+    if info.reader == "drawn":
+        return oblique_trees.read(info, wanted)
     return tfds.read(info, data_dir, wanted)
 
 

@@ -55,7 +55,7 @@ class Places:
 
     def flags(self, dataset):
         """Training flags that say where the images are."""
-        if dataset == "digits":
+        if catalog.get(dataset).reader in catalog.ALWAYS_THERE:
             return []
         if self.npz_dir:
             file = pathlib.Path(self.npz_dir).absolute() / f"{dataset}.npz"

@@ -54,6 +54,9 @@ def test_entries_are_all_named_and_frozen():
         "cifar10",
         "cifar100",
         "svhn_cropped",
+        "sdi",
+        "sdii",
+        "sdiii",
     ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         catalog.get("digits").classes = 3
@@ -75,8 +78,8 @@ def test_unknown_name_gets_the_nearest(name, near):
     text = str(raised.value)
     assert "\n" not in text
     assert (
-        "Expected one of digits, mnist, cifar10, cifar100, svhn_cropped."
-        in text
+        "Expected one of digits, mnist, cifar10, cifar100, svhn_cropped, sdi, "
+        "sdii, sdiii." in text
     )
     assert near in text.partition("nearest are ")[2].partition(". ")[0]
     assert text.endswith(f"Received: dataset={name}")

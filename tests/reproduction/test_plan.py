@@ -15,6 +15,7 @@ from dlgn_tf.reproduction import plan, tables
 
 ROOT = pathlib.Path(__file__).parents[2]
 TABLES = ("dlgn.1", "dlgn.2", "dlgn.3", "npk.1", "npk.stages", "smaso.2")
+TABLES += ("vectors.1",)
 # Of each table those that it has.
 SCALES = [
     (name, scale)

@@ -41,6 +41,7 @@ PUBLISHED = {
         - 61.2 - - - -
     """,
     "smaso.dlgn": "- - - -",
+    "vectors.1": "96.05 97.43 94.247 90.293 65.036 63.832",
     "npk.stages": "- 67.09 72.29 74.42 77.1 78.5 78.7 79.43",
 }
 COLUMNS = {
@@ -181,6 +182,34 @@ def test_cells_of_the_predecessor(config_of, row, column):
     assert (config.gate_regime, config.gate) == REGIMES[column]
     if column == "dnpfl":
         assert (config.gate_beta, config.gate_epsilon) == (4.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    "cell, beta, rate, layers, width, rows",
+    [
+        ("sdi_dlgn", 3, 0.02, 5, 20, 20_000),
+        ("sdi_dlgn_sf", 30, 0.02, 4, 10, 20_000),
+        ("sdii_dlgn", 10, 0.01, 4, 20, 30_000),
+        ("sdii_dlgn_sf", 3, 0.02, 4, 10, 30_000),
+        ("sdiii_dlgn", 10, 0.001, 3, 10, 50_000),
+        ("sdiii_dlgn_sf", 3, 0.01, 3, 20, 50_000),
+    ],
+)
+def test_cells_of_oblique_trees(
+    config_of, cell, beta, rate, layers, width, rows
+):
+    config = config_of(f"vectors.1/{cell}")
+    dataset, _, family = cell.partition("_")
+    assert (config.model, config.dataset) == (f"fc_{family}", dataset)
+    # Hidden layers, and the one to the output.
+    assert (config.depth, config.width) == (layers + 1, width)
+    assert (config.gate_beta, config.gate_epsilon) == (beta, 0)
+    assert (config.optimizer, config.learning_rates) == ("adam", (rate,))
+    assert (config.train_examples, config.batch_size) == (rows, rows // 10)
+    assert config.train_steps == 1500 * 10
+    assert (config.loss, config.initializer) == ("logistic", "pytorch")
+    assert (config.biases, config.value_input) == (False, "ones")
+    assert (config.normalization, config.l2) == ("none", 0)
 
 
 def test_cells_of_the_stages(config_of):

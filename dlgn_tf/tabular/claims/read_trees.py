@@ -26,12 +26,12 @@ def measure(rng):
     setting = published.PUBLISHED["sdi", "dlgn"]
     cases = {"sdi": (shared.task("sdi"), shared.trained("sdi", "dlgn", seed))}
     for depth, of_tree in OTHERS:
-        task = data.draw(depth, *data.SETTINGS["sdi"][1:], of_tree)
+        task = data.draw(depth, seed=of_tree)
         cases[f"depth {depth}, seed {of_tree}"] = (
             task,
             published.train(task, "dlgn", setting, seed, shared.EPOCHS),
         )
-    task = data.draw(DEEPER[0], *data.SETTINGS["sdi"][1:], DEEPER[1])
+    task = data.draw(DEEPER[0], seed=DEEPER[1])
     cases["depth {}, seed {}".format(*DEEPER)] = task, _deeper(task, rng)
     figures = {name: _figures(*case) for name, case in cases.items()}
     task, trained = cases["sdi"]
