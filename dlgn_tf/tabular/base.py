@@ -22,7 +22,10 @@ from dlgn_tf.tabular import alternating, fitting, networks, zoo
 from dlgn_tf.tabular.fitting import Plan, Rows
 from dlgn_tf.tabular.networks import Form
 from dlgn_tf.tabular.regions import Region, regions
+from dlgn_tf.tabular.trees import readout
+from dlgn_tf.tabular.trees.criteria import criterion_of
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces, half_spaces
+from dlgn_tf.tabular.trees.tree import ObliqueTree, predict, splits
 
 # A batch has a tenth of the rows, and no fewer than these.
 _BATCHES, _LEAST_BATCH = 10, 128
@@ -261,10 +264,38 @@ class Estimator(BaseEstimator):
         offsets = spaces.offsets - normals @ self._scale.mean
         return spaces._replace(normals=normals, offsets=offsets)
 
+    def _tree(self, rows, says, classes):
+        """The `ObliqueTree` of what the network says of rows."""
+        spaces = self.half_spaces()
+        rows = validate_data(self, rows, dtype="float64", reset=False)
+        # Where columns are alike in size, so are distances and penalties.
+        mean, std = self._scale
+        normals = spaces.normals * std
+        offsets = spaces.offsets + spaces.normals @ mean
+        x = self._scale(rows)
+        root = readout.read_out(
+            says, HalfSpaces(normals, offsets, spaces.layers), x
+        )
+        labels = says(x)
+        criterion = criterion_of(labels)
+        wrong = np.sum(criterion.losses(predict(root, x), labels))
+        all_wrong = criterion.largest(labels)
+        fidelity = float((all_wrong - wrong) / all_wrong) if all_wrong else 1.0
+        for split in splits(root):
+            split.normal = split.normal / std
+            split.offset = float(split.offset + split.normal @ mean)
+        return ObliqueTree(
+            root, classes, self.column_names, fidelity, rows.std(axis=0)
+        )
+
     def to_model(self) -> Any:
-        """The network as a model of the zoo, see `dlgn_tf.tabular.zoo`."""
+        """The network as a model of the zoo, see `dlgn_tf.tabular.zoo`.
+
+        It has a logit for each class, of a regression numbers as fitted.
+        """
         check_is_fitted(self)
-        return zoo.as_model(self.form_, self.weights_, *self._scale)
+        scale = self._scale
+        return zoo.as_model(self.form_, self.weights_, *scale, **self._head())
 
     @property
     def column_names(self) -> list[str]:

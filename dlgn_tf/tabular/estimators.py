@@ -15,8 +15,7 @@ from sklearn.utils.validation import (
 from dlgn_tf.tabular.base import Estimator, Scale
 from dlgn_tf.tabular.networks import Form, Weights
 from dlgn_tf.tabular.trees import readout
-from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
-from dlgn_tf.tabular.trees.tree import ObliqueTree, predict, splits
+from dlgn_tf.tabular.trees.tree import ObliqueTree, all_leaves
 
 _DOCUMENTED = "".join((Estimator.__doc__ or "").partition("Args:")[1:]).rstrip()
 
@@ -120,27 +119,11 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         Raises:
             ValueError: for dgn and dnn, whose gates are no half-spaces.
         """
-        spaces = self.half_spaces()
-        X = validate_data(self, X, dtype="float64", reset=False)
-        # Where columns are alike in size, so are distances and penalties.
-        scale = self._scale
-        normals = spaces.normals * scale.std
-        offsets = spaces.offsets + spaces.normals @ scale.mean
-        x = scale(X)
-
         classify = readout.classifier(self.form_, self.weights_)
-        root = readout.read_out(
-            classify,
-            HalfSpaces(normals, offsets, spaces.layers),
-            x,
-        )
-        fidelity = float(np.mean(predict(root, x) == classify(x)))
-        for split in splits(root):
-            split.normal = split.normal / scale.std
-            split.offset = float(split.offset + split.normal @ scale.mean)
-        return ObliqueTree(
-            root, self.classes_, self.column_names, fidelity, X.std(axis=0)
-        )
+        return self._tree(X, classify, self.classes_)
+
+    def _head(self):
+        return {"loss": "logistic"} if self.form_.outputs == 1 else {}
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `(n, classes)`, in the order of `classes_`."""
@@ -208,6 +191,35 @@ class DLGNRegressor(RegressorMixin, Estimator):
         mean, std = self._target_scale
         found = z * std + mean
         return found[:, 0] if self._flat else found
+
+    def _head(self):
+        return {"loss": "squared", "targets": self._target_scale}
+
+    def tree(self, X: Any) -> ObliqueTree:
+        """The oblique tree that the network computes, see `trees.readout`.
+
+        Leaves say the mean of the network's numbers; its fidelity is R^2.
+
+        Args:
+            X: Rows `(n, columns)` of the kind that it is for, such as those of
+                the training; targets are the network's own.
+
+        Raises:
+            ValueError: if there are several targets, or for dgn and dnn, whose
+                gates are no half-spaces.
+        """
+        mean, std = self._target_scale
+        if len(mean) > 1:
+            raise ValueError(
+                "Expected a regressor of one target, which a leaf can say. "
+                f"Received: {len(mean)} targets"
+            )
+        regress = readout.regressor(self.form_, self.weights_)
+        tree = self._tree(X, regress, None)
+        for leaf in all_leaves(tree.root):
+            leaf.label = leaf.label * std[0] + mean[0]
+            leaf.errors = leaf.errors * std[0] ** 2
+        return tree
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

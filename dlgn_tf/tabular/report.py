@@ -135,8 +135,7 @@ def _of_table(command, output):
     print("fitting: all rows", flush=True)
     own.fit(table.x, table.y)
     network = _Network(own, table.x, None, table.columns)
-    if not table.regression:
-        _tree(page, output, network)
+    _tree(page, output, network)
     _rest(page, output, network)
     return page
 
@@ -205,7 +204,12 @@ def _tree(page, output, network, true=None):
     page.section("The tree that the network computes")
     facts = [
         (str(tree.leaves), "leaves"),
-        (percent(tree.fidelity), "of its rows told as by the network"),
+        (
+            percent(tree.fidelity),
+            "of the network's variance explained"
+            if tree.classes is None
+            else "of its rows told as by the network",
+        ),
     ]
     if network.test:
         x, y = network.test
@@ -219,8 +223,15 @@ def _tree(page, output, network, true=None):
         page.picture(
             output.picture("tree", drawing.drawn(tree)),
             "Read out of the one network, with nothing set by hand. A leaf "
-            "says its class, how many rows it has, and which share of them the "
-            "network tells so; a split its largest terms.",
+            "says "
+            + (
+                "the mean of the network's numbers, how far they spread, and "
+                "how many rows it has"
+                if tree.classes is None
+                else "its class, how many rows it has, and which share of them "
+                "the network tells so"
+            )
+            + "; a split its largest terms.",
         )
     else:
         page.note(f"It has {tree.leaves} leaves: see `tree.txt`.")

@@ -64,7 +64,7 @@ def test_model_of_the_zoo_and_half_spaces_are_of_the_table_s_units(moons):
     found = DLGNClassifier(**SMALL).fit(x, moons[1])
     logits = found.to_model()(x[:, None, None].astype("float32"))
     np.testing.assert_allclose(
-        logits[:, 0], found.decision_function(x), atol=1e-4
+        logits[:, 1], found.decision_function(x), atol=1e-4
     )
     spaces = found.half_spaces()
     scaled = (x - x.mean(0)) / x.std(0)

@@ -4,11 +4,22 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from dlgn_tf.tabular import DLGNClassifier, networks, regions
+from dlgn_tf.tabular import (
+    DLGNClassifier,
+    DLGNRegressor,
+    networks,
+    regions,
+)
 from dlgn_tf.tabular.networks import Form
 from dlgn_tf.tabular.trees import data, drawing, half_spaces, polish, readout
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
-from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree, Split, splits
+from dlgn_tf.tabular.trees.tree import (
+    Leaf,
+    ObliqueTree,
+    Split,
+    all_leaves,
+    splits,
+)
 
 
 def spaces_of(normals, offsets=0.0):
@@ -41,6 +52,67 @@ def test_of_nothing_to_tell_apart_there_is_a_leaf(rng):
     x = rng.standard_normal((100, 3))
     root = readout.read_out(lambda x: np.ones(len(x), int), spaces_of(x[:5]), x)
     assert isinstance(root, Leaf) and (root.label, root.points) == (1, 100)
+
+
+LEAVES = np.array([0.0, 3.0, 10.0, -5.0])
+
+
+def numbers_of(task, x):
+    """Of each leaf of a tree a number, and a little that is no tree's."""
+    leaf = task.tree.path(x)[:, -1] - len(task.tree.normals)
+    return LEAVES[leaf] + 0.3 * x[:, 0]
+
+
+def test_known_numbers_with_candidates_that_are_off(rng):
+    task = data.draw(2, 6, 6000, seed=3)
+    true = task.tree.normals
+    off = data.unit(true + 0.15 * data.unit(rng.standard_normal(true.shape)))
+    others = data.unit(rng.standard_normal((15, 6)))
+    root = readout.read_out(
+        lambda x: numbers_of(task, x),
+        spaces_of(np.concatenate([others, off])),
+        task.x,
+    )
+    tree = ObliqueTree(root, None, [f"x{k}" for k in range(6)], 1.0)
+    assert (tree.depth, tree.leaves) == (2, 4)
+    angles = half_spaces.nearest_angles(true, tree.normals)
+    assert angles.max() < 3 < half_spaces.angles(true, off).diagonal().min()
+    found = sorted(leaf.label for leaf in all_leaves(root))
+    np.testing.assert_allclose(found, sorted(LEAVES), atol=0.4)
+    for leaf in all_leaves(root):
+        # What is no tree's, and a few points beyond a hyperplane.
+        assert (leaf.errors / leaf.points) ** 0.5 < 1.5
+    # Sum of squares and means are those of the points that come there.
+    targets, told = numbers_of(task, task.x), tree.predict(task.x)
+    errors = sum(leaf.errors for leaf in all_leaves(root))
+    assert errors == pytest.approx(np.sum((targets - told) ** 2))
+    assert errors < 0.05 * np.sum((targets - targets.mean()) ** 2)
+    assert tree.rules().count("±") == 4
+
+
+def test_a_tree_of_a_regressor(rng):
+    """In the units of its table, of a network that has learned a known tree."""
+    task = data.draw(2, 4, 2400, seed=3)
+    x = 5 + task.x * [1, 2, 10, 1]
+    y = 100 + 20 * numbers_of(task, task.x)
+    network = DLGNRegressor(
+        "dlgn_sf", (12, 12), beta=10.0, epochs=60, random_state=0, l2=1e-4
+    ).fit(x, y)
+    tree = network.tree(x)
+    told = network.predict(x)
+    fidelity = 1 - np.sum((tree.predict(x) - told) ** 2) / np.sum(
+        (told - told.mean()) ** 2
+    )
+    assert tree.fidelity == pytest.approx(fidelity, abs=1e-3) and fidelity > 0.8
+    assert network.score(x, y) > 0.9
+    assert tree.leaves >= 4
+    # Columns are on other scales than the points that labels are of.
+    normals = data.unit(tree.normals * [1, 2, 10, 1])
+    angles = half_spaces.nearest_angles(task.tree.normals, normals)
+    assert angles.max() < 12
+    two = DLGNRegressor(epochs=1, widths=(4,)).fit(x, np.stack([y, y], 1))
+    with pytest.raises(ValueError, match="one target.*2 targets"):
+        two.tree(x)
 
 
 def test_polishing_moves_a_border(rng):

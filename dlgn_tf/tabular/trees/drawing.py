@@ -4,7 +4,7 @@ from typing import Any
 
 from dlgn_tf.output.curves import colours
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree, splits
+from dlgn_tf.tabular.trees.tree import Leaf, ObliqueTree, all_leaves, splits
 
 # Inches of a leaf at least, of a level, of a letter; terms of a split that are
 # written out, in trees of so few splits.
@@ -15,8 +15,9 @@ _TERMS, _WRITTEN = 2, 32
 def drawn(tree: ObliqueTree, title: str = "") -> Any:
     """The tree from the root at the top, as a `matplotlib.figure.Figure`.
 
-    A leaf has the colour of its class and says how many points it holds and
-    which share of them is right; a split says its largest terms.
+    A leaf has the colour of its class, or of its number, and says how many
+    points it holds and which share of them is right, or how far they spread; a
+    split says its largest terms.
     """
     figure = new_figure(
         max(6, _leaf_width(tree) * tree.leaves), _HEIGHT * (tree.depth + 1.2)
@@ -24,20 +25,20 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
     axes = figure.subplots()
     axes.set_axis_off()
     # Pale, for the words on them.
-    of_class = [
-        [0.6 + 0.4 * part for part in colour[:3]]
-        for colour in colours(len(tree.classes))
-    ]
+    labels = (
+        sorted({leaf.label for leaf in all_leaves(tree.root)})
+        if tree.classes is None
+        else range(len(tree.classes))
+    )
+    pale = [[0.6 + 0.4 * x for x in c[:3]] for c in colours(len(labels))]
+    of_label = dict(zip(labels, pale, strict=True))
     places = iter(range(tree.leaves))
 
     def place(node, level):
         """Draws what is under a node, and returns where it stands."""
         if isinstance(node, Leaf):
             x = next(places)
-            right = node.points - node.errors
-            share = right / max(node.points, 1)
-            said = f"{tree.classes[node.label]}\n{node.points:,}\n{share:.0%}"
-            _box(axes, x, level, said, of_class[node.label])
+            _box(axes, x, level, _leaf(tree, node), of_label[node.label])
             return x
         ends = [
             (place(child, level + 1), word)
@@ -57,6 +58,14 @@ def drawn(tree: ObliqueTree, title: str = "") -> Any:
     return figure
 
 
+def _leaf(tree, leaf):
+    said, _ = tree.said(leaf)
+    if tree.classes is None:
+        return "\n".join([*said.replace("± ", "±").split(), f"{leaf.points:,}"])
+    share = (leaf.points - leaf.errors) / max(leaf.points, 1)
+    return f"{said}\n{leaf.points:,}\n{share:.0%}"
+
+
 def _condition(tree, split):
     """The largest terms, a line each."""
     if tree.leaves > _WRITTEN:
@@ -71,8 +80,9 @@ def _leaf_width(tree):
         for split in splits(tree.root)
         for line in _condition(tree, split).splitlines()
     ]
+    words = [] if tree.classes is None else map(str, tree.classes)
     letters = max(
-        [len(line) / 2 for line in lines] + [len(str(c)) for c in tree.classes]
+        [len(line) / 2 for line in lines] + [len(word) for word in words] + [6]
     )
     return max(_WIDTH, _LETTER * (letters + 3))
 

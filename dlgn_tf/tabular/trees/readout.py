@@ -19,11 +19,13 @@ import numpy as np
 
 from dlgn_tf.tabular import networks
 from dlgn_tf.tabular.networks import Form, Weights
+from dlgn_tf.tabular.trees.criteria import Classes, Numbers, criterion_of
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
-from dlgn_tf.tabular.trees.polish import leaf, polish, with_counts
+from dlgn_tf.tabular.trees.polish import polish, with_counts
 from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, leaves, predict
 
-# A leaf more must set right such a share of all points.
+# A leaf more must set right such a share of all points; of a regression explain
+# such a share of the variance.
 COST_OF_LEAF = 0.005
 # Points whose mirror image across a hyperplane is asked for: the nearest.
 _NEAREST = 0.2
@@ -52,6 +54,19 @@ def classifier(
     return classify
 
 
+def regressor(
+    form: Form, weights: Weights
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The same of a regression of one target: numbers `(n,)`."""
+    kind = weights.value[0][0].dtype
+
+    def regress(points):
+        z = networks.outputs(form, weights, points.astype(kind))
+        return np.asarray(z, "float64")[:, 0]
+
+    return regress
+
+
 def read_out(
     classify: Callable[[np.ndarray], np.ndarray],
     spaces: HalfSpaces,
@@ -61,7 +76,7 @@ def read_out(
 
     Args:
         classify: Function of points `(n, inputs)`: the network's classes,
-            integers `(n,)` from 0.
+            integers `(n,)` from 0; of a regression its numbers, floats.
         spaces: Its half-spaces.
         x: Array `(n, inputs)`, points of the kind that the network is for.
 
@@ -72,11 +87,13 @@ def read_out(
     kept = lengths > 1e-6 * max(lengths.max(), 1e-300)
     normals = spaces.normals[kept] / lengths[kept, None]
     offsets = -spaces.offsets[kept] / lengths[kept]
-    growth = _Growth(classify, normals, offsets, len(x))
     x = np.asarray(x, "float64")
     labels = classify(x)
+    criterion = criterion_of(labels)
+    cost = COST_OF_LEAF * criterion.largest(labels)
+    growth = _Growth(classify, normals, offsets, criterion, cost)
     root = polish(growth.tree(x, labels), x, labels)
-    return with_counts(_pruned(root, x, labels, growth.cost), x, labels)
+    return with_counts(_pruned(root, x, labels, cost), x, labels)
 
 
 @dataclasses.dataclass
@@ -84,19 +101,16 @@ class _Growth:
     classify: Callable
     normals: np.ndarray
     offsets: np.ndarray
-    points: int
-
-    @property
-    def cost(self):
-        """Of a leaf, in points."""
-        return COST_OF_LEAF * self.points
+    criterion: Classes | Numbers
+    # Of a leaf.
+    cost: float
 
     def tree(self, x, labels, again=True):
         """The cheapest of a leaf, two levels, and a split with trees below.
 
         Where `again`, what is below a split may be grown anew.
         """
-        found = [leaf(labels)]
+        found = [self.criterion.leaf(labels)]
         enough = len(x) >= _LEAST_POINTS and found[0].errors > self.cost
         if not enough or not len(self.normals):
             return found[0]
@@ -108,7 +122,7 @@ class _Growth:
         return min(found, key=lambda tree: self._price(tree, x, labels))
 
     def _errors(self, tree, x, labels):
-        return np.sum(predict(tree, x) != labels)
+        return np.sum(self.criterion.losses(predict(tree, x), labels))
 
     def _price(self, tree, x, labels):
         return self._errors(tree, x, labels) + self.cost * leaves(tree)
@@ -122,7 +136,7 @@ class _Growth:
         for last in (False, True)[not again :]:
             above = x @ normal > offset
             if above.all() or not above.any():
-                return leaf(labels)
+                return self.criterion.leaf(labels)
             ends = [
                 self.tree(x[part], labels[part], last and again)
                 for part in (~above, above)
@@ -138,7 +152,7 @@ class _Growth:
         """Of each candidate the share of points near it that it divides.
 
         A point is divided from its mirror image if the network says something
-        else of it.
+        else of it; numbers as far as their squared distance.
         """
         shares = np.zeros(len(self.normals))
         count = max(_LEAST_POINTS, int(_NEAREST * len(x)))
@@ -150,7 +164,9 @@ class _Growth:
                 continue
             near = np.argsort(np.abs(distance))[:count]
             mirrored = x[near] - 2 * distance[near, None] * normal
-            shares[k] = np.mean(self.classify(mirrored) != labels[near])
+            shares[k] = np.mean(
+                self.criterion.losses(self.classify(mirrored), labels[near])
+            )
         return shares
 
     def _two_levels(self, x, labels):
@@ -161,12 +177,8 @@ class _Growth:
             # Of each candidate, given the side of the first one.
             right = 0.0
             for of_second in (on, 1 - on):
-                counts = [
-                    side[labels == k].T @ of_second[labels == k]
-                    for k in np.unique(labels)
-                ]
-                right += np.max(counts, axis=0)
-            errors.append(side.sum(axis=0)[:, None] - right)
+                right += self.criterion.of_parts(side, of_second, labels)
+            errors.append(-right)
         first = int(np.argmin(sum(e.min(axis=1) for e in errors)))
         above = on[:, first] > 0
         second = [int(np.argmin(e[first])) for e in errors]
@@ -178,8 +190,8 @@ class _Growth:
                 Split(
                     self.normals[chosen],
                     float(self.offsets[chosen]),
-                    leaf(labels_in[~up]),
-                    leaf(labels_in[up]),
+                    self.criterion.leaf(labels_in[~up]),
+                    self.criterion.leaf(labels_in[up]),
                 )
             )
         return Split(
@@ -198,6 +210,7 @@ def _pruned(node, x, labels, cost):
     below = _pruned(node.below, x[~above], labels[~above], cost)
     node.above = _pruned(node.above, x[above], labels[above], cost)
     node.below = below
-    alone = leaf(labels)
-    saved = alone.errors - np.sum(predict(node, x) != labels)
+    criterion = criterion_of(labels)
+    alone = criterion.leaf(labels)
+    saved = alone.errors - np.sum(criterion.losses(predict(node, x), labels))
     return node if saved > cost * (leaves(node) - 1) else alone

@@ -15,15 +15,15 @@ class Leaf:
     """Where a tree decides.
 
     Attributes:
-        label: Integer, the class.
+        label: Integer, the class; of a regression a float, the mean.
         points: How many points it was made of, and how many of them have
-            another label.
+            another label; of a regression the sum of squared distances.
         errors: See above.
     """
 
-    label: int
+    label: int | float
     points: int
-    errors: int
+    errors: int | float
 
 
 @dataclasses.dataclass(eq=False)
@@ -51,13 +51,13 @@ Node = Union[Split, Leaf]  # noqa: UP007 (a name that refers to itself)
 
 
 def predict(node: Node, x: np.ndarray) -> np.ndarray:
-    """Classes of points `(n, inputs)`, integers `(n,)`."""
+    """Labels of leaves `(n,)` that points `(n, inputs)` come to."""
     if isinstance(node, Leaf):
         return np.full(len(x), node.label)
     above = node.is_above(x)
-    found = np.empty(len(x), int)
-    found[above] = predict(node.above, x[above])
-    found[~above] = predict(node.below, x[~above])
+    parts = predict(node.above, x[above]), predict(node.below, x[~above])
+    found = np.empty(len(x), np.result_type(*parts))
+    found[above], found[~above] = parts
     return found
 
 
@@ -74,6 +74,15 @@ def leaves(node: Node) -> int:
     return 1 + sum(1 for _ in splits(node))
 
 
+def all_leaves(node: Node) -> Iterator[Leaf]:
+    """All leaves, those below a split first."""
+    if isinstance(node, Leaf):
+        yield node
+    else:
+        yield from all_leaves(node.below)
+        yield from all_leaves(node.above)
+
+
 def depth(node: Node) -> int:
     """How many splits a point passes at most."""
     if isinstance(node, Leaf):
@@ -87,21 +96,25 @@ class ObliqueTree:
 
     Attributes:
         root: `Split` or `Leaf`, of columns in the units of the table.
-        classes: Labels by integer.
+        classes: Labels by integer; None of a regression, whose leaves say
+            numbers.
         names: Strings, of the columns.
         fidelity: Float in [0, 1], on what share of the points that it was read
-            on it says what the network says.
+            on it says what the network says; of a regression R^2.
     """
 
     root: Node
-    classes: Sequence | np.ndarray
+    classes: Sequence | np.ndarray | None
     names: Sequence[str]
     fidelity: float
     spreads: np.ndarray | None = None
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Labels `(n,)` of rows `(n, columns)`."""
-        return np.asarray(self.classes)[predict(self.root, np.asarray(x))]
+        """Labels or numbers `(n,)` of rows `(n, columns)`."""
+        found = predict(self.root, np.asarray(x))
+        return (
+            found if self.classes is None else np.asarray(self.classes)[found]
+        )
 
     @property
     def normals(self) -> np.ndarray:
@@ -124,7 +137,7 @@ class ObliqueTree:
     def _lines(self, node, level):
         indent = "  " * level
         if isinstance(node, Leaf):
-            yield f"{indent}{self._said(node)}"
+            yield f"{indent}{' '.join(self.said(node))}"
             return
         yield f"{indent}if {self.condition(node)}:"
         yield from self._lines(node.above, level + 1)
@@ -150,9 +163,13 @@ class ObliqueTree:
         written[-1] += f" > {split.offset:.3g}"
         return [written[0].removeprefix("+ "), *written[1:]]
 
-    def _said(self, leaf):
+    def said(self, leaf: Leaf) -> tuple[str, str]:
+        """What a leaf says, and of how many points."""
+        if self.classes is None:
+            spread = (leaf.errors / max(leaf.points, 1)) ** 0.5
+            return f"{leaf.label:.4g} ± {spread:.2g}", f"({leaf.points})"
         right = leaf.points - leaf.errors
-        return f"{self.classes[leaf.label]} ({right} of {leaf.points})"
+        return str(self.classes[int(leaf.label)]), f"({right} of {leaf.points})"
 
     def graphviz(self) -> str:
         """The tree in the language of Graphviz."""
@@ -162,7 +179,7 @@ class ObliqueTree:
         def add(node):
             number = next(numbers)
             if isinstance(node, Leaf):
-                text = self._said(node)
+                text = " ".join(self.said(node))
                 lines.append(f"  n{number} [label={_quoted(text)}];")
                 return number
             text = self.condition(node, 3)
