@@ -12,6 +12,7 @@ Source: the DLGN paper (arXiv 2110.03403), section 3, where biases are absent.
 
 import collections
 import dataclasses
+import math
 from collections.abc import Callable
 
 import keras
@@ -21,10 +22,13 @@ from keras import layers, ops
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.site_map import float64_copy
-from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.layers.affine import is_affine, is_homogeneous
 from dlgn_tf.layers.batch_norm import BatchNorm, scale_and_shift
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.orthogonal import folded
+
+# Of a step's output, of its derivative, and copies while it computes.
+_TENSORS_HELD = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +72,9 @@ class AffineNetwork:
             does not depend on their input.
         not_linear: Tuple of names of the layers that are not affine, such as
             max pooling.
+        not_additive: Tuple of names of those of them that are not homogeneous
+            either, as max pooling is: what they make is no sum over what
+            enters them (see `dlgn_tf.layers.affine`).
         classes: Integer, how many logits.
         dtype: String.
 
@@ -88,7 +95,8 @@ class AffineNetwork:
         self.dtype, self.classes = dtype, model.classes
         self._site_of = {plain.layer_at(x).name: x for x in model.site_names}
         self._known = {id(network.inputs[0]): 0}
-        self.steps, self.not_linear = (), _not_affine(network, self._site_of)
+        self.steps = ()
+        self.not_linear, self.not_additive = _bent(network, self._site_of)
         names = collections.Counter()
         for node in _calls(network):
             name = node.operation.name
@@ -106,7 +114,13 @@ class AffineNetwork:
             step.name for step in self.steps if step.shift is not None
         )
 
-    def __call__(self, entering, gate, biases=None):
+    @property
+    def row_bytes(self):
+        """About what one image holds on its way to the logits and back."""
+        numbers = sum(math.prod(step.shape) for step in self.steps)
+        return _TENSORS_HELD * int(self.dtype[-2:]) // 8 * numbers
+
+    def __call__(self, entering, gate, biases=None, leaving=None):
         """Logits `(batch, classes)` of `dtype`.
 
         Args:
@@ -116,6 +130,9 @@ class AffineNetwork:
                 which returns what that is multiplied by.
             biases: Tensor `(batch, len(self.biases))`, by which each layer's
                 biases are multiplied. Defaults to `None`: by one.
+            leaving: Function of a site's name, of the tensor that enters it and
+                of its product with the gate, which returns what leaves the
+                site. Defaults to `None`: that product.
         """
         tensors = [entering]
         factors = dict.fromkeys(self.biases, 1.0)
@@ -126,6 +143,8 @@ class AffineNetwork:
             taken = [tensors[source] for source in step.sources]
             if step.site is not None:
                 result = taken[0] * gate(step.site, taken[0])
+                if leaving is not None:
+                    result = leaving(step.site, taken[0], result)
             elif step.linear is not None:
                 result = applied(step.linear, taken)
             else:
@@ -184,6 +203,24 @@ def value_inputs(model, images, dtype):
     return entering, gates
 
 
+def gate_function(model, gates):
+    """What an `AffineNetwork` is called with, so that gates are the model's.
+
+    Args:
+        model: `GatedNetwork` or `ReLUNetwork`, whose gates are its own: they
+            respond to what enters them, in the model's precision.
+        gates: Dict from site to what `value_inputs` returned, of the former.
+    """
+    if model.gated:
+        return lambda site, _: gates[site]
+
+    def own(site, entered):
+        q = ops.cast(entered, model.normalization.compute_dtype)
+        return ops.cast(model.gates_of({site: q})[site], entered.dtype)
+
+    return own
+
+
 def _column(factor, rank):
     """A number per image, so that it multiplies arrays of so many axes."""
     if isinstance(factor, float):
@@ -191,14 +228,19 @@ def _column(factor, rank):
     return ops.reshape(factor, (-1,) + (1,) * rank)
 
 
-def _not_affine(network, sites):
-    """Names of the layers that are no gate sites and not affine."""
+def _bent(network, sites):
+    """Names of the layers that are no gate sites and not affine.
+
+    A tuple of all, and one of those that are not homogeneous either.
+    """
     with double_precision():
-        return tuple(
-            layer.name
+        bent = [
+            layer
             for layer in float64_copy(network).layers
             if layer.name not in sites and not is_affine(layer)
-        )
+        ]
+        others = [layer for layer in bent if not is_homogeneous(layer)]
+    return tuple(tuple(x.name for x in each) for each in (bent, others))
 
 
 def _is_scale(layer):

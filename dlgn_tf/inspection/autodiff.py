@@ -31,6 +31,22 @@ def compiled(function):
     return graph_of(function, autograph=False)
 
 
+def gradients(function):
+    """Derivatives of the sum of what a function returns, compiled if it pays.
+
+    A function of the same arguments: the derivatives in the first of them, a
+    tensor or a nest of tensors; 0 where nothing depends on one. A `UserError`
+    on a backend other than TensorFlow and JAX.
+    """
+    if _BACKEND == "tensorflow":
+        return _tensorflow_gradients(function)
+    if _BACKEND == "jax":
+        import jax
+
+        return jax.grad(lambda *given: jax.numpy.sum(function(*given)))
+    raise _no_derivatives()
+
+
 def pullback(function, image, rows):
     """Vector-Jacobian products of a function of batches, at one image.
 
@@ -46,10 +62,28 @@ def pullback(function, image, rows):
         return _tensorflow_pullback(function, images)
     if _BACKEND == "jax":
         return _jax_pullback(function, images)
-    raise UserError(
-        "Expected KERAS_BACKEND=tensorflow or jax for templates. Received: "
+    raise _no_derivatives()
+
+
+def _no_derivatives():
+    return UserError(
+        "Expected KERAS_BACKEND=tensorflow or jax for derivatives. Received: "
         f"KERAS_BACKEND={_BACKEND}"
     )
+
+
+def _tensorflow_gradients(function):
+    import tensorflow as tf
+
+    def derivatives(variables, *others):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            total = tf.reduce_sum(function(variables, *others))
+        return tape.gradient(
+            total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+    return graph_of(derivatives, autograph=False, reduce_retracing=True)
 
 
 def _tensorflow_pullback(function, images):

@@ -9,37 +9,41 @@ puts out. So at every site
 
 where the derivative is taken with the gates held. Each of the three is computed
 on its own, none as a difference. In a network without skips nothing goes
-around; biases before the site are then part of what its units put out.
+around; biases before the site are then part of what its units put out. The
+input is a site too, the first one, around which nothing goes.
 
 That is exact for DGN, DLGN and DLGN-SF with any gates, for they do not depend
 on the value network. It is exact too for a ReLU network with its own gates,
 1 where a ReLU is on: relu(q) = 1{q > 0} q. So it is for other nonlinearities,
-whose gate is what they multiply q by.
+whose gate is what they multiply q by. What max pooling chooses is held as gates
+are: it is its own derivative (Euler), so sums stay what they were.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3: the value network given
 its gates.
 """
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 from keras import ops
 from numpy import ndarray as Array
 
-from dlgn_tf.command import startup
+from dlgn_tf.command.memory import GIB, check_memory
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
+from dlgn_tf.inspection.autodiff import double_precision, gradients
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
-from dlgn_tf.models.graphs import graph_of
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.gated import GatedNetwork
 
 
-# Images times logits that pass through the network at a time.
+# Images times logits that pass through the network at a time, at most.
 _BATCH = 50
 
 
@@ -51,7 +55,7 @@ class Decomposition:
     for; what `DualView.difference` returns has no such axis.
 
     Attributes:
-        site: Name of the gate site.
+        site: Name of the gate site, None of the input.
         units: Array `(n, height, width, channels, logits)` or `(n, units,
             logits)`: what each unit of the site contributes.
         around: Array `(n, logits)`: what the input (the image or the ones)
@@ -62,7 +66,7 @@ class Decomposition:
         logits: Array `(n, logits)`, by a forward pass.
     """
 
-    site: str
+    site: str | None
     units: np.ndarray
     around: np.ndarray
     biases: dict
@@ -103,9 +107,11 @@ class DualView:
     >>> numpy.abs(found.total - found.logits).max()
 
     Args:
-        model: `GatedNetwork` or `ReLUNetwork`, on the TensorFlow backend.
+        model: `GatedNetwork` or `ReLUNetwork`.
         dtype: `"float32"` or `"float64"`: how the value network computes.
             Gates are those of the model in either case, in its own precision.
+        memory_gib: Float > 0. Bound on what the images and logits of a batch
+            hold in the network; what is returned comes on top.
 
     Attributes:
         site_shapes: Dict from gate site to its shape, from input to output.
@@ -113,38 +119,53 @@ class DualView:
 
     Raises:
         UserError: if the model is an ensemble, has layers beside its gates that
-            are not linear (max pooling), or runs on another backend.
+            are neither linear nor homogeneous (as max pooling is), runs on
+            another backend than TensorFlow and JAX, or memory does not suffice
+            for one image.
     """
 
-    def __init__(self, model: "GatedNetwork", dtype: str = "float32") -> None:
-        startup.tensorflow()
+    def __init__(
+        self,
+        model: "GatedNetwork",
+        dtype: str = "float32",
+        memory_gib: float = 1.0,
+    ) -> None:
         self.model = model
-        self.network = AffineNetwork(model, dtype)
-        if self.network.not_linear:
+        with double_precision():
+            self.network = AffineNetwork(model, dtype)
+        if self.network.not_additive:
             raise UserError(
-                "Expected a value network that is linear given its gates; a "
-                "VGG is with pooling=average. Received: "
-                f"{model.name} with {', '.join(self.network.not_linear)}"
+                "Expected a value network that is linear given its gates. "
+                f"Received: {model.name} with "
+                f"{', '.join(self.network.not_additive)}"
             )
         self.site_shapes = dict(model.site_shapes)
-        self._gradients = _compiled(self.network)
+        each = self.network.row_bytes
+        check_memory(each, memory_gib, f"An image in {model.name} takes")
+        self._rows = min(_BATCH, int(memory_gib * GIB // each))
+        self._gradients = gradients(self._products)
 
     def entering(self, images: Array) -> Array:
         """What the value network sees of stored images, and its gates by site.
 
         Tensors `(n, ...)` of the view's dtype.
         """
-        return value_inputs(self.model, images, self.network.dtype)
+        with double_precision():
+            return value_inputs(self.model, images, self.network.dtype)
 
     def logits(self, images: Array) -> Array:
         """Logits `(n, classes)` as the view computes them, with held gates."""
-        pixels, gates = self.entering(images)
-        return ops.convert_to_numpy(
-            self.network(pixels, lambda site, _: gates[site])
-        )
+        with double_precision():
+            pixels, gates = self.entering(images)
+            return ops.convert_to_numpy(
+                self.network(pixels, lambda site, _: gates[site])
+            )
 
     def contributions(
-        self, images: Array, site: str, logits: Sequence[int] | None = None
+        self,
+        images: Array,
+        site: str | None,
+        logits: Sequence[int] | None = None,
     ) -> Decomposition:
         """Decomposes logits at a gate site.
 
@@ -153,23 +174,23 @@ class DualView:
 
         Args:
             images: Array `(n, height, width, channels)`, pixels in [0, 255].
-            site: Name of a gate site.
+            site: Name of a gate site, or None for the input, whose units are
+                the pixels as the network sees them, normalised, or ones.
             logits: Sequence of integers, which logits. Defaults to all.
 
         Raises:
             UserError: if there is no such site or logit.
         """
-        check_site(site, self.site_shapes)
         classes = self.network.classes
         chosen = list(range(classes) if logits is None else logits)
         check_logits(chosen, classes)
         directions = np.eye(classes)[chosen]
-        return self._along(
+        return self.along(
             images, site, np.tile(directions, (len(images), 1, 1))
         )
 
     def difference(
-        self, images: Array, site: str, right: int, wrong: int
+        self, images: Array, site: str | None, right: int, wrong: int
     ) -> Decomposition:
         """Decomposes the difference of two logits of each image.
 
@@ -177,13 +198,12 @@ class DualView:
         or integers `(n,)`, in one pass. Arrays of the result have no axis of
         logits; images, site and errors are as for `contributions`.
         """
-        check_site(site, self.site_shapes)
         classes, of_images = self.network.classes, np.zeros(len(images), int)
         for given in (right, wrong):
             check_logits(np.ravel(given), classes)
         one_hot = np.eye(classes)
         directions = one_hot[right + of_images] - one_hot[wrong + of_images]
-        along = self._along(images, site, directions[:, None])
+        along = self.along(images, site, directions[:, None])
         return Decomposition(
             site,
             along.units[..., 0],
@@ -192,19 +212,21 @@ class DualView:
             along.logits[..., 0],
         )
 
-    def _along(self, images, site, directions):
+    def along(
+        self, images: Array, site: str | None, directions: Array
+    ) -> Decomposition:
         """Decomposes scalar products of the logits with given vectors.
 
-        Those are `directions`, `(n, k, classes)`; the result's last axis has
-        the k products.
+        Args:
+            images: See `contributions`.
+            site: See `contributions`.
+            directions: Array `(n, k, classes)`. The last axis of the result
+                has the k products.
         """
-        size = max(1, _BATCH // directions.shape[1])
-        parts = [
-            self._of_batch(images[batch], site, directions[batch])
-            for batch in batches(len(images), size)
-        ]
-        units, around, biases, logits = (
-            np.concatenate(part) for part in zip(*parts, strict=True)
+        if site is not None:
+            check_site(site, self.site_shapes)
+        units, around, biases, logits = self._in_batches(
+            functools.partial(self._of_batch, site), images, directions
         )
         named = {
             name: biases[:, column]
@@ -212,39 +234,108 @@ class DualView:
         }
         return Decomposition(site, units, around, named, logits)
 
-    def _of_batch(self, images, site, directions):
+    def gate_derivatives(self, images: Array, directions: Array) -> dict:
+        """What the logits would gain if a gate were larger by one, exactly.
+
+        The derivatives of scalar products of the logits in every gate, the
+        others held: logits are affine in the gates of a site.
+
+        Args:
+            images: See `contributions`.
+            directions: See `along`.
+
+        Returns:
+            Dict from gate site to array `(n, *shape of the site, k)`.
+        """
+
+        def of_batch(images, directions):
+            seen = self.entering(images)
+            _, of_gates, _ = self._derivatives(seen, directions, None)
+            return [of_gates[site] for site in self.site_shapes]
+
+        derivatives = self._in_batches(of_batch, images, directions)
+        return dict(zip(self.site_shapes, derivatives, strict=True))
+
+    def _in_batches(self, function, images, directions):
+        """A function's arrays `(n, ..., k)`, joined over batches of both."""
+        count, k, _ = directions.shape
+        with double_precision():
+            of_images = [
+                _joined(
+                    [
+                        function(images[some], directions[some, chosen])
+                        for chosen in batches(k, self._rows)
+                    ],
+                    -1,
+                )
+                for some in batches(count, max(1, self._rows // k))
+            ]
+        return _joined(of_images, 0)
+
+    def _of_batch(self, site, images, directions):
         """Arrays `(n, ..., k)`: of the units, around, of the biases, logits.
 
-        Logits are affine in the gates of a site. Where those are all 0 they are
-        linear in the input and the biases' factors, so the derivatives there,
-        each times what it is taken in, are the parts.
+        Together logits are homogeneous in the input and the biases' factors,
+        and so they are where what leaves a site is held and what it is
+        multiplied by is one more factor. The derivatives, each times what it is
+        taken in, are the parts.
+        """
+        entering, gates = seen = self.entering(images)
+        logits = self.network(entering, lambda name, _: gates[name])
+        along = ops.cast(directions, self.network.dtype)
+        of_input, of_gates, biases = self._derivatives(seen, directions, site)
+        entering = ops.convert_to_numpy(entering)[..., None]
+        units, around = of_input * entering, np.zeros(directions.shape[:2])
+        if site is not None:
+            around = units.sum(axis=(1, 2, 3))
+            gate = ops.convert_to_numpy(gates[site])
+            units = of_gates[site] * gate[..., None]
+        products = ops.einsum("nc,nkc->nk", logits, along)
+        return units, around, biases, ops.convert_to_numpy(products)
+
+    def _derivatives(self, seen, directions, held):
+        """In the input, in gates by site and in the biases' factors.
+
+        Of what `entering` returned. Arrays `(n, ..., k)`; of a site that is
+        `held` derivatives go no further than to its gates.
         """
         count, k, classes = directions.shape
-        entering, gates = self.entering(images)
-        logits = self.network(entering, lambda name, _: gates[name])
+        dtype = self.network.dtype
         # Each image as often as it has directions: one pass for all of them.
-        closed = {name: ops.repeat(g, k, axis=0) for name, g in gates.items()}
-        closed[site] = ops.zeros_like(closed[site])
-        along = ops.cast(directions, self.network.dtype)
-        of_input, of_gates, of_biases = self._gradients(
-            ops.repeat(entering, k, axis=0),
-            closed,
-            ops.reshape(along, (count * k, classes)),
+        entering, gates = keras.tree.map_structure(
+            lambda x: ops.repeat(x, k, axis=0), seen
         )
+        factors = ops.ones((count * k, len(self.network.biases)), dtype)
+        along = ops.reshape(ops.cast(directions, dtype), (count * k, classes))
+        stops = {
+            site: ops.cast(float(site == held), dtype)
+            for site in self.site_shapes
+        }
+        derivatives = self._gradients((entering, gates, factors), along, stops)
 
         def last(tensor):
             """The directions as the last axis."""
             array = ops.convert_to_numpy(tensor)
             return np.moveaxis(array.reshape(count, k, *array.shape[1:]), 1, -1)
 
-        gate, entering = map(ops.convert_to_numpy, (gates[site], entering))
-        around = last(of_input) * entering[..., None]
-        return (
-            last(of_gates[site]) * gate[..., None],
-            around.sum(axis=(1, 2, 3)),
-            last(of_biases),
-            ops.convert_to_numpy(ops.einsum("nc,nkc->nk", logits, along)),
+        return keras.tree.map_structure(last, derivatives)
+
+    def _products(self, variables, along, stops):
+        """What `gradients` derives: logits times directions.
+
+        Where the stop of a site is 1 what enters it is a constant, where it is
+        0 it is not. So all sites are one graph.
+        """
+        entering, gates, factors = variables
+
+        def leaving(site, entered, product):
+            constant = ops.stop_gradient(entered) * gates[site]
+            return product + stops[site] * (constant - product)
+
+        logits = self.network(
+            entering, lambda site, _: gates[site], factors, leaving
         )
+        return logits * along
 
 
 def check_logits(logits: Sequence[int] | Array, classes: int) -> None:
@@ -256,23 +347,6 @@ def check_logits(logits: Sequence[int] | Array, classes: int) -> None:
             )
 
 
-def _compiled(network):
-    """Derivatives in the input, the gates and the biases' factors."""
-    tf = startup.tensorflow()
-
-    def gradients(entering, gates, direction):
-        factors = tf.ones(
-            (tf.shape(entering)[0], len(network.biases)), network.dtype
-        )
-        variables = (entering, gates, factors)
-        with tf.GradientTape() as tape:
-            tape.watch(variables)
-            logits = network(entering, lambda site, _: gates[site], factors)
-            along = tf.reduce_sum(logits * direction)
-        return tape.gradient(
-            along,
-            variables,
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-
-    return graph_of(gradients, reduce_retracing=True)
+def _joined(parts, axis):
+    """Lists of arrays, the first ones concatenated, and so on."""
+    return [np.concatenate(each, axis) for each in zip(*parts, strict=True)]

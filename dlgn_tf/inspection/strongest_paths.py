@@ -84,6 +84,12 @@ class PathFinder:
         most_connections: int = MOST_CONNECTIONS,
     ) -> None:
         self._view = DualView(model, "float64")
+        if self._view.network.not_linear:
+            raise UserError(
+                "Expected a value network that is linear given its gates; a "
+                "VGG is with pooling=average. Received: "
+                f"{model.name} with {', '.join(self._view.network.not_linear)}"
+            )
         self._biases = biases
         self._steps = self._view.network.steps
         self._shapes = [model.image_shape, *(s.shape for s in self._steps)]

@@ -13,8 +13,9 @@ _SCALES = (1.0, 1e3, 1e6)
 # Of each, so many numbers that a layer puts out are on lines, at least: one
 # unit alone may well have three points on one side of its kink.
 _OUTPUTS = 1000
-# The third of three points on a line, b + _STEP (b - a).
-_STEP = 0.7
+# Of two points a and b the weights of a third: on their line, and on b's ray.
+_ON_LINE = (-0.7, 1.7)
+_ON_RAY = (0.0, 1.7)
 # Relative deviations that are taken for rounding. Some operations, such as
 # TensorFlow's resizing, compute in float32 even if asked for float64.
 _TOLERANCES = {"float64": 1e-6, "float32": 3e-4}
@@ -39,6 +40,24 @@ def is_affine(layer):
     Returns:
         Boolean.
     """
+    return _keeps(layer, _ON_LINE)
+
+
+def is_homogeneous(layer):
+    """Whether a layer computes f with `f(t x) = t f(x)` for t > 0.
+
+    Max pooling does. Of such a layer `f(x) = J(x) x` with its derivative J
+    (Euler), so what it makes is a sum over what enters it, exactly. The layer
+    is as for `is_affine`, and tried as there.
+
+    Returns:
+        Boolean.
+    """
+    return _keeps(layer, _ON_RAY)
+
+
+def _keeps(layer, weights):
+    """Whether f(v a + w b) = v f(a) + w f(b), of random a and b."""
     # Self-attention takes one tensor more than once.
     tensors = list({id(x): x for x in keras.tree.flatten(layer.input)}.values())
     if not tensors:
@@ -50,11 +69,11 @@ def is_affine(layer):
     outputs = keras.tree.flatten(layer.output)
     fewest = min(math.prod(tried_shape(tensor)) for tensor in outputs)
     lines = -(-_OUTPUTS // max(1, fewest))
-    points = [_points(rng, tensor, lines) for tensor in tensors]
+    points = [_points(rng, tensor, lines, weights) for tensor in tensors]
     if isinstance(layer.input, (list, tuple, dict)):
         layer = keras.Model(tensors, layer.output)
     made = layer(points if points[1:] else points[0], training=False)
-    return all(map(_on_lines, keras.tree.flatten(made)))
+    return all(_are_kept(x, weights) for x in keras.tree.flatten(made))
 
 
 def tried_shape(tensor):
@@ -62,17 +81,18 @@ def tried_shape(tensor):
     return [side or 2 for side in tensor.shape[1:]]
 
 
-def _points(rng, tensor, lines):
-    """Three points on each line: `(scales 3 lines, ...)`."""
+def _points(rng, tensor, lines, weights):
+    """Two points and their sum, so many times: `(scales 3 lines, ...)`."""
     first, second = rng.normal(size=(2, lines, *tried_shape(tensor)))
-    three = np.stack([first, second, second + _STEP * (second - first)])
+    third = weights[0] * first + weights[1] * second
+    three = np.stack([first, second, third])
     three = three.reshape(-1, *tried_shape(tensor))
     points = np.concatenate([scale * three for scale in _SCALES])
     return ops.convert_to_tensor(points, tensor.dtype)
 
 
-def _on_lines(outputs):
-    """Whether what comes of three points on a line is three such points."""
+def _are_kept(outputs, weights):
+    """Whether what comes of the third point is the sum of the others'."""
     if not keras.backend.is_float_dtype(outputs.dtype):
         return False
     dtype = keras.backend.standardize_dtype(outputs.dtype)
@@ -81,7 +101,8 @@ def _on_lines(outputs):
     values = values.reshape(len(_SCALES), 3, -1)
     first, second, third = np.moveaxis(values, 1, 0)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(third - second - _STEP * (second - first)).max(-1)
+        expected = weights[0] * first + weights[1] * second
+        apart = np.abs(third - expected).max(-1)
     size = np.abs(values).max((1, 2))
     # NaN fails.
     return bool(np.all(apart <= tolerance * size))

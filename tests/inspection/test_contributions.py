@@ -5,6 +5,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.inspection.strongest_paths import PathFinder
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 SMALL = {
@@ -234,10 +235,19 @@ def test_refuses(general_model, images_for):
         UserError, match="single network.*EnsembleNetwork c1gap"
     ):
         DualView(ensemble)
+    with pytest.raises(UserError, match="An image in fc_dgn takes.*at least"):
+        DualView(model, memory_gib=1e-9)
+
+
+def test_what_max_pooling_chooses_is_held(general_model, images_for):
+    """Its sums hold as others do; paths through it are not listed."""
     vgg = general_model(
         "vgg11_dgn", (32, 32, 1), width=2, pooling="max", value_input="ones"
     )
+    sites = [vgg.site_names[k] for k in (0, 4, -1)]
+    for dtype, error in sums_hold(vgg, images_for(vgg, 2), sites).items():
+        assert error <= TOLERANCES[dtype]
     with pytest.raises(
         UserError, match="pooling=average.*vgg11_dgn with pool1"
     ):
-        DualView(vgg)
+        PathFinder(vgg)

@@ -92,8 +92,6 @@ def test_templates_and_linearizations(model, images):
 
 
 def test_contributions_sum_to_the_logits(model, images):
-    if model.name.startswith("smallcnn"):
-        pytest.skip("max pooling is not linear")
     logits = np.asarray(model(images))
     view = DualView(model, "float64")
     for site in model.site_names:

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from dlgn_tf import layers as ours
-from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.layers.affine import is_affine, is_homogeneous
 
 LINE, IMAGE, VOLUME = (8, 3), (8, 8, 3), (4, 4, 4, 3)
 SIZE = {"height": 4, "width": 4}
@@ -253,6 +253,23 @@ def test_a_relu_is_found_however_shut_or_open_its_bias_keeps_it(bias, dtype):
 )
 def test_activations_of_a_dense_layer_count(activation):
     assert not is_affine(called(layers.Dense(4, activation=activation), (6,)))
+
+
+@pytest.mark.parametrize(
+    "layer,homogeneous",
+    [
+        (lambda: layers.MaxPooling2D(2), True),
+        (lambda: layers.MaxPooling2D(2, padding="same"), True),
+        (lambda: layers.ReLU(), True),
+        (lambda: layers.Conv2D(2, 3, bias_initializer="ones"), False),
+        (lambda: layers.ReLU(max_value=1.0), False),
+        (lambda: layers.LayerNormalization(), False),
+        (lambda: layers.Activation("sigmoid"), False),
+        (lambda: layers.Activation(keras.ops.square), False),
+    ],
+)
+def test_homogeneous_in_evaluation(layer, homogeneous):
+    assert is_homogeneous(called(layer(), IMAGE)) == homogeneous
 
 
 def test_what_a_layer_computes_decides_and_not_its_class():
