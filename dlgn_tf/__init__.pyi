@@ -12,6 +12,7 @@ from . import rainbow as rainbow
 from . import regularizers as regularizers
 from . import splines as splines
 from . import tabular as tabular
+from .inspection.explanations import explain as explain
 from .models import create_model as create_model
 from .models import from_keras as from_keras
 from .models import load_model as load_model

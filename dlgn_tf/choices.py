@@ -51,3 +51,15 @@ OPTIMIZERS = ("sgd", "adam")
 STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 BATCH_STATISTICS = ("synchronized", "local")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+# Ways to say which parts of an image a logit comes from.
+ATTRIBUTIONS = (
+    "contributions",
+    "gradient",
+    "gradient_x_input",
+    "integrated_gradients",
+    "smoothgrad",
+    "grad_cam",
+    "occlusion",
+    "excitation_pullback",
+)

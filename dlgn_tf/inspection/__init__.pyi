@@ -1,6 +1,11 @@
+from . import attributions as attributions
+from . import explanations as explanations
+from . import flips as flips
 from . import gate_statistics as gate_statistics
 from . import interventions as interventions
+from . import measures as measures
 from . import pictures as pictures
+from . import planted as planted
 from . import templates as templates
 from .contributions import DualView as DualView
 from .linear_map import singular_values as singular_values

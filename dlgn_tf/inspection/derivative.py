@@ -9,6 +9,7 @@ from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled, double_precision, pullback
+from dlgn_tf.inspection.units import Units
 
 # Rows of a block beyond which nothing is gained.
 _MOST = 64
@@ -52,6 +53,29 @@ def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
     return result
 
 
+def lengths(site_map, memory_gib=1.0):
+    """Length of the derivative of each unit of an affine site.
+
+    That by the stored image, of the units as they lie in the flattened site: a
+    float64 array `(units,)`. Derivatives themselves are not held.
+
+    Args:
+        site_map: `SiteMap`.
+        memory_gib: Float > 0. Bound on what computing them holds.
+    """
+    units, pixels = Units.of(site_map), math.prod(site_map.image_shape)
+    block = min(_block(site_map, 0, memory_gib), pixels)
+    scales = np.resize(site_map.scale, pixels)
+    squares = np.zeros(len(units))
+    with double_precision():
+        pushed = _Pushed(site_map, units, np.zeros(site_map.image_shape), block)
+        for first in range(0, pixels, block):
+            last = min(first + block, pixels)
+            columns = pushed.columns(first, last)
+            squares += scales[first:last] ** 2 @ columns**2
+    return np.sqrt(squares)
+
+
 class _Pulled:
     """Rows of the derivative: each unit's own, pulled back to the image."""
 
@@ -82,11 +106,15 @@ class _Pushed:
         values = ops.convert_to_numpy(values).reshape(len(images), -1)
         return values[:, self._indices]
 
-    def __call__(self, first, last, result):
+    def columns(self, first, last):
+        """Of each of these numbers of the image a row `(units,)`."""
         images = np.zeros((self._shape[0], math.prod(self._shape[1:])))
         images[np.arange(last - first), np.arange(first, last)] = 1
         values = self._at(images.reshape(self._shape)) - self._offsets
-        result[:, first:last] = values[: last - first].T
+        return values[: last - first]
+
+    def __call__(self, first, last, result):
+        result[:, first:last] = self.columns(first, last).T
 
 
 def _block(site_map, rows, memory_gib):

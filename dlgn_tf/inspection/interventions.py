@@ -17,7 +17,11 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
+from dlgn_tf.inspection.affine import (
+    AffineNetwork,
+    gate_function,
+    value_inputs,
+)
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
 
@@ -123,11 +127,11 @@ def interventions(
     )
     for done, batch in enumerate(parts):
         labels = images.labels[batch]
-        entering, gates = _entering(model, images.images[batch])
-        seen = model, network, entering, gates
-        before = _logits(*seen)
+        entering, gates = entering_and_gates(model, images.images[batch])
+        seen = network, entering, gate_function(model, gates)
+        before = switched_logits(*seen)
         for k, (chosen, setting) in enumerate(settings):
-            after = _logits(*seen, switches[k].site, chosen, setting)
+            after = switched_logits(*seen, switches[k].site, chosen, setting)
             sums[k] += _sums(before, after, labels)
             shown.update(done * len(switches) + k + 1)
     return [
@@ -145,7 +149,7 @@ def rows(effects: Sequence[Effect]) -> list[dict]:
     return table
 
 
-def _entering(model, images):
+def entering_and_gates(model: "ImageClassifier", images: Array) -> tuple:
     """What the value network sees, and gates by site.
 
     A ReLU network has its gates from within: none are returned.
@@ -155,23 +159,27 @@ def _entering(model, images):
     return value_inputs(model, images, "float32")
 
 
-def _logits(model, network, entering, gates, site=None, chosen=0, setting=0):
+def switched_logits(
+    network: AffineNetwork,
+    entering: typing.Any,
+    gate: typing.Any,
+    site: str | None = None,
+    chosen: Array | int = 0,
+    setting: Array | int = 0,
+) -> Array:
     """Logits `(batch, classes)` with some gates of a site, or None, switched.
 
-    Where `chosen` is 1 gates are set to `setting`, arrays of the site's shape.
+    Where `chosen` is 1 gates are set to `setting`, arrays of the site's shape
+    or `(batch, *shape)`. `gate` is what `affine.gate_function` returns.
     """
 
-    def gate(name, preactivation):
-        unchanged = (
-            gates[name]
-            if model.gated
-            else model.gates_of({name: preactivation})[name]
-        )
+    def switched(name, preactivation):
+        unchanged = gate(name, preactivation)
         if name != site:
             return unchanged
         return unchanged * (1 - chosen) + setting * chosen
 
-    return ops.convert_to_numpy(network(entering, gate))
+    return ops.convert_to_numpy(network(entering, switched))
 
 
 def _settings(model, images, switches, batch_size, reference):

@@ -108,6 +108,81 @@ def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
             )
 
 
+def signed(values: Array, limit: float | None = None) -> Array:
+    """Numbers `(...)` as colours `(..., 3)`: blue adds, orange subtracts.
+
+    White is 0; the largest size, or `limit`, has the full colour.
+    """
+    colours = _diverging()
+    limit = limit or np.abs(values).max() or 1.0
+    return colours(0.5 + values / limit / 2)[..., :3]
+
+
+def _diverging():
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ends = ("#a8600d", "#f0b96b", "#ffffff", "#7fb0e0", "#1f5fa8")
+    return LinearSegmentedColormap.from_list("signed", ends)
+
+
+def draw_signed(axes: Any, values: Array, title: str) -> None:
+    """Draws a map `(height, width)` with a legend whose middle is 0."""
+    limit = float(np.abs(values).max()) or 1.0
+    shown = axes.imshow(
+        values, cmap=_diverging(), vmin=-limit, vmax=limit,
+        interpolation="nearest",
+    )  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=9, color=_INK)
+    bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8)
+    bar.ax.tick_params(labelsize=7)
+    bar.set_label("takes from it   0   adds to it", fontsize=7.5)
+
+
+def explained(image: Array, parts: Array, title: str) -> Any:
+    """A stored image beside a map of it or of a gate site, channels added up.
+
+    Of a vector, and of a dense site, the entries are bars.
+    """
+    if min(parts.shape[:-1], default=1) == 1:
+        drawing = new_figure(5.2, 2.6)
+        axes = drawing.subplots()
+        values = parts.ravel()
+        axes.bar(range(len(values)), values, color=signed(values), width=1.0)
+        axes.axhline(0, color=_INK, linewidth=0.8)
+        axes.set_title(title, fontsize=9, color=_INK)
+        finish(axes, "entry", "adds")
+        return drawing
+    drawing = new_figure(5.2, 2.6)
+    left, right = drawing.subplots(1, 2, width_ratios=[1, 1.25])
+    draw_patch(left, image, [], "the image")
+    draw_signed(right, parts.sum(axis=-1), title)
+    return drawing
+
+
+def signed_tiles(maps: Sequence[Array], titles: Sequence[str]) -> Any:
+    """Maps `(height, width)` in rows of three, each to its own scale."""
+    from matplotlib.cm import ScalarMappable
+
+    rows = -(-len(maps) // 3)
+    drawing = new_figure(4.8, 1.75 * rows + 0.6)
+    axes = drawing.subplots(rows, 3, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for panel, values, title in zip(axes.flat, maps, titles, strict=False):
+        panel.imshow(signed(values), interpolation="nearest")
+        panel.set_title(title, fontsize=8, color=_INK)
+    scale = ScalarMappable(cmap=_diverging())
+    scale.set_clim(-1, 1)
+    bar = drawing.colorbar(
+        scale, ax=axes, location="bottom", aspect=40, shrink=0.7
+    )
+    bar.set_ticks([-1, 0, 1], labels=["takes from it", "0", "adds to it"])
+    bar.ax.tick_params(labelsize=7.5)
+    return drawing
+
+
 def tiles(pictures: Sequence[Array], titles: Sequence[str]) -> Any:
     """Small pictures in rows of eight, each with a line above it.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 import pathlib
 import sys
 import tempfile
@@ -19,29 +18,44 @@ from dlgn_tf.inspection.page import Page
 from dlgn_tf.inspection.sections import (
     at_a_glance,
     decisions,
+    explanations,
     gates,
     kernel,
+    methods_compared,
     paths,
     switched_gates,
     templates,
     what_matters,
 )
-from dlgn_tf.inspection.templates import is_affine
+from dlgn_tf.inspection.templates import affine_sites
 from dlgn_tf.models import evaluation
 from dlgn_tf.output import files
 from dlgn_tf.training.output import EventOutput
 
 PAGE = "index.html"
+# Pictures of which another page may have fewer.
+_SHOWN = (
+    "decision_*.png",
+    "templates_*.png",
+    "explained_*.png",
+    "methods_*.png",
+)
 # In the order of the page.
-_SECTIONS = {
+SECTIONS = {
     "the network": at_a_glance,
     "which gates matter": what_matters,
     "templates": templates,
     "gate statistics": gates,
     "decisions": decisions,
+    "decisions, pixel by pixel": explanations,
     "strongest paths": paths,
     "neural path kernel": kernel,
     "interventions": switched_gates,
+}
+# Of the page of single decisions.
+DECISIONS = {
+    "decisions, pixel by pixel": explanations,
+    "other methods": methods_compared,
 }
 _BATCH = 100
 
@@ -63,6 +77,10 @@ class InspectedNetwork:
         memory_gib: Float, bound of the memory of templates and kernel.
         singular_values: Boolean, whether those of whole sites are computed;
             None stands for where that takes seconds.
+        explained: Pairs of a title and an index into `images`, of the decisions
+            that are taken apart pixel by pixel; none stands for some of
+            `shown`.
+        methods: Tuple of keys of `attributions.METHODS` that are compared.
     """
 
     model: object
@@ -78,6 +96,8 @@ class InspectedNetwork:
     kernel_images: int = 300
     memory_gib: float = 1.0
     singular_values: bool | None = None
+    explained: tuple[tuple[str, int], ...] = ()
+    methods: tuple[str, ...] = ()
 
     @functools.cached_property
     def logits(self):
@@ -131,25 +151,8 @@ class InspectedNetwork:
 
     @functools.cached_property
     def affine_sites(self):
-        """Set of the gating network's sites that are affine in the image.
-
-        What is not linear stays so further on: beyond the first site that is
-        not affine none is asked, which takes long in a deep network. Sites of
-        shallow features do not depend on one another.
-        """
-        names = self.model.site_names
-        affine = functools.partial(is_affine, self.model)
-        if self.family == "dlgn_sf":
-            return set(filter(affine, names))
-        if affine(names[-1]):
-            return set(names)
-        return set(itertools.takewhile(affine, names))
-
-    def gate_source(self, site):
-        """Site of the gating network whose gate a value site uses."""
-        names = self.model.site_names
-        order = self.model.gate_permutation
-        return site if order is None else names[order[names.index(site)]]
+        """Set of the gating network's sites that are affine in the image."""
+        return affine_sites(self.model)
 
 
 class Report:
@@ -160,11 +163,11 @@ class Report:
         page: `Page`.
     """
 
-    def __init__(self, task, output):
+    def __init__(self, task, output, title):
         step = "" if task.step is None else f" after {task.step:,} steps"
         self.task = task
         self.page = Page(
-            f"Inside {task.model.name}",
+            title,
             f"{task.dataset.description}. The network of {task.origin}{step}.",
         )
         self.figures = {}
@@ -197,15 +200,20 @@ class Report:
         )
 
 
-def write(task, output_dir, tensorboard=False):
+def write(
+    task, output_dir, tensorboard=False, sections=SECTIONS, title="Inside {}"
+):
     """Writes the page of a network and the files beside it; its path.
 
     All of it comes into being apart and takes the place of what an earlier call
     left at the very end, the page last. With `tensorboard` the pictures are
-    written as summaries too, to OUTPUT_DIR/page.
+    written as summaries too, to OUTPUT_DIR/page. The title has `{}` in place of
+    the network's name.
     """
     with tempfile.TemporaryDirectory() as apart:
-        report = _filled(task, EventOutput(apart, "page", "inspection"))
+        output = EventOutput(apart, "page", "inspection")
+        report = Report(task, output, title.format(task.model.name))
+        _fill(report, sections)
         _replace(pathlib.Path(apart), pathlib.Path(output_dir))
     output = EventOutput(output_dir, "page", "inspection")
     output.text(PAGE, report.page.html())
@@ -216,20 +224,18 @@ def write(task, output_dir, tensorboard=False):
     return output.directory / PAGE
 
 
-def _filled(task, output):
-    """The `Report` of all sections."""
-    report = Report(task, output)
+def _fill(report, sections):
+    """Adds the sections, and names the files beside the page."""
     began = time.perf_counter()
-    for index, (what, section) in enumerate(_SECTIONS.items(), start=1):
+    for index, (what, section) in enumerate(sections.items(), start=1):
         print(
-            f"inspection: {what}, {index} of {len(_SECTIONS)}, after "
+            f"inspection: {what}, {index} of {len(sections)}, after "
             f"{time.perf_counter() - began:.0f} s",
             file=sys.stderr,
             flush=True,
         )
         section.add(report)
     report.list_files()
-    return report
 
 
 def _replace(source, target):
@@ -239,7 +245,7 @@ def _replace(source, target):
     """
     with files.write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-        for pattern in ("decision_*.png", "templates_*.png"):
+        for pattern in _SHOWN:
             for path in target.glob(pattern):
                 path.unlink()
         for path in sorted(source.iterdir()):

@@ -10,6 +10,8 @@ Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
 """
 
 import dataclasses
+import functools
+import itertools
 import typing
 from collections.abc import Sequence
 
@@ -153,6 +155,7 @@ def of_units(
     units: Sequence[tuple],
     image: Array | None = None,
     memory_gib: float = 1.0,
+    site_map: SiteMap | None = None,
 ) -> Templates:
     """Templates, or a linearisation, of any units one by one.
 
@@ -160,11 +163,13 @@ def of_units(
         units: Sequence of tuples `(row, column, channel)`, or `(unit,)` at a
             dense site; each gives a row, in their order.
         image: As for `linearization`. Defaults to `None`: templates, exactly.
+        site_map: That of the site, where there is one already.
 
     All else is as for `templates` and `linearization`.
     """
-    of_site = affine_site if image is None else SiteMap
-    site_map = of_site(model, site)
+    if site_map is None:
+        of_site = affine_site if image is None else SiteMap
+        site_map = of_site(model, site)
     units = Units.listed(site_map, units)
     return _assembled(site_map, units, image, memory_gib)
 
@@ -176,6 +181,22 @@ def is_affine(model: "ImageClassifier", site: str) -> bool:
     and at the first site of every family.
     """
     return SiteMap(model, site).nonlinear is None
+
+
+def affine_sites(model: "ImageClassifier") -> set[str]:
+    """The sites of `preactivations` that are affine in the image.
+
+    What is not linear stays so further on: beyond the first site that is not
+    affine none is asked, which takes long in a deep network. Sites of shallow
+    features do not depend on one another.
+    """
+    names = model.site_names
+    affine = functools.partial(is_affine, model)
+    if model.name.endswith("_dlgn_sf"):
+        return set(filter(affine, names))
+    if affine(names[-1]):
+        return set(names)
+    return set(itertools.takewhile(affine, names))
 
 
 def affine_site(model: "ImageClassifier", site: str) -> SiteMap:

@@ -248,7 +248,11 @@ class ImageClassifier(keras.Model):
 
         `(batch, classes)`, or `(batch, members, classes)` of an ensemble.
         """
-        return self.network(self.normalization(images), training=training)
+        return self.of_pixels(self.normalization(images), training)
+
+    def of_pixels(self, pixels, training=None):
+        """As `member_logits`, of images that are normalised already."""
+        return self.network(pixels, training=training)
 
     def prediction(self, member_logits):
         """Logits `(batch, classes)` of the model, from those of its members."""
@@ -277,6 +281,12 @@ class ImageClassifier(keras.Model):
     def gate_at(self, site):
         """The `dlgn_tf.gate_kinds.GateFunction` of a gate site of this name."""
         raise NotImplementedError
+
+    def gate_source(self, site):
+        """Site of `preactivations` that makes the gate of a site, by name."""
+        order = self.gate_permutation
+        names = self.site_names
+        return site if order is None else names[order[names.index(site)]]
 
     def gates_of(self, preactivations):
         """Gates of the shapes of the pre-activations that `routed` returned."""

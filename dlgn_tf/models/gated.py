@@ -95,8 +95,7 @@ class GatedNetwork(ImageClassifier):
         index = self.site_names.index(site)
         return keras.Model(self.gating_network.inputs, made[index])
 
-    def member_logits(self, images, training=None):
-        pixels = self.normalization(images)
+    def of_pixels(self, pixels, training=None):
         preactivations = self.gating_network(pixels, training=training)
         return self.value_network(
             self.value_inputs(pixels, preactivations), training=training

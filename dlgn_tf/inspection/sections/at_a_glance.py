@@ -150,7 +150,8 @@ def _sites(report):
         {
             "site": site,
             "shape": "x".join(map(str, each.on_at.shape)),
-            "affine_in_the_image": task.gate_source(site) in task.affine_sites,
+            "affine_in_the_image": task.model.gate_source(site)
+            in task.affine_sites,
             "on": float(each.on.mean()),
             "dead_channels": len(each.dead),
             "always_on_channels": len(each.always_on),

@@ -21,6 +21,7 @@ _SITES_DRAWN = 3
 class Decision:
     """One test image, what it was taken for, and what it was not.
 
+    The true class is -1 where it is not known.
     The rival is the true class of a mistake, else the second best; the margin
     is by how much the predicted logit is ahead of the rival's, the probability
     that of the predicted class.
@@ -55,7 +56,7 @@ def add(report):
         "true class where the network is wrong, else the second best.",
     )
     exact = all(
-        task.gate_source(site) in task.affine_sites for site in task.sites
+        task.model.gate_source(site) in task.affine_sites for site in task.sites
     )
     page.text(
         "Below each image stand the channels that count most at some sites, "
@@ -85,7 +86,8 @@ def decision_of(task, index):
     """The `Decision` of a test image."""
     logits, true = task.logits[index], int(task.images.labels[index])
     predicted, second = (int(c) for c in np.argsort(-logits, kind="stable")[:2])
-    rival = second if predicted == true else true
+    # -1: of an image whose class nobody has told.
+    rival = second if true in (predicted, -1) else true
     powers = np.exp(logits - logits.max())
     return Decision(
         int(index),
@@ -166,7 +168,7 @@ def _templates(task, site, chosen, units):
 
     Exact ones come in one go; local ones are taken at each image.
     """
-    source = task.gate_source(site)
+    source = task.model.gate_source(site)
     if source in task.affine_sites:
         asked = [sum(units, [])]
         images = [None]
@@ -181,14 +183,14 @@ def _templates(task, site, chosen, units):
     ]
     counts = np.cumsum([len(some) for some in units])[:-1]
     return [
-        [_in_place(weights, task.images.images[each.index]) for weights in some]
+        [in_place(weights, task.images.images[each.index]) for weights in some]
         for each, some in zip(
             chosen, np.split(np.concatenate(templates), counts), strict=True
         )
     ]
 
 
-def _in_place(weights, image):
+def in_place(weights, image):
     """A template beside the part of the image that it sees, and its place."""
     top, left, bottom, right = box = pictures.window(weights[None])
     part = (slice(top, bottom), slice(left, right))

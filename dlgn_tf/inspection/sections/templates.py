@@ -30,8 +30,7 @@ _COLOUR = (
 def add(report):
     task, page = report.task, report.page
     page.section("Templates: what each gate looks at")
-    grey = task.model.image_shape[-1] == 1
-    page.text(_MEANING.format(colours=_GREY if grey else _COLOUR))
+    page.text(_MEANING.format(colours=colours_said(task.model)))
     page.text(
         f"Shown are, of each site, up to {task.channels} channels: those whose "
         "gates divide the images most evenly, being on half of the time. The "
@@ -45,7 +44,9 @@ def add(report):
             "templates are those of the standardised image."
         )
     rows, kept, powers = [], {}, {}
-    for site in dict.fromkeys(task.gate_source(each) for each in task.sites):
+    for site in dict.fromkeys(
+        task.model.gate_source(each) for each in task.sites
+    ):
         of_site = _templates(task, site)
         kept |= {
             f"{site}/weights": of_site.weights.astype("float32"),
@@ -61,6 +62,11 @@ def add(report):
     report.arrays("templates", **kept)
     _frequencies(report, powers, rows)
     _singular_values(report)
+
+
+def colours_said(model):
+    """What the colours of a template say, after "where it is"."""
+    return _GREY if model.image_shape[-1] == 1 else _COLOUR
 
 
 def site_positions(task, site):
@@ -96,7 +102,9 @@ def _templates(task, site):
 def _user_of(task, source):
     """The value site that uses the gate of a site of the gating network."""
     names = task.model.site_names
-    return next(name for name in names if task.gate_source(name) == source)
+    return next(
+        name for name in names if task.model.gate_source(name) == source
+    )
 
 
 def _describe(task, of_site):
@@ -222,7 +230,7 @@ def _singular_values(report):
     task, page = report.task, report.page
     affine = [
         site
-        for site in dict.fromkeys(map(task.gate_source, task.sites))
+        for site in dict.fromkeys(map(task.model.gate_source, task.sites))
         if site in task.affine_sites
     ]
     chosen = [site for site in affine if _is_wanted(task, site)]

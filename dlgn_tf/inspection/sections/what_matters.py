@@ -201,5 +201,5 @@ def _boxes(task, site, places):
     if not places[0]:
         # The units of a dense site have none.
         return {(): (0, 0, *task.model.image_shape[:2])}
-    fields = receptive_field(task.model, task.gate_source(site), places)
+    fields = receptive_field(task.model, task.model.gate_source(site), places)
     return dict(zip(places, fields, strict=True))

@@ -1,0 +1,397 @@
+"""Why gates are as they are: what would flip them, and what that would change.
+
+The gate of a unit is on one side of q = 0 or on the other. Where q = <T, x> + b
+for all images (a DLGN, a DLGN-SF, the first site of every family), |q| / |T| is
+how far the image x is from the nearest one at which the gate flips, exactly. T
+is that of stored images, and so distances are lengths of a change in grey
+levels, or in the units of a vector. Elsewhere T is the derivative at the image:
+a local linearisation, exact as long as nothing before the unit flips.
+
+What the logits would be with one gate flipped and the others held is exact in
+every gated network, since logits are affine in the gates of a site. A soft gate
+flipped is that of -q. In a ReLU network, whose gates are its own, what lies
+behind the unit responds; it is then computed with the gate forced.
+
+Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
+"""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+from numpy import ndarray as Array
+
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection import templates as primal
+from dlgn_tf.inspection.affine import gate_function
+from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.inspection.derivative import lengths
+from dlgn_tf.inspection.interventions import switched_logits
+from dlgn_tf.inspection.site_map import SiteMap
+from dlgn_tf.inspection.sites import check_has_sites, check_site
+from dlgn_tf.models.evaluation import batches
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.gated import GatedNetwork
+
+# Classes, and units, that are looked at in one pass.
+_CLASSES, _UNITS = 10, 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Flip:
+    """One gate of an image, and what happens when it alone flips.
+
+    Attributes:
+        site: Name of the gate site.
+        unit: Tuple `(row, column, channel)`, or `(unit,)` at a dense site.
+        preactivation: Float, q.
+        gate: Float, what the unit is multiplied by.
+        flipped: Float, what it would be multiplied by on the other side.
+        distance: Float, |q| / |T|: how far the image is from the flip.
+        exact: Boolean. Whether T holds for all images; else it is the local
+            linearisation at this one.
+        template: float64 array `(height, width, channels)`, T of stored images.
+        before: Array `(classes,)`, logits as they are.
+        after: Array `(classes,)`, logits with this gate flipped.
+    """
+
+    site: str
+    unit: tuple[int, ...]
+    preactivation: float
+    gate: float
+    flipped: float
+    distance: float
+    exact: bool
+    template: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    @property
+    def changes_class(self) -> bool:
+        """Whether the network says another class with the gate flipped."""
+        return bool(self.before.argmax() != self.after.argmax())
+
+    def moved(self, image: Array, beyond: float = 1e-3) -> Array:
+        """The nearest image at which the gate is flipped, and a little beyond.
+
+        Args:
+            image: Array `(height, width, channels)`, the stored image; of a
+                model that standardises each image, the standardised one.
+            beyond: Float, share of the distance. Pixels may leave [0, 255].
+        """
+        step = (1 + beyond) * self.preactivation * self.template
+        return image - step / (self.template**2).sum()
+
+
+class GateFlips:
+    """The gates of a model, image by image: nearest, strongest.
+
+    Building one copies the value network; keep it for several images. Lengths
+    of templates are computed once for each site, by a pass for every number of
+    an image.
+
+    Args:
+        model: `GatedNetwork` or `ReLUNetwork`.
+        sites: Names of the gate sites that are looked at. Defaults to all.
+        memory_gib: Float > 0. Bound on what passes hold at a time.
+        view: `DualView` of the model, where there is one already.
+
+    Raises:
+        UserError: as `DualView`, or if there is no such site.
+    """
+
+    def __init__(
+        self,
+        model: "GatedNetwork",
+        sites: Sequence[str] | None = None,
+        memory_gib: float = 1.0,
+        view: DualView | None = None,
+    ) -> None:
+        check_has_sites(model)
+        self.sites = list(model.site_names if sites is None else sites)
+        for site in self.sites:
+            check_site(site, model.site_names)
+        self.model = model
+        self._memory_gib = memory_gib
+        self._view = view or DualView(model, "float64", memory_gib)
+        self._site_maps: dict[str, SiteMap] = {}
+        self._lengths: dict[str, Array] = {}
+
+    @functools.cached_property
+    def exact_sites(self) -> list[str]:
+        """Those of `sites` whose gates are affine in the image."""
+        affine = primal.affine_sites(self.model)
+        return [s for s in self.sites if self.model.gate_source(s) in affine]
+
+    def nearest(self, image: Array, count: int = 20) -> list[Flip]:
+        """The gates that the image is nearest to flipping, nearest first.
+
+        Among the units of `exact_sites`.
+
+        Args:
+            image: Array `(height, width, channels)`, a stored image.
+            count: Integer >= 1, how many.
+
+        Raises:
+            UserError: if no site is exact.
+        """
+        distances = self._distances(image)
+        return self.flips(image, _extreme(distances, count))
+
+    def strongest(
+        self,
+        image: Array,
+        target: int | None = None,
+        against: int | None = None,
+        count: int = 20,
+    ) -> list[Flip]:
+        """The gates that a logit depends on most, strongest first.
+
+        By how much the logit changes when the gate alone flips. In a ReLU
+        network they are chosen by what they would change under the other gates
+        as they are.
+
+        Args:
+            image: See `nearest`.
+            target: Integer, the logit. Defaults to that of the predicted class.
+            against: Integer, a logit that is subtracted, or None.
+            count: Integer >= 1, how many.
+        """
+        state = self._state(image)
+        direction = np.zeros(self.model.classes)
+        direction[state.before.argmax() if target is None else target] = 1
+        if against is not None:
+            direction[against] -= 1
+        changes = self._changes(state, direction[None])
+        sizes = {s: -np.abs(changes[s][..., 0]) for s in self.sites}
+        return self.flips(image, _extreme(sizes, count))
+
+    def nearest_class_change(self, image: Array) -> Flip | None:
+        """The nearest flip of one gate with which the network says otherwise.
+
+        The other gates are held, or in a ReLU network those that are not behind
+        the unit: there flips are looked for that would do so with all of them
+        held. The network itself confirms what is returned; None if no single
+        gate of `exact_sites` does it.
+
+        Args:
+            image: See `nearest`.
+        """
+        state = self._state(image)
+        found = self._distances(image)
+        predicted = int(state.before.argmax())
+        others = np.delete(np.arange(self.model.classes), predicted)
+        if not len(others):
+            return None
+        does = {site: np.zeros(found[site].shape, bool) for site in found}
+        for some in batches(len(others), _CLASSES):
+            directions = np.eye(self.model.classes)[others[some]]
+            directions[:, predicted] = -1
+            leads = state.before[predicted] - state.before[others[some]]
+            changes = self._changes(state, directions)
+            for site in does:
+                does[site] |= (changes[site] > leads).any(axis=-1)
+        distances = {
+            site: np.where(does[site], each, np.inf)
+            for site, each in found.items()
+        }
+        units = _extreme(distances, sum(x.sum() for x in does.values()))
+        for some in batches(len(units), _UNITS) if units else ():
+            after = self._forced(state, units[some], state.flipped)
+            for unit, logits in zip(units[some], after, strict=True):
+                if logits.argmax() != predicted:
+                    return self.flips(image, [unit])[0]
+        return None
+
+    def flips(self, image: Array, units: Sequence[tuple]) -> list[Flip]:
+        """What happens when gates flip, each alone.
+
+        Args:
+            image: See `nearest`.
+            units: Sequence of pairs of a site and a unit, see `Flip`.
+        """
+        state = self._state(image)
+        after = self._after(state, units)
+        templates = self._templates(state, units)
+        flips = []
+        for row, (site, unit) in enumerate(units):
+            template, q = templates[row]
+            length = float(np.sqrt((template**2).sum()))
+            flips.append(
+                Flip(
+                    site,
+                    unit,
+                    q,
+                    float(state.gates[site][unit]),
+                    float(state.flipped[site][unit]),
+                    abs(q) / length if length else np.inf,
+                    site in self.exact_sites,
+                    template,
+                    state.before,
+                    after[row],
+                )
+            )
+        return flips
+
+    def _templates(self, state, units):
+        """Of each unit its template and pre-activation: dict by row."""
+        templates = {}
+        for site, rows in _rows_of_sites(units).items():
+            exact = site in self.exact_sites
+            made = primal.of_units(
+                self.model,
+                self.model.gate_source(site),
+                [units[k][1] for k in rows],
+                None if exact else state.images[0],
+                self._memory_gib,
+                self._site_map(site),
+            )
+            seen = state.seen if made.standardized else state.images
+            q = made.preactivations(seen)[0]
+            pairs = zip(made.weights, q.tolist(), strict=True)
+            templates |= dict(zip(rows, pairs, strict=True))
+        return templates
+
+    def _distances(self, image):
+        """|q| / |T| of each unit: dict from site to arrays of its shape."""
+        if not self.exact_sites:
+            raise UserError(
+                "Expected gate sites that are affine in the image, as those of "
+                f"a DLGN are. Received: {', '.join(self.sites)} of "
+                f"{self.model.name}"
+            )
+        distances = {}
+        for site in self.exact_sites:
+            source = self._site_map(site)
+            if site not in self._lengths:
+                of_units = lengths(source, self._memory_gib)
+                self._lengths[site] = of_units.reshape(source.shape)
+            q = np.abs(source.values(source.normalized(image[None]))[0])
+            distances[site] = np.full(q.shape, np.inf)
+            length, out = self._lengths[site], distances[site]
+            np.divide(q, length, out=out, where=length > 0)
+        return distances
+
+    def _site_map(self, site):
+        """The `SiteMap` of what makes the gates of a site."""
+        if site not in self._site_maps:
+            source = self.model.gate_source(site)
+            self._site_maps[site] = SiteMap(self.model, source)
+        return self._site_maps[site]
+
+    def _state(self, image):
+        """The `_State` of an image."""
+        images = image[None]
+        q = self.model.routed(self.model.preactivations(images))
+        gates, flipped = (
+            {s: ops.convert_to_numpy(x)[0] for s, x in made.items()}
+            for made in (
+                self.model.gates_of(q),
+                self.model.gates_of({s: -x for s, x in q.items()}),
+            )
+        )
+        seen = ops.convert_to_numpy(self.model.normalization(images))
+        before = self._view.logits(images)[0]
+        return _State(images, seen, gates, flipped, before)
+
+    def _changes(self, state, directions):
+        """What flips change under held gates: site to `(*shape, k)`."""
+        derivatives = self._view.gate_derivatives(
+            state.images, directions[None]
+        )
+        return {
+            site: (state.flipped[site] - state.gates[site])[..., None]
+            * derivatives[site][0]
+            for site in self.sites
+        }
+
+    def _after(self, state, units):
+        """Logits with each of some units flipped, `(units, classes)`."""
+        if not self.model.gated:
+            return self._forced(state, units, state.flipped)
+        after = np.tile(state.before, (len(units), 1))
+        classes = self.model.classes
+        for some in batches(classes, _CLASSES):
+            changes = self._changes(state, np.eye(classes)[some])
+            for row, (site, unit) in zip(after, units, strict=True):
+                row[some] += changes[site][unit]
+        return after
+
+    def forced(
+        self, image: Array, units: Sequence[tuple], gate: float
+    ) -> Array:
+        """Logits with each of some gates forced, one at a time, by the network.
+
+        Args:
+            image: See `nearest`.
+            units: See `flips`.
+            gate: Float, what it is forced to.
+
+        Returns:
+            Array `(units, classes)`.
+        """
+        settings = {site: np.full((), gate) for site, _ in units}
+        return self._forced(self._state(image), units, settings)
+
+    def _forced(self, state, units, settings):
+        """The same, of settings by site that fit its shape."""
+        after = np.empty((len(units), self.model.classes))
+        network = self._view.network
+        for site, rows in _rows_of_sites(units).items():
+            chosen = np.zeros((len(rows), *state.gates[site].shape))
+            for mask, k in zip(chosen, rows, strict=True):
+                mask[units[k][1]] = 1
+            with double_precision():
+                entering, gates = self._view.entering(state.images)
+                after[rows] = switched_logits(
+                    network,
+                    ops.repeat(entering, len(rows), axis=0),
+                    gate_function(self.model, gates),
+                    site,
+                    ops.cast(chosen, network.dtype),
+                    ops.cast(settings[site], network.dtype),
+                )
+        return after
+
+
+class _State(typing.NamedTuple):
+    """An image in the network: gates by site, and what they would be flipped.
+
+    `images` is the stored image in a batch of one, `seen` as the network sees
+    it, `before` has its logits.
+    """
+
+    images: Array
+    seen: Array
+    gates: dict
+    flipped: dict
+    before: Array
+
+
+def _rows_of_sites(units):
+    """Dict from each site of some units to which of them are its."""
+    rows: dict[str, list[int]] = {}
+    for k, (site, _) in enumerate(units):
+        rows.setdefault(site, []).append(k)
+    return rows
+
+
+def _extreme(values, count):
+    """The `count` units of the least values: pairs of a site and a unit."""
+    flat = np.concatenate([each.ravel() for each in values.values()])
+    ends = np.cumsum([each.size for each in values.values()])
+    sites, units = list(values), []
+    for k in np.argsort(flat, kind="stable")[:count]:
+        if not np.isfinite(flat[k]):
+            break
+        index = int(np.searchsorted(ends, k, side="right"))
+        site = sites[index]
+        start = ends[index] - values[site].size
+        place = np.unravel_index(k - start, values[site].shape)
+        units.append((site, tuple(map(int, place))))
+    return units

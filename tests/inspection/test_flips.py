@@ -1,0 +1,217 @@
+"""Gates that flip, against the network with gates forced and images moved."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import dlgn_tf
+from dlgn_tf.claims.small_networks import leave_initial_point
+from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.flips import GateFlips
+from dlgn_tf.inspection.site_map import float64_copy
+from dlgn_tf.models.build import create_model
+
+IMAGES, NEAREST = 20, 20
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sources.load("digits", test_examples=IMAGES)[1].images
+
+
+@pytest.fixture(scope="module")
+def dlgn():
+    """A DLGN of digits, away from its initial point."""
+    model = create_model(
+        "fc_dlgn", (8, 8, 1), 10, depth=3, width=16, beta=20.0, seed=0
+    )
+    for network in model.networks.values():
+        leave_initial_point(network, np.random.default_rng(0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def flips(dlgn):
+    return GateFlips(dlgn)
+
+
+@functools.cache
+def value_network(model):
+    return float64_copy(model.value_network)
+
+
+def forced(model, image, flip):
+    """Logits by the value network in float64, one of its gates replaced."""
+    inputs = [np.array(x, "float64") for x in model.entering(image[None])]
+    place = 1 + model.site_names.index(flip.site)
+    gate = inputs[place][0]
+    assert gate[flip.unit] == pytest.approx(flip.gate)
+    gate[flip.unit] = flip.flipped
+    return np.asarray(value_network(model)(inputs))[0]
+
+
+@pytest.mark.parametrize("kind", ["drawn", slow("trained")])
+def test_nearest_flips_of_digits(kind, dlgn, flips, digits):
+    """What is foretold of 20 gates for images is what the network says."""
+    model, images = dlgn, digits[:2]
+    if kind == "trained":
+        model = create_model("c4gap_dlgn", (8, 8, 1), 10, width=8, seed=0)
+        flags = dict(epochs=5, learning_rates=(0.005,), seed=0)
+        dlgn_tf.fit(model, "digits", verbose=False, **flags)
+        flips, images = GateFlips(model), digits
+    worst, changed = 0.0, 0
+    for image in images:
+        before = np.asarray(model(image[None]))[0]
+        found = flips.nearest(image, NEAREST)
+        distances = [flip.distance for flip in found]
+        assert distances == sorted(distances) and len(found) == NEAREST
+        for flip in found:
+            assert flip.exact
+            difference = np.abs(flip.after - forced(model, image, flip)).max()
+            worst = max(worst, difference / np.abs(before).max())
+            changed += np.abs(flip.after - before).max() > 1e-6
+        change = flips.nearest_class_change(image)
+        if change is not None:
+            says = forced(model, image, change).argmax()
+            assert says != before.argmax()
+    print(f"{kind}: of {len(images)} images by at most {worst:.1e}")
+    assert worst < 1e-6 and changed > 10 * len(images)
+
+
+def test_distances_by_hand(dlgn, flips, digits):
+    """|q| / |T| of every unit of two dense layers, T multiplied out."""
+    image = digits[3]
+    pixels = np.asarray(dlgn.normalization(image[None]), "float64").ravel()
+    weights, shift, by_hand = np.eye(64), np.zeros(64), []
+    for site in dlgn.site_names:
+        kernel, bias = dlgn.gating_network.get_layer(site).get_weights()
+        weights, shift = weights @ kernel, shift @ kernel + bias
+        # Stored pixels are 255 (or 16) times as large.
+        scale = np.asarray(
+            dlgn.normalization(np.ones((1, 8, 8, 1)))
+            - dlgn.normalization(np.zeros((1, 8, 8, 1)))
+        ).ravel()
+        lengths = np.linalg.norm(weights * scale[:, None], axis=0)
+        by_hand += (np.abs(pixels @ weights + shift) / lengths).tolist()
+    found = flips.nearest(image, 10)
+    np.testing.assert_allclose(
+        [flip.distance for flip in found], np.sort(by_hand)[:10], rtol=1e-4
+    )
+
+
+def test_a_moved_image_is_beyond_the_gate(dlgn, flips, digits):
+    image = digits[5]
+    for flip in flips.nearest(image, 4):
+        sides = []
+        for beyond in (-1e-2, 1e-2):
+            moved = flip.moved(image, beyond)[None]
+            q = np.asarray(dlgn.preactivations(moved)[flip.site])[0]
+            sides.append(np.sign(q[flip.unit]))
+        moved = flip.moved(image, 0.0) - image
+        assert sides == [np.sign(flip.preactivation), -sides[0]]
+        assert np.linalg.norm(moved) == pytest.approx(flip.distance)
+
+
+def test_the_nearest_class_change_is_confirmed_and_none_is_nearer(
+    dlgn, flips, digits
+):
+    """By trying every unit of every site in turn."""
+    found_any = 0
+    for image in digits[:3]:
+        before = np.asarray(dlgn(image[None]))[0].argmax()
+        nearest = np.inf
+        for flip in flips.nearest(image, 32):
+            if forced(dlgn, image, flip).argmax() != before:
+                nearest = flip.distance
+                break
+        found = flips.nearest_class_change(image)
+        if found is None:
+            assert nearest == np.inf
+            continue
+        found_any += 1
+        assert found.changes_class
+        assert forced(dlgn, image, found).argmax() != before
+        assert found.distance == pytest.approx(nearest)
+    assert found_any
+
+
+def test_strongest(dlgn, flips, digits):
+    """Of all units those whose flip changes the lead most."""
+    image, sizes = digits[1], []
+    every = flips.nearest(image, 32)
+    for flip in every:
+        lead = flip.after[3] - flip.after[5] - flip.before[3] + flip.before[5]
+        sizes.append(abs(lead))
+    found = flips.strongest(image, 3, 5, count=4)
+    expected = [every[k] for k in np.argsort(sizes)[::-1][:4]]
+    assert [(x.site, x.unit) for x in found] == [
+        (x.site, x.unit) for x in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    "name,options",
+    [
+        ("c4gap_dgn", {"gate": "hard"}),
+        ("c4gap_dlgn", {"gate_permutation": (2, 0, 3, 1), "per_image": True}),
+        slow("c4gap_dnn", {}),
+    ],
+)
+def test_other_families(name, options, general_model, images_for):
+    scales = {"mean": 0.0, "std": 1.0} if "per_image" in options else {}
+    model = general_model(name, (6, 6, 1), width=3, **options, **scales)
+    image = images_for(model, 1)[0]
+    flips = GateFlips(model)
+    linear = "dlgn" in name
+    assert flips.exact_sites == model.site_names[: None if linear else 1]
+    found = flips.strongest(image, count=6)
+    local = [flip for flip in found if not flip.exact]
+    assert bool(local) != linear
+    for flip in found:
+        if model.gated:
+            expected = forced(model, image, flip)
+            np.testing.assert_allclose(flip.after, expected, atol=1e-9)
+    # A linearisation is right near the image: q at it, and its derivative.
+    for flip in local[:1]:
+        step = flip.template / np.linalg.norm(flip.template) ** 2
+        near = image + 1e-2 * flip.preactivation * step
+        q = np.asarray(model.preactivations(near[None])[flip.site])[0]
+        assert q[flip.unit] == pytest.approx(
+            1.01 * flip.preactivation, rel=1e-3
+        )
+
+
+def test_gates_behind_a_forced_one_respond_in_a_relu_network(images_for):
+    """By NumPy, two layers of ReLUs."""
+    model = create_model("fc_dnn", (2, 2, 1), 3, depth=3, width=6, seed=2)
+    image = images_for(model, 1)[0]
+    pixels = np.asarray(model.normalization(image[None]), "float64").ravel()
+    first, second, last = (
+        [np.asarray(w, "float64") for w in model.network.get_layer(x).weights]
+        for x in ("dense1", "dense2", "logits")
+    )
+    for flip in GateFlips(model, ["dense1"]).nearest(image, 3):
+        q = pixels @ first[0] + first[1]
+        gate = (q > 0).astype("float64")
+        gate[flip.unit] = 1 - gate[flip.unit]
+        h = np.maximum(q * gate @ second[0] + second[1], 0)
+        np.testing.assert_allclose(
+            flip.after, h @ last[0] + last[1], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_refusals(dlgn, general_model, images_for):
+    with pytest.raises(UserError, match="a gate site.*conv7"):
+        GateFlips(dlgn, ["conv7"])
+    model = general_model("fc_dgn", (3, 3, 1), depth=3, width=4)
+    behind = GateFlips(model, ["dense2"])
+    with pytest.raises(
+        UserError, match="affine in the image.*dense2 of fc_dgn"
+    ):
+        behind.nearest(images_for(model, 1)[0])
