@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 
-from dlgn_tf.command import cli, common_flags, fields, startup
+from dlgn_tf.command import cli, common_flags, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
@@ -37,22 +37,9 @@ _SHALLOW = 24
 
 
 @dataclasses.dataclass(frozen=True)
-class Command(fields.Command):
-    """The flags of this command."""
+class Command(common_flags.OfNetwork):
+    """The flags of this command, beside those of its network."""
 
-    run_dir: str | None = common_flags.run_dir()
-    saved_model: str | None = flag(
-        None,
-        "A SavedModel instead, written by dlgn_tf.export; needs --dataset and "
-        "--output_dir.",
-        path=True,
-    )
-    model_path: str | None = common_flags.model_path()
-    model: str | None = common_flags.model()
-    which: str = common_flags.which()
-    dataset: str | None = common_flags.dataset()
-    data_dir: str | None = common_flags.data_dir("that of the run")
-    npz: str | None = common_flags.npz()
     output_dir: str | None = common_flags.output_dir(
         "Where page, tables and pictures are written. Default: "
         "RUN_DIR/inspection.",

@@ -33,6 +33,12 @@ def runs(train_run, tmp_path_factory):
 ARGUMENTS = {
     "evaluate": ["--run_dir=RUNS/fc"],
     "export": ["--run_dir=RUNS/fc", "--export_dir=OUT"],
+    "explain": [
+        "--run_dir=RUNS/fc",
+        "--output_dir=OUT",
+        "--images=0",
+        "--methods=contributions,smoothgrad,excitation_pullback",
+    ],
     "inspect_model": [
         "--run_dir=RUNS/fc",
         "--output_dir=OUT",
@@ -100,6 +106,20 @@ def test_a_network_of_ones_own(seed, module_of):
         assert len(made.site_names) == drawn.sites
         difference = np.abs(graphs.centred(made(images)) - expected).max()
         assert difference < 1e-4 * np.abs(expected).max()
+
+
+def test_a_decision_is_explained():
+    """The sums hold in both precisions, with gates and without."""
+    for name in ("fc_dlgn", "fc_dnn"):
+        model = dlgn_tf.create_model(name, (4, 4, 1), 3, width=6, seed=0)
+        images = np.arange(48, dtype="uint8").reshape(3, 4, 4, 1)
+        expected = np.asarray(model(images)).max(axis=1)
+        for dtype, tolerance in (("float32", 1e-5), ("float64", 1e-12)):
+            found = dlgn_tf.explain(model, images, dtype=dtype)
+            assert found.maps.dtype == dtype and found.maps.any()
+            np.testing.assert_allclose(found.logits, expected, atol=1e-5)
+            total = found.maps.sum(axis=(1, 2, 3)) + found.bias
+            assert np.abs(total - found.logits).max() < tolerance
 
 
 def outcome(command, run, runs, folder):

@@ -267,6 +267,7 @@ EXPORT = {
 
 # Of other commands what they have in common, and what comes first.
 OTHERS = {
+    "explain": {"": "Expected --run_dir=DIR, --saved_model=DIR or "},
     "inspect_model": {"": "Expected --run_dir=DIR, --saved_model=DIR or "},
     "remove_layers": {"": "Expected --output_dir=DIR. Received: no"},
     "dual": {"": "Expected --run_dir=DIR or --model_path=PATH. Received"},

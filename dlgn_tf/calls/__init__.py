@@ -1,7 +1,7 @@
 """The commands as functions: `calls.dual(run_dir="RUN_DIR", images=100)`.
 
 Each takes the flags of `python -m dlgn_tf.NAME` by name and does what that
-does: `evaluate`, `inspect_model`, `export`, `remove_layers`, `dual`,
+does: `evaluate`, `explain`, `inspect_model`, `export`, `remove_layers`, `dual`,
 `complexity`, `rainbow`, `splines`, `locality`, `tabular`. `evaluate` returns
 what its --output takes as a dict, the others the path of what they wrote.
 """
@@ -13,7 +13,13 @@ from typing import Any
 # Where each one's `Command` and `run` are.
 _MODULES = {
     name: f"dlgn_tf.{name}"
-    for name in ("evaluate", "inspect_model", "export", "remove_layers")
+    for name in (
+        "evaluate",
+        "explain",
+        "inspect_model",
+        "export",
+        "remove_layers",
+    )
 } | {
     name: f"dlgn_tf.{name}.command"
     for name in (

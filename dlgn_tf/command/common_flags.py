@@ -1,5 +1,8 @@
 """Flags that mean the same in several commands, written once."""
 
+import dataclasses
+
+from dlgn_tf.command import fields
 from dlgn_tf.command.fields import flag
 
 
@@ -81,3 +84,22 @@ def memory_gib(what):
 def eval_batch_size(text="Images a step.", **known):
     """Images of a step where nothing is trained."""
     return flag(500, text, least=1, **known)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfNetwork(fields.Command):
+    """Of a command about a trained network, wherever it is, and its images."""
+
+    run_dir: str | None = run_dir()
+    saved_model: str | None = flag(
+        None,
+        "A SavedModel instead, written by dlgn_tf.export; needs --dataset and "
+        "--output_dir.",
+        path=True,
+    )
+    model_path: str | None = model_path()
+    model: str | None = model()
+    which: str = which()
+    dataset: str | None = dataset()
+    data_dir: str | None = data_dir("that of the run")
+    npz: str | None = npz()

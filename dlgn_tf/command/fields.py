@@ -116,7 +116,8 @@ def _define(field, known, values):
     kind, several = _kind(field, known)
     common = (_name(field), field.default)
     if several:
-        flags.DEFINE_list(*common, known.help, **options)
+        default = field.default and list(field.default)
+        flags.DEFINE_list(_name(field), default, known.help, **options)
     elif kind is bool:
         flags.DEFINE_bool(*common, known.help, **options)
     elif kind is str and known.choices:
