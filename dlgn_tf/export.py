@@ -111,7 +111,7 @@ def export(model, path, step=None, class_names=None):
     module.model_variables = [variable.value for variable in model.variables]
     signatures = {}
     for name in saved_model.SIGNATURES:
-        function = tf.function(_answer(model, name))
+        function = tf.function(_answer(model, name), autograph=False)
         setattr(module, name, function)
         for dtype, suffix in ((tf.float32, ""), (tf.uint8, "_uint8")):
             images = tf.TensorSpec((None, *model.image_shape), dtype, "images")

@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import gc
 import importlib.util
 import os
 import pathlib
@@ -44,6 +45,16 @@ def pytest_collection_modifyitems(items):
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * 2,
         )
+
+
+# What is imported and collected stays. The garbage collector would go through
+# it again and again: a third of the time of importing TensorFlow.
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -239,6 +250,20 @@ def package_environment():
     return _with_package()
 
 
+@pytest.fixture(scope="session")
+def jax_environment(package_environment):
+    """As `package_environment`, for Keras on JAX.
+
+    Compiling is most of the time, and the most of that is fusing operations.
+    """
+    return {
+        **package_environment,
+        "KERAS_BACKEND": "jax",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
+    }
+
+
 # Root heeds permissions where CAP_DAC_OVERRIDE has gone, from the next exec on.
 _UNPRIVILEGED = """
 import ctypes, os, sys
@@ -260,14 +285,14 @@ def unprivileged(tmp_path):
     return python
 
 
-@pytest.fixture
-def printed_by(tmp_path):
+@pytest.fixture(scope="session")
+def printed_by(tmp_path_factory):
     """A function that runs code in a process of its own; what it prints."""
 
     def run(code):
         done = subprocess.run(
             [sys.executable, "-c", code],
-            cwd=tmp_path,
+            cwd=tmp_path_factory.mktemp("process"),
             env=_with_package(),
             capture_output=True,
             text=True,

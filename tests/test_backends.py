@@ -13,24 +13,24 @@ import pytest
     importlib.util.find_spec("jax") is None,
     reason="jax is not installed (pip install jax)",
 )
-def test_on_jax(package_environment, request):
+# Of commands_under_jax.py.
+@pytest.mark.parametrize(
+    "marks", ["not slow", pytest.param("slow", marks=pytest.mark.slow)]
+)
+def test_on_jax(marks, jax_environment, request):
     """The backend is fixed for a process, so they have one of their own."""
     tests = pathlib.Path(__file__).parent
     done = subprocess.run(
         [
             sys.executable,
             *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"),
+            *("-m", marks),
             f"-c{request.config.inipath or os.devnull}",
             f"--rootdir={request.config.rootpath}",
             tests / "commands_under_jax.py",
             tests / "layers" / "test_obligations.py",
         ],
-        env={
-            **package_environment,
-            "KERAS_BACKEND": "jax",
-            # Compiling is most of the time.
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        },
+        env=jax_environment,
         capture_output=True,
         text=True,
         timeout=1200,

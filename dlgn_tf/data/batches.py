@@ -201,6 +201,7 @@ def train_dataset(sampler, start, stop, share=None):
     check_splits(sampler.batch_size, share.replicas)
     rows = sampler.batch_size // share.replicas
 
+    @tf.autograph.experimental.do_not_convert
     def batch_at(step):
         # Stateless, as it is a pure function: under op determinism a stateful
         # one would be mapped one step at a time.
@@ -208,6 +209,7 @@ def train_dataset(sampler, start, stop, share=None):
             sampler.batch_at, [step], types, stateful=False
         )
 
+    @tf.autograph.experimental.do_not_convert
     def with_shapes(images, labels):
         images.set_shape((rows, *image_shape))
         labels.set_shape((rows, *labelled.shape[1:]))
@@ -266,6 +268,7 @@ def _decoded_batches(image_set, batch_size):
         batch = slice(int(begin), int(begin) + batch_size)
         return image_set.images[batch], image_set.labels[batch]
 
+    @tf.autograph.experimental.do_not_convert
     def read(begin):
         images, labels = tf.numpy_function(
             batch_at,
@@ -354,6 +357,7 @@ class Share:
         if self.replicas == 1:
             return batches
 
+        @tf.autograph.experimental.do_not_convert
         def cut(images, labels):
             rows = tf.shape(labels, tf.int64)[0]
 

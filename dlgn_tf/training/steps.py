@@ -45,7 +45,9 @@ class TrainingSteps:
         self._penalty = penalty or (lambda values: tf.zeros([]))
         # Not a tf.function otherwise: several replicas cannot meet in one.
         self._compiled_step = (
-            tf.function(self._step, jit_compile=True) if xla else self._step
+            tf.function(self._step, jit_compile=True, autograph=False)
+            if xla
+            else self._step
         )
         with strategy.scope():
             optimizer.build(model.trainable_variables)
@@ -75,18 +77,22 @@ class TrainingSteps:
             finite=bool(finite),
         )
 
-    @tf.function
+    # AutoGraph would rewrite the sources of all that is called here, which is
+    # a second of the start of a process.
+    @tf.function(autograph=False)
     def _run(self, iterator, count, sums):
-        taken, finite = tf.constant(0), tf.constant(True)
-        while tf.logical_and(taken < count, finite):
+        def goes_on(sums, taken, finite):
+            return tf.logical_and(taken < count, finite)
+
+        def step(sums, taken, finite):
             on_replicas = self._strategy.run(
                 self._compiled_step, next(iterator)
             )
             of_step = self._strategy.reduce("sum", on_replicas, axis=None)
             finite = tf.reduce_all(tf.math.is_finite(of_step))
-            sums += of_step
-            taken += 1
-        return sums, taken, finite
+            return sums + of_step, taken + 1, finite
+
+        return tf.while_loop(goes_on, step, (sums, tf.constant(0), True))
 
     def _step(self, images, labels):
         variables = self._model.trainable_variables
@@ -155,7 +161,9 @@ class Evaluation:
     def __init__(self, model, strategy):
         self._model = model
         self._strategy = strategy
-        self._graph = graph_of(self._run, reduce_retracing=True)
+        self._graph = graph_of(
+            self._run, reduce_retracing=True, autograph=False
+        )
 
     def __call__(self, dataset, images, on_batch=None):
         """`Totals` over all images of `dataset`.
@@ -166,6 +174,8 @@ class Evaluation:
             images: Integer. How many images it holds.
             on_batch: Called with the number of batches done.
         """
+        # Of batches of any size, so that the last one is not traced anew.
+        self._graph.get_concrete_function(dataset.element_spec)
         sums = 0.0
         for done, batch in enumerate(dataset, start=1):
             sums = sums + self._graph(batch).numpy()

@@ -100,7 +100,7 @@ class TensorFlowEngine:
     def weights_are_finite(self):
         return bool(self._finite())
 
-    @tf.function
+    @tf.function(autograph=False)
     def _finite(self):
         checks = [
             tf.reduce_all(tf.math.is_finite(variable.value))
@@ -112,7 +112,7 @@ class TensorFlowEngine:
         statistics = self._gates(tf.constant(images))
         return tf.nest.map_structure(lambda x: x.numpy(), statistics)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _gates(self, images):
         return gate_statistics(self.model, images)
 
@@ -143,7 +143,7 @@ class TensorFlowEngine:
         with strategies.answering(self.strategy):
             return bool(self._sum(tf.constant(int(flag))) > 0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _sum(self, value):
         on_replicas = self.strategy.run(tf.identity, (value,))
         return self.strategy.reduce("sum", on_replicas, axis=None)
@@ -187,7 +187,7 @@ class TensorFlowEngine:
     def _assigning(self, variables, function):
         """What assigns `function(replica context, value)` to each variable."""
 
-        @tf.function
+        @tf.function(autograph=False)
         def everywhere():
             self.strategy.run(in_replica)
 

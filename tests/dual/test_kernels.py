@@ -367,13 +367,24 @@ def measure(kind, soft):
 """
 
 
-@pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize(
-    "kind", ["fully_connected", "convolutional", "residual"]
-)
-def test_memory_stays_within_the_bound(kind, soft, printed_by):
-    printed = printed_by(f"{MEMORY}\n\nmeasure({kind!r}, {soft})")
-    bounds = [map(float, line.split()) for line in printed.splitlines()]
-    assert len(bounds) == 2
-    for bound, peak in bounds:
+MEASURED = [
+    (kind, soft)
+    for kind in ("fully_connected", "convolutional", "residual")
+    for soft in (False, True)
+]
+
+
+@pytest.fixture(scope="module")
+def peaks(printed_by):
+    """Bounds and peaks in bytes, two lines of each kind."""
+    calls = "\n".join(f"measure{given}" for given in MEASURED)
+    lines = printed_by(f"{MEMORY}\n\n{calls}").splitlines()
+    pairs = [tuple(map(float, line.split())) for line in lines]
+    ends = zip(pairs[::2], pairs[1::2], strict=True)
+    return dict(zip(MEASURED, ends, strict=True))
+
+
+@pytest.mark.parametrize("kind,soft", MEASURED)
+def test_memory_stays_within_the_bound(kind, soft, peaks):
+    for bound, peak in peaks[kind, soft]:
         assert peak < bound + 100_000

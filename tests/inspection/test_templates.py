@@ -1,6 +1,5 @@
 """q = <T, x> + b against the model itself, and against finite differences."""
 
-import os
 import subprocess
 import sys
 
@@ -212,12 +211,12 @@ for chosen in ({}, {"positions": "center"}):
 
 
 @pytest.mark.slow
-def test_on_jax():
+def test_on_jax(jax_environment):
     pytest.importorskip("jax")
     subprocess.run(
         [sys.executable, "-c", _ON_JAX],
         check=True,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={**jax_environment, "JAX_PLATFORMS": "cpu"},
         timeout=300,
     )
 

@@ -317,18 +317,21 @@ _START_UP = re.compile(
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["dlgn_tf.training.loop"])
 _CHILD = """
-import os, runpy, sys
+import ctypes, os, runpy, sys
 
 os.environ.update(variables)
 os.chdir(cwd)
 for number in (1, 2):
     file = os.open(f"{folder}/{number}", os.O_WRONLY | os.O_APPEND)
     os.dup2(file, number)
-if python:
-    os.execvp(python[0], [*python, "-m", "dlgn_tf.train", *flags])
 sys.stdout.reconfigure(line_buffering=True)
 sys.argv = ["dlgn_tf.train", *flags]
-runpy.run_module("dlgn_tf.train", run_name="__main__", alter_sys=True)
+exec(first)
+try:
+    runpy.run_module("dlgn_tf.train", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    # Python ends as it does where it was not forked, with all that is undone.
+    ctypes.pythonapi.Py_Exit(int(end.code or 0))
 """
 
 
@@ -338,13 +341,13 @@ class TrainingProcess:
     Args:
         cwd: Path, where it runs.
         flags: Strings.
-        python: Sequence of strings, what runs it anew in place of Python.
+        first: Code that runs in it before.
         variables: Dict, of the environment.
     """
 
-    def __init__(self, cwd, *flags, python=(), variables):
+    def __init__(self, cwd, *flags, first="", variables):
         self._folder = tempfile.TemporaryDirectory()
-        given = {"cwd": cwd, "flags": flags, "python": python}
+        given = {"cwd": cwd, "flags": flags, "first": first}
         given |= {"folder": self._folder.name, "variables": variables}
         for number in (1, 2):
             pathlib.Path(self._folder.name, str(number)).touch()
@@ -416,9 +419,11 @@ class TrainingProcess:
 def _starting(package_environment):
     with contextlib.ExitStack() as started:
 
-        def start(*arguments, **options):
+        def start(*arguments, variables=(), **options):
             process = TrainingProcess(
-                *arguments, variables=package_environment, **options
+                *arguments,
+                variables={**package_environment, **dict(variables)},
+                **options,
             )
             started.callback(process.discard)
             return process

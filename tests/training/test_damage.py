@@ -189,9 +189,11 @@ def test_full_disk_at_the_end(disk, whole, refused):
 
 def test_limit_of_file_sizes(tmp_path, start_training):
     """What can be set up everywhere: no file may grow beyond 8 KiB."""
-    limited = ["bash", "-c", 'ulimit -f 8; exec "$0" "$@"', sys.executable]
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))"
     flags = ("--width=16", STEPS)
-    process = start_training(tmp_path, *FLAGS, *flags, python=limited)
+    process = start_training(
+        tmp_path, *FLAGS, *flags, first=f"import resource\n{limit}"
+    )
     line = process.refused()
     assert "Expected to be able to write run" in line
     assert "File too large" in line

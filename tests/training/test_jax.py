@@ -55,21 +55,15 @@ for words in json.loads(sys.argv[1]):
 
 
 @pytest.fixture(scope="module")
-def run_on_jax(package_environment):
+def run_on_jax(jax_environment):
     """A function that runs Python in a folder; what it prints."""
 
     def run(cwd, *words):
         done = subprocess.run(
             [sys.executable, *map(str, words)],
             cwd=cwd,
-            env={
-                **package_environment,
-                "KERAS_BACKEND": "jax",
-                # On the processor, with full float32 products; compiling is
-                # most of the time.
-                "JAX_PLATFORMS": "cpu",
-                "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-            },
+            # On the processor, with full float32 products.
+            env={**jax_environment, "JAX_PLATFORMS": "cpu"},
             capture_output=True,
             text=True,
             timeout=LONGEST,

@@ -2,11 +2,8 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import types
 
@@ -44,34 +41,21 @@ FLAGS = (
     "--strategy=multi_worker",
 )
 
-# `python -m dlgn_tf.train`, and besides the
-# weights that a process ends with, written where the first argument says.
-DRIVER = """
-import sys
-
+# Besides, the weights that a process ends with are written to `place`.
+KEEPS_WEIGHTS = """
 import numpy as np
 
-from dlgn_tf.command import cli
-from dlgn_tf import train
+from dlgn_tf.training import loop
 
 
-place = sys.argv.pop(1)
+class Run(loop._Run):
+    def to_the_end(self):
+        last = super().to_the_end()
+        np.savez({place!r}, *self.engine.model.get_weights())
+        return last
 
 
-def main(command):
-    from dlgn_tf.training import loop
-
-    class Run(loop._Run):
-        def to_the_end(self):
-            last = super().to_the_end()
-            np.savez(place, *self.engine.model.get_weights())
-            return last
-
-    loop._Run = Run
-    return train.run(command)
-
-
-cli.run(main, "dlgn_tf.train", train.USAGE, train.Command, train.check)
+loop._Run = Run
 """
 
 
@@ -91,7 +75,7 @@ def images(place, write_images):
 
 
 @pytest.fixture(scope="module")
-def two_workers(package_environment, images):
+def two_workers(start_training_of_all, images):
     """Starts two processes; what is left of them at the end is killed."""
 
     @contextlib.contextmanager
@@ -107,40 +91,32 @@ def two_workers(package_environment, images):
                     "cluster": {"worker": addresses},
                     "task": {"type": "worker", "index": index},
                 }
-                name = place / f"worker{index}"
-                with name.with_suffix(".log").open("w") as log:
-                    worker = subprocess.Popen(
-                        [sys.executable, "-c", DRIVER, str(name), *flags],
-                        cwd=place,
-                        env={
-                            **package_environment,
-                            # As on machines of their own, that have no GPU
-                            # to share.
-                            "CUDA_VISIBLE_DEVICES": "",
-                            "TF_CONFIG": json.dumps(task),
-                        },
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
+                worker = start_training_of_all(
+                    place,
+                    *flags,
+                    first=KEEPS_WEIGHTS.format(place=f"{place}/worker{index}"),
+                    variables={
+                        # As on machines of their own, that have no GPU to
+                        # share.
+                        "CUDA_VISIBLE_DEVICES": "",
+                        "TF_CONFIG": json.dumps(task),
+                    },
+                )
                 workers.append(worker)
             yield workers
         finally:
             for worker in workers:
-                worker.kill()
-                worker.wait()
+                worker.discard()
 
     return start
 
 
 def finish(place, workers):
     """Waits for all; returns what they wrote."""
-    ends = time.monotonic() + LONGEST
-    codes = [w.wait(max(1, ends - time.monotonic())) for w in workers]
-    logs = [log.read_text() for log in sorted(place.glob("*.log"))]
-    assert codes == [0] * len(workers), "\n".join(logs)
+    codes = [worker.end().returncode for worker in workers]
+    assert codes == [0] * len(workers), [worker.stderr for worker in workers]
     return types.SimpleNamespace(
-        logs=logs,
+        logs=["\n".join(worker.lines) for worker in workers],
         weights=[weights_in(f) for f in sorted(place.glob("*.npz"))],
     )
 
@@ -157,7 +133,7 @@ def checkpoints(run_dir):
 def wait_for_checkpoints(run_dir, workers, count):
     ends = time.monotonic() + LONGEST
     while len(checkpoints(run_dir)) < count and time.monotonic() < ends:
-        assert [worker.poll() for worker in workers] == [None, None]
+        assert [worker.returncode for worker in workers] == [None, None]
         time.sleep(0.05)
 
 
@@ -183,11 +159,11 @@ def interrupted(place, two_workers):
     run_dir, lost = place / "interrupted_run", place / "lost"
     with two_workers(lost, run_dir, 10**6) as workers:
         wait_for_checkpoints(run_dir, workers, 2)
-        os.kill(workers[1].pid, signal.SIGKILL)
+        workers[1].send(signal.SIGKILL)
         killed = time.monotonic()
-        code = workers[0].wait(LONGEST_DETECTION)
+        code = workers[0].end().returncode
         seconds = time.monotonic() - killed
-    log = (lost / "worker0.log").read_text()
+        said = workers[0].stderr
     # Worker 0 may have come further than the run is to go.
     for manifest in checkpoints(run_dir)[1:]:
         for part in manifest.parent.glob(f"{manifest.stem}.*"):
@@ -196,7 +172,7 @@ def interrupted(place, two_workers):
     with two_workers(again, run_dir, STEPS) as workers:
         done = finish(again, workers)
     return types.SimpleNamespace(
-        code=code, seconds=seconds, log=log, done=done, run_dir=run_dir
+        code=code, seconds=seconds, said=said, done=done, run_dir=run_dir
     )
 
 
@@ -209,9 +185,10 @@ def asked_to_end(place, two_workers):
     run_dir, asked = place / "asked_run", place / "asked"
     with two_workers(asked, run_dir, STEPS * 10**5) as workers:
         wait_for_checkpoints(run_dir, workers, 2)
-        os.kill(workers[1].pid, signal.SIGTERM)
-        codes = [worker.wait(LONGEST_DETECTION) for worker in workers]
-    logs = [(asked / f"worker{index}.log").read_text() for index in range(2)]
+        workers[1].send(signal.SIGTERM)
+        codes = [worker.end().returncode for worker in workers]
+        lines = [worker.lines for worker in workers]
+        said = [worker.stderr for worker in workers]
     stopped_at = max(int(x.stem[5:]) for x in checkpoints(run_dir))
     (run_dir / "metrics.jsonl").unlink(missing_ok=True)
     again = place / "asked_again"
@@ -219,7 +196,8 @@ def asked_to_end(place, two_workers):
         done = finish(again, workers)
     return types.SimpleNamespace(
         codes=codes,
-        logs=logs,
+        lines=lines,
+        said=said,
         stopped_at=stopped_at,
         done=done,
         run_dir=run_dir,
@@ -227,13 +205,13 @@ def asked_to_end(place, two_workers):
 
 
 def test_signal_to_one_worker_ends_all_of_them(asked_to_end):
-    assert asked_to_end.codes == [128 + signal.SIGTERM] * 2, asked_to_end.logs
-    for log in asked_to_end.logs:
-        assert "Traceback" not in log
+    assert asked_to_end.codes == [128 + signal.SIGTERM] * 2, asked_to_end.said
+    for lines, said in zip(asked_to_end.lines, asked_to_end.said, strict=True):
+        assert "Traceback" not in "".join(said)
         expected = (
             f"stopped by SIGTERM and saved at step {asked_to_end.stopped_at} "
         )
-        assert log.splitlines()[-1].startswith(expected)
+        assert lines[-1].startswith(expected)
     reached = f"already at step {asked_to_end.stopped_at}"
     assert reached in asked_to_end.done.logs[0]
 
@@ -302,14 +280,14 @@ def test_workers_equal_one_process(
 
 
 def test_lost_worker_ends_the_others_in_one_line(interrupted):
-    assert interrupted.code == 2, interrupted.log
+    assert interrupted.code == 2, interrupted.said
     assert interrupted.seconds < LONGEST_DETECTION
-    assert "Traceback" not in interrupted.log
-    lines = [x for x in interrupted.log.splitlines() if "dlgn_tf.train:" in x]
+    assert "Traceback" not in "".join(interrupted.said)
+    lines = [x for x in interrupted.said if "dlgn_tf.train:" in x]
     assert len(lines) == 1
     assert "Expected all 2 workers to answer. Received: " in lines[0]
     assert "start all of them again" in lines[0]
-    assert interrupted.log.splitlines()[-1] == lines[0]
+    assert interrupted.said[-1] == lines[0]
     assert len(lines[0]) < 400
 
 
