@@ -301,9 +301,13 @@ def test_remove_layers_takes_the_branch_away(saved, runs, digits):
 
 
 def test_dual(runs, saved, train_run, tmp_path):
-    """It is told in one line what the theory does not cover."""
-    with pytest.raises(UserError, match="Rescaling and batch norm"):
-        dlgn_tf.calls.dual(run_dir=str(runs("dlgn")))
+    """Networks of any layers, and a plain one."""
+    few = {"images": 20, "test_images": 10}
+    output_dir = tmp_path / "dual"
+    dlgn_tf.calls.dual(
+        run_dir=str(runs("dlgn")), output_dir=str(output_dir), **few
+    )
+    assert (output_dir / "kernels.csv").is_file()
     path = tmp_path / "mlp.keras"
     image = keras.Input((8, 8, 1))
     h = layers.Dense(9, "relu", name="a")(layers.Flatten()(image))

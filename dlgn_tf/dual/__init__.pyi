@@ -1,5 +1,6 @@
 from . import kernels as kernels
 from . import paths as paths
+from . import polynomials as polynomials
 from . import theorems as theorems
 from .closed_forms import gate_kernels as gate_kernels
 from .figures import heat_map as heat_map
@@ -10,7 +11,10 @@ from .kernels import convolutional as convolutional
 from .kernels import fully_connected as fully_connected
 from .kernels import residual as residual
 from .kernels import sub_network as sub_network
+from .network_kernel import expected_seconds as expected_seconds
 from .network_kernel import neural_path_kernel as neural_path_kernel
+from .path_features import feature_regression as feature_regression
+from .path_features import path_features as path_features
 from .paths import convolutional_paths as convolutional_paths
 from .paths import fully_connected_paths as fully_connected_paths
 from .paths import residual_paths as residual_paths

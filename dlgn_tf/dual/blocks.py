@@ -95,6 +95,12 @@ def check_memory(needed: int, shape: Sequence[int], memory_gib: float) -> None:
     memory.check_memory(needed, memory_gib, kernel)
 
 
+def pairs(shape: tuple[int, int], symmetric: bool) -> float:
+    """How many numbers of a matrix are computed, each symmetric one once."""
+    rows, columns = shape
+    return rows * (rows + 1) / 2 if symmetric else rows * columns
+
+
 def processors() -> int:
     """How many processors this process may use."""
     try:

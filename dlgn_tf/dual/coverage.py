@@ -1,4 +1,4 @@
-"""Which networks the theory of neural path kernels covers."""
+"""Which networks have kernels of their own, faster than any network's."""
 
 import dataclasses
 import itertools
@@ -7,9 +7,7 @@ import typing
 import keras
 from keras import layers
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.layers import CircularPadding, TwoLogits
-from dlgn_tf.models.classifier import ImageClassifier
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.gated import GatedNetwork
@@ -26,16 +24,6 @@ _COVERED = (
     layers.Add,
     TwoLogits,
 )
-_IN_WORDS = {
-    "BatchNorm": "batch normalisation",
-    "MaxPooling2D": "max pooling",
-    "AveragePooling2D": "pooling between convolutions",
-    "SubsampleAndPad": "convolutions with skips",
-}
-_EXPECTED = (
-    "Expected a network that the theory of neural path kernels covers: fc, "
-    "fcresnet, or c1gap, c4gap or gconv with padding=circular."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,63 +33,51 @@ class Structure:
     Attributes:
         kind: `"fully_connected"`, `"convolutional"` or `"residual"`.
         windows: Tuple of integers, the side of each convolution's window.
+        margin: Integer, rows and columns of zeros that make a convolution with
+            zero padding of a circular one: behind each layer gates are 0 there.
         blocks: Tuple of tuples of site names, those of each block of a
             residual network; the last may be empty.
     """
 
     kind: str
     windows: tuple[int, ...] = ()
+    margin: int = 0
     blocks: tuple[tuple[str, ...], ...] = ()
 
 
-def structure_of(model: "GatedNetwork") -> Structure:
-    """Structure of the value network of a model that the theory covers.
+def structure_of(model: "GatedNetwork") -> Structure | None:
+    """Structure of the value network of a model of `dlgn_tf.dual.kernels`.
 
-    A `ReLUNetwork` is its own value network.
-
-    Raises:
-        UserError: if the theory does not cover it; its text names what to
-            switch.
+    A `ReLUNetwork` is its own value network. None of a network of another kind:
+    they take fc and fcresnet, and c1gap, c4gap and gconv.
     """
-    if not isinstance(model, ImageClassifier) or model.members > 1:
-        _refuse(model, "is no single network")
     network = model.logits_network
+    if any(_is_strange(layer, model) for layer in network.layers):
+        return None
     convolutions = [
         layer for layer in network.layers if isinstance(layer, layers.Conv2D)
     ]
-    reasons = _strange_layers(model, network)
-    if convolutions and not _has(network, layers.GlobalAveragePooling2D):
-        reasons.append("no global average pooling (gconv has it)")
-    if any(map(_sees_zeros, convolutions)):
-        reasons.append("zeros beyond the edge of an image (padding=same)")
-    if reasons:
-        _refuse(model, f"has {' and '.join(reasons)}")
     if convolutions:
+        pooled = _has(network, layers.GlobalAveragePooling2D)
+        skips = _has(network, layers.Add)
+        margins = set(map(_margin, convolutions))
+        zeros = margins - {0}
+        if skips or not pooled or None in margins or zeros and 0 in margins:
+            return None
         sides = tuple(layer.kernel_size[0] for layer in convolutions)
-        return Structure("convolutional", windows=sides)
+        margin = max(margins)
+        return Structure("convolutional", windows=sides, margin=margin)
     if _has(network, layers.Add):
-        return Structure("residual", blocks=_blocks(model, network))
+        blocks = _blocks(model, network)
+        return blocks and Structure("residual", blocks=blocks)
     return Structure("fully_connected")
 
 
-def _refuse(model, why):
-    name = getattr(model, "name", type(model).__name__)
-    raise UserError(f"{_EXPECTED} Received: {name}, which {why}")
-
-
-def _strange_layers(model, network):
-    """What a network has that the theory has not, in words."""
-    strange = {}
+def _is_strange(layer, model):
+    """Whether a layer is none that those kernels know."""
     at_sites = [model.layer_at(site) for site in model.site_names]
-    for layer in network.layers:
-        if not (isinstance(layer, _COVERED) or layer in at_sites):
-            kind = type(layer).__name__
-            strange[_IN_WORDS.get(kind, f"a layer of type {kind}")] = True
-        for option in unusual_options(layer):
-            strange[f"{option} in {layer.name}"] = True
-    if _has(network, layers.Conv2D) and _has(network, layers.Add):
-        strange["convolutions with skips"] = True
-    return list(strange)
+    known = isinstance(layer, _COVERED) or layer in at_sites
+    return not known or bool(unusual_options(layer))
 
 
 def unusual_options(layer: keras.layers.Layer) -> list[str]:
@@ -109,7 +85,8 @@ def unusual_options(layer: keras.layers.Layer) -> list[str]:
 
     Strings `NAME=VALUE`; none for layers of other kinds.
     """
-    if not isinstance(layer, (layers.Dense, layers.Conv2D)):
+    kinds = layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D
+    if not isinstance(layer, (layers.Dense, *kinds)):
         return []
     return [
         f"{name}={getattr(value, '__name__', value)}"
@@ -130,18 +107,26 @@ def _has(network, kind):
     return any(isinstance(layer, kind) for layer in network.layers)
 
 
-def _sees_zeros(convolution):
-    """Whether a convolution is other than circular with stride 1."""
+def _margin(convolution):
+    """Rows of zeros that a convolution sees beyond an image, 0 if circular.
+
+    None of one that does not keep the resolution, or has no square window.
+    """
     side = convolution.kernel_size[0]
     if convolution.strides != (1, 1) or convolution.kernel_size != (side, side):
-        return True
+        return None
+    if convolution.padding == "same":
+        return side // 2
     before = convolution.input._keras_history.operation
     padded = isinstance(before, CircularPadding) and before.kernel_size == side
-    return side > 1 and not (convolution.padding == "valid" and padded)
+    return 0 if side == 1 or padded else None
 
 
 def _blocks(model, network):
-    """Gate sites by block: the first, those with skips, the last."""
+    """Gate sites by block: the first, those with skips, the last.
+
+    None if there are skips around other blocks than those of fcresnet.
+    """
     names = {layer.name for layer in network.layers}
     of_block = itertools.groupby(
         model.site_names, lambda site: site.rsplit("_", 1)[0]
@@ -149,7 +134,7 @@ def _blocks(model, network):
     blocks = {block: tuple(sites) for block, sites in of_block}
     skips = [block for block in blocks if f"{block}_add" in names]
     if len(skips) < sum(isinstance(x, layers.Add) for x in network.layers):
-        _refuse(model, "has skips around other blocks than those of fcresnet")
+        return None
     first, *last = (block for block in blocks if block not in skips)
     ends = [blocks[block] for block in last] or [()]
     return (blocks[first], *(blocks[block] for block in skips), *ends)

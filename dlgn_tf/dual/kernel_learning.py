@@ -99,7 +99,7 @@ def ridge_regression(
     from sklearn.kernel_ridge import KernelRidge
 
     _check_sets(kernel, labels, test_kernel, test_labels)
-    _check_labels(labels, classes)
+    check_labels(labels, classes)
     targets = class_targets(labels, classes)
 
     def predict(ridge, train, fitted, asked):
@@ -160,7 +160,7 @@ def _check_sets(kernel, labels, test_kernel, test_labels):
         )
 
 
-def _check_labels(labels, classes):
+def check_labels(labels, classes):
     labels = np.asarray(labels)
     if not np.all((labels >= 0) & (labels < classes)):
         raise UserError(

@@ -1,25 +1,28 @@
 """The neural path kernel of a model, from the gates that it uses."""
 
 import math
+import time
 import typing
 from collections.abc import Sequence
 
 import numpy as np
-from keras import ops
 from numpy import ndarray as Array
 
-from dlgn_tf.command.memory import GIB
 from dlgn_tf.dual import blocks, kernels
 from dlgn_tf.dual.coverage import structure_of
-from dlgn_tf.models.classifier import listed
+from dlgn_tf.dual.image_arrays import ImageArrays
+from dlgn_tf.dual.propagation import Propagation
+from dlgn_tf.dual.value_graph import plan_of
+from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.images import check_images
+from dlgn_tf.models.orthogonal import folded
 
 if typing.TYPE_CHECKING:
+    from dlgn_tf.models.classifier import ImageClassifier
     from dlgn_tf.models.gated import GatedNetwork
 
-
-# Bytes of images on their way: more at a time is no faster.
-_MOST_PASSING = 2**26
+# Images of which the time is measured.
+_IN_A_BLOCK = 8
 
 
 def neural_path_kernel(
@@ -28,27 +31,44 @@ def neural_path_kernel(
     others: Array | None = None,
     *,
     variances: float | Sequence[float] | None = None,
+    biases: bool = False,
+    single: bool = False,
     memory_gib: float = 1.0,
     progress: bool = False,
 ) -> Array:
-    """Neural path kernel of a model of the zoo, see `dlgn_tf.dual.kernels`.
+    """Neural path kernel of a model, see `dlgn_tf.dual.kernels`.
 
     The paths are those of the value network, which the gates of its sites make
     active or not; a ReLU network is its own value network. They start at the
     image as the model normalises it, or at ones for a model with constant
-    input.
+    input. It is the covariance of the network's outputs if its weights are
+    independent, of mean 0 and variance 1 / (inputs of a unit); 1 / (places of
+    its window) where a layer sees the image.
 
-    Biases of the value network start no path. The theory has none: the kernel
-    of a network with biases is that of its part without them, and option
-    `biases=False` makes models that have none. Biases of the gating network are
-    part of how gates are made, and may be there.
+    Covered are networks of the zoo and converted ones, of dense layers,
+    convolutions of any padding, strides, dilation and groups, depthwise and
+    separable ones, batch normalisation, skips, concatenation, and what is
+    linear and has no weights, such as average pooling. Batch normalisation
+    multiplies paths by the scales that it has in evaluation mode. Max pooling
+    is exact for the given images with *its own argmax as a gate*: a path goes
+    on where the trained network has its largest value.
 
-    Covered are fc and fcresnet, and c1gap, c4gap and gconv with
-    `padding="circular"`, in every family, with gates of any regime and order.
+    Biases of the value network start no path, nor do shifts of batch
+    normalisation, unless `biases` says so; those of the gating network are part
+    of how gates are made.
+
+    fc and fcresnet, c1gap, c4gap and gconv have the faster ways of
+    `dlgn_tf.dual.kernels`, which take zeros around an image for a part of a
+    torus where gates are 0; others that of `dlgn_tf.dual.propagation`, whose
+    work is the square of the positions times channels, for each pair of images
+    and each weight layer.
+
+    Source: the DLGN paper (arXiv 2110.03403), section 2 and Lemmas A.1 and B.1,
+    which have chains and fully connected blocks; see `dlgn_tf.dual.terms`.
 
     Example:
 
-    >>> model = create_model("c4gap_dlgn", (8, 8, 1), padding="circular")
+    >>> model = create_model("resnet20_dlgn", (8, 8, 1), depth=8, width=4)
     >>> dual.neural_path_kernel(model, images).shape
     (100, 100)
 
@@ -57,9 +77,15 @@ def neural_path_kernel(
         images: Array `(n, height, width, channels)` with pixels in [0, 255].
         others: Array `(m, height, width, channels)`. Defaults to `None`: the
             same images, and the kernel is symmetric.
-        variances: As for the kernels, of the value network's weights: with them
-            the result is the expected tangent kernel of one logit. Defaults to
-            `None`: the normalised kernel.
+        variances: As for the kernels, of the value network's weights, one for
+            all or one per weight layer (a separable convolution is two): with
+            them the result is the expected tangent kernel of one logit in these
+            weights. Defaults to `None`: the normalised kernel.
+        biases: Boolean. Whether biases of the value network and shifts of batch
+            normalisation are inputs too, with the values that they have, from
+            which paths start.
+        single: Boolean. Whether inner products of gates that are not 0 or 1
+            are computed in float32; the others are, exactly.
         memory_gib: Float > 0. Bound on the memory used beside model and images.
         progress: Boolean. Whether to show it.
 
@@ -67,92 +93,107 @@ def neural_path_kernel(
         float64 array `(n, m)`.
 
     Raises:
-        UserError: if the theory does not cover the model, it does not take such
-            images, or the memory does not suffice.
+        UserError: if the model has a layer of another kind, which is named, it
+            does not take such images, or the memory does not suffice.
     """
-    structure = structure_of(model)
-    sets = [np.asarray(images)]
-    if others is not None:
-        sets.append(np.asarray(others))
-    for each in sets:
-        check_images(model, each)
-    step = _images_at_a_time(model, sets, memory_gib)
-    arguments = [
-        _in_order(structure, *_gates_and_inputs(model, each, step))
-        for each in sets
-    ]
-    (gates, inputs), (other_gates, other_inputs) = (*arguments, (None, None))[
-        :2
-    ]
+    sets = _checked(model, images, others)
+    structure = None if biases else structure_of(model)
+    if structure is None:
+        propagation = _propagation(
+            model, sets, variances, biases, single, memory_gib
+        )
+        return propagation(memory_gib, progress)
+    arrays = ImageArrays(model)(sets, memory_gib)
     options = {"windows": structure.windows} if structure.windows else {}
-    return getattr(kernels, structure.kind)(
-        gates,
-        inputs,
-        other_gates=other_gates,
-        other_inputs=other_inputs,
+    kernel = getattr(kernels, structure.kind)(
+        **_arguments(structure, *arrays),
         variances=variances,
         memory_gib=memory_gib,
         progress=progress,
         **options,
     )
+    # What is pooled is the mean over the image alone.
+    before, after = (
+        math.prod(side + margin for side in model.image_shape[:2])
+        for margin in (0, structure.margin)
+    )
+    return kernel if before == after else kernel * (after / before) ** 2
 
 
-def _in_order(structure, gates, inputs):
-    """Gates by name and inputs as the function of `kernels` takes them."""
+def expected_seconds(
+    model: "ImageClassifier",
+    images: Array,
+    others: Array | None = None,
+    *,
+    memory_gib: float = 1.0,
+) -> float:
+    """About how long `neural_path_kernel` takes on this machine as it is now.
+
+    A few pairs of images are timed. Fully connected networks count as 0.0: the
+    gates take longer. Arguments and errors are those of `neural_path_kernel`.
+    """
+    sets = _checked(model, images, others)
+    counts = len(sets[0]), len(sets[-1])
+    structure = structure_of(model)
+    if structure is None:
+        # No more images than a block has are looked at.
+        some = [each[:_IN_A_BLOCK] for each in sets]
+        few = _propagation(model, some, None, False, False, memory_gib)
+        return few.expected_seconds(*counts, others is None)
+    if structure.kind != "convolutional":
+        return 0.0
+    spent = []
+    for count in (1, 1, 4):
+        began = time.perf_counter()
+        neural_path_kernel(model, sets[0][:count], memory_gib=memory_gib)
+        spent.append(time.perf_counter() - began)
+    # The first one of all builds graphs.
+    of_pair = max(0.0, spent[2] - spent[1]) / 9 / blocks.processors()
+    symmetric = others is None
+    return of_pair * blocks.pairs(counts, symmetric)
+
+
+def _checked(model, images, others):
+    """One or two sets of images that a single network takes."""
+    single_networks(model)
+    sets = [np.asarray(images)]
+    if others is not None:
+        sets.append(np.asarray(others))
+    for each in sets:
+        check_images(model, each)
+    return sets
+
+
+def _propagation(model, sets, variances, biases, single, memory_gib):
+    model = folded(model)
+    plan = plan_of(model, variances, biases)
+    arrays = ImageArrays(model, plan.inputs, plan.choices)(sets, memory_gib)
+    derivatives = variances is not None
+    return Propagation(plan, *arrays, derivatives=derivatives, single=single)
+
+
+def _arguments(structure, first, other=None):
+    """Gates and inputs as the function of `kernels` takes them."""
+    gates, inputs = _in_order(structure, first)
+    found = {"gates": gates, "inputs": inputs}
+    if other is not None:
+        gates, inputs = _in_order(structure, other)
+        found |= {"other_gates": gates, "other_inputs": inputs}
+    return found
+
+
+def _in_order(structure, arrays):
+    margin = (0, structure.margin)
+    arrays = {
+        name: np.pad(array, ((0, 0), margin, margin, (0, 0)))
+        if structure.margin and array.ndim == 4
+        else array
+        for name, array in arrays.items()
+    }
+    inputs = arrays.pop("image")
+    gates = arrays
     if structure.kind != "convolutional":
         inputs = inputs.reshape(len(inputs), -1)
     if structure.kind == "residual":
         return [[gates[s] for s in sites] for sites in structure.blocks], inputs
     return list(gates.values()), inputs
-
-
-def _gates_and_inputs(model, images, step):
-    """Gates by site, and what enters the value network.
-
-    Hard gates are kept as bytes.
-    """
-    dtype = _dtype(model)
-    count = len(images)
-    gates = {
-        name: np.empty((count, *shape), "uint8" if model.hard_gates else dtype)
-        for name, shape in model.site_shapes.items()
-    }
-    inputs = np.ones((count, *model.image_shape), dtype)
-    for first in range(0, count, step):
-        part = slice(first, first + step)
-        for name, gate in model.gates(images[part]).items():
-            gates[name][part] = ops.convert_to_numpy(gate)
-        if model.value_input == "image":
-            pixels = model.normalization(images[part])
-            inputs[part] = ops.convert_to_numpy(pixels)
-    return gates, inputs
-
-
-def _dtype(model):
-    return "float64" if model.compute_dtype == "float64" else "float32"
-
-
-def _images_at_a_time(model, sets, memory_gib):
-    """How many images go through the gating network together.
-
-    A `UserError` if gates, inputs, the kernel and what a single image takes on
-    its way do not fit.
-    """
-    size = np.dtype(_dtype(model)).itemsize
-    gates = sum(map(math.prod, model.site_shapes.values()))
-    pixels = math.prod(model.image_shape)
-    kept = gates * (1 if model.hard_gates else size) + size * pixels
-    counts = [len(images) for images in sets]
-    held = sum(counts) * kept + 8 * counts[0] * counts[-1]
-    passing = size * _numbers_of_pass(model)
-    blocks.check_memory(held + passing, counts, memory_gib)
-    free = memory_gib * GIB - held
-    return max(1, int(min(free, _MOST_PASSING) // passing))
-
-
-def _numbers_of_pass(model):
-    """Numbers that making the gates of an image takes, all of them counted."""
-    outputs = [layer.output for layer in model.gates_network.layers]
-    made = sum(math.prod(t.shape[1:]) for o in outputs for t in listed(o))
-    gates = sum(map(math.prod, model.site_shapes.values()))
-    return made + gates + 2 * math.prod(model.image_shape)

@@ -41,6 +41,7 @@ from dlgn_tf.dual.gram import (
     power_scales,
     total_bytes,
 )
+from dlgn_tf.dual.scratch import Scratch
 from dlgn_tf.errors import UserError
 
 # Positions times rotations along the height times pairs that are worked on at
@@ -158,7 +159,7 @@ class RotationSum:
         rows = left[0].shape[2]
         first, last = block.columns.start, block.columns.stop
         step = self._columns(max(rows, last - first))
-        work = _Work(math.prod(self._space) * rows * self._space[0] * step)
+        work = Scratch()
         total = np.empty((rows, last - first))
         for start in range(0, last - first, step):
             part = slice(start, min(start + step, last - first))
@@ -212,24 +213,6 @@ class RotationSum:
         _grams(left[-1], right[-1], shift, of_patches)
         of_patches *= terms
         return of_patches.reshape(-1, *of_patches.shape[2:]).sum(axis=0)
-
-
-class _Work:
-    """Arrays of at most `size` numbers that are written again and again.
-
-    They are found by name and type, and handed out in `shape`.
-    """
-
-    def __init__(self, size):
-        self._size = size
-        self._arrays = {}
-        self.shape = (size,)
-
-    def array(self, name, dtype):
-        key = name, np.dtype(dtype)
-        if key not in self._arrays:
-            self._arrays[key] = np.empty(self._size, dtype)
-        return self._arrays[key][: math.prod(self.shape)].reshape(self.shape)
 
 
 def _check_resolution(arrays):

@@ -23,8 +23,9 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.site_map import float64_copy
 from dlgn_tf.layers.affine import is_affine, is_homogeneous
-from dlgn_tf.layers.batch_norm import BatchNorm, scale_and_shift
+from dlgn_tf.layers.batch_norm import scale_and_shift, scales_channels
 from dlgn_tf.models.classifier import single_networks
+from dlgn_tf.models.functional import calls_of
 from dlgn_tf.models.orthogonal import folded
 
 # Of a step's output, of its derivative, and copies while it computes.
@@ -98,7 +99,7 @@ class AffineNetwork:
         self.steps = ()
         self.not_linear, self.not_additive = _bent(network, self._site_of)
         names = collections.Counter()
-        for node in _calls(network):
+        for node in calls_of(network):
             name = node.operation.name
             names[name] += 1
             # A layer that is called twice is two steps.
@@ -178,7 +179,7 @@ class AffineNetwork:
         step = dataclasses.replace(step, weighted=any(weights))
         if layer.name in self.not_linear:
             return dataclasses.replace(step, linear=_copied(node, self.dtype))
-        if _is_scale(layer):
+        if scales_channels(layer):
             scale, shift = (
                 x.astype(self.dtype) for x in scale_and_shift(layer)
             )
@@ -241,28 +242,6 @@ def _bent(network, sites):
         ]
         others = [layer for layer in bent if not is_homogeneous(layer)]
     return tuple(tuple(x.name for x in each) for each in (bent, others))
-
-
-def _is_scale(layer):
-    """Whether it is a batch normalisation of the last axis."""
-    rank = len(layer.output.shape)
-    # Not what derives from it: complex maps share a variance.
-    plain = type(layer) in (BatchNorm, layers.BatchNormalization)
-    return plain and layer.axis in (-1, rank - 1)
-
-
-def _calls(network):
-    """The nodes of a network in the order of its layers, inputs left out."""
-    places = {id(layer): k for k, layer in enumerate(network.layers)}
-    by_depth = network._nodes_by_depth
-    return [
-        node
-        for depth in sorted(by_depth, reverse=True)
-        for node in sorted(
-            by_depth[depth], key=lambda x: places[id(x.operation)]
-        )
-        if not node.is_input
-    ]
 
 
 def _without_bias(node, dtype):

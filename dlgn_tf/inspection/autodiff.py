@@ -1,34 +1,14 @@
 """What only the backend can do: compile, and derivatives in float64."""
 
-import contextlib
-
 import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers.precision import double_precision as double_precision
+from dlgn_tf.models.graphs import compiled as compiled
 from dlgn_tf.models.graphs import graph_of
 
 _BACKEND = keras.backend.backend()
-
-
-def double_precision():
-    """Context in which the backend keeps float64, which JAX rounds else."""
-    if _BACKEND != "jax":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
-
-
-def compiled(function):
-    """The function of tensors, compiled where that pays.
-
-    JAX compiles a network of 110 layers for longer than it then computes, and
-    so runs it operation by operation.
-    """
-    if _BACKEND != "tensorflow":
-        return function
-    return graph_of(function, autograph=False)
 
 
 def gradients(function):

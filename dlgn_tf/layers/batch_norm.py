@@ -34,6 +34,14 @@ def scale_and_shift(layer):
     return scale, shift if beta is None else shift + beta
 
 
+def scales_channels(layer):
+    """Whether a layer is a batch normalisation of the last axis."""
+    rank = len(layer.output.shape)
+    # Not what derives from it: complex maps share a variance.
+    plain = type(layer) in (BatchNorm, keras.layers.BatchNormalization)
+    return plain and layer.axis in (-1, rank - 1)
+
+
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class BatchNorm(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` on TensorFlow's fused kernel.

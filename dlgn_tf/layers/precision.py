@@ -1,4 +1,6 @@
-"""Precision of what 16 bits are too few for."""
+"""Precision of what 16 bits are too few for, or 32."""
+
+import contextlib
 
 import keras
 from keras import ops
@@ -17,3 +19,12 @@ def widened(tensor, dtype=None):
     tensor = ops.convert_to_tensor(tensor)
     own = keras.backend.standardize_dtype(tensor.dtype)
     return ops.cast(tensor, wide(dtype or own))
+
+
+def double_precision():
+    """Context in which the backend keeps float64, which JAX rounds else."""
+    if keras.backend.backend() != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)

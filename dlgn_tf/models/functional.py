@@ -94,6 +94,23 @@ def one_to_one(model: keras.Model, chosen: str | int | None = None):
     return graph
 
 
+def calls_of(network: keras.Model) -> list:
+    """The nodes of a functional model in the order of its layers.
+
+    Each is a call of an operation; those of inputs are left out.
+    """
+    places = {id(layer): k for k, layer in enumerate(network.layers)}
+    by_depth = network._nodes_by_depth
+    return [
+        node
+        for depth in sorted(by_depth, reverse=True)
+        for node in sorted(
+            by_depth[depth], key=lambda x: places[id(x.operation)]
+        )
+        if not node.is_input
+    ]
+
+
 def end_of(graph: keras.Model) -> int | None:
     """The id of what makes probabilities of the logits at the end, or None.
 

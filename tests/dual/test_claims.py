@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims.small_networks import SmallNetwork
-from dlgn_tf.dual import kernels, theorems
+from dlgn_tf.dual import kernels, terms, theorems
 from dlgn_tf.dual.claims import (
     convergence,
     enumeration,
     invariance,
     learned_features,
     removal,
+    tiny_networks,
+    trained_networks,
 )
 from dlgn_tf.dual.claims import kernel_regression as regression
 from dlgn_tf.dual.claims import sums_and_products as sums
@@ -222,3 +224,21 @@ class TestSumsAndProducts:
                 "identities off": off,
             }
             assert check_of("dlgn.23").decide(figures).holds is holds
+
+
+class TestTrainedNetworks:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("claim_id", ["dlgn.24", "dlgn.25", "dlgn.26"])
+    def test_claim_holds(self, claim_id, measure_claim):
+        measurement = measure_claim(claim_id)
+        assert measurement.holds, measurement
+
+    def test_a_kernel_without_skips_is_seen(self, rng, monkeypatch, check_of):
+        """Sums that keep their first branch alone."""
+        kinds = {"original_block": tiny_networks.original_block}
+        monkeypatch.setattr(tiny_networks, "KINDS", kinds)
+        found = trained_networks.measure_enumeration(rng)
+        assert check_of("dlgn.24").decide(found).holds
+        monkeypatch.setattr(terms, "added", lambda streams: streams[0])
+        found = trained_networks.measure_enumeration(rng)
+        assert check_of("dlgn.24").decide(found).holds is False

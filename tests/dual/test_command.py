@@ -282,12 +282,17 @@ def test_frozen_gates_have_no_gating_part(tmp_path, measure):
         assert float(row["value_trace"]) == float(row["total_trace"]) > 0
 
 
-def test_an_architecture_that_is_not_covered(runs, tmp_path, command):
-    with pytest.raises(UserError, match="Received"):
-        command(
-            f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}"
-        )
+def test_a_residual_network_of_convolutions(runs, tmp_path, command, capsys):
+    """Refused where memory is short, before anything is written."""
+    places = f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}"
+    few = "--images=20", "--test_images=10"
+    with pytest.raises(UserError, match="memory_gib of at least"):
+        command(*places, *few, "--memory_gib=0.0001")
     assert not (tmp_path / "o").exists()
+    command(*places, *few)
+    assert "kernel: about" in capsys.readouterr().out
+    rows = read(tmp_path / "o" / "kernels.csv")
+    assert [row["gates"] for row in rows] == ["trained", "random"]
 
 
 # Missing, contradicting or impossible: answered before TensorFlow is there.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf import dual
-from dlgn_tf.dual import network_kernel
+from dlgn_tf.dual import image_arrays
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.gated import GatedNetwork
@@ -108,9 +108,9 @@ def test_two_sets_and_several_batches(rng, monkeypatch, batch_sizes):
     model = create("gconv_dgn", rng, padding="circular", width=2, head_width=3)
     images = images_of(rng, 7)
     whole = dual.neural_path_kernel(model, images)
-    # Of four bytes a number; see `network_kernel._numbers_of_pass`.
-    of_two = 2 * 4 * network_kernel._numbers_of_pass(model)
-    monkeypatch.setattr(network_kernel, "_MOST_PASSING", of_two)
+    # Of four bytes a number.
+    of_two = 2 * 4 * image_arrays.ImageArrays(model)._numbers_of_pass()
+    monkeypatch.setattr(image_arrays, "_MOST_PASSING", of_two)
     found = dual.neural_path_kernel(model, images[:3], images[3:])
     np.testing.assert_allclose(found, whole[:3, 3:], rtol=1e-6)
     assert batch_sizes == [7, 2, 1, 2, 2]
@@ -155,26 +155,10 @@ def test_variances(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name,options,reason",
-    [
-        ("c4gap_dgn", {}, "zeros beyond the edge of an image .padding=same"),
-        ("gconv_dnn", {}, "padding=same"),
-        ("c4gap_dlgn", {"kernel_size": 2}, "padding=same"),
-        ("vconv_dgn", {"head_width": 2}, "no global average pooling"),
-        ("vgg11_dlgn", {}, "batch normalisation and pooling between"),
-        ("vgg11_dnn", {"pooling": "max"}, "max pooling"),
-        ("resnet20_dlgn", {"depth": 8}, "batch normalisation and .*skips"),
-        ("c1gap_dnn", {"members": 2}, "no single network"),
-    ],
-)
-def test_not_covered(name, options, reason):
-    model = create_model(name, (32, 32, 1), width=2, **options)
-    with pytest.raises(UserError, match=reason) as caught:
-        dual.neural_path_kernel(model, np.zeros((2, 32, 32, 1), "uint8"))
-    text = str(caught.value)
-    assert "padding=circular" in text and f"Received: {name}" in text
-    assert "\n" not in text
+def test_an_ensemble_is_refused():
+    model = create_model("c1gap_dnn", SHAPE, width=2, members=2)
+    with pytest.raises(UserError, match="single network.*c1gap_dnn"):
+        dual.neural_path_kernel(model, np.zeros((2, *SHAPE), "uint8"))
 
 
 @pytest.mark.parametrize(

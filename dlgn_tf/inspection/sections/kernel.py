@@ -1,8 +1,11 @@
-"""The neural path kernel by class, where the theory covers the network."""
+"""The neural path kernel by class, where that does not take long."""
 
 from dlgn_tf import dual
 from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.errors import UserError
+
+# Seconds that the kernel of a page may take.
+_LONGEST = 60
 
 
 def add(report):
@@ -10,10 +13,16 @@ def add(report):
     page.section("Neural path kernel")
     images = task.images.images[: task.kernel_images]
     labels = task.images.labels[: task.kernel_images]
+    options = {"memory_gib": task.memory_gib}
     try:
-        matrix = dual.neural_path_kernel(
-            task.model, images, memory_gib=task.memory_gib
-        )
+        seconds = dual.expected_seconds(task.model, images, **options)
+        if seconds > _LONGEST:
+            raise UserError(
+                f"That of {len(images):,} images takes about "
+                f"{seconds / 60:.0f} minutes here; `python -m dlgn_tf.dual` "
+                "and --kernel_images of fewer compute it."
+            )
+        matrix = dual.neural_path_kernel(task.model, images, **options)
     except UserError as error:
         page.text(
             "The kernel of the paths that two images have open in common, of "

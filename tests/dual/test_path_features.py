@@ -1,0 +1,103 @@
+"""Random path features: their mean, their rate, what is learned from them."""
+
+import numpy as np
+import pytest
+
+from dlgn_tf import dual, from_keras
+from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual.claims import tiny_networks
+from dlgn_tf.errors import UserError
+
+
+def create(kind, rng, family="dgn", **options):
+    model = from_keras(
+        tiny_networks.create(kind, rng), family, keep="all", **options
+    )
+    tiny_networks.draw_weights(model, rng)
+    return model
+
+
+def images_of(rng, count=4):
+    return rng.integers(0, 256, (count, *tiny_networks.SHAPE)).astype("uint8")
+
+
+def by_draw(features, draws):
+    """Products of the features of each draw, `(draws, n, n)`."""
+    each = features.reshape(len(features), draws, -1) * draws**0.5
+    return np.einsum("idu,jdu->dij", each, each)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize(
+    "kind,family",
+    [("original_projection", "dnn"), ("max_pooling", "dgn")],
+)
+def test_inner_products_have_the_kernel_as_mean(kind, family, biases, rng):
+    """Within 4 standard errors; that of other images is not."""
+    model, images, draws = create(kind, rng, family), images_of(rng), 400
+    features = dual.path_features(model, images, draws, biases=biases)
+    products = by_draw(features.astype("float64"), draws)
+    mean, error = products.mean(0), products.std(0) / draws**0.5
+    kernel = dual.neural_path_kernel(model, images, biases=biases)
+    other = dual.neural_path_kernel(model, images // 2, biases=biases)
+    assert np.abs((mean - kernel) / error).max() < 4
+    assert np.abs((mean - other) / error).max() > 4
+    assert np.allclose(features @ features.T, mean, rtol=1e-4)
+
+
+def test_rate(rng):
+    """The error falls as draws^(-1/2)."""
+    model, images = create("normalized", rng), images_of(rng)
+    kernel = dual.neural_path_kernel(model, images)
+    features = dual.path_features(model, images, 1024)
+    products = by_draw(features.astype("float64"), 1024)
+    counts, errors = (4, 16, 64), []
+    for count in counts:
+        means = products.reshape(-1, count, 4, 4).mean(axis=1)
+        errors.append(np.sqrt(np.mean((means - kernel) ** 2)))
+    slope = np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert -0.6 < slope < -0.4
+
+
+def test_weights_follow_from_the_seed(rng, monkeypatch):
+    model, images = create("depthwise", rng), images_of(rng)
+    whole = dual.path_features(model, images, 4, seed=1)
+    again = dual.path_features(model, images[:2], 2, seed=1)
+    units = whole.shape[1] // 4
+    expected = whole[:2, : 2 * units] * np.sqrt(2)
+    np.testing.assert_allclose(again, expected, rtol=1e-5)
+    other = dual.path_features(model, images, 4, seed=2)
+    assert np.abs(whole - other).max() > 0.1 * np.abs(whole).max()
+
+
+@pytest.mark.parametrize("draws", [0, -1, 1.5])
+def test_draws_that_are_none(draws, rng):
+    with pytest.raises(UserError, match="Expected draws >= 1"):
+        dual.path_features(create("strides", rng), images_of(rng), draws)
+
+
+def test_memory(rng):
+    model = create("strides", rng)
+    with pytest.raises(UserError, match="Features of 4 images.*memory_gib"):
+        dual.path_features(model, images_of(rng), 10**6, memory_gib=0.01)
+
+
+def test_regression_is_that_of_the_kernel(rng):
+    labels, test_labels = rng.integers(3, size=60), rng.integers(3, size=30)
+    features = rng.normal(size=(60, 20)) + np.eye(20)[labels]
+    test = rng.normal(size=(30, 20)) + np.eye(20)[test_labels]
+    found = dual.feature_regression(
+        features, labels, test, test_labels, 3, ridges=[0.1]
+    )
+    expected = kernel_learning.ridge_regression(
+        features @ features.T,
+        labels,
+        test @ features.T,
+        test_labels,
+        3,
+        ridges=[0.1],
+    )
+    np.testing.assert_array_equal(found.predictions, expected.predictions)
+    assert found.parameter == pytest.approx(0.1)
+    with pytest.raises(UserError, match="not 0"):
+        dual.feature_regression(0 * features, labels, test, test_labels, 3)
