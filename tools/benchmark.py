@@ -33,8 +33,8 @@ class Command(fields.Command):
     only: tuple[str, ...] | None = flag(
         None,
         "Comma-separated, of pipeline, step, families, ensemble, evaluation, "
-        "checkpoint, startup, first_step, orthogonal, npk, folder, converted, "
-        "vectors. Default: all.",
+        "checkpoint, startup, first_step, orthogonal, npk, npk_trained, "
+        "folder, converted, vectors. Default: all.",
     )
     rounds: int = flag(5, "Rounds of each.", least=1)
     batch_size: int = flag(128, "Images a step.", least=1)
@@ -569,7 +569,7 @@ def _npk_of_fc(rounds):
     digits = np.concatenate([s.images for s in sources.load("digits")])
     return _npk_against_gradients(
         f"fc, {depth - 1} x {width}, {count} digits",
-        ("fc_dgn", (8, 8, 1), {"depth": depth, "width": width}),
+        _hard("fc_dgn", (8, 8, 1), depth=depth, width=width, biases=False),
         # There are 1,797; some come twice.
         np.resize(digits, (count, 8, 8, 1)),
         products=(depth - 1) * width + 64,
@@ -589,7 +589,13 @@ def _npk_of_c4gap(rounds, data_dir):
         name, images = "random images 32x32", random_images(count)
     return _npk_against_gradients(
         f"c4gap, width {width}, {count} {name}",
-        ("c4gap_dgn", (32, 32, 3), {"width": width, "padding": "circular"}),
+        _hard(
+            "c4gap_dgn",
+            (32, 32, 3),
+            width=width,
+            padding="circular",
+            biases=False,
+        ),
         images.images,
         products=1024**2 * (4 * width + 27),
         bound=1.0,
@@ -597,23 +603,72 @@ def _npk_of_c4gap(rounds, data_dir):
     )
 
 
-def _npk_against_gradients(name, network, images, products, bound, rounds):
+def _hard(name, shape, **options):
+    """A network of one logit with hard gates."""
+    from dlgn_tf.models.build import create_model
+
+    return create_model(name, shape, 1, gate="hard", seed=0, **options)
+
+
+@benchmark
+def npk_trained(options):
+    """Kernels of networks that pad with zeros, stride, pool and skip.
+
+    As `npk`, against draws of gradients: ResNet-20 on images of two sizes, and
+    two convolutions of 64 channels with a pooling between them, on 64 images
+    and within 1 GiB.
+    """
+    for side in (8, 16):
+        model = _hard("resnet20_dgn", (side, side, 3), width=8)
+        yield _npk_of_plan(
+            f"resnet20, width 8, 100 images {side}x{side}", model, 100
+        )
+    yield _npk_of_plan(
+        "conv 64, pool, conv 64, 64 images 16x16", _pooled(64, (16, 16, 3)), 64
+    )
+
+
+def _pooled(filters, shape):
+    import keras
+    from keras import layers
+
+    from dlgn_tf import from_keras
+
+    h = x = keras.Input(shape)
+    h = layers.Conv2D(filters, 3, padding="same", activation="relu")(h)
+    h = layers.AveragePooling2D()(h)
+    h = layers.Conv2D(filters, 3, padding="same", activation="relu")(h)
+    y = layers.Dense(1)(layers.GlobalAveragePooling2D()(h))
+    return from_keras(keras.Model(x, y), "dgn", gate="hard", seed=0)
+
+
+def _npk_of_plan(name, model, count):
+    """A single round: minutes, most of them of gradients."""
+    from dlgn_tf.dual.propagation import operations
+    from dlgn_tf.dual.value_graph import plan_of
+
+    return _npk_against_gradients(
+        name,
+        model,
+        random_images(count, model.image_shape).images,
+        products=operations(plan_of(model)) // 2,
+        bound=1.0,
+        rounds=1,
+    )
+
+
+def _npk_against_gradients(name, model, images, products, bound, rounds):
     """Kernel of all images, and draws of the tangent kernel of some.
 
     Args:
-        network: Tuple of the model's name, image shape and options.
+        model: A network of one logit without biases.
         products: Integer, multiplications of numbers for a pair of images.
         bound: Float, GiB that are granted.
     """
     import numpy as np
 
     from dlgn_tf.dual import neural_path_kernel
-    from dlgn_tf.models.build import create_model
 
-    model_name, shape, options = network
-    model = create_model(
-        model_name, shape, 1, gate="hard", biases=False, seed=0, **options
-    )
     some = images[:20]
     variances, draw = _tangent_kernels(model, some)
     limit = neural_path_kernel(model, some, variances=variances)
@@ -723,7 +778,8 @@ def _tangent_kernels(model, images):
 
     gates = [tf.constant(g) for g in model.gates(images).values()]
     pixels = model.normalization(images)
-    weights = model.value_network.trainable_variables
+    variables = model.value_network.trainable_variables
+    weights = [x for x in variables if x.name == "kernel"]
     # 2 by the number of units that a unit sees.
     variances = [2 / np.prod(w.shape[:-1]) for w in weights]
     rng = np.random.default_rng(0)

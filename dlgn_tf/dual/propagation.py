@@ -125,18 +125,6 @@ class Propagation:
         return total_bytes(*(x.values() for x in self._sides))
 
     @property
-    def operations(self) -> int:
-        """Multiplications and additions of matrix products for a pair."""
-        total = 0
-        for layer in self._plan.layers:
-            positions = math.prod(layer.space) if layer.window is None else 1
-            for pair in layer.pairs:
-                low, high = pair.left.channels
-                sites = _sites(pair.left, layer) * _sites(pair.right, layer)
-                total += 2 * (high - low) * sites // positions
-        return total
-
-    @property
     def most(self) -> int:
         """Rows and columns of a block beyond which nothing is gained."""
         largest = max(math.prod(x.space) ** 2 for x in self._plan.layers)
@@ -302,6 +290,18 @@ class _Images:
     def forget(self, masks):
         for mask in masks:
             self._known.pop(mask, None)
+
+
+def operations(plan: Plan) -> int:
+    """Multiplications and additions of matrix products for a pair of images."""
+    total = 0
+    for layer in plan.layers:
+        positions = math.prod(layer.space) if layer.window is None else 1
+        for pair in layer.pairs:
+            low, high = pair.left.channels
+            sites = _sites(pair.left, layer) * _sites(pair.right, layer)
+            total += 2 * (high - low) * sites // positions
+    return total
 
 
 def _sites(term, layer):
