@@ -636,7 +636,7 @@ def _pooled(filters, shape):
 
     h = x = keras.Input(shape)
     h = layers.Conv2D(filters, 3, padding="same", activation="relu")(h)
-    h = layers.AveragePooling2D()(h)
+    h = layers.AveragePooling2D(2)(h)
     h = layers.Conv2D(filters, 3, padding="same", activation="relu")(h)
     y = layers.Dense(1)(layers.GlobalAveragePooling2D()(h))
     return from_keras(keras.Model(x, y), "dgn", gate="hard", seed=0)

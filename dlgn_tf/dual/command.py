@@ -20,6 +20,7 @@ how well do the gates by themselves tell the classes apart?
       --output_dir=DIR
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=50000 --draws=16
 
 writes to RUN_DIR/dual
   kernels.csv       accuracy of regression and SVM, alignments, effective rank:
@@ -30,10 +31,17 @@ writes to RUN_DIR/dual
   over_training.png the kernel at each of RUN_DIR/snapshots; .csv: the same
   ntk_trace.png     trace and norm of the value and gating parts of the neural
                     tangent kernel at each of them; .csv: the same
+  features.csv      accuracy of regression on random path features, of trained
+                    and of random gates
 and what TensorBoard shows of it."""
 
 # Images of each, unless told otherwise or there are fewer.
-_DEFAULT_IMAGES = {"kernel": 1000, "over_training": 500, "ntk_trace": 200}
+_DEFAULT_IMAGES = {
+    "kernel": 1000,
+    "over_training": 500,
+    "ntk_trace": 200,
+    "features": 1000,
+}
 # Copies of the kernel that regression, spectrum and drawing hold at once.
 _COPIES = 5
 
@@ -66,6 +74,13 @@ class Command(fields.Command):
         "At each of these models trace and norm of the neural tangent kernel, "
         "of its value part and of its gating part.",
     )
+    draws: int | None = flag(
+        None,
+        "In place of the kernel random path features, of so many value "
+        "networks with random weights: for many images, in whose number their "
+        "time is linear.",
+        least=1,
+    )
     alignment_ridge: float = flag(
         1e-6,
         "Added to the kernel in y^T (H / tr H)^-1 y, in units of its mean "
@@ -90,10 +105,12 @@ def run(command):
     part = _part(command)
     if part == "ntk_trace":
         _check_gated(network.config)
-    steps = [] if part == "kernel" else _snapshots(command.run_dir)
+    of_steps = part in ("over_training", "ntk_trace")
+    steps = _snapshots(command.run_dir) if of_steps else []
     images = network.images(command.data_dir, command.npz)
     counts = _image_counts(command, network, part, catalog.examples(**images))
-    _check_memory(*counts)
+    if part != "features":
+        _check_memory(*counts)
     output_dir = command.output_dir or str(
         RunDirectory(command.run_dir).results("dual")
     )
@@ -112,6 +129,8 @@ def run(command):
     measured = parts.TrainedNetwork(command, network, train, test)
     if part == "kernel":
         parts.kernel(measured)
+    elif part == "features":
+        parts.features(measured)
     elif part == "over_training":
         parts.over_training(measured, steps)
     else:
@@ -127,13 +146,15 @@ def _part(command):
             "Expected --over_training or --ntk_trace. Received: both"
         )
     if command.over_training:
-        part, useless = "over_training", ["which"]
+        part, useless = "over_training", ["which", "draws"]
     elif command.ntk_trace:
-        useless = ["which", "test_images", "alignment_ridge", "seed"]
+        useless = ["which", "test_images", "alignment_ridge", "seed", "draws"]
         part = "ntk_trace"
+    elif command.draws:
+        part, useless = "features", ["alignment_ridge"]
     else:
         part, useless = "kernel", []
-    if part != "kernel" and not command.run_dir:
+    if part in ("over_training", "ntk_trace") and not command.run_dir:
         raise UserError(
             f"Expected --run_dir with --{part}, which is of the snapshots of a "
             f"run. Received: --model_path={command.model_path}"

@@ -1,6 +1,7 @@
 """The three parts of `python -m dlgn_tf.dual`: measure, write, tell."""
 
 import dataclasses
+import time
 import typing
 
 import numpy as np
@@ -10,6 +11,7 @@ from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import figures, kernel_learning
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
+from dlgn_tf.dual.path_features import feature_regression, path_features
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 from dlgn_tf.training import engines, trained
@@ -119,6 +121,54 @@ def _kernels(run, model):
         neural_path_kernel(model, images, **options),
         neural_path_kernel(model, run.test.images, images, **options),
     )
+
+
+def features(run):
+    """Regression on random path features, of trained and of random gates."""
+    model, step = run.source.load()
+    run.source.check_images(model)
+    output = EventOutput(run.command.output_dir, "features", "dual")
+    rows = [
+        {"gates": "trained", "step": step or 0, **_of_features(run, model)},
+        {
+            "gates": "random",
+            "step": 0,
+            **_of_features(run, run.source.untrained(model)),
+        },
+    ]
+    accuracy = run.network_accuracy(model)
+    output.table("features", rows)
+    print(f"{model.name}: {accuracy:.2%} of {len(run.test):,} test images")
+    for row in rows:
+        print(
+            f"  {row['gates']} gates: regression on path features "
+            f"{row['regression_accuracy']:.2%} (ridge {row['ridge']:g}), "
+            f"{row['images']:,} images, {row['draws']} draws"
+        )
+    print(f"features.csv is in {run.command.output_dir}")
+
+
+def _of_features(run, model):
+    """Figures of a regression on path features, a dict."""
+    command, began = run.command, time.perf_counter()
+    options = {"memory_gib": command.memory_gib, "progress": True}
+    given = command.draws, command.seed
+    of_sets = [
+        path_features(model, each.images, *given, **options)
+        for each in (run.train, run.test)
+    ]
+    fit = feature_regression(
+        of_sets[0], run.train.labels, of_sets[1], run.test.labels, run.classes
+    )
+    return {
+        "images": len(run.train),
+        "test_images": len(run.test),
+        "draws": command.draws,
+        "features": of_sets[0].shape[1],
+        "regression_accuracy": fit.accuracy,
+        "ridge": fit.parameter,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
 
 
 def _described(run, matrix, test_matrix):

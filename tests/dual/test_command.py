@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dlgn_tf import dual
 from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import command as entry
@@ -295,6 +296,27 @@ def test_a_residual_network_of_convolutions(runs, tmp_path, command, capsys):
     assert [row["gates"] for row in rows] == ["trained", "random"]
 
 
+def test_features(runs, tmp_path, command):
+    """As the functions have it."""
+    options = "--images=200", "--test_images=100"
+    command(
+        f"--run_dir={runs / 'dlgn'}",
+        f"--output_dir={tmp_path}",
+        "--draws=3",
+        *options,
+    )
+    trained, random = read(tmp_path / "features.csv")
+    assert (trained["gates"], random["gates"]) == ("trained", "random")
+    train, test = sources.load("digits", train_examples=200, test_examples=100)
+    model = load_model(runs / "dlgn" / "model.keras")
+    of_sets = [dual.path_features(model, x.images, 3) for x in (train, test)]
+    found = dual.feature_regression(
+        of_sets[0], train.labels, of_sets[1], test.labels, 10
+    )
+    assert float(trained["regression_accuracy"]) == found.accuracy > 0.5
+    assert int(trained["features"]) == 3 * 24
+
+
 # Missing, contradicting or impossible: answered before TensorFlow is there.
 REFUSALS = {
     "": "Expected --run_dir",
@@ -306,6 +328,7 @@ REFUSALS = {
     "--run_dir=dlgn --ntk_trace --over_training": "Received: both",
     "--run_dir=dlgn --over_training --which=best": "which has no effect",
     "--run_dir=dlgn --ntk_trace --test_images=9": "no effect with --ntk_trace",
+    "--run_dir=dlgn --over_training --draws=2": "draws.*no effect",
     "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
     "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
     "--run_dir=dlgn --memory_gib=nan": "memory_gib.*finite",
