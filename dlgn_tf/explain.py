@@ -41,7 +41,7 @@ writes to RUN_DIR/explanations
   explained_*.png, methods_*.png
 From Python: dlgn_tf.explain(model, images)."""
 
-_SITES_SHOWN, _SHALLOW = 6, 24
+_SITES_SHOWN, _OF_DEEP, _SHALLOW = 6, 3, 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +62,13 @@ class Command(common_flags.OfNetwork):
     sites: tuple[str, ...] = flag(
         (),
         "Comma-separated gate sites whose gates are looked at. Default: all, "
-        f"or {_SITES_SHOWN} spread from the first to the last.",
+        f"or {_SITES_SHOWN} spread from the first to the last, {_OF_DEEP} of a "
+        f"network of more than {_SHALLOW}.",
     )
     methods: tuple[str, ...] = flag(
         (),
         "Comma-separated methods that are compared. Default: all, of a network "
-        f"of more than {_SHALLOW} gate sites contributions alone.",
+        f"of more than {_SHALLOW} gate sites none.",
         choices=choices.ATTRIBUTIONS,
     )
     memory_gib: float = common_flags.memory_gib("passes through it take")
@@ -97,8 +98,8 @@ def run(command):
     images, titles = _loaded(model, data, numbers, pictures)
     for site in command.sites:
         check_site(site, model.site_names)
-    methods = choices.ATTRIBUTIONS
     deep = len(model.site_names) > _SHALLOW
+    shown = evenly(model.site_names, _OF_DEEP if deep else _SITES_SHOWN)
     task = report.InspectedNetwork(
         model=model,
         family=registry.parse(model.name)[1],
@@ -106,10 +107,10 @@ def run(command):
         origin=network.path,
         dataset=network.of_images,
         images=images,
-        sites=command.sites or evenly(model.site_names, _SITES_SHOWN),
+        sites=command.sites or shown,
         memory_gib=command.memory_gib,
         explained=tuple((title, k) for k, title in enumerate(titles)),
-        methods=command.methods or methods[: 1 if deep else None],
+        methods=command.methods or (() if deep else choices.ATTRIBUTIONS),
     )
     page = report.write(
         task,

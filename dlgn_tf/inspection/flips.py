@@ -10,7 +10,7 @@ a local linearisation, exact as long as nothing before the unit flips.
 What the logits would be with one gate flipped and the others held is exact in
 every gated network, since logits are affine in the gates of a site. A soft gate
 flipped is that of -q. In a ReLU network, whose gates are its own, what lies
-behind the unit responds; it is then computed with the gate forced.
+behind the unit responds. In both it is computed with the gate forced.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
 """
@@ -216,7 +216,7 @@ class GateFlips:
             units: Sequence of pairs of a site and a unit, see `Flip`.
         """
         state = self._state(image)
-        after = self._after(state, units)
+        after = self._forced(state, units, state.flipped)
         templates = self._templates(state, units)
         flips = []
         for row, (site, unit) in enumerate(units):
@@ -309,18 +309,6 @@ class GateFlips:
             * derivatives[site][0]
             for site in self.sites
         }
-
-    def _after(self, state, units):
-        """Logits with each of some units flipped, `(units, classes)`."""
-        if not self.model.gated:
-            return self._forced(state, units, state.flipped)
-        after = np.tile(state.before, (len(units), 1))
-        classes = self.model.classes
-        for some in batches(classes, _CLASSES):
-            changes = self._changes(state, np.eye(classes)[some])
-            for row, (site, unit) in zip(after, units, strict=True):
-                row[some] += changes[site][unit]
-        return after
 
     def forced(
         self, image: Array, units: Sequence[tuple], gate: float

@@ -23,6 +23,8 @@ _CAPTION = (
 
 def add(report):
     task, page = report.task, report.page
+    if not task.methods:
+        return
     page.section("The same with other methods")
     page.text(_INTRO)
     images = [index for _, index in task.explained]
