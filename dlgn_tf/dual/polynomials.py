@@ -7,23 +7,43 @@ bring. It is written from the definitions, one number after the other.
 
 import collections
 import itertools
+import typing
+from typing import Any
 
 import keras
 import numpy as np
+from numpy import ndarray as Array
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.models.functional import calls_of
+
+if typing.TYPE_CHECKING:
+    from dlgn_tf.models.classifier import ImageClassifier
 
 
 class Polynomials:
-    """The first logit of a model, gates held.
+    """The first logit of a model, gates and choices of max pooling held.
+
+    Args:
+        model: `GatedNetwork` or `ReLUNetwork` of a few units; there is a method
+            for each kind of layer that it may have.
+        images: Array `(n, height, width, channels)`.
+        biases: Boolean. Whether biases and shifts of batch normalisation are
+            inputs too.
+
+    Raises:
+        UserError: naming a layer of another kind.
 
     Attributes:
         variance: Dict from a weight layer's name to what the kernel of the
             normalised weights has, 1 / inputs of a unit.
     """
 
-    def __init__(self, model, images, biases=False):
-        self.biases, self.variance = biases, {}
+    def __init__(
+        self, model: "ImageClassifier", images: Array, biases: bool = False
+    ) -> None:
+        self.biases = biases
+        self.variance: dict[str, float] = {}
         self.count = len(images)
         network = model.logits_network
         entering = model.entering(images)
@@ -42,16 +62,30 @@ class Polynomials:
                 values = np.asarray(tapped(entering, training=False))
                 made = self.max_pooling(layer, taken[0], values)
             else:
-                made = getattr(self, type(layer).__name__)(layer, *taken)
+                made = self._kind(layer)(layer, *taken)
             tensors[id(node.outputs[0])] = made
         self.logit = tensors[id(network.outputs[0])][0]
 
-    def kernel(self, variance=None, derivative=False):
+    def _kind(self, layer):
+        kind = type(layer).__name__
+        method = getattr(self, kind, None)
+        if method is None:
+            raise UserError(
+                "Expected layers of tiny networks, of kinds that are "
+                f"enumerated. Received: {layer.name}, a {kind}"
+            )
+        return method
+
+    def kernel(
+        self,
+        variance: dict[str, float] | None = None,
+        derivative: bool = False,
+    ) -> Array:
         """Covariance if weights have these variances, by name, or its
         derivative in all of them, summed.
         """
         variance = variance or self.variance
-        total = 0
+        total: Any = 0
         for monomial, coefficient in self.logit.items():
             of_weights = [variance[name] for name, *_ in monomial]
             weight = np.prod(of_weights)

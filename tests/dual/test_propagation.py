@@ -203,6 +203,25 @@ def test_mean_of_random_value_networks(create, rng):
     assert standard_errors_off(others, mean, error) > 4
 
 
+def test_single_precision_and_time(rng):
+    """Of soft gates: nearly the same; of more pairs in proportion."""
+    model = converted("original_padding", rng, gate="soft", beta=4)
+    images = images_of(rng, 6)
+    kernel = dual.neural_path_kernel(model, images)
+    found = dual.neural_path_kernel(model, images, single=True)
+    np.testing.assert_allclose(found, kernel, rtol=1e-4)
+    assert np.any(found != kernel)
+    plan = plan_of(model)
+    (arrays,) = ImageArrays(model, plan.inputs)([images], 1.0)
+    propagation = Propagation(plan, arrays)
+    few, many = (
+        min(propagation.expected_seconds(n, n, False) for _ in range(5))
+        for n in (10, 1000)
+    )
+    assert 1e3 < many / few < 1e5
+    assert dual.expected_seconds(model, images) > 0
+
+
 @pytest.mark.parametrize(
     "layer,reason",
     [

@@ -1,9 +1,12 @@
 """Pages of all kinds of networks say what is true of each."""
 
+from unittest import mock
+
 import pytest
 
 from dlgn_tf.data import catalog, sources
 from dlgn_tf.inspection import report
+from dlgn_tf.inspection.sections import kernel
 from dlgn_tf.models.build import create_model
 
 SHAPE = (8, 8, 1)
@@ -39,6 +42,16 @@ def test_an_ensemble(digits, tmp_path):
     assert "An ensemble of plain networks" in page
     assert "Logits are not taken apart." in page
     assert "sum over the units of any site" not in page
+
+
+def test_a_kernel_that_takes_minutes(digits, monkeypatch):
+    """It is told how long, and not computed."""
+    monkeypatch.setattr(kernel, "_LONGEST", 0)
+    page = mock.Mock()
+    task = task_of("resnet20_dnn", digits, depth=8)
+    kernel.add(mock.Mock(task=task, page=page))
+    (note,) = page.note.call_args.args
+    assert "That of 10 images takes about 0 minutes here" in note
 
 
 def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
