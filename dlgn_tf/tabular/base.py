@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
@@ -264,22 +264,24 @@ class Estimator(BaseEstimator):
         offsets = spaces.offsets - normals @ self._scale.mean
         return spaces._replace(normals=normals, offsets=offsets)
 
-    def _tree(self, rows, says, classes):
+    def _tree(self, rows, says, classes, labels):
         """The `ObliqueTree` of what the network says of rows."""
         spaces = self.half_spaces()
         rows = validate_data(self, rows, dtype="float64", reset=False)
+        if labels is not None:
+            check_consistent_length(rows, labels)
         # Where columns are alike in size, so are distances and penalties.
         mean, std = self._scale
         normals = spaces.normals * std
         offsets = spaces.offsets + spaces.normals @ mean
         x = self._scale(rows)
         root = readout.read_out(
-            says, HalfSpaces(normals, offsets, spaces.layers), x
+            says, HalfSpaces(normals, offsets, spaces.layers), x, labels
         )
-        labels = says(x)
-        criterion = criterion_of(labels)
-        wrong = np.sum(criterion.losses(predict(root, x), labels))
-        all_wrong = criterion.largest(labels)
+        said = says(x)
+        criterion = criterion_of(said)
+        wrong = np.sum(criterion.losses(predict(root, x), said))
+        all_wrong = criterion.largest(said)
         fidelity = float((all_wrong - wrong) / all_wrong) if all_wrong else 1.0
         for split in splits(root):
             split.normal = split.normal / std

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -109,18 +110,31 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         z = self._outputs(X)
         return z[:, 0] if len(self.classes_) == 2 else z
 
-    def tree(self, X: Any) -> ObliqueTree:
+    def tree(self, X: Any, y: Any = None) -> ObliqueTree:
         """The oblique tree that the network computes, see `trees.readout`.
 
         Args:
             X: Rows `(n, columns)` of the kind that it is for, such as those of
-                the training; labels are the network's own.
+                the training.
+            y: Labels `(n,)` that the tree is fitted to in the end, or None:
+                the network's own.
 
         Raises:
-            ValueError: for dgn and dnn, whose gates are no half-spaces.
+            ValueError: for dgn and dnn, whose gates are no half-spaces; if a
+                label is none of `classes_`.
         """
         classify = readout.classifier(self.form_, self.weights_)
-        return self._tree(X, classify, self.classes_)
+        codes = None
+        if y is not None:
+            y = column_or_1d(y)
+            unknown = np.setdiff1d(y, self.classes_)
+            if len(unknown):
+                raise ValueError(
+                    f"Expected labels of {list(self.classes_)}. Received: "
+                    f"{unknown[0]!r}"
+                )
+            codes = np.searchsorted(self.classes_, y)
+        return self._tree(X, classify, self.classes_, codes)
 
     def _head(self):
         return {"loss": "logistic"} if self.form_.outputs == 1 else {}
@@ -195,14 +209,16 @@ class DLGNRegressor(RegressorMixin, Estimator):
     def _head(self):
         return {"loss": "squared", "targets": self._target_scale}
 
-    def tree(self, X: Any) -> ObliqueTree:
+    def tree(self, X: Any, y: Any = None) -> ObliqueTree:
         """The oblique tree that the network computes, see `trees.readout`.
 
         Leaves say the mean of the network's numbers; its fidelity is R^2.
 
         Args:
             X: Rows `(n, columns)` of the kind that it is for, such as those of
-                the training; targets are the network's own.
+                the training.
+            y: Numbers `(n,)` that the tree is fitted to in the end, or None:
+                the network's own.
 
         Raises:
             ValueError: if there are several targets, or for dgn and dnn, whose
@@ -215,7 +231,9 @@ class DLGNRegressor(RegressorMixin, Estimator):
                 f"Received: {len(mean)} targets"
             )
         regress = readout.regressor(self.form_, self.weights_)
-        tree = self._tree(X, regress, None)
+        if y is not None:
+            y = (column_or_1d(y, dtype="float64") - mean[0]) / std[0]
+        tree = self._tree(X, regress, None, y)
         for leaf in all_leaves(tree.root):
             leaf.label = leaf.label * std[0] + mean[0]
             leaf.errors = leaf.errors * std[0] ** 2

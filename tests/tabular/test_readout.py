@@ -48,6 +48,32 @@ def test_known_labels_with_candidates_that_are_off(depth, rng):
     assert first < 3
 
 
+@pytest.mark.parametrize("seed, node, label", [(96, 6, 0), (130, 3, 0)])
+def test_labels_add_what_a_network_does_not_know(rng, seed, node, label):
+    """One that is blind below a node where few points are of one class."""
+    task = data.draw(3, 8, 8000, seed=seed)
+    true = task.tree.normals
+
+    def said(x):
+        blind = task.tree.path(x)[:, -2] == node
+        return np.where(blind, label, task.tree.labels(x))
+
+    assert 50 < np.sum(said(task.x) != task.labels) < 150
+    others = data.unit(rng.standard_normal((10, 8)))
+    spaces = spaces_of(np.concatenate([others, np.delete(true, node, axis=0)]))
+    angles = [
+        half_spaces.nearest_angles(
+            true, data.unit([split.normal for split in splits(root)])
+        )
+        for root in (
+            readout.read_out(said, spaces, task.x),
+            readout.read_out(said, spaces, task.x, task.labels),
+        )
+    ]
+    assert angles[0][node] > 20 and np.delete(angles[0], node).max() < 3
+    assert angles[1].max() < 3
+
+
 def test_of_nothing_to_tell_apart_there_is_a_leaf(rng):
     x = rng.standard_normal((100, 3))
     root = readout.read_out(lambda x: np.ones(len(x), int), spaces_of(x[:5]), x)

@@ -11,14 +11,16 @@ from dlgn_tf.tabular.trees import data, published, readout
 from dlgn_tf.tabular.trees.half_spaces import half_spaces, nearest_angles
 from dlgn_tf.tabular.trees.tree import predict, splits
 
-# Depth and seed of others, with points and dimension of SDI.
+# Depth and seed of others, with points and dimension of SDI; of the deepest,
+# which has twice the leaves, with twice the points.
 OTHERS = ((3, 1), (4, 2))
 DEEPER = (5, 3)
-# What its validation points chose of some 30 networks of 4 to 8 layers of 6 to
-# 50 units, steepness 3 to 30, rates of .002 to .05, 10 to 100 batches. As there
+DEEPER_POINTS = 80_000
+# What its validation points chose of some networks of 4 to 8 layers of 6 to 50
+# units, steepness 3 to 30, rates of .002 to .05, 10 to 100 batches. As there
 # are starts from which few hyperplanes are found, they choose a start, too.
-OF_DEEPER = published.Published(10, 0.01, 6 * (10,))
-DEEPER_EPOCHS, DEEPER_BATCHES, STARTS = 100, 100, 3
+OF_DEEPER = published.Published(10, 0.01, 5 * (14,))
+DEEPER_EPOCHS, DEEPER_BATCHES, STARTS = 100, 100, 2
 
 
 def measure(rng):
@@ -31,7 +33,7 @@ def measure(rng):
             task,
             published.train(task, "dlgn", setting, seed, shared.EPOCHS),
         )
-    task = data.draw(DEEPER[0], seed=DEEPER[1])
+    task = data.draw(DEEPER[0], points=DEEPER_POINTS, seed=DEEPER[1])
     cases["depth {}, seed {}".format(*DEEPER)] = task, _deeper(task, rng)
     figures = {name: _figures(*case) for name, case in cases.items()}
     task, trained = cases["sdi"]
@@ -63,12 +65,12 @@ def _deeper(task, rng):
 
 def _figures(task, trained):
     """How a tree and its network do, on test points."""
-    (x, _), _, (x_test, labels) = task.parts()
+    (x, y), _, (x_test, labels) = task.parts()
     weights = trained.fitted.weights
     classify = readout.classifier(trained.form, weights)
     spaces = half_spaces(trained.form, weights)
     began = time.process_time()
-    root = readout.read_out(classify, spaces, x)
+    root = readout.read_out(classify, spaces, x, y)
     seconds = time.process_time() - began
     normals = np.array([split.normal for split in splits(root)])
     angles = (

@@ -37,6 +37,11 @@ class Classes:
         return (int(first), int(second)) if counts[second] else None
 
     @staticmethod
+    def larger(labels: np.ndarray) -> np.ndarray:
+        """Which points are of the majority, Booleans `(n,)`."""
+        return labels == np.bincount(labels).argmax()
+
+    @staticmethod
     def of_parts(
         side: np.ndarray, others: np.ndarray, labels: np.ndarray
     ) -> np.ndarray:
@@ -77,6 +82,10 @@ class Numbers:
     @staticmethod
     def two_labels(labels: np.ndarray) -> None:
         """Means of different points differ by themselves."""
+
+    @staticmethod
+    def larger(labels: np.ndarray) -> np.ndarray:
+        return labels > labels.mean()
 
     @staticmethod
     def of_parts(

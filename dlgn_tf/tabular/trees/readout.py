@@ -3,10 +3,12 @@
 Candidates are the half-spaces of the network's gates. What the network says
 changes across a hyperplane near the root for many points, and across one that
 matters in a small part of the space for few; so the tree is grown from the
-root by the candidate across which most points change their class. That says
-little of the last two levels, where all two-level trees of candidates are
-tried in its place. Whatever is found is polished (`dlgn_tf.tabular.trees.
-polish`), and what is deeper must be worth its leaves.
+root by the candidate across which most points change their class, or, three
+levels above the leaves, by that one of the first of these below which the best
+two levels leave least wrong. In place of the last two levels all two-level
+trees of candidates are tried. Whatever is found is polished (`dlgn_tf.tabular.
+trees.polish`), and what is deeper must be worth its leaves. In the end leaves
+are divided, for what the network knows of only by half.
 
 Source: the idea of reading a tree from gates is of Banerjee et al. (ICLR 2025),
 who train a network a node and set the clustering by hand. This way is ours.
@@ -16,12 +18,18 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import threadpoolctl
 
 from dlgn_tf.tabular import networks
 from dlgn_tf.tabular.networks import Form, Weights
 from dlgn_tf.tabular.trees.criteria import Classes, Numbers, criterion_of
 from dlgn_tf.tabular.trees.half_spaces import HalfSpaces
-from dlgn_tf.tabular.trees.polish import polish, with_counts
+from dlgn_tf.tabular.trees.polish import (
+    hyperplane,
+    polish,
+    sharpened,
+    with_counts,
+)
 from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, leaves, predict
 
 # A leaf more must set right such a share of all points; of a regression explain
@@ -30,6 +38,8 @@ COST_OF_LEAF = 0.005
 # Points whose mirror image across a hyperplane is asked for: the nearest.
 _NEAREST = 0.2
 _LEAST_POINTS = 20
+# Candidates below which two levels are tried.
+_AHEAD = 10
 # Trees below a split are grown again where polishing moves such a share of its
 # points to the other side.
 _MOVED = 0.02
@@ -71,6 +81,7 @@ def read_out(
     classify: Callable[[np.ndarray], np.ndarray],
     spaces: HalfSpaces,
     x: np.ndarray,
+    labels: np.ndarray | None = None,
 ) -> Node:
     """The tree of a network.
 
@@ -79,6 +90,10 @@ def read_out(
             integers `(n,)` from 0; of a regression its numbers, floats.
         spaces: Its half-spaces.
         x: Array `(n, inputs)`, points of the kind that the network is for.
+        labels: What the points are, as `classify` has it, or None. With them
+            the tree that is found is fitted to them in the end, and leaves that
+            one more hyperplane sets right are divided; without them to what
+            the network says.
 
     Returns:
         `Split` or `Leaf`.
@@ -88,12 +103,29 @@ def read_out(
     normals = spaces.normals[kept] / lengths[kept, None]
     offsets = -spaces.offsets[kept] / lengths[kept]
     x = np.asarray(x, "float64")
-    labels = classify(x)
+    said = classify(x)
+    with threadpoolctl.threadpool_limits(1):
+        growth = _Growth(classify, normals, offsets, *_criterion(x, said))
+        root = polish(growth.tree(x, said), x, said)
+        root = _pruned(root, x, said, growth.cost)
+        labels = said if labels is None else np.asarray(labels)
+        _, cost = _criterion(x, labels)
+        # A split that lacks one below it moves to make up for that: so leaves
+        # are divided first, and once more when all has moved.
+        for _ in range(2):
+            root = _divided(with_counts(root, x, labels), x, labels)
+            root = polish(root, x, labels)
+        return polish(_pruned(root, x, labels, cost), x, labels)
+
+
+def _criterion(x, labels):
+    """What errors are of such labels, and what a leaf must set right.
+
+    A hyperplane's numbers explain one point each by chance: twice as many.
+    """
     criterion = criterion_of(labels)
-    cost = COST_OF_LEAF * criterion.largest(labels)
-    growth = _Growth(classify, normals, offsets, criterion, cost)
-    root = polish(growth.tree(x, labels), x, labels)
-    return with_counts(_pruned(root, x, labels, cost), x, labels)
+    share = min(COST_OF_LEAF, 2 * (x.shape[1] + 1) / len(x))
+    return criterion, share * criterion.largest(labels)
 
 
 @dataclasses.dataclass
@@ -129,7 +161,7 @@ class _Growth:
 
     def _deep(self, x, labels, again):
         """A split where most points change their class, and trees below."""
-        best = int(np.argmax(self.changes(x, labels)))
+        best = self._best(x, labels)
         normal, offset = self.normals[best], float(self.offsets[best])
         # Only the last time with all that is below, or trees would be grown
         # twice as often with every level.
@@ -147,6 +179,29 @@ class _Growth:
                 break
             normal, offset = split.normal, split.offset
         return split
+
+    def _best(self, x, labels):
+        """The candidate to split by.
+
+        Of those that divide most points the one below which two levels leave
+        least wrong, if that is little; else what is deeper decides.
+        """
+        order = np.argsort(-self.changes(x, labels), kind="stable")
+        ahead = order[:_AHEAD]
+        left = []
+        for k in ahead:
+            above = x @ self.normals[k] > self.offsets[k]
+            left.append(
+                sum(
+                    self._pairs(x[part], labels[part])[0]
+                    for part in (above, ~above)
+                    if part.any()
+                )
+            )
+        least = int(np.argmin(left))
+        if 2 * left[least] < self.criterion.leaf(labels).errors:
+            return int(ahead[least])
+        return int(order[0])
 
     def changes(self, x, labels):
         """Of each candidate the share of points near it that it divides.
@@ -169,9 +224,16 @@ class _Growth:
             )
         return shares
 
-    def _two_levels(self, x, labels):
-        """The best tree of two levels of candidates."""
+    def _pairs(self, x, labels):
+        """What the best two levels leave wrong, and which they are.
+
+        Returns:
+            Float; the first candidate; those above and below it; Booleans
+            `(n, candidates)` as floats, which points are above each.
+        """
         on = (x @ self.normals.T > self.offsets).astype("float32")
+        every = np.ones((len(x), 1), "float32")
+        alone = self.criterion.of_parts(every, every, labels).item()
         errors = []
         for side in (on, 1 - on):
             # Of each candidate, given the side of the first one.
@@ -179,9 +241,17 @@ class _Growth:
             for of_second in (on, 1 - on):
                 right += self.criterion.of_parts(side, of_second, labels)
             errors.append(-right)
-        first = int(np.argmin(sum(e.min(axis=1) for e in errors)))
-        above = on[:, first] > 0
+        best = sum(e.min(axis=1) for e in errors)
+        first = int(np.argmin(best))
         second = [int(np.argmin(e[first])) for e in errors]
+        second = [int(np.argmin(e[first])) for e in errors]
+        left = self.criterion.leaf(labels).errors + alone + best[first]
+        return left, first, second, on
+
+    def _two_levels(self, x, labels):
+        """The best tree of two levels of candidates."""
+        _, first, second, on = self._pairs(x, labels)
+        above = on[:, first] > 0
         children = []
         for chosen, inside in zip(second, (above, ~above), strict=True):
             labels_in = labels[inside]
@@ -214,3 +284,21 @@ def _pruned(node, x, labels, cost):
     alone = criterion.leaf(labels)
     saved = alone.errors - np.sum(criterion.losses(predict(node, x), labels))
     return node if saved > cost * (leaves(node) - 1) else alone
+
+
+def _divided(node, x, labels):
+    """A tree whose leaves are divided where a hyperplane sets any right."""
+    if isinstance(node, Split):
+        above = node.is_above(x)
+        node.below = _divided(node.below, x[~above], labels[~above])
+        node.above = _divided(node.above, x[above], labels[above])
+        return node
+    criterion = criterion_of(labels)
+    if len(x) < _LEAST_POINTS or not node.errors:
+        return node
+    side = criterion.larger(labels)
+    plane = sharpened(*hyperplane(x, side), x, side)
+    ends = [criterion.leaf(labels)] * 2
+    made = with_counts(Split(*plane, *ends), x, labels)
+    left = np.sum(criterion.losses(predict(made, x), labels))
+    return made if left < node.errors else node
