@@ -80,7 +80,10 @@ def run(command):
     numbers, pictures = _images(command.images)
     data = network.images(command.data_dir, command.npz)
     if numbers:
-        _check_numbers(numbers, catalog.examples(**data)["test"])
+        available = catalog.examples(**data)["test"]
+        if "images" not in command.given:
+            numbers = numbers[:available]
+        _check_numbers(numbers, available)
     network.check()
     output_dir = command.output_dir or str(
         RunDirectory(command.run_dir).results("explanations")

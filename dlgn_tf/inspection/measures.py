@@ -92,6 +92,22 @@ def agreement(first: Array, second: Array) -> Array:
     return np.array([_rank_correlation(a.ravel(), b.ravel()) for a, b in pairs])
 
 
+def agreement_with(other: "ImageClassifier", found: Explanation) -> Array:
+    """How far maps are those of another network for the same logits, `(n,)`.
+
+    Args:
+        other: `ImageClassifier`, such as the network with new weights, or one
+            that was trained on permuted labels: a map that tells of what was
+            learned has little in common with theirs.
+        found: `Explanation` of the pixels of images.
+
+    Returns:
+        Array of `agreement`.
+    """
+    maps = explain(other, found.images, found.targets, found.method).maps
+    return agreement(found.maps, maps.reshape(found.maps.shape))
+
+
 def _rank_correlation(first, second):
     if not np.ptp(first) or not np.ptp(second):
         return 0.0
@@ -174,7 +190,6 @@ def compare(
         began = time.perf_counter()
         explained = explain(model, images, method=method)
         seconds = (time.perf_counter() - began) / len(images)
-        random = explain(other, images, explained.targets, method)
         found[method] = (
             explained,
             Scores(
@@ -182,7 +197,7 @@ def compare(
                 float(explained.gap.mean()),
                 _area(curves(model, explained, steps)[:, ::-1]),
                 _area(curves(model, explained, steps, insertion=True)),
-                float(agreement(explained.maps, random.maps).mean()),
+                float(agreement_with(other, explained).mean()),
                 seconds,
             ),
         )

@@ -1,7 +1,5 @@
 """The same decisions explained by several methods, and measures of them."""
 
-import numpy as np
-
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import measures, pictures
 from dlgn_tf.inspection.page import number, percent
@@ -85,4 +83,6 @@ def _words(method):
 
 def _flat(parts):
     """A map `(height, width)`; a vector's entries in a row."""
-    return np.atleast_2d(parts.sum(axis=-1) if parts.ndim == 3 else parts)
+    if parts.ndim < 3 or parts.shape[:2] == (1, 1):
+        return parts.reshape(1, -1)
+    return parts.sum(axis=-1)
