@@ -135,15 +135,30 @@ class Polynomials:
         return self.biased(layer, made)
 
     def DepthwiseConv2D(self, layer, tensor):
-        self.variance[layer.name] = 1 / np.prod(layer.kernel_size)
-        made = empty(layer.output.shape[1:])
+        made = self._depthwise(layer, tensor, layer.name)
+        return self.biased(layer, made)
+
+    def SeparableConv2D(self, layer, tensor):
+        between = self._depthwise(layer, tensor, f"{layer.name} depthwise")
+        name = f"{layer.name} pointwise"
+        self.variance[name] = 1 / between.shape[-1]
+        made = empty((*between.shape[:-1], layer.filters))
+        for *p, o in np.ndindex(made.shape):
+            terms = [(u, i, o) for i, u in enumerate(between[tuple(p)])]
+            made[(*p, o)] = self.weighted(name, terms)
+        return self.biased(layer, made)
+
+    def _depthwise(self, layer, tensor, name):
+        self.variance[name] = 1 / np.prod(layer.kernel_size)
+        space, each = layer.output.shape[1:3], layer.depth_multiplier
+        made = empty((*space, tensor.shape[-1] * each))
         for y, x, o in np.ndindex(made.shape):
             terms = [
-                (tensor[q][o // layer.depth_multiplier], place, o)
+                (tensor[q][o // each], place, o)
                 for place, q in seen(layer, tensor, (y, x))
             ]
-            made[y, x, o] = self.weighted(layer.name, terms)
-        return self.biased(layer, made)
+            made[y, x, o] = self.weighted(name, terms)
+        return made
 
     def BatchNorm(self, layer, tensor):
         gamma, beta, mean, variance = map(np.asarray, layer.get_weights())
@@ -161,6 +176,12 @@ class Polynomials:
         for other in tensors[1:]:
             made = plus(made, other)
         return made
+
+    def Average(self, layer, *tensors):
+        factor = np.array(1 / len(tensors))
+        return np.frompyfunc(lambda u: scaled(u, factor), 1, 1)(
+            self.Add(layer, *tensors)
+        )
 
     def Concatenate(self, _, *tensors):
         return np.concatenate(tensors, axis=-1)
@@ -196,6 +217,9 @@ class Polynomials:
         height, width, _ = tensor.shape
         made[top : top + height, left : left + width] = tensor
         return made
+
+    def UpSampling2D(self, layer, tensor):
+        return tensor.repeat(layer.size[0], 0).repeat(layer.size[1], 1)
 
     def CircularPadding(self, layer, tensor):
         before = (layer.kernel_size - 1) // 2

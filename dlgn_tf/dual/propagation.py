@@ -163,13 +163,7 @@ class Propagation:
         if layer.window is None:
             made = self._flat(layer, left, right, covariances)
         else:
-            positions = math.prod(layer.space)
-            shape = positions, left.count, positions, right.count
-            total = work.array("total", shape=(self._parts, *shape))
-            total[:] = 0
-            for pair in layer.pairs:
-                base = covariances[pair.bases]
-                total += self._entering(pair, left, right, base, work)
+            total = self._total(layer, left, right, covariances, work)
             made = window_sums(
                 total, layer.window, layer.space, layer.after, work
             )
@@ -181,6 +175,21 @@ class Propagation:
         else:
             made *= layer.variance
         return made
+
+    def _total(self, layer, left, right, covariances, work):
+        """The covariance, summed over channels, of what enters a layer."""
+        positions = math.prod(layer.space)
+        shape = self._parts, positions, left.count, positions, right.count
+        total = work.array("total", shape=shape)
+        total[:] = 0
+        for pair in layer.pairs:
+            base = covariances[pair.bases]
+            product = self._entering(pair, left, right, base, work)
+            if len(layer.pairs) == 1 and product.shape == shape:
+                # A pass less over all numbers.
+                return product
+            total += product
+        return total
 
     def _entering(self, pair, left, right, base, work):
         """What a pair of terms adds to the covariance at each position."""

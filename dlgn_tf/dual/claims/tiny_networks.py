@@ -100,6 +100,18 @@ def depthwise(x):
     return relu(conv(h, 2, 1))
 
 
+def separable(x):
+    h = relu(layers.SeparableConv2D(2, 2, padding="same")(x))
+    return relu(layers.SeparableConv2D(3, 2, padding="same")(h))
+
+
+def moved_and_averaged(x):
+    """Zeros on some sides, an average of streams, positions that repeat."""
+    h = relu(conv(layers.ZeroPadding2D(((1, 0), (0, 1)))(x), padding="valid"))
+    h = layers.Average()([h, relu(conv(h, side=1))])
+    return relu(conv(layers.UpSampling2D(2)(h), strides=2, side=3))
+
+
 def groups(x):
     return relu(conv(relu(conv(x, 4)), 4, groups=2))
 
@@ -145,6 +157,8 @@ KINDS = {
         preactivated_blocks,
         bottleneck,
         depthwise,
+        separable,
+        moved_and_averaged,
         groups,
         dense_block,
         same_stream_twice,
