@@ -174,6 +174,9 @@ def _images(given, dataset, recipe):
             "Expected colour images with --normalization=imagenet. Received: "
             f"--dataset={dataset.name}, of shape {dataset.image_shape}"
         )
+    shifted = given.augmentation not in (None, "none")
+    if shifted and dataset.image_shape[:2] == (1, 1):
+        fields.refuse("augmentation", "none of vectors", given.augmentation)
     augmentation = dataset.augmentation if recipe.augment else "none"
     return {
         "train_examples": _train_examples(given, dataset),

@@ -37,6 +37,8 @@ class Files:
         items: Sequence of what `read` takes: by default paths.
         read: Function of an item; returns the bytes of an image.
         name: Function of an item; returns its name for messages.
+        shuffled: Boolean, whether they are in an order already that follows
+            from the seed of the split and tells no class.
     """
 
     def __init__(
@@ -44,15 +46,17 @@ class Files:
         items: Sequence,
         read: Callable[[Any], bytes] = _read_file,
         name: Callable[[Any], str] = str,
+        shuffled: bool = False,
     ):
         self.items, self.read, self.name = items, read, name
+        self.shuffled = shuffled
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, indices: Array) -> "Files":
         items = [self.items[index] for index in indices]
-        return Files(items, self.read, self.name)
+        return Files(items, self.read, self.name, self.shuffled)
 
     def header(self, index: int) -> tuple[int, int, int]:
         """`(height, width, channels)` of an image, which is not decoded."""

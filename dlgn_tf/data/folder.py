@@ -87,7 +87,8 @@ def _split(root, how):
         return hashlib.sha256(os.fsencode(name)).digest()
 
     order = sorted(range(len(paths)), key=place)
-    return Split(Files(paths)[order], np.array(labels)[order], root)
+    files = Files(paths, shuffled=True)
+    return Split(files[order], np.array(labels)[order], root)
 
 
 def _files(folder):

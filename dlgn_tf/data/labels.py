@@ -96,24 +96,33 @@ def refuse_gaps(values: Any, place: str) -> Array:
     return np.asarray(values)
 
 
-def names_of(labels: Array, place: str) -> tuple[str, ...]:
+def names_of(labels: Array) -> tuple[str, ...]:
     """Names of the classes that there are, in the order of their numbers.
 
     Args:
         labels: Array `(n,)` that `plain` gave.
-        place: Where they are from, for the message.
-
-    Raises:
-        UserError: if there is one class, or more than there can be.
     """
-    names = tuple(map(str, np.unique(labels)))
+    return tuple(map(str, np.unique(labels)))
+
+
+def check_count(names: Sequence[str], place: str) -> None:
+    """Raises a `UserError` of one class, or of more than there can be.
+
+    Args:
+        names: Of the classes.
+        place: Where they are from, for the message.
+    """
     if not 2 <= len(names) <= MOST_CLASSES:
         only = f", {names[0]!r}" if len(names) == 1 else ""
         raise UserError(
             f"Expected 2 to {MOST_CLASSES:,} classes in {place}. Received: "
             f"{len(names):,}{only}"
         )
-    return names
+
+
+def is_integer(name: str) -> bool:
+    """Whether the name of a class is a number in itself."""
+    return name.removeprefix("-").isdigit()
 
 
 def numbered(
@@ -129,7 +138,7 @@ def numbered(
         names: Of the classes that there may be.
         place: Where they are from, for the message.
         named: What the integers 0, 1, ... are called there. By default they are
-            names themselves or, where none of them is one, numbers of classes.
+            names themselves.
 
     Returns:
         int32 array of the same shape.
@@ -147,9 +156,6 @@ def numbered(
         labels = np.array(named)[labels]
     found, inverse = np.unique(labels, return_inverse=True)
     lacking = [str(x) for x in found if str(x) not in known]
-    if labels.dtype.kind == "i" and len(lacking) == len(found) > 0:
-        if 0 <= found[0] and found[-1] < len(names):
-            return labels.astype(np.int32)
     if lacking:
         shown = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10)
         raise UserError(

@@ -59,23 +59,22 @@ def prepare(stored: Stored, own: Any) -> Prepared:
             `own.info`.
     """
     regression = bool(own.how.regression)
-    train, names = _plain(stored.train, regression)
-    if not regression:
-        names = _names(stored, own, names, train)
-    test, _ = _plain(stored.test, regression) if stored.test else (None, None)
-    if test is None and own.whole:
-        test = train
-    elif test is None:
+    train, columns = _plain(stored.train, regression)
+    names = None if regression else _names(stored, own, columns, train)
+    test, test_columns = train, columns
+    if stored.test:
+        test, test_columns = _plain(stored.test, regression)
+    elif not own.whole:
         train, test = _divided(train, own.how)
-    sets = [
-        ImageSet(
-            x.images,
-            x.labels
-            if regression
-            else labelled.numbered(x.labels, names, x.place, stored.names),
-        )
-        for x in _images([train, test], own)
-    ]
+    sets = []
+    for split, of_split in zip(
+        _images([train, test], own), (columns, test_columns), strict=True
+    ):
+        numbers = split.labels
+        if not regression:
+            called = _called(stored, own, names, of_split, split.place)
+            numbers = labelled.numbered(numbers, names, split.place, called)
+        sets.append(ImageSet(split.images, numbers))
     info = own.info or _measured(own, stored, sets, names)
     if own.info:
         _check_fits(sets, info, train.place)
@@ -92,16 +91,40 @@ def prepare(stored: Stored, own: Any) -> Prepared:
 
 def _names(stored, own, names, train):
     """Names of all classes, checked."""
-    known = own.info and own.info.class_names
-    names = known or stored.names or names
-    if not names:
-        names = labelled.names_of(train.labels, train.place)
+    if own.info:
+        return own.info.names
+    present = labelled.names_of(train.labels)
+    names = stored.names or names or present
+    for each in (names, present):
+        labelled.check_count(each, train.place)
     if len(set(names)) < len(names) or not "".join(names).isprintable():
         raise UserError(
             f"Expected printable names of classes that differ in {train.place}."
             f" Received: {', '.join(map(ascii, names))[:160]}"
         )
     return names
+
+
+def _called(stored, own, names, columns, place):
+    """What the integers 0, 1, ... of a split's labels are called, or None.
+
+    None if they are names themselves.
+    """
+    called, info = stored.names, own.info
+    if info and not info.class_names:
+        # Numbers are all that is known of these classes.
+        called = names
+    elif not called and (
+        # Other data may number classes that were words.
+        columns or (info and not any(map(labelled.is_integer, names)))
+    ):
+        called = names
+    if columns and len(columns) != len(called):
+        raise UserError(
+            f"Expected one-hot labels of {len(called)} classes in {place}. "
+            f"Received: {len(columns)} columns"
+        )
+    return called
 
 
 def _plain(split, regression):
@@ -186,8 +209,7 @@ def _divided(split, how):
     classes = np.zeros(len(split.labels), int)
     if split.labels.ndim == 1:
         _, classes = np.unique(split.labels, return_inverse=True)
-    # Files are in an order already that tells no class.
-    is_shuffled = isinstance(split.images, encoded.Files)
+    is_shuffled = getattr(split.images, "shuffled", False)
     order = np.arange(len(classes))
     if not is_shuffled:
         order = generator.permutation(order)

@@ -57,12 +57,15 @@ def train(config, given=None):
         Stopped: if SIGTERM or SIGINT came; the run is saved.
     """
     directory = RunDirectory(config.run_dir)
-    if config.measured and config.strategy != "multi_worker":
-        directory.check(config)
-        config = directory.with_first_weights(config)
-    engine = create_engine(config, given and given.model)
+    began = config
+    if config.measured:
+        # Of several workers one writes; all normalise as the run began.
+        if config.strategy != "multi_worker":
+            directory.check(config)
+        began = directory.with_first_weights(config)
+    engine = create_engine(began, given and given.model)
     if not engine.chief:
-        return _Run(config, engine, None, given).to_the_end()
+        return _Run(began, engine, None, given).to_the_end()
     with directory.locked():
         for change in directory.check(config):
             print(f"continuing with another {change}")

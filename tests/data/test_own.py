@@ -17,6 +17,7 @@ from dlgn_tf.data import catalog, encoded, given, labels, own, preparing
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.data.reading import Reading
+from dlgn_tf.data.stored import Split
 from dlgn_tf.errors import UserError
 
 WHOLE = {"train": None, "test": None}
@@ -287,7 +288,7 @@ def test_vectors_of_scikit_learn(name, entries):
 )
 def test_labels(values, names):
     found, known = labels.plain(values, "here")
-    known = known or labels.names_of(found, "here")
+    known = known or labels.names_of(found)
     assert known == names
     assert labels.numbered(found, known, "here").tolist() == [0, 1, 0, 1]
 
@@ -682,14 +683,92 @@ def test_another_scale_is_told(tmp_path, capsys):
         assert ("was trained on" in capsys.readouterr().out) == told
 
 
-def test_numbers_stand_for_named_classes():
-    found = labels.numbered(np.array([2, 0, 2]), CLASSES, "x")
-    np.testing.assert_array_equal(found, [2, 0, 2])
-    with pytest.raises(UserError, match="only classes of the training data"):
-        labels.numbered(np.array([3, 0]), CLASSES, "x")
+def other_labels(tmp_path, trained, values):
+    """Numbers of labels of other data, for a network of classes."""
+    info = trained
+    if not isinstance(trained, DatasetInfo):
+        x = np.zeros((2 * len(trained), 2))
+        info = given.from_arrays(x, np.repeat(trained, 2)).info
+    path = tmp_path / "other.npz"
+    np.savez(path, x=np.zeros((len(values), *info.image_shape)), y=values)
+    data = own.OwnData("npz", str(path), info=info, whole=True)
+    return data.load(WHOLE)[1].labels.tolist()
+
+
+def test_numbers_of_other_data_stand_for_classes_that_are_words(tmp_path):
+    assert other_labels(tmp_path, CLASSES, [2, 0, 2]) == [2, 0, 2]
+    with pytest.raises(UserError, match="from 0 to 2 .*Received: 0 to 3"):
+        other_labels(tmp_path, CLASSES, [3, 0])
     # Names that are numbers are not places.
-    found = labels.numbered(np.array([1, 2]), ("1", "2", "3"), "x")
-    np.testing.assert_array_equal(found, [0, 1])
+    assert other_labels(tmp_path, (1, 2, 3), [1, 2]) == [0, 1]
+    with pytest.raises(UserError, match="only classes of the training data"):
+        other_labels(tmp_path, (5, 6, 7), [0, 1])
+    assert other_labels(tmp_path, (5, 6, 7), np.eye(3, dtype=int)) == [0, 1, 2]
+
+
+def test_classes_of_a_run_of_the_catalogue_are_numbers(tmp_path):
+    info = dataclasses.replace(
+        catalog.get("digits"),
+        image_shape=(1, 1, 2),
+        dtype="float32",
+        mean=(0.0,) * 2,
+        std=(1.0,) * 2,
+    )
+    assert other_labels(tmp_path, info, [3, 5]) == [3, 5]
+    with pytest.raises(UserError, match="from 0 to 9 .*Received: 0 to 11"):
+        other_labels(tmp_path, info, np.arange(12))
+
+
+def test_splits_have_the_same_classes():
+    """By name; columns of one-hot labels are in the order of the names."""
+    x = np.zeros((6, 2))
+    with pytest.raises(UserError, match="only classes .* '5'.* '0', '1'"):
+        given.from_arrays(x, [5, 6, 7] * 2, x, [0, 1, 2] * 2)
+    with pytest.raises(UserError, match="only classes of the training data"):
+        given.from_arrays(x, list("abc") * 2, x, [0, 1, 2] * 2)
+    columns = np.eye(3, dtype=int)[[1, 2] * 3]
+    data = given.from_arrays(x, [1, 2, 3] * 2, x, columns)
+    assert data.test.labels.tolist() == [1, 2] * 3
+    with pytest.raises(UserError, match="of 2 classes.* 3 columns"):
+        given.from_arrays(x, [1, 2] * 3, x, columns)
+
+
+@pytest.mark.parametrize(
+    "values, names, received",
+    [
+        (np.zeros(4), ["a"], "1, 'a'"),
+        (np.zeros(4), ["a", "b"], "1, '0'"),
+        ([0, 1] * 2, map(str, range(70_000)), "70,000"),
+        (np.eye(4, 70_000, dtype="int8"), None, "70,000"),
+    ],
+    ids=["one", "one of two", "names", "columns"],
+)
+def test_too_few_and_too_many_classes_that_have_names(values, names, received):
+    with pytest.raises(UserError, match=f"2 to 65,536 .* {received}$"):
+        given.from_arrays(np.zeros((4, 2)), values, class_names=names)
+
+
+def test_the_split_of_encoded_images_follows_from_the_seed():
+    """Only a folder has them in an order of the seed already."""
+    file = io.BytesIO()
+    Image.fromarray(pixels(0)).save(file, "PNG")
+    files = [file.getvalue() + bytes([k]) for k in range(20)]
+    stored = Split(encoded.of_bytes(files, "x"), np.arange(20) % 2, "x")
+    drawn = [
+        preparing._divided(stored, Reading(split_seed=seed))
+        for seed in (None, 0, 1, 2)
+    ]
+    tests = [tuple(test.images.items) for _, test in drawn]
+    assert len({*tests}) == 3 and tests[0] == tests[1]
+
+
+def test_vectors_are_not_shifted():
+    for name in ("crop", "flip_crop"):
+        flags = "--dataset=sklearn:iris", "--model=fc_dlgn"
+        with pytest.raises(UserError, match="--augmentation.* none of vect"):
+            config_lib.from_flags(*flags, f"--augmentation={name}")
+    config = config_lib.from_flags(*flags, "--augmentation=none")
+    assert config.augmentation == "none"
 
 
 def test_names_that_are_twice_there_are_refused():

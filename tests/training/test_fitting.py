@@ -1,5 +1,6 @@
 """`dlgn_tf.fit`, and runs on data of one's own: in this process."""
 
+import dataclasses
 import json
 import shutil
 import signal
@@ -505,3 +506,36 @@ def test_a_flagfile_imports_nothing(tmp_path, package_environment):
     )
     assert done.returncode == 2 and "imported" not in done.stdout
     assert "Expected --plugin on the command line itself" in done.stderr
+
+
+@pytest.mark.parametrize("strategy", ["auto", "multi_worker"])
+def test_every_worker_normalises_as_the_run_began(
+    vectors, tmp_path, monkeypatch, strategy
+):
+    """Before its network is made, from data of which there are more by now."""
+    flags = fields.of_values(
+        TrainingFlags,
+        {
+            "model": "fc_dlgn",
+            "dataset": "arrays",
+            "run_dir": str(tmp_path),
+            "strategy": strategy,
+        },
+    )
+    config = resolve(flags, vectors.info)
+    began = dataclasses.replace(
+        config,
+        measured=dataclasses.replace(vectors.info, mean=(0.25,) * 5),
+    )
+    monkeypatch.setattr(RunDirectory, "is_new", lambda self: False)
+    monkeypatch.setattr(RunDirectory, "read_config", lambda self: began)
+    made = []
+
+    def create_engine(config, model):
+        made.append(config)
+        raise loop.Stopped(None, "")
+
+    monkeypatch.setattr(loop, "create_engine", create_engine)
+    with pytest.raises(loop.Stopped):
+        loop.train(config)
+    assert made[0].measured.mean == began.measured.mean
