@@ -21,7 +21,7 @@ from dlgn_tf.errors import UserError
 # and measured at once.
 _AT_ONCE = 16
 _CHUNK = 256
-# Bytes of images that are an array in any case.
+# Bytes of images and their copies that are arrays in any case.
 _FEW = 2**26
 
 
@@ -127,6 +127,10 @@ class EncodedImages:
         list(_pool().map(fill, range(0, len(others), _AT_ONCE)))
         return images.reshape(*chosen.shape, *self.shape[1:])
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        """All of them, as `model.predict` takes them."""
+        return self[:] if dtype is None else self[:].astype(dtype)
+
     def _named(self, index):
         """An image that is decoded now; a damaged file is named."""
         try:
@@ -145,17 +149,23 @@ class EncodedImages:
             self._is_kept[index] = True
         return image
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much of them is kept once each was decoded."""
+        return self._kept.nbytes
+
     def all_kept(self) -> Array:
         """The array of all images, once each of them was decoded."""
         return self._kept
 
     def first(self, count: int) -> Any:
         """The first so many of them, as an array where they are few."""
-        if count * np.prod(self.shape[1:], dtype=np.int64) <= self._few:
+        if _held_bytes([count], self.shape[1:]) <= self._few:
             return self[:count]
         files = self._files[np.arange(count)]
-        left = self._kept.nbytes
-        return EncodedImages(files, self.shape[1:], self._resize, left)
+        return EncodedImages(
+            files, self.shape[1:], self._resize, self.kept_bytes
+        )
 
 
 def decoded(splits: Sequence, own: Any) -> list:
@@ -166,7 +176,7 @@ def decoded(splits: Sequence, own: Any) -> list:
 
     Args:
         splits: `dlgn_tf.data.own.Split`s of `Files`, of which the first is
-            trained on.
+            trained on; or one that is both.
         own: `OwnData` that they are of.
 
     Returns:
@@ -178,16 +188,14 @@ def decoded(splits: Sequence, own: Any) -> list:
             out; or they are of different sizes.
     """
     how = own.how
-    if own.info:
-        shape = own.info.image_shape
-    else:
-        splits, shape = _common_shape(splits, how)
+    splits, shape = _common_shape(splits, how, own.info)
     resize = (how.resize or "crop") if how.size else None
     bound = how.cache_bytes
     fits = _held_bytes([len(x.images) for x in splits], shape) <= bound
     done = []
     for number, split in enumerate(splits):
-        kept = math.inf if fits else 0 if number else bound
+        # The test images get what those of training leave.
+        kept = math.inf if fits else bound
         images = EncodedImages(split.images, shape, resize, kept)
         images.sums, images.checksum, bad = _pass(images, not (fits or number))
         good = _left(split, bad, how)
@@ -195,6 +203,7 @@ def decoded(splits: Sequence, own: Any) -> list:
             left = EncodedImages(split.images[good], shape, resize, kept)
             left.sums, left.checksum = images.sums, images.checksum
             images = left
+        bound -= images.kept_bytes
         read: EncodedImages | Array = images
         if fits:
             read = images.all_kept()[good] if bad else images.all_kept()
@@ -208,8 +217,11 @@ def _held_bytes(counts, shape):
     return copies + sum(counts) * np.prod(shape, dtype=np.int64)
 
 
-def _common_shape(splits, how):
-    """The splits without what has no header, and the shape of their images."""
+def _common_shape(splits, how, info):
+    """The splits without what has no header, and the shape of their images.
+
+    That is the shape that `info` says, if it is not None.
+    """
     # Of each size and number of channels the first image.
     found, left = {}, []
     for split in splits:
@@ -226,7 +238,10 @@ def _common_shape(splits, how):
             split._replace(images=files[good], labels=split.labels[good])
         )
     channels = how.channels or (1 if all(x[2] == 1 for x in found) else 3)
+    if info:
+        channels = info.image_shape[-1]
     if how.size:
+        _check_size(how.size, info, "--image_size")
         return left, (*how.size, channels)
     sizes = {x[:2]: name for x, name in reversed(found.items())}
     if len(sizes) > 1:
@@ -235,7 +250,20 @@ def _common_shape(splits, how):
             "Expected images of one size, or --image_size=HEIGHTxWIDTH. "
             f"Received: {one} and {other}"
         )
-    return left, (*next(iter(sizes)), channels)
+    size, name = next(iter(sizes.items()))
+    _check_size(size, info, name)
+    return left, (*size, channels)
+
+
+def _check_size(size, info, name):
+    if info and size != info.image_shape[:2]:
+        expected, received = (
+            f"{h}x{w}" for h, w in (info.image_shape[:2], size)
+        )
+        raise UserError(
+            f"Expected images of {expected}, as the network was trained on, or "
+            f"--image_size={expected}. Received: {received} of {name}"
+        )
 
 
 def _tried(function):

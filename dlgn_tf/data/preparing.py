@@ -61,17 +61,17 @@ def prepare(stored: Stored, own: Any) -> Prepared:
     regression = bool(own.how.regression)
     train, columns = _plain(stored.train, regression)
     names = None if regression else _names(stored, own, columns, train)
-    test, test_columns = train, columns
+    # Of one alone all are test images.
+    splits, of_splits = [train], [columns, columns]
     if stored.test:
-        test, test_columns = _plain(stored.test, regression)
+        test, of_splits[1] = _plain(stored.test, regression)
+        splits.append(test)
     elif not own.whole:
-        train, test = _divided(train, own.how)
+        splits = _divided(train, own.how)
     sets = []
-    for split, of_split in zip(
-        _images([train, test], own), (columns, test_columns), strict=True
-    ):
+    for split, of_split in zip(_images(splits, own), of_splits, strict=False):
         numbers = split.labels
-        if not regression:
+        if names:
             called = _called(stored, own, names, of_split, split.place)
             numbers = labelled.numbered(numbers, names, split.place, called)
         sets.append(ImageSet(split.images, numbers))
@@ -81,12 +81,12 @@ def prepare(stored: Stored, own: Any) -> Prepared:
         _note_scale(sets[-1], info, train.place)
     now = {
         "train_examples": len(sets[0]),
-        "test_examples": len(sets[1]),
-        "checksums": tuple(x.checksum for x in sets),
+        "test_examples": len(sets[-1]),
+        "checksums": (sets[0].checksum, sets[-1].checksum),
     }
     if info.checksums not in ((), now["checksums"]):
         print(f"{train.place} holds other examples than when it was measured")
-    return Prepared(dataclasses.replace(info, **now), *sets)
+    return Prepared(dataclasses.replace(info, **now), sets[0], sets[-1])
 
 
 def _names(stored, own, names, train):
@@ -227,17 +227,17 @@ def _divided(split, how):
             "Expected two examples of a class at least, one to train on and "
             f"one to test, in {split.place}. Received: one of each"
         )
-    return (
+    return [
         Split(split.images[x], split.labels[x], split.place)
         for x in (train, test)
-    )
+    ]
 
 
 def _images(splits, own):
     """The splits with images of one shape and type."""
     if any(isinstance(x.images, encoded.Files) for x in splits):
         return encoded.decoded(splits, own)
-    train, test = (x.images for x in splits)
+    train, test = splits[0].images, splits[-1].images
     if train.shape[1:] != test.shape[1:]:
         raise UserError(
             "Expected test images of the shape of the training images, "

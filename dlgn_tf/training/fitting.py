@@ -45,7 +45,9 @@ class Fitted(typing.NamedTuple):
         history: Dict of lists with an entry for each evaluation: step, loss
             and accuracy of training since the last one, val_loss and
             val_accuracy of the test examples; of a regression the loss is the
-            mean squared error, and r2 and val_r2 stand for the accuracies.
+            mean squared error, and r2 and val_r2 stand for the accuracies. A
+            run that goes on, or was at its end, has those of its metrics.jsonl
+            before, which keeps none of training (NaN).
     """
 
     model: ImageClassifier
@@ -272,10 +274,22 @@ class Given:
             return None
         return self._data.first(self._config.train_examples)
 
-    def begin(self, model):
-        """The training of a model begins."""
+    def begin(self, model, step, before):
+        """The training of a model begins, or goes on.
+
+        Args:
+            model: `ImageClassifier`.
+            step: Integer, the steps that were taken.
+            before: Lines of metrics.jsonl, of the evaluations up to there.
+        """
         self.model = model
         model.stop_training = False
+        score = model.objective.score
+        for line in before:
+            loss = line.get("test_classification_loss", np.nan)
+            loss = line.get("test_mean_squared_error", loss)
+            tested = line.get(f"test_{score}", np.nan)
+            self._note(line["step"], np.nan, np.nan, loss, tested)
         every, steps = self._config.eval_every, self._config.train_steps
         self._list = keras.callbacks.CallbackList(
             self._callbacks,
@@ -286,25 +300,32 @@ class Given:
         )
         with self._heard():
             self._list.on_train_begin()
-            self._list.on_epoch_begin(0)
+            self._list.on_epoch_begin(step // every)
 
     def evaluated(self, step, training, test):
         """`Totals` of training since the last time, and of test images."""
-        score = self.model.objective.score
-        logs = {
-            "loss": training.mean_classification_loss,
-            score: 1 - training.error_rate,
-            "val_loss": test.mean_classification_loss,
-            f"val_{score}": test.accuracy,
-        }
-        for name, value in {"step": step, **logs}.items():
-            self.history.setdefault(name, []).append(value)
+        logs = self._note(
+            step,
+            training.mean_classification_loss,
+            1 - training.error_rate,
+            test.mean_classification_loss,
+            test.accuracy,
+        )
         if self._list:
             epoch = -(-step // self._config.eval_every)
             with self._heard():
                 self._list.on_epoch_end(epoch - 1, logs)
                 if step < self._config.train_steps and not self.stop:
                     self._list.on_epoch_begin(epoch)
+
+    def _note(self, step, *values):
+        """Adds an evaluation to the history; returns what callbacks hear."""
+        score = self.model.objective.score
+        names = "loss", score, "val_loss", f"val_{score}"
+        logs = dict(zip(names, values, strict=True))
+        for name, value in {"step": step, **logs}.items():
+            self.history.setdefault(name, []).append(value)
+        return logs
 
     @property
     def stop(self):

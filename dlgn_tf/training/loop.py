@@ -93,7 +93,8 @@ class _Run:
         images = images or sources.load_for(config)
         self.train_images, self.test_images = images
         if given:
-            given.begin(engine.model)
+            before = records.evaluations() if records else ()
+            given.begin(engine.model, self.step, before)
         self.sampler = BatchSampler(
             self.train_images,
             config.batch_size,

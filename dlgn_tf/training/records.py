@@ -42,6 +42,11 @@ class Records:
         lines = self._directory.read_metrics()
         return lines[-1] if lines else None
 
+    def evaluations(self):
+        """Lines of metrics.jsonl up to the engine's step, a list of dicts."""
+        lines = self._directory.read_metrics()
+        return [x for x in lines if x["step"] <= self._engine.step]
+
     def restore(self):
         """Puts the engine and the loop where the newest checkpoint was.
 

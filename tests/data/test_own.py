@@ -124,6 +124,48 @@ def test_the_bound_holds_for_the_copies_that_augmentation_needs(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("gib", [0, 24 * 144 / 2**30, 27 * 144 / 2**30])
+def test_test_images_are_kept_in_what_training_leaves(tmp_path, gib):
+    """30 images of 144 bytes, of which 6 are test images."""
+    write_folder(tmp_path)
+    _, train, test = read("folder", tmp_path, cache_gib=gib)
+    kept = [x.images.kept_bytes / 144 for x in (train, test)]
+    bound = round(gib * 2**30 / 144)
+    assert kept == [min(bound, 24), max(bound - 24, 0)]
+
+
+def test_few_are_an_array_if_their_copies_fit_too(tmp_path, monkeypatch):
+    """Ten images of 6x8 take 1440 bytes, and twice on 14x16 13440 more."""
+    write_folder(tmp_path)
+    _, train, _ = read("folder", tmp_path, cache_gib=0)
+    for few, kind in ((14880, np.ndarray), (14879, encoded.EncodedImages)):
+        monkeypatch.setattr(train.images, "_few", few)
+        first = train.first(10).images
+        assert isinstance(first, kind)
+        np.testing.assert_array_equal(first[:], train.images[:10])
+    # As Keras' `predict` takes what is no array.
+    np.testing.assert_array_equal(np.asarray(first), first[:])
+
+
+def test_other_data_are_decoded_once(tmp_path, monkeypatch, capsys):
+    write_folder(tmp_path)
+    info, *_ = read("folder", tmp_path)
+    (tmp_path / "bee" / "note.txt").write_text("no image")
+    decoded = []
+    decode = encoded.EncodedImages.decode
+
+    def counted(images, index):
+        decoded.append(index)
+        return decode(images, index)
+
+    monkeypatch.setattr(encoded.EncodedImages, "decode", counted)
+    how = Reading(skip_damaged=True)
+    data = own.OwnData("folder", str(tmp_path), how, info, whole=True)
+    assert [len(x) for x in data.load(WHOLE)] == [30, 30]
+    assert len(decoded) == 30
+    assert capsys.readouterr().out.count("left out 1 files") == 1
+
+
 def test_sizes_and_modes(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -652,8 +694,15 @@ def test_other_data_are_mapped_by_name(tmp_path):
     _, test = other.load(WHOLE)
     assert named(info, test) == expected and len(test) == 4
     grey = dataclasses.replace(info, image_shape=(6, 9, 3))
-    with pytest.raises(UserError, match="--skip_damaged"):
+    with pytest.raises(UserError, match=r"6x9.*--image_size.*6x8 of .*png"):
         dataclasses.replace(other, info=grey).load(WHOLE)
+    for size in ("6x8", "5"):
+        how = Reading(image_size=size, skip_damaged=True)
+        with pytest.raises(UserError, match="of --image_size"):
+            dataclasses.replace(other, info=grey, how=how).load(WHOLE)
+    how = Reading(image_size="6x9")
+    _, test = dataclasses.replace(other, info=grey, how=how).load(WHOLE)
+    assert test.images.shape == (4, 6, 9, 3)
 
 
 @pytest.mark.parametrize(

@@ -539,3 +539,33 @@ def test_every_worker_normalises_as_the_run_began(
     with pytest.raises(loop.Stopped):
         loop.train(config)
     assert made[0].measured.mean == began.measured.mean
+
+
+class Begun(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.epochs = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epochs.append(epoch)
+
+
+def test_the_history_of_a_run_is_told_again(vectors, tmp_path):
+    """As of a cell that is run twice; and a run goes on from where it was."""
+    begun, flags = Begun(), {"verbose": False, "eval_every": 5, **SMALL}
+    histories = [
+        dlgn_tf.fit(
+            "fc_dlgn",
+            vectors,
+            run_dir=tmp_path,
+            train_steps=steps,
+            callbacks=begun,
+            **flags,
+        ).history
+        for steps in (10, 10, 15)
+    ]
+    first, again, more = histories
+    assert [x["step"] for x in histories] == [[5, 10], [5, 10], [5, 10, 15]]
+    for name in ("val_loss", "val_accuracy"):
+        assert again[name] == first[name] == more[name][:2]
+    assert np.isnan(again["loss"]).all() and np.isfinite(more["loss"][2])
+    assert begun.epochs == [2]
