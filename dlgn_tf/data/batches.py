@@ -199,27 +199,23 @@ def train_dataset(sampler, start, stop, share=None):
     labelled = sampler.image_set.labels
     types = tf.as_dtype(sampler.image_set.images.dtype), labelled.dtype
     check_splits(sampler.batch_size, share.replicas)
-    rows = sampler.batch_size // share.replicas
 
     @tf.autograph.experimental.do_not_convert
     def batch_at(step):
         # Stateless, as it is a pure function: under op determinism a stateful
         # one would be mapped one step at a time.
-        return tf.numpy_function(
+        images, labels = tf.numpy_function(
             sampler.batch_at, [step], types, stateful=False
         )
-
-    @tf.autograph.experimental.do_not_convert
-    def with_shapes(images, labels):
-        images.set_shape((rows, *image_shape))
-        labels.set_shape((rows, *labelled.shape[1:]))
+        images.set_shape((sampler.batch_size, *image_shape))
+        labels.set_shape((sampler.batch_size, *labelled.shape[1:]))
         return images, labels
 
     batches = tf.data.Dataset.range(start, stop).map(
         batch_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    shared = share.of(batches).map(with_shapes)
-    return shared.prefetch(tf.data.AUTOTUNE)
+    rows = sampler.batch_size // share.replicas
+    return share.of(batches, rows).prefetch(tf.data.AUTOTUNE)
 
 
 def check_splits(batch_size, replicas):
@@ -350,8 +346,11 @@ class Share:
     first: int = 0
     count: int = 1
 
-    def of(self, batches):
-        """A `tf.data.Dataset` of batches, cut into one element a replica."""
+    def of(self, batches, rows=None):
+        """A `tf.data.Dataset` of batches, cut into one element a replica.
+
+        Each has so many rows; None where these are not always as many.
+        """
         import tensorflow as tf
 
         if self.replicas == 1:
@@ -359,12 +358,15 @@ class Share:
 
         @tf.autograph.experimental.do_not_convert
         def cut(images, labels):
-            rows = tf.shape(labels, tf.int64)[0]
+            count = tf.shape(labels, tf.int64)[0]
 
             def piece(replica):
-                begin = replica * rows // self.replicas
-                end = (replica + 1) * rows // self.replicas
-                return images[begin:end], labels[begin:end]
+                begin = replica * count // self.replicas
+                end = (replica + 1) * count // self.replicas
+                parts = images[begin:end], labels[begin:end]
+                for part in parts:
+                    part.set_shape((rows, *part.shape[1:]))
+                return parts
 
             mine = tf.data.Dataset.range(self.first, self.first + self.count)
             return mine.map(piece)
