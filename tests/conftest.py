@@ -24,6 +24,12 @@ _LONG = (
     "test_jax.py",
     "test_backends.py",
     "test_tour.py",
+    "test_training.py",
+    "test_devices.py",
+    "test_damage.py",
+    "test_fitting.py",
+    "test_experiments.py",
+    "test_claims_of_gated_networks.py",
 )
 
 
@@ -150,6 +156,22 @@ def write_images():
                 Image.fromarray(image).save(root / name / f"{k}.png")
 
     return write
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Figures are drawn, and not rendered: of a page that is half the time.
+
+    For tests of what stands in texts and tables alone.
+    """
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda self, file, **options: Image.new("L", (1, 1)).save(file, "PNG"),
+    )
 
 
 @pytest.fixture(scope="session")

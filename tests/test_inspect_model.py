@@ -197,6 +197,7 @@ def saved_model(trained_runs, tmp_path_factory):
     return path
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_saved_model_is_enough(dlgn, saved_model, tmp_path):
     folder, _ = dlgn
     run_command(
@@ -211,6 +212,7 @@ def test_a_saved_model_is_enough(dlgn, saved_model, tmp_path):
         assert (tmp_path / f"{name}.csv").read_text() == expected
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_positions(dlgn, tmp_path, read_table):
     folder, _ = dlgn
     run_command(

@@ -60,6 +60,7 @@ def folder_run(write_images, tmp_path_factory):
     )
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     "model, dataset, flag, write, classes",
     [

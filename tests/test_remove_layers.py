@@ -81,6 +81,7 @@ def test_runs(runs, tmp_path, command, capsys, read_table):
     assert f"resnet20_dnn: {1 - int(rows[0]['errors']) / 200:.2%}" in printed
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_two_runs_of_one_model_are_told_apart(
     runs, tmp_path, command, read_table
 ):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -51,10 +52,24 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def workshop(images, tmp_path_factory):
+def first(images, tmp_path_factory):
+    """A workshop that has trained a teacher and its ladder, what they are."""
+    folder = tmp_path_factory.mktemp("workshop")
+    workshop = Workshop(TINY, images, folder / "networks", progress=False)
+    subject = workshop.teacher(8, 20, seed=0)
+    return types.SimpleNamespace(
+        folder=folder,
+        workshop=workshop,
+        subject=subject,
+        ladder=workshop.ladder(subject),
+        kept=sorted(folder.rglob("*.keras")),
+    )
+
+
+@pytest.fixture
+def workshop(first):
     """What one test trains the next one reads."""
-    folder = tmp_path_factory.mktemp("workshop") / "networks"
-    return Workshop(TINY, images, folder, progress=False)
+    return first.workshop
 
 
 def test_scales():
@@ -104,34 +119,29 @@ class TestData:
 
 
 class TestWorkshop:
-    def test_keeps_what_it_trains(self, images, tmp_path):
-        workshop = Workshop(TINY, images, tmp_path / "networks", False)
-        subject = workshop.teacher(8, 20, seed=0)
-        ladder = workshop.ladder(subject)
-        kept = sorted(
-            p.relative_to(tmp_path).as_posix()
-            for p in tmp_path.rglob("*.keras")
-        )
+    def test_keeps_what_it_trains(self, images, first):
+        folder = first.folder / "networks"
+        kept = [p.relative_to(first.folder).as_posix() for p in first.kept]
         label = "networks/resnet8-20-seed0"
         assert kept == [
             f"{label}-ladder/order_04.keras",
             f"{label}-ladder/order_07.keras",
             f"{label}.keras",
         ]
-        times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.keras")}
-        again = Workshop(TINY, images, tmp_path / "networks", progress=False)
+        times = {p: p.stat().st_mtime_ns for p in first.kept}
+        again = Workshop(TINY, images, folder, progress=False)
         other = again.teacher(8, 20, seed=0)
-        f = subject.feature.trunk(images.test.images[:5])
+        f = first.subject.feature.trunk(images.test.images[:5])
         np.testing.assert_allclose(
             other.feature.trunk(images.test.images[:5]), f, atol=1e-6
         )
         same = again.ladder(other).outputs(images.test.images[:5])
-        for order, phi in ladder.outputs(images.test.images[:5]).items():
+        for order, phi in first.ladder.outputs(images.test.images[:5]).items():
             np.testing.assert_allclose(same[order], phi, atol=1e-6)
         assert times == {p: p.stat().st_mtime_ns for p in times}
         longer = dataclasses.replace(TINY, epochs=3)
         with pytest.raises(UserError, match="another epochs"):
-            Workshop(longer, images, tmp_path / "networks")
+            Workshop(longer, images, folder)
 
     def test_head_on_its_own_feature(self, workshop, images):
         """Classification from f itself is the network's."""

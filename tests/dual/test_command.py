@@ -210,6 +210,7 @@ def test_over_training(runs, tmp_path, measure, capsys):
     assert "over training: snapshot 3/3" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_frozen_gates_have_one_kernel(tmp_path, measure):
     measure("frozen", "--over_training", "--images=40", "--test_images=20")
     rows = read(tmp_path / "over_training.csv")
@@ -258,6 +259,7 @@ def tangent_kernels(model, some):
     return kernels
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_kernel_of_a_file(runs, tmp_path, command):
     path = runs / "plain" / "model.keras"
     command(
@@ -276,6 +278,7 @@ def test_kernel_of_a_file(runs, tmp_path, command):
     assert learned["label_alignment"] != random["label_alignment"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_frozen_gates_have_no_gating_part(tmp_path, measure):
     measure("frozen", "--ntk_trace", "--images=10")
     for row in read(tmp_path / "ntk_trace.csv"):

@@ -37,6 +37,7 @@ def page_of(task, folder):
     return report.write(task, folder).read_text()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_an_ensemble(digits, tmp_path):
     page = page_of(task_of("c1gap_dnn", digits, members=2), tmp_path)
     assert "An ensemble of plain networks" in page
@@ -54,6 +55,7 @@ def test_a_kernel_that_takes_minutes(digits, monkeypatch):
     assert "That of 10 images takes about 0 minutes here" in note
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
     task = task_of("c4gap_dlgn", digits, gate_permutation=(2, 0, 3, 1))
     page = page_of(task, tmp_path)
@@ -73,6 +75,7 @@ def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
         assert float(row["on"]) == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("name", "options", "said", "unsaid"),
     [

@@ -166,6 +166,7 @@ def test_alignment_alone(tmp_path, command, runs, read_table, capsys):
     assert "untrained" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_one_run(tmp_path, command, runs, read_table):
     command(dirs(runs, "b"), *FEW, f"--output_dir={tmp_path}", "--draws=2")
     assert {path.stem for path in tmp_path.glob("*.csv")} == {
@@ -180,6 +181,7 @@ def test_one_run(tmp_path, command, runs, read_table):
     assert {row["draw"] for row in rows if row["way"] == "white"} == {"0", "1"}
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_runs_of_different_widths(tmp_path, command, runs, read_table):
     command(
         dirs(runs, "ac"),
@@ -234,6 +236,7 @@ def test_gated_networks_apart(tmp_path, command, gated, read_table):
     check_pictures(tmp_path)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
     published = (0.5, 0.4, 0.3)
     monkeypatch.setattr(
@@ -283,6 +286,7 @@ def test_mistakes(tmp_path, command, runs, names, arguments, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_networks_of_no_run(tmp_path, command, runs, read_table):
     """Files say as much as the runs that they are of."""
     names = [f"{name}/model.keras" for name in "ab"]

@@ -54,6 +54,7 @@ def priors(read_table):
     }
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_initial_prior_of_a_run(runs, command, tmp_path, priors):
     """Against the weights of the first snapshot's twin, by hand."""
     from dlgn_tf.training import runs as training_runs
@@ -72,6 +73,7 @@ def test_initial_prior_of_a_run(runs, command, tmp_path, priors):
     assert priors(tmp_path)["step 4", "conv2"] == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_first_network_of_a_run_with_others_gates(
     runs, command, tmp_path, priors
 ):
@@ -90,6 +92,7 @@ def test_first_network_of_a_run_with_others_gates(
     assert bare["step 4", "conv2"] == kept["step 4", "conv2"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_prior_is_that_of_the_nonlinearity(runs, command, tmp_path, priors):
     """Without biases, both regions of an absolute value are as likely."""
     command(

@@ -317,8 +317,10 @@ _START_UP = re.compile(
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["dlgn_tf.training.loop"])
 _CHILD = """
-import ctypes, os, runpy, sys
+import ctypes, gc, os, runpy, sys
 
+# As after an import that was not forked.
+gc.freeze()
 os.environ.update(variables)
 os.chdir(cwd)
 for number in (1, 2):
