@@ -8,7 +8,16 @@ from dlgn_tf.tabular.trees.tree import Leaf
 
 
 class Classes:
-    """Leaves say the majority's class, and each other point is an error."""
+    """Leaves say the majority's class, and each other point is an error.
+
+    Attributes:
+        cost_of_leaf: Float, what share of the `largest` cost a leaf more must
+            save at most.
+        grown_again: Boolean. Whether what is below a split is grown again where
+            polishing has moved it.
+    """
+
+    cost_of_leaf, grown_again = 0.005, True
 
     @staticmethod
     def leaf(labels: np.ndarray, otherwise: Any = 0) -> Leaf:
@@ -62,7 +71,13 @@ class Classes:
 
 
 class Numbers:
-    """Leaves say the mean, and a point costs its squared distance."""
+    """Leaves say the mean, and a point costs its squared distance.
+
+    What is smooth is no tree: it would have any number of leaves, and each
+    split moves.
+    """
+
+    cost_of_leaf, grown_again = 0.02, False
 
     @staticmethod
     def leaf(labels: np.ndarray, otherwise: Any = 0.0) -> Leaf:

@@ -32,12 +32,11 @@ from dlgn_tf.tabular.trees.polish import (
 )
 from dlgn_tf.tabular.trees.tree import Leaf, Node, Split, leaves, predict
 
-# A leaf more must set right such a share of all points; of a regression explain
-# such a share of the variance.
-COST_OF_LEAF = 0.005
 # Points whose mirror image across a hyperplane is asked for: the nearest.
 _NEAREST = 0.2
 _LEAST_POINTS = 20
+# Numbers that are mirrored at once.
+_MIRRORED = 2**22
 # Candidates below which two levels are tried.
 _AHEAD = 10
 # Trees below a split are grown again where polishing moves such a share of its
@@ -106,7 +105,8 @@ def read_out(
     said = classify(x)
     with threadpoolctl.threadpool_limits(1):
         growth = _Growth(classify, normals, offsets, *_criterion(x, said))
-        root = polish(growth.tree(x, said), x, said)
+        root = growth.tree(x, said, growth.criterion.grown_again)
+        root = polish(root, x, said)
         root = _pruned(root, x, said, growth.cost)
         labels = said if labels is None else np.asarray(labels)
         _, cost = _criterion(x, labels)
@@ -124,7 +124,7 @@ def _criterion(x, labels):
     A hyperplane's numbers explain one point each by chance: twice as many.
     """
     criterion = criterion_of(labels)
-    share = min(COST_OF_LEAF, 2 * (x.shape[1] + 1) / len(x))
+    share = min(criterion.cost_of_leaf, 2 * (x.shape[1] + 1) / len(x))
     return criterion, share * criterion.largest(labels)
 
 
@@ -137,7 +137,7 @@ class _Growth:
     # Of a leaf.
     cost: float
 
-    def tree(self, x, labels, again=True):
+    def tree(self, x, labels, again):
         """The cheapest of a leaf, two levels, and a split with trees below.
 
         Where `again`, what is below a split may be grown anew.
@@ -210,18 +210,20 @@ class _Growth:
         else of it; numbers as far as their squared distance.
         """
         shares = np.zeros(len(self.normals))
-        count = max(_LEAST_POINTS, int(_NEAREST * len(x)))
-        for k, (normal, offset) in enumerate(
-            zip(self.normals, self.offsets, strict=True)
-        ):
-            distance = x @ normal - offset
-            if (distance > 0).all() or (distance <= 0).all():
-                continue
-            near = np.argsort(np.abs(distance))[:count]
-            mirrored = x[near] - 2 * distance[near, None] * normal
-            shares[k] = np.mean(
-                self.criterion.losses(self.classify(mirrored), labels[near])
-            )
+        count = min(len(x), max(_LEAST_POINTS, int(_NEAREST * len(x))))
+        distances = x @ self.normals.T - self.offsets
+        above = distances > 0
+        divides = np.flatnonzero(above.any(axis=0) & ~above.all(axis=0))
+        # Several at once, as a call takes as long for few points.
+        size = max(1, _MIRRORED // (count * x.shape[1]))
+        for first in range(0, len(divides), size):
+            chosen = divides[first : first + size]
+            near = np.argsort(np.abs(distances[:, chosen]), axis=0)[:count].T
+            far = np.take_along_axis(distances[:, chosen].T, near, axis=1)
+            mirrored = x[near] - 2 * far[..., None] * self.normals[chosen, None]
+            found = self.classify(mirrored.reshape(-1, x.shape[1]))
+            losses = self.criterion.losses(found, labels[near].ravel())
+            shares[chosen] = losses.reshape(near.shape).mean(axis=1)
         return shares
 
     def _pairs(self, x, labels):
@@ -243,7 +245,6 @@ class _Growth:
             errors.append(-right)
         best = sum(e.min(axis=1) for e in errors)
         first = int(np.argmin(best))
-        second = [int(np.argmin(e[first])) for e in errors]
         second = [int(np.argmin(e[first])) for e in errors]
         left = self.criterion.leaf(labels).errors + alone + best[first]
         return left, first, second, on
