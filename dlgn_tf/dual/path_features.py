@@ -1,5 +1,6 @@
 """Random path features, and what is learned from them: linear in the images."""
 
+import math
 import typing
 import warnings
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.command.memory import check_memory
+from dlgn_tf.command.memory import GIB, check_memory
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.dual.image_arrays import ImageArrays
 from dlgn_tf.dual.kernel_learning import (
@@ -26,7 +27,7 @@ from dlgn_tf.models.orthogonal import folded
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
 
-# Images whose gates are held together.
+# Images whose gates are held together, at most.
 _BATCH = 500
 
 
@@ -77,15 +78,18 @@ def path_features(
     networks = ValueDraws(model, plan, biases)
     of_images = ImageArrays(model, plan.inputs, plan.choices)
     count, units = len(images), networks.units
-    needed = 4 * count * draws * units
-    check_memory(needed, memory_gib, f"Features of {count} images")
+    held = 4 * count * draws * units
+    # Of an image gates, as floats too, and tensors on their way.
+    each = 4 * 4 * sum(map(math.prod, plan.shapes.values()))
+    check_memory(held + each, memory_gib, f"Features of {count} images")
+    batch = max(1, min(_BATCH, int((memory_gib * GIB - held) // each)))
     features = np.empty((count, draws, units), "float32")
-    batches = range(0, count, _BATCH)
+    batches = range(0, count, batch)
     show = Progress(
         "path features", 0, len(batches) * draws, "draw", silent=not progress
     )
     for position, first in enumerate(batches):
-        part = slice(first, first + _BATCH)
+        part = slice(first, first + batch)
         (arrays,) = of_images([images[part]], memory_gib)
         for number in range(draws):
             networks.draw(seed, number)

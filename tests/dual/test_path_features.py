@@ -6,6 +6,7 @@ import pytest
 from dlgn_tf import dual, from_keras
 from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual.claims import tiny_networks
+from dlgn_tf.dual.value_draws import ValueDraws
 from dlgn_tf.errors import UserError
 
 
@@ -75,8 +76,20 @@ def test_draws_that_are_none(draws, rng):
         dual.path_features(create("strides", rng), images_of(rng), draws)
 
 
-def test_memory(rng):
-    model = create("strides", rng)
+def test_memory(rng, monkeypatch):
+    """With little of it images come in smaller batches."""
+    model, images = create("strides", rng), images_of(rng, 40)
+    sizes, called = [], ValueDraws.__call__
+
+    def forward(self, arrays):
+        sizes.append(len(next(iter(arrays.values()))))
+        return called(self, arrays)
+
+    monkeypatch.setattr(ValueDraws, "__call__", forward)
+    whole = dual.path_features(model, images, 2)
+    few = dual.path_features(model, images, 2, memory_gib=1e-5)
+    np.testing.assert_allclose(few, whole, rtol=1e-5)
+    assert sizes[:2] == [40, 40] and max(sizes[2:]) < 40
     with pytest.raises(UserError, match="Features of 4 images.*memory_gib"):
         dual.path_features(model, images_of(rng), 10**6, memory_gib=0.01)
 
