@@ -119,7 +119,7 @@ def export(model, path, step=None, class_names=None):
     with tempfile.TemporaryDirectory() as folder:
         if class_names:
             names = pathlib.Path(folder, saved_model.CLASS_NAMES)
-            lines = (" ".join(name.split()) + "\n" for name in class_names)
+            lines = (saved_model.spelled(name) + "\n" for name in class_names)
             names.write_text("".join(lines), "utf-8")
             module.class_names = tf.saved_model.Asset(str(names))
         tf.saved_model.save(module, str(path), signatures=signatures)

@@ -7,5 +7,5 @@ from .given import from_folder as from_folder
 from .given import from_table as from_table
 from .given import from_tfds as from_tfds
 from .images import ImageSet as ImageSet
-from .own import register as register
+from .registering import register as register
 from .sources import load as load

@@ -353,7 +353,7 @@ def source_of_run(
         UserError: as `source`, or if the data set is of another kind.
     """
     trained, name = known_of(config), dataset or config.dataset
-    if name == own_data.ARRAYS and npz_file:
+    if npz_file and is_own(name) and name == config.dataset:
         name = "npz"
     if is_own(name):
         path = npz_file or data_dir

@@ -87,12 +87,28 @@ def from_arrays(
             "Received: both"
         )
     given = {"test_share": test_share, "split_seed": split_seed}
+    if x_test is not None and any(x is not None for x in given.values()):
+        raise UserError(
+            "Expected test_share and split_seed without x_test. Received: both"
+        )
     given["regression"] = regression or None
     how = fields.of_values(Reading, given)
     test = None if x_test is None else Split(x_test, y_test, "x_test, y_test")
-    names = None if class_names is None else tuple(map(str, class_names))
+    names = None
+    if class_names is not None:
+        names = tuple(map(str, _listed(class_names, "class_names")))
     stored = Stored(Split(x, y, "x, y"), test, names)
     return _of(own.OwnData(own.ARRAYS, how=how), stored)
+
+
+def _listed(values, name):
+    """What can be gone through, as it is."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise UserError(
+            f"Expected {name} one after the other. Received: "
+            f"{type(values).__name__} {values!r:.40}"
+        )
+    return values
 
 
 def from_folder(path: str | os.PathLike, **how: Any) -> Data:
@@ -167,11 +183,14 @@ def _arrays_of(dataset):
         # TensorFlow's cardinality of what has no end.
         endless = int(dataset.cardinality()) == -1
         pairs = () if endless else dataset.as_numpy_iterator()
+        batched = _is_batched(dataset.element_spec)
     elif hasattr(dataset, "num_batches"):
         endless = dataset.num_batches is None
         pairs = (dataset[k] for k in range(dataset.num_batches or 0))
+        batched = True
     else:
-        endless, pairs = False, dataset
+        endless, pairs = False, _listed(dataset, "pairs of a data set")
+        batched = False
     if endless:
         raise UserError(
             "Expected a data set that ends. Received: one without end"
@@ -187,7 +206,8 @@ def _arrays_of(dataset):
             values.append(np.asarray(part))
     if not examples:
         raise UserError("Expected a data set of examples. Received: none")
-    join = np.concatenate if _are_batches(examples, labels) else np.stack
+    batched = batched or _are_batches(examples, labels)
+    join = np.concatenate if batched else np.stack
     try:
         return join(examples), join(labels)
     except ValueError as error:
@@ -196,6 +216,14 @@ def _arrays_of(dataset):
             "Expected examples of one shape in the data set. Received: "
             f"{' and '.join(shapes)}"
         ) from error
+
+
+def _is_batched(spec):
+    """Whether TensorFlow says that labels come in batches of any size."""
+    try:
+        return spec[1].shape[0] is None
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError):
+        return False
 
 
 def _are_batches(examples, labels):

@@ -30,8 +30,9 @@ def plain(values: Any, place: str) -> tuple[Array, tuple[str, ...] | None]:
     values = refuse_gaps(values, place)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.dtype.kind == "O":
-        values = _of_objects(values, place)
+    # Of NumPy's strings of any length too.
+    if values.dtype.kind in "OT":
+        values = _of_objects(values.astype(object), place)
     if values.dtype.kind == "f":
         values = _whole(values, place)
     if values.dtype.kind == "S":

@@ -112,7 +112,9 @@ def read_any(own: Any) -> Stored:
     what = "an .npz of x_train, y_train, x_test and y_test"
     with _arrays_of(own.path, own.name, what) as arrays:
         splits = {part: _found(arrays, part, own.path) for part in _NAMES}
-        if splits["train"] is None:
+        test = ("x_test", "y_test", "test_images", "test_labels")
+        lacking = splits["test"] is None and {*test} & {*arrays.files}
+        if splits["train"] is None or lacking:
             raise ValueError(f"arrays {', '.join(arrays.files) or 'none'}")
         return Stored(splits["train"], splits["test"])
 

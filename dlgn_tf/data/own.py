@@ -20,7 +20,7 @@ from dlgn_tf.data.reading import (
     OF_TABLES,
     Reading,
 )
-from dlgn_tf.data.stored import Split, Stored
+from dlgn_tf.data.stored import Stored
 from dlgn_tf.errors import UserError
 
 
@@ -82,37 +82,6 @@ KINDS = {
 _NAMED = ("tfds", "sklearn")
 # What a run is called that was trained on arrays in Python.
 ARRAYS = "arrays"
-
-
-def register(
-    name: str, function: Callable, description: str = "data of one's own"
-) -> None:
-    """Makes data a choice of `--dataset`.
-
-    Args:
-        name: String, none that there is.
-        function: Without arguments; returns `(x, y)`, or `((x, y), (x_test,
-            y_test))`, as `from_arrays` takes them. Called when the data are
-            read.
-        description: One line.
-
-    Raises:
-        UserError: if there are data of that name.
-    """
-
-    def read(own):
-        first, second = function()
-        if not isinstance(first, tuple):
-            return Stored(Split(first, second, name))
-        train, test = Split(*first, name), Split(*second, f"test of {name}")
-        return Stored(train, test)
-
-    if name in KINDS or name == ARRAYS or ":" in name:
-        raise UserError(
-            "Expected a name of data that there is not, without a colon. "
-            f"Received: {name}"
-        )
-    KINDS[name] = Kind(read, description)
 
 
 def is_own(name: str) -> bool:
@@ -207,7 +176,14 @@ class OwnData:
         if isinstance(read, str):
             module, _, function = read.partition(":")
             read = getattr(importlib.import_module(module), function)
-        return read(self)
+        try:
+            return read(self)
+        except OSError as error:
+            raise UserError(
+                f"Expected files that may be read with --dataset={self.name}. "
+                f"Received: {error.filename or self.path}, "
+                f"{error.strerror or error}"
+            ) from error
 
     def measured(self) -> DatasetInfo:
         """What was measured of them; once, for `load` too."""

@@ -1,6 +1,7 @@
 """Rows of a CSV or Parquet table as vectors."""
 
 import codecs
+import collections
 import os
 import typing
 from typing import Any
@@ -102,11 +103,11 @@ def _rows(path, how):
     """The rows of a file, without those that are dropped."""
     table = _table(path)
     names = table.column_names
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in collections.Counter(names).items():
+        if count > 1:
             raise UserError(
-                f"Expected each column once in {path}. Received: "
-                f"{names.count(name)} named {name!r}"
+                f"Expected each column once in {path}. Received: {count} named "
+                f"{name!r}"
             )
     if how.label not in names:
         shown = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
@@ -114,7 +115,11 @@ def _rows(path, how):
             f"Expected --label to be a column of {path}: {shown}. Received: "
             f"--label={how.label}"
         )
-    columns = {x: _values(x, table[x], path) for x in names}
+    # By name each would be looked for among all.
+    columns = {
+        name: _values(name, column, path)
+        for name, column in zip(names, table.columns, strict=True)
+    }
     labels, gap = _labels(table[how.label])
     columns.pop(how.label)
     if how.missing == "drop":

@@ -22,6 +22,7 @@ from dlgn_tf.config import TrainingFlags
 from dlgn_tf.data import own
 from dlgn_tf.data.given import Data
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers.pixel_normalization import PixelNormalization
 from dlgn_tf.models import objectives, registry
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import configured, loop
@@ -198,6 +199,7 @@ def _check_model(model, config, kept):
             f"{config.loss} and a model of loss={model.objective.loss}"
         )
     model.objective = objectives.of_targets(config.loss, info.target_std)
+    _note_scale(model.normalization, info)
     if not kept:
         return
     described = configured.create_configured_model(config).get_config()
@@ -212,6 +214,21 @@ def _check_model(model, config, kept):
             "Expected with run_dir a model that the flags of the call describe "
             "(its width, normalization, ...), or its name in its place. "
             f"Received: one of another {'; '.join(others)}"
+        )
+
+
+def _note_scale(normalization, info):
+    """Says it where numbers of any scale are taken for pixels."""
+    default = PixelNormalization()
+    scales = [
+        (getattr(x, "mean", None), getattr(x, "std", None))
+        for x in (normalization, default)
+    ]
+    if info.dtype == "float32" and scales[0] == scales[1]:
+        print(
+            "the model divides numbers by 255, as it does pixels; one of "
+            "create_model(..., mean=data.info.mean, std=data.info.std) "
+            "standardises these data"
         )
 
 

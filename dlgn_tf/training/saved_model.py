@@ -41,6 +41,20 @@ def locate(path):
     )
 
 
+def class_names(path):
+    """Names of the classes that a SavedModel lists, or None."""
+    try:
+        text = (pathlib.Path(path) / "assets" / CLASS_NAMES).read_text("utf-8")
+    except (OSError, ValueError):
+        return None
+    return tuple(text.splitlines())
+
+
+def spelled(name):
+    """A name of a class as the asset has it, on one line."""
+    return " ".join(name.split())
+
+
 def _signatures(path):
     """Names of the signatures of a SavedModel, which is not loaded."""
     startup.import_keras()

@@ -203,6 +203,16 @@ class Source:
         catalog.check_same_kind(
             self.of_images, model.image_shape, model.classes
         )
+        told = self.saved_model and saved_model.class_names(self.saved_model)
+        names = tuple(
+            map(saved_model.spelled, self.of_images.class_names or ())
+        )
+        if told and names and told != names:
+            raise UserError(
+                f"Expected images of the classes of {self.saved_model}, "
+                f"{', '.join(told)[:160]}. Received: "
+                f"{', '.join(names)[:160]}"
+            )
 
     def untrained(self, model):
         """The network with weights as drawn: those that the run began with.

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import types
 import zlib
 
 import numpy as np
@@ -13,12 +14,22 @@ import pytest
 from PIL import Image
 
 from dlgn_tf import config as config_lib
-from dlgn_tf.data import catalog, encoded, given, labels, own, preparing
+from dlgn_tf.data import (
+    catalog,
+    encoded,
+    given,
+    labels,
+    own,
+    preparing,
+    registering,
+)
 from dlgn_tf.data.batches import BatchSampler
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.data.reading import Reading
 from dlgn_tf.data.stored import Split
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
+from dlgn_tf.training.source import Source
 
 WHOLE = {"train": None, "test": None}
 CLASSES = ("ant", "bee", "cat")
@@ -376,7 +387,7 @@ def test_flags_of_other_data_are_refused(tmp_path):
 
 def test_registered_data():
     x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
-    own.register("mine", lambda: ((x, y), (x[:4], y[:4])))
+    registering.register("mine", lambda: ((x, y), (x[:4], y[:4])))
     try:
         config = config_lib.from_flags("--dataset=mine", "--model=fc_dlgn")
         assert config.info.image_shape == (1, 1, 2)
@@ -384,8 +395,18 @@ def test_registered_data():
         train, test = own.OwnData("mine").load(WHOLE)
         np.testing.assert_array_equal(train.images[:, 0, 0], x)
         assert len(test) == 4
-        with pytest.raises(UserError, match="that there is not"):
-            own.register("mine", lambda: None)
+        # As a cell does that is run twice.
+        registering.register("mine", lambda: (x + 1, y))
+        train, test = own.OwnData("mine").load(WHOLE)
+        assert len(train) + len(test) == 20
+        assert max(each.images.max() for each in (train, test)) == 40
+        for values in ((x, y, x), None, ((x, y), (x,))):
+            registering.register("mine", lambda values=values: values)
+            with pytest.raises(UserError, match="of the function of mine"):
+                own.OwnData("mine").load(WHOLE)
+        for name in ("digits", "folder", "arrays", "a:b"):
+            with pytest.raises(UserError, match="that there is not"):
+                registering.register(name, lambda: None)
     finally:
         del own.KINDS["mine"]
 
@@ -404,6 +425,15 @@ def test_from_dataset():
         data = given.from_dataset(dataset)
         np.testing.assert_array_equal(data.train.images, whole.train.images)
         np.testing.assert_array_equal(data.test.labels, whole.test.labels)
+    # Two labels a batch, which could be one that is one-hot.
+    pairs = Batches()
+    pairs.num_batches, y = 6, np.arange(12) % 2
+    Batches.__getitem__ = lambda _, k: (x[2 * k : 2 * k + 2], y[:2])
+    data = given.from_dataset(pairs)
+    assert data.info.image_shape == (4, 4, 1)
+    for other in (3, "pairs"):
+        with pytest.raises(UserError, match="one after the other.*(int|str)"):
+            given.from_dataset(other)
     Batches.num_batches = None
     with pytest.raises(UserError, match="that ends"):
         given.from_dataset(Batches())
@@ -445,6 +475,77 @@ _object[:] = [[1], [2, 3]] * 3
 def test_bad_arrays(arguments, message):
     with pytest.raises(UserError, match=message):
         given.from_arrays(*arguments)
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        ({"class_names": 3}, "class_names one after .*int 3"),
+        ({"class_names": "ab"}, "class_names one after .*str 'ab'"),
+        ({"x_test": X, "y_test": Y, "test_share": 0.5}, "without x_test"),
+        ({"x_test": X, "y_test": Y, "split_seed": 0}, "without x_test"),
+    ],
+)
+def test_bad_arguments(more, message):
+    with pytest.raises(UserError, match=message):
+        given.from_arrays(X, Y, **more)
+
+
+def test_labels_of_strings_of_any_length():
+    words = np.array(["no", "yes"] * 3, np.dtypes.StringDType())
+    assert given.from_arrays(X, words).info.names == ("no", "yes")
+
+
+def test_an_archive_of_test_images_without_labels_is_refused(tmp_path):
+    keras_archive(tmp_path / "a.npz", y_test=None)
+    with pytest.raises(UserError, match="arrays x_train, y_train, x_test"):
+        read("npz", tmp_path / "a.npz")
+
+
+def test_no_right_to_read(tmp_path, monkeypatch):
+    write_folder(tmp_path, 2)
+    walk = os.walk
+
+    def refused(path, onerror):
+        if str(path).endswith("bee"):
+            onerror(PermissionError(13, "Permission denied", str(path)))
+        return walk(path, onerror=onerror)
+
+    monkeypatch.setattr(os, "walk", refused)
+    with pytest.raises(UserError, match="may be read.*bee, Permission denied"):
+        given.from_folder(tmp_path)
+
+
+def test_an_archive_given_is_what_is_read(tmp_path):
+    """For a run of a folder, too."""
+    write_folder(tmp_path / "a", 4)
+    flags = "--dataset=folder", f"--data_dir={tmp_path / 'a'}"
+    config = config_lib.from_flags(*flags, "--model=fc_dlgn")
+    path = tmp_path / "b.npz"
+    np.savez(path, x=np.stack([pixels(k) for k in range(3)]), y=[*CLASSES])
+    place = catalog.source_of_run(config, npz_file=path, whole=True)
+    _, test = place["own"].load(WHOLE)
+    assert (place["name"], test.labels.tolist()) == ("npz", [0, 1, 2])
+
+
+def test_classes_of_a_saved_model_are_compared(tmp_path):
+    (tmp_path / "assets").mkdir()
+    listed = tmp_path / "assets" / "class_names.txt"
+    network = Source(saved_model=tmp_path, dataset="arrays")
+    x = np.zeros((6, 2))
+    data = given.from_arrays(x, ["a  b", "c", "d"] * 2)
+    vars(network)["of_images"] = data.info
+    model = types.SimpleNamespace(
+        objective=objectives.CLASSES, image_shape=(1, 1, 2), classes=3
+    )
+    network.check_images(model)
+    for text in ("a b\nc\nd\n", "c\nd\na b\n"):
+        listed.write_text(text)
+        if text.startswith("a"):
+            network.check_images(model)
+            continue
+        with pytest.raises(UserError, match="c, d, a b. Received: a b, c, d"):
+            network.check_images(model)
 
 
 def make(root, name):

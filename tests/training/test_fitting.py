@@ -569,3 +569,16 @@ def test_the_history_of_a_run_is_told_again(vectors, tmp_path):
         assert again[name] == first[name] == more[name][:2]
     assert np.isnan(again["loss"]).all() and np.isfinite(more["loss"][2])
     assert begun.epochs == [2]
+
+
+def test_numbers_that_are_taken_for_pixels_are_said(vectors, capsys):
+    info, flags = vectors.info, {"train_steps": 1, "verbose": False}
+    for scale, told in (
+        ({}, True),
+        ({"mean": info.mean, "std": info.std}, False),
+    ):
+        model = dlgn_tf.create_model(
+            "fc_dlgn", (1, 1, 5), 3, width=4, depth=2, **scale
+        )
+        dlgn_tf.fit(model, vectors, batch_size=8, **flags)
+        assert ("divides numbers by 255" in capsys.readouterr().out) == told
