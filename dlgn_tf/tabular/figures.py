@@ -57,6 +57,7 @@ def attraction(by_epoch: dict[int, np.ndarray], depths: np.ndarray) -> Any:
             label=label,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("epoch + 1")
     axes.set_ylabel("degrees to the nearest hyperplane")
     axes.set_ylim(bottom=0)
