@@ -75,6 +75,8 @@ def test_sums_are_the_logits(
     options = SIZES.get(name) or {
         k: 4 for k in ("width", "head_width") if k in entry.options
     }
+    if "grayscale" in entry.options:
+        options = {**options, "grayscale": False}
     if entry.recipe in ("resnet", "wrn"):
         block = entry.options.get("block")
         few = {"bottleneck": 11, None: 10}.get(block, 8)
@@ -93,15 +95,15 @@ def test_sums_are_the_logits(
 @pytest.mark.parametrize(
     "seed",
     [
-        pytest.param(seed, marks=[pytest.mark.slow] * (seed > 0))
-        for seed in range(14)
+        pytest.param(seed, marks=[pytest.mark.slow] * (seed != 1))
+        for seed in range(18)
     ],
 )
 def test_converted_networks(seed, module_of):
     drawn = module_of(USER_GRAPHS).Drawn(seed)
     images = drawn.images()
     bent = any(isinstance(x, keras.Sequential) for x in drawn.model.layers)
-    for family in ("dnn", "dgn")[: 1 + (seed > 0)]:
+    for family in ("dnn", "dgn")[: 1 + (seed != 1)]:
         model = dlgn_tf.from_keras(
             drawn.model, family, weights="copy", keep="all", seed=0
         )
