@@ -47,7 +47,6 @@ def assert_close(found, expected):
 
 # The others are variations, and claim dlgn.24 has them all.
 FIRST = (
-    "strides",
     "gated_after_pooling",
     "max_pooling",
     "original_padding",
@@ -82,7 +81,7 @@ def test_equals_enumeration(kind, rng):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("kind", ["original_block", "max_pooling", "flattened"])
+@pytest.mark.parametrize("kind", ["original_block", "flattened"])
 def test_hard_gates_and_relu_networks(kind, rng):
     images = images_of(rng)
     for family, options in (
