@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.data import encoded
+from dlgn_tf.data import encoded, tables
 from dlgn_tf.data import labels as labelled
 from dlgn_tf.data.images import ImageSet, count_of
 from dlgn_tf.data.info import DatasetInfo
@@ -68,6 +68,7 @@ def prepare(stored: Stored, own: Any) -> Prepared:
         splits.append(test)
     elif not own.whole:
         splits = _divided(train, own.how)
+    splits, of_table = _of_table(splits, own.info)
     sets = []
     for split, of_split in zip(_images(splits, own), of_splits, strict=False):
         numbers = split.labels
@@ -75,7 +76,8 @@ def prepare(stored: Stored, own: Any) -> Prepared:
             called = _called(stored, own, names, of_split, split.place)
             numbers = labelled.numbered(numbers, names, split.place, called)
         sets.append(ImageSet(split.images, numbers))
-    info = own.info or _measured(own, stored, sets, names)
+    info = own.info or _measured(own, train.place, sets, names)
+    info = dataclasses.replace(info, columns=of_table)
     if own.info:
         _check_fits(sets, info, train.place)
         _note_scale(sets[-1], info, train.place)
@@ -134,7 +136,7 @@ def _plain(split, regression):
     else:
         labels, names = labelled.plain(split.labels, split.place)
     images = split.images
-    if not isinstance(images, encoded.Files):
+    if not isinstance(images, (encoded.Files, tables.Rows)):
         images = as_images(images, split.place)
     if len(images) != len(labels) or not len(labels):
         raise UserError(
@@ -233,6 +235,22 @@ def _divided(split, how):
     ]
 
 
+def _of_table(splits, info):
+    """The splits with rows as vectors, and what was learned of the columns."""
+    rows = splits[0].images
+    if not isinstance(rows, tables.Rows):
+        return splits, ()
+    # Of the training rows alone; the others are not to be known.
+    columns = (
+        [tables.Column(*x) for x in info.columns] if info else rows.learned()
+    )
+    splits = [
+        x._replace(images=as_images(tables.vectors(x.images, columns), x.place))
+        for x in splits
+    ]
+    return splits, tuple(map(tuple, columns))
+
+
 def _images(splits, own):
     """The splits with images of one shape and type."""
     if any(isinstance(x.images, encoded.Files) for x in splits):
@@ -292,7 +310,7 @@ def _note_scale(image_set, info, place):
         )
 
 
-def _measured(own, stored, sets, names):
+def _measured(own, place, sets, names):
     images = sets[0].images
     shape = tuple(int(x) for x in images.shape[1:])
     mean, std = moments(images)
@@ -310,7 +328,6 @@ def _measured(own, stored, sets, names):
     seen = f"{height}x{width} {kind}"
     if height == width == 1:
         seen = f"vectors of {channels}"
-    place = stored.train.place
     return DatasetInfo(
         name=own.name,
         description=f"{place}: {seen}, {what}",
@@ -321,7 +338,6 @@ def _measured(own, stored, sets, names):
         source="own",
         class_names=names and tuple(names),
         dtype=str(images.dtype),
-        columns=stored.columns,
         **targets,
     )
 

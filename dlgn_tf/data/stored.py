@@ -7,7 +7,8 @@ class Split(typing.NamedTuple):
     """Examples as they are stored.
 
     Attributes:
-        images: Array-like, or `dlgn_tf.data.encoded.Files`.
+        images: Array-like, `dlgn_tf.data.encoded.Files`, or
+            `dlgn_tf.data.tables.Rows`.
         labels: Array-like of as many labels.
         place: String, where they are from, for messages.
     """
@@ -24,10 +25,8 @@ class Stored(typing.NamedTuple):
         train: `Split`.
         test: `Split`, or None where the examples are not split.
         names: Of the classes 0, 1, ..., where integer labels have some.
-        columns: See `DatasetInfo`.
     """
 
     train: Split
     test: Split | None = None
     names: tuple[str, ...] | None = None
-    columns: tuple = ()

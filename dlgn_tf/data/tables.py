@@ -2,8 +2,10 @@
 
 import codecs
 import collections
+import dataclasses
 import os
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,39 +52,51 @@ def read(own: Any) -> Stored:
             "Expected --label=COLUMN with --dataset=table, the column of the "
             "classes. Received: none"
         )
-    train_path, test_path = _paths(str(own.path))
-    train = _rows(train_path, own.how)
-    if own.info:
-        columns = [Column(*x) for x in own.info.columns]
-    else:
-        columns = [
-            _column(name, values) for name, values in train.columns.items()
-        ]
+    paths = _paths(str(own.path))
+    return Stored(*(_rows(path, own.how) for path in paths))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of a table, which are vectors once its columns are learned.
+
+    Attributes:
+        path: String, of the table.
+        columns: Dict from name to strings, or to floats that are NaN where
+            there is a gap.
+        count: Integer, how many rows there are.
+    """
+
+    path: str
+    columns: dict[str, Array]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, indices: Array) -> "Rows":
+        columns = {k: v[indices] for k, v in self.columns.items()}
+        return Rows(self.path, columns, len(indices))
+
+    def learned(self) -> list[Column]:
+        """What is learned of the columns of training rows.
+
+        Raises:
+            UserError: if there are no entries, or too many of them.
+        """
+        columns = [_column(name, x) for name, x in self.columns.items()]
         entries = sum(len(x.categories or " ") for x in columns)
         if not 1 <= entries <= _MOST_ENTRIES:
             raise UserError(
                 f"Expected a table of 1 to {_MOST_ENTRIES:,} entries a row "
-                f"besides --label. Received: {train_path} with {entries:,}"
+                f"besides --label. Received: {self.path} with {entries:,}"
             )
-    test = test_path and _split(_rows(test_path, own.how), columns)
-    kept = tuple(map(tuple, columns))
-    return Stored(_split(train, columns), test, columns=kept)
-
-
-def _split(table, columns):
-    return Split(_vectors(table, columns), table.labels, table.path)
-
-
-class _Rows(typing.NamedTuple):
-    path: str
-    # Strings, or floats that are NaN where there is a gap.
-    columns: dict[str, Array]
-    labels: Array
+        return columns
 
 
 def _paths(path):
     if not os.path.isdir(path):
-        return path, None
+        return [path]
     found = {
         name: [
             x
@@ -136,7 +150,8 @@ def _rows(path, how):
                 )
     if gap.any():
         print(f"left out {gap.sum():,} rows of {path} that have gaps")
-    return _Rows(path, {k: v[~gap] for k, v in columns.items()}, labels[~gap])
+    rows = Rows(path, columns, len(gap))[np.flatnonzero(~gap)]
+    return Split(rows, labels[~gap], path)
 
 
 def _table(path):
@@ -277,9 +292,20 @@ def _column(name, values):
     return Column(name, categories)
 
 
-def _vectors(table, columns):
-    """float64 array `(rows, entries)`."""
-    parts = [np.zeros((len(table.labels), 0))]
+def vectors(table: Rows, columns: Sequence[Column]) -> Array:
+    """Rows as vectors.
+
+    Args:
+        table: `Rows`.
+        columns: As learned of the training rows.
+
+    Returns:
+        float64 array `(rows, entries)`.
+
+    Raises:
+        UserError: if a column is lacking, or is of another kind.
+    """
+    parts = [np.zeros((len(table), 0))]
     for column in columns:
         values = table.columns.get(column.name)
         words = column.categories is not None

@@ -45,10 +45,11 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
     if name in OF_SCIKIT_LEARN:
         return _of_scikit_learn(name)
     how = Reading(label=label, missing=missing)
-    stored = files.read(own.OwnData("table", name, how=how))
-    x, y = stored.train.images, np.asarray(stored.train.labels)
+    rows, y, _ = files.read(own.OwnData("table", name, how=how)).train
+    learned = rows.learned()
+    x = files.vectors(rows, learned)
     columns = []
-    for column, words, _ in stored.columns:
+    for column, words, _ in learned:
         columns += (
             [column] if words is None else [f"{column}={w}" for w in words]
         )

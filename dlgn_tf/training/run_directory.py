@@ -153,11 +153,12 @@ class RunDirectory:
         """
         before, now = self._measured(), config.measured
         for name in ("image_shape", "dtype", "class_names", "columns"):
-            if before and now and getattr(before, name) != getattr(now, name):
+            kinds = [_kind(x, name) for x in (before, now) if x]
+            if len(kinds) == 2 and kinds[0] != kinds[1]:
                 raise UserError(
                     f"Expected data whose {name} is that of the run in "
-                    f"{self.path}, {getattr(before, name)}, or another "
-                    f"--run_dir. Received: {getattr(now, name)}"
+                    f"{self.path}, {kinds[0]}, or another --run_dir. Received: "
+                    f"{kinds[1]}"
                 )
         both = before and now and before.checksums and now.checksums
         if not both or before.checksums == now.checksums:
@@ -326,6 +327,12 @@ class RunDirectory:
             self._write_metrics(
                 [r for r in self.read_metrics() if r["step"] <= step]
             )
+
+
+def _kind(info, name):
+    """What examples of a run share; gaps are filled as those it began with."""
+    values = getattr(info, name)
+    return tuple(x[:2] for x in values) if name == "columns" else values
 
 
 def _alters_state(flag, before, now):

@@ -5,7 +5,7 @@ import functools
 import os
 
 from dlgn_tf.command import fields
-from dlgn_tf.data import catalog
+from dlgn_tf.data import catalog, own
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import objectives, registry
 from dlgn_tf.training import saved_model, trained
@@ -159,6 +159,13 @@ class Source:
         if self.run_dir:
             objectives.check_classes(self.config.loss, self.path)
             return catalog.source_of_run(self.config, data_dir, npz)
+        if catalog.is_own(self.dataset):
+            if "label" in own.kind_of(self.dataset).flags:
+                raise UserError(
+                    f"Expected --run_dir with --dataset={self.dataset}: the "
+                    "run says how its rows are read. Received: --"
+                    f"{self.flag}={self.path}"
+                )
         place = catalog.source(self.dataset, data_dir, npz)
         # Frozen are the fields; this is what `of_images` would find out.
         vars(self)["of_images"] = catalog.info_of(place)

@@ -29,6 +29,7 @@ from dlgn_tf.data.reading import Reading
 from dlgn_tf.data.stored import Split
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import objectives
+from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
 
 WHOLE = {"train": None, "test": None}
@@ -270,18 +271,24 @@ def test_table(tmp_path):
     # size, "" and blue and red of colour, flag.
     assert info.image_shape == (1, 1, 5) and info.class_names == ("elm", "oak")
     rows = np.concatenate([train.images, test.images])[:, 0, 0]
+    # Of the training rows alone.
+    known = [
+        x for x in train.images[:, 0, 0, 0] if x in (1.5, 2.5, 4.5, 5.5, 6.5)
+    ]
+    mean = np.mean(known)
+    assert len(train) == 4 and info.columns[0] == ("size", None, mean)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    np.testing.assert_allclose(
-        rows,
+    expected = np.array(
         [
             [1.5, 0, 0, 1, 1],
             [2.5, 1, 0, 0, 0],
-            [4.1, 0, 1, 0, 1],
+            [mean, 0, 1, 0, 1],
             [4.5, 0, 0, 1, 0],
             [5.5, 0, 1, 0, 1],
             [6.5, 0, 0, 1, 0],
-        ],
+        ]
     )
+    np.testing.assert_allclose(rows, expected[np.argsort(expected[:, 0])])
     _, dropped, rest = read("table", path, label="kind", missing="drop")
     assert len(dropped) + len(rest) == 4
     # Other rows are read as those were: a word that was not there is none.
@@ -294,8 +301,34 @@ def test_table(tmp_path):
         whole=True,
     )
     _, test = other.load(WHOLE)
-    np.testing.assert_allclose(test.images.ravel(), [4.1, 0, 0, 0, 1])
+    np.testing.assert_allclose(test.images.ravel(), [mean, 0, 0, 0, 1])
     assert test.labels.tolist() == [1]
+
+
+def test_columns_are_learned_of_training_rows_alone(tmp_path, monkeypatch):
+    """The mean for gaps, and words: each row here has one of its own."""
+    path = tmp_path / "t.csv"
+    lines = [f"{k},w{k},{'xy'[k % 2]}" for k in range(20)]
+    path.write_text("\n".join(["a,b,kind", *lines]) + "\n")
+    info, train, test = read("table", path, label="kind")
+    numbers = train.images[:, 0, 0, 0]
+    (_, _, fill), (_, words, _) = info.columns
+    assert len(numbers) == 16 and fill == pytest.approx(numbers.mean())
+    assert {*words} == {f"w{k:.0f}" for k in numbers}
+    np.testing.assert_array_equal(test.images[..., 1:], 0)
+    # A run goes on with more rows, and so another mean; not with other columns.
+    now = types.SimpleNamespace(measured=info)
+    for columns, refused in (
+        ((("a", None, 9.0), info.columns[1]), False),
+        ((("c", None, fill), info.columns[1]), True),
+    ):
+        began = dataclasses.replace(info, columns=columns)
+        monkeypatch.setattr(RunDirectory, "_measured", lambda _, x=began: x)
+        if refused:
+            with pytest.raises(UserError, match="whose columns is that of"):
+                RunDirectory(tmp_path)._other_data(now)
+        else:
+            assert not RunDirectory(tmp_path)._other_data(now)
 
 
 def test_parquet_and_a_folder_of_two_tables(tmp_path):
@@ -526,6 +559,12 @@ def test_an_archive_given_is_what_is_read(tmp_path):
     place = catalog.source_of_run(config, npz_file=path, whole=True)
     _, test = place["own"].load(WHOLE)
     assert (place["name"], test.labels.tolist()) == ("npz", [0, 1, 2])
+
+
+def test_a_table_needs_the_run_that_says_how_it_is_read(tmp_path):
+    network = Source(model_path=tmp_path, dataset="table")
+    with pytest.raises(UserError, match="--run_dir with --dataset=table"):
+        network.images(tmp_path)
 
 
 def test_classes_of_a_saved_model_are_compared(tmp_path):
