@@ -108,3 +108,36 @@ def test_folder(folder_run, in_this_process, tmp_path):
     names = (exported / "assets" / "class_names.txt").read_text().split()
     assert names == ["ant", "bee", "cat"]
     assert dlgn_tf.load_run(run).model.classes == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags, write, classes",
+    [
+        (("--model=c1gap_dlgn", "npz", "npz"), write_archive, "1234567"),
+        (
+            ("--model=fc_dlgn", "table", "data_dir"),
+            write_table,
+            ("fig", "pear"),
+        ),
+    ],
+    ids=["npz", "table"],
+)
+def test_runs_of_arrays_and_tables_are_exported(
+    flags, write, classes, in_this_process, tmp_path
+):
+    model, dataset, flag = flags
+    more = ["--label=kind", "--missing=fill"] if dataset == "table" else []
+    place = f"--{flag}={write(tmp_path)}"
+    run = trained(tmp_path, model, f"--dataset={dataset}", place, *more)
+    exported = tmp_path / "exported"
+    in_this_process(export, f"--run_dir={run.path}", f"--export_dir={exported}")
+    names = (exported / "assets" / "class_names.txt").read_text().split()
+    assert names == [*classes]
+    model = dlgn_tf.load_run(run.path).model
+    images = np.ones((2, *model.image_shape), "float32")
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    logits = served(images=tf.constant(images))["logits"]
+    np.testing.assert_allclose(logits, model(images), rtol=1e-4, atol=1e-5)

@@ -582,3 +582,39 @@ def test_numbers_that_are_taken_for_pixels_are_said(vectors, capsys):
         )
         dlgn_tf.fit(model, vectors, batch_size=8, **flags)
         assert ("divides numbers by 255" in capsys.readouterr().out) == told
+
+
+def test_data_sets_of_tensorflow_and_keras(arrays):
+    """In batches or one by one, as the arrays that they are made of."""
+    import tensorflow as tf
+
+    x, words = arrays
+    y = np.unique(words, return_inverse=True)[1]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, k):
+            return x[10 * k : 10 * k + 10], y[10 * k : 10 * k + 10]
+
+    expected = data.from_arrays(x, y)
+    pairs = tf.data.Dataset.from_tensor_slices((x, y))
+    for each in (Batches(), pairs, pairs.batch(7), pairs.batch(9, True)):
+        found = data.from_dataset(each)
+        np.testing.assert_array_equal(found.train.images, expected.train.images)
+        np.testing.assert_array_equal(found.test.labels, expected.test.labels)
+    # Two labels a batch, which could be one that is one-hot.
+    pairs = tf.data.Dataset.from_tensor_slices((x[:, :4], y % 2)).batch(2)
+    found = data.from_dataset(pairs)
+    assert found.info.image_shape == (1, 1, 4)
+    with pytest.raises(UserError, match="that ends"):
+        data.from_dataset(pairs.repeat())
+
+
+@pytest.mark.slow
+def test_a_table_of_scikit_learn_is_learned(tmp_path):
+    _, history = dlgn_tf.fit(
+        "fc_dlgn", "sklearn:breast_cancer", epochs=12, verbose=False, **SMALL
+    )
+    assert history["val_accuracy"][-1] > 0.9

@@ -273,3 +273,32 @@ def test_evaluation_without_tensorflow(whole, place):
     assert result["test_classification_loss"] == pytest.approx(
         last["test_classification_loss"], rel=1e-5
     )
+
+
+# Training from Python where TensorFlow cannot be imported.
+FIT = """
+import json
+import sys
+
+sys.modules["tensorflow"] = None
+import numpy as np
+import dlgn_tf
+
+y = np.arange(90) % 3
+x = np.random.default_rng(0).normal(size=(90, 5)) + 3 * np.eye(5)[y]
+model, history = dlgn_tf.fit(
+    "fc_dlgn", dlgn_tf.data.from_arrays(x, y), epochs=8, width=8, depth=3,
+    batch_size=16, learning_rates=0.01, verbose=False,
+)
+x = (np.arange(5) == y[:, None]).astype("float32") * 3
+told = model.predict(x, verbose=0).argmax(-1)
+print(json.dumps([history["val_accuracy"][-1], float(np.mean(told == y))]))
+"""
+
+
+@pytest.mark.slow
+def test_arrays_are_fitted_without_tensorflow(run_on_jax, tmp_path):
+    accuracy, of_centres = json.loads(
+        run_on_jax(tmp_path, "-c", FIT).splitlines()[-1]
+    )
+    assert accuracy > 0.8 and of_centres == 1
