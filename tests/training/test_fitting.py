@@ -605,9 +605,9 @@ def test_data_sets_of_tensorflow_and_keras(arrays):
         np.testing.assert_array_equal(found.train.images, expected.train.images)
         np.testing.assert_array_equal(found.test.labels, expected.test.labels)
     # Two labels a batch, which could be one that is one-hot.
-    pairs = tf.data.Dataset.from_tensor_slices((x[:, :4], y % 2)).batch(2)
-    found = data.from_dataset(pairs)
-    assert found.info.image_shape == (1, 1, 4)
+    turns = np.arange(90) % 2
+    pairs = tf.data.Dataset.from_tensor_slices((x, turns)).batch(2)
+    assert data.from_dataset(pairs).info.image_shape == (1, 1, 5)
     with pytest.raises(UserError, match="that ends"):
         data.from_dataset(pairs.repeat())
 
