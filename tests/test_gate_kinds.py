@@ -205,7 +205,8 @@ def test_the_page_says_what_the_gate_is(tmp_path, case, images):
         examples=1,
         singular_values=False,
     )
-    made = report.Report(task, EventOutput(tmp_path, "page", "inspection"))
+    output = EventOutput(tmp_path, "page", "inspection")
+    made = report.Report(task, output, "A title")
     at_a_glance.add(made)
     page = made.page.html()
     assert html.escape(model.gate_at(model.site_names[0]).formula) in page

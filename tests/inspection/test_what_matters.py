@@ -28,7 +28,8 @@ def test_channels_and_what_opens_them(rng, tmp_path, read_table):
         images=ImageSet(images, np.arange(9) % 3),
         sites=(site,),
     )
-    made = report.Report(task, EventOutput(tmp_path, "page", "inspection"))
+    output = EventOutput(tmp_path, "page", "inspection")
+    made = report.Report(task, output, "A title")
     what_matters.add(made)
     # By NumPy: GAP of value times gate, then the last layer's weights.
     pixels = np.asarray(model.normalization(images))

@@ -78,6 +78,12 @@ def test_of_nothing_to_tell_apart_there_is_a_leaf(rng):
     x = rng.standard_normal((100, 3))
     root = readout.read_out(lambda x: np.ones(len(x), int), spaces_of(x[:5]), x)
     assert isinstance(root, Leaf) and (root.label, root.points) == (1, 100)
+    # Numbers that it is fitted to may be alike but for rounding.
+    alike = np.full(100, 0.1)
+    assert np.any(alike != alike.mean())
+    root = readout.read_out(lambda x: x[:, 0], spaces_of(x[:5]), x, alike)
+    found = [leaf.label for leaf in all_leaves(root)]
+    np.testing.assert_allclose(found, 0.1, rtol=1e-12)
 
 
 LEAVES = np.array([0.0, 3.0, 10.0, -5.0])

@@ -298,6 +298,9 @@ def _divided(node, x, labels):
     if len(x) < _LEAST_POINTS or not node.errors:
         return node
     side = criterion.larger(labels)
+    # Numbers that are all alike have a mean with rounding.
+    if side.all() or not side.any():
+        return node
     plane = sharpened(*hyperplane(x, side), x, side)
     ends = [criterion.leaf(labels)] * 2
     made = with_counts(Split(*plane, *ends), x, labels)
