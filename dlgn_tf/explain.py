@@ -6,20 +6,18 @@ of that name once it is imported, and so the module can be called too.
 """
 
 import dataclasses
-import logging
 import pathlib
 import sys
 import types
 
 from dlgn_tf import choices
-from dlgn_tf.command import cli, common_flags, startup
+from dlgn_tf.command import cli, common_flags
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.opening import opened
 from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
-from dlgn_tf.models import registry
-from dlgn_tf.output import files, origin
-from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.output import origin
 from dlgn_tf.training.source import Source
 
 USAGE = """\
@@ -85,30 +83,21 @@ def run(command):
             numbers = numbers[:available]
         _check_numbers(numbers, available)
     network.check()
-    output_dir = command.output_dir or str(
-        RunDirectory(command.run_dir).results("explanations")
-    )
-    files.check_writable(output_dir, "output_dir")
+    output_dir = network.output_dir(command.output_dir, "explanations")
 
-    startup.import_keras()
-    # TensorFlow warns of each graph that is made for one site alone.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    model, step = opened(network)
     from dlgn_tf.inspection import report
 
-    model, step = network.load()
-    network.check_images(model)
     check_has_sites(model)
     images, titles = _loaded(model, data, numbers, pictures)
     for site in command.sites:
         check_site(site, model.site_names)
     deep = len(model.site_names) > _SHALLOW
     shown = evenly(model.site_names, _OF_DEEP if deep else _SITES_SHOWN)
-    task = report.InspectedNetwork(
-        model=model,
-        family=registry.parse(model.name)[1],
-        step=step,
-        origin=network.path,
-        dataset=network.of_images,
+    task = report.InspectedNetwork.of(
+        network,
+        model,
+        step,
         images=images,
         sites=command.sites or shown,
         memory_gib=command.memory_gib,

@@ -1,16 +1,14 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
 import dataclasses
-import logging
 
-from dlgn_tf.command import cli, common_flags, startup
+from dlgn_tf.command import cli, common_flags
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.opening import opened
 from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
-from dlgn_tf.models import registry
-from dlgn_tf.output import files, origin
-from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.output import origin
 from dlgn_tf.training.source import Source
 
 USAGE = """\
@@ -91,31 +89,22 @@ def run(command):
     _positions(command.positions)
     data = _data(command, network)
     network.check()
-    output_dir = command.output_dir or str(
-        RunDirectory(command.run_dir).results("inspection")
-    )
-    files.check_writable(output_dir, "output_dir")
+    output_dir = network.output_dir(command.output_dir, "inspection")
 
-    startup.import_keras()
-    # TensorFlow warns of each graph that is made for one site alone.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    model, step = opened(network)
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import report
 
-    model, step = network.load()
-    network.check_images(model)
     sites = _sites(model, command.sites)
     positions = _positions(command.positions)
     _check_positions(model, positions)
     if command.images is None and len(model.site_names) > _SHALLOW:
         data["test_examples"] = min(data["test_examples"], _IMAGES_OF_DEEP)
     _, test = sources.load(**data)
-    task = report.InspectedNetwork(
-        model=model,
-        family=registry.parse(model.name)[1],
-        step=step,
-        origin=network.path,
-        dataset=network.of_images,
+    task = report.InspectedNetwork.of(
+        network,
+        model,
+        step,
         images=test,
         sites=sites,
         positions=positions,

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from dlgn_tf import export, inspect_model
-from dlgn_tf.command import fields
+from dlgn_tf.command import fields, startup
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
@@ -294,7 +294,7 @@ def test_refusals(place, monkeypatch, arguments):
         def refuse():
             raise AssertionError("Keras was about to be imported")
 
-        monkeypatch.setattr(inspect_model.startup, "import_keras", refuse)
+        monkeypatch.setattr(startup, "import_keras", refuse)
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
     with pytest.raises(UserError, match={**EARLY, **LATE}[arguments]) as caught:
         run_command(*arguments.split())

@@ -7,7 +7,7 @@ from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, origin
+from dlgn_tf.output import origin
 from dlgn_tf.training.run_directory import RunDirectory
 from dlgn_tf.training.source import Source
 
@@ -111,10 +111,7 @@ def run(command):
     counts = _image_counts(command, network, part, catalog.examples(**images))
     if part != "features":
         _check_memory(*counts)
-    output_dir = command.output_dir or str(
-        RunDirectory(command.run_dir).results("dual")
-    )
-    files.check_writable(output_dir, "output_dir")
+    output_dir = network.output_dir(command.output_dir, "dual")
 
     needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
     startup.import_keras(needed)

@@ -28,7 +28,7 @@ from dlgn_tf.inspection.sections import (
     what_matters,
 )
 from dlgn_tf.inspection.templates import affine_sites
-from dlgn_tf.models import evaluation
+from dlgn_tf.models import evaluation, registry
 from dlgn_tf.output import files
 from dlgn_tf.training.output import EventOutput
 
@@ -98,6 +98,18 @@ class InspectedNetwork:
     singular_values: bool | None = None
     explained: tuple[tuple[str, int], ...] = ()
     methods: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, network, model, step, **how):
+        """That of a `dlgn_tf.training.source.Source`, which was opened."""
+        return cls(
+            model=model,
+            family=registry.parse(model.name)[1],
+            step=step,
+            origin=network.path,
+            dataset=network.of_images,
+            **how,
+        )
 
     @functools.cached_property
     def logits(self):

@@ -8,6 +8,7 @@ from dlgn_tf.command import fields
 from dlgn_tf.data import catalog, own
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import objectives, registry
+from dlgn_tf.output import files
 from dlgn_tf.training import saved_model, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -200,6 +201,20 @@ class Source:
             model = lineage_network(self.model, self.dataset)
             lineage.load(located, model)
             return model, None
+
+    def output_dir(self, given, name):
+        """Where a command writes what it is told, or else in the run.
+
+        Args:
+            given: String, path that was given, or None.
+            name: String, of the folder within the run.
+
+        Raises:
+            UserError: if it cannot be written to.
+        """
+        folder = given or str(RunDirectory(self.run_dir).results(name))
+        files.check_writable(folder, "output_dir")
+        return folder
 
     def check_images(self, model):
         """Raises a `UserError` if the images are none of the model's.
