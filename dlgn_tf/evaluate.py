@@ -175,8 +175,7 @@ def _evaluate_run(run_dir, config, images, batch_size):
 
     def fill(model):
         try:
-            step, _ = runs.restore_newest(RunDirectory(run_dir), model)
-            return step, None
+            return runs.restore_newest(RunDirectory(run_dir), model), None
         except MisfitError:
             run = runs.load_run(run_dir)
             return run.step, run.model

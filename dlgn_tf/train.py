@@ -6,6 +6,7 @@ import signal
 import sys
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import presets
 from dlgn_tf.command import cli, plugins, startup
 from dlgn_tf.data import catalog
 from dlgn_tf.models import objectives, registry
@@ -28,7 +29,7 @@ Command = config_lib.TrainingFlags
 
 def check(command):
     """Raises a `UserError` if the flags cannot work here."""
-    if not command.list_models:
+    if not (command.list_models or command.list_presets):
         config_lib.check_environment(config_lib.resolve(command))
 
 
@@ -36,6 +37,9 @@ def run(command):
     """Trains; returns an exit status, 128 + signal after a signal."""
     if command.list_models:
         list_models()
+        return 0
+    if command.list_presets:
+        print(presets.told())
         return 0
     config = config_lib.resolve(command)
     all_permutations = config.gate_permutation == "all"

@@ -23,6 +23,7 @@ LEVELS = (
     "factorizations",
     "gate_kinds",
     "output.run_names",
+    "presets",
     "command",
     "calls",
     "output",

@@ -16,6 +16,7 @@ from collections.abc import Collection
 
 from absl import flags
 
+from dlgn_tf import presets
 from dlgn_tf.command import flagfiles, paths
 from dlgn_tf.errors import UserError
 
@@ -211,10 +212,23 @@ def read(command, values):
             parsed = values[_name(field)]
             found[field.name] = _value(field, known[field.name], parsed)
             given |= {field.name} if parsed.present else set()
+    if "run_dir" in found and presets.is_one(found.get("model") or ""):
+        _take_preset(command, found, given)
     paths.check_together({k: found[k] for k, v in known.items() if v.path})
     if issubclass(command, Command):
         found["given"] = frozenset(given)
     return command(**found)
+
+
+def _take_preset(command, found, given):
+    """Makes --model=preset:NAME the run that the preset is."""
+    if "run_dir" in given:
+        expected = "no preset with --run_dir, which names a network too"
+        refuse("model", expected, found["model"])
+    defaults = {x.name: x.default for x in dataclasses.fields(command)}
+    found |= {"run_dir": found["model"], "model": defaults["model"]}
+    given -= {"model"}
+    given |= {"run_dir"}
 
 
 def _value(field, known, given):

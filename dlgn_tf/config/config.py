@@ -220,3 +220,8 @@ class TrainingFlags(Config):
         "Print names, parameter counts and descriptions of all models; exit.",
         group="the model",
     )
+    list_presets: bool = fields.flag(
+        False,
+        "Print the trained networks that come with the package; exit.",
+        group="the model",
+    )

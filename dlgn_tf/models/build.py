@@ -6,12 +6,14 @@ import functools
 import inspect
 import numbers
 import os
+import pathlib
 import random
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from dlgn_tf import presets
 from dlgn_tf.choices import INITIALIZERS, LOSSES
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import Gate, PerImageStandardization, PixelNormalization
@@ -26,6 +28,7 @@ from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.output import run_names
 
 
 @channels_last()
@@ -370,9 +373,15 @@ def load_model(path: str | os.PathLike) -> ImageClassifier:
     As `keras.models.load_model` does, see `dlgn_tf.registration`.
 
     Args:
-        path: Path-like, such as RUN_DIR/model.keras.
+        path: Path-like, such as RUN_DIR/model.keras; or `"preset:NAME"`, see
+            `dlgn_tf.presets`.
 
     Returns:
         `ImageClassifier`.
+
+    Raises:
+        UserError: if there is no such preset.
     """
+    if presets.is_one(path):
+        path = pathlib.Path(presets.resolved(path), run_names.MODEL)
     return keras.models.load_model(path)

@@ -164,7 +164,7 @@ def _config(name, data, run_dir, epochs, flags, model):
     else:
         given["dataset"] = data
         doubled = set(flags) & {"model", "dataset"}
-    known = set(fields.of(TrainingFlags)) - {"list_models"}
+    known = set(fields.of(TrainingFlags)) - {"list_models", "list_presets"}
     unknown = sorted(set(flags) - known | doubled)
     if unknown:
         raise UserError(

@@ -9,6 +9,7 @@ import pathlib
 import re
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import presets
 from dlgn_tf.command import fields, plugins
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.errors import UserError
@@ -43,7 +44,7 @@ class RunDirectory:
     """
 
     def __init__(self, path):
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(presets.resolved(path))
         self.flags = self.path / run_names.FLAGS
         self.data = self.path / run_names.DATA
         self.network = self.path / run_names.NETWORK
@@ -62,8 +63,17 @@ class RunDirectory:
         return self.snapshots / f"step-{step:08d}.keras"
 
     def results(self, name):
-        """Path of a folder for what a command finds out about the run."""
+        """Path of a folder for what a command finds out about the run.
+
+        Raises:
+            UserError: if a link is in its place, or the run is a preset.
+        """
         path = self.path / name
+        if presets.holds(path):
+            raise UserError(
+                "Expected --output_dir with a preset, beside which nothing is "
+                "written. Received: none"
+            )
         files.check_no_link(path)
         return path
 
@@ -80,9 +90,11 @@ class RunDirectory:
         """The `Config` of the run.
 
         Raises:
-            UserError: if this is no directory of a run with checkpoints.
+            UserError: if this is no directory of a run with checkpoints or,
+                of a copy that is without them, with model.keras.
         """
-        if not self.flags.exists() or not self.has_checkpoints():
+        trained = self.has_checkpoints() or self.model.exists()
+        if not self.flags.exists() or not trained:
             lacking = "flags.txt" if not self.flags.exists() else "checkpoints"
             raise UserError(
                 "Expected a --run_dir that dlgn_tf.train has written. "
@@ -170,6 +182,11 @@ class RunDirectory:
 
     def check_writable(self):
         """Raises a `UserError` unless all that a run writes would lie here."""
+        if presets.holds(self.flags):
+            raise UserError(
+                "Expected a --run_dir of your own; --init_from=preset:NAME "
+                f"trains on from a preset. Received: {self.path}, a preset"
+            )
         files.check_writable(self.path, "run_dir")
         for name in _NO_LINKS:
             files.check_no_link(self.path / name)

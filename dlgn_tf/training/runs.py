@@ -4,6 +4,7 @@ import os
 import typing
 
 from dlgn_tf.config import Config
+from dlgn_tf.models import transfer
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.training import engines, trained
 from dlgn_tf.training.checkpoints import Checkpoints
@@ -34,7 +35,8 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
     >>> model = dlgn_tf.load_run("runs/c4gap_dlgn-digits").model
 
     Args:
-        run_dir: Path-like, written by `dlgn_tf.train`.
+        run_dir: Path-like, written by `dlgn_tf.train`; or `"preset:NAME"`, see
+            `dlgn_tf.presets`.
 
     Returns:
         `TrainedRun`, a tuple `(model, config, step)`. The model is the one that
@@ -48,13 +50,13 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
     config = directory.read_config()
     model = create_configured_model(config)
     try:
-        step, _ = restore_newest(directory, model)
+        step = restore_newest(directory, model)
     except MisfitError as error:
         # An earlier version may have made another network of the same flags.
         if not directory.model.exists() and not directory.best.exists():
             raise
         model = trained.load_trained(run_dir, config)
-        step, _ = restore_newest(directory, model)
+        step = restore_newest(directory, model)
         print(f"{run_dir}: the network as it was made. {error}")
     return TrainedRun(model, config, step)
 
@@ -62,8 +64,16 @@ def load_run(run_dir: str | os.PathLike) -> TrainedRun:
 def restore_newest(directory, model):
     """Gives a model the weights of the newest checkpoint of a `RunDirectory`.
 
-    Returns what `Checkpoints.restore_newest` does.
+    Of a copy that is without checkpoints, those of its model.keras.
+
+    Returns:
+        Integer, the step; None where the file does not say it.
     """
-    return Checkpoints(directory.checkpoints).restore_newest(
+    if not directory.has_checkpoints():
+        source, step = trained.load_with_step(directory.model)
+        transfer.copy_model(source, model)
+        return step
+    step, _ = Checkpoints(directory.checkpoints).restore_newest(
         lambda prefix: engines.restore_model(prefix, model)
     )
+    return step

@@ -7,6 +7,7 @@ import pathlib
 import zipfile
 import zlib
 
+from dlgn_tf import presets
 from dlgn_tf.config import GATE_FLAGS
 from dlgn_tf.errors import UserError
 from dlgn_tf.training import saved_model
@@ -61,9 +62,9 @@ def locate(path):
     """What a path to trained weights stands for.
 
     Args:
-        path: Path-like: a run directory, a .keras file, a SavedModel that
-            `dlgn_tf.export` wrote, or the prefix of a checkpoint of
-            resnets-in-tensorflow2.
+        path: Path-like: a run directory, `preset:NAME`, a .keras file, a
+            SavedModel that `dlgn_tf.export` wrote, or the prefix of a
+            checkpoint of resnets-in-tensorflow2.
 
     Returns:
         `pathlib.Path` of a whole .keras file (of a run its best.keras, or its
@@ -73,7 +74,7 @@ def locate(path):
     Raises:
         UserError: if there is none of them, or the file is damaged.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(presets.resolved(path))
     try:
         if saved_model.is_one(path):
             path = saved_model.locate(path)

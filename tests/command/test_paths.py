@@ -24,6 +24,7 @@ NO_PATHS = {
     "checkpoint_every",
     "column",
     "command",
+    "commit",
     "dataset",
     "from_",
     "gate_permutation",
@@ -33,6 +34,7 @@ NO_PATHS = {
     "layer",
     "layers",
     "model",
+    "name",
     "only",
     "orders",
     "paper",
@@ -41,6 +43,7 @@ NO_PATHS = {
     "remark",
     "sites",
     "table",
+    "uses",
 }
 
 
