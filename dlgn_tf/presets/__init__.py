@@ -48,7 +48,8 @@ class Card:
 
 def names() -> list[str]:
     """Names of all presets, in alphabetical order."""
-    return sorted(path.parent.name for path in ROOT.glob(f"*/{run_names.FLAGS}"))
+    found = ROOT.glob(f"*/{run_names.FLAGS}")
+    return sorted(path.parent.name for path in found)
 
 
 def is_one(text: str | os.PathLike) -> bool:
@@ -67,8 +68,7 @@ def resolved(path: str | os.PathLike) -> str | os.PathLike:
     name = os.fspath(path).removeprefix(PREFIX)
     if name not in names():
         raise UserError(
-            f"Expected a preset, one of {', '.join(names())}. "
-            f"Received: {path}"
+            f"Expected a preset, one of {', '.join(names())}. Received: {path}"
         )
     return str(ROOT / name)
 
