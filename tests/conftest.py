@@ -205,7 +205,7 @@ def enumerated_paths():
         if structure.kind != "convolutional":
             inputs = inputs.reshape(len(inputs), -1)
         arguments = list(gates.values()), list(weights.values())
-        if structure.blocks:
+        if structure.kind == "residual":
             *blocks, last = structure.blocks
             arguments = (
                 [[gates[s] for s in sites] for sites in (*blocks, last)],

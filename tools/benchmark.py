@@ -644,7 +644,7 @@ def _pooled(filters, shape):
 
 def _npk_of_plan(name, model, count):
     """A single round: minutes, most of them of gradients."""
-    from dlgn_tf.dual.propagation import operations
+    from dlgn_tf.dual.costs import operations
     from dlgn_tf.dual.value_graph import plan_of
 
     return _npk_against_gradients(

@@ -61,8 +61,8 @@ def fill_within(
         held: Integer, bytes of what the function works on.
         most: Integer, rows and columns of a block beyond which nothing is
             gained.
-        workers: Integer, threads that compute blocks; one per processor by
-            default.
+        workers: Integer, threads that compute blocks, at most; one per
+            processor by default.
 
     Returns:
         float64 array `(n, m)`.
@@ -70,23 +70,44 @@ def fill_within(
     Raises:
         UserError: if the memory does not suffice.
     """
+    side, workers, needed = fitting(
+        shape, block_bytes, memory_gib, held, most, workers
+    )
+    title = f"kernel, {needed / GIB:.2g} of {memory_gib:g} GiB"
+    count = _block_count(shape, side, symmetric)
+    show = Progress(title, 0, count, "block", silent=not progress)
+    with threadpool_limits(1, user_api="blas"):
+        return _fill(function, shape, side, symmetric, workers, show)
+
+
+def fitting(
+    shape: tuple[int, int],
+    block_bytes: Callable,
+    memory_gib: float,
+    held: int,
+    most: int,
+    workers: int | None = None,
+) -> tuple[int, int, int]:
+    """Side of the largest blocks that fit, threads, and bytes of them all.
+
+    As many threads as can hold a number each. Arguments and errors are those of
+    `fill_within`.
+    """
     held += 8 * shape[0] * shape[1]
-    workers = workers or processors()
+    least = max(1, block_bytes(1))
+    check_memory(held + least, shape, memory_gib)
+    able = int((memory_gib * GIB - held) // least)
+    threads = min(workers or processors(), able)
 
     def needed(side):
-        return held + workers * block_bytes(side)
+        return held + threads * block_bytes(side)
 
-    check_memory(needed(1), shape, memory_gib)
     side = bisect.bisect_left(
         range(1, max(1, min(most, max(shape))) + 1),
         True,
         key=lambda side: needed(side) > memory_gib * GIB,
     )
-    title = f"kernel, {needed(side) / GIB:.2g} of {memory_gib:g} GiB"
-    count = _block_count(shape, side, symmetric)
-    show = Progress(title, 0, count, "block", silent=not progress)
-    with threadpool_limits(1, user_api="blas"):
-        return _fill(function, shape, side, symmetric, workers, show)
+    return side, threads, needed(side)
 
 
 def check_memory(needed: int, shape: Sequence[int], memory_gib: float) -> None:

@@ -33,7 +33,7 @@ writes to RUN_DIR/dual
                     tangent kernel at each of them; .csv: the same
   features.csv      accuracy of regression on random path features, of trained
                     and of random gates
-and what TensorBoard shows of it."""
+and what TensorBoard shows of all but the last."""
 
 # Images of each, unless told otherwise or there are fewer.
 _DEFAULT_IMAGES = {
@@ -81,6 +81,16 @@ class Command(fields.Command):
         "time is linear.",
         least=1,
     )
+    biases: bool = flag(
+        False,
+        "Paths start at biases of the value network and at shifts of its batch "
+        "normalisation too.",
+    )
+    single: bool = flag(
+        False,
+        "Inner products of gates that are not 0 or 1 in float32: faster. Those "
+        "of hard gates are, exactly.",
+    )
     alignment_ridge: float = flag(
         1e-6,
         "Added to the kernel in y^T (H / tr H)^-1 y, in units of its mean "
@@ -88,7 +98,8 @@ class Command(fields.Command):
         least=0.0,
     )
     seed: int = common_flags.seed(
-        "Draws the fifth of the images on which ridge and cost are chosen."
+        "Draws the fifth of the images on which ridge and cost are chosen; "
+        "with --draws the weights."
     )
     memory_gib: float = common_flags.memory_gib("computing a kernel takes")
     data_dir: str | None = common_flags.data_dir("that of the run")
@@ -146,9 +157,9 @@ def _part(command):
         part, useless = "over_training", ["which", "draws"]
     elif command.ntk_trace:
         useless = ["which", "test_images", "alignment_ridge", "seed", "draws"]
-        part = "ntk_trace"
+        part, useless = "ntk_trace", [*useless, "biases", "single"]
     elif command.draws:
-        part, useless = "features", ["alignment_ridge"]
+        part, useless = "features", ["alignment_ridge", "single"]
     else:
         part, useless = "kernel", []
     if part in ("over_training", "ntk_trace") and not command.run_dir:
@@ -156,7 +167,8 @@ def _part(command):
             f"Expected --run_dir with --{part}, which is of the snapshots of a "
             f"run. Received: --model_path={command.model_path}"
         )
-    command.check_absent(useless, f"with --{part}")
+    flag_of_part = "draws" if part == "features" else part
+    command.check_absent(useless, f"with --{flag_of_part}")
     return part
 
 

@@ -29,6 +29,7 @@ class GateProduct:
         gates: Sequence of arrays `(n, w_l)`, one per layer; may be empty.
         others: The same of m other images, or None: the same images.
         factors: Floats > 0, one per layer. Defaults to 1 / w_l.
+        single: Boolean. Whether those of soft gates are in float32 too.
 
     Raises:
         UserError: if the two sets have other layers.
@@ -41,6 +42,7 @@ class GateProduct:
         gates: Sequence[Array],
         others: Sequence[Array] | None = None,
         factors: Sequence[float] | Array | None = None,
+        single: bool = False,
     ) -> None:
         self._left = [np.asarray(g) for g in gates]
         self._right = self._left
@@ -50,7 +52,7 @@ class GateProduct:
         for g in self._left:
             check_rank(g, 2, f"{self._of} of a fully connected layer")
         self._dtypes = [
-            _exact_dtype((a, b), a.shape[1])
+            "float32" if single else _exact_dtype((a, b), a.shape[1])
             for a, b in zip(self._left, self._right, strict=True)
         ]
         if factors is None:

@@ -56,6 +56,7 @@ def fully_connected(
     other_inputs: Array | None = None,
     *,
     variances: float | Sequence[float] | None = None,
+    single: bool = False,
     memory_gib: float = 1.0,
     progress: bool = False,
 ) -> Array:
@@ -72,6 +73,8 @@ def fully_connected(
         other_inputs: Array `(m, d_in)`, given where `other_gates` is.
         variances: Float or sequence of floats > 0, one per weight layer, input
             to output. Defaults to `None`.
+        single: Boolean. Whether inner products of gates that are not 0 or 1
+            are computed in float32; the others are, exactly.
         memory_gib: Float > 0. Bound on the memory of gates, inputs, blocks at
             work and the result.
         progress: Boolean. Whether to show it.
@@ -86,7 +89,7 @@ def fully_connected(
     factors, factor = None, 1.0
     if variances is not None:
         factors, factor = tangent_factors(variances, len(gates) + 1)
-    gate_product = GateProduct(gates, other_gates, factors)
+    gate_product = GateProduct(gates, other_gates, factors, single)
     input_product = InputProduct(inputs, other_inputs)
     _check_sets(gates, inputs, other_gates, other_inputs)
 
@@ -119,6 +122,7 @@ def convolutional(
     other_inputs: Array | None = None,
     *,
     variances: float | Sequence[float] | None = None,
+    single: bool = False,
     memory_gib: float = 1.0,
     progress: bool = False,
 ) -> Array:
@@ -155,6 +159,7 @@ def convolutional(
         gates[count:],
         None if other_gates is None else other_gates[count:],
         head_factors,
+        single,
     )
     _check_sets(gates, inputs, other_gates, other_inputs)
     rotation_sum = RotationSum(
@@ -164,6 +169,7 @@ def convolutional(
         if other_gates is None
         else _images(other_gates[:count], other_inputs, dimensions),
         factors,
+        single,
     )
 
     def block_kernel(block):
@@ -216,6 +222,7 @@ def residual(
     *,
     size: int | None = None,
     variances: float | Sequence[float] | None = None,
+    single: bool = False,
     memory_gib: float = 1.0,
     progress: bool = False,
 ) -> Array:
@@ -250,7 +257,8 @@ def residual(
     _check_blocks(gates, other_gates, size)
     others = [None] * len(gates) if other_gates is None else other_gates
     products = [
-        GateProduct(*of_block) for of_block in zip(gates, others, strict=True)
+        GateProduct(*of_block, single=single)
+        for of_block in zip(gates, others, strict=True)
     ]
     input_product = InputProduct(inputs, other_inputs)
     _check_sets(

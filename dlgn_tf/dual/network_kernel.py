@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.dual import blocks, kernels
+from dlgn_tf.dual.costs import most_images
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.image_arrays import ImageArrays
 from dlgn_tf.dual.propagation import Propagation
@@ -20,9 +21,6 @@ from dlgn_tf.models.orthogonal import folded
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
     from dlgn_tf.models.gated import GatedNetwork
-
-# Images of which the time is measured.
-_IN_A_BLOCK = 8
 
 
 def neural_path_kernel(
@@ -38,30 +36,21 @@ def neural_path_kernel(
 ) -> Array:
     """Neural path kernel of a model, see `dlgn_tf.dual.kernels`.
 
-    The paths are those of the value network, which the gates of its sites make
-    active or not; a ReLU network is its own value network. They start at the
-    image as the model normalises it, or at ones for a model with constant
-    input. It is the covariance of the network's outputs if its weights are
-    independent, of mean 0 and variance 1 / (inputs of a unit); 1 / (places of
-    its window) where a layer sees the image.
+    Paths are those of the value network, which gates make active or not; a ReLU
+    network is its own. They start at the normalised image, or at ones for a
+    model with constant input. It is the covariance of the outputs if weights
+    are independent, of mean 0 and variance 1 / (inputs of a unit); 1 / (places
+    of its window) where a layer sees the image.
 
-    Covered are networks of the zoo and converted ones, of dense layers,
-    convolutions of any padding, strides, dilation and groups, depthwise and
-    separable ones, batch normalisation, skips, concatenation, and what is
-    linear and has no weights, such as average pooling. Batch normalisation
-    multiplies paths by the scales that it has in evaluation mode. Max pooling
-    is exact for the given images with *its own argmax as a gate*: a path goes
-    on where the trained network has its largest value.
-
-    Biases of the value network start no path, nor do shifts of batch
-    normalisation, unless `biases` says so; those of the gating network are part
-    of how gates are made.
+    Networks of the zoo and converted ones: dense layers, convolutions of any
+    padding, strides, dilation and groups, depthwise and separable ones, batch
+    normalisation with the scales of evaluation mode, skips, concatenation, and
+    what is linear without weights, such as average pooling. Max pooling is
+    exact for the given images with *its own argmax as a gate*.
 
     fc and fcresnet, c1gap, c4gap and gconv have the faster ways of
-    `dlgn_tf.dual.kernels`, which take zeros around an image for a part of a
-    torus where gates are 0; others that of `dlgn_tf.dual.propagation`, whose
-    work is the square of the positions times channels, for each pair of images
-    and each weight layer.
+    `dlgn_tf.dual.kernels`, others that of `dlgn_tf.dual.propagation`: the
+    square of the positions times channels, for each pair of images and layer.
 
     Source: the DLGN paper (arXiv 2110.03403), section 2 and Lemmas A.1 and B.1,
     which have chains and fully connected blocks; see `dlgn_tf.dual.terms`.
@@ -81,11 +70,9 @@ def neural_path_kernel(
             all or one per weight layer (a separable convolution is two): with
             them the result is the expected tangent kernel of one logit in these
             weights. Defaults to `None`: the normalised kernel.
-        biases: Boolean. Whether biases of the value network and shifts of batch
-            normalisation are inputs too, with the values that they have, from
-            which paths start.
-        single: Boolean. Whether inner products of gates that are not 0 or 1
-            are computed in float32; the others are, exactly.
+        biases: Boolean. Whether paths start at biases of the value network and
+            shifts of its batch normalisation too, with the values they have.
+        single: See the kernels.
         memory_gib: Float > 0. Bound on the memory used beside model and images.
         progress: Boolean. Whether to show it.
 
@@ -100,7 +87,7 @@ def neural_path_kernel(
     structure = None if biases else structure_of(model)
     if structure is None:
         propagation = _propagation(
-            model, sets, variances, biases, single, memory_gib
+            model, sets, memory_gib, variances, biases, single
         )
         return propagation(memory_gib, progress)
     arrays = ImageArrays(model)(sets, memory_gib)
@@ -108,6 +95,7 @@ def neural_path_kernel(
     kernel = getattr(kernels, structure.kind)(
         **_arguments(structure, *arrays),
         variances=variances,
+        single=single,
         memory_gib=memory_gib,
         progress=progress,
         **options,
@@ -136,10 +124,8 @@ def expected_seconds(
     counts = len(sets[0]), len(sets[-1])
     structure = structure_of(model)
     if structure is None:
-        # No more images than a block has are looked at.
-        some = [each[:_IN_A_BLOCK] for each in sets]
-        few = _propagation(model, some, None, False, False, memory_gib)
-        return few.expected_seconds(*counts, others is None)
+        few = _propagation(model, sets, memory_gib, of_block=True)
+        return few.expected_seconds(*counts, others is None, memory_gib)
     if structure.kind != "convolutional":
         return 0.0
     spent = []
@@ -164,9 +150,20 @@ def _checked(model, images, others):
     return sets
 
 
-def _propagation(model, sets, variances, biases, single, memory_gib):
+def _propagation(
+    model,
+    sets,
+    memory_gib,
+    variances=None,
+    biases=False,
+    single=False,
+    of_block=False,
+):
+    """`Propagation` of all images, or of as many as a block has."""
     model = folded(model)
-    plan = plan_of(model, variances, biases)
+    plan = plan_of(model, variances, biases, memory_gib)
+    if of_block:
+        sets = [each[: most_images(plan)] for each in sets]
     arrays = ImageArrays(model, plan.inputs, plan.choices)(sets, memory_gib)
     derivatives = variances is not None
     return Propagation(plan, *arrays, derivatives=derivatives, single=single)
@@ -190,10 +187,8 @@ def _in_order(structure, arrays):
         else array
         for name, array in arrays.items()
     }
-    inputs = arrays.pop("image")
-    gates = arrays
+    inputs = arrays["image"]
+    gates = [[arrays[site] for site in block] for block in structure.blocks]
     if structure.kind != "convolutional":
         inputs = inputs.reshape(len(inputs), -1)
-    if structure.kind == "residual":
-        return [[gates[s] for s in sites] for sites in structure.blocks], inputs
-    return list(gates.values()), inputs
+    return gates if structure.kind == "residual" else gates[0], inputs

@@ -115,7 +115,13 @@ def kernel(run):
 
 def _kernels(run, model):
     """Kernels of the training images, and of the test images by them."""
-    options = {"memory_gib": run.command.memory_gib, "progress": True}
+    command = run.command
+    options = {
+        "biases": command.biases,
+        "single": command.single,
+        "memory_gib": command.memory_gib,
+        "progress": True,
+    }
     images = run.train.images
     return (
         neural_path_kernel(model, images, **options),
@@ -151,20 +157,30 @@ def features(run):
 def _of_features(run, model):
     """Figures of a regression on path features, a dict."""
     command, began = run.command, time.perf_counter()
-    options = {"memory_gib": command.memory_gib, "progress": True}
-    given = command.draws, command.seed
-    of_sets = [
-        path_features(model, each.images, *given, **options)
-        for each in (run.train, run.test)
-    ]
+    count, memory_gib = len(run.train), command.memory_gib
+    # All at once: what does not fit is told before anything is computed.
+    features = path_features(
+        model,
+        np.concatenate([run.train.images, run.test.images]),
+        command.draws,
+        command.seed,
+        biases=command.biases,
+        memory_gib=memory_gib,
+        progress=True,
+    )
     fit = feature_regression(
-        of_sets[0], run.train.labels, of_sets[1], run.test.labels, run.classes
+        features[:count],
+        run.train.labels,
+        features[count:],
+        run.test.labels,
+        run.classes,
+        memory_gib=memory_gib,
     )
     return {
-        "images": len(run.train),
+        "images": count,
         "test_images": len(run.test),
         "draws": command.draws,
-        "features": of_sets[0].shape[1],
+        "features": features.shape[1],
         "regression_accuracy": fit.accuracy,
         "ridge": fit.parameter,
         "seconds": round(time.perf_counter() - began, 1),
@@ -243,6 +259,8 @@ def over_training(run, steps):
         run.classes,
         run.command.alignment_ridge,
         seed=run.command.seed,
+        biases=run.command.biases,
+        single=run.command.single,
         memory_gib=run.command.memory_gib,
     )
     shown = ("network_accuracy", "regression_accuracy", "label_alignment")

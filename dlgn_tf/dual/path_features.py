@@ -2,7 +2,6 @@
 
 import math
 import typing
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,8 +70,11 @@ def path_features(
     """
     single_networks(model)
     check_images(model, images)
-    if draws != int(draws) or draws < 1:
-        raise UserError(f"Expected draws >= 1. Received: draws={draws}")
+    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
+    if not whole or draws < 1:
+        raise UserError(
+            f"Expected draws >= 1, an integer. Received: draws={draws}"
+        )
     model, images = folded(model), np.asarray(images)
     plan = plan_of(model, biases=biases)
     networks = ValueDraws(model, plan, biases)
@@ -106,12 +108,15 @@ def feature_regression(
     test_labels: Array,
     classes: int,
     ridges: Sequence[float] = RIDGES,
+    *,
+    memory_gib: float = 1.0,
 ) -> Fit:
     """Ridge regression, one-vs-rest, on features of images.
 
     It is `kernel_learning.ridge_regression` with the kernel of the features,
-    but for how the ridge is chosen: by the errors of every image left out, and
-    at a cost that is linear in the images.
+    but for how the ridge is chosen: by the squared errors of every image left
+    out, in closed form, at a cost that is linear in the images where there are
+    more of them than features.
 
     Args:
         features: `(n, units)`.
@@ -121,23 +126,77 @@ def feature_regression(
         classes: Integer.
         ridges: Floats > 0, in units of the mean squared length of a feature
             vector.
+        memory_gib: Float > 0. Bound on the features and what is held besides.
 
     Raises:
-        UserError: if labels do not fit, or all features are 0.
+        UserError: if labels do not fit, all features are 0, or the memory does
+            not suffice.
     """
-    from sklearn.linear_model import RidgeCV
-
     check_labels(labels, classes)
-    scale = float(np.mean(np.square(features).sum(axis=1)))
+    check_memory(
+        _regression_bytes(features, test_features),
+        memory_gib,
+        f"Regression on {features.shape[1]:,} features of {len(features):,} "
+        "images",
+    )
+    values, basis = _principal(features)
+    # The trace is that of the squared lengths.
+    scale = float(np.sum(values) / len(features))
     if not scale > 0:
         raise UserError("Expected features that are not 0. Received: zeros")
     targets = class_targets(labels, classes)
-    alphas = [scale * ridge for ridge in ridges]
-    model = RidgeCV(alphas, fit_intercept=False)
-    with warnings.catch_warnings():
-        # A ridge so small that rounding shows loses the choice.
-        warnings.simplefilter("ignore")
-        model.fit(features, targets)
-    predictions = model.predict(test_features).argmax(-1)
+    moments, errors = 0.0, np.zeros(len(ridges))
+    for part in _parts(features):
+        moments = moments + (features[part] @ basis).T @ targets[part]
+    # Of several that are equal the larger ridge.
+    ridges = sorted(ridges, reverse=True)
+    inverses = [1 / (values + scale * ridge) for ridge in ridges]
+    for part in _parts(features):
+        projected = features[part] @ basis
+        for k, inverse in enumerate(inverses):
+            fitted = (projected * inverse) @ moments
+            own = np.square(projected) @ inverse
+            left_out = (targets[part] - fitted) / (1 - own)[:, None]
+            errors[k] += np.sum(np.square(left_out))
+    best = int(np.argmin(errors))
+    weights = basis @ (inverses[best][:, None] * moments)
+    predictions = (test_features @ weights).argmax(-1)
     accuracy = float(np.mean(predictions == np.asarray(test_labels)))
-    return Fit(predictions, accuracy, float(model.alpha_) / scale)
+    return Fit(predictions, accuracy, ridges[best])
+
+
+def _principal(features):
+    """Eigenvalues of the features' moments and their directions, float64.
+
+    As many as there are features, or images if they are fewer.
+    """
+    count, units = features.shape
+    if units <= count:
+        gram: Array = np.zeros((units, units))
+        for part in _parts(features):
+            some = _float64(features[part])
+            gram += some.T @ some
+        return np.linalg.eigh(gram)
+    whole = _float64(features)
+    values, vectors = np.linalg.eigh(whole @ whole.T)
+    # What rounding leaves of 0 has no direction.
+    kept = values > values[-1] * count * np.finfo("float64").eps
+    return values[kept], whole.T @ (vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _parts(features):
+    count = len(features)
+    return [slice(k, k + _BATCH) for k in range(0, count, _BATCH)]
+
+
+def _float64(array):
+    return np.asarray(array, "float64")
+
+
+def _regression_bytes(features, test_features):
+    """Features, moments and what eigenvectors take; both as float64 if few."""
+    count, units = features.shape
+    side = min(count, units)
+    held = features.nbytes + test_features.nbytes
+    copies = 2 * 8 * count * units if units > count else 0
+    return held + copies + 8 * (4 * side**2 + 2 * _BATCH * units)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import scipy.sparse
 from keras import ops
 from numpy import ndarray as Array
 
@@ -15,8 +16,14 @@ from dlgn_tf.dual.masks import PositionMap
 from dlgn_tf.layers import SubsampleAndPad
 from dlgn_tf.layers.precision import double_precision
 
-# Relative deviations of what a layer computes that are taken for rounding.
-_TOLERANCE = 1e-4
+# Relative deviations of what a layer computes that are taken for rounding: some
+# operations compute in float32 even if asked for float64.
+_TOLERANCE = 1e-5
+# Standard deviations of the images that it is tried on: what is clipped at
+# large numbers is linear at small ones.
+_SCALES = (1.0, 1e3, 1e6)
+# Numbers that it is given, and that it makes, at a time.
+_NUMBERS = 2**22
 # Options that a layer is given where it is tried on images of one channel.
 _OF_ONE_CHANNEL = {SubsampleAndPad: {"filters": 1}}
 
@@ -116,9 +123,12 @@ def window_of(
 def space_of(shape: tuple) -> tuple[int, int]:
     """Positions `(height, width)` of a tensor without its batch dimension.
 
-    `(height, width, channels)`, or `(units,)`, which have one position.
+    `(height, width, channels)`, or `(units,)`, which have one position; a
+    `ValueError` refuses others.
     """
-    return tuple(shape[:2]) if len(shape) == 3 else (1, 1)
+    if len(shape) not in (1, 3):
+        raise ValueError("takes or makes no image and no vector")
+    return (shape[0], shape[1]) if len(shape) == 3 else (1, 1)
 
 
 def position_map(layer: keras.layers.Layer) -> PositionMap | None:
@@ -136,14 +146,23 @@ def position_map(layer: keras.layers.Layer) -> PositionMap | None:
             the same for each channel.
     """
     entering, leaving = layer.input.shape[1:], layer.output.shape[1:]
+    after, channels = space_of(leaving), entering[-1]
+    rng = np.random.default_rng(0)
+    images = np.stack([k * rng.normal(size=entering) for k in _SCALES])
     with double_precision():
-        matrix = _matrix(layer, entering)
-        _check(layer, matrix, entering, leaving)
-    after = space_of(leaving)
-    if after == space_of(entering) and np.array_equal(
-        matrix, np.eye(len(matrix))
-    ):
-        return None
+        made = _called(layer, images)
+        if made.shape == images.shape and np.array_equal(made, images):
+            return None
+        matrix = _matrix(layer, entering, after)
+    if made.shape[-1] < channels:
+        raise ValueError("mixes channels")
+    made = made.reshape(len(made), -1, made.shape[-1])
+    for image, found in zip(images, made, strict=True):
+        expected = np.zeros(found.shape)
+        expected[:, :channels] = matrix @ image.reshape(-1, channels)
+        apart = np.abs(found - expected).max()
+        if not apart <= _TOLERANCE * np.abs(expected).max():
+            raise ValueError("is not linear, or not the same for each channel")
     return _map(matrix, after)
 
 
@@ -151,55 +170,51 @@ def pooling_windows(layer: keras.layers.Layer) -> PositionMap:
     """Which positions each of a max pooling looks at; weights are 0 or 1."""
     name = type(layer).__name__.replace("Max", "Average")
     twin = getattr(keras.layers, name).from_config(layer.get_config())
+    after = space_of(layer.output.shape[1:])
     with double_precision():
-        matrix = _matrix(twin, layer.input.shape[1:])
-    return _map(1.0 * (matrix != 0), space_of(layer.output.shape[1:]))
+        matrix = _matrix(twin, layer.input.shape[1:], after)
+    matrix.data[:] = 1
+    return _map(matrix, after)
 
 
-def _matrix(layer, entering):
-    """float64 `(leaving, entering)`, of a layer like it and one channel."""
-    config = {**layer.get_config(), "dtype": "float64"}
-    config |= _OF_ONE_CHANNEL.get(type(layer), {})
-    count = math.prod(space_of(entering))
-    basis = np.eye(count).reshape(count, *entering[:-1], 1)
+def _matrix(layer, entering, after):
+    """Sparse float64 `(leaving, entering)`, of images of one channel."""
+    shape, count = math.prod(after), math.prod(space_of(entering))
+    options = _OF_ONE_CHANNEL.get(type(layer), {})
+    step, parts = max(1, _NUMBERS // max(shape, count)), []
+    for first in range(0, count, step):
+        basis = np.eye(min(step, count - first), count, first)
+        made = _called(layer, basis.reshape(-1, *entering[:-1], 1), options)
+        if made.size != shape * len(basis):
+            raise ValueError("mixes channels")
+        parts.append(scipy.sparse.csr_array(made.reshape(len(basis), -1)))
+    return scipy.sparse.vstack(parts).T.tocsr()
+
+
+def _called(layer, images, options=None):
+    """float64 of what a layer like it makes of images, in float64."""
+    config = {**layer.get_config(), "dtype": "float64", **(options or {})}
     try:
-        twin = type(layer).from_config(config)
-        made = ops.convert_to_numpy(_called(twin, basis))
+        twin: Any = type(layer).from_config(config)
+        tensor = ops.convert_to_tensor(images, "float64")
+        try:
+            made = twin(tensor, training=False)
+        except TypeError:
+            made = twin(tensor)
+        return ops.convert_to_numpy(made).astype("float64")
     # A layer of one's own may raise anything.
     except Exception as error:
         raise ValueError("depends on the number of channels") from error
-    return made.reshape(count, -1).T.astype("float64")
 
 
-def _check(layer, matrix, entering, leaving):
-    """Raises a `ValueError` unless a layer does that with each channel."""
-    shape = math.prod(space_of(leaving)), math.prod(space_of(entering))
-    channels = entering[-1]
-    if matrix.shape != shape or leaving[-1] < channels:
-        raise ValueError("mixes channels")
-    images = np.random.default_rng(0).normal(size=(2, *entering))
-    made = ops.convert_to_numpy(_called(layer, images)).astype("float64")
-    expected = np.zeros((2, shape[0], leaving[-1]))
-    flat = images.reshape(2, shape[1], channels)
-    expected[..., :channels] = np.einsum("pq,nqc->npc", matrix, flat)
-    apart = np.abs(made.reshape(expected.shape) - expected).max()
-    if not apart <= _TOLERANCE * max(1.0, np.abs(expected).max()):
-        raise ValueError("is not linear, or not the same for each channel")
-
-
-def _called(layer: Any, images: Array) -> Any:
-    tensor = ops.convert_to_tensor(images, layer.compute_dtype)
-    try:
-        return layer(tensor, training=False)
-    except TypeError:
-        return layer(tensor)
-
-
-def _map(matrix: Array, after: tuple[int, int]) -> PositionMap:
+def _map(matrix: scipy.sparse.csr_array, after: tuple[int, int]) -> PositionMap:
     """The map of a matrix `(leaving, entering)`."""
-    present = matrix != 0
-    slots = max(1, int(present.sum(axis=1).max()))
-    # Entries other than 0 first, in their order.
-    index = np.argsort(~present, axis=1, kind="stable")[:, :slots].T
-    weights = np.take_along_axis(matrix.T, index, axis=0)
+    counts = np.diff(matrix.indptr)
+    slots = max(1, int(counts.max()))
+    present = np.arange(slots)[:, None] < counts
+    index = np.zeros(present.shape, int)
+    weights: Array = np.zeros(present.shape)
+    # Entries come by rows, in their order.
+    index.T[present.T] = matrix.indices
+    weights.T[present.T] = matrix.data
     return PositionMap(index, weights, after)

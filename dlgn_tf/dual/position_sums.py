@@ -24,19 +24,24 @@ def taken(array: Array, rows: Array | None, axis: int) -> Array:
 
 
 def over_slots(product: Array, term: Term, axis: int) -> Array:
-    """The sum over the sites of each position, with their weights."""
+    """The sum over the sites of each position, with their weights.
+
+    What is given may be overwritten.
+    """
     scale, weights = 1.0, term.weights
     if weights is not None and np.all(weights == weights[0]):
         scale, weights = weights[0], None
     if weights is not None:
         shape = [1] * product.ndim
         shape[axis] = -1
-        product = product * weights.reshape(shape)
+        product *= weights.reshape(shape)
     if term.slots > 1:
         before, behind = product.shape[:axis], product.shape[axis + 1 :]
         product = product.reshape(*before, term.slots, -1, *behind)
         product = product.sum(axis=axis)
-    return product if scale == 1.0 else product * scale
+    if scale != 1.0:
+        product *= scale
+    return product
 
 
 def window_sums(

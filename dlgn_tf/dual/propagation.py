@@ -26,7 +26,7 @@ import numpy as np
 from numpy import ndarray as Array
 from threadpoolctl import threadpool_limits
 
-from dlgn_tf.dual import blocks
+from dlgn_tf.dual import blocks, costs
 from dlgn_tf.dual.gram import EXACT_IN_FLOAT32, total_bytes
 from dlgn_tf.dual.plan import Plan
 from dlgn_tf.dual.position_sums import (
@@ -37,10 +37,6 @@ from dlgn_tf.dual.position_sums import (
 )
 from dlgn_tf.dual.scratch import Scratch
 from dlgn_tf.dual.terms import CONSTANT
-
-# Numbers of a covariance that are worked on at a time: 2 MiB in float64, which
-# a processor's cache holds.
-_NUMBERS = 2**18
 
 
 class Propagation:
@@ -83,7 +79,9 @@ class Propagation:
     ) -> Array:
         """The kernel, float64 `(n, m)`, within the memory."""
         if progress:
-            seconds = self.expected_seconds(*self.shape, self._symmetric)
+            seconds = self.expected_seconds(
+                *self.shape, self._symmetric, memory_gib
+            )
             print(f"kernel: about {seconds:.0f} s")
         return blocks.fill_within(
             self.of_block,
@@ -97,19 +95,32 @@ class Propagation:
         )
 
     def expected_seconds(
-        self, rows: int, columns: int, symmetric: bool
+        self,
+        rows: int,
+        columns: int,
+        symmetric: bool,
+        memory_gib: float = 1.0,
     ) -> float:
         """About how long a kernel takes whose blocks are as the first one.
 
-        It may have more rows and columns than there are images here.
+        It may have more rows and columns than there are images here. A
+        `UserError` says that memory does not suffice, before anything is tried.
         """
-        side = min(self.most, *self.shape)
-        began = time.perf_counter()
+        side, workers, _ = blocks.fitting(
+            (rows, columns),
+            self.block_bytes,
+            memory_gib,
+            self.nbytes,
+            min(self.most, *self.shape),
+        )
         with threadpool_limits(1, user_api="blas"):
-            self.of_block(blocks.Block(slice(side), slice(side), False))
-        spent = time.perf_counter() - began
+            # The first block of all finds nothing in the cache.
+            for count in (1, side):
+                began = time.perf_counter()
+                self.of_block(blocks.Block(slice(count), slice(count), False))
+                spent = time.perf_counter() - began
         pairs = blocks.pairs((rows, columns), symmetric)
-        return spent * pairs / side**2 / blocks.processors()
+        return spent * pairs / side**2 / workers
 
     @property
     def _sides(self):
@@ -127,27 +138,26 @@ class Propagation:
     @property
     def most(self) -> int:
         """Rows and columns of a block beyond which nothing is gained."""
-        largest = max(math.prod(x.space) ** 2 for x in self._plan.layers)
-        return max(1, math.isqrt(_NUMBERS // largest))
+        return costs.most_images(self._plan)
 
     def block_bytes(self, side: int) -> int:
         """Memory of a block of `side` rows and columns."""
-        pairs, images = _numbers_held(self._plan)
+        pairs, images = costs.numbers_held(self._plan)
         return 8 * (self._parts * side * side * pairs + 2 * side * images)
 
     def of_block(self, block: blocks.Block) -> Array:
         """float64 `(rows, columns)`."""
-        left = _Images(self._left, block.rows)
+        left = _Images(self._left, block.rows, self._single)
         right = left
         if not block.diagonal:
-            right = _Images(self._right, block.columns)
+            right = _Images(self._right, block.columns, self._single)
         covariances: dict = {(CONSTANT,): None}
         work = Scratch()
         for step in self._plan.steps:
             for first, rest in step.sums:
-                total = covariances[first]
-                for base in rest:
-                    total = total + covariances[(base,)]
+                total = covariances[first] + covariances[(rest[0],)]
+                for base in rest[1:]:
+                    total += covariances[(base,)]
                 covariances[(*first, *rest)] = total
             layer = step.layer
             made = self._of_layer(layer, left, right, covariances, work)
@@ -180,15 +190,17 @@ class Propagation:
         """The covariance, summed over channels, of what enters a layer."""
         positions = math.prod(layer.space)
         shape = self._parts, positions, left.count, positions, right.count
-        total = work.array("total", shape=shape)
-        total[:] = 0
-        for pair in layer.pairs:
+        for index, pair in enumerate(layer.pairs):
             base = covariances[pair.bases]
             product = self._entering(pair, left, right, base, work)
             if len(layer.pairs) == 1 and product.shape == shape:
                 # A pass less over all numbers.
                 return product
-            total += product
+            total = work.array("total", shape=shape)
+            if index:
+                total += product
+            else:
+                total[:] = product
         return total
 
     def _entering(self, pair, left, right, base, work):
@@ -198,9 +210,10 @@ class Propagation:
         gram = work.array("gram", first.dtype, shape)
         rows, columns = rows_of(first), rows_of(second)
         np.matmul(rows, columns.T, out=gram.reshape(len(rows), len(columns)))
-        if base is not None:
+        copied = base is not None and pair.moves
+        if copied:
             base = taken(taken(base, pair.left.rows, 1), pair.right.rows, 3)
-        product = self._times(gram, base, pair, work)
+        product = self._times(gram, base, pair, work, copied)
         return over_slots(over_slots(product, pair.left, 1), pair.right, 3)
 
     def _operands(self, pair, left, right):
@@ -220,14 +233,14 @@ class Propagation:
             for mask, side in zip(masks, (left, right), strict=True)
         ]
 
-    def _times(self, gram, base, pair, work):
+    def _times(self, gram, base, pair, work, copied):
         """Inner products times a covariance that has a dimension of parts.
 
-        None is that of `CONSTANT`.
+        None is that of `CONSTANT`; a copied one is overwritten.
         """
         factor, inverses = pair.left.factor, pair.left.inverses
         shape = (self._parts, *gram.shape) if base is None else base.shape
-        product = work.array("product", shape=shape)
+        product = base if copied else work.array("product", shape=shape)
         if base is not None:
             np.multiply(base, gram, out=product)
         else:
@@ -264,7 +277,7 @@ class Propagation:
             )
             gram = np.matmul(first, np.swapaxes(second, 1, 2))
             if base is None:
-                product = self._times(gram, None, pair, work)
+                product = self._times(gram, None, pair, work, False)
             else:
                 rows = [
                     np.arange(positions) if x.rows is None else x.rows[k]
@@ -273,22 +286,28 @@ class Propagation:
                 # Of each position with itself: `(positions, parts, ...)`.
                 diagonal = base[:, rows[0], :, rows[1], :]
                 diagonal = np.moveaxis(diagonal, 0, 1)
-                product = self._times(gram, diagonal, pair, work)
+                product = self._times(gram, diagonal, pair, work, True)
             for term, k in zip((pair.left, pair.right), at, strict=True):
                 if term.weights is not None:
-                    product = product * term.weights[k][:, None, None]
+                    product *= term.weights[k][:, None, None]
             shape = (self._parts, positions, left.count, right.count)
             total += np.broadcast_to(product, shape).sum(axis=1)
         return total
 
 
 class _Images:
-    """What is known of some images, and masks that were made of it."""
+    """What is known of some images, and masks that were made of it.
 
-    def __init__(self, arrays, images):
+    Products of masks are exact, or as exact as sums of them are to be.
+    """
+
+    def __init__(self, arrays, images, single):
         self.count = images.stop - (images.start or 0)
         self._leaves = {
-            name: np.ascontiguousarray(np.swapaxes(array[images], 0, 1))
+            name: np.ascontiguousarray(
+                np.swapaxes(array[images], 0, 1),
+                None if single or array.dtype == "uint8" else "float64",
+            )
             for name, array in arrays.items()
         }
         self._known = {}
@@ -299,49 +318,3 @@ class _Images:
     def forget(self, masks):
         for mask in masks:
             self._known.pop(mask, None)
-
-
-def operations(plan: Plan) -> int:
-    """Multiplications and additions of matrix products for a pair of images."""
-    total = 0
-    for layer in plan.layers:
-        positions = math.prod(layer.space) if layer.window is None else 1
-        for pair in layer.pairs:
-            low, high = pair.left.channels
-            sites = _sites(pair.left, layer) * _sites(pair.right, layer)
-            total += 2 * (high - low) * sites // positions
-    return total
-
-
-def _sites(term, layer):
-    return term.slots * math.prod(layer.space)
-
-
-def _numbers_held(plan):
-    """Numbers that a pair of images takes, and those that an image takes."""
-    sizes, alive, most, images = {(CONSTANT,): 0}, set(), 0, 0
-    for step in plan.steps:
-        layer = step.layer
-        for first, rest in step.sums:
-            bases = (*first, *rest)
-            sizes[bases] = sizes[first]
-            alive.add(bases)
-        work = [
-            3 * _sites(x.left, layer) * _sites(x.right, layer)
-            for x in layer.pairs
-        ]
-        entering = math.prod(layer.space) ** 2
-        leaving = math.prod(layer.after) ** 2
-        held = sum(sizes[x] for x in alive)
-        most = max(
-            most, held + max(work, default=0) + 2 * entering + 2 * leaving
-        )
-        masks = [
-            _sites(x.left, layer) * (x.left.channels[1] - x.left.channels[0])
-            for x in layer.pairs
-        ]
-        images = max(images, 3 * sum(masks))
-        sizes[(layer.base,)] = leaving
-        alive.add((layer.base,))
-        alive -= step.gone
-    return most, images + sum(math.prod(x) for x in plan.shapes.values())

@@ -65,6 +65,8 @@ class RotationSum:
         others: The same of m other images, or None: the same images.
         factors: Floats > 0, one per convolution, that its sums over units and
             window are multiplied by. Defaults to 1 / (w_l * window).
+        single: Boolean. Whether inner products of soft gates are in float32
+            too.
 
     Raises:
         UserError: if shapes do not fit one another.
@@ -76,7 +78,9 @@ class RotationSum:
         windows: Sequence[tuple[int, int]],
         others: Sequence[Array] | None = None,
         factors: Sequence[float] | Array | None = None,
+        single: bool = False,
     ) -> None:
+        self._single = single
         self._left = self._right = images
         _check_resolution(images)
         if others is not None:
@@ -112,7 +116,8 @@ class RotationSum:
             exact = largest <= EXACT_IN_FLOAT32 and (
                 _SMALLEST_FLOAT32 < scale < 1 / _SMALLEST_FLOAT32
             )
-            self._of_grams.append("float32" if hard else "float64")
+            narrow = hard or self._single
+            self._of_grams.append("float32" if narrow else "float64")
             self._of_sums.append("float32" if exact else "float64")
         self._rest /= math.prod(self._space) ** 2
 

@@ -52,7 +52,8 @@ class Term:
     Attributes:
         bases: Tuple of integers, the ids of the bases whose sum it takes, from
             the first on.
-        first: Integer, the tensor's channel that the bases' first one is.
+        first: Integer, the tensor's channel that the bases' first one is, or
+            that of its signs; of `CONSTANT` without signs it says nothing.
         channels: Pair of integers, from which channel of the tensor to which.
         mask: `Mask` over sites, or None: 1.
         slots: Integer, how many sites a position has. Site j of position p has
@@ -61,7 +62,8 @@ class Term:
             own. Of `CONSTANT` there is one site a position, and no row.
         weights: float64 `(sites,)`, 0 where there is no row, or None: 1.
         signs: Tuple of what tells the random channel scales apart by which it
-            is multiplied, such as those of a place in a depthwise window.
+            is multiplied, such as those of a place in a depthwise window; and
+            for which of its channels `first` was when it was.
         factor: Float, the product of their variances.
         inverses: Float, the sum of 1 / variance of them.
     """
@@ -76,6 +78,16 @@ class Term:
     signs: tuple = ()
     factor: float = 1.0
     inverses: float = 0.0
+
+    @property
+    def fixed(self) -> bool:
+        """Whether its mask says all but for random scales."""
+        return self.bases == (CONSTANT,)
+
+    @property
+    def lies(self) -> int | None:
+        """What `first` says, None where it says nothing."""
+        return self.first if self.signs or not self.fixed else None
 
     @property
     def key(self) -> tuple:
@@ -108,7 +120,7 @@ class Stream:
     @property
     def random(self) -> bool:
         """Whether it depends on weights."""
-        return any(x.bases != (CONSTANT,) or x.signs for x in self.terms)
+        return any(x.lies is not None for x in self.terms)
 
     def masked(self, mask: Mask) -> "Stream":
         """Each channel at each position times a mask of all of them.
@@ -142,7 +154,7 @@ class Stream:
         made: dict = {}
 
         def of(term):
-            if term.bases == (CONSTANT,):
+            if term.fixed:
                 mask = summed(term.mask, by, self.positions, chosen)
                 return dataclasses.replace(term, mask=mask)
             key = term.key
@@ -181,18 +193,15 @@ class Stream:
         """
 
         def of(term):
-            if term.bases == (CONSTANT,):
+            low, high = (x + first for x in term.channels)
+            mask = term.mask
+            if term.fixed:
                 behind = channels - first - self.channels
                 pads = ((0, 0), (0, 0), (first, behind))
-                mask = of_channels(term.mask, lambda x: np.pad(x, pads))
-                return dataclasses.replace(
-                    term, mask=mask, channels=(0, channels)
-                )
-            low, high = term.channels
+                mask = of_channels(mask, lambda x: np.pad(x, pads))
+                low, high = 0, channels
             return dataclasses.replace(
-                term,
-                first=term.first + first,
-                channels=(low + first, high + first),
+                term, first=term.first + first, channels=(low, high), mask=mask
             )
 
         if channels == self.channels:
@@ -255,7 +264,8 @@ class Stream:
         return self._of(
             dataclasses.replace(
                 x,
-                signs=(*x.signs, sign),
+                first=x.lies or 0,
+                signs=(*x.signs, (*sign, x.lies)),
                 factor=x.factor * variance,
                 inverses=x.inverses + 1 / variance,
             )
@@ -279,14 +289,13 @@ def added(streams: Sequence[Stream]) -> Stream:
     """
     merged: dict[Any, Any] = {}
     for term in (x for stream in streams for x in stream.terms):
-        fixed = term.bases == (CONSTANT,)
         key = term.key
-        if fixed:
-            key = CONSTANT, term.signs
+        if term.fixed:
+            key = CONSTANT, term.signs, term.lies
         other = merged.get(key)
         if other is None:
             merged[key] = term
-        elif fixed:
+        elif term.fixed:
             both: Any = other.mask, term.mask
             merged[key] = dataclasses.replace(term, mask=plus(*both))
         elif set(other.bases) & set(term.bases):
@@ -320,6 +329,11 @@ class Pair:
     right: Term
     bases: tuple[int, ...]
 
+    @property
+    def moves(self) -> bool:
+        """Whether a covariance is taken at other positions than its own."""
+        return self.left.rows is not None or self.right.rows is not None
+
 
 def pairs(stream: Stream) -> tuple[Pair, ...]:
     """Those of all terms: of each with itself, and with what has its bases."""
@@ -331,7 +345,6 @@ def _pairs(terms: Sequence[Term]) -> Iterable[Pair]:
         for right in terms:
             bases = set(left.bases) & set(right.bases)
             alike = left.channels == right.channels
-            if bases != {CONSTANT}:
-                alike = alike and left.first == right.first
+            alike = alike and left.lies == right.lies
             if bases and alike and left.signs == right.signs:
                 yield Pair(left, right, tuple(sorted(bases)))

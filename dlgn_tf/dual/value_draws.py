@@ -41,6 +41,8 @@ class ValueDraws:
         self._plan, self._biases = plan, biases
         self._entering: dict = {}
         self._drawn: list = []
+        # By name: a layer may be called more than once.
+        self._twins: dict = {}
         outputs = self._replayed(model)
         self._network = keras.Model(list(self._entering.values()), outputs)
         self._forward = compiled(self._network)
@@ -81,11 +83,16 @@ class ValueDraws:
             # The kernel is that of the one output.
             if not isinstance(x.operation, TwoLogits)
         )
-        # A dense layer at the end would only mix what enters it.
-        plain = type(last.operation) is keras.layers.Dense
+        # A dense layer at the end would only mix what enters it; its bias is a
+        # path of its own.
+        scale: Array = np.ones(1)
+        if _ends_in(nodes, keras.layers.Dense) and not self._biases:
+            if type(last.operation) is keras.layers.Rescaling:
+                # Units of the targets of a regression.
+                scale = np.asarray(last.operation.scale, "float64")
+                *nodes, last = nodes
+        plain = _ends_in([last], keras.layers.Dense) and not self._biases
         plain = plain and len(last.operation.input.shape) == 2
-        # Its bias is a path of its own.
-        plain = plain and not self._biases
         tensor = last.input_tensors[0] if plain else last.outputs[0]
         for node in nodes if plain else [*nodes, last]:
             if id(node.outputs[0]) in tensors:
@@ -109,7 +116,7 @@ class ValueDraws:
         variance = 1 / math.prod(tensor.shape[1:])
         if plain and last.operation.name in self._plan.variances:
             (variance,) = self._plan.variances[last.operation.name]
-        self._scale = math.sqrt(variance)
+        self._scale = math.sqrt(variance * np.mean(np.square(scale)))
         return tensors[id(tensor)]
 
     def _input(self, name, shape):
@@ -137,9 +144,13 @@ class ValueDraws:
     def _again(self, node, taken):
         """A call of a layer like that of a node, its weights to be drawn."""
         layer = node.operation
-        config = {**layer.get_config(), "dtype": "float32"}
-        twin = type(layer).from_config(config)
         args, kwargs = node.arguments.fill_in(taken)
+        if layer.name in self._twins:
+            return self._twins[layer.name](*args, **kwargs)
+        config = {**layer.get_config(), "dtype": "float32"}
+        if type(layer) is keras.layers.Rescaling and not self._biases:
+            config["offset"] = 0.0
+        twin = self._twins[layer.name] = type(layer).from_config(config)
         made = twin(*args, **kwargs)
         twin.set_weights(layer.get_weights())
         kernels = [x for x in twin.weights if x.name.endswith("kernel")]
@@ -153,3 +164,7 @@ class ValueDraws:
                 ):
                     variable.assign(np.zeros(variable.shape))
         return made
+
+
+def _ends_in(nodes, kind):
+    return bool(nodes) and type(nodes[-1].operation) is kind

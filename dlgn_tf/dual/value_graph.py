@@ -1,39 +1,26 @@
 """The value network of a model, read as a plan for its covariance.
 
-Each kind of layer says what it makes of a tensor with random weights, see
-`dlgn_tf.dual.terms`. Kinds that are not listed are tried: what has no weights,
-is linear and the same for each channel is a map of positions. What comes before
-all weights and gates does not depend on them; the network computes it itself.
+What comes before all weights and gates does not depend on them; the network
+computes it itself. The other layers are those of `dlgn_tf.dual.value_layers`.
 """
 
 import collections
-import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
-from numpy import ndarray as Array
 
+from dlgn_tf.command.memory import check_memory
 from dlgn_tf.dual import terms
-from dlgn_tf.dual.coverage import unusual_options
-from dlgn_tf.dual.masks import constant, leaf
+from dlgn_tf.dual.masks import leaf
 from dlgn_tf.dual.plan import Plan, WeightLayer
-from dlgn_tf.dual.position_maps import (
-    Window,
-    pooling_windows,
-    position_map,
-    space_of,
-    window_of,
-)
+from dlgn_tf.dual.position_maps import Window, pooling_windows, space_of
 from dlgn_tf.dual.terms import CONSTANT, Stream, Term
+from dlgn_tf.dual.value_layers import through
 from dlgn_tf.dual.variances import per_layer
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import TwoLogits
-from dlgn_tf.layers.batch_norm import scale_and_shift, scales_channels
 from dlgn_tf.models.functional import calls_of
 
 _WEIGHTED = {
@@ -48,6 +35,7 @@ def plan_of(
     model: Any,
     variances: float | Sequence[float] | None = None,
     biases: bool = False,
+    memory_gib: float = math.inf,
 ) -> Plan:
     """Reads the value network of a model; a ReLU network is its own.
 
@@ -58,18 +46,22 @@ def plan_of(
             where it sees what does not depend on weights.
         biases: Boolean. Whether biases start paths, with the values that they
             have, and shifts of batch normalisation.
+        memory_gib: Float > 0. Bound on what one pair of images takes, known
+            before layers are tried on images.
 
     Raises:
-        UserError: naming the layer, if there is one that is none of these.
+        UserError: naming the layer, if there is one that is none of these, or
+            a pair of its positions for each number does not fit.
     """
-    return _Reading(model, variances, biases).plan()
+    return _Reading(model, variances, biases, memory_gib).plan()
 
 
 class _Reading:
     """A plan on its way."""
 
-    def __init__(self, model, variances, biases):
+    def __init__(self, model, variances, biases, memory_gib):
         self._model, self.biases = model, biases
+        self._memory_gib = memory_gib
         self._network = model.logits_network
         self._site_of = {model.layer_at(x).name: x for x in model.site_names}
         # By the id of a tensor: of the fixed ones themselves, too.
@@ -121,15 +113,16 @@ class _Reading:
     def _made(self, node):
         """What a call puts out: a `Stream`, or the tensor where it is fixed."""
         layer, taken = node.operation, node.input_tensors
-        if layer.name in self._site_of:
-            # A GaLU's second input is its gate.
-            return self._gated(self.stream(taken[0]), layer)
         known = [self._streams.get(id(x), x) for x in taken]
         fixed = not any(isinstance(x, Stream) for x in known)
-        if fixed and not _learns(layer):
+        gated = layer.name in self._site_of
+        if fixed and not gated and not _learns(layer):
             return node.outputs[0]
         try:
-            return _through(layer, self, [self.stream(x) for x in taken])
+            if gated:
+                # A GaLU's second input is its gate.
+                return self._gated(self.stream(taken[0]), layer)
+            return through(layer, self, [self.stream(x) for x in taken])
         except ValueError as error:
             return self.refuse(layer, str(error))
 
@@ -191,6 +184,12 @@ class _Reading:
         return self.biased(layer, made_stream)
 
     def _add(self, name, stream, window, after, variance, learned=True):
+        if window is not None:
+            check_memory(
+                8 * stream.positions**2,
+                self._memory_gib,
+                f"A pair of images, where they enter {name},",
+            )
         self._last += 1
         self._layers.append(
             WeightLayer(
@@ -229,158 +228,3 @@ def _weights(node):
 def _learns(layer):
     """Whether a layer has weights that are, or were, learned."""
     return layer.weights and not isinstance(layer, layers.Normalization)
-
-
-def _check_plain(layer, *allowed):
-    """Raises a `ValueError` if a layer has options beyond those allowed."""
-    if not type(layer).__module__.startswith(("keras.", "dlgn_tf.")):
-        raise ValueError("is of a kind of its own")
-    for option in unusual_options(layer):
-        if option.split("=")[0] not in allowed:
-            raise ValueError(f"has {option}")
-
-
-@functools.singledispatch
-def _through(
-    layer: keras.layers.Layer, reading: _Reading, streams: list[Stream]
-) -> Stream:
-    """What a layer makes of streams; a `ValueError` says why not."""
-    if layer.weights:
-        raise ValueError("has weights of another kind")
-    if len(streams) != 1:
-        raise ValueError("takes several tensors")
-    (stream,) = streams
-    if {len(layer.input.shape), len(layer.output.shape)} - {2, 4}:
-        raise ValueError("takes or makes no image and no vector")
-    by = position_map(layer)
-    if stream.flat:
-        if by is not None:
-            raise ValueError("changes what has been flattened")
-        return stream
-    made = stream if by is None else stream.moved(by)
-    return made.widened(0, layer.output.shape[-1])
-
-
-@_through.register(layers.Dense)
-def _(layer, reading, streams):
-    _check_plain(layer)
-    (stream,) = streams
-    window = None if stream.flat else Window()
-    after = (1, 1) if stream.flat else stream.space
-    return reading.weighted(layer, stream, window, layer.units, after)
-
-
-@_through.register(layers.Conv2D)
-def _(layer, reading, streams):
-    _check_plain(layer, "groups", "dilation_rate")
-    (stream,) = streams
-    after = space_of(layer.output.shape[1:])
-    window = window_of(layer, stream.space, after)
-    return reading.weighted(
-        layer, stream, window, layer.filters, after, layer.groups
-    )
-
-
-@_through.register(layers.DepthwiseConv2D)
-def _(layer, reading, streams):
-    _check_plain(layer, "dilation_rate")
-    return reading.biased(layer, _depthwise(layer, reading, *streams))
-
-
-@_through.register(layers.SeparableConv2D)
-def _(layer, reading, streams):
-    _check_plain(layer, "dilation_rate")
-    stream = _depthwise(layer, reading, *streams)
-    return reading.weighted(
-        layer, stream, Window(), layer.filters, stream.space
-    )
-
-
-def _depthwise(layer, reading, stream):
-    """A random scale of each channel for each place of a window."""
-    after = space_of(layer.output.shape[1:])
-    window = window_of(layer, stream.space, after)
-    variance = reading.variance(layer, window.places)
-    return terms.added(
-        [
-            stream.moved(shift)
-            .repeated(layer.depth_multiplier)
-            .signed((layer.name, place), variance)
-            for place, shift in enumerate(window.shifts(stream.space, after))
-        ]
-    )
-
-
-@_through.register(layers.BatchNormalization)
-def _(layer, reading, streams):
-    (stream,) = streams
-    if not scales_channels(layer):
-        raise ValueError("is no batch normalisation of the last axis")
-    shape = (-1, stream.channels)
-    scale, shift = (x.reshape(shape) for x in scale_and_shift(layer))
-    made = stream.masked(constant(scale))
-    return made.shifted(shift) if reading.biases else made
-
-
-@_through.register(layers.Add)
-def _(layer, reading, streams):
-    return terms.added(_of_one_shape(streams))
-
-
-@_through.register(layers.Average)
-def _(layer, reading, streams):
-    made = terms.added(_of_one_shape(streams))
-    return made.masked(constant(np.full((1, made.channels), 1 / len(streams))))
-
-
-@_through.register(layers.Subtract)
-def _(layer, reading, streams):
-    first, second = _of_one_shape(streams)
-    minus: Array = np.full((1, second.channels), -1.0)
-    return terms.added([first, second.masked(constant(minus))])
-
-
-@_through.register(layers.Concatenate)
-def _(layer, reading, streams):
-    if layer.axis not in (-1, len(layer.output.shape) - 1):
-        raise ValueError(f"joins along axis {layer.axis}, not along channels")
-    if any(x.flat for x in streams):
-        raise ValueError("joins flattened tensors")
-    return terms.concatenated(streams)
-
-
-@_through.register(layers.Flatten)
-def _(layer, reading, streams):
-    (stream,) = streams
-    flat = stream.flat or stream.positions > 1
-    return dataclasses.replace(stream, flat=flat)
-
-
-@_through.register(layers.Reshape)
-def _(layer, reading, streams):
-    (stream,) = streams
-    target = layer.output.shape[1:]
-    if stream.positions == 1 and math.prod(target) == target[-1]:
-        return stream
-    if target == (stream.positions * stream.channels,):
-        return dataclasses.replace(stream, flat=True)
-    raise ValueError(f"makes {tuple(target)} of positions and channels")
-
-
-@_through.register(TwoLogits)
-def _(layer, reading, streams):
-    # The kernel is that of the one output.
-    return streams[0]
-
-
-@_through.register(layers.MaxPooling2D)
-@_through.register(layers.GlobalMaxPooling2D)
-def _(layer, reading, streams):
-    return reading.chosen(layer, *streams)
-
-
-def _of_one_shape(streams):
-    shapes = {(x.space, x.channels, x.flat) for x in streams}
-    if len(shapes) > 1:
-        raise ValueError("takes tensors of different shapes")
-    return streams

@@ -75,6 +75,17 @@ def test_the_largest_side_that_fits():
         blocks.fill_within(note, (12, 12), False, needed, 1e-6)
 
 
+def test_as_many_threads_as_fit():
+    """Memory for a single one does not need that of all."""
+    for needed, threads in ((1_400, 1), (2_400, 2), (9_000, 3)):
+        bound = (8 * 144 + needed) / blocks.GIB
+        side, workers, held = blocks.fitting(
+            (12, 12), lambda side: 1000 * side, bound, 0, most=2, workers=3
+        )
+        assert (workers, side) == (threads, 2 if needed == 9_000 else 1)
+        assert held == 8 * 144 + 1000 * side * workers <= bound * blocks.GIB
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_errors_come_through(workers):
     begun = []

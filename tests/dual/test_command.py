@@ -306,18 +306,23 @@ def test_features(runs, tmp_path, command):
         f"--run_dir={runs / 'dlgn'}",
         f"--output_dir={tmp_path}",
         "--draws=3",
+        "--biases",
         *options,
     )
     trained, random = read(tmp_path / "features.csv")
     assert (trained["gates"], random["gates"]) == ("trained", "random")
     train, test = sources.load("digits", train_examples=200, test_examples=100)
     model = load_model(runs / "dlgn" / "model.keras")
-    of_sets = [dual.path_features(model, x.images, 3) for x in (train, test)]
+    of_sets = [
+        dual.path_features(model, x.images, 3, biases=True)
+        for x in (train, test)
+    ]
     found = dual.feature_regression(
         of_sets[0], train.labels, of_sets[1], test.labels, 10
     )
     assert float(trained["regression_accuracy"]) == found.accuracy > 0.5
-    assert int(trained["features"]) == 3 * 24
+    # The last layer has a bias, a path of its own: those of its outputs.
+    assert int(trained["features"]) == 3 * 10
 
 
 # Missing, contradicting or impossible: answered before TensorFlow is there.
@@ -332,6 +337,8 @@ REFUSALS = {
     "--run_dir=dlgn --over_training --which=best": "which has no effect",
     "--run_dir=dlgn --ntk_trace --test_images=9": "no effect with --ntk_trace",
     "--run_dir=dlgn --over_training --draws=2": "draws.*no effect",
+    "--run_dir=dlgn --draws=2 --single": "single.*no effect with --draws",
+    "--run_dir=dlgn --ntk_trace --biases": "biases.*no effect",
     "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
     "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
     "--run_dir=dlgn --memory_gib=nan": "memory_gib.*finite",

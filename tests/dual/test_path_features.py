@@ -1,7 +1,12 @@
 """Random path features: their mean, their rate, what is learned from them."""
 
+import importlib
+
+import keras
 import numpy as np
 import pytest
+from keras import layers
+from sklearn.linear_model import RidgeCV
 
 from dlgn_tf import dual, from_keras
 from dlgn_tf.dual import kernel_learning
@@ -70,10 +75,32 @@ def test_weights_follow_from_the_seed(rng, monkeypatch):
     assert np.abs(whole - other).max() > 0.1 * np.abs(whole).max()
 
 
-@pytest.mark.parametrize("draws", [0, -1, 1.5])
+@pytest.mark.parametrize("draws", [0, -1, 1.5, 2.0, float("nan"), True])
 def test_draws_that_are_none(draws, rng):
     with pytest.raises(UserError, match="Expected draws >= 1"):
         dual.path_features(create("strides", rng), images_of(rng), draws)
+
+
+def test_a_normalisation_that_is_called_twice(rng):
+    """Its two calls are one layer."""
+    x = keras.Input(tiny_networks.SHAPE)
+    norm = layers.BatchNormalization()
+    h = norm(layers.Conv2D(2, 2, padding="same", activation="relu")(x))
+    h = norm(layers.Conv2D(2, 1, activation="relu")(h))
+    h = layers.GlobalAveragePooling2D()(layers.ReLU()(h))
+    model = from_keras(
+        keras.Model(x, layers.Dense(1)(h)),
+        "dgn",
+        normalization="unit",
+        keep="all",
+        gate="soft",
+    )
+    tiny_networks.draw_weights(model, rng)
+    images, draws = images_of(rng), 300
+    products = by_draw(dual.path_features(model, images, draws), draws)
+    mean, error = products.mean(0), products.std(0) / draws**0.5
+    kernel = dual.neural_path_kernel(model, images)
+    assert np.abs((mean - kernel) / error).max() < 4
 
 
 def test_memory(rng, monkeypatch):
@@ -113,3 +140,28 @@ def test_regression_is_that_of_the_kernel(rng):
     assert found.parameter == pytest.approx(0.1)
     with pytest.raises(UserError, match="not 0"):
         dual.feature_regression(0 * features, labels, test, test_labels, 3)
+
+
+@pytest.mark.parametrize("count,units", [(60, 20), (20, 60)])
+def test_the_ridge_is_that_of_leaving_out_one(count, units, rng, monkeypatch):
+    """As scikit-learn has it, in parts of a few images, within the memory."""
+    module = importlib.import_module("dlgn_tf.dual.path_features")
+    monkeypatch.setattr(module, "_BATCH", 7)
+    labels = rng.integers(3, size=count)
+    drawn = rng.normal(size=(count + 30, units)).astype("float32")
+    drawn[:count, :3] += np.eye(3)[labels]
+    features, test = drawn[:count], drawn[count:]
+    found = dual.feature_regression(
+        features, labels, test, np.zeros(30, int), 3
+    )
+    scale = np.mean(np.sum(np.square(features), axis=1))
+    alphas = [scale * ridge for ridge in kernel_learning.RIDGES]
+    expected = RidgeCV(alphas, fit_intercept=False)
+    expected.fit(features, kernel_learning.class_targets(labels, 3))
+    assert found.parameter == pytest.approx(expected.alpha_ / scale)
+    predictions = expected.predict(test).argmax(-1)
+    np.testing.assert_array_equal(found.predictions, predictions)
+    with pytest.raises(UserError, match=f"{units} features of {count} images"):
+        dual.feature_regression(
+            features, labels, test, np.zeros(30, int), 3, memory_gib=1e-6
+        )

@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from dlgn_tf import dual, from_keras
-from dlgn_tf.dual import network_kernel
+from dlgn_tf.command.memory import GIB
+from dlgn_tf.dual import network_kernel, position_maps
 from dlgn_tf.dual.blocks import Block
 from dlgn_tf.dual.claims import tiny_networks
 from dlgn_tf.dual.coverage import structure_of
@@ -140,9 +141,9 @@ def own(_):
     return of_images(x, layers.Flatten()(h))
 
 
-def of_images(x, h):
+def of_images(x, h, family="dlgn"):
     model = keras.Model(x, layers.Dense(10)(h))
-    return from_keras(model, "dlgn", normalization="unit", seed=0)
+    return from_keras(model, family, normalization="unit", seed=0)
 
 
 def draw_value_weights(model, variances, rng):
@@ -202,6 +203,28 @@ def test_mean_of_random_value_networks(create, rng):
     assert standard_errors_off(others, mean, error) > 4
 
 
+def test_inner_products_are_as_exact_as_their_sums(rng):
+    """Products of soft gates, which a model keeps in float32, are float64."""
+    model = converted("depthwise", rng, gate="soft", beta=4)
+    plan = plan_of(model)
+    (arrays,) = ImageArrays(model, plan.inputs)([images_of(rng)], 1.0)
+    wide = {name: array.astype("float64") for name, array in arrays.items()}
+    assert arrays[model.site_names[0]].dtype == "float32"
+    found, expected = (Propagation(plan, each)() for each in (arrays, wide))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["fc_dlgn", "c4gap_dlgn", "fcresnet_dlgn"])
+def test_single_precision_of_the_faster_ways(name, rng):
+    model = create_model(name, (6, 6, 1), gate="soft", seed=0, width=8)
+    assert structure_of(model) is not None
+    images = images_of(rng, 4, (6, 6, 1))
+    kernel = dual.neural_path_kernel(model, images)
+    found = dual.neural_path_kernel(model, images, single=True)
+    np.testing.assert_allclose(found, kernel, rtol=1e-4)
+    assert np.any(found != kernel)
+
+
 def test_single_precision_and_time(rng):
     """Of soft gates: nearly the same; of more pairs in proportion."""
     model = converted("original_padding", rng, gate="soft", beta=4)
@@ -250,15 +273,37 @@ def test_a_layer_that_is_called_twice_is_refused(rng):
         dual.neural_path_kernel(model, images_of(rng))
 
 
-@pytest.mark.parametrize("name", ["vgg11_dgn", "resnet20_dgn"])
-def test_memory_is_bounded(name, rng):
+def vgg11(_):
+    return create_model("vgg11_dgn", (32, 32, 1), width=2, seed=0)
+
+
+def resnet16(_):
+    return create_model("resnet20_dgn", (16, 16, 1), depth=8, width=2, seed=0)
+
+
+def pooled(_):
+    """Weights that are not the same for each site: zeros beyond an image."""
+    x = keras.Input((12, 12, 1))
+    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
+    h = layers.MaxPooling2D(3, 2, padding="same")(h)
+    h = layers.Conv2D(2, 3, padding="same", activation="relu")(h)
+    return of_images(x, layers.Flatten()(h), "dgn")
+
+
+def padded(_):
+    x = keras.Input((12, 12, 1))
+    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
+    h = layers.Conv2D(2, 3, activation="relu")(layers.ZeroPadding2D(2)(h))
+    return of_images(x, layers.GlobalAveragePooling2D()(h))
+
+
+@pytest.mark.parametrize("create", [vgg11, resnet16, pooled, padded])
+def test_memory_is_bounded(create, rng):
     """What a block takes is what was said, or less."""
-    options = {"depth": 8} if name.startswith("resnet") else {}
-    shape = (32, 32, 1) if name.startswith("vgg") else (16, 16, 1)
-    model = create_model(name, shape, width=2, seed=0, **options)
-    images = images_of(rng, 3, shape)
+    model = create(rng)
+    images = images_of(rng, 3, model.image_shape)
     plan = plan_of(model)
-    (arrays,) = ImageArrays(model, plan.inputs)([images], 1.0)
+    (arrays,) = ImageArrays(model, plan.inputs, plan.choices)([images], 1.0)
     propagation = Propagation(plan, arrays)
     side = min(propagation.most, 3)
     tracemalloc.start()
@@ -267,3 +312,67 @@ def test_memory_is_bounded(name, rng):
     tracemalloc.stop()
     said = propagation.block_bytes(side)
     assert said / 4 < peak < said
+
+
+def test_memory_is_refused_before_a_block_is_computed(rng, monkeypatch):
+    """Where a pair of images does not fit beside gates and kernel."""
+    model = resnet16(rng)
+    images = images_of(rng, 3, (16, 16, 1))
+    plan = plan_of(model)
+    (arrays,) = ImageArrays(model, plan.inputs)([images], 1.0)
+    propagation = Propagation(plan, arrays)
+    bound = (propagation.nbytes + propagation.block_bytes(1) // 2) / GIB
+    monkeypatch.setattr(Propagation, "of_block", None)
+    for call in (
+        lambda: propagation(bound, progress=True),
+        lambda: dual.expected_seconds(model, images, memory_gib=bound),
+    ):
+        with pytest.raises(UserError, match="3 x 3 images: .*memory_gib"):
+            call()
+
+
+def test_large_images_are_refused_before_layers_are_tried(rng, monkeypatch):
+    x = keras.Input((224, 224, 3))
+    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
+    h = layers.AveragePooling2D(2)(layers.Dropout(0.5)(h))
+    h = layers.Conv2D(2, 3, activation="relu")(h)
+    model = of_images(x, layers.GlobalAveragePooling2D()(h))
+    monkeypatch.setattr(position_maps, "_called", None)
+    with pytest.raises(UserError, match="pair of images, where they enter"):
+        dual.expected_seconds(model, images_of(rng, 2, (224, 224, 3)))
+
+
+def test_mixed_precision(rng, dtype_policy):
+    """Layers are tried in float64, whatever they compute in."""
+    images = images_of(rng, 3, (8, 8, 3))
+    kernel = dual.neural_path_kernel(resnet8(rng), images)
+    dtype_policy("mixed_bfloat16")
+    found = dual.neural_path_kernel(resnet8(rng), images)
+    np.testing.assert_allclose(found, kernel, rtol=0.1)
+
+
+def test_outputs_in_units_of_targets(rng):
+    """A regression's are the network's, each times its deviation."""
+    options = {"depth": 3, "width": 4, "seed": 0}
+    plain = create_model("fc_dgn", (3, 3, 2), 2, **options)
+    model = create_model(
+        "fc_dgn",
+        (3, 3, 2),
+        2,
+        loss="squared",
+        targets=([1, 2], [3, 5]),
+        **options,
+    )
+    images = images_of(rng)
+    scale = (3**2 + 5**2) / 2
+    kernel = dual.neural_path_kernel(plain, images)
+    assert_close(dual.neural_path_kernel(model, images), scale * kernel)
+    features = dual.path_features(plain, images, 2)
+    found = dual.path_features(model, images, 2)
+    np.testing.assert_allclose(found, scale**0.5 * features, rtol=1e-5)
+    # An offset is a path of its own; means are those over both.
+    for layer in model.value_network.layers:
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(np.zeros(layer.bias.shape))
+    found = dual.neural_path_kernel(model, images, biases=True)
+    assert_close(found, scale * kernel + (1**2 + 2**2) / 2)
