@@ -1,6 +1,7 @@
 """Bounds on memory, in GiB."""
 
 import math
+import pathlib
 
 from dlgn_tf.errors import UserError
 
@@ -19,3 +20,20 @@ def check_memory(needed, memory_gib, what):
             f"{what}: {needed:,} bytes. Expected memory_gib of at least "
             f"{least_gib(needed)}. Received: memory_gib={memory_gib}"
         )
+
+
+def peak_gib():
+    """The most memory that this process has held, in GiB.
+
+    Linux hands `ru_maxrss` down from the process that started this one, so
+    that of this one alone is preferred.
+    """
+    try:
+        status = pathlib.Path("/proc/self/status").read_text()
+        (line,) = (x for x in status.splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**20
+    except (OSError, ValueError):
+        # Windows has none.
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -6,6 +6,7 @@ import typing
 
 import numpy as np
 
+from dlgn_tf.command.memory import peak_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.dual import figures, kernel_learning
@@ -134,15 +135,14 @@ def features(run):
     model, step = run.source.load()
     run.source.check_images(model)
     output = EventOutput(run.command.output_dir, "features", "dual")
-    rows = [
-        {"gates": "trained", "step": step or 0, **_of_features(run, model)},
-        {
-            "gates": "random",
-            "step": 0,
-            **_of_features(run, run.source.untrained(model)),
-        },
-    ]
     accuracy = run.network_accuracy(model)
+    untrained = run.source.untrained(model)
+    rows = [
+        {"gates": "trained", "step": step or 0, "network_accuracy": accuracy}
+        | _of_features(run, model),
+        {"gates": "random", "step": 0, "network_accuracy": ""}
+        | _of_features(run, untrained),
+    ]
     output.table("features", rows)
     print(f"{model.name}: {accuracy:.2%} of {len(run.test):,} test images")
     for row in rows:
@@ -184,6 +184,8 @@ def _of_features(run, model):
         "regression_accuracy": fit.accuracy,
         "ridge": fit.parameter,
         "seconds": round(time.perf_counter() - began, 1),
+        # So far, of all that this process held.
+        "peak_gib": round(peak_gib(), 2),
     }
 
 

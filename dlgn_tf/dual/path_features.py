@@ -93,9 +93,10 @@ def path_features(
     for position, first in enumerate(batches):
         part = slice(first, first + batch)
         (arrays,) = of_images([images[part]], memory_gib)
+        tensors = networks.taken(arrays)
         for number in range(draws):
             networks.draw(seed, number)
-            features[part, number] = networks(arrays)
+            features[part, number] = networks(tensors)
             show.update(position * draws + number + 1)
     features /= np.sqrt(draws)
     return features.reshape(count, -1)

@@ -25,9 +25,9 @@ class ValueDraws:
     else stays: gates, choices of max pooling, scales of batch normalisation.
     Biases, and what batch normalisation adds, are as they are or 0.
 
-    Calling it gives an array `(n, units)` for the weights that were last drawn.
-    Summed over units, products of those of two images have the kernel of the
-    plan as their mean.
+    Calling it with what `taken` makes of images gives an array `(n, units)` for
+    the weights that were last drawn. Summed over units, products of those of
+    two images have the kernel of the plan as their mean.
 
     Args:
         model: `GatedNetwork` or `ReLUNetwork`, of plain kernels.
@@ -59,15 +59,18 @@ class ValueDraws:
             signs = rng.integers(2, size=variable.shape) * 2 - 1
             variable.assign(math.sqrt(variance) * signs)
 
-    def __call__(self, arrays: dict[str, Array]) -> Array:
-        given = [
-            np.asarray(arrays[name]).reshape(-1, *x.shape[1:])
+    def taken(self, arrays: dict[str, Array]) -> dict:
+        """The arrays of images as tensors, the same for all draws."""
+        return {
+            name: ops.cast(
+                np.asarray(arrays[name]).reshape(-1, *x.shape[1:]), "float32"
+            )
             for name, x in self._entering.items()
-        ]
-        made = self._forward([ops.cast(x, "float32") for x in given])
-        return ops.convert_to_numpy(made).reshape(len(given[0]), -1) * (
-            self._scale
-        )
+        }
+
+    def __call__(self, tensors: dict) -> Array:
+        made = ops.convert_to_numpy(self._forward([*tensors.values()]))
+        return made.reshape(len(made), -1) * self._scale
 
     def _replayed(self, model):
         """The tensor whose units are features, in a graph of new layers."""

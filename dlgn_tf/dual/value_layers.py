@@ -8,7 +8,7 @@ positions.
 import dataclasses
 import functools
 import math
-import typing
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,9 +28,6 @@ from dlgn_tf.dual.terms import Stream
 from dlgn_tf.layers import TwoLogits
 from dlgn_tf.layers.batch_norm import scale_and_shift, scales_channels
 
-if typing.TYPE_CHECKING:
-    from dlgn_tf.dual.value_graph import _Reading
-
 
 def _check_plain(layer, *allowed):
     """Raises a `ValueError` if a layer has options beyond those allowed."""
@@ -43,9 +40,15 @@ def _check_plain(layer, *allowed):
 
 @functools.singledispatch
 def through(
-    layer: keras.layers.Layer, reading: "_Reading", streams: list[Stream]
+    layer: keras.layers.Layer, reading: Any, streams: list[Stream]
 ) -> Stream:
-    """What a layer makes of streams; a `ValueError` says why not."""
+    """What a layer makes of streams; a `ValueError` says why not.
+
+    Args:
+        layer: Layer of a value network.
+        reading: The plan on its way, see `dlgn_tf.dual.value_graph`.
+        streams: List of the `Stream` that enter.
+    """
     if layer.weights:
         raise ValueError("has weights of another kind")
     if len(streams) != 1:

@@ -8,13 +8,12 @@ told of a process for each.
 """
 
 import multiprocessing
-import pathlib
-import resource
 import time
 
 import numpy as np
 
 from dlgn_tf.command import startup
+from dlgn_tf.command.memory import peak_gib
 from dlgn_tf.layers import orthogonalization
 from dlgn_tf.output import origin
 
@@ -129,20 +128,6 @@ def peak_memory(method, shape):
 def _grown(method, shape):
     arguments = _draw(shape, np.random.default_rng(0))
     with_gradient = tf.function(_with_gradient(method))
-    before = _peak()
+    before = peak_gib()
     with_gradient(*arguments)
-    return _peak() - before
-
-
-def _peak():
-    """The most memory that this process has held, in MB.
-
-    Linux hands `ru_maxrss` down from the process that started this one, so
-    that of this one alone is preferred.
-    """
-    try:
-        status = pathlib.Path("/proc/self/status").read_text()
-        (line,) = (x for x in status.splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    except (OSError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return 1024 * (peak_gib() - before)
