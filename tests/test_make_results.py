@@ -81,9 +81,14 @@ def folders():
     return sorted(path.name for path in found if path.is_dir())
 
 
+# Takes hours: it may be that nobody has measured it so far.
+HOURS = {"npk_trained"}
+
+
 def test_every_folder_can_be_measured(make):
     done, _ = make("--list")
-    assert sorted(done.stdout.split()) == sorted([*folders(), "claims"])
+    known = {*folders(), "claims", *HOURS}
+    assert sorted(done.stdout.split()) == sorted(known)
 
 
 @pytest.mark.parametrize("folder", folders())
@@ -106,7 +111,7 @@ def test_commands_are_those_that_the_folder_was_made_with(make, folder):
 
 def test_every_flag_exists(make):
     """Of training: the others' are in the commands that were noted."""
-    done, commands = make(*folders())
+    done, commands = make(*{*folders(), *HOURS})
     assert done.returncode == 0, done.stderr
     trained = [words for words in commands if "dlgn_tf.train" in words]
     names = {
