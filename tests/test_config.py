@@ -457,3 +457,13 @@ def test_bad_flagfiles(content, tmp_path):
     with pytest.raises(UserError, match="Expected") as error:
         config_lib.read_flags(path)
     assert "Received" in str(error.value)
+
+
+def test_a_run_of_vectors_that_were_shifted_is_read():
+    """It was trained when that was allowed; training so is refused."""
+    config = resolve(
+        "--model=fc_dlgn --dataset=sklearn:breast_cancer --augmentation=crop"
+    )
+    assert config.augmentation == "crop"
+    with pytest.raises(UserError, match="none of vectors. Received: crop"):
+        config_lib.check_environment(config)

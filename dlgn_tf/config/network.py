@@ -224,11 +224,10 @@ class Network(reading.Reading):
     )
     init_from: str | None = _model(
         None,
-        "Where all weights come from: a run directory (its best.keras), "
-        "preset:NAME, a .keras file, a SavedModel of dlgn_tf.export or, for a "
-        "dnn, the prefix of a TensorFlow checkpoint of resnets-in-tensorflow2. "
-        "Read when a run starts, not when it goes on. Default: drawn at "
-        "random.",
+        "Where all weights come from: a run directory (its best.keras), a "
+        ".keras file, a SavedModel of dlgn_tf.export or, for a dnn, the "
+        "prefix of a TensorFlow checkpoint of resnets-in-tensorflow2. Read "
+        "when a run starts, not when it goes on. Default: drawn at random.",
         path=True,
     )
     loss: str | None = _training(

@@ -7,7 +7,7 @@ import pathlib
 
 from absl import flags as absl_flags
 
-from dlgn_tf.command import fields
+from dlgn_tf.command import fields, startup
 from dlgn_tf.config import gates, orthogonal_filters, schedule
 from dlgn_tf.config.config import Config, TrainingFlags
 from dlgn_tf.config.network import ARCHITECTURE_FLAGS, Network
@@ -104,7 +104,7 @@ def resolve(given, measured=None, network=None):
                 given.loss,
                 bool(given.regression),
                 dataset.classes,
-                _loss_of(network),
+                _loss_of(given, network),
                 members,
             ),
             **images,
@@ -144,8 +144,13 @@ def _network(given):
     return user_networks.read(path)
 
 
-def _loss_of(network):
-    one = network and user_networks.ends_in_one_sigmoid(network)
+def _loss_of(given, network):
+    """The loss of classes where none is given."""
+    asked = given.loss or given.regression
+    if asked or not (network and user_networks.mentions_sigmoid(network)):
+        return "crossentropy"
+    startup.import_keras()
+    one = user_networks.ends_in_one_sigmoid(network)
     return "logistic" if one else "crossentropy"
 
 
@@ -174,9 +179,6 @@ def _images(given, dataset, recipe):
             "Expected colour images with --normalization=imagenet. Received: "
             f"--dataset={dataset.name}, of shape {dataset.image_shape}"
         )
-    shifted = given.augmentation not in (None, "none")
-    if shifted and dataset.image_shape[:2] == (1, 1):
-        fields.refuse("augmentation", "none of vectors", given.augmentation)
     augmentation = dataset.augmentation if recipe.augment else "none"
     return {
         "train_examples": _train_examples(given, dataset),
@@ -260,9 +262,15 @@ def _check_devices(given):
 def check_environment(config):
     """Raises a `UserError` if training lacks what it needs around it.
 
+    Or if it cannot do what it is asked for: what an earlier run was is read all
+    the same.
+
     Args:
         config: `Config`.
     """
+    vectors = config.info.image_shape[:2] == (1, 1)
+    if vectors and config.augmentation != "none":
+        fields.refuse("augmentation", "none of vectors", config.augmentation)
     if config.strategy != "multi_worker":
         return
     text = os.environ.get("TF_CONFIG", "")

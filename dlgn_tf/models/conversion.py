@@ -10,7 +10,7 @@ from dlgn_tf.layers.pixel_normalization import AS_STORED
 from dlgn_tf.models import registry, user_networks
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.models.functional import one_to_one
+from dlgn_tf.models.functional import ends_in_one_sigmoid, one_to_one
 from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.user_network import UserNetwork
 
@@ -117,7 +117,7 @@ def from_keras(
         own.thaw()
         description = user_networks.thawed(description)
     builder = user_networks.Builder(None, description, {_text(own.keep): own})
-    one = user_networks.ends_in_one_sigmoid(description)
+    one = ends_in_one_sigmoid(graph)
     loss = loss or ("logistic" if one else "crossentropy")
     converted = create_model(
         f"{user_networks.CALLED}{name or graph.name}_{family}",

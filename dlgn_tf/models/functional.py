@@ -117,6 +117,18 @@ def end_of(graph: keras.Model) -> int | None:
     Args:
         graph: Functional model, see `one_to_one`.
     """
+    operation, _ = _end(graph)
+    return operation and id(operation)
+
+
+def ends_in_one_sigmoid(graph: keras.Model) -> bool:
+    """Whether a model says one probability, of the second class of two."""
+    _, name = _end(graph)
+    return name == "sigmoid" and graph.outputs[0].shape[-1] == 1
+
+
+def _end(graph):
+    """What makes probabilities at the end and its name, or None twice."""
     tensor = graph.outputs[0]
     while isinstance(tensor._keras_history.operation, keras.Model):
         inside = functional(tensor._keras_history.operation)
@@ -124,10 +136,11 @@ def end_of(graph: keras.Model) -> int | None:
     operation = tensor._keras_history.operation
     inner = getattr(operation, "activation", None)
     name = getattr(inner, "__name__", type(operation).__name__)
-    if name.replace("_", "").lower() not in _OF_PROBABILITIES:
-        return None
+    name = name.replace("_", "").lower()
     # Where it is called elsewhere too, it is none of the end alone.
-    return id(operation) if _calls(graph, operation) == 1 else None
+    if name in _OF_PROBABILITIES and _calls(graph, operation) == 1:
+        return operation, name
+    return None, None
 
 
 def _calls(graph, operation):

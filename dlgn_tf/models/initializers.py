@@ -9,6 +9,17 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.layers import OrthogonalKernel
 
 SQRT_2 = math.sqrt(2)
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+_PLAIN = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -117,18 +128,46 @@ def as_pytorch(network):
     """A network of the same layers, its weights drawn as PyTorch draws them.
 
     Kernels of dense layers and convolutions and their biases are uniform in
-    +-1/sqrt(fan_in), the number of inputs of a unit.
+    +-1/sqrt(fan_in), the number of inputs of a unit; of a transposed
+    convolution that of its outputs, which PyTorch takes for it.
 
     Args:
         network: Functional `keras.Model`.
+
+    Raises:
+        UserError: if other layers have kernels, as attention has.
     """
 
     def redrawn(layer):
         config = layer.get_config()
-        if "kernel_initializer" in config:
-            bound = math.prod(layer.kernel.shape[:-1]) ** -0.5
-            for name in ("kernel_initializer", "bias_initializer"):
-                config[name] = keras.initializers.RandomUniform(-bound, bound)
+        for initializer, fan in _fans(layer, config).items():
+            bound = fan**-0.5
+            config[initializer] = keras.initializers.RandomUniform(
+                -bound, bound
+            )
         return type(layer).from_config(config)
 
     return keras.models.clone_model(network, clone_function=redrawn)
+
+
+def _fans(layer, config):
+    """Dict from the initialisers in a layer's options to its fans."""
+    if isinstance(layer, _SEPARABLE):
+        kernel, last = layer.depthwise_kernel, layer.pointwise_kernel
+        return {
+            "depthwise_initializer": math.prod(kernel.shape[:-2]),
+            "pointwise_initializer": math.prod(last.shape[:-1]),
+            "bias_initializer": math.prod(last.shape[:-1]),
+        }
+    if isinstance(layer, _DEPTHWISE):
+        fan = math.prod(layer.kernel.shape[:-2])
+        return {"depthwise_initializer": fan, "bias_initializer": fan}
+    if "kernel_initializer" not in config:
+        return {}
+    if not isinstance(layer, _PLAIN):
+        raise UserError(
+            "Expected initializer=pytorch with dense layers and convolutions. "
+            f"Received: {layer.name}, a {type(layer).__name__}"
+        )
+    fan = math.prod(layer.kernel.shape[:-1])
+    return {"kernel_initializer": fan, "bias_initializer": fan}

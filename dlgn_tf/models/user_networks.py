@@ -170,19 +170,17 @@ def rescales(description) -> bool:
     return next(first, None) in _ARITHMETIC or not _SCALING.isdisjoint(kinds)
 
 
+def mentions_sigmoid(description) -> bool:
+    """Whether a model may end in a sigmoid: else Keras need not be asked."""
+    return "sigmoid" in json.dumps(description).lower()
+
+
 def ends_in_one_sigmoid(description) -> bool:
     """Whether a model says the probability of one class of two."""
-    layers, outputs = (
-        description["config"].get(x, ()) for x in ("layers", "output_layers")
-    )
-    # One output is not listed in a list of its own.
-    first = outputs[0] if outputs and type(outputs[0]) is list else outputs
-    names = [x["config"].get("name") for x in layers]
-    last = layers[names.index(first[0])] if first else layers[-1]
-    config = last["config"]
-    if "layers" in config:
-        return ends_in_one_sigmoid(last)
-    return (config.get("units"), config.get("activation")) == (1, "sigmoid")
+    from dlgn_tf.models import functional
+
+    graph = functional.one_to_one(_made(description))
+    return functional.ends_in_one_sigmoid(graph)
 
 
 def describe(model) -> dict:

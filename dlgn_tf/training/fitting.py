@@ -179,7 +179,9 @@ def _config(name, data, run_dir, epochs, flags, model):
     if model is not None and model.objective.loss == "logistic":
         given["loss"] = "logistic"
     training_flags = fields.of_values(TrainingFlags, {**given, **flags})
-    return config_lib.resolve(training_flags, measured, network)
+    config = config_lib.resolve(training_flags, measured, network)
+    config_lib.check_environment(config)
+    return config
 
 
 def _check_model(model, config, kept):

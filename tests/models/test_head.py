@@ -8,9 +8,11 @@ import pytest
 from keras import layers
 from scipy.special import expit, softmax
 
+from dlgn_tf import config
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import create_model, from_keras, load_model
 from dlgn_tf.models.build import redrawn
+from dlgn_tf.models.initializers import as_pytorch
 from dlgn_tf.models.registry import FAMILIES
 
 OF_VECTORS = {
@@ -82,20 +84,31 @@ def test_numbers_are_in_the_units_of_their_targets(family, vectors, tmp_path):
     assert again.objective == scaled.objective != plain.objective
 
 
-@pytest.mark.parametrize("nested", [False, True])
+def with_a_sigmoid(kind):
+    """A network of one probability, which says so in one way or another."""
+    vector = keras.Input((5,))
+    h = layers.Dense(4, activation="relu")(vector)
+    if kind == "inside":
+        return keras.Model(vector, layers.Dense(1, activation="sigmoid")(h))
+    h = layers.Dense(1)(h)
+    if kind == "a function":
+        return keras.Model(vector, keras.ops.sigmoid(h))
+    own = keras.Model(vector, layers.Activation("sigmoid")(h))
+    return keras.Model(vector, own(vector)) if kind == "nested" else own
+
+
+@pytest.mark.parametrize("kind", ["inside", "a layer", "a function", "nested"])
 @pytest.mark.parametrize("family, gate", [("dnn", None), ("dgn", "own")])
-def test_a_sigmoid_of_one_unit_is_two_logits(nested, family, gate, vectors):
-    own = keras.Sequential(
-        [
-            keras.Input((5,)),
-            layers.Dense(4, activation="relu"),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    if nested:
-        vector = keras.Input((5,))
-        own = keras.Model(vector, own(vector))
+def test_a_sigmoid_of_one_unit_is_two_logits(
+    kind, family, gate, vectors, tmp_path
+):
+    own = with_a_sigmoid(kind)
     model = from_keras(own, family, weights="copy", gate=gate)
+    # A run is told so by the file.
+    own.save(tmp_path / "own.keras")
+    name = f"--model=keras:{tmp_path / 'own.keras'}_{family}"
+    asked = config.from_flags(name, "--dataset=sklearn:breast_cancer")
+    assert asked.loss == "logistic"
     vectors = vectors / 100
     found = softmax(np.asarray(model(vectors)), axis=1)
     np.testing.assert_allclose(found[:, 1:], own(vectors), rtol=1e-5)
@@ -168,3 +181,29 @@ def test_weights_as_pytorch_draws_them(name, shape, options):
 def test_what_cannot_be(options, expected):
     with pytest.raises(UserError, match=expected):
         create_model("c1gap_dnn", (6, 6, 1), **options)
+
+
+def test_kernels_of_other_shapes_as_pytorch_draws_them():
+    """Of a depthwise convolution a unit has the inputs of one channel."""
+    image = keras.Input((6, 6, 8))
+    h = layers.DepthwiseConv2D(3, depth_multiplier=8, name="depthwise")(image)
+    h = layers.SeparableConv2D(32, 3, name="separable")(h)
+    h = layers.Conv2D(64, 1, groups=4, name="grouped")(h)
+    h = layers.Conv2DTranspose(16, 2, name="transposed")(h)
+    network = as_pytorch(keras.Model(image, h))
+    # PyTorch takes the outputs of a transposed convolution for its inputs.
+    expected = {
+        "depthwise": (9, 9),
+        "separable": (9, 64, 64),
+        "grouped": (8, 8),
+        "transposed": (64, 64),
+    }
+    for name, fans in expected.items():
+        for weight, fan in zip(
+            network.get_layer(name).get_weights(), fans, strict=True
+        ):
+            assert 0.75 < np.abs(weight).max() * fan**0.5 <= 1, name
+    rows = keras.Input((4, 8))
+    attended = layers.MultiHeadAttention(2, 4, name="seen")(rows, rows)
+    with pytest.raises(UserError, match="Received: seen, a MultiHeadAtt"):
+        as_pytorch(keras.Model(rows, attended))
