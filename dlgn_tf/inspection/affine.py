@@ -21,8 +21,8 @@ from keras import layers, ops
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import double_precision
-from dlgn_tf.inspection.site_map import float64_copy
-from dlgn_tf.layers.affine import is_affine, is_homogeneous
+from dlgn_tf.inspection.site_map import bending_layers
+from dlgn_tf.layers.affine import is_homogeneous
 from dlgn_tf.layers.batch_norm import scale_and_shift, scales_channels
 from dlgn_tf.models.classifier import single_networks
 from dlgn_tf.models.functional import calls_of
@@ -235,11 +235,7 @@ def _bent(network, sites):
     A tuple of all, and one of those that are not homogeneous either.
     """
     with double_precision():
-        bent = [
-            layer
-            for layer in float64_copy(network).layers
-            if layer.name not in sites and not is_affine(layer)
-        ]
+        bent = [x for x in bending_layers(network) if x.name not in sites]
         others = [layer for layer in bent if not is_homogeneous(layer)]
     return tuple(tuple(x.name for x in each) for each in (bent, others))
 

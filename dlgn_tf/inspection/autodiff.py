@@ -27,21 +27,27 @@ def gradients(function):
     raise _no_derivatives()
 
 
-def pullback(function, image, rows):
-    """Vector-Jacobian products of a function of batches, at one image.
+def pullback(function):
+    """Vector-Jacobian products of a function of batches, at single images.
 
     Of an affine function TensorFlow's graph keeps nothing but the transposed
-    layers: neither a forward pass nor its activations. Rows of what the
-    function takes must not depend on one another; `rows` products come at a
-    time: of a float64 array `(rows, ...)` of the function's output's shape one
-    `(rows, height, width, channels)`. A `UserError` on a backend other than
-    TensorFlow and JAX.
+    layers: neither a forward pass nor its activations. It is made once for each
+    number of rows; rows of what the function takes must not depend on one
+    another.
+
+    Returns:
+        Function of a float64 array `(height, width, channels)`, the image, and
+        of a number of rows. It returns a function of float64 arrays `(rows,
+        ...)` of the shape of the function's output, which returns arrays
+        `(rows, height, width, channels)`.
+
+    Raises:
+        UserError: on a backend other than TensorFlow and JAX.
     """
-    images = np.broadcast_to(image, (rows, *image.shape))
     if _BACKEND == "tensorflow":
-        return _tensorflow_pullback(function, images)
+        return _tensorflow_pullback(function)
     if _BACKEND == "jax":
-        return _jax_pullback(function, images)
+        return _jax_pullback(function)
     raise _no_derivatives()
 
 
@@ -66,12 +72,12 @@ def _tensorflow_gradients(function):
     return graph_of(derivatives, autograph=False, reduce_retracing=True)
 
 
-def _tensorflow_pullback(function, images):
+def _tensorflow_pullback(function):
     import tensorflow as tf
 
     def products(image, cotangents):
         # Static shapes, without which the graph would need the forward pass.
-        batch = tf.broadcast_to(image, images.shape)
+        batch = tf.broadcast_to(image, (cotangents.shape[0], *image.shape))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             outputs = function(batch)
@@ -83,12 +89,23 @@ def _tensorflow_pullback(function, images):
         )
 
     pull = graph_of(products, autograph=False)
-    one = tf.constant(images[:1])
-    return lambda cotangents: pull(one, tf.constant(cotangents)).numpy()
+
+    def at(image, rows):
+        del rows
+        one = tf.constant(image)
+        return lambda cotangents: pull(one, tf.constant(cotangents)).numpy()
+
+    return at
 
 
-def _jax_pullback(function, images):
+def _jax_pullback(function):
     import jax
 
-    _, pull = jax.vjp(function, jax.numpy.asarray(images))
-    return lambda cotangents: np.asarray(pull(jax.numpy.asarray(cotangents))[0])
+    def at(image, rows):
+        images = np.broadcast_to(image, (rows, *image.shape))
+        _, pull = jax.vjp(function, jax.numpy.asarray(images))
+        return lambda cotangents: np.asarray(
+            pull(jax.numpy.asarray(cotangents))[0]
+        )
+
+    return at

@@ -8,11 +8,13 @@ from keras import ops
 from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.autodiff import compiled, double_precision, pullback
+from dlgn_tf.inspection.autodiff import compiled, double_precision
 from dlgn_tf.inspection.units import Units
 
 # Rows of a block beyond which nothing is gained.
 _MOST = 64
+# As many at least, though some be empty: a graph is made for each number.
+_FEW = 8
 
 
 def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
@@ -38,7 +40,7 @@ def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
     # A pass forward is half the work of one back.
     push = image is None and pixels < 2 * len(units)
     count = pixels if push else len(units)
-    block = min(block, count)
+    block = min(block, max(count, _FEW))
     if image is None:
         image = np.zeros(site_map.image_shape)
     work = _Pushed if push else _Pulled
@@ -82,7 +84,7 @@ class _Pulled:
     def __init__(self, site_map, units, image, block):
         self._shape = (block, *site_map.shape)
         self._indices = units.indices
-        self._pull = pullback(site_map, image, block)
+        self._pull = site_map.pullback(image, block)
 
     def __call__(self, first, last, result):
         chosen = self._indices[first:last]

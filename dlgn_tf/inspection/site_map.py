@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from dlgn_tf.inspection.autodiff import double_precision
+from dlgn_tf.inspection.autodiff import double_precision, pullback
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.layers import PerImageStandardization
-from dlgn_tf.layers.affine import is_affine
+from dlgn_tf.layers.affine import KNOWN, is_affine
 from dlgn_tf.models.orthogonal import folded
 
 
@@ -53,7 +53,7 @@ class SiteMap:
             self.scale, self.shift = _scale_and_shift(
                 self._normalization, self.image_shape[-1]
             )
-        self.standardizes = _standardizes(self._normalization)
+        self.standardizes = standardizes(self._normalization)
 
     @functools.cached_property
     def nonlinear(self):
@@ -62,10 +62,12 @@ class SiteMap:
         See `dlgn_tf.layers.affine`.
         """
         with double_precision():
-            for layer in self._network.layers:
-                if not is_affine(layer):
-                    return layer.name
-        return None
+            return next((x.name for x in bending_layers(self._network)), None)
+
+    @functools.cached_property
+    def pullback(self):
+        """Its vector-Jacobian products, see `autodiff.pullback`."""
+        return pullback(self)
 
     @property
     def row_bytes(self):
@@ -91,6 +93,18 @@ class SiteMap:
         with double_precision():
             tensor = ops.convert_to_tensor(pixels, "float64")
             return ops.convert_to_numpy(self(tensor))
+
+
+def bending_layers(network):
+    """The layers of a network that are not affine, one by one in float64."""
+    copy = None
+    for layer in network.layers:
+        if type(layer) in KNOWN and is_affine(layer):
+            continue
+        # The more a layer may be tried the less it is rounded.
+        copy = copy or float64_copy(network)
+        if not is_affine(copy.get_layer(layer.name)):
+            yield copy.get_layer(layer.name)
 
 
 def float64_copy(network, positive=False):
@@ -129,13 +143,14 @@ def _float64_layer(layer):
     return type(layer).from_config(config)
 
 
-def _standardizes(normalization):
+def standardizes(normalization):
+    """Whether a layer puts each image on a scale of its own."""
     return isinstance(normalization, PerImageStandardization)
 
 
 def _scale_and_shift(normalization, channels):
     """Read off what the layer makes of black and white."""
-    if _standardizes(normalization):
+    if standardizes(normalization):
         return np.ones(channels), np.zeros(channels)
     ends = np.zeros((2, 1, 1, channels))
     ends[1] = 255

@@ -10,8 +10,6 @@ Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
 """
 
 import dataclasses
-import functools
-import itertools
 import typing
 from collections.abc import Sequence
 
@@ -19,9 +17,12 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.autodiff import double_precision
 from dlgn_tf.inspection.derivative import derivative
-from dlgn_tf.inspection.site_map import SiteMap
+from dlgn_tf.inspection.site_map import SiteMap, bending_layers
 from dlgn_tf.inspection.units import Units
+from dlgn_tf.models.functional import calls_of
+from dlgn_tf.models.orthogonal import folded
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
@@ -168,8 +169,9 @@ def of_units(
     All else is as for `templates` and `linearization`.
     """
     if site_map is None:
-        of_site = affine_site if image is None else SiteMap
-        site_map = of_site(model, site)
+        site_map = SiteMap(model, site)
+    if image is None:
+        _check_affine(model, site_map)
     units = Units.listed(site_map, units)
     return _assembled(site_map, units, image, memory_gib)
 
@@ -186,30 +188,35 @@ def is_affine(model: "ImageClassifier", site: str) -> bool:
 def affine_sites(model: "ImageClassifier") -> set[str]:
     """The sites of `preactivations` that are affine in the image.
 
-    What is not linear stays so further on: beyond the first site that is not
-    affine none is asked, which takes long in a deep network. Sites of shallow
-    features do not depend on one another.
+    Those to which no way leads through a layer that is not affine.
     """
-    names = model.site_names
-    affine = functools.partial(is_affine, model)
-    if model.name.endswith("_dlgn_sf"):
-        return set(filter(affine, names))
-    if affine(names[-1]):
-        return set(names)
-    return set(itertools.takewhile(affine, names))
+    network = folded(model).preactivation_network
+    with double_precision():
+        bending = {layer.name for layer in bending_layers(network)}
+    bent: set[int] = set()
+    for node in calls_of(network):
+        taken = {id(x) for x in node.input_tensors}
+        if node.operation.name in bending or bent & taken:
+            bent |= {id(x) for x in node.outputs}
+    made = zip(model.site_names, network.outputs, strict=True)
+    return {site for site, q in made if id(q) not in bent}
 
 
 def affine_site(model: "ImageClassifier", site: str) -> SiteMap:
     """The `SiteMap` of a site, or a `UserError` where it is not affine."""
     site_map = SiteMap(model, site)
+    _check_affine(model, site_map)
+    return site_map
+
+
+def _check_affine(model, site_map):
     if site_map.nonlinear is not None:
         raise UserError(
             "Expected a gate site that is affine in the image, as those of a "
             "DLGN are; elsewhere linearization(model, site, image) gives the "
-            f"affine map near one image. Received: site={site} of "
+            f"affine map near one image. Received: site={site_map.site} of "
             f"{model.name}, behind {site_map.nonlinear}"
         )
-    return site_map
 
 
 def _assembled(site_map, units, image, memory_gib, progress=False):

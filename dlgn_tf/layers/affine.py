@@ -1,11 +1,37 @@
-"""Whether a layer is affine in evaluation: measured, not looked up."""
+"""Whether a layer is affine in evaluation: measured, where it may bend."""
 
 import math
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
+from dlgn_tf.layers.batch_norm import BatchNorm
+from dlgn_tf.layers.circular_padding import CircularPadding
+from dlgn_tf.layers.subsample_and_pad import SubsampleAndPad
+
+# Affine but for their activation, whatever weights and options they have. Of
+# a deep network they are most layers, and trying each takes seconds.
+KNOWN = (
+    layers.InputLayer,
+    layers.Dense,
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv2D,
+    layers.BatchNormalization,
+    layers.Add,
+    layers.Concatenate,
+    layers.ZeroPadding2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Dropout,
+    layers.Rescaling,
+    BatchNorm,
+    CircularPadding,
+    SubsampleAndPad,
+)
 # Standard deviations of the inputs at which a layer is tried. A ReLU that a
 # bias keeps shut at small ones opens at large ones; what saturates at large
 # ones bends at small ones.
@@ -20,10 +46,28 @@ _ON_RAY = (0.0, 1.7)
 # TensorFlow's resizing, compute in float32 even if asked for float64.
 _TOLERANCES = {"float64": 1e-6, "float32": 3e-4}
 _OF_HALF = 0.03
+_LINEAR = (None, keras.activations.linear)
 
 
 def is_affine(layer):
     """Whether a layer computes `A x + b` in evaluation mode, as it is now.
+
+    One of `KNOWN` does without an activation; others are tried.
+
+    Args:
+        layer: As for `keeps_lines`.
+
+    Returns:
+        Boolean.
+    """
+    bends = getattr(layer, "activation", None) not in _LINEAR
+    if type(layer) in KNOWN and not bends and _takes_floats(layer):
+        return True
+    return keeps_lines(layer)
+
+
+def keeps_lines(layer):
+    """Whether a layer is found affine by trying it.
 
     An affine function maps points on a line to points on a line, in the same
     proportions. Such random points are tried at each of several scales, the
@@ -63,7 +107,7 @@ def _keeps(layer, weights):
     if not tensors:
         # An input layer.
         return True
-    if not all(keras.backend.is_float_dtype(x.dtype) for x in tensors):
+    if not _takes_floats(layer):
         return False
     rng = np.random.default_rng(0)
     outputs = keras.tree.flatten(layer.output)
@@ -74,6 +118,11 @@ def _keeps(layer, weights):
         layer = keras.Model(tensors, layer.output)
     made = layer(points if points[1:] else points[0], training=False)
     return all(_are_kept(x, weights) for x in keras.tree.flatten(made))
+
+
+def _takes_floats(layer):
+    tensors = keras.tree.flatten(layer.input)
+    return all(keras.backend.is_float_dtype(x.dtype) for x in tensors)
 
 
 def tried_shape(tensor):

@@ -148,6 +148,14 @@ class ImageClassifier(keras.Model):
         raise NotImplementedError
 
     @functools.cached_property
+    def preactivation_network(self):
+        """The layers before all gate sites, whose pre-activations it makes.
+
+        A functional `keras.Model` of normalised images.
+        """
+        raise NotImplementedError
+
+    @functools.cached_property
     def input(self):
         return keras.Input(self.image_shape, name="image")
 

@@ -1,5 +1,7 @@
 """An ensemble of small networks that are trained as one model."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -118,6 +120,12 @@ class EnsembleNetwork(ImageClassifier):
         index = self.site_names.index(site)
         network.set_weights([w[index] for w in stacked.get_weights()])
         return network
+
+    @functools.cached_property
+    def preactivation_network(self):
+        image = keras.Input(self.image_shape)
+        made = [self.network_to(site)(image) for site in self.site_names]
+        return keras.Model([image], made)
 
     def gate_at(self, site):
         return gate_kinds.hard()

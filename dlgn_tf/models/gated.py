@@ -95,6 +95,10 @@ class GatedNetwork(ImageClassifier):
         index = self.site_names.index(site)
         return keras.Model(self.gating_network.inputs, made[index])
 
+    @property
+    def preactivation_network(self):
+        return self.gating_network
+
     def of_pixels(self, pixels, training=None):
         preactivations = self.gating_network(pixels, training=training)
         return self.value_network(

@@ -68,8 +68,8 @@ class ReLUNetwork(ImageClassifier):
         images = self._looked_at(images)
         if not self.site_names:
             return {}
-        outputs = self._gating_part(self.normalization(images), training=False)
-        return self._named(outputs)
+        pixels = self.normalization(images)
+        return self._named(self.preactivation_network(pixels, training=False))
 
     def gate_at(self, site):
         activation, layer = self._activations[site], self.layer_at(site)
@@ -78,8 +78,7 @@ class ReLUNetwork(ImageClassifier):
         return ACTIVATIONS[activation].gate(layer)
 
     @functools.cached_property
-    def _gating_part(self):
-        """The same layers, ending in what enters the nonlinearities."""
+    def preactivation_network(self):
         entering = [self.value_at(name) for name in self.site_names]
         return keras.Model(self.network.inputs, entering)
 

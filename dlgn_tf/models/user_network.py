@@ -14,25 +14,6 @@ from dlgn_tf.models import refusals
 from dlgn_tf.models.flattening import flattened
 from dlgn_tf.models.sites import RecordAndActivate, RecordAndPass
 
-# Affine whatever their options are; others are tried.
-_AFFINE = (
-    layers.InputLayer,
-    layers.Dense,
-    layers.Conv2D,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-    layers.BatchNormalization,
-    layers.Add,
-    layers.Concatenate,
-    layers.ZeroPadding2D,
-    layers.AveragePooling2D,
-    layers.GlobalAveragePooling2D,
-    layers.Flatten,
-    layers.Reshape,
-    layers.Dropout,
-    layers.Rescaling,
-)
-
 
 class UserNetwork:
     """Replays the graph of a Keras model and asks a site at each nonlinearity.
@@ -196,11 +177,7 @@ class UserNetwork:
         ):
             return
         network = keras.Model(x, site.preactivations)
-        bent = [
-            layer
-            for layer in network.layers
-            if type(layer) not in _AFFINE and not is_affine(layer)
-        ]
+        bent = [layer for layer in network.layers if not is_affine(layer)]
         told, untold = [], []
         for layer in bent:
             pools = "MaxPool" in type(layer).__name__

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from dlgn_tf import layers as ours
-from dlgn_tf.layers.affine import is_affine, is_homogeneous
+from dlgn_tf.layers.affine import KNOWN, is_affine, is_homogeneous, keeps_lines
 
 LINE, IMAGE, VOLUME = (8, 3), (8, 8, 3), (4, 4, 4, 3)
 SIZE = {"height": 4, "width": 4}
@@ -213,7 +213,9 @@ def made(name, options, shape):
 
 @pytest.mark.parametrize("name,options,shape", cases(AFFINE))
 def test_affine_in_evaluation(name, options, shape):
-    assert is_affine(made(name, options, shape))
+    layer = made(name, options, shape)
+    # That it is known is no reason.
+    assert keeps_lines(layer) and is_affine(layer)
 
 
 @pytest.mark.parametrize("name,options,shape", cases(NOT_AFFINE))
@@ -222,7 +224,10 @@ def test_not_affine(name, options, shape):
 
 
 def test_every_layer_is_one_of_both():
-    named = {case.values[0] for case in (*cases(AFFINE), *cases(NOT_AFFINE))}
+    affine = {case.values[0] for case in cases(AFFINE)}
+    # An input has nothing before it.
+    assert {*KNOWN} <= {*map(found, affine), layers.InputLayer}
+    named = affine | {case.values[0] for case in cases(NOT_AFFINE)}
     named = {found(name) for name in {*named, *LEFT_OUT}}
     unnamed = [
         name
