@@ -27,7 +27,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 ALWAYS_THERE = ("sklearn", "drawn")
 
 
-def _cifar(classes):
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
+
+
+def _cifar(classes, class_names=None):
     return DatasetInfo(
         name=f"cifar{classes}",
         description=f"CIFAR-{classes}: 32x32 colour photographs",
@@ -43,6 +46,7 @@ def _cifar(classes):
         source=f"tfds:cifar{classes}",
         train_examples=50_000,
         test_examples=10_000,
+        class_names=class_names,
     )
 
 
@@ -94,7 +98,7 @@ DATASETS = {
             train_examples=60_000,
             test_examples=10_000,
         ),
-        _cifar(10),
+        _cifar(10, tuple(_CIFAR10)),
         _cifar(100),
         DatasetInfo(
             name="svhn_cropped",

@@ -19,6 +19,7 @@ import itertools
 import math
 import typing
 
+import keras
 import numpy as np
 from keras import ops
 from numpy import ndarray as Array
@@ -42,6 +43,7 @@ if typing.TYPE_CHECKING:
 # Images that pass at a time, at most, and tensors of each layer that one holds.
 _BATCH, _HELD = 64, 4
 AROUND, CONSTANT = "input around the site", "constant input"
+ZEROS = "logit of an image of zeros"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,8 +65,10 @@ class Question:
 
     @property
     def pixels(self) -> Array:
-        """The images as the network sees them."""
-        return ops.convert_to_numpy(self.model.normalization(self.images))
+        """The images as the network sees them, in 32 bits or more."""
+        seen = self.model.normalization(self.images)
+        dtype = keras.backend.result_type(seen.dtype, "float32")
+        return ops.convert_to_numpy(ops.cast(seen, dtype))
 
     @property
     def rows(self) -> int:
@@ -156,6 +160,10 @@ def gradient_x_input(question: Question) -> Answer:
 def integrated_gradients(question: Question, steps: int = 32) -> Answer:
     """Mean derivative on the way from 0 to the image, times the image.
 
+    With what an image of zeros has they sum to the logit, but for the midpoint
+    rule, where the logit is continuous; where hard gates make it jump they do
+    not.
+
     Args:
         question: `Question`.
         steps: Integer >= 1, midpoints at which derivatives are taken.
@@ -167,7 +175,7 @@ def integrated_gradients(question: Question, steps: int = 32) -> Answer:
         for k in range(steps)
     )
     start = question.logits(np.zeros_like(pixels))
-    return Answer(total / steps * pixels, {"logit of the mean image": start})
+    return Answer(total / steps * pixels, {ZEROS: start})
 
 
 def smoothgrad(
@@ -252,19 +260,28 @@ def occlusion(
         question: `Question`.
         window: Integer >= 1, its side in pixels. Defaults to an eighth of the
             image's shorter side, at least 2.
-        stride: Integer >= 1, from one window to the next. Defaults to half of
-            the window.
+        stride: Integer from 1 to `window`, from one window to the next.
+            Defaults to half of the window.
     """
     pixels = question.pixels
-    masks = _windows(pixels.shape[1:], window, stride)
-    whole, maps = question.logits(pixels), np.empty(pixels.shape)
-    for index, image in enumerate(pixels):
-        along = np.repeat(question.directions[index, None], len(masks), axis=0)
-        lost = whole[index] - question.logits(image * (1 - masks), along)
-        maps[index] = np.tensordot(lost, masks, 1) / masks.sum(axis=0)
+    windows = _windows(pixels.shape[1:], window, stride)
+    whole, maps = question.logits(pixels), np.zeros(pixels.shape)
+    covered = np.zeros(pixels.shape[1:])
+    for each in windows:
+        covered[each] += 1
+    parts = batches(len(windows), question.rows)
+    for (index, image), part in itertools.product(enumerate(pixels), parts):
+        some = windows[part]
+        without = np.repeat(image[None], len(some), axis=0)
+        for row, each in zip(without, some, strict=True):
+            row[each] = 0
+        along = np.repeat(question.directions[index, None], len(some), axis=0)
+        lost = whole[index] - question.logits(without, along)
+        for each, loss in zip(some, lost, strict=True):
+            maps[index][each] += loss
     # The channels of a pixel go together.
     shared = 1 if pixels.shape[1:3] == (1, 1) else pixels.shape[-1]
-    return Answer(maps / shared)
+    return Answer(maps / covered / shared)
 
 
 def excitation_pullback(question: Question, beta: float = 10 / 3) -> Answer:
@@ -282,7 +299,7 @@ def excitation_pullback(question: Question, beta: float = 10 / 3) -> Answer:
 
     def products(pixels, gates, soft, along):
         def leaving(site, entered, product):
-            softly = entered * soft[site]
+            softly = entered * ops.cast(soft[site], entered.dtype)
             return softly + ops.stop_gradient(product - softly)
 
         made = network(pixels, lambda site, _: gates[site], leaving=leaving)
@@ -312,7 +329,12 @@ def _of_pixels(model, pixels):
 def _pixel_gradients(question):
     """A function of normalised images and directions: derivatives in pixels."""
     model, rows = question.model, question.rows
-    derivative = gradients(lambda x, along: _of_pixels(model, x) * along)
+
+    def products(pixels, along):
+        made = _of_pixels(model, pixels)
+        return made * ops.cast(along, made.dtype)
+
+    derivative = gradients(products)
 
     def in_batches(pixels, directions):
         return np.concatenate(
@@ -338,20 +360,23 @@ def _resized(heat, image_shape):
 
 
 def _windows(image_shape, window, stride):
-    """Of each an array `(height, width, channels)`, 1 in it and 0 elsewhere."""
+    """Of each the index of its part of an image."""
     height, width, channels = image_shape
     if height == width == 1:
-        return np.eye(channels).reshape(-1, *image_shape)
-    window = window or max(2, min(height, width) // 8)
-    stride = stride or max(1, window // 2)
+        return [(0, 0, channel) for channel in range(channels)]
+    window = max(2, min(height, width) // 8) if window is None else window
     _check_positive("window", window)
-    _check_positive("stride", stride)
-    starts = [_starts(side, window, stride) for side in (height, width)]
-    corners = list(itertools.product(*starts))
-    masks = np.zeros((len(corners), *image_shape))
-    for mask, (top, left) in zip(masks, corners, strict=True):
-        mask[top : top + window, left : left + window] = 1
-    return masks
+    stride = max(1, window // 2) if stride is None else stride
+    if not 1 <= stride <= window:
+        raise UserError(
+            f"Expected a stride from 1 to {window}, the window, so that each "
+            f"pixel is covered. Received: stride={stride}"
+        )
+    return [
+        (slice(top, top + window), slice(left, left + window))
+        for top in _starts(height, window, stride)
+        for left in _starts(width, window, stride)
+    ]
 
 
 def _starts(side, window, stride):

@@ -115,6 +115,7 @@ class DualView:
 
     Attributes:
         site_shapes: Dict from gate site to its shape, from input to output.
+        rows: Integer, images times logits that pass at a time.
         network: `AffineNetwork`.
 
     Raises:
@@ -142,7 +143,7 @@ class DualView:
         self.site_shapes = dict(model.site_shapes)
         each = self.network.row_bytes
         check_memory(each, memory_gib, f"An image in {model.name} takes")
-        self._rows = min(_BATCH, int(memory_gib * GIB // each))
+        self.rows = min(_BATCH, int(memory_gib * GIB // each))
         self._gradients = gradients(self._products)
 
     def entering(self, images: Array) -> Array:
@@ -238,7 +239,8 @@ class DualView:
         """What the logits would gain if a gate were larger by one, exactly.
 
         The derivatives of scalar products of the logits in every gate, the
-        others held: logits are affine in the gates of a site.
+        others held and what max pooling chooses: so logits are affine in the
+        gates of a site.
 
         Args:
             images: See `contributions`.
@@ -264,11 +266,11 @@ class DualView:
                 _joined(
                     [
                         function(images[some], directions[some, chosen])
-                        for chosen in batches(k, self._rows)
+                        for chosen in batches(k, self.rows)
                     ],
                     -1,
                 )
-                for some in batches(count, max(1, self._rows // k))
+                for some in batches(count, max(1, self.rows // k))
             ]
         return _joined(of_images, 0)
 

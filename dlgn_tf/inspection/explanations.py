@@ -38,6 +38,7 @@ class Explanation:
         against: Integer array `(n,)`, the logit that is subtracted, or None.
         site: Name of the gate site that maps are of, None for the image.
         said: String, what is to be known of the maps, or empty.
+        options: Dict, what the method was called with.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Explanation:
     against: np.ndarray | None = None
     site: str | None = None
     said: str = ""
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def bias(self) -> Array:
@@ -124,7 +126,8 @@ def explain(
         images: Array `(n, height, width, channels)`, pixels in [0, 255], or
             vectors `(n, entries)`.
         target: Integer or integers `(n,)`, the logit. Defaults to that of the
-            predicted class of each image.
+            predicted class of each image. A network that says several numbers
+            wants one of them.
         method: A key of `attributions.METHODS`: `"contributions"`, or
             `"gradient"`, `"gradient_x_input"`, `"integrated_gradients"`,
             `"smoothgrad"`, `"grad_cam"`, `"occlusion"`,
@@ -137,13 +140,14 @@ def explain(
             `"float32"` or `"float64"`.
 
     Raises:
-        UserError: if there is no such logit, method, option or site, or the
-            model's value network is not linear given its gates.
+        UserError: if there is no such logit, method, option or site, none is
+            named where numbers are said, or the model's value network is not
+            linear given its gates.
     """
     _check_method(method, options)
     images, flat = _checked(model, images)
     if target is None:
-        target = evaluation.logits(model, images, 100).argmax(axis=-1)
+        target = _predicted(model, images)
     one_hot, zeros = np.eye(model.classes), np.zeros(len(images), int)
     targets = _logits("target", target, zeros, model.classes)
     directions = one_hot[targets]
@@ -166,7 +170,18 @@ def explain(
         others,
         site,
         said,
+        options,
     )
+
+
+def _predicted(model, images):
+    """The class of each image; the only number of a network that says one."""
+    if model.objective.loss == "squared" and model.classes > 1:
+        raise UserError(
+            "Expected a target, which of the numbers that the network says is "
+            f"explained, 0 to {model.classes - 1}. Received: none"
+        )
+    return evaluation.logits(model, images, 100).argmax(axis=-1)
 
 
 def _class_name(label, names):

@@ -2,15 +2,19 @@
 
 The gate of a unit is on one side of q = 0 or on the other. Where q = <T, x> + b
 for all images (a DLGN, a DLGN-SF, the first site of every family), |q| / |T| is
-how far the image x is from the nearest one at which the gate flips, exactly. T
-is that of stored images, and so distances are lengths of a change in grey
-levels, or in the units of a vector. Elsewhere T is the derivative at the image:
-a local linearisation, exact as long as nothing before the unit flips.
+how far the image x is from the nearest one at which q = 0, exactly: just behind
+it a hard gate has flipped. A soft gate flipped is that of -q, which the image
+reaches twice as far away. T is that of stored images, and so distances are
+lengths of a change in grey levels, or in the units of a vector; of a model that
+standardises each image, that of the standardised one. Elsewhere T is the
+derivative at the image: a local linearisation, exact as long as nothing before
+the unit flips.
 
-What the logits would be with one gate flipped and the others held is exact in
-every gated network, since logits are affine in the gates of a site. A soft gate
-flipped is that of -q. In a ReLU network, whose gates are its own, what lies
-behind the unit responds. In both it is computed with the gate forced.
+What the logits would be with one gate flipped is computed with the gate forced,
+exactly in every network. In a gated one all other gates are held, and logits
+are affine in the gates of a site, unless there is max pooling, which then
+chooses anew. In a ReLU network, whose gates are its own, what lies behind the
+unit responds.
 
 Source: the DLGN paper (arXiv 2110.03403), section 3 (the primal view).
 """
@@ -33,6 +37,7 @@ from dlgn_tf.inspection.derivative import lengths
 from dlgn_tf.inspection.interventions import switched_logits
 from dlgn_tf.inspection.site_map import SiteMap
 from dlgn_tf.inspection.sites import check_has_sites, check_site
+from dlgn_tf.inspection.units import by_site, least
 from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:
@@ -40,6 +45,8 @@ if typing.TYPE_CHECKING:
 
 # Classes, and units, that are looked at in one pass.
 _CLASSES, _UNITS = 10, 64
+# A pre-activation just above 0, in 16 bits too.
+_ABOVE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,7 +59,7 @@ class Flip:
         preactivation: Float, q.
         gate: Float, what the unit is multiplied by.
         flipped: Float, what it would be multiplied by on the other side.
-        distance: Float, |q| / |T|: how far the image is from the flip.
+        distance: Float, |q| / |T|: how far the image is from q = 0.
         exact: Boolean. Whether T holds for all images; else it is the local
             linearisation at this one.
         template: float64 array `(height, width, channels)`, T of stored images.
@@ -77,7 +84,7 @@ class Flip:
         return bool(self.before.argmax() != self.after.argmax())
 
     def moved(self, image: Array, beyond: float = 1e-3) -> Array:
-        """The nearest image at which the gate is flipped, and a little beyond.
+        """The nearest image at which q = 0, and a little beyond.
 
         Args:
             image: Array `(height, width, channels)`, the stored image; of a
@@ -100,6 +107,11 @@ class GateFlips:
         sites: Names of the gate sites that are looked at. Defaults to all.
         memory_gib: Float > 0. Bound on what passes hold at a time.
         view: `DualView` of the model, where there is one already.
+        affine_sites: What `templates.affine_sites` returned of the model, where
+            it is there already.
+
+    Attributes:
+        view: That `DualView`, in float64 where it is made here.
 
     Raises:
         UserError: as `DualView`, or if there is no such site.
@@ -111,6 +123,7 @@ class GateFlips:
         sites: Sequence[str] | None = None,
         memory_gib: float = 1.0,
         view: DualView | None = None,
+        affine_sites: set[str] | None = None,
     ) -> None:
         check_has_sites(model)
         self.sites = list(model.site_names if sites is None else sites)
@@ -118,15 +131,26 @@ class GateFlips:
             check_site(site, model.site_names)
         self.model = model
         self._memory_gib = memory_gib
-        self._view = view or DualView(model, "float64", memory_gib)
+        self.view = view or DualView(model, "float64", memory_gib)
+        self._affine_sites = affine_sites
         self._site_maps: dict[str, SiteMap] = {}
         self._lengths: dict[str, Array] = {}
 
     @functools.cached_property
     def exact_sites(self) -> list[str]:
         """Those of `sites` whose gates are affine in the image."""
-        affine = primal.affine_sites(self.model)
+        affine = self._affine_sites
+        if affine is None:
+            affine = primal.affine_sites(self.model)
         return [s for s in self.sites if self.model.gate_source(s) in affine]
+
+    @property
+    def responds(self) -> bool:
+        """Whether anything responds to a gate that is forced.
+
+        Gates behind it in a ReLU network, and what max pooling chooses.
+        """
+        return not self.model.gated or bool(self.view.network.not_linear)
 
     def nearest(self, image: Array, count: int = 20) -> list[Flip]:
         """The gates that the image is nearest to flipping, nearest first.
@@ -141,7 +165,7 @@ class GateFlips:
             UserError: if no site is exact.
         """
         distances = self._distances(image)
-        return self.flips(image, _extreme(distances, count))
+        return self.flips(image, least(distances, count))
 
     def strongest(
         self,
@@ -152,9 +176,8 @@ class GateFlips:
     ) -> list[Flip]:
         """The gates that a logit depends on most, strongest first.
 
-        By how much the logit changes when the gate alone flips. In a ReLU
-        network they are chosen by what they would change under the other gates
-        as they are.
+        By how much the logit changes when the gate alone flips. Where anything
+        `responds` they are chosen by what they would change if nothing did.
 
         Args:
             image: See `nearest`.
@@ -169,15 +192,14 @@ class GateFlips:
             direction[against] -= 1
         changes = self._changes(state, direction[None])
         sizes = {s: -np.abs(changes[s][..., 0]) for s in self.sites}
-        return self.flips(image, _extreme(sizes, count))
+        return self._flips(state, least(sizes, count))
 
     def nearest_class_change(self, image: Array) -> Flip | None:
         """The nearest flip of one gate with which the network says otherwise.
 
-        The other gates are held, or in a ReLU network those that are not behind
-        the unit: there flips are looked for that would do so with all of them
-        held. The network itself confirms what is returned; None if no single
-        gate of `exact_sites` does it.
+        The network itself says so; None if no single gate of `exact_sites`
+        does it. Where anything `responds` all of them are tried in turn, which
+        may take long.
 
         Args:
             image: See `nearest`.
@@ -185,10 +207,22 @@ class GateFlips:
         state = self._state(image)
         found = self._distances(image)
         predicted = int(state.before.argmax())
-        others = np.delete(np.arange(self.model.classes), predicted)
-        if not len(others):
+        if self.model.classes == 1:
             return None
-        does = {site: np.zeros(found[site].shape, bool) for site in found}
+        if not self.responds:
+            found = self._with_which_another_leads(state, predicted, found)
+        units = least(found, sum(x.size for x in found.values()))
+        for some in batches(len(units), _UNITS) if units else ():
+            after = self._forced(state, units[some], state.flipped)
+            for unit, logits in zip(units[some], after, strict=True):
+                if logits.argmax() != predicted:
+                    return self._flips(state, [unit])[0]
+        return None
+
+    def _with_which_another_leads(self, state, predicted, distances):
+        """Distances, those infinite of flips that leave the class as it is."""
+        others = np.delete(np.arange(self.model.classes), predicted)
+        does = {site: np.zeros(x.shape, bool) for site, x in distances.items()}
         for some in batches(len(others), _CLASSES):
             directions = np.eye(self.model.classes)[others[some]]
             directions[:, predicted] = -1
@@ -196,17 +230,10 @@ class GateFlips:
             changes = self._changes(state, directions)
             for site in does:
                 does[site] |= (changes[site] > leads).any(axis=-1)
-        distances = {
+        return {
             site: np.where(does[site], each, np.inf)
-            for site, each in found.items()
+            for site, each in distances.items()
         }
-        units = _extreme(distances, sum(x.sum() for x in does.values()))
-        for some in batches(len(units), _UNITS) if units else ():
-            after = self._forced(state, units[some], state.flipped)
-            for unit, logits in zip(units[some], after, strict=True):
-                if logits.argmax() != predicted:
-                    return self.flips(image, [unit])[0]
-        return None
 
     def flips(self, image: Array, units: Sequence[tuple]) -> list[Flip]:
         """What happens when gates flip, each alone.
@@ -215,7 +242,9 @@ class GateFlips:
             image: See `nearest`.
             units: Sequence of pairs of a site and a unit, see `Flip`.
         """
-        state = self._state(image)
+        return self._flips(self._state(image), units)
+
+    def _flips(self, state, units):
         after = self._forced(state, units, state.flipped)
         templates = self._templates(state, units)
         flips = []
@@ -241,7 +270,7 @@ class GateFlips:
     def _templates(self, state, units):
         """Of each unit its template and pre-activation: dict by row."""
         templates = {}
-        for site, rows in _rows_of_sites(units).items():
+        for site, rows in by_site(units).items():
             exact = site in self.exact_sites
             made = primal.of_units(
                 self.model,
@@ -292,18 +321,16 @@ class GateFlips:
             {s: ops.convert_to_numpy(x)[0] for s, x in made.items()}
             for made in (
                 self.model.gates_of(q),
-                self.model.gates_of({s: -x for s, x in q.items()}),
+                self.model.gates_of({s: _mirrored(x) for s, x in q.items()}),
             )
         )
         seen = ops.convert_to_numpy(self.model.normalization(images))
-        before = self._view.logits(images)[0]
+        before = self.view.logits(images)[0]
         return _State(images, seen, gates, flipped, before)
 
     def _changes(self, state, directions):
         """What flips change under held gates: site to `(*shape, k)`."""
-        derivatives = self._view.gate_derivatives(
-            state.images, directions[None]
-        )
+        derivatives = self.view.gate_derivatives(state.images, directions[None])
         return {
             site: (state.flipped[site] - state.gates[site])[..., None]
             * derivatives[site][0]
@@ -329,21 +356,24 @@ class GateFlips:
     def _forced(self, state, units, settings):
         """The same, of settings by site that fit its shape."""
         after = np.empty((len(units), self.model.classes))
-        network = self._view.network
-        for site, rows in _rows_of_sites(units).items():
-            chosen = np.zeros((len(rows), *state.gates[site].shape))
-            for mask, k in zip(chosen, rows, strict=True):
-                mask[units[k][1]] = 1
-            with double_precision():
-                entering, gates = self._view.entering(state.images)
-                after[rows] = switched_logits(
-                    network,
-                    ops.repeat(entering, len(rows), axis=0),
-                    gate_function(self.model, gates),
-                    site,
-                    ops.cast(chosen, network.dtype),
-                    ops.cast(settings[site], network.dtype),
-                )
+        network = self.view.network
+        with double_precision():
+            entering, gates = self.view.entering(state.images)
+            gate = gate_function(self.model, gates)
+            for site, rows in by_site(units).items():
+                for part in batches(len(rows), self.view.rows):
+                    some = rows[part]
+                    chosen = np.zeros((len(some), *state.gates[site].shape))
+                    for mask, k in zip(chosen, some, strict=True):
+                        mask[units[k][1]] = 1
+                    after[some] = switched_logits(
+                        network,
+                        ops.repeat(entering, len(some), axis=0),
+                        gate,
+                        site,
+                        ops.cast(chosen, network.dtype),
+                        ops.cast(settings[site], network.dtype),
+                    )
         return after
 
 
@@ -361,25 +391,6 @@ class _State(typing.NamedTuple):
     before: Array
 
 
-def _rows_of_sites(units):
-    """Dict from each site of some units to which of them are its."""
-    rows: dict[str, list[int]] = {}
-    for k, (site, _) in enumerate(units):
-        rows.setdefault(site, []).append(k)
-    return rows
-
-
-def _extreme(values, count):
-    """The `count` units of the least values: pairs of a site and a unit."""
-    flat = np.concatenate([each.ravel() for each in values.values()])
-    ends = np.cumsum([each.size for each in values.values()])
-    sites, units = list(values), []
-    for k in np.argsort(flat, kind="stable")[:count]:
-        if not np.isfinite(flat[k]):
-            break
-        index = int(np.searchsorted(ends, k, side="right"))
-        site = sites[index]
-        start = ends[index] - values[site].size
-        place = np.unravel_index(k - start, values[site].shape)
-        units.append((site, tuple(map(int, place))))
-    return units
+def _mirrored(q):
+    """Pre-activations on the other side of 0; 0 itself counts as below."""
+    return ops.where(q == 0, _ABOVE, -q)

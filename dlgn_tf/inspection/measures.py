@@ -9,6 +9,7 @@ from a logit what its unit was said to add.
 """
 
 import dataclasses
+import math
 import time
 import typing
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def curves(
     found: Explanation,
     steps: int = 16,
     insertion: bool = False,
+    memory_gib: float = 1.0,
 ) -> Array:
     """What is explained as pixels go, those first that a map has most of.
 
@@ -55,6 +57,7 @@ def curves(
         found: `Explanation` of images.
         steps: Integer >= 1, in how many equal parts the pixels go.
         insertion: Boolean. Whether they come instead, from an image of zeros.
+        memory_gib: Float > 0, see `explain`.
 
     Returns:
         Array `(n, steps + 1)`: the logit, or the difference, before the first
@@ -64,7 +67,7 @@ def curves(
     directions = np.eye(model.classes)[found.targets]
     if found.against is not None:
         directions -= np.eye(model.classes)[found.against]
-    question = Question(model, found.images, directions)
+    question = Question(model, found.images, directions, memory_gib)
     pixels = question.pixels
     count, height, width, channels = pixels.shape
     # A vector's entries are its pixels.
@@ -82,6 +85,21 @@ def curves(
     return np.stack(values, axis=1)
 
 
+def area(values: Array) -> float:
+    """Mean of curves over pixels, of their rise.
+
+    Args:
+        values: Array `(n, steps + 1)`, see `curves`, from no pixels to all.
+
+    Returns:
+        Float, of the mean curve, on a scale on which no pixels have 0 and all
+        of them 1; NaN where these do not have more than those.
+    """
+    curve = values.mean(axis=0)
+    rise = curve[-1] - curve[0]
+    return float((curve - curve[0]).mean() / rise) if rise > 0 else math.nan
+
+
 def agreement(first: Array, second: Array) -> Array:
     """Rank correlation of two sets of maps, `(n,)`.
 
@@ -92,19 +110,33 @@ def agreement(first: Array, second: Array) -> Array:
     return np.array([_rank_correlation(a.ravel(), b.ravel()) for a, b in pairs])
 
 
-def agreement_with(other: "ImageClassifier", found: Explanation) -> Array:
+def agreement_with(
+    other: "ImageClassifier", found: Explanation, memory_gib: float = 1.0
+) -> Array:
     """How far maps are those of another network for the same logits, `(n,)`.
+
+    By the same method with the same options.
 
     Args:
         other: `ImageClassifier`, such as the network with new weights, or one
             that was trained on permuted labels: a map that tells of what was
             learned has little in common with theirs.
-        found: `Explanation` of the pixels of images.
+        found: `Explanation`.
+        memory_gib: Float > 0, see `explain`.
 
     Returns:
         Array of `agreement`.
     """
-    maps = explain(other, found.images, found.targets, found.method).maps
+    maps = explain(
+        other,
+        found.images,
+        found.targets,
+        found.method,
+        against=found.against,
+        memory_gib=memory_gib,
+        # A view is of one network alone.
+        **{k: v for k, v in found.options.items() if k != "view"},
+    ).maps
     return agreement(found.maps, maps.reshape(found.maps.shape))
 
 
@@ -115,24 +147,30 @@ def _rank_correlation(first, second):
 
 
 def switched_off(
-    model: "ImageClassifier", image: Array, site: str, count: int = 20
+    model: "ImageClassifier",
+    image: Array,
+    site: str,
+    count: int = 20,
+    memory_gib: float = 1.0,
 ) -> tuple[Array, Array]:
     """What strong units of a site add, and what the logit loses without them.
 
     The causal check: gates are forced to 0 one by one. Both agree in a gated
-    network; in a ReLU network the gates behind a unit respond to it.
+    network without max pooling; else what is behind a unit responds to it, see
+    `GateFlips.responds`.
 
     Args:
         model: `GatedNetwork` or `ReLUNetwork`.
         image: Array `(height, width, channels)`, a stored image.
         site: Name of a gate site.
         count: Integer >= 1, how many units: those that add or take most.
+        memory_gib: Float > 0, see `GateFlips`.
 
     Returns:
         Arrays `(units,)`: said, and measured.
     """
-    flips = GateFlips(model, [site])
-    found = explain(model, image[None], site=site, dtype="float64")
+    flips = GateFlips(model, [site], memory_gib)
+    found = explain(model, image[None], site=site, view=flips.view)
     strong = np.argsort(-np.abs(found.maps[0]), axis=None, kind="stable")
     units = [
         tuple(map(int, np.unravel_index(k, found.maps.shape[1:])))
@@ -151,7 +189,8 @@ class Scores:
         method: String, a key of `attributions.METHODS`.
         gap: Float, how far sums are from logits, see `Explanation.gap`.
         deletion: Float, mean of the logit while pixels go, of its value for the
-            whole image less that for none: the lower the better.
+            whole image less that for none: the lower the better. NaN where
+            that is not positive.
         insertion: Float, the same while they come: the higher the better.
         redrawn: Float in [-1, 1], `agreement` with the maps of the network with
             new weights: high where a map does not tell of what was learned.
@@ -172,6 +211,7 @@ def compare(
     methods: Sequence[str] = tuple(METHODS),
     steps: int = 16,
     seed: int = 0,
+    memory_gib: float = 1.0,
 ) -> dict[str, tuple[Explanation, Scores]]:
     """Several methods on the same images, and measures of each.
 
@@ -181,6 +221,7 @@ def compare(
         methods: Sequence of keys of `attributions.METHODS`.
         steps: See `curves`.
         seed: Integer, of the new weights.
+        memory_gib: Float > 0, see `explain`.
 
     Returns:
         Dict from method to its explanations and scores.
@@ -188,24 +229,22 @@ def compare(
     other, found = redrawn(model, seed), {}
     for method in methods:
         began = time.perf_counter()
-        explained = explain(model, images, method=method)
+        explained = explain(model, images, method=method, memory_gib=memory_gib)
         seconds = (time.perf_counter() - began) / len(images)
+        deleted, inserted = (
+            curves(model, explained, steps, insertion, memory_gib)
+            for insertion in (False, True)
+        )
+        agreed = agreement_with(other, explained, memory_gib)
         found[method] = (
             explained,
             Scores(
                 method,
                 float(explained.gap.mean()),
-                _area(curves(model, explained, steps)[:, ::-1]),
-                _area(curves(model, explained, steps, insertion=True)),
-                float(agreement_with(other, explained).mean()),
+                area(deleted[:, ::-1]),
+                area(inserted),
+                float(agreed.mean()),
                 seconds,
             ),
         )
     return found
-
-
-def _area(values):
-    """Mean of curves from no pixels, which counts 0, to all of them, 1."""
-    curve = values.mean(axis=0)
-    rise = curve[-1] - curve[0]
-    return float((curve - curve[0]).mean() / rise) if rise else float("nan")

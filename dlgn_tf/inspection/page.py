@@ -38,6 +38,13 @@ class Page:
     def text(self, *paragraphs):
         self._body.extend(f"<p>{_inline(each)}</p>" for each in paragraphs)
 
+    def details(self, summary, *paragraphs):
+        """Paragraphs that are unfolded by whoever wants to know."""
+        said = "".join(f"<p>{_inline(each)}</p>" for each in paragraphs)
+        self._body.append(
+            f"<details><summary>{_inline(summary)}</summary>{said}</details>"
+        )
+
     def note(self, text):
         """A paragraph that must not be passed over."""
         self._body.append(f'<p class="note">{_inline(text)}</p>')
@@ -55,10 +62,13 @@ class Page:
         head = "".join(f"<th>{_inline(column)}</th>" for column in columns)
         lines = ("".join(map(_cell, row)) for row in rows)
         body = "".join(f"<tr>{line}</tr>" for line in lines)
-        said = f"<caption>{_inline(caption)}</caption>" if caption else ""
+        # Outside, where it is as wide as the page and not as the table, which
+        # the keyboard can scroll.
+        said = f"<figcaption>{_inline(caption)}</figcaption>" if caption else ""
         self._body.append(
-            f'<div class="table"><table>{said}<thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+            f'<figure>{said}<div class="table" tabindex="0"><table>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            "</figure>"
         )
 
     def picture(self, png, caption, alt=None):

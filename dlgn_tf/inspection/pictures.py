@@ -12,6 +12,8 @@ from dlgn_tf.output.folder import new_figure
 
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7
+# Into about so many squares a side a map is added up.
+_SQUARES = 8
 _INK, _SOFT = "#1d2430", "#5b6675"
 
 
@@ -125,8 +127,11 @@ def _diverging():
     return LinearSegmentedColormap.from_list("signed", ends)
 
 
-def draw_signed(axes: Any, values: Array, title: str) -> None:
-    """Draws a map `(height, width)` with a legend whose middle is 0."""
+def draw_signed(axes: Any, values: Array, title: str, legend: Any) -> None:
+    """Draws a map `(height, width)`, and into other axes a legend of colours.
+
+    The legend has 0 in the middle.
+    """
     limit = float(np.abs(values).max()) or 1.0
     shown = axes.imshow(
         values, cmap=_diverging(), vmin=-limit, vmax=limit,
@@ -134,16 +139,21 @@ def draw_signed(axes: Any, values: Array, title: str) -> None:
     )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(title, fontsize=9, color=_INK)
-    bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8)
-    bar.ax.tick_params(labelsize=7)
-    bar.set_label("takes from it   0   adds to it", fontsize=7.5)
+    axes.set_title(title, fontsize=9.5, color=_INK)
+    bar = axes.figure.colorbar(shown, cax=legend)
+    bar.set_ticks(
+        [-limit, 0, limit], labels=[f"{x:+.2g}" for x in (-limit, 0, limit)]
+    )
+    bar.ax.tick_params(labelsize=8.5)
+    bar.set_label("takes from it   0   adds to it", fontsize=8.5)
 
 
 def explained(image: Array, parts: Array, title: str) -> Any:
     """A stored image beside a map of it or of a gate site, channels added up.
 
-    Of a vector, and of a dense site, the entries are bars.
+    Of a large image also what its squares add, the sums of the map over them,
+    and the image where they do. Of a vector, and of a dense site, the entries
+    are bars.
     """
     if min(parts.shape[:-1], default=1) == 1:
         drawing = new_figure(5.2, 2.6)
@@ -154,33 +164,99 @@ def explained(image: Array, parts: Array, title: str) -> Any:
         axes.set_title(title, fontsize=9, color=_INK)
         finish(axes, "entry", "adds")
         return drawing
-    drawing = new_figure(5.2, 2.6)
-    left, right = drawing.subplots(1, 2, width_ratios=[1, 1.25])
-    draw_patch(left, image, [], "the image")
-    draw_signed(right, parts.sum(axis=-1), title)
+    shown, values = stored(image), parts.sum(axis=-1)
+    rows = [(shown, "the image", values, title)]
+    side = min(values.shape) // _SQUARES
+    if side > 1 and values.shape == shown.shape[:2]:
+        squares = by_squares(values, side)
+        rows.append(
+            (
+                _lit(shown, squares, side),
+                "where squares add",
+                squares,
+                f"the same by {side}x{side} squares",
+            )
+        )
+    drawing = new_figure(5.2, 2.5 * len(rows))
+    grid = drawing.subplots(
+        len(rows), 3, width_ratios=[1, 1, 0.06], squeeze=False
+    )
+    for (left, right, legend), (picture, name, of_parts, said) in zip(
+        grid, rows, strict=True
+    ):
+        left.imshow(picture, interpolation="nearest")
+        left.set_axis_off()
+        left.set_title(name, fontsize=9.5, color=_INK)
+        draw_signed(right, of_parts, said, legend)
     return drawing
 
 
-def signed_tiles(maps: Sequence[Array], titles: Sequence[str]) -> Any:
-    """Maps `(height, width)` in rows of three, each to its own scale."""
-    from matplotlib.cm import ScalarMappable
+def by_squares(values: Array, side: int) -> Array:
+    """Sums of a map `(height, width)` over squares of so many pixels."""
+    starts = [range(0, length, side) for length in values.shape]
+    columns = np.add.reduceat(values, starts[0], axis=0)
+    return np.add.reduceat(columns, starts[1], axis=1)
 
-    rows = -(-len(maps) // 3)
-    drawing = new_figure(4.8, 1.75 * rows + 0.6)
-    axes = drawing.subplots(rows, 3, squeeze=False)
+
+def _lit(picture, squares, side):
+    """A picture that is the whiter the less its squares add."""
+    share = np.clip(squares / max(squares.max(), 1e-300), 0, 1)
+    light = np.kron(share, np.ones((side, side)))
+    light = light[: len(picture), : picture.shape[1], None]
+    return light * picture + (1 - light)
+
+
+def signed_tiles(
+    image: Array, maps: Sequence[Array], titles: Sequence[str]
+) -> Any:
+    """An image and maps `(height, width)` of it, each to its own scale."""
+    colours = [stored(image), *(signed(values) for values in maps)]
+    drawing, axes = _panels(colours, ["the image", *titles], 3, 1.75)
+    _legend(drawing, axes, _diverging(), ["takes from it", "0", "adds to it"])
+    return drawing
+
+
+def looked_at(views: Sequence[Array], titles: Sequence[str], grey: bool) -> Any:
+    """What gates look at, see `beside`, in rows of two.
+
+    Args:
+        views: Sequence of arrays `(height, width, 3)`.
+        titles: Sequence of strings of four lines.
+        grey: Boolean. Whether colours are signs, which a legend then tells.
+    """
+    from matplotlib import colormaps
+
+    drawing, axes = _panels(views, titles, 2, 1.95)
+    if grey:
+        ends = ["closes it", "0", "opens it"]
+        _legend(drawing, axes, colormaps["RdBu_r"], ends)
+    return drawing
+
+
+def _panels(views, titles, columns, height):
+    """A figure of pictures in rows, and its axes."""
+    rows = -(-len(views) // columns)
+    drawing = new_figure(4.8, height * rows + 0.5)
+    axes = drawing.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
         panel.set_axis_off()
-    for panel, values, title in zip(axes.flat, maps, titles, strict=False):
-        panel.imshow(signed(values), interpolation="nearest")
-        panel.set_title(title, fontsize=8, color=_INK)
-    scale = ScalarMappable(cmap=_diverging())
+    for panel, view, title in zip(axes.flat, views, titles, strict=False):
+        panel.imshow(view, interpolation="nearest")
+        panel.set_title(title, fontsize=8.5, color=_INK)
+    return drawing, axes
+
+
+def _legend(drawing, axes, colours, ends):
+    """A bar of colours below all axes, with 0 in the middle."""
+    from matplotlib.cm import ScalarMappable
+
+    scale = ScalarMappable(cmap=colours)
     scale.set_clim(-1, 1)
     bar = drawing.colorbar(
         scale, ax=axes, location="bottom", aspect=40, shrink=0.7
     )
-    bar.set_ticks([-1, 0, 1], labels=["takes from it", "0", "adds to it"])
-    bar.ax.tick_params(labelsize=7.5)
-    return drawing
+    bar.set_ticks([-1, 0, 1], labels=ends)
+    bar.ax.tick_params(labelsize=8.5)
 
 
 def tiles(pictures: Sequence[Array], titles: Sequence[str]) -> Any:

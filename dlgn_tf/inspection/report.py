@@ -33,12 +33,18 @@ from dlgn_tf.output import files
 from dlgn_tf.training.output import EventOutput
 
 PAGE = "index.html"
-# Pictures of which another page may have fewer.
-_SHOWN = (
-    "decision_*.png",
-    "templates_*.png",
-    "explained_*.png",
-    "methods_*.png",
+# What lies beside a page, of which another page may have less.
+BESIDE = tuple(
+    """
+    decision_*.png explained_*.png methods_*.png templates_*.png
+    class_overlap.png first_image.png frequencies.png gates_on.png kernel.png
+    layer_similarity.png singular_values.png what_opens_gates.png
+    channels.csv class_overlap.csv decisions.csv explanations.csv flips.csv
+    gate_statistics.csv interventions.csv kernel_by_class.csv
+    layer_agreement.csv layer_similarity.csv methods.csv paths.csv
+    singular_values.csv sites.csv strongest_units.csv templates.csv
+    templates.npz
+    """.split()
 )
 # In the order of the page.
 SECTIONS = {
@@ -157,7 +163,7 @@ class InspectedNetwork:
     def dual_view(self):
         """`DualView`, or the `UserError` that says why there is none."""
         try:
-            return DualView(self.model)
+            return DualView(self.model, memory_gib=self.memory_gib)
         except UserError as error:
             return error
 
@@ -253,11 +259,11 @@ def _fill(report, sections):
 def _replace(source, target):
     """Moves the files of a page to where those of an earlier one lie.
 
-    Pictures of decisions and sites that are not shown any more go.
+    What is not shown any more goes.
     """
     with files.write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
-        for pattern in _SHOWN:
+        for pattern in BESIDE:
             for path in target.glob(pattern):
                 path.unlink()
         for path in sorted(source.iterdir()):

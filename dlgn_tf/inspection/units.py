@@ -1,9 +1,11 @@
-"""Which units of a gate site, at which positions."""
+"""Which units of a gate site, at which positions; and of several sites."""
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 
@@ -55,6 +57,38 @@ class Units:
         shape = site_map.shape
         rows = _within(f"units of {site_map.site}", units, shape, ())
         return cls(rows[:, :-1], rows[:, -1], _flat(rows, shape))
+
+
+def by_site(units: Sequence[tuple]) -> dict[str, list[int]]:
+    """Of pairs of a site and a unit which of them are each site's."""
+    rows: dict[str, list[int]] = {}
+    for k, (site, _) in enumerate(units):
+        rows.setdefault(site, []).append(k)
+    return rows
+
+
+def least(values: dict[str, Array], count: int) -> list[tuple]:
+    """The units of the least values, at most so many and finite ones alone.
+
+    Args:
+        values: Dict from site to array of its shape.
+        count: Integer >= 0.
+
+    Returns:
+        List of pairs of a site and a unit, a tuple of integers.
+    """
+    flat = np.concatenate([each.ravel() for each in values.values()])
+    ends = np.cumsum([each.size for each in values.values()])
+    sites, units = list(values), []
+    for k in np.argsort(flat, kind="stable")[:count]:
+        if not np.isfinite(flat[k]):
+            break
+        index = int(np.searchsorted(ends, k, side="right"))
+        site = sites[index]
+        start = ends[index] - values[site].size
+        place = np.unravel_index(k - start, values[site].shape)
+        units.append((site, tuple(map(int, place))))
+    return units
 
 
 def _places(site, sides, positions):

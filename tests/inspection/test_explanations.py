@@ -291,3 +291,68 @@ def test_the_plot_has_zero_in_the_middle(model, images):
     assert low == -high and "0" in legend.get_ylabel()
     assert figure.axes[1].get_title() == "contributions: b"
     assert isinstance(explain(model, images), Explanation)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+)
+def test_every_method_in_mixed_precision(policy, dtype_policy, rng):
+    """As in single precision, but for the rounding of 16 bits."""
+    options = {"width": 3, "mean": 0.5, "std": 0.25, "seed": 3}
+    exact = create_model("c1gap_dgn", (4, 4, 1), 3, **options)
+    dtype_policy(policy)
+    mixed = create_model("c1gap_dgn", (4, 4, 1), 3, **options)
+    images = rng.integers(0, 256, (2, 4, 4, 1), dtype=np.uint8)
+    for method in METHODS:
+        maps = [
+            explain(model, images, 1, method).maps.ravel()
+            for model in (exact, mixed)
+        ]
+        assert np.corrcoef(*maps)[0, 1] > 0.95, method
+
+
+@pytest.mark.usefixtures("float64")
+def test_methods_in_double_precision(rng):
+    model = create_model("c1gap_dgn", (4, 4, 1), 3, width=3, seed=3)
+    images = rng.integers(0, 256, (2, 4, 4, 1), dtype=np.uint8)
+    for method in ("gradient", "grad_cam", "excitation_pullback"):
+        assert explain(model, images, 1, method).maps.any()
+
+
+def test_occlusion_by_hand(model, images):
+    """Of each pixel the mean of what its windows lose, by NumPy."""
+    pixels = np.asarray(model.normalization(images))
+
+    def logit(x):
+        return np.asarray(model.of_pixels(keras.ops.convert_to_tensor(x)))[:, 1]
+
+    sums, counts = np.zeros((3, 6, 5)), np.zeros((6, 5))
+    for top, left in itertools.product((0, 2, 3), (0, 2)):
+        without = pixels.copy()
+        without[:, top : top + 3, left : left + 3] = 0
+        lost = logit(pixels) - logit(without)
+        sums[:, top : top + 3, left : left + 3] += lost[:, None, None]
+        counts[top : top + 3, left : left + 3] += 1
+    options = {"window": 3, "stride": 2, "memory_gib": 1e-4}
+    found = explain(model, images, 1, "occlusion", **options)
+    np.testing.assert_allclose(
+        found.maps.sum(-1), sums / counts, rtol=1e-4, atol=1e-6
+    )
+    for wrong, expected in (
+        ({"window": 2, "stride": 4}, "from 1 to 2.*Received: stride=4"),
+        ({"window": 0}, "window > 0. Received: window=0"),
+        ({"stride": 0}, "Received: stride=0"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            explain(model, images, 1, "occlusion", **wrong)
+
+
+def test_numbers_of_a_regression_are_named():
+    model = create_model(
+        "fc_dlgn", (1, 1, 3), 2, loss="squared", width=4, depth=2
+    )
+    rows = np.ones((2, 3), "float32")
+    with pytest.raises(UserError, match="which of the numbers.*0 to 1"):
+        explain(model, rows)
+    assert explain(model, rows, 1).targets.tolist() == [1, 1]

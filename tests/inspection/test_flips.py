@@ -1,16 +1,21 @@
 """Gates that flip, against the network with gates forced and images moved."""
 
 import functools
+from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 
 import dlgn_tf
+from dlgn_tf import from_keras
 from dlgn_tf.claims.small_networks import leave_initial_point
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection import flips as flips_module
 from dlgn_tf.inspection.flips import GateFlips
-from dlgn_tf.inspection.site_map import float64_copy
+from dlgn_tf.inspection.site_map import SiteMap, float64_copy
+from dlgn_tf.inspection.templates import affine_sites, is_affine, of_units
 from dlgn_tf.models.build import create_model
 
 IMAGES, NEAREST = 20, 20
@@ -215,3 +220,90 @@ def test_refusals(dlgn, general_model, images_for):
         UserError, match="affine in the image.*dense2 of fc_dgn"
     ):
         behind.nearest(images_for(model, 1)[0])
+
+
+@pytest.fixture(scope="module")
+def branches():
+    """Of two branches from the image the first has a layer behind its site."""
+    image = keras.Input((2, 2, 1))
+    h = keras.layers.Flatten()(image)
+    first = keras.layers.Dense(4, "relu", name="first")(h)
+    ends = [
+        keras.layers.Dense(4, "relu", name="behind")(first),
+        keras.layers.Dense(3, "relu", name="last")(h),
+    ]
+    made = keras.layers.Dense(3)(keras.layers.Concatenate()(ends))
+    return from_keras(keras.Model(image, made), "dnn", seed=0)
+
+
+def test_which_sites_are_exact_where_branches_are_parallel(branches):
+    """What is asked of each site, of all of them at once."""
+    names = branches.site_names
+    assert affine_sites(branches) == set(
+        filter(functools.partial(is_affine, branches), names)
+    )
+    assert affine_sites(branches) == {"first", "last"} < set(names)
+    assert GateFlips(branches, ["behind", "last"]).exact_sites == ["last"]
+    behind = SiteMap(branches, "behind")
+    with pytest.raises(UserError, match="affine in the image.*site=behind"):
+        of_units(branches, "behind", [(0,)], site_map=behind)
+
+
+def pooled(seed):
+    """A network of the zoo with max pooling, which chooses anew."""
+    image = keras.Input((6, 6, 1))
+    h = keras.layers.Conv2D(3, 3, activation="relu", name="conv1")(image)
+    h = keras.layers.MaxPooling2D(2)(h)
+    h = keras.layers.Conv2D(3, 2, activation="relu", name="conv2")(h)
+    made = keras.layers.Dense(3)(keras.layers.Flatten()(h))
+    return from_keras(
+        keras.Model(image, made),
+        "dgn",
+        max_pooling="keep",
+        gate="hard",
+        seed=seed,
+    )
+
+
+def test_the_nearest_class_change_where_max_pooling_chooses_anew(pixels):
+    """By trying every unit in turn: what it chose is not held."""
+    missed, images = 0, pixels(6, (6, 6, 1))
+    for seed in (1, 3):
+        model, image = pooled(seed), images[seed]
+        flips = GateFlips(model, ["conv1"])
+        assert flips.responds
+        nearest = flips.nearest(image, 48)
+        expected = [flip for flip in nearest if flip.changes_class][:1]
+        found = flips.nearest_class_change(image)
+        assert [(x.site, x.unit) for x in expected] == [
+            (x.site, x.unit) for x in [found] if x
+        ]
+        # With all else held another unit would be named, or none.
+        state = flips._state(image)
+        held = flips._with_which_another_leads(
+            state, state.before.argmax(), flips._distances(image)
+        )
+        named = [k for k in nearest if np.isfinite(held[k.site][k.unit])][:1]
+        missed += [x.unit for x in named] != [x.unit for x in expected]
+    assert missed
+
+
+def test_a_gate_at_zero_flips_to_the_other_side(general_model):
+    model = create_model("fc_dgn", (2, 2, 1), 3, depth=3, width=4, gate="hard")
+    black = np.zeros((2, 2, 1), "uint8")
+    flips = GateFlips(model)
+    (flip,) = flips.flips(black, [("dense1", (0,))])
+    assert (flip.preactivation, flip.gate, flip.flipped) == (0, 0, 1)
+
+
+def test_what_is_forced_passes_in_parts_that_memory_bounds(dlgn, digits):
+    image, every = digits[0], [("dense1", (k,)) for k in range(16)]
+    whole = GateFlips(dlgn).forced(image, every, 0.25)
+    few = GateFlips(dlgn, memory_gib=1.5e-5)
+    assert 1 <= few.view.rows < 16
+    with mock.patch.object(
+        flips_module, "switched_logits", wraps=flips_module.switched_logits
+    ) as passed:
+        np.testing.assert_allclose(few.forced(image, every, 0.25), whole)
+    sizes = [len(call.args[1]) for call in passed.call_args_list]
+    assert sum(sizes) == 16 and max(sizes) == few.view.rows

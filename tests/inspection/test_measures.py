@@ -119,3 +119,26 @@ def test_compare(images_for):
         curve = measures.curves(model, explained, 4).mean(axis=0)
         left = (curve - curve[-1]).mean() / (curve[0] - curve[-1])
         assert scores.deletion == pytest.approx(left, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "method,options",
+    [("occlusion", {"window": 3}), ("smoothgrad", {"seed": 4})],
+)
+def test_another_network_is_asked_the_same(method, options, images_for):
+    """A network has the maps of itself, of differences and options too."""
+    model = create_model("fc_dlgn", (4, 4, 1), 3, width=6, depth=3, seed=1)
+    found = explain(
+        model, images_for(model, 2), 0, method, against=2, **options
+    )
+    np.testing.assert_allclose(measures.agreement_with(model, found), 1)
+    site = explain(model, found.images, site="dense2")
+    np.testing.assert_allclose(measures.agreement_with(model, site), 1)
+
+
+def test_areas():
+    """Of what rises; where nothing does there is none."""
+    rising = np.array([[1.0, 2.0, 4.0], [1.0, 4.0, 4.0]])
+    assert measures.area(rising) == pytest.approx((0 + 2 / 3 + 1) / 3)
+    assert np.isnan(measures.area(-rising))
+    assert np.isnan(measures.area(0 * rising))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dlgn_tf.inspection import page as page_lib
+from dlgn_tf.inspection import pictures
 
 
 class Reader(html.parser.HTMLParser):
@@ -123,3 +124,18 @@ def test_the_browser_tells_a_page_that_is_not_whole(text, tmp_path, browser):
     assert seen.pictures == [5, 0, 0]
     assert any("example.org" in name for name in seen.requests)
     assert len(seen.failed) == 3 and seen.console
+
+
+def test_squares_add_up(rng):
+    """Each pixel is in one of them, where the last ones are cut off too."""
+    values = rng.normal(size=(7, 5))
+    squares = pictures.by_squares(values, 3)
+    assert squares.shape == (3, 2)
+    assert squares.sum() == pytest.approx(values.sum())
+    assert squares[1, 0] == pytest.approx(values[3:6, :3].sum())
+    assert squares[2, 1] == pytest.approx(values[6:, 3:].sum())
+    drawn = pictures.explained(
+        rng.uniform(size=(16, 16, 3)), rng.normal(size=(16, 16, 3)), "a map"
+    )
+    titles = [axes.get_title() for axes in drawn.axes]
+    assert titles[3:5] == ["where squares add", "the same by 2x2 squares"]

@@ -1,15 +1,22 @@
 """Pages of all kinds of networks say what is true of each."""
 
+import dataclasses
+import html
 from unittest import mock
 
+import keras
+import numpy as np
 import pytest
 
+from dlgn_tf import from_keras
 from dlgn_tf.data import catalog, sources
+from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import report
-from dlgn_tf.inspection.sections import kernel
+from dlgn_tf.inspection.sections import flipping, kernel
 from dlgn_tf.models.build import create_model
 
 SHAPE = (8, 8, 1)
+LOCAL, EXACT = "Where it says locally", "Distances and templates are exact"
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +26,13 @@ def digits():
 
 def task_of(name, digits, examples=2, **options):
     model = create_model(name, SHAPE, 10, width=4, seed=2, **options)
+    return task_with(model, digits, examples)
+
+
+def task_with(model, digits, examples=2):
     return report.InspectedNetwork(
         model=model,
-        family=name.partition("_")[2],
+        family=model.name.partition("_")[2],
         step=None,
         origin="a test",
         dataset=catalog.get("digits"),
@@ -138,3 +149,117 @@ def test_an_earlier_page_stays_until_the_new_one_is_whole(
     assert before == {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     page_of(again, tmp_path)
     assert not (tmp_path / "decision_3.png").exists()
+    # Whatever lies there goes with the next page that lacks it.
+    for path in tmp_path.iterdir():
+        named = any(path.match(pattern) for pattern in report.BESIDE)
+        assert named or path.name == report.PAGE
+
+
+def decisions_page(task, folder, **how):
+    """The page of single decisions, of the fourth image."""
+    task = dataclasses.replace(task, explained=(("Image 3", 3),), **how)
+    made = report.write(task, folder, sections=report.DECISIONS)
+    return made.read_text()
+
+
+def with_max_pooling(**options):
+    image = keras.Input(SHAPE)
+    h = keras.layers.Conv2D(2, 3, activation="relu", name="conv1")(image)
+    h = keras.layers.Flatten()(keras.layers.MaxPooling2D(3)(h))
+    return from_keras(keras.Model(image, keras.layers.Dense(10)(h)), **options)
+
+
+@pytest.mark.usefixtures("unrendered")
+@pytest.mark.parametrize(
+    "name, options, said, unsaid",
+    [
+        (
+            "c4gap_dlgn",
+            {"value_input": "ones"},
+            [EXACT, "sees a constant", "Drawn are those of conv1", "grey lev"],
+            [LOCAL, "Blue pixels speak"],
+        ),
+        (
+            "fc_dnn",
+            {"depth": 4},
+            [LOCAL, "gates of this network are its own", "`dense1` and"],
+            [EXACT, "twice as far"],
+        ),
+        (
+            "c1gap_dlgn",
+            {"per_image": True},
+            [EXACT, "in units of the standardised image", "twice as far"],
+            ["grey levels"],
+        ),
+        (
+            "c1gap_dnn",
+            {"members": 2},
+            ["Not shown. Expected", "EnsembleNetwork"],
+            [EXACT, LOCAL],
+        ),
+    ],
+)
+def test_a_decision_of(name, options, said, unsaid, digits, tmp_path):
+    """Whatever kind of network it is, what is said of it is true."""
+    page = decisions_page(task_of(name, digits, **options), tmp_path)
+    assert [x for x in said if html.escape(x) not in page] == []
+    assert [x for x in unsaid if html.escape(x) in page] == []
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_decision_of_some_sites_says_which(digits, tmp_path, read_table):
+    """And what an earlier page had of methods is gone with it."""
+    task = task_of("c4gap_dlgn", digits)
+    few = {"sites": ("conv2", "conv4")}
+    first = decisions_page(
+        task, tmp_path, methods=("contributions", "gradient"), **few
+    )
+    assert (tmp_path / "methods.csv").exists() and "<td>gradient" in first
+    page = decisions_page(task, tmp_path, **few)
+    of_sites = "of <code>conv2</code> and <code>conv4</code>"
+    assert f"The gates {of_sites} that matter most" in page
+    assert f"The gate {of_sites} that is nearest" in page
+    assert f"single gate {of_sites} " in page
+    assert not (tmp_path / "methods.csv").exists()
+    found = {row["site"] for row in read_table(tmp_path / "flips.csv")}
+    assert found <= {"conv2", "conv4"}
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_decision_where_distances_are_not_to_be_had(digits, tmp_path):
+    """For one reason or another, each of which is said."""
+    task = task_of("fc_dgn", digits, depth=3)
+    page = decisions_page(task, tmp_path, sites=("dense2",))
+    assert "is not known: no gate of <code>dense2</code> is a linear" in page
+    flat = task_of("fc_dlgn", digits, depth=2)
+    gating = flat.model.gating_network
+    gating.set_weights([(x.ndim < 2) + 0 * x for x in gating.get_weights()])
+    page = decisions_page(flat, tmp_path)
+    assert "No change of the image flips a gate." in page
+    task = task_with(with_max_pooling(family="dgn", max_pooling="keep"), digits)
+    with mock.patch.object(flipping, "_MOST_TRIED", 1):
+        page = decisions_page(task, tmp_path)
+    assert "What max pooling chooses responds" in page
+    assert "is not tried here" in page and "takes minutes" in page
+    page = decisions_page(task, tmp_path)
+    assert "is not tried here" not in page
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_decision_of_a_vector(tmp_path, rng):
+    model = create_model("fc_dlgn", (1, 1, 7), 3, width=4, depth=3, seed=1)
+    rows = rng.normal(size=(5, 1, 1, 7)).astype("float32")
+    page = decisions_page(
+        task_with(model, ImageSet(rows, np.arange(5, dtype="int32") % 3)),
+        tmp_path,
+        methods=("contributions", "occlusion", "grad_cam"),
+    )
+    assert "in units of the data" in page and "<td>occlusion" in page
+    assert "Not shown, grad cam: Expected a network with a conv" in page
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_memory_bounds_what_decisions_take(digits, tmp_path):
+    task = task_of("c1gap_dlgn", digits)
+    page = decisions_page(task, tmp_path, memory_gib=1e-9)
+    assert "Not shown. An image in c1gap_dlgn takes" in page

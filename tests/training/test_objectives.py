@@ -1,5 +1,6 @@
 """Networks that learn with one output, and numbers: trained, kept, judged."""
 
+import importlib
 import json
 import types
 
@@ -8,8 +9,7 @@ import pytest
 from sklearn.metrics import mean_squared_error, r2_score
 
 import dlgn_tf
-from dlgn_tf import data, evaluate, export, inspect_model
-from dlgn_tf.complexity import command as complexity_command
+from dlgn_tf import data, evaluate, export
 from dlgn_tf.data import sources
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.data.own import OwnData
@@ -93,13 +93,13 @@ def test_a_run_of_numbers_goes_on_and_is_exported(run, train_run, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [dual_command, complexity_command, inspect_model],
-    ids=lambda x: x.__name__,
+    ["dual.command", "complexity.command", "inspect_model", "explain"],
 )
 def test_who_needs_classes_says_so(command, run, in_this_process, tmp_path):
+    module = importlib.import_module(f"dlgn_tf.{command}")
     with pytest.raises(UserError, match="tells classes apart.*says numbers"):
         in_this_process(
-            command, f"--run_dir={run.path}", f"--output_dir={tmp_path}"
+            module, f"--run_dir={run.path}", f"--output_dir={tmp_path}"
         )
 
 

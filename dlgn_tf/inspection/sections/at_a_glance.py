@@ -6,7 +6,7 @@ import numpy as np
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.page import number, percent
-from dlgn_tf.layers import PerImageStandardization
+from dlgn_tf.inspection.site_map import standardizes
 from dlgn_tf.models.sites import activation_layer, activations_at
 
 _FAMILIES = {
@@ -82,9 +82,8 @@ def _kind(task):
 def _what_is_exact(task, page):
     sites = len(task.model.site_names)
     if len(task.affine_sites) == sites:
-        normalization = task.model.normalization
-        standardized = isinstance(normalization, PerImageStandardization)
-        seen = ", once they are standardised one by one" if standardized else ""
+        apart = standardizes(task.model.normalization)
+        seen = ", once they are standardised one by one" if apart else ""
         page.text(_TEMPLATES.format(seen=seen))
     else:
         count = sites - len(task.affine_sites)
