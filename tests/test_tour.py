@@ -11,7 +11,11 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 # Each with the script of its first step.
-NOTEBOOKS = {"tour": "train_a_dlgn", "your_own_network": "train_your_network"}
+NOTEBOOKS = {
+    "tour": "train_a_dlgn",
+    "your_own_network": "train_your_network",
+    "one_decision": "explain_a_decision",
+}
 SCRIPTS = sorted({*EXAMPLES.glob("*.py")} - {*EXAMPLES.glob("own_*.py")})
 each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 
@@ -41,8 +45,8 @@ def steps(name):
 
 
 def test_every_script_is_a_step():
-    assert [len(steps(name)) for name in NOTEBOOKS] == [6, 3]
-    assert len(SCRIPTS) == 9
+    assert [len(steps(name)) for name in NOTEBOOKS] == [6, 3, 1]
+    assert len(SCRIPTS) == 10
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -148,9 +152,25 @@ def check_what_your_own_network_finds(codes):
     assert [pictures(cell) for cell in codes] == [0, 1, 0]
 
 
+def check_what_one_decision_finds(codes):
+    (explained,) = map(printed, codes)
+    assert explained.startswith("truck is ahead of ")
+    lead, pixels, biases = map(
+        float, re.findall(r" ([+-]?\d+\.\d{3})", explained)[:3]
+    )
+    assert lead == pytest.approx(pixels + biases, abs=2e-3) and lead > 1
+    assert float(re.search(r"off by (\S+)", explained)[1]) < 1e-3
+    flipped = re.findall(r"the lead is (\S+)", explained)
+    assert len(flipped) == 3 and all(
+        abs(float(x) - lead) > 0.01 for x in flipped
+    )
+    assert [pictures(cell) for cell in codes] == [1]
+
+
 CHECKS = {
     "tour": check_what_the_tour_finds,
     "your_own_network": check_what_your_own_network_finds,
+    "one_decision": check_what_one_decision_finds,
 }
 
 
@@ -182,6 +202,11 @@ def test_the_notebook_is_what_the_tool_makes(name, make_tour):
         pytest.param(
             "your_own_network",
             "your_own/gates.png",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "one_decision",
+            "one_decision/decision.png",
             marks=pytest.mark.slow,
         ),
     ],

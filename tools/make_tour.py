@@ -45,6 +45,7 @@ STEPS = {
         "convert_your_network",
         "compare_your_network",
     ),
+    "one_decision": ("explain_a_decision",),
 }
 _TITLES = {
     "tour": """# A tour of dlgn_tf
@@ -63,6 +64,12 @@ What was measured with care, with seeds and settings, is in
 A Keras network that dlgn_tf has not seen before, trained by plain Keras, turned
 into gated networks and opened up: three steps on scikit-learn's digits, less
 than a minute on two CPU cores. Each step is a script of this folder too:
+
+{scripts}""",
+    "one_decision": """# One decision, opened
+
+What a trained network sees in one picture, exactly; half a minute on two CPU
+cores. It is a script of this folder too:
 
 {scripts}""",
 }
