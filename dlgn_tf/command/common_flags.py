@@ -32,11 +32,7 @@ def model_path():
 
 def model():
     """The network of a checkpoint, which does not describe its own."""
-    return flag(
-        None,
-        "The network of such a checkpoint; or preset:NAME, a trained network "
-        "that comes with the package (dlgn_tf.train --list_presets).",
-    )
+    return flag(None, "The network of such a checkpoint.")
 
 
 def dataset_of_model():

@@ -42,7 +42,7 @@ def check_sources(config):
             continue
         with named(flag, path):
             locate(path)
-        absolute = pathlib.Path(presets.resolved(path)).absolute()
+        absolute = pathlib.Path(path).absolute()
         if run_dir in (absolute, *absolute.parents):
             raise UserError(
                 f"Expected --{flag} to lie outside --run_dir. Received: {path}"
