@@ -188,16 +188,15 @@ class AffineNetwork:
         return dataclasses.replace(step, linear=linear, shift=shift)
 
 
-def value_inputs(model, images, dtype):
+def value_inputs(model, images, dtype, gates=None):
     """What the value network of a model sees of stored images, and its gates.
 
     A tensor `(n, height, width, channels)`, and a dict from site to tensor
-    `(n, ...)` in the order of the sites, both cast to `dtype`.
+    `(n, ...)` in the order of the sites, both cast to `dtype`. `gates` are
+    those of the model, where they are there already.
     """
-    gates = {
-        site: ops.cast(gate, dtype)
-        for site, gate in model.gates(images).items()
-    }
+    gates = model.gates(images) if gates is None else gates
+    gates = {site: ops.cast(gate, dtype) for site, gate in gates.items()}
     entering = ops.cast(model.normalization(images), dtype)
     if model.value_input == "ones":
         entering = ops.ones_like(entering)
@@ -235,7 +234,7 @@ def _bent(network, sites):
     A tuple of all, and one of those that are not homogeneous either.
     """
     with double_precision():
-        bent = [x for x in bending_layers(network) if x.name not in sites]
+        bent = list(bending_layers(network, sites))
         others = [layer for layer in bent if not is_homogeneous(layer)]
     return tuple(tuple(x.name for x in each) for each in (bent, others))
 

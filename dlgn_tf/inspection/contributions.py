@@ -26,6 +26,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -146,18 +147,26 @@ class DualView:
         self.rows = min(_BATCH, int(memory_gib * GIB // each))
         self._gradients = gradients(self._products)
 
-    def entering(self, images: Array) -> Array:
+    def entering(
+        self, images: Array, gates: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         """What the value network sees of stored images, and its gates by site.
 
-        Tensors `(n, ...)` of the view's dtype.
+        Tensors `(n, ...)` of the view's dtype. `gates` are those of the model,
+        where they are there already.
         """
         with double_precision():
-            return value_inputs(self.model, images, self.network.dtype)
+            return value_inputs(self.model, images, self.network.dtype, gates)
 
-    def logits(self, images: Array) -> Array:
-        """Logits `(n, classes)` as the view computes them, with held gates."""
+    def logits(
+        self, images: Array, gates: dict[str, Any] | None = None
+    ) -> Array:
+        """Logits `(n, classes)` as the view computes them, with held gates.
+
+        For `gates` see `entering`.
+        """
         with double_precision():
-            pixels, gates = self.entering(images)
+            pixels, gates = self.entering(images, gates)
             return ops.convert_to_numpy(
                 self.network(pixels, lambda site, _: gates[site])
             )

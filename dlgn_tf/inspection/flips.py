@@ -317,16 +317,16 @@ class GateFlips:
         """The `_State` of an image."""
         images = image[None]
         q = self.model.routed(self.model.preactivations(images))
+        made = self.model.gates_of(q)
+        other = self.model.gates_of({s: _mirrored(x) for s, x in q.items()})
         gates, flipped = (
-            {s: ops.convert_to_numpy(x)[0] for s, x in made.items()}
-            for made in (
-                self.model.gates_of(q),
-                self.model.gates_of({s: _mirrored(x) for s, x in q.items()}),
-            )
+            {s: ops.convert_to_numpy(x)[0] for s, x in each.items()}
+            for each in (made, other)
         )
         seen = ops.convert_to_numpy(self.model.normalization(images))
-        before = self.view.logits(images)[0]
-        return _State(images, seen, gates, flipped, before)
+        before = self.view.logits(images, made)[0]
+        entering = self.view.entering(images, made)
+        return _State(images, seen, entering, gates, flipped, before)
 
     def _changes(self, state, directions):
         """What flips change under held gates: site to `(*shape, k)`."""
@@ -358,7 +358,7 @@ class GateFlips:
         after = np.empty((len(units), self.model.classes))
         network = self.view.network
         with double_precision():
-            entering, gates = self.view.entering(state.images)
+            entering, gates = state.entering
             gate = gate_function(self.model, gates)
             for site, rows in by_site(units).items():
                 for part in batches(len(rows), self.view.rows):
@@ -381,11 +381,12 @@ class _State(typing.NamedTuple):
     """An image in the network: gates by site, and what they would be flipped.
 
     `images` is the stored image in a batch of one, `seen` as the network sees
-    it, `before` has its logits.
+    it, `entering` what `DualView.entering` returned, `before` has its logits.
     """
 
     images: Array
     seen: Array
+    entering: tuple
     gates: dict
     flipped: dict
     before: Array

@@ -141,9 +141,8 @@ def draw_signed(axes: Any, values: Array, title: str, legend: Any) -> None:
     axes.set_yticks([])
     axes.set_title(title, fontsize=9.5, color=_INK)
     bar = axes.figure.colorbar(shown, cax=legend)
-    bar.set_ticks(
-        [-limit, 0, limit], labels=[f"{x:+.2g}" for x in (-limit, 0, limit)]
-    )
+    ends = f"{-limit:+.2g}", "0", f"{limit:+.2g}"
+    bar.set_ticks([-limit, 0, limit], labels=ends)
     bar.ax.tick_params(labelsize=8.5)
     bar.set_label("takes from it   0   adds to it", fontsize=8.5)
 

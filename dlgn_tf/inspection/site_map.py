@@ -95,11 +95,15 @@ class SiteMap:
             return ops.convert_to_numpy(self(tensor))
 
 
-def bending_layers(network):
-    """The layers of a network that are not affine, one by one in float64."""
+def bending_layers(network, but=()):
+    """The layers of a network that are not affine, one by one in float64.
+
+    Layers of the names `but` are not asked.
+    """
     copy = None
     for layer in network.layers:
-        if type(layer) in KNOWN and is_affine(layer):
+        known = type(layer) in KNOWN and is_affine(layer)
+        if known or layer.name in but:
             continue
         # The more a layer may be tried the less it is rounded.
         copy = copy or float64_copy(network)
