@@ -17,6 +17,9 @@ import re
 
 import pytest
 
+from dlgn_tf.claims import records, registry
+from dlgn_tf.claims.verdicts import Verdict
+
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "GUIDE.md")
 CLAIMS = ROOT / "results" / "claims.jsonl"
@@ -102,6 +105,21 @@ def read_page(page, root=ROOT):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_figure_is_on_its_page(name):
     assert not list(missing((ROOT / name).read_text()))
+
+
+def test_reasons_are_given_of_all_that_does_not_hold_and_quote_pages():
+    text = (ROOT / "results" / "why.md").read_text()
+    assert not list(missing(text.replace("](", "](results/")))
+    named = re.findall(r"(?m)^## (.*)$", text)
+    unsure = [
+        x["claim"]
+        for x in records.read(CLAIMS)
+        if records.verdict(x) != Verdict.HOLDS
+    ]
+    assert sorted(named) == sorted(unsure) and len(named) >= 10
+    linked = (ROOT / "results" / "CLAIMS.md").read_text()
+    for name in named:
+        assert f"](why.md#{name.replace('.', '')})" in linked
 
 
 def test_the_readme_quotes_figures():
@@ -197,9 +215,6 @@ def test_the_readme_is_short_enough_to_be_read():
 
 def verdicts():
     """Of each paper: how many claims hold, and which got another verdict."""
-    from dlgn_tf.claims import records, registry
-    from dlgn_tf.claims.verdicts import Verdict
-
     registry.register_papers()
     found = {r["claim"]: records.verdict(r) for r in records.read(CLAIMS)}
     for paper in dict.fromkeys(claim.paper for claim in registry.claims()):

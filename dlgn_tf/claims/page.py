@@ -2,6 +2,10 @@
 
 import collections
 import dataclasses
+import os
+import pathlib
+import re
+import types
 
 from dlgn_tf.claims import records, registry
 from dlgn_tf.claims.verdicts import Verdict
@@ -16,7 +20,8 @@ _USAGE = """Writes what a run of claims found as a page (Markdown).
   python -m dlgn_tf.claims.page --claims=results/claims.jsonl \\
       --output=results/CLAIMS.md
 
-Claims that the file does not have are listed as not run."""
+Claims that the file does not have are listed as not run. Verdicts link to what
+--why says of them, under headings of their names."""
 
 NOT_RUN = "not run"
 _WHAT = (
@@ -47,19 +52,42 @@ class Command(fields.Command):
         path=True,
     )
     output: str = flag("results/CLAIMS.md", "Where the page goes.", path=True)
+    why: str = flag(
+        "results/why.md",
+        "A page of reasons, if it is there: a heading ## CLAIM for each.",
+        path=True,
+    )
 
 
 def run(command):
     """Writes the page."""
     registry.register_papers()
-    text = page(records.read(command.claims), registry.claims())
+    links = reasons(command.why, os.path.dirname(command.output))
+    text = page(records.read(command.claims), registry.claims(), links)
     with files.write_errors(command.output):
         files.write_atomically(command.output, text)
     print(f"{command.output} is written")
 
 
-def page(measured, claims):
-    """The page as Markdown, of records that were `read` and of all claims."""
+def reasons(path, beside):
+    """Dict from a claim to the link, from a folder, to what is said of it."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return {}
+    link = os.path.relpath(path, beside or ".")
+    names = re.findall(r"(?m)^## ([a-z]+\.[0-9]+)$", path.read_text("utf-8"))
+    # An anchor is its heading without signs.
+    return {name: f"{link}#{name.replace('.', '')}" for name in names}
+
+
+def page(measured, claims, links=types.MappingProxyType({})):
+    """The page as Markdown.
+
+    Args:
+        measured: Records that were `read`.
+        claims: All claims.
+        links: See `reasons`.
+    """
     found = {record["claim"]: record for record in measured}
     by_paper = collections.defaultdict(list)
     for claim in claims:
@@ -72,7 +100,7 @@ def page(measured, claims):
         _counts(by_paper),
     ]
     for paper, pairs in by_paper.items():
-        rows = [_cells(claim, record) for claim, record in pairs]
+        rows = [_cells(*pair, links.get(pair[0].id)) for pair in pairs]
         parts.append(f"## {titles.get(paper, paper)}")
         parts.append(markdown.table(_TITLES, rows))
     return "\n\n".join(parts) + "\n"
@@ -100,14 +128,15 @@ def _counts(by_paper):
     return markdown.table(["paper", *words], rows)
 
 
-def _cells(claim, record):
+def _cells(claim, record, link):
     word = verdict(record)
+    said = f"[{word}]({link})" if link else word
     return (
         claim.id,
         claim.statement,
         claim.expected,
         record["measured"] if record else "",
-        f"**{word}**" if word == Verdict.FAILS else word,
+        f"**{said}**" if word == Verdict.FAILS else said,
         claim.scale,
         f"{record['seconds']:.1f}" if record else "",
     )

@@ -237,3 +237,11 @@ def test_odd_records_are_refused_by_file_and_line(change, three, path):
         (name,) = change
         with pytest.raises(UserError, match=f"(?i){path}, line 2: .*{name}"):
             records.read(path)
+
+
+def test_verdicts_link_to_their_reasons(tmp_path):
+    (tmp_path / "why.md").write_text("# Why\n\n## own.1\n\nNo.\n\n## Other\n")
+    (tmp_path / "out").mkdir()
+    links = page.reasons(tmp_path / "why.md", tmp_path / "out")
+    assert links == {"own.1": "../why.md#own1"}
+    assert page.reasons(tmp_path / "none.md", tmp_path) == {}
