@@ -58,6 +58,8 @@ def window_sums(
     """
     parts, _, rows, _, columns = covariance.shape
     work = work or Scratch()
+    if window.places == 1 and space == after:
+        return covariance.copy()
     between = after[0], space[1]
     steps = (space, between), (between, after)
     sums = covariance.reshape(parts, *space, rows, *space, columns)

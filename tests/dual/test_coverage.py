@@ -77,7 +77,7 @@ def two_paddings(x):
 def depthwise_at_two_places(x):
     """The same random scales, at other channels of a concatenation."""
     scaled = layers.DepthwiseConv2D(2, padding="same")(x)
-    other = conv(x)
+    other = layers.Conv2D(1, 2, padding="same")(x)
     both = layers.Concatenate()([scaled, other])
     h = layers.Add()([both, layers.Concatenate()([other, scaled])])
     return pool(relu(h))

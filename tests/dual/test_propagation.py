@@ -205,7 +205,7 @@ def test_mean_of_random_value_networks(create, rng):
 
 def test_inner_products_are_as_exact_as_their_sums(rng):
     """Products of soft gates, which a model keeps in float32, are float64."""
-    model = converted("depthwise", rng, gate="soft", beta=4)
+    model = converted("gated_after_pooling", rng, gate="soft", beta=4)
     plan = plan_of(model)
     (arrays,) = ImageArrays(model, plan.inputs)([images_of(rng)], 1.0)
     wide = {name: array.astype("float64") for name, array in arrays.items()}
