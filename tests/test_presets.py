@@ -118,6 +118,11 @@ def test_a_model_that_is_a_preset_is_its_run(in_this_process):
 @pytest.mark.parametrize(
     ("entry", "words", "message"),
     [
+        (
+            evaluate,
+            f"--model=preset:{SMALL} --output={presets.ROOT / SMALL / 'a'}",
+            "--output outside the package's presets",
+        ),
         (inspect_model, "--model=preset:none", f"one of .*{SMALL}.*:none"),
         (inspect_model, f"--run_dir=preset:{SMALL}", "Expected --output_dir"),
         (train, f"--run_dir=preset:{SMALL}", "of your own; --init_from"),
@@ -159,3 +164,36 @@ def test_training_begins_with_a_preset(tmp_path, train_run):
         ours.trainable_weights, theirs.trainable_weights, strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_what_is_no_run_of_what_everybody_has_is_no_preset(
+    tmp_path, load_tool, in_this_process, train_run
+):
+    run = tmp_path / "on"
+    train_run(
+        run,
+        "fc_dlgn",
+        "--depth=4",
+        "--init_from=preset:fc_dlgn_digits",
+        "--train_steps=1",
+        "--train_examples=100",
+    )
+    kept = sorted(presets.ROOT.rglob("*"))
+    tool = load_tool("make_preset")
+    words = f"--run_dir={run}", "--uses=none"
+    for name, message in (("on", "drawn at random.*preset:"), ("a/b", "small")):
+        with pytest.raises(UserError, match=message):
+            in_this_process(tool, *words, f"--name={name}")
+    assert sorted(presets.ROOT.rglob("*")) == kept
+
+
+def test_a_network_without_checkpoints_is_not_trained_away(
+    tmp_path, in_this_process
+):
+    run = tmp_path / "run"
+    shutil.copytree(presets.ROOT / SMALL, run)
+    before = file_of(SMALL).read_bytes()
+    flags = f"--flagfile={run / 'flags.txt'}", f"--run_dir={run}"
+    with pytest.raises(UserError, match="another --run_dir.*--init_from"):
+        in_this_process(train, *flags)
+    assert (run / "model.keras").read_bytes() == before

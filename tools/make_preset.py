@@ -13,6 +13,8 @@ import io
 import json
 import pathlib
 import re
+import shutil
+import tempfile
 import zipfile
 
 from dlgn_tf import calls, presets
@@ -53,29 +55,33 @@ def run(command):
         fields.refuse("name", "small letters, digits and _", command.name)
     directory = RunDirectory(command.run_dir)
     config = directory.read_config()
-    if config.measured:
+    started_from = config.init_from or config.gates_from
+    if config.measured or config.network or started_from:
         raise UserError(
-            "Expected a run of a data set that everybody has. Received: "
-            f"--dataset={config.dataset}"
+            "Expected a run of a data set and a network that everybody has, "
+            "from weights drawn at random. Received: "
+            f"--dataset={config.dataset} --model={config.model}"
+            + (f", from {started_from}" if started_from else "")
         )
     trained.locate(directory.model)
-    commit = command.commit or origin.of_run(directory).commit
-    folder = presets.ROOT / command.name
-    folder.mkdir(exist_ok=True)
-    shown = dataclasses.replace(
-        config,
-        run_dir=presets.PREFIX + command.name,
-        data_dir=None,
-        init_from=None,
-        gates_from=None,
-    )
-    files.write_atomically(folder / run_names.FLAGS, shown.to_flags())
-    model = folder / run_names.MODEL
-    files.write_atomically(model, in_half_precision(directory.model))
-    card = _card(command, config, folder, commit)
-    text = json.dumps(dataclasses.asdict(card), indent=1) + "\n"
-    files.write_atomically(folder / presets.CARD, text)
-    _check_sizes(model)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary, command.name)
+        folder.mkdir()
+        shown = dataclasses.replace(
+            config,
+            run_dir=presets.PREFIX + command.name,
+            data_dir=None,
+            npz=None,
+            teacher=None,
+        )
+        files.write_atomically(folder / run_names.FLAGS, shown.to_flags())
+        model = folder / run_names.MODEL
+        files.write_atomically(model, in_half_precision(directory.model))
+        _check_sizes(model, command.name)
+        card = _card(command, config, folder, directory)
+        text = json.dumps(dataclasses.asdict(card), indent=1) + "\n"
+        files.write_atomically(folder / presets.CARD, text)
+        shutil.copytree(folder, presets.ROOT / folder.name, dirs_exist_ok=True)
     print(f"{presets.PREFIX}{command.name}: {text}")
 
 
@@ -123,12 +129,10 @@ def _copy(source, target):
             target.create_dataset(name, data=item[()].astype(small))
 
 
-def _card(command, config, folder, commit):
+def _card(command, config, folder, directory):
     from dlgn_tf import load_model
 
-    found = calls.evaluate(
-        run_dir=presets.PREFIX + command.name, data_dir=command.data_dir
-    )
+    found = calls.evaluate(run_dir=str(folder), data_dir=command.data_dir)
     model = folder / run_names.MODEL
     passes = found["step"] * config.batch_size / config.train_examples
     return presets.Card(
@@ -143,20 +147,23 @@ def _card(command, config, folder, commit):
         parameters=load_model(model).count_params(),
         test_accuracy=found["test_accuracy"],
         test_examples=found["test_images"],
-        trained_with=commit,
+        trained_with=command.commit or origin.of_run(directory).commit,
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
         uses=command.uses,
     )
 
 
-def _check_sizes(model):
-    sizes = {x: x.stat().st_size for x in presets.ROOT.glob("*/*.keras")}
-    sizes = {"one": sizes[pathlib.Path(model)], "all": sum(sizes.values())}
+def _check_sizes(model, name):
+    sizes = {
+        x.parent.name: x.stat().st_size for x in presets.ROOT.glob("*/*.keras")
+    }
+    sizes[name] = model.stat().st_size
+    found = {"one": sizes[name], "all": sum(sizes.values())}
     for which, most in _MOST_BYTES.items():
-        if sizes[which] > most:
+        if found[which] > most:
             raise UserError(
                 f"Expected presets of at most {most:,} bytes ({which}). "
-                f"Received: {sizes[which]:,}"
+                f"Received: {found[which]:,}"
             )
 
 

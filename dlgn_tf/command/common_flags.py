@@ -32,7 +32,11 @@ def model_path():
 
 def model():
     """The network of a checkpoint, which does not describe its own."""
-    return flag(None, "The network of such a checkpoint.")
+    return flag(
+        None,
+        "The network of such a checkpoint; or preset:NAME, a trained network "
+        "that comes with the package (dlgn_tf.train --list_presets).",
+    )
 
 
 def dataset_of_model():

@@ -223,7 +223,10 @@ def read(command, values):
 def _take_preset(command, found, given):
     """Makes --model=preset:NAME the run that the preset is."""
     if "run_dir" in given:
-        expected = "no preset with --run_dir, which names a network too"
+        expected = (
+            "no preset with --run_dir, which names a network too (to train on "
+            "from one: --model=ARCHITECTURE_FAMILY with --init_from)"
+        )
         refuse("model", expected, found["model"])
     defaults = {x.name: x.default for x in dataclasses.fields(command)}
     found |= {"run_dir": found["model"], "model": defaults["model"]}

@@ -3,6 +3,7 @@
 import os
 import re
 
+from dlgn_tf import presets
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
@@ -36,6 +37,11 @@ def check_together(given):
                 f"replace. Received: {given['output']} for both"
             )
     for name in _WRITTEN:
+        if given.get(name) and _of_preset(given[name]):
+            raise UserError(
+                f"Expected --{name} outside the package's presets. Received: "
+                f"{given[name]}"
+            )
         run = given.get(name) and run_names.owner(given[name])
         if run:
             raise UserError(
@@ -43,6 +49,10 @@ def check_together(given):
                 f"run keeps in its directory. Received: {given[name]}, of the "
                 f"run in {run}"
             )
+
+
+def _of_preset(path):
+    return presets.is_one(path) or presets.holds(path)
 
 
 def local(text, flag):

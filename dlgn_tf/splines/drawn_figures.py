@@ -123,10 +123,11 @@ def _states_of_run(command):
         model = configured.create_configured_model(config)
         found["step 0"] = _part(command, model)
     for step, path in directory.kept_models().items():
-        if step < last:
+        if last is None or step < last:
             model = trained.load_trained(path, like=command.config)
             found[f"step {step:,}"] = _part(command, model)
-    found[f"step {last:,}"] = _part(command, newest)
+    now = "newest" if last is None else f"step {last:,}"
+    found[now] = _part(command, newest)
     return found
 
 

@@ -52,10 +52,18 @@ def l1_logistic(
         weights: Its `Weights`.
         train: Rows of +-1.
         c: Float > 0, inverse strength of the penalty.
+
+    Raises:
+        UserError: if the network is another one.
     """
     from sklearn.linear_model import LogisticRegression
 
     _check(form, "dlgn_vt")
+    if form.outputs != 1:
+        raise UserError(
+            "Expected one output, of two classes, with logistic regression. "
+            f"Received: {form.outputs}"
+        )
     features = path_features(form, weights, train.x)
     fitted = LogisticRegression(
         C=c,
@@ -104,6 +112,10 @@ def ridge_alpha(
     return with_alpha(weights, train.x, alpha)
 
 
+# Names of what may fit the value tensor of a dlgn_vt.
+TENSOR_FITS = {"ridge": ridge_tensor, "l1": l1_logistic}
+
+
 def check_rows(count: int) -> None:
     """Raises a `UserError` if there are too many rows for an NPK machine."""
     if count > MOST_POINTS:
@@ -139,17 +151,22 @@ def fit(
         refit: `l1_logistic`, `ridge_tensor`, `ridge_alpha` or another function
             like these; called first, after each piece, and in the end.
         every: Integer >= 1, epochs of a piece.
-        validation: Rows that choose the epoch within each piece, or None.
+        validation: Rows that choose the epoch within each piece, and among
+            the fits after each, or None.
         watch: See `fitting.fit`; of the weights before the next fit.
 
     Returns:
-        `Fitted`: losses and scores of all pieces, and the last weights.
+        `Fitted`: losses and scores of all pieces; weights are those of the
+        last fit or, with validation rows, of the best one.
     """
     losses, scores, done = [], [], 0
+    best, best_score, best_epoch = weights, -np.inf, 0
     weights = refit(form, weights, train)
-    while done < plan.epochs:
+    while done < plan.epochs and done - best_epoch < (plan.patience or np.inf):
         epochs = min(every, plan.epochs - done)
-        piece = dataclasses.replace(plan, epochs=epochs, seed=plan.seed + done)
+        piece = dataclasses.replace(
+            plan, epochs=epochs, seed=plan.seed + done, patience=None
+        )
         found = fitting.fit(
             form,
             weights,
@@ -161,8 +178,17 @@ def fit(
         weights = refit(form, found.weights, train)
         losses.append(found.loss)
         scores.append(found.score)
-        done += epochs
-    return Fitted(weights, np.concatenate(losses), np.concatenate(scores), done)
+        done += len(found.loss)
+        reached = np.inf
+        if validation:
+            reached = fitting.score(form, weights, validation, plan.loss)
+        if not validation or reached > best_score:
+            best, best_score, best_epoch = weights, reached, done
+        if not np.isfinite(found.loss[-1]):
+            break
+    return Fitted(
+        best, np.concatenate(losses), np.concatenate(scores), best_epoch
+    )
 
 
 def _later(watch, done, epoch, weights, loss):

@@ -70,18 +70,24 @@ class Estimator(BaseEstimator):
         value_input: `"ones"`, so that nothing but gates depends on the row, or
             `"image"`: the value network sees the row.
         gating: `"shallow"` or `"composed"`, of a dlgn_vt and an npk.
+        refit: `"ridge"` or `"l1"`: every 100 epochs the value tensor of a
+            dlgn_vt is fitted exactly, by ridge regression or, of two classes,
+            by logistic regression with an l1 penalty, which makes it sparse;
+            None: by gradient alone.
         standardize: Boolean. Whether columns are brought to mean 0 and
             standard deviation 1 first.
         learning_rate: Float > 0, of Adam.
         epochs: Integer >= 1.
         batch_size: Integer >= 1, or None: a tenth of the rows, at least 128.
+            Batches of an epoch are alike in size, so they may be larger.
         l2: Float >= 0, times the sum of squared kernels is added to the loss.
         validation_share: Float in [0, 1). If not 0 so many rows are set aside,
             and the epoch that is best on them is kept.
         patience: Integer >= 1, or None: with a validation share, so many
-            epochs without a better one end the training.
+            epochs without a better one end the training, which is looked at
+            every 50 epochs.
         warm_start: Boolean. Whether `fit` goes on from the weights of the last
-            call, if they are of such a network.
+            call, if they are of such a network; columns are scaled as then.
         random_state: Integer, `numpy.random.RandomState` or None.
         verbose: Boolean. Whether progress is shown.
 
@@ -104,6 +110,7 @@ class Estimator(BaseEstimator):
     biases: bool = True
     value_input: str = "ones"
     gating: str = "shallow"
+    refit: str | None = None
     standardize: bool = True
     learning_rate: float = 0.01
     epochs: int = 100
@@ -142,13 +149,16 @@ class Estimator(BaseEstimator):
         dtype = "float32" if x.dtype == np.float32 else "float64"
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
-        self._scale = (
-            Scale.of(x, weights) if self.standardize else Scale.none(x.shape[1])
-        )
-        rows = (self._scale(x), targets, weights)
-        train, held_out = self._divided(rows, strata, seed)
         form = self._form(x.shape[1], targets.shape[1])
-        start = self._start(form, seed, dtype)
+        if self.warm_start and getattr(self, "form_", None) == form:
+            start = self.weights_.astype(dtype)
+            scale, target_scale = self._scale, self._target_scale
+        else:
+            start = networks.initial(form, seed, dtype)
+            scale = _scale_if(self.standardize, x, weights)
+            target_scale = _scale_if(loss == "squared", targets, weights)
+        rows = (scale(x), target_scale(targets), weights)
+        train, held_out = self._divided(rows, strata, seed)
         size = self.batch_size or max(_LEAST_BATCH, len(x) // _BATCHES)
         plan = Plan(
             loss,
@@ -161,11 +171,7 @@ class Estimator(BaseEstimator):
         )
         name = type(self).__name__
         shown = Progress(name, 0, plan.epochs, "epoch", not self.verbose)
-        fit = fitting.fit
-        if form.family == "npk":
-            fit = functools.partial(
-                alternating.fit, refit=alternating.ridge_alpha
-            )
+        fit = self._fitting_function()
         with _value_errors():
             fitted = fit(
                 form,
@@ -181,6 +187,7 @@ class Estimator(BaseEstimator):
                 f"{fitted.loss[-1]} after {len(fitted.loss)} epochs; a smaller "
                 f"learning_rate than {self.learning_rate} may help"
             )
+        self._scale, self._target_scale = scale, target_scale
         self.form_, self.weights_ = form, fitted.weights
         self.loss_curve_ = fitted.loss
         self.validation_scores_ = fitted.score
@@ -200,10 +207,21 @@ class Estimator(BaseEstimator):
                 self.gating,
             )
 
-    def _start(self, form, seed, dtype):
-        if self.warm_start and getattr(self, "form_", None) == form:
-            return self.weights_.astype(dtype)
-        return networks.initial(form, seed, dtype)
+    def _fitting_function(self):
+        """`fitting.fit`, or what also fits exactly what is linear."""
+        refits = {
+            "npk": {None: alternating.ridge_alpha},
+            "dlgn_vt": {None: None, **alternating.TENSOR_FITS},
+        }.get(self.family, {None: None})
+        if self.refit not in refits:
+            raise ValueError(
+                f"Expected refit to be one of {tuple(refits)} with "
+                f"family={self.family!r}. Received: refit={self.refit!r}"
+            )
+        refit = refits[self.refit]
+        if refit is None:
+            return fitting.fit
+        return functools.partial(alternating.fit, refit=refit)
 
     def _divided(self, rows, strata, seed):
         """Training rows and those set aside, or None."""
@@ -215,7 +233,16 @@ class Estimator(BaseEstimator):
             stratify=strata,
             random_state=seed,
         )
+        if not min(np.sum(part) for part in parts[-2:]) > 0:
+            raise ValueError(
+                "Expected rows that count on both sides of validation_share. "
+                f"Received: weights of {np.sum(parts[-2]):g} for training and "
+                f"of {np.sum(parts[-1]):g} for validation"
+            )
         return parts[::2], parts[1::2]
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "weights_")
 
     def _outputs(self, x):
         """Array `(n, outputs)` of rows as they come."""
@@ -226,29 +253,33 @@ class Estimator(BaseEstimator):
     def _of_scaled(self, rows):
         # In float64, so that a row's output is the same whoever is beside it.
         weights = self.weights_.astype("float64")
-        return np.asarray(networks.outputs(self.form_, weights, rows))
+        return networks.computed(self.form_, weights, rows)
 
     def regions(self, X: Any, most: int | None = None) -> list[Region]:
         """Regions that rows lie in, with local linear models of the outputs.
 
-        In the units of the table, see `dlgn_tf.tabular.regions.Region`; of a
-        `DLGNRegressor`, outputs are those of standardised targets.
+        In the units of the table and, of a `DLGNRegressor`, of its targets, see
+        `dlgn_tf.tabular.regions.Region`.
 
         Args:
             X: Rows `(n, columns)`.
-            most: Integer, how many are returned; None for all.
+            most: Integer >= 1, how many are returned; None for all.
+
+        Raises:
+            ValueError: if `most` is none of these.
         """
         check_is_fitted(self)
+        if most is not None and most < 1:
+            raise ValueError(f"Expected most >= 1. Received: most={most}")
         X = validate_data(self, X, dtype="float64", reset=False)
-        mean, std = self._scale
+        scale, target = self._scale, self._target_scale
         return [
             region._replace(
-                centre=region.centre * std + mean,
-                slopes=region.slopes / std[:, None],
+                centre=region.centre * scale.std + scale.mean,
+                outputs=region.outputs * target.std + target.mean,
+                slopes=region.slopes * target.std / scale.std[:, None],
             )
-            for region in regions(
-                self.form_, self.weights_, self._scale(X), most
-            )
+            for region in regions(self.form_, self.weights_, scale(X), most)
         ]
 
     def half_spaces(self) -> HalfSpaces:
@@ -294,18 +325,31 @@ class Estimator(BaseEstimator):
         """The network as a model of the zoo, see `dlgn_tf.tabular.zoo`.
 
         It has a logit for each class, of a regression numbers as fitted.
+
+        Raises:
+            ValueError: if the zoo has no such network.
         """
         check_is_fitted(self)
-        scale = self._scale
-        return zoo.as_model(self.form_, self.weights_, *scale, **self._head())
+        with _value_errors():
+            return zoo.as_model(
+                self.form_, self.weights_, *self._scale, **self._head()
+            )
 
     @property
     def column_names(self) -> list[str]:
         """Names of the columns, those that rows came with or x0, x1, ..."""
+        check_is_fitted(self)
         given = getattr(self, "feature_names_in_", None)
         if given is not None:
             return [str(name) for name in given]
         return [f"x{k}" for k in range(self.n_features_in_)]
+
+
+def _scale_if(wanted, columns, weights):
+    """The `Scale` of columns, or the one that changes nothing."""
+    if wanted:
+        return Scale.of(columns, weights)
+    return Scale.none(columns.shape[1])
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ the published networks. --output_dir takes
   comparison.csv    accuracy (of a regression R^2) beside linear model, RBF SVM,
                     CART, random forest, gradient boosting and MLP, all chosen
                     on small grids by rows that they do not learn from
-  tree.txt, .dot, .png   the tree that the network computes: rules, Graphviz
+  tree.txt, .dot    the tree that the network computes: rules, Graphviz
+  tree.png          the same as a picture, of at most 40 leaves
   regions.csv       its regions with local linear models
   half_spaces.csv   its half-spaces
   attraction.csv    of a known tree, how near its hyperplanes came, by epoch"""
@@ -66,7 +67,9 @@ class Command(fields.Command):
         5, "Of the cross-validation of a table (assumed).", least=2
     )
     comparison: bool = flag(True, "Whether other learners are fitted too.")
-    seed: int = common_flags.seed("All random numbers follow from it.")
+    seed: int = common_flags.seed(
+        "All random numbers follow from it.", most=2**31 - 1
+    )
 
 
 def run(command):

@@ -7,9 +7,11 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
+    check_is_fitted,
     validate_data,
 )
 
@@ -61,24 +63,30 @@ class DLGNClassifier(ClassifierMixin, Estimator):
             sample_weight, X, dtype="float64", ensure_non_negative=True
         )
         classes, codes = np.unique(y, return_inverse=True)
+        weights = weights * compute_sample_weight(self.class_weight, y)
+        if (weights < 0).any():
+            raise ValueError(
+                "Expected a class_weight of numbers >= 0. Received: "
+                f"{self.class_weight}"
+            )
         if len(np.unique(codes[weights > 0])) < 2:
             raise ValueError(
-                "Expected rows of two classes or more. Received: one class"
+                "Expected rows of two classes or more, that count. Received: "
+                "one class"
             )
-        weights = weights * compute_sample_weight(self.class_weight, y)
         if self.warm_start and hasattr(self, "classes_"):
             if not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     "Expected the same classes with warm_start: "
                     f"{self.classes_}. Received: {classes}"
                 )
-        self.classes_: np.ndarray = classes
         if len(classes) == 2:
-            return self._fit(
-                X, 2.0 * codes[:, None] - 1, weights, "logistic", codes
-            )
-        one_hot = np.eye(len(classes))[codes]
-        return self._fit(X, one_hot, weights, "softmax", codes)
+            targets, loss = 2.0 * codes[:, None] - 1, "logistic"
+        else:
+            targets, loss = np.eye(len(classes))[codes], "softmax"
+        self._fit(X, targets, weights, loss, codes)
+        self.classes_: np.ndarray = classes
+        return self
 
     @classmethod
     def of_network(
@@ -103,12 +111,15 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         found.form_, found.weights_, found.classes_ = form, weights, classes
         found.n_features_in_ = form.inputs
         found._scale = Scale.none(form.inputs)
+        found._target_scale = Scale.none(form.outputs)
         return found
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Outputs: `(n,)` of two classes, `(n, classes)` of more."""
         z = self._outputs(X)
-        return z[:, 0] if len(self.classes_) == 2 else z
+        if z.shape[1] == 2:
+            return z[:, 1] - z[:, 0]
+        return z[:, 0] if z.shape[1] == 1 else z
 
     def tree(self, X: Any, y: Any = None) -> ObliqueTree:
         """The oblique tree that the network computes, see `trees.readout`.
@@ -123,6 +134,7 @@ class DLGNClassifier(ClassifierMixin, Estimator):
             ValueError: for dgn and dnn, whose gates are no half-spaces; if a
                 label is none of `classes_`.
         """
+        check_is_fitted(self)
         classify = readout.classifier(self.form_, self.weights_)
         codes = None
         if y is not None:
@@ -139,8 +151,13 @@ class DLGNClassifier(ClassifierMixin, Estimator):
     def _head(self):
         return {"loss": "logistic"} if self.form_.outputs == 1 else {}
 
+    # Outputs of ridge regression are no logits.
+    @available_if(lambda self: self.family != "npk")
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities `(n, classes)`, in the order of `classes_`."""
+        """Probabilities `(n, classes)`, in the order of `classes_`.
+
+        An npk has none, whose outputs ridge regression fitted to the labels.
+        """
         from scipy.special import softmax
 
         z = self._outputs(X)
@@ -193,11 +210,10 @@ class DLGNRegressor(RegressorMixin, Estimator):
             raise ValueError(
                 "Expected rows that count. Received: sample weights of 0"
             )
-        self._flat = y.ndim == 1
         targets = y.reshape(len(y), -1).astype("float64")
-        self._target_scale = Scale.of(targets, weights)
-        scaled = self._target_scale(targets)
-        return self._fit(X, scaled, weights, "squared")
+        self._fit(X, targets, weights, "squared")
+        self._flat = y.ndim == 1
+        return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Numbers `(n,)` or `(n, targets)`, as they were fitted."""
@@ -224,6 +240,7 @@ class DLGNRegressor(RegressorMixin, Estimator):
             ValueError: if there are several targets, or for dgn and dnn, whose
                 gates are no half-spaces.
         """
+        check_is_fitted(self)
         mean, std = self._target_scale
         if len(mean) > 1:
             raise ValueError(

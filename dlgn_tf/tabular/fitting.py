@@ -116,6 +116,12 @@ LOSSES = {
 }
 
 
+def score(form: Form, weights: Weights, rows: Rows, loss: str) -> Any:
+    """How good a network is on rows by the score of a loss, a tensor `()`."""
+    scores = LOSSES[loss].score(rows.y, outputs(form, weights, rows.x))
+    return tf.reduce_mean(rows.weights * scores)
+
+
 def fit(
     form: Form,
     weights: Weights,
@@ -211,9 +217,9 @@ def _arrays(weights):
 
 
 @functools.lru_cache(maxsize=32)
-def _loop(form, loss, l2, validated):
+def _loop(form, kind, l2, validated):
     """The compiled loop over epochs, once for each kind of training."""
-    of_rows, score_of = LOSSES[loss]
+    of_rows = LOSSES[kind].of_rows
 
     def objective(weights, rows):
         losses = of_rows(rows.y, outputs(form, weights, rows.x))
@@ -236,10 +242,6 @@ def _loop(form, loss, l2, validated):
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return value, _adam(state, gradients, rate)
-
-    def score(weights, rows):
-        scores = score_of(rows.y, outputs(form, weights, rows.x))
-        return tf.reduce_mean(rows.weights * scores)
 
     def epoch(number, state, train, batches, rate, seed):
         count = tf.shape(train.x)[0]
@@ -267,7 +269,7 @@ def _loop(form, loss, l2, validated):
             loss, state = epoch(number, state, train, batches, rate, seed)
             losses = losses.write(number - start, loss)
             if validated:
-                reached = score(state.weights, validation)
+                reached = score(form, state.weights, validation, kind)
                 scores = scores.write(number - start, reached)
                 state = _with_best(state, reached, number + 1)
         return state, losses.stack(), scores.stack()

@@ -24,6 +24,8 @@ FAMILIES = ("dlgn", "dlgn_sf", "dlgn_vt", "npk", "dgn", "dnn")
 # How a dlgn_vt and an npk make their half-spaces: as a dlgn_sf does, or a dlgn.
 GATINGS = ("shallow", "composed")
 _MOST_PATHS = 10**7
+# Of rows that are computed at once.
+_MOST_NUMBERS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,6 +223,20 @@ def outputs(form: Form, weights: Weights, x: typing.Any) -> typing.Any:
     for layer, gate in zip(hidden, made, strict=True):
         v = gate * affine(v, *layer)
     return affine(v, *last)
+
+
+def computed(form: Form, weights: Weights, x: np.ndarray) -> np.ndarray:
+    """`outputs` as an array, of so many rows at once as memory has room for."""
+    of_row = max(form.widths)
+    if form.family == "dlgn_vt":
+        of_row = int(np.prod(form.widths))
+    elif form.family == "npk":
+        of_row = len(weights.value[0][0])
+    rows = max(1, _MOST_NUMBERS // of_row)
+    parts = [x[k : k + rows] for k in range(0, len(x), rows)] or [x]
+    return np.concatenate(
+        [np.asarray(outputs(form, weights, part)) for part in parts]
+    )
 
 
 def over_paths(made: list, tensor: typing.Any) -> typing.Any:

@@ -105,6 +105,7 @@ def _of_table(command, output):
     )
     if command.family == "npk":
         alternating.check_rows(len(table.x))
+    tables.check_folds(table, command.folds)
     kind = DLGNRegressor if table.regression else DLGNClassifier
     options = {"epochs": command.epochs} if command.epochs else {}
     own = kind(command.family, random_state=command.seed, **options)
@@ -134,6 +135,11 @@ def _of_table(command, output):
     _comparison(page, output, rows, f"{what} in {command.folds} folds")
     print("fitting: all rows", flush=True)
     own.fit(table.x, table.y)
+    page.text(
+        "What follows is of one network, fitted to all rows with l2="
+        f"{own.l2:g} and value_input={own.value_input}; above, folds choose "
+        "these."
+    )
     network = _Network(own, table.x, None, table.columns)
     _tree(page, output, network)
     _rest(page, output, network)
@@ -146,17 +152,8 @@ def _comparison(page, output, rows, what):
     for row in rows:
         scores.setdefault(row.learner, []).append(row.score)
     page.section("Beside other learners")
-    means = {name: float(np.mean(v)) for name, v in scores.items()}
-    best = max(means, key=lambda name: means[name])
-    own = rows[0].learner
-    said = (
-        f"The {own} is ahead of all others."
-        if own == best
-        else f"The {own} is behind: {best} is ahead by "
-        f"{number(means[best] - means[own])}."
-    )
     if len(scores) > 1:
-        page.text(said)
+        page.text(_standing(scores, rows[0].learner))
     page.picture(
         output.picture("comparison", figures.comparison(scores, what)),
         f"A dot a fold, a diamond for the mean: {what}. All choose of small "
@@ -169,11 +166,32 @@ def _comparison(page, output, rows, what):
                 name,
                 f"{np.mean(values):.4f}",
                 f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else "",
-                f"{np.sum([r.seconds for r in rows if r.learner == name]):.1f}",
+                _seconds([r.seconds for r in rows if r.learner == name]),
             )
             for name, values in scores.items()
         ],
     )
+
+
+def _standing(scores, own):
+    """Where a learner stands among others, in words."""
+    means = {name: float(np.mean(v)) for name, v in scores.items()}
+    other = max((x for x in means if x != own), key=lambda name: means[name])
+    lead = means[own] - means[other]
+    spread = max(float(np.std(scores[name])) for name in (own, other))
+    if abs(lead) <= spread:
+        return (
+            f"The {own} and the best of the others, {other}, are "
+            f"{number(abs(lead))} apart, which folds differ by too."
+        )
+    if lead > 0:
+        return f"The {own} is ahead of all others, by {number(lead)}."
+    return f"The {own} is behind: {other} is ahead by {number(-lead)}."
+
+
+def _seconds(values):
+    total = np.sum(values)
+    return f"{total:.1f}" if np.isfinite(total) else ""
 
 
 def _attraction(page, output, by_epoch, task):
@@ -274,7 +292,10 @@ def _half_spaces(page, output, network):
                 "layer": int(layer) + 1,
                 "cluster": int(cluster),
                 "offset": offset,
-                **dict(zip(network.names, normal, strict=True)),
+                **{
+                    f"normal {name}": entry
+                    for name, entry in zip(network.names, normal, strict=True)
+                },
             }
             for layer, cluster, offset, normal in zip(
                 spaces.layers,

@@ -72,6 +72,20 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
     return Table(name, x, y, columns, regression)
 
 
+def check_folds(table: Table, folds: int) -> None:
+    """Raises a `UserError` if there are too few rows for so many folds."""
+    counts = np.array([len(table.x)])
+    if not table.regression:
+        counts = np.unique(table.y, return_counts=True)[1]
+    if counts.max() < folds or counts.min() < 3:
+        of_class = "" if table.regression else " of a class"
+        raise UserError(
+            f"Expected as many rows{of_class} as --folds={folds}, and no fewer "
+            f"than 3 of any. Received: {counts.max()} at most, {counts.min()} "
+            "at least"
+        )
+
+
 def _of_scikit_learn(name):
     from sklearn import datasets
 

@@ -136,6 +136,7 @@ class RunDirectory:
         """
         self.check_writable()
         if not self.has_checkpoints():
+            self._check_not_all_there_is()
             return []
         changes = self.changes(config)
         for flag, (before, now) in changes.items():
@@ -157,6 +158,15 @@ class RunDirectory:
             for flag, (before, now) in changes.items()
             if flag not in _PASSING
         ]
+
+    def _check_not_all_there_is(self):
+        """A run that starts here would delete a network without checkpoints."""
+        if self.flags.exists() and self.model.exists():
+            raise UserError(
+                f"Expected checkpoints to go on from in {self.path}, or "
+                "another --run_dir, to train on from its weights with "
+                f"--init_from={self.path}. Received: model.keras alone"
+            )
 
     def _other_data(self, config):
         """What is said of examples that are others than before.

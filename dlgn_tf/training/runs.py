@@ -4,9 +4,10 @@ import os
 import typing
 
 from dlgn_tf.config import Config
+from dlgn_tf.errors import UserError
 from dlgn_tf.models import transfer
 from dlgn_tf.models.classifier import ImageClassifier
-from dlgn_tf.training import engines, trained
+from dlgn_tf.training import engine, engines, trained
 from dlgn_tf.training.checkpoints import Checkpoints
 from dlgn_tf.training.configured import create_configured_model
 from dlgn_tf.training.engine import MisfitError
@@ -19,12 +20,13 @@ class TrainedRun(typing.NamedTuple):
     Attributes:
         model: `ImageClassifier` with the weights of that checkpoint.
         config: `Config`, what the run was asked for.
-        step: Integer, the training steps behind these weights.
+        step: Integer, the training steps behind these weights; None of a copy
+            without checkpoints whose file does not say it.
     """
 
     model: ImageClassifier
     config: Config
-    step: int
+    step: int | None
 
 
 def load_run(run_dir: str | os.PathLike) -> TrainedRun:
@@ -71,7 +73,8 @@ def restore_newest(directory, model):
     """
     if not directory.has_checkpoints():
         source, step = trained.load_with_step(directory.model)
-        transfer.copy_model(source, model)
+        with engine.misfits(directory.model, UserError):
+            transfer.copy_model(source, model)
         return step
     step, _ = Checkpoints(directory.checkpoints).restore_newest(
         lambda prefix: engines.restore_model(prefix, model)

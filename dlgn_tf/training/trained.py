@@ -36,13 +36,13 @@ def check_sources(config):
     earlier one left there.
     """
     run_dir = pathlib.Path(config.run_dir).absolute()
-    for flag in SOURCE_FLAGS:
+    for flag in (*SOURCE_FLAGS, "teacher"):
         path = getattr(config, flag)
         if path is None:
             continue
         with named(flag, path):
             locate(path)
-        absolute = pathlib.Path(path).absolute()
+        absolute = pathlib.Path(presets.resolved(path)).absolute()
         if run_dir in (absolute, *absolute.parents):
             raise UserError(
                 f"Expected --{flag} to lie outside --run_dir. Received: {path}"

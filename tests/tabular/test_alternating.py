@@ -115,3 +115,38 @@ def test_gates_learn_in_between(refit, rows):
         np.testing.assert_array_equal(found.weights.value[0][0], rows.x)
     with pytest.raises(UserError, match="family.*dlgn_sf"):
         function(Form("dlgn_sf", 2, (4, 4)), weights, rows)
+
+
+def test_the_best_fit_is_kept_and_ends_the_training(rng):
+    """Of fits whose scores are known, and no later than patience says."""
+    form = Form("npk", 2, (4,), beta=6.0)
+    weights = networks.initial(form, 3, "float64")
+    x = rng.standard_normal((30, 2))
+    y = np.where(x[:, :1] > 0, 1.0, -1.0)
+    rows = Rows.of(x, y, dtype="float64")
+    # How many of 30 the fits tell; the first one is not judged.
+    told = iter([0, 10, 20, 15, 12, 30, 30])
+    made = []
+
+    def refit(form, weights, train):
+        z = y.copy()
+        z[next(told) :] *= -1
+        made.append(alternating.with_alpha(weights, x, z))
+        return made[-1]
+
+    def said(form, weights, x):
+        return weights.value[0][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "outputs", said)
+        found = alternating.fit(
+            form, weights, rows, Plan("logistic", 60, 1, 0.0), refit, 10
+        )
+        assert found.epoch == len(found.loss) == 60
+        assert found.weights is made[-1]
+        told = iter([0, 10, 20, 15, 12, 30, 30])
+        made.clear()
+        plan = Plan("logistic", 60, 1, 0.0, patience=20)
+        found = alternating.fit(form, weights, rows, plan, refit, 10, rows)
+    assert found.epoch == 20 and len(found.loss) == 40
+    assert found.weights is made[2]

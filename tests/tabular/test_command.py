@@ -58,7 +58,7 @@ def test_file(file, tmp_path, quick):
     assert sum(int(r["points"]) for r in regions) == 120
     assert "d output 0 / d colour=red" in regions[0]
     spaces = rows_of(out / "half_spaces.csv")
-    assert len(spaces) == 96
+    assert len(spaces) == 96 and "normal length" in spaces[0]
     assert 1 < len({row["cluster"] for row in spaces}) < 96
     rules = (out / "tree.txt").read_text()
     assert "colour=" in rules and "length" in rules
@@ -119,3 +119,35 @@ def test_no_such_table(file, options, expected):
                 **options,
             }
         )
+
+
+@pytest.mark.parametrize(
+    ("y", "regression", "folds"),
+    [
+        (["a"] * 9 + ["b"] * 8, False, 10),
+        (["a"] * 9 + ["b"] * 2, False, 5),
+        (range(9), True, 10),
+    ],
+)
+def test_too_few_rows_for_the_folds(y, regression, folds):
+    table = tables.Table("x", np.ones((len(y), 1)), np.array(y), [], regression)
+    with pytest.raises(UserError, match=f"--folds={folds}.* 9 at most"):
+        tables.check_folds(table, folds)
+    again = table._replace(x=np.ones((90, 1)), y=np.repeat(table.y, 10))
+    tables.check_folds(again, folds)
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        ([0.9, 0.9], [0.8, 0.8], "ahead of all others, by 0.1"),
+        ([0.7, 0.7], [0.8, 0.8], "behind: b is ahead by 0.1"),
+        ([0.75, 0.95], [0.8, 0.8], "0.05 apart, which folds differ by too"),
+        ([0.8, 0.8], [0.8, 0.8], "0 apart"),
+    ],
+)
+def test_a_lead_is_one_where_it_exceeds_what_folds_differ_by(
+    own, others, expected
+):
+    scores = {"a": own, "b": others, "c": [0.1, 0.1]}
+    assert expected in report._standing(scores, "a")

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from dlgn_tf.tabular import DLGNClassifier, DLGNRegressor, networks
+from dlgn_tf.tabular.networks import Form
 
 SMALL = {"widths": (8, 8), "epochs": 40, "random_state": 0}
 
@@ -195,3 +197,126 @@ def test_mistake(mistake):
 def test_one_row_is_a_regression():
     found = DLGNRegressor(**SMALL).fit(X[:1], [5.0])
     assert found.predict(X[:1]) == pytest.approx([5.0], abs=0.5)
+
+
+@pytest.mark.parametrize("kind", [DLGNClassifier, DLGNRegressor])
+def test_a_warm_start_goes_on_in_the_same_units(kind, moons):
+    """With other rows, of another scale, and next to no step."""
+    x, y = moons
+    found = kind(**SMALL, warm_start=True).fit(x, y)
+    before = found._outputs(x)
+    found.set_params(learning_rate=1e-15, epochs=1).fit(9 * x[:50], 1 - y[:50])
+    np.testing.assert_allclose(found._outputs(x), before, atol=1e-9)
+
+
+def test_a_fit_that_fails_changes_nothing(moons):
+    x, y = moons
+    found = DLGNClassifier(**SMALL, warm_start=True).fit(x, y)
+    before = found.predict_proba(x)
+    with pytest.raises(ValueError, match="family"):
+        found.set_params(family="none").fit(5 * x, 1 - y)
+    np.testing.assert_array_equal(found.predict_proba(x), before)
+    assert found.classes_.tolist() == [0, 1]
+
+
+def test_regions_of_a_regressor_are_in_units_of_its_targets(moons):
+    x, _ = moons
+    found = DLGNRegressor(**SMALL).fit(x, 100 + 20 * x[:, 0])
+    region = found.regions(x, most=1)[0]
+    at_centre = found.predict(region.centre[None])
+    np.testing.assert_allclose(region.outputs, at_centre, rtol=1e-9)
+    step = np.eye(2) * 1e-5
+    change = found.predict(region.centre + step)
+    change = change - found.predict(region.centre - step)
+    np.testing.assert_allclose(region.slopes[:, 0], change / 2e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="most >= 1"):
+        found.regions(x, most=0)
+
+
+def test_two_outputs_decide_as_they_predict(moons):
+    form = Form("dlgn_sf", 2, (4, 4), 2)
+    weights = networks.initial(form, 0, "float64")
+    found = DLGNClassifier.of_network(form, weights, np.array(["no", "yes"]))
+    z = found.decision_function(moons[0])
+    assert (found.predict(moons[0]) == np.where(z > 0, "yes", "no")).all()
+    p = found.predict_proba(moons[0])
+    np.testing.assert_allclose(np.log(p[:, 1] / p[:, 0]), z, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "sample_weight", "expected"),
+    [
+        ({"class_weight": {0: 0, 1: 0}}, None, "two classes or more"),
+        ({"class_weight": {0: 0}}, None, "two classes or more"),
+        ({"class_weight": {0: -1}}, None, "class_weight of numbers >= 0"),
+        ({"validation_share": 0.02}, [1, 1, 0], "count on both sides"),
+        ({"refit": "l1"}, None, "refit to be one of"),
+        ({"family": "dlgn_vt", "refit": "l2"}, None, "'ridge', 'l1'"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(
+    options, sample_weight, expected, moons
+):
+    x, y = moons
+    if sample_weight:
+        order = np.argsort(y, kind="stable")
+        x, y = x[order], y[order]
+        sample_weight = np.zeros(len(x))
+        sample_weight[[0, -1]] = 1
+    with pytest.raises(ValueError, match=expected):
+        DLGNClassifier(**SMALL, **options).fit(x, y, sample_weight)
+
+
+def test_a_machine_has_no_probabilities(moons):
+    found = DLGNClassifier("npk", **SMALL).fit(*moons)
+    assert not hasattr(found, "predict_proba")
+    assert found.score(*moons) > 0.8
+    with pytest.raises(ValueError, match="npk"):
+        found.to_model()
+
+
+@pytest.mark.parametrize("kind", [DLGNClassifier, DLGNRegressor])
+def test_before_it_is_fitted(kind, moons):
+    for ask in (
+        lambda x: kind().tree(moons[0]),
+        lambda x: kind().column_names,
+        lambda x: kind().regions(moons[0]),
+        lambda x: x.predict(moons[0]),
+    ):
+        failed = kind("none")
+        with pytest.raises(ValueError, match="family"):
+            failed.fit(*moons)
+        with pytest.raises(NotFittedError):
+            ask(failed)
+
+
+def test_value_tensors_are_fitted_exactly(moons):
+    """By the l1 penalty most paths end at 0, by gradient none does."""
+    options = {**SMALL, "widths": (5, 5), "beta": 10}
+    zeros = {}
+    for refit in (None, "ridge", "l1"):
+        found = DLGNClassifier("dlgn_vt", refit=refit, **options).fit(*moons)
+        assert found.score(*moons) > 0.8
+        zeros[refit] = np.mean(found.weights_.value[0][0] == 0)
+    assert zeros["l1"] > 0.5 and zeros[None] == zeros["ridge"] == 0
+
+
+@pytest.mark.parametrize("family", ["dlgn", "dlgn_vt", "npk"])
+def test_rows_are_computed_in_parts(family, moons, monkeypatch):
+    form = Form(family, 2, (4, 3), beta=2.0)
+    weights = networks.initial(form, 0, "float64")
+    if family == "npk":
+        rng = np.random.default_rng(0)
+        drawn = rng.normal(size=(9, 2)), rng.normal(size=(9, 1))
+        weights = weights._replace(value=[drawn])
+    whole = networks.outputs(form, weights, moons[0])
+    monkeypatch.setattr(networks, "_MOST_NUMBERS", 40)
+    asked, outputs = [], networks.outputs
+    monkeypatch.setattr(
+        networks,
+        "outputs",
+        lambda f, w, x: asked.append(len(x)) or outputs(f, w, x),
+    )
+    found = networks.computed(form, weights, moons[0])
+    np.testing.assert_allclose(found, whole, atol=1e-12)
+    assert max(asked) <= 10 and sum(asked) == 200

@@ -270,3 +270,12 @@ def test_regions_have_local_linear_models(family, rng):
         np.testing.assert_allclose(
             said, networks.outputs(form, weights, x[region.members]), atol=1e-9
         )
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 1, 0]), np.full(3, 7.5)])
+def test_a_leaf_that_no_point_reaches_says_what_its_parent_would(labels):
+    x = np.array([[1.0], [2.0], [3.0]])
+    empty = Split(np.array([1.0]), -9.0, Leaf(0, 0, 0), Leaf(0, 0, 0))
+    root = Split(np.array([1.0]), 2.5, empty, Leaf(0, 0, 0))
+    found = readout._pruned(root, x, labels, cost=-1e9)
+    assert found.below.below.label == labels[0]

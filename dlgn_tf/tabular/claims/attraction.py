@@ -16,15 +16,16 @@ def measure_angles(rng):
     def median(spaces):
         return float(np.median(nearest_angles(true, spaces.normals)))
 
+    # It has no epoch that is better than others.
+    permuted = median(control.watched[max(control.watched)])
     return {
         "degrees at the end": [
             median(half_spaces(x.form, x.fitted.weights)) for x in networks
         ],
         "degrees at first": [median(x.watched[0]) for x in networks],
-        # It has no epoch that is better than others.
-        "with permuted labels": {
-            "degrees at the end": median(control.watched[max(control.watched)])
-        },
+        "with permuted labels": {"degrees at the end": permuted},
+        "with permuted labels, last over first": permuted
+        / median(control.watched[0]),
         "epochs": shared.EPOCHS,
     }
 

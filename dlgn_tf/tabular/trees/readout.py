@@ -56,7 +56,7 @@ def classifier(
     kind = weights.value[0][0].dtype
 
     def classify(points):
-        z = np.asarray(networks.outputs(form, weights, points.astype(kind)))
+        z = networks.computed(form, weights, points.astype(kind))
         found = z[:, 0] > 0 if form.outputs == 1 else z.argmax(axis=1)
         return found.astype(int)
 
@@ -70,8 +70,8 @@ def regressor(
     kind = weights.value[0][0].dtype
 
     def regress(points):
-        z = networks.outputs(form, weights, points.astype(kind))
-        return np.asarray(z, "float64")[:, 0]
+        z = networks.computed(form, weights, points.astype(kind))
+        return z.astype("float64")[:, 0]
 
     return regress
 
@@ -273,16 +273,20 @@ class _Growth:
         )
 
 
-def _pruned(node, x, labels, cost):
-    """A tree without what sets right too few points for its leaves."""
-    if isinstance(node, Leaf):
-        return node
-    above = node.is_above(x)
-    below = _pruned(node.below, x[~above], labels[~above], cost)
-    node.above = _pruned(node.above, x[above], labels[above], cost)
-    node.below = below
+def _pruned(node, x, labels, cost, otherwise=0):
+    """A tree without what sets right too few points for its leaves.
+
+    A leaf that no point reaches says what its parent would, or `otherwise`.
+    """
     criterion = criterion_of(labels)
-    alone = criterion.leaf(labels)
+    alone = criterion.leaf(labels, otherwise)
+    if isinstance(node, Leaf):
+        return node if len(labels) else alone
+    above = node.is_above(x)
+    for name, side in (("below", ~above), ("above", above)):
+        child = getattr(node, name)
+        child = _pruned(child, x[side], labels[side], cost, alone.label)
+        setattr(node, name, child)
     saved = alone.errors - np.sum(criterion.losses(predict(node, x), labels))
     return node if saved > cost * (leaves(node) - 1) else alone
 
