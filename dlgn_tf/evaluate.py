@@ -221,7 +221,9 @@ def _evaluate(config, images, fill, batch_size):
     from dlgn_tf.training import engines, loop
 
     # However many devices the run had, one is always there.
-    config = dataclasses.replace(config, strategy="auto", xla=False)
+    config = dataclasses.replace(
+        config, strategy="auto", xla=False, teacher=None
+    )
     engine = engines.create_engine(config)
     step, other = fill(engine.model)
     _, test_images = sources.load(train_examples=1, **images)

@@ -76,6 +76,31 @@ class Config(Network):
     nesterov: bool | None = _training(
         None, f"Nesterov's momentum for sgd. {_RECIPE}"
     )
+    gating_rate: float | None = _training(
+        None,
+        "Factor of the learning rate of the gating network, with sgd. "
+        "Default: 1.",
+        least=0.0,
+    )
+    teacher: str | None = _training(
+        None,
+        "A trained network whose logits are imitated, as --init_from names "
+        "one. Read whenever the run is started.",
+        path=True,
+    )
+    teacher_share: float | None = _training(
+        None,
+        "Its share of the loss, the rest is that of the labels. Default: 0.5 "
+        "(assumed).",
+        least=0.0,
+        most=1.0,
+    )
+    teacher_temperature: float | None = _training(
+        None,
+        "What both networks' logits are divided by there. Default: 4 "
+        "(assumed).",
+        positive=True,
+    )
     l2: float = _training(
         None,
         "Coefficient of the sum of squared kernels; 1e-4 acts as a weight "

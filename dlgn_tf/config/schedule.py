@@ -1,4 +1,4 @@
-"""Optimiser, learning rates and length of a run. Nothing heavy."""
+"""Optimiser, learning rates, teacher, length of a run. Nothing heavy."""
 
 import math
 import re
@@ -9,6 +9,7 @@ from dlgn_tf.errors import UserError
 
 # Learning rate where --optimizer is not the one of the architecture's recipe.
 _PLAIN_LEARNING_RATE = {"sgd": 0.01, "adam": 0.001}
+_OF_TEACHER = {"teacher_share": 0.5, "teacher_temperature": 4.0}
 
 
 def resolve(flags, recipe, train_examples):
@@ -28,6 +29,7 @@ def resolve(flags, recipe, train_examples):
     one_pass = -(-train_examples // flags.batch_size)
     return {
         **_optimizer(flags, recipe),
+        **_teacher(flags),
         "train_steps": _train_steps(flags, recipe, train_examples),
         "eval_every": flags.eval_every
         or (2000 if recipe.train_steps else one_pass),
@@ -40,7 +42,12 @@ def _optimizer(flags, recipe):
     rates, boundaries = _schedule(flags, recipe, optimizer)
     momentum, nesterov = flags.momentum, flags.nesterov
     if optimizer == "adam":
-        of_sgd = {"momentum": momentum, "nesterov": nesterov}
+        # Adam takes no note of how large gradients are.
+        of_sgd = {
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "gating_rate": flags.gating_rate,
+        }
         fields.refuse_given(of_sgd, "on adam")
     else:
         momentum = recipe.momentum if momentum is None else momentum
@@ -56,6 +63,14 @@ def _optimizer(flags, recipe):
         "momentum": momentum,
         "nesterov": nesterov,
     }
+
+
+def _teacher(flags):
+    given = {name: getattr(flags, name) for name in _OF_TEACHER}
+    if not flags.teacher:
+        fields.refuse_given(given, "without --teacher")
+        return given
+    return {k: _OF_TEACHER[k] if v is None else v for k, v in given.items()}
 
 
 def _schedule(flags, recipe, optimizer):

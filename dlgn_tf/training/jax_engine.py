@@ -11,7 +11,7 @@ import numpy as np
 
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
-from dlgn_tf.training import configured, engine, optimizers
+from dlgn_tf.training import configured, engine, optimizers, teacher
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.summaries import gate_statistics
 from dlgn_tf.training.totals import Totals
@@ -43,6 +43,8 @@ class JaxEngine:
         self.optimizer.build(self.model.trainable_variables)
         self._l2 = config.l2
         self._penalty = PenaltyTerm(self.model, config)
+        self._teacher = teacher.of(config)
+        self._factors = optimizers.gradient_factors(self.model, config)
         self._train_step = jax.jit(self._step_function, donate_argnums=0)
         self._evaluation = _Evaluation(self.model)
         self._gates = jax.jit(self._gates_function)
@@ -109,6 +111,8 @@ class JaxEngine:
             )
             measured = self.model.objective.measured
             losses_of_rows, _ = measured(logits, labels, losses_and_errors)
+            if self._teacher:
+                losses_of_rows = self._teacher(images, logits, losses_of_rows)
             regularization = sum(losses) + self._l2_penalty(trainable)
             penalty = self._penalty(trainable)
             scale = len(labels) * self.model.objective.variance
@@ -127,6 +131,9 @@ class JaxEngine:
         gradients, (non_trainable, sums) = jax.grad(
             loss_function, has_aux=True
         )(trainable)
+        if self._factors:
+            pairs = zip(gradients, self._factors, strict=True)
+            gradients = [gradient * factor for gradient, factor in pairs]
         trainable, optimizer_variables = self.optimizer.stateless_apply(
             optimizer_variables, gradients, trainable
         )

@@ -31,6 +31,23 @@ def create_optimizer(config):
     return optimizer
 
 
+def gradient_factors(model, config):
+    """What the gradient of each trainable variable is multiplied by.
+
+    Of stochastic gradient descent that is a factor of the learning rate.
+
+    Returns:
+        List of floats, or None where all are 1.
+    """
+    if config.gating_rate in (None, 1):
+        return None
+    gating = {id(v) for v in model.gating_network.trainable_variables}
+    return [
+        config.gating_rate if id(variable) in gating else 1.0
+        for variable in model.trainable_variables
+    ]
+
+
 def sgd(rate, momentum=0.9, nesterov=False):
     """Stochastic gradient descent with momentum."""
     return keras.optimizers.SGD(rate, momentum=momentum, nesterov=nesterov)

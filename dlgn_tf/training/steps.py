@@ -25,6 +25,8 @@ class TrainingSteps:
         xla: Boolean. Whether XLA compiles the step.
         penalty: `PenaltyTerm`, or another function of the values of the
             trainable variables; None for none.
+        teacher: `Teacher`, or another such function; None for none.
+        factors: See `dlgn_tf.training.optimizers.gradient_factors`.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class TrainingSteps:
         l2,
         xla=False,
         penalty=None,
+        teacher=None,
+        factors=None,
     ):
         self._model = model
         self._optimizer = optimizer
@@ -43,6 +47,8 @@ class TrainingSteps:
         self._batch_size = batch_size
         self._l2 = l2
         self._penalty = penalty or (lambda values: tf.zeros([]))
+        self._teacher = teacher or (lambda images, logits, losses: losses)
+        self._factors = factors
         # Not a tf.function otherwise: several replicas cannot meet in one.
         self._compiled_step = (
             tf.function(self._step, jit_compile=True, autograph=False)
@@ -100,6 +106,7 @@ class TrainingSteps:
         with tf.GradientTape() as tape:
             logits = self._model(images, training=True, by_member=True)
             losses, _ = self._measured(logits, labels)
+            losses = self._teacher(images, logits, losses)
             # Gradients are summed over replicas, so each takes its share.
             regularization = self._regularization() / replicas
             penalty = self._penalty([v.value for v in variables]) / replicas
@@ -109,6 +116,9 @@ class TrainingSteps:
             # Does nothing but with float16, whose gradients need it.
             loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
+        if self._factors:
+            pairs = zip(gradients, self._factors, strict=True)
+            gradients = [gradient * factor for gradient, factor in pairs]
         self._optimizer.apply(gradients, variables)
         predicted = self._model.prediction(logits)
         losses, errors = self._measured(predicted, labels)

@@ -9,7 +9,13 @@ from dlgn_tf.command import startup
 from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
-from dlgn_tf.training import configured, engine, optimizers, strategies
+from dlgn_tf.training import (
+    configured,
+    engine,
+    optimizers,
+    strategies,
+    teacher,
+)
 from dlgn_tf.training.orthogonality import PenaltyTerm
 from dlgn_tf.training.steps import Evaluation, TrainingSteps
 from dlgn_tf.training.summaries import gate_statistics
@@ -51,6 +57,8 @@ class TensorFlowEngine:
                 config.l2,
                 config.xla,
                 PenaltyTerm(self.model, config),
+                teacher.of(config),
+                optimizers.gradient_factors(self.model, config),
             )
         self._evaluation = Evaluation(self.model, self.strategy)
         self._local_statistics = config.batch_norm == "local"
