@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 import dlgn_tf
 from dlgn_tf.data import catalog
-from dlgn_tf.inspection.flips import GateFlips
+from dlgn_tf.inspection import flips
 
 FOLDER = pathlib.Path("runs/one_decision")
 
@@ -43,7 +43,7 @@ print(f"pixels add {found.maps.sum():+.3f}, biases {found.bias[0]:+.3f}")
 print(f"the sum is off by {abs(found.total - found.logits)[0]:.0e}")
 
 last = model.site_names[-1]
-for flip in GateFlips(model, [last]).strongest(image, first, second, 3):
+for flip in flips.GateFlips(model, [last]).strongest(image, first, second, 3):
     lead = flip.after[first] - flip.after[second]
     print(f"gate {flip.unit} of {last} flipped: the lead is {lead:.3f}")
 
