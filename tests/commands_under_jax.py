@@ -151,11 +151,16 @@ def test_command(command, in_this_process, runs, tmp_path, request):
     assert expected[f"dlgn_tf.{command}"] == found
 
 
-def test_ntk_trace_names_its_backend(in_this_process, runs, tmp_path):
+def test_ntk_trace(in_this_process, runs, tmp_path, read_table):
     entry = importlib.import_module("dlgn_tf.dual.__main__")
     arguments = [f"--run_dir={runs / 'fc'}", "--ntk_trace", "--images=10"]
-    with pytest.raises(BackendError, match="KERAS_BACKEND=tensorflow"):
-        in_this_process(entry, *arguments, f"--output_dir={tmp_path / 'out'}")
+    in_this_process(entry, *arguments, f"--output_dir={tmp_path}")
+    for row in read_table(tmp_path / "ntk_trace.csv"):
+        value, gating = (
+            float(row[f"{part}_trace"]) for part in ("value", "gating")
+        )
+        assert value > 0 and gating > 0
+        assert float(row["total_trace"]) == pytest.approx(value + gating)
 
 
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])

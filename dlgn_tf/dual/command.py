@@ -124,8 +124,7 @@ def run(command):
         _check_memory(*counts)
     output_dir = network.output_dir(command.output_dir, "dual")
 
-    needed = ("tensorflow",) if part == "ntk_trace" else startup.BACKENDS
-    startup.import_keras(needed)
+    startup.import_keras(startup.BACKENDS)
     from dlgn_tf.data import sources
     from dlgn_tf.dual import parts
 

@@ -16,6 +16,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
+from dlgn_tf.dual.gradient_factors import Factors, bytes_of_pass
 from dlgn_tf.models.classifier import listed, single_networks
 from dlgn_tf.models.graphs import graph_of
 
@@ -24,37 +25,6 @@ if typing.TYPE_CHECKING:
 
 
 tf = startup.tensorflow()
-
-# TensorFlow holds a layer's output and the derivative in it, and while it
-# computes copies of both.
-_TENSORS_HELD = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Factors:
-    """What the scalar products of gradients in one weight follow from.
-
-    Attributes:
-        left: float64 array `(images, size)`, the gradients; or `(images,
-            places, inputs)`.
-        right: None; or float64 array `(images, places, outputs)`: gradients are
-            the products of both, summed over places.
-    """
-
-    left: np.ndarray
-    right: np.ndarray | None = None
-
-    def __getitem__(self, images):
-        right = None if self.right is None else self.right[images]
-        return Factors(self.left[images], right)
-
-    def gram(self, others: "Factors") -> Array:
-        """Scalar products with the gradients of others, `(n, m)`."""
-        if self.right is None:
-            return self.left @ others.left.T
-        product = _pairs(self.left, others.left)
-        product *= _pairs(self.right, others.right)
-        return product.sum(axis=(1, 3))
 
 
 class ExampleGradients:
@@ -79,7 +49,7 @@ class ExampleGradients:
         self._tapped = {name: _Tapped(n) for name, n in networks.items()}
         tapped = self._tapped.values()
         self.size = sum(t.size for t in tapped)
-        self.bytes_within = sum(map(_bytes_of_pass, networks.values()))
+        self.bytes_within = sum(map(bytes_of_pass, networks.values()))
         self.pairs = max(max(t.pairs for t in tapped), 1)
         self._classes = model.classes
         self._graph = graph_of(self._tensors)
@@ -221,15 +191,6 @@ def _counts(layer):
     return places, math.prod(window) * channels, outputs
 
 
-def _bytes_of_pass(network):
-    """What an image's way forward and back needs, from above."""
-    numbers = sum(math.prod(v.shape) for v in network.trainable_variables)
-    for layer in network.layers:
-        for tensor in keras.tree.flatten(layer.output):
-            numbers += _TENSORS_HELD * math.prod(tensor.shape[1:])
-    return numbers * (8 if network.compute_dtype == "float64" else 4)
-
-
 def _patches(layer, entering):
     """What the layer's kernel sees, `(1, places, inputs)`."""
     if not isinstance(layer, keras.layers.Conv2D):
@@ -281,10 +242,3 @@ def _joined(of_images):
             for parts in zip(*of_images, strict=True)
         )
     )
-
-
-def _pairs(first, second):
-    """Scalar products of all images at all places, `(n, p, m, q)`."""
-    shapes = (*first.shape[:2], *second.shape[:2])
-    rows, columns = (x.reshape(-1, x.shape[-1]) for x in (first, second))
-    return (rows @ columns.T).reshape(shapes)

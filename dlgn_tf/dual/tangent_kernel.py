@@ -66,7 +66,7 @@ def empirical_ntk(
     parts K^v and K^f.
 
     Args:
-        model: `ReLUNetwork` or `GatedNetwork` on the TensorFlow backend.
+        model: `ReLUNetwork` or `GatedNetwork`.
         images: `(n, height, width, channels)` as stored, in [0, 255].
         others: `(m, ...)` of the same kind. Defaults to `images`.
         logit: Integer, which logit; `"sum"`, the sum of all logits; `"each"`:
@@ -79,17 +79,9 @@ def empirical_ntk(
         UserError: if the model is none of these kinds, does not take such
             images, there is no such logit, or the memory is too small.
     """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            "Expected the TensorFlow backend. Received: KERAS_BACKEND="
-            f"{keras.backend.backend()}"
-        )
-    from dlgn_tf.dual.example_gradients import ExampleGradients
     from dlgn_tf.models.images import check_images
 
-    gradients = ExampleGradients(model)
+    gradients = _gradients(model)
     for each in [images] if others is None else [images, others]:
         check_images(model, each)
     classes = model.classes
@@ -110,6 +102,19 @@ def empirical_ntk(
         for c in logits
     ]
     return TangentKernel(_summed(kernels))
+
+
+def _gradients(model):
+    """The gradients of its images, as the backend makes them."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        from dlgn_tf.dual.jax_gradients import JaxGradients
+
+        return JaxGradients(model)
+    from dlgn_tf.dual.example_gradients import ExampleGradients
+
+    return ExampleGradients(model)
 
 
 def _kernel(gradients, blocks, logit, after_block):

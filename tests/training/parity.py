@@ -12,8 +12,12 @@ import numpy as np
 from dlgn_tf import config as config_lib
 from dlgn_tf.data import sources
 from dlgn_tf.data.batches import BatchSampler
+from dlgn_tf.dual import empirical_ntk
 from dlgn_tf.training import configured, engines
 from dlgn_tf.training.totals import Totals
+
+# Models of which it is computed.
+TANGENT_KERNELS = ("c4gap_dlgn",)
 
 
 def set_weights(model):
@@ -54,6 +58,11 @@ def results(name, options):
     set_weights(model)
     train, test = sources.load("digits", train_examples=500)
     record("inference", model(test.images[:50], training=False))
+    if name in TANGENT_KERNELS:
+        # More than pass through the network together.
+        kernel = empirical_ntk(model, test.images[:9], logit=1)
+        for part, matrix in kernel.parts.items():
+            record(f"tangent_kernel/{part}", matrix / np.abs(matrix).max())
     totals = engine.evaluate(test, 70)
     found[f"{name}/evaluation"] = np.array(
         [

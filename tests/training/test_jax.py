@@ -119,6 +119,11 @@ def test_models_equal(name, both):
     np.testing.assert_allclose(one[1:], two[1:], rtol=1e-4)
 
 
+def test_tangent_kernels_equal(both):
+    """Value and gating part, each in units of its largest number."""
+    assert_equal(both, "c4gap_dlgn/tangent_kernel", 2)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_training_steps_equal(name, both):
     """After the first step the velocities are -0.1 times the gradient."""
