@@ -169,8 +169,9 @@ class Flipping:
             drawing,
             f"The gates{self._among(self._task.sites)} that matter most for "
             f"{says[0]} rather than {says[1]}: {fewer} of these "
-            f"{len(strongest)} speak for it, so that without the gate as it is "
-            "the lead is smaller.",
+            f"{len(strongest)} speak for it. Over each stands what the lead "
+            "would be if that gate alone flipped, and how far away that is, in "
+            f"{self._units}.",
         )
 
     def _title(self, flip, decision):
