@@ -87,6 +87,33 @@ def test_page_in_a_browser(page, tmp_path, browser):
     assert "prefers-color-scheme: dark" in text
 
 
+@pytest.mark.slow
+def test_of_a_deep_network_few_sites_are_looked_at(
+    in_this_process, read_table, tmp_path
+):
+    """Unless others are named; methods are compared where they are named."""
+    model = dlgn_tf.create_model(
+        "resnet20_dlgn", (8, 8, 1), 10, depth=26, width=2, seed=0
+    )
+    model.save(tmp_path / "deep.keras")
+    in_this_process(
+        importlib.import_module("dlgn_tf.explain"),
+        f"--model_path={tmp_path / 'deep.keras'}",
+        "--dataset=digits",
+        "--images=1",
+        f"--output_dir={tmp_path / 'out'}",
+    )
+    sites = model.site_names
+    shown = [sites[0], sites[(len(sites) - 1) // 2], sites[-1]]
+    assert len(sites) > 24
+    found = {row["site"] for row in read_table(tmp_path / "out" / "flips.csv")}
+    assert found <= {*shown}
+    page = (tmp_path / "out" / "index.html").read_text()
+    first, second, third = (f"<code>{site}</code>" for site in shown)
+    assert f"The gates of {first}, {second} and {third} that matter" in page
+    assert not (tmp_path / "out" / "methods.csv").exists()
+
+
 def test_mistakes_end_in_one_line(run_dir, in_this_process, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     module = importlib.import_module("dlgn_tf.explain")

@@ -32,14 +32,14 @@ def pullback(function):
 
     Of an affine function TensorFlow's graph keeps nothing but the transposed
     layers: neither a forward pass nor its activations. It is made once for each
-    number of rows; rows of what the function takes must not depend on one
-    another.
+    number of rows. Without a graph few products are had sooner. Rows of what
+    the function takes must not depend on one another.
 
     Returns:
-        Function of a float64 array `(height, width, channels)`, the image, and
-        of a number of rows. It returns a function of float64 arrays `(rows,
-        ...)` of the shape of the function's output, which returns arrays
-        `(rows, height, width, channels)`.
+        Function of a float64 array `(height, width, channels)`, the image, of a
+        number of rows, and of whether a graph is made. It returns a function of
+        float64 arrays `(rows, ...)` of the shape of the function's output,
+        which returns arrays `(rows, height, width, channels)`.
 
     Raises:
         UserError: on a backend other than TensorFlow and JAX.
@@ -90,10 +90,10 @@ def _tensorflow_pullback(function):
 
     pull = graph_of(products, autograph=False)
 
-    def at(image, rows):
+    def at(image, rows, traced):
         del rows
-        one = tf.constant(image)
-        return lambda cotangents: pull(one, tf.constant(cotangents)).numpy()
+        one, call = tf.constant(image), pull if traced else products
+        return lambda cotangents: call(one, tf.constant(cotangents)).numpy()
 
     return at
 
@@ -101,7 +101,8 @@ def _tensorflow_pullback(function):
 def _jax_pullback(function):
     import jax
 
-    def at(image, rows):
+    def at(image, rows, traced):
+        del traced
         images = np.broadcast_to(image, (rows, *image.shape))
         _, pull = jax.vjp(function, jax.numpy.asarray(images))
         return lambda cotangents: np.asarray(

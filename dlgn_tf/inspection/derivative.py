@@ -13,7 +13,7 @@ from dlgn_tf.inspection.units import Units
 
 # Rows of a block beyond which nothing is gained.
 _MOST = 64
-# As many at least, though some be empty: a graph is made for each number.
+# Rows up to which making a graph takes longer than doing without.
 _FEW = 8
 
 
@@ -40,14 +40,16 @@ def derivative(site_map, units, image=None, memory_gib=1.0, progress=False):
     # A pass forward is half the work of one back.
     push = image is None and pixels < 2 * len(units)
     count = pixels if push else len(units)
-    block = min(block, max(count, _FEW))
+    block = min(block, count)
     if image is None:
         image = np.zeros(site_map.image_shape)
-    work = _Pushed if push else _Pulled
+    untraced = count * site_map.untraced_row_bytes
+    traced = count > _FEW or untraced > memory_gib * GIB
+    given = site_map, units, image, block
     result = np.empty((len(units), *site_map.image_shape))
     show = Progress(site_map.site, 0, count, "row", silent=not progress)
     with double_precision():
-        compute = work(site_map, units, image, block)
+        compute = _Pushed(*given) if push else _Pulled(*given, traced)
         for first in range(0, count, block):
             last = min(first + block, count)
             compute(first, last, result.reshape(len(units), -1))
@@ -81,10 +83,10 @@ def lengths(site_map, memory_gib=1.0):
 class _Pulled:
     """Rows of the derivative: each unit's own, pulled back to the image."""
 
-    def __init__(self, site_map, units, image, block):
+    def __init__(self, site_map, units, image, block, traced):
         self._shape = (block, *site_map.shape)
         self._indices = units.indices
-        self._pull = site_map.pullback(image, block)
+        self._pull = site_map.pullback(image, block, traced)
 
     def __call__(self, first, last, result):
         chosen = self._indices[first:last]

@@ -71,13 +71,23 @@ class SiteMap:
 
     @property
     def row_bytes(self):
-        """About what one image takes on its way to the site."""
-        network = self._network
-        sizes = [
-            8 * math.prod(layer.output.shape[1:]) for layer in network.layers
-        ]
-        # An affine network's pullback keeps only what is at work.
-        return 3 * sum(sizes) if self.nonlinear else 6 * max(sizes)
+        """About what one image takes on its way to the site.
+
+        An affine network's pullback keeps only what is at work.
+        """
+        if self.nonlinear:
+            return self.untraced_row_bytes
+        return 6 * max(self._layer_bytes)
+
+    @property
+    def untraced_row_bytes(self):
+        """The same without a graph, which knows what need not be kept."""
+        return 3 * sum(self._layer_bytes)
+
+    @property
+    def _layer_bytes(self):
+        layers_of = self._network.layers
+        return [8 * math.prod(x.output.shape[1:]) for x in layers_of]
 
     def __call__(self, pixels):
         """Pre-activations `(batch, ...)` of a tensor of normalised images."""
