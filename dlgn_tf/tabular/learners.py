@@ -1,7 +1,8 @@
 """Other learners of tables, and a DLGN beside them under one protocol.
 
-All are scikit-learn's, behind the same standardisation of columns; each has a
-small grid, of which rows that it does not learn from choose.
+All are scikit-learn's, behind the same filling of gaps and standardisation of
+columns, both learned of training rows; each has a small grid, of which rows
+that it does not learn from choose.
 """
 
 import time
@@ -106,7 +107,7 @@ def compare(
 
     Args:
         learners: `Learner`s by name.
-        x: Array `(n, columns)`.
+        x: Array `(n, columns)`, NaN in gaps.
         y: n labels or numbers.
         folds: Integer >= 2; within each, three choose of a grid.
         seed: Integer, from which the folds follow.
@@ -176,11 +177,17 @@ def _of_fold(learners, x, y, fold, parts, inner):
 
 def _scaled(learner):
     from sklearn.base import clone
+    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    steps = [("scale", StandardScaler()), ("model", clone(learner.estimator))]
-    return Pipeline(steps)
+    return Pipeline(
+        [
+            ("fill", SimpleImputer()),
+            ("scale", StandardScaler()),
+            ("model", clone(learner.estimator)),
+        ]
+    )
 
 
 def _fitted(estimator, options, x, y):

@@ -134,13 +134,13 @@ def _of_table(command, output):
     what = "R²" if table.regression else "accuracy"
     _comparison(page, output, rows, f"{what} in {command.folds} folds")
     print("fitting: all rows", flush=True)
-    own.fit(table.x, table.y)
+    own.fit(table.filled, table.y)
     page.text(
         "What follows is of one network, fitted to all rows with l2="
         f"{own.l2:g} and value_input={own.value_input}; above, folds choose "
         "these."
     )
-    network = _Network(own, table.x, None, table.columns)
+    network = _Network(own, table.filled, None, table.columns)
     _tree(page, output, network)
     _rest(page, output, network)
     return page

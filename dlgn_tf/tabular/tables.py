@@ -16,7 +16,7 @@ class Table(typing.NamedTuple):
 
     Attributes:
         name: String.
-        x: float64 array `(n, columns)`.
+        x: float64 array `(n, columns)`, NaN where a gap is to be filled.
         y: n labels or numbers.
         columns: Strings, names of the columns; of a column of words, one for
             each of them.
@@ -28,6 +28,11 @@ class Table(typing.NamedTuple):
     y: np.ndarray
     columns: list[str]
     regression: bool
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Its rows with the mean of a column in the place of its gaps."""
+        return np.where(np.isnan(self.x), np.nanmean(self.x, axis=0), self.x)
 
 
 def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
@@ -47,7 +52,9 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
     how = Reading(label=label, missing=missing)
     rows, y, _ = files.read(own.OwnData("table", name, how=how)).train
     learned = rows.learned()
-    x = files.vectors(rows, learned)
+    # What learns of some rows fills gaps by the means of these.
+    gaps = [column._replace(fill=np.nan) for column in learned]
+    x = files.vectors(rows, gaps)
     columns = []
     for column, words, _ in learned:
         columns += (
