@@ -2,6 +2,7 @@
 
 import math
 import typing
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -16,6 +17,13 @@ from dlgn_tf.models.graphs import compiled
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
+
+
+def random_signs(
+    rng: np.random.Generator, shape: Sequence[int], variance: float
+) -> Array:
+    """Weights +sigma or -sigma, independently, of this variance."""
+    return math.sqrt(variance) * (rng.integers(2, size=shape) * 2 - 1)
 
 
 class ValueDraws:
@@ -56,8 +64,7 @@ class ValueDraws:
         """Draws the weights of this number, which follow from the seed."""
         rng = np.random.default_rng([seed, number])
         for variable, variance in self._drawn:
-            signs = rng.integers(2, size=variable.shape) * 2 - 1
-            variable.assign(math.sqrt(variance) * signs)
+            variable.assign(random_signs(rng, variable.shape, variance))
 
     def taken(self, arrays: dict[str, Array]) -> dict:
         """The arrays of images as tensors, the same for all draws."""

@@ -1,7 +1,5 @@
 """Kernels of networks that people train: against paths one by one."""
 
-import tracemalloc
-
 import keras
 import numpy as np
 import pytest
@@ -9,9 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from dlgn_tf import dual, from_keras
-from dlgn_tf.command.memory import GIB
-from dlgn_tf.dual import network_kernel, position_maps
-from dlgn_tf.dual.blocks import Block
+from dlgn_tf.dual import network_kernel
 from dlgn_tf.dual.claims import tiny_networks
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.image_arrays import ImageArrays
@@ -141,9 +137,9 @@ def own(_):
     return of_images(x, layers.Flatten()(h))
 
 
-def of_images(x, h, family="dlgn"):
+def of_images(x, h):
     model = keras.Model(x, layers.Dense(10)(h))
-    return from_keras(model, family, normalization="unit", seed=0)
+    return from_keras(model, "dlgn", normalization="unit", seed=0)
 
 
 def draw_value_weights(model, variances, rng):
@@ -273,75 +269,6 @@ def test_a_layer_that_is_called_twice_is_refused(rng):
         dual.neural_path_kernel(model, images_of(rng))
 
 
-def vgg11(_):
-    return create_model("vgg11_dgn", (32, 32, 1), width=2, seed=0)
-
-
-def resnet16(_):
-    return create_model("resnet20_dgn", (16, 16, 1), depth=8, width=2, seed=0)
-
-
-def pooled(_):
-    """Weights that are not the same for each site: zeros beyond an image."""
-    x = keras.Input((12, 12, 1))
-    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
-    h = layers.MaxPooling2D(3, 2, padding="same")(h)
-    h = layers.Conv2D(2, 3, padding="same", activation="relu")(h)
-    return of_images(x, layers.Flatten()(h), "dgn")
-
-
-def padded(_):
-    x = keras.Input((12, 12, 1))
-    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
-    h = layers.Conv2D(2, 3, activation="relu")(layers.ZeroPadding2D(2)(h))
-    return of_images(x, layers.GlobalAveragePooling2D()(h))
-
-
-@pytest.mark.parametrize("create", [vgg11, resnet16, pooled, padded])
-def test_memory_is_bounded(create, rng):
-    """What a block takes is what was said, or less."""
-    model = create(rng)
-    images = images_of(rng, 3, model.image_shape)
-    plan = plan_of(model)
-    (arrays,) = ImageArrays(model, plan.inputs, plan.choices)([images], 1.0)
-    propagation = Propagation(plan, arrays)
-    side = min(propagation.most, 3)
-    tracemalloc.start()
-    propagation.of_block(Block(slice(0, side), slice(0, side), False))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    said = propagation.block_bytes(side)
-    assert said / 4 < peak < said
-
-
-def test_memory_is_refused_before_a_block_is_computed(rng, monkeypatch):
-    """Where a pair of images does not fit beside gates and kernel."""
-    model = resnet16(rng)
-    images = images_of(rng, 3, (16, 16, 1))
-    plan = plan_of(model)
-    (arrays,) = ImageArrays(model, plan.inputs)([images], 1.0)
-    propagation = Propagation(plan, arrays)
-    bound = (propagation.nbytes + propagation.block_bytes(1) // 2) / GIB
-    monkeypatch.setattr(Propagation, "of_block", None)
-    for call in (
-        lambda: propagation(bound, progress=True),
-        lambda: dual.expected_seconds(model, images, memory_gib=bound),
-    ):
-        with pytest.raises(UserError, match="3 x 3 images: .*memory_gib"):
-            call()
-
-
-def test_large_images_are_refused_before_layers_are_tried(rng, monkeypatch):
-    x = keras.Input((224, 224, 3))
-    h = layers.Conv2D(2, 3, padding="same", activation="relu")(x)
-    h = layers.AveragePooling2D(2)(layers.Dropout(0.5)(h))
-    h = layers.Conv2D(2, 3, activation="relu")(h)
-    model = of_images(x, layers.GlobalAveragePooling2D()(h))
-    monkeypatch.setattr(position_maps, "_called", None)
-    with pytest.raises(UserError, match="pair of images, where they enter"):
-        dual.expected_seconds(model, images_of(rng, 2, (224, 224, 3)))
-
-
 def test_mixed_precision(rng, dtype_policy):
     """Layers are tried in float64, whatever they compute in."""
     images = images_of(rng, 3, (8, 8, 3))
@@ -376,3 +303,45 @@ def test_outputs_in_units_of_targets(rng):
             layer.bias.assign(np.zeros(layer.bias.shape))
     found = dual.neural_path_kernel(model, images, biases=True)
     assert_close(found, scale * kernel + (1**2 + 2**2) / 2)
+
+
+def test_each_logit_has_a_bias(rng):
+    """The kernel is the mean over logits, each with a path of its own."""
+    model = create_model("fc_dgn", (3, 3, 2), 2, depth=3, width=4, seed=0)
+    *hidden, last = (x for x in model.value_network.layers if x.weights)
+    for layer in hidden:
+        layer.bias.assign(np.zeros(layer.bias.shape))
+    last.bias.assign([2.0, -3.0])
+    images = images_of(rng)
+    kernel = dual.neural_path_kernel(model, images)
+    found = dual.neural_path_kernel(model, images, biases=True)
+    assert_close(found, kernel + (2**2 + 3**2) / 2)
+
+
+def test_max_pooling_over_the_edge(rng):
+    """Behind a ReLU it is that of an image with zeros around it."""
+
+    def of_padding(padding):
+        x = keras.Input(tiny_networks.SHAPE)
+        h = layers.Conv2D(2, 2, padding="same", activation="relu")(x)
+        if padding == "valid":
+            h = layers.ZeroPadding2D(((0, 1), (0, 1)))(h)
+        h = layers.MaxPooling2D(2, padding=padding)(h)
+        h = layers.Conv2D(2, 2, padding="same", activation="relu")(h)
+        model = from_keras(
+            keras.Model(x, layers.Dense(1)(layers.Flatten()(h))),
+            "dnn",
+            normalization="unit",
+            keep="all",
+        )
+        tiny_networks.draw_weights(model, np.random.default_rng(3))
+        return model
+
+    images = images_of(rng)
+    found, expected = (
+        dual.neural_path_kernel(of_padding(x), images)
+        for x in ("same", "valid")
+    )
+    assert_close(found, expected)
+    paths = Polynomials(of_padding("valid"), images)
+    np.testing.assert_allclose(expected, paths.kernel(), rtol=1e-6)

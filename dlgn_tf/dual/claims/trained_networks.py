@@ -22,6 +22,7 @@ from dlgn_tf.dual.example_gradients import ExampleGradients
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.path_features import path_features
 from dlgn_tf.dual.polynomials import Polynomials
+from dlgn_tf.dual.value_draws import random_signs
 from dlgn_tf.dual.value_graph import plan_of
 from dlgn_tf.models.conversion import from_keras
 
@@ -168,8 +169,7 @@ def tangent_kernels(model, images, rng, draws=TANGENT_DRAWS):
     gradients = ExampleGradients(model)
     for _ in range(draws):
         for variable, variance in drawn:
-            signs = 2.0 * rng.integers(2, size=variable.shape) - 1
-            variable.assign(np.sqrt(variance) * signs)
+            variable.assign(random_signs(rng, variable.shape, variance))
         kernels.append(
             sum(
                 factors.gram(factors)
