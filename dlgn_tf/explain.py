@@ -17,7 +17,7 @@ from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.opening import opened
 from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
-from dlgn_tf.output import origin
+from dlgn_tf.output import elsewhere, origin
 from dlgn_tf.training.source import Source
 
 USAGE = """\
@@ -160,7 +160,7 @@ def _pictures(paths, image_shape):
     images = []
     for path in paths:
         try:
-            content = pathlib.Path(path).read_bytes()
+            content = elsewhere.read_bytes(path)
             images.append(decoding.decode(content, image_shape, "crop"))
         # Pillow raises many kinds for a damaged file.
         except Exception as error:

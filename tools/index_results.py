@@ -15,7 +15,7 @@ import pathlib
 from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, origin
+from dlgn_tf.output import elsewhere, files, origin
 
 _HEAD = """# Results
 
@@ -115,7 +115,7 @@ def _commands(folder):
 def _lines(path):
     """Lines of a file of text; a `UserError` if it is none."""
     try:
-        return path.read_text("utf-8").splitlines()
+        return elsewhere.read_text(path).splitlines()
     except ValueError as error:
         raise UserError(
             f"Expected a file of text. Received: {path}, {error}"

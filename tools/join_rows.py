@@ -10,7 +10,6 @@ one that --column names. Of a CSV file every row is taken, of a metrics.jsonl
 the last evaluation.
 """
 
-import csv
 import dataclasses
 import glob
 import os
@@ -20,7 +19,7 @@ import re
 from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
+from dlgn_tf.output import elsewhere, files
 
 _OF_EVALUATION = (
     "step",
@@ -103,16 +102,13 @@ def _read(path):
     """The rows of a file; a `UserError` if it is damaged."""
     try:
         if path.suffix == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-            # Of a row that is too long or too short.
-            if any(None in [*row, *row.values()] for row in rows):
-                raise ValueError("rows of several lengths")
-            return rows
-        lines = map(files.parse_json, path.read_text("utf-8").splitlines())
+            return elsewhere.read_csv(path)
+        lines = map(
+            elsewhere.parse_json, elsewhere.read_text(path).splitlines()
+        )
         last = [line for line in lines if "test_accuracy" in line][-1:]
         return [{name: line[name] for name in _OF_EVALUATION} for line in last]
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             "Expected a CSV file with a header, or the metrics.jsonl of a run. "
             f"Received: {path}, {type(error).__name__}: {error}"

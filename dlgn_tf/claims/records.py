@@ -15,7 +15,7 @@ from dlgn_tf.claims import registry
 from dlgn_tf.claims.runner import Outcome
 from dlgn_tf.claims.verdicts import Measurement, Verdict
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, origin
+from dlgn_tf.output import elsewhere, files, origin
 
 # Of a record, with their types. Older ones have no verdict.
 _FIELDS = {
@@ -153,7 +153,7 @@ def read(path, complete=True):
     """
     needed = _FIELDS if complete else ("claim",)
     try:
-        lines = pathlib.Path(path).read_text("utf-8").splitlines()
+        lines = elsewhere.read_text(path).splitlines()
         return [_record(*line, needed) for line in enumerate(lines, 1)]
     except (OSError, ValueError) as error:
         raise UserError(
@@ -165,13 +165,9 @@ def read(path, complete=True):
 def _record(number, line, needed):
     """The record in a line; a `ValueError` if it is none with these fields."""
     try:
-        record = files.parse_json(line)
-        if not isinstance(record, dict):
-            raise ValueError("no record of a claim")
-        for name in [x for x in _FIELDS if x in record or x in needed]:
-            if not isinstance(record.get(name, ...), _FIELDS[name]):
-                found = f"{record[name]!r:.40}" if name in record else "nothing"
-                raise ValueError(f"{found} for {name!r}")
+        known = elsewhere.parse_json(line, dict)
+        kinds = {k: v for k, v in _FIELDS.items() if k in known or k in needed}
+        record = elsewhere.parse_json(line, kinds)
         verdict(record)
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from error

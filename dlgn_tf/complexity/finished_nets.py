@@ -1,14 +1,13 @@
 """Where finished nets are kept: one file and one table row per order."""
 
-import csv
 import json
 import pathlib
 
-import keras
 import numpy as np
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
+from dlgn_tf.models import saved
+from dlgn_tf.output import elsewhere, files
 
 # What nets learn, see `dlgn_tf.complexity.unit`.
 TARGETS = "centred, of variance 1, by nets that begin near zero"
@@ -34,7 +33,12 @@ class FinishedNets:
         path = self._directory / "settings.json"
         with files.write_errors(path):
             wanted = json.loads(json.dumps(description))
-            kept = files.read_json(path)
+            kept = elsewhere.read_json(path, dict)
+            if kept is None and path.exists():
+                raise UserError(
+                    "Expected the settings of nets. Received: "
+                    f"{path}, which is damaged; mend or delete it"
+                )
             if kept is None:
                 files.write_atomically(path, json.dumps(wanted, indent=1))
             else:
@@ -47,7 +51,7 @@ class FinishedNets:
         wanted, path = (str(order), str(lower or "")), self._path(order)
         known = [(x["order"], x["started_from"]) for x in self._lines()]
         if wanted in known and path.is_file():
-            return keras.models.load_model(path)
+            return saved.load(path)
         return None
 
     def write(self, order, lower, net, line):
@@ -72,8 +76,16 @@ class FinishedNets:
         """Lines of the table, dicts of strings."""
         if not self._table.is_file():
             return []
-        with self._table.open(newline="") as file:
-            return list(csv.DictReader(file))
+        try:
+            lines = elsewhere.read_csv(self._table)
+            for line in lines:
+                int(line["order"]), int(line["started_from"] or 0)
+            return lines
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                "Expected a table of orders of nets and of those that they "
+                f"started from. Received: {self._table}, {error!r}"
+            ) from error
 
     def _check(self, kept, wanted):
         differs = [
@@ -122,7 +134,11 @@ def _not_from(order, lines):
 def _same(name, kept, wanted):
     if name != "known_by":
         return kept == wanted
-    kept, wanted = np.asarray(kept, float), np.asarray(wanted, float)
+    wanted = np.asarray(wanted, float)
+    try:
+        kept = np.asarray(kept, float)
+    except (TypeError, ValueError):
+        return False
     if kept.shape != wanted.shape:
         return False
     # Another machine rounds otherwise.

@@ -6,9 +6,7 @@ its components: rho_reli and rho_unreli of orders 4, 7, 13 and 25 in the paper.
 Source: the complexity paper (arXiv 2006.15920), its experiment 6.
 """
 
-import csv
 import dataclasses
-import io
 import math
 import os
 import pathlib
@@ -21,6 +19,7 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import LeaveOneOut, ShuffleSplit, cross_val_predict
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 # Figures of the paper's authors for 25 networks on CIFAR-10, beside a checkout
 # of this project where somebody has put them.
@@ -78,14 +77,16 @@ def read_networks(path: str | os.PathLike) -> Networks:
             or not finite.
     """
     try:
-        rows = _rows(path)
+        rows = elsewhere.read_csv(path, _DELIMITERS)
+        if not rows:
+            raise ValueError("no networks")
         orders = _orders(rows[0])
         numbers = {
             name: np.array([_number(row, name) for row in rows])
             for name in columns(orders)
         }
         names = [f"{row['model']}-{row['n_train']}" for row in rows]
-    except (OSError, LookupError, ValueError, csv.Error) as error:
+    except (OSError, LookupError, ValueError) as error:
         raise UserError(
             "Expected a CSV file with numbers of networks in the columns "
             "n_train, test_acc, test_loss, and rho_reli_L, rho_unreli_L and "
@@ -102,27 +103,6 @@ def read_networks(path: str | os.PathLike) -> Networks:
         np.stack([numbers[name] for name in header[3:by_order]], axis=1),
         np.stack([numbers[name] for name in header[by_order:]], axis=1),
     )
-
-
-def _rows(path):
-    """Rows of a table as dicts, as spreadsheets of any country write it."""
-    # Some begin with a byte order mark.
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        text = file.read()
-    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
-    lines = io.StringIO(text, newline="")
-    rows = list(csv.DictReader(lines, delimiter=delimiter, strict=True))
-    for number, row in enumerate(rows, 1):
-        # Fields too many stand under None, fields too few are None.
-        if None in row or None in row.values():
-            raise ValueError(f"row {number} has not as many fields as columns")
-        if delimiter != ",":
-            rows[number - 1] = {
-                name: field.replace(",", ".") for name, field in row.items()
-            }
-    if not rows:
-        raise ValueError("no networks")
-    return rows
 
 
 def _number(row, name):

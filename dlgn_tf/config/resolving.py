@@ -15,7 +15,7 @@ from dlgn_tf.config.recipes import recipe_for
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import activations, objectives, registry, user_networks
-from dlgn_tf.output import files, run_names
+from dlgn_tf.output import run_names
 
 
 def from_flags(*words):
@@ -145,7 +145,7 @@ def _network(given):
     path, _ = own
     kept = pathlib.Path(given.run_dir or _run_dir(given), run_names.NETWORK)
     # The run goes on when the file has gone.
-    if not os.path.exists(path) and (found := files.read_json(kept)):
+    if not os.path.exists(path) and (found := user_networks.kept(kept)):
         return found
     return user_networks.read(path)
 

@@ -7,7 +7,6 @@ copy is reported at once.
 import dataclasses
 import importlib.util
 import os
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from dlgn_tf.data.info import DatasetInfo as DatasetInfo
 from dlgn_tf.data.own import OwnData
 from dlgn_tf.data.reading import Reading
 from dlgn_tf.errors import UserError, nearest
+from dlgn_tf.output import elsewhere
 
 # Of red, green and blue, on the [0, 1] scale: what torchvision's models are
 # trained with, and the Rainbow paper's networks on CIFAR-10.
@@ -205,7 +205,7 @@ def check_available(
 
 
 def _check_archive(path):
-    if not zipfile.is_zipfile(path):
+    if not elsewhere.is_archive(path):
         raise UserError(
             "Expected for --npz a file that tools/prepare_data.py wrote. "
             f"Received: {path}"
@@ -259,7 +259,7 @@ def examples(
     if own:
         return own.counts()
     info = get(name)
-    if npz_file and zipfile.is_zipfile(npz_file):
+    if npz_file and elsewhere.is_archive(npz_file):
         # It imports NumPy.
         from dlgn_tf.data import npz
 

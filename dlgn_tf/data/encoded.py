@@ -16,6 +16,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.data import augmentation, decoding
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 # Images that one thread decodes before it takes others, and that are decoded
 # and measured at once.
@@ -26,8 +27,7 @@ _FEW = 2**26
 
 
 def _read_file(path):
-    with open(path, "rb") as file:
-        return file.read()
+    return elsewhere.read_bytes(path)
 
 
 class Files:
@@ -62,7 +62,7 @@ class Files:
         """`(height, width, channels)` of an image, which is not decoded."""
         item = self.items[index]
         if self.read is _read_file:
-            with open(item, "rb") as file:
+            with open(elsewhere.regular(item), "rb") as file:
                 return decoding.header(file)
         return decoding.header(io.BytesIO(self.read(item)))
 

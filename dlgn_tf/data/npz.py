@@ -13,7 +13,6 @@ images or their encoded files (those of `decoding.FORMATS`) one after the other:
 
 import contextlib
 import os
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from dlgn_tf.data import decoding, encoded
 from dlgn_tf.data import images as labelled
 from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 
 def write(path: str | os.PathLike, splits: dict) -> None:
@@ -139,7 +139,9 @@ def _arrays_of(path, name, what="an .npz that tools/prepare_data.py wrote"):
     """The arrays of a file; what goes wrong with them is a `UserError`."""
     try:
         # np.load takes other kinds of files too.
-        with zipfile.ZipFile(path), np.load(path) as arrays:
+        with elsewhere.archive(path):
+            pass
+        with np.load(path) as arrays:
             yield arrays
     except UserError:
         raise

@@ -162,6 +162,8 @@ class OwnData:
         if not os.path.exists(self.path):
             raise UserError(f"{expected}{self.path}, which does not exist")
         is_folder = os.path.isdir(self.path)
+        if not (is_folder or os.path.isfile(self.path)):
+            raise UserError(f"{expected}{self.path}, a device or a pipe")
         if kind.folder is not None and kind.folder != is_folder:
             raise UserError(
                 f"{expected}{self.path}, a {'folder' if is_folder else 'file'}"

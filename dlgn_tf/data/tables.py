@@ -13,10 +13,13 @@ from numpy import ndarray as Array
 
 from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 # Of a column of words; one with more is hardly of categories.
 _MOST_CATEGORIES = 1000
 _MOST_ENTRIES = 2**16
+# Bytes, of the header.
+_LONGEST_LINE = 2**24
 # Stands for a gap in a column of words.
 _GAP = ""
 
@@ -86,12 +89,16 @@ class Rows:
         """
         columns = [_column(name, x) for name, x in self.columns.items()]
         entries = sum(len(x.categories or " ") for x in columns)
-        if not 1 <= entries <= _MOST_ENTRIES:
-            raise UserError(
-                f"Expected a table of 1 to {_MOST_ENTRIES:,} entries a row "
-                f"besides --label. Received: {self.path} with {entries:,}"
-            )
+        _check_entries(entries, self.path)
         return columns
+
+
+def _check_entries(count, path):
+    if not 1 <= count <= _MOST_ENTRIES:
+        raise UserError(
+            f"Expected a table of 1 to {_MOST_ENTRIES:,} entries a row besides "
+            f"--label. Received: {path} with {count:,}"
+        )
 
 
 def _paths(path):
@@ -117,6 +124,7 @@ def _rows(path, how):
     """The rows of a file, without those that are dropped."""
     table = _table(path)
     names = table.column_names
+    _check_entries(len(names), path)
     for name, count in collections.Counter(names).items():
         if count > 1:
             raise UserError(
@@ -157,6 +165,7 @@ def _rows(path, how):
 def _table(path):
     from pyarrow import ArrowException, parquet
 
+    elsewhere.regular(path)
     try:
         if path.lower().endswith((".parquet", ".pq")):
             table = parquet.read_table(path)
@@ -177,11 +186,13 @@ def _csv(path):
     from pyarrow import csv, types
 
     with open(path, "rb") as file:
-        first = file.readline()
+        first = file.readline(_LONGEST_LINE)
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError("text in UTF-16 and not in UTF-8")
     # Of tables in much of Europe, and of those of tabs.
     delimiter = max(",;\t", key=lambda x: first.count(x.encode()))
+    # Before so many columns are made.
+    _check_entries(1 + first.count(delimiter.encode()), path)
     gaps = [*csv.ConvertOptions().null_values, "?"]
     options = {
         "parse_options": csv.ParseOptions(delimiter=delimiter),

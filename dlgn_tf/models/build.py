@@ -17,7 +17,7 @@ from dlgn_tf import presets
 from dlgn_tf.choices import INITIALIZERS, LOSSES
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import Gate, PerImageStandardization, PixelNormalization
-from dlgn_tf.models import activations, objectives, registry, sites
+from dlgn_tf.models import activations, objectives, registry, saved, sites
 from dlgn_tf.models.applied import Applied, two_networks
 from dlgn_tf.models.classifier import ImageClassifier
 from dlgn_tf.models.ensemble import EnsembleNetwork
@@ -380,8 +380,8 @@ def load_model(path: str | os.PathLike) -> ImageClassifier:
         `ImageClassifier`.
 
     Raises:
-        UserError: if there is no such preset.
+        UserError: if there is no such preset, or no model that can be read.
     """
     if presets.is_one(path):
         path = pathlib.Path(presets.resolved(path), run_names.MODEL)
-    return keras.models.load_model(path)
+    return saved.load(path, "a model of the zoo")

@@ -6,14 +6,15 @@ model that is made of it is called keras.net_dlgn, as TensorFlow wants names.
 
 import functools
 import json
+import os
 import pathlib
 import re
 import zipfile
-import zlib
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import refusals
 from dlgn_tf.models.architecture import FAMILIES, Architecture
+from dlgn_tf.output import elsewhere
 
 PREFIX = "keras:"
 # Of names of models.
@@ -32,8 +33,9 @@ _BEFORE = (
 )
 # Of a model's description, what does not say how it was trained.
 _KEYS = ("module", "class_name", "config", "registered_name")
-_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, KeyError, ValueError)
-_ERRORS += (RuntimeError, EOFError, TypeError)
+# What each model and layer of it is.
+_KIND = {"class_name": str, "config": dict}
+_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 def split(name):
@@ -125,11 +127,14 @@ def read(path) -> dict:
         UserError: if there is none, or none that can be taken apart.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            description = json.loads(archive.read("config.json"))
-        if description["class_name"] == "ReLUNetwork":
-            description = description["config"]["network"]
-    except _ERRORS as error:
+        with elsewhere.archive(path) as archive:
+            text = archive.read("config.json")
+            description = elsewhere.parse_json(text, _KIND)
+            if description["class_name"] == "ReLUNetwork":
+                kind = {"config": {"network": _KIND}}
+                elsewhere.check_kind(description, kind)
+                description = description["config"]["network"]
+    except (OSError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"Expected {PREFIX}PATH_FAMILY with the path of a .keras file. "
@@ -147,6 +152,16 @@ def checked(description, path):
     Raises:
         UserError: if not.
     """
+    try:
+        elsewhere.check_kind(description, _KIND)
+        # What is looked at later, whatever for.
+        _ = [*_layers(description)], rescales(description)
+        _ = ends_in_one_sigmoid(description)
+    except _ERRORS as error:
+        raise UserError(
+            "Expected a model as Keras describes it. Received: that in "
+            f"{path}, {error!r:.160}"
+        ) from error
     kind = description["class_name"]
     if kind not in ("Functional", "Sequential"):
         raise UserError(
@@ -157,6 +172,17 @@ def checked(description, path):
         name = layer["config"].get("name", layer.get("name"))
         refusals.check_layer(name, [layer["class_name"]])
     return description
+
+
+def kept(path) -> dict | None:
+    """The description that a run keeps in a file; None if there is none.
+
+    Raises:
+        UserError: if it is damaged, or none of such a model.
+    """
+    if not os.path.exists(path):
+        return None
+    return checked(elsewhere.read_json(path), path)
 
 
 def rescales(description) -> bool:
@@ -229,35 +255,24 @@ def thawed(description) -> dict:
 
 def _layers(description):
     """Descriptions of all layers, those of nested models too."""
-    for layer in description["config"].get("layers", ()):
+    layers = description["config"].get("layers", [])
+    elsewhere.check_kind(layers, [_KIND], "layers")
+    for layer in layers:
         yield layer
-        if isinstance(layer.get("config"), dict):
-            yield from _layers(layer)
+        yield from _layers(layer)
 
 
 def _with_statistics(path):
     """The description of a model whose weights are needed for it."""
-    import keras
+    from dlgn_tf.models import saved
 
-    model = _known(lambda: keras.models.load_model(path, compile=False))
+    model = saved.load(path, compile=False)
     return describe(getattr(model, "network", model))
 
 
 def _made(description):
-    import keras
+    from dlgn_tf.models import saved
 
     # Keras empties what it makes a functional model of.
     copy = _as_read(description)
-    return _known(lambda: keras.saving.deserialize_keras_object(copy))
-
-
-def _known(make):
-    """A model that Keras makes, if it knows all that is in it."""
-    try:
-        return make()
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            "Expected a Keras model of layers that Keras or this package has. "
-            f"Received: one that cannot be made, {reason}"
-        ) from error
+    return saved.of_description(copy, "one that cannot be made")

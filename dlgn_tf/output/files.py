@@ -2,10 +2,8 @@
 
 import contextlib
 import csv
-import errno
 import hashlib
 import io
-import json
 import os
 import pathlib
 import re
@@ -13,6 +11,7 @@ import shutil
 import tempfile
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 
 def write_atomically(path, content):
@@ -32,12 +31,10 @@ def replacing(path):
     still there.
     """
     path = pathlib.Path(path)
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if path.exists() and not (path.is_dir() and path.is_symlink()):
         # A device or a pipe, or a link to one, would be replaced by a file.
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-    if path.is_dir() and not path.is_symlink():
-        # Some have no name that another one could lie beside.
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        # Some folders have no name that another one could lie beside.
+        elsewhere.regular(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     temporary.unlink(missing_ok=True)
@@ -159,19 +156,3 @@ def why_not_written(error):
         if not nearest.is_dir():
             return f"{nearest} is a file"
     return getattr(error, "strerror", None) or str(error)
-
-
-def parse_json(text):
-    """As `json.loads`, but what is nested too deep is a `ValueError` too."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("brackets nested too deep") from error
-
-
-def read_json(path):
-    """A JSON file's content, or None if it is missing or damaged."""
-    try:
-        return parse_json(pathlib.Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

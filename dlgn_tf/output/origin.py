@@ -14,7 +14,7 @@ import sys
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, run_names
+from dlgn_tf.output import elsewhere, files, run_names
 
 # What the commands left that wrote into a folder.
 COMMANDS = "commands.json"
@@ -86,7 +86,8 @@ def read_commands(file):
         UserError: if the file is damaged.
     """
     with _damage_named(file):
-        known = files.parse_json(file.read_text("utf-8"))
+        text = elsewhere.read_text(file)
+        known = elsewhere.parse_json(text, {str: {str: str}})
         return {command: Origin(**made) for command, made in known.items()}
 
 
@@ -128,15 +129,16 @@ def of_run(directory):
 
 def _noted(file):
     with _damage_named(file):
-        text = file.read_text("utf-8") if file.exists() else "[]"
-        return [Origin(**one) for one in files.parse_json(text)]
+        text = elsewhere.read_text(file) if file.exists() else "[]"
+        known = elsewhere.parse_json(text, [{str: str}])
+        return [Origin(**one) for one in known]
 
 
 @contextlib.contextmanager
 def _damage_named(file):
     try:
         yield
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"Expected a list of commits and machines. Received: {file}, "
             f"{type(error).__name__}: {error}; mend or delete it"

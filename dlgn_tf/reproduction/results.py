@@ -1,12 +1,11 @@
 """What finished runs found, by run and by cell."""
 
-import csv
 import dataclasses
 import statistics
 import typing
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, run_names
+from dlgn_tf.output import elsewhere, files, run_names
 from dlgn_tf.output import origin as origin_lib
 from dlgn_tf.output.origin import Origin
 from dlgn_tf.training import trained
@@ -115,7 +114,8 @@ def _check_flags(run, directory):
 
 def seconds_so_far(directory):
     """Seconds that `add_seconds` has noted in a `RunDirectory`."""
-    noted = files.read_json(_seconds_file(directory))
+    kind = {"seconds": int | float}
+    noted = elsewhere.read_json(_seconds_file(directory), kind)
     return float(noted["seconds"]) if noted else 0.0
 
 
@@ -156,8 +156,7 @@ def from_csv(path):
         UserError: if the file cannot be read.
     """
     try:
-        with open(path, newline="") as file:
-            return [_result(row) for row in csv.DictReader(file)]
+        return [_result(row) for row in elsewhere.read_csv(path)]
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(
             f"Expected a results.csv of tools/reproduce.py. Received: {path}, "
@@ -168,8 +167,6 @@ def from_csv(path):
 def _result(row):
     # Files from before origins were noted lack their columns.
     noted = {name: row[name] for name in _ORIGIN if name in row}
-    if None in noted.values():
-        raise ValueError("a line is cut short")
     return Result(
         **{name: kind(row[name]) for name, kind in _KINDS.items()},
         origin=Origin(**noted),

@@ -15,7 +15,7 @@ import re
 import time
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
+from dlgn_tf.output import elsewhere, files
 
 _STEP = re.compile(r"ckpt-(0|[1-9][0-9]*)\.")
 # What either backend writes. The last is what TensorFlow leaves when killed.
@@ -23,6 +23,7 @@ _PART = (
     r"(json|index|data-[0-9]{5}-of-[0-9]{5}|weights\.h5|optimizer\.npz)"
     r"(\.tempstate[0-9]+)?"
 )
+_MANIFEST = {"files": {str: {"bytes": int, "sha256": str}}, "state": object}
 # Seconds that a training beside this process may take from the first to the
 # last file of a checkpoint, which it has written elsewhere.
 _RENAMING = 0.5
@@ -156,8 +157,8 @@ class Checkpoints:
     def _state(self, step):
         """The state of the loop, once every file is found to be whole."""
         parts, state = self._read_manifest(step)
-        for name, (expected_size, expected_digest) in parts.items():
-            path = self.directory / name
+        for name, part in parts.items():
+            path, expected_size = self.directory / name, part["bytes"]
             try:
                 size, digest = path.stat().st_size, files.sha256(path)
             except FileNotFoundError:
@@ -171,29 +172,22 @@ class Checkpoints:
                 raise _DamageError(
                     f"{name} has {size} bytes of {expected_size}"
                 )
-            if digest != expected_digest:
+            if digest != part["sha256"]:
                 raise _DamageError(f"the bytes of {name} have changed")
         return state
 
     def _read_manifest(self, step):
-        """`(parts, state)`; parts from a name to a size and a digest."""
+        """`(parts, state)`, see `_MANIFEST`."""
         path = self._manifest(step)
         if not path.exists() and step == max(self._steps(), default=step):
             time.sleep(_RENAMING)
         if not path.exists():
             raise _DamageError("it was not finished, or is just being saved")
-        manifest = files.read_json(path)
-        try:
-            parts = {
-                name: (part["bytes"], part["sha256"])
-                for name, part in manifest["files"].items()
-            }
-            state = manifest["state"]
-        except (TypeError, KeyError, AttributeError):
-            parts = {}
+        manifest = elsewhere.read_json(path, _MANIFEST) or {"files": ()}
+        parts = manifest["files"]
         if not parts or not all(self._is_of(step, name) for name in parts):
             raise _DamageError(f"{path.name} cannot be read")
-        return parts, state
+        return parts, manifest["state"]
 
     def _steps(self):
         """Steps of which anything lies in the directory, newest first."""

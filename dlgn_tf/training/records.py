@@ -3,11 +3,25 @@
 import time
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files
+from dlgn_tf.output import elsewhere, files
 from dlgn_tf.training import configured, orthogonality, trained
 from dlgn_tf.training.checkpoints import Checkpoints
+from dlgn_tf.training.run_directory import is_whole
 from dlgn_tf.training.summaries import Summaries
 from dlgn_tf.training.totals import Totals
+
+# What the manifest of a checkpoint says of it.
+_NUMBER = int | float
+_STATE = {
+    "totals": {
+        "images": _NUMBER,
+        "steps": _NUMBER,
+        "classification_loss": _NUMBER,
+        "regularization_loss": _NUMBER,
+        "errors": _NUMBER,
+    },
+    "best_accuracy": _NUMBER,
+}
 
 
 class Records:
@@ -61,10 +75,11 @@ class Records:
             self._engine.restore
         )
         try:
+            elsewhere.check_kind(state, _STATE)
             self.totals = Totals(**state["totals"])
             self.best_accuracy = state["best_accuracy"]
             self.best_step = state.get("best_step")
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError) as error:
             raise UserError(
                 "Expected a checkpoint's manifest as dlgn_tf.train writes it. "
                 f"Received: that of step {self._saved_step} in "
@@ -195,7 +210,9 @@ class Records:
     def result_is_missing(self):
         """Whether metrics.jsonl lacks the evaluation of the run's step."""
         last = self.last
-        return last is None or last["step"] < self._engine.step
+        if last is None or last["step"] < self._engine.step:
+            return True
+        return not is_whole(last)
 
     def forget_evaluation(self):
         """Drops the evaluation of the run's step, of other weights."""

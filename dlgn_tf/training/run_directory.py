@@ -13,7 +13,8 @@ from dlgn_tf import presets
 from dlgn_tf.command import fields, plugins
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import files, run_names
+from dlgn_tf.models import user_networks
+from dlgn_tf.output import elsewhere, files, run_names
 from dlgn_tf.training.checkpoints import Checkpoints
 
 # Within a run directory; links in their place would lead out of it.
@@ -103,14 +104,14 @@ class RunDirectory:
         config = config_lib.read_flags(
             self.flags,
             measured=self._measured(),
-            network=files.read_json(self.network),
+            network=user_networks.kept(self.network),
         )
         if config.measured and not self.data.exists():
             raise UserError(
                 f"Expected {self.data}, which tells what the run measured of "
                 "its data. Received: no such file"
             )
-        if "--model=" not in self.flags.read_text("utf-8"):
+        if "--model=" not in elsewhere.read_text(self.flags):
             raise UserError(
                 "Expected flags as dlgn_tf.train writes them. Received: "
                 f"{self.flags}, which names no model"
@@ -121,7 +122,7 @@ class RunDirectory:
         """The `DatasetInfo` of data.json, or None where there is none."""
         if not self.data.exists():
             return None
-        return DatasetInfo.of_dict(files.read_json(self.data), self.data)
+        return DatasetInfo.of_dict(elsewhere.read_json(self.data), self.data)
 
     def check(self, config):
         """Whether a run with this `Config` can start or go on here.
@@ -304,8 +305,9 @@ class RunDirectory:
             files.write_atomically(self.flags, config.to_flags())
 
     def append_metrics(self, record):
-        """Adds a line to metrics.jsonl."""
-        self._write_metrics([*self.read_metrics(), record])
+        """Adds a line to metrics.jsonl, in place of one of the same step."""
+        others = [x for x in self.read_metrics() if x["step"] != record["step"]]
+        self._write_metrics([*others, record])
 
     def _write_metrics(self, records):
         text = "".join(json.dumps(record) + "\n" for record in records)
@@ -323,13 +325,12 @@ class RunDirectory:
         if not self.metrics.exists():
             return []
         try:
-            whole = self.metrics.read_text("utf-8").split("\n")[:-1]
-            lines = [files.parse_json(line) for line in whole]
+            whole = elsewhere.read_text(self.metrics).split("\n")[:-1]
+            lines = [elsewhere.parse_json(x, {"step": int}) for x in whole]
             for line in lines:
-                if type(line["step"]) is not int:
-                    raise ValueError(f"step {line['step']!r}")
+                elsewhere.check_kind(line, {str: int | float | list})
             return lines
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"Expected a line of JSON an evaluation in {self.metrics}. "
                 f"Received: one that is damaged, {error}; mend or delete it"
@@ -354,6 +355,12 @@ class RunDirectory:
             self._write_metrics(
                 [r for r in self.read_metrics() if r["step"] <= step]
             )
+
+
+def is_whole(evaluation):
+    """Whether a line of metrics.jsonl says all that is read of it."""
+    scores = {"test_accuracy", "test_r2"}
+    return "test_images" in evaluation and not scores.isdisjoint(evaluation)
 
 
 def _kind(info, name):

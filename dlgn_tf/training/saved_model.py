@@ -4,6 +4,7 @@ import pathlib
 
 from dlgn_tf.command import startup
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 # Where one carries the model it was made from; TensorFlow's place for files
 # that are none of its own.
@@ -44,7 +45,8 @@ def locate(path):
 def class_names(path):
     """Names of the classes that a SavedModel lists, or None."""
     try:
-        text = (pathlib.Path(path) / "assets" / CLASS_NAMES).read_text("utf-8")
+        file = pathlib.Path(path) / "assets" / CLASS_NAMES
+        text = elsewhere.read_text(file)
     except (OSError, ValueError):
         return None
     return tuple(text.splitlines())
@@ -62,7 +64,7 @@ def _signatures(path):
     from tensorflow.core.protobuf import saved_model_pb2
 
     try:
-        content = (path / _FILE).read_bytes()
+        content = elsewhere.read_bytes(path / _FILE)
         saved = saved_model_pb2.SavedModel.FromString(content)
     except (OSError, DecodeError):
         _refuse(path, f"whose {_FILE} is damaged")

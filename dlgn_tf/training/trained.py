@@ -5,28 +5,18 @@ import dataclasses
 import json
 import pathlib
 import zipfile
-import zlib
 
 from dlgn_tf import presets
 from dlgn_tf.config import GATE_FLAGS
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 from dlgn_tf.training import saved_model
-from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.training.run_directory import RunDirectory, is_whole
 
 # Flags that name trained weights.
 SOURCE_FLAGS = ("gates_from", "init_from")
 # An entry that Keras passes over.
 _STEP = "dlgn_tf.json"
-_ARCHIVE_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-)
-# What Keras raises, where the archive is whole, for what is in it.
-_LOADING_ERRORS = (ValueError, TypeError, LookupError, OSError)
-_LOADING_ERRORS += (AttributeError, RecursionError, UserError)
 
 
 def check_sources(config):
@@ -113,11 +103,11 @@ def _check_prefix(path):
 
 def _check_whole(path):
     try:
-        with zipfile.ZipFile(path) as archive:
+        with elsewhere.archive(path) as archive:
             damaged = archive.testzip()
             if damaged is None and "config.json" not in archive.namelist():
                 damaged = "no config.json in it"
-    except _ARCHIVE_ERRORS as error:
+    except zipfile.BadZipFile as error:
         damaged = error
     if damaged is not None:
         raise UserError(
@@ -147,7 +137,8 @@ def finished_evaluations(directory, train_steps):
         evaluation is lost, or model.keras is not of its step.
     """
     lines = directory.read_metrics()
-    if not lines or lines[-1]["step"] < train_steps:
+    whole = all(map(is_whole, lines))
+    if not (lines and whole) or lines[-1]["step"] < train_steps:
         return None
     return lines if step_of(directory.model) == lines[-1]["step"] else None
 
@@ -209,19 +200,13 @@ def load_with_step(path, like=None, **options):
 def _load_keras(path, of_zoo):
     import keras
 
-    from dlgn_tf.models.build import load_model
+    from dlgn_tf.models import saved
     from dlgn_tf.models.classifier import ImageClassifier
 
     kind, what = ImageClassifier, "a model of the zoo"
     if not of_zoo:
         kind, what = keras.Model, "a Keras model, of known layers"
-    try:
-        model = load_model(path)
-    except _LOADING_ERRORS as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(
-            f"Expected {what}. Received: {path}, {reason}"
-        ) from error
+    model = saved.load(path, what)
     if not isinstance(model, kind):
         raise UserError(
             f"Expected {what}. Received: {path}, a {type(model).__name__}"
@@ -257,7 +242,8 @@ def note_step(path, step):
 def step_of(path):
     """The step that `note_step` noted in a file, or None."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(_STEP))["step"]
-    except (OSError, KeyError, TypeError, *_ARCHIVE_ERRORS):
+        with elsewhere.archive(path) as archive:
+            kind = {"step": int}
+            return elsewhere.parse_json(archive.read(_STEP), kind)["step"]
+    except (OSError, zipfile.BadZipFile):
         return None

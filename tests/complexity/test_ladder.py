@@ -196,3 +196,27 @@ def test_what_is_read_is_what_was_trained(tmp_path, train, images, quick):
 def test_orders_are_checked(orders):
     with pytest.raises(UserError, match="Expected"):
         LadderSettings(orders=orders)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "5"])
+def test_damaged_settings_are_not_replaced(text, tmp_path):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(UserError, match="settings.json, which is damaged"):
+        FinishedNets(tmp_path, {"known_by": [[1.0, 2.0]]})
+    assert (tmp_path / "settings.json").read_text() == text
+
+
+@pytest.mark.parametrize("text", ["order\n4\n", "order,started_from\nx,\n"])
+def test_damaged_tables_of_nets(text, tmp_path):
+    nets = FinishedNets(tmp_path, {})
+    (tmp_path / "nets.csv").write_text(text)
+    with pytest.raises(UserError, match="Expected a table of orders"):
+        nets.read(4, None)
+
+
+@pytest.mark.parametrize("known", [None, "x", [[1.0], [2.0, 3.0]], {}])
+def test_other_settings_are_those_of_others(known, tmp_path):
+    settings = json.dumps({"known_by": known})
+    (tmp_path / "settings.json").write_text(settings)
+    with pytest.raises(UserError, match="another known_by"):
+        FinishedNets(tmp_path, {"known_by": [[1.0, 2.0]]})

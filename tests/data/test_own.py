@@ -1122,3 +1122,18 @@ def test_gaps_and_large_labels_of_arrays_are_refused():
         given.from_arrays(masked, [0, 0, 1, 1])
     with pytest.raises(UserError, match=f"Received: {2**63 + 1}"):
         given.from_arrays(np.eye(4), np.array([0, 0, 1, 2**63 + 1], np.uint64))
+
+
+@pytest.mark.parametrize("columns", [10**5, 10**6])
+def test_columns_without_end_are_counted_first(columns, tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(map(str, range(columns))) + ",y\n")
+    with pytest.raises(UserError, match=f"Received: .* with {columns + 1:,}"):
+        read("table", path, label="y")
+
+
+@pytest.mark.parametrize("name", ["npz", "folder", "table"])
+def test_a_pipe_in_place_of_data_is_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="a device or a pipe"):
+        read(name, tmp_path / "pipe", label="y" if name == "table" else None)

@@ -10,7 +10,8 @@ import pytest
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
-from dlgn_tf.training.run_directory import RunDirectory
+from dlgn_tf.models import user_networks
+from dlgn_tf.training.run_directory import RunDirectory, is_whole
 
 
 @pytest.fixture
@@ -325,3 +326,50 @@ def test_flags_of_another_encoding_are_other_flags(config, tmp_path):
     assert not directory.holds_flags(config)
     directory.write_flags(config)
     assert directory.holds_flags(config)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"step": True},
+        {"step": 5, "test_accuracy": "0.5"},
+        {"step": 5, "test_images": None},
+        {"step": 10**30},
+    ],
+)
+def test_metrics_of_other_types(record, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text(f"{json.dumps(record)}\n")
+    with pytest.raises(UserError, match="Expected a line of JSON"):
+        directory.read_metrics()
+
+
+def test_an_evaluation_that_lacks_its_score_is_no_whole_one(tmp_path):
+    directory = RunDirectory(tmp_path)
+    whole = {"step": 5, "test_accuracy": 0.5, "test_images": 9}
+    directory.append_metrics({"step": 5})
+    assert not is_whole(*directory.read_metrics())
+    directory.append_metrics(whole)
+    assert directory.read_metrics() == [whole] and is_whole(whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "[" * 10**5, "{}", '{"class_name": "Sequential"}'),
+        '{"class_name": "Sequential", "config": []}',
+        '{"class_name": "Sequential", "config": {"layers": "x"}}',
+        '{"class_name": "Sequential", "config": {"layers": [{}]}}',
+        '{"class_name": "Functional", "config": {"layers": [],'
+        ' "output_layers": [["x", 0, 0]]}}',
+    ],
+)
+def test_a_network_of_something_else(text, tmp_path):
+    """network.json of a run from elsewhere is what Keras describes, or none."""
+    path = tmp_path / "network.json"
+    assert user_networks.kept(path) is None
+    path.write_text(text)
+    with pytest.raises(UserError, match="as Keras describes it") as error:
+        user_networks.kept(path)
+    assert_one_line(error)
+    assert str(path) in str(error.value)

@@ -9,7 +9,7 @@ import pytest
 
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import lineage
+from dlgn_tf.models import lineage, user_networks
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import trained
 
@@ -187,3 +187,49 @@ def test_a_damaged_note_says_no_step(text, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("dlgn_tf.json", text)
     assert trained.step_of(path) is None
+
+
+def _without_weights(config):
+    config["config"]["layers"] = []
+
+
+def _deep(config):
+    for _ in range(300):
+        inside = dict(config)
+        config["config"] = {"name": "deep", "layers": [inside]}
+
+
+def _wide(config):
+    config["config"]["layers"][-1]["config"]["units"] = 10**9
+
+
+def _of_torch(config):
+    layer = config["config"]["layers"][-1]
+    layer |= {"class_name": "TorchModuleWrapper", "registered_name": None}
+
+
+def _of_no_class(config):
+    config["class_name"] = None
+
+
+@pytest.mark.parametrize(
+    "change", [_without_weights, _deep, _wide, _of_torch, _of_no_class]
+)
+def test_whatever_keras_raises_names_the_file(change, tmp_path):
+    """Weights that the file cannot hold are not made at all."""
+    path, spoilt = tmp_path / "net.keras", tmp_path / "spoilt.keras"
+    layers = [keras.Input((4, 4, 1)), keras.layers.Flatten()]
+    keras.Sequential([*layers, keras.layers.Dense(3)]).save(path)
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(spoilt, "w") as new:
+        config = json.loads(whole.read("config.json"))
+        change(config)
+        new.writestr("config.json", json.dumps(config))
+        new.writestr("metadata.json", whole.read("metadata.json"))
+        weights = "model.weights.h5"
+        new.writestr(weights, whole.read(weights))
+    text = refusal(trained.load_trained, spoilt, of_zoo=False)
+    assert str(spoilt) in text and len(text) < 400
+    if change is _wide:
+        assert "one with 68,000,000,000 bytes of weights" in text
+        builder = user_networks.architecture(str(spoilt)).builder
+        assert "bytes of weights" in refusal(builder.network)

@@ -1,11 +1,11 @@
 """rainbow.13: the tutorial's plain CNN, trained and drawn anew."""
 
-import csv
 import pathlib
 
 import numpy as np
 
 from dlgn_tf.claims.verdicts import NotMeasured
+from dlgn_tf.output import elsewhere
 from dlgn_tf.rainbow.published import RESAMPLED
 
 FOLDER = "rainbow/plaincnn"
@@ -55,9 +55,8 @@ def read(path):
         NotMeasured: if it is not there, or not whole.
     """
     try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError:
+        rows = elsewhere.read_csv(path)
+    except (OSError, ValueError):
         rows = []
     whole = all(row.get(name) for row in rows for name in _COLUMNS)
     ways = {row.get("way") for row in rows}
