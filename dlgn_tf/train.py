@@ -73,11 +73,10 @@ def run(command):
 
 def _say(stopped):
     """Says how to go on, on the stream that somebody may read."""
-    if stopped.signal != signal.SIGPIPE:
-        print(stopped)
-        return
+    stream = sys.stderr if stopped.signal == signal.SIGPIPE else sys.stdout
+    # A terminal may have gone.
     with contextlib.suppress(OSError):
-        print(stopped, file=sys.stderr)
+        print(stopped, file=stream, flush=True)
 
 
 def check_run_directory(config):

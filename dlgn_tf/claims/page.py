@@ -116,7 +116,7 @@ def _origins(measured):
     keys = ("seed", "dlgn_tf", "commit", "backend", "versions", "machine")
     for key in keys:
         values = dict.fromkeys(str(record[key]) for record in measured)
-        yield f"- {key}: {' / '.join(values)}"
+        yield markdown.text(f"- {key}: {' / '.join(values)}")
 
 
 def _counts(by_paper):

@@ -31,6 +31,9 @@ def run(main, name, usage, command, check=None):
         check: Function of the command that raises a `UserError` if its flags
             cannot work; --only_check_args ends after it.
     """
+    standard_output.open_closed()
+    # Figures are never shown; what the environment names may not be there.
+    os.environ["MPLBACKEND"] = "agg"
     # TensorFlow's start-up lines would bury the one line that matters.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
@@ -80,6 +83,8 @@ def run(main, name, usage, command, check=None):
         except OSError as error:
             if error.errno is None:
                 raise
+            if standard_output.is_broken():
+                error = f"standard output, {error}"
             # The system's, where nothing said it better.
             fail(name, f"Expected files that work. Received: {error}")
         return status

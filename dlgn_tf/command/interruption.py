@@ -2,28 +2,37 @@
 
 import signal
 import threading
+import time
 
 from dlgn_tf.command import standard_output
+
+# Seconds.
+_AT_ONCE = 1.0
 
 
 class Interruption:
     """Notes signals instead of dying of them.
 
     What runs within looks at `signal` where it can stop. A second signal acts
-    as it would have without this.
+    as it would have without this; another one at once, as a terminal and what
+    it runs in may send, is the same end.
 
     Args:
-        signals: Sequence of `signal.Signals`.
+        signals: Sequence of `signal.Signals`. SIGHUP is not caught where it is
+            ignored, as behind nohup.
 
     Attributes:
         signal: `signal.Signals` that came, or None.
     """
 
-    def __init__(self, signals=(signal.SIGTERM, signal.SIGINT)):
-        self._caught = signals
+    def __init__(self, signals=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        self._caught = [
+            x for x in signals if not (ignored and x == signal.SIGHUP)
+        ]
 
     def __enter__(self):
-        self.signal = None
+        self.signal, self._came = None, 0.0
         if threading.current_thread() is not threading.main_thread():
             # Python hands signals to the main thread alone.
             self._caught = ()
@@ -42,8 +51,13 @@ class Interruption:
             self.signal = self.signal or signal.SIGPIPE
 
     def _note(self, number, frame):
-        self.signal = signal.Signals(number)
-        self._restore()
+        if self.signal is None:
+            self.signal, self._came = signal.Signals(number), time.monotonic()
+            return
+        later = time.monotonic() - self._came > _AT_ONCE
+        if later or number == self.signal:
+            self._restore()
+            signal.raise_signal(number)
 
     def _restore(self):
         for number, handler in self._before.items():

@@ -99,8 +99,20 @@ def check_no_link(path):
 def csv_text(columns, lines):
     """A CSV file as text: names of columns, and lines of as many fields."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *lines])
+    rows = (map(_csv_field, line) for line in (columns, *lines))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def _csv_field(value):
+    """A field; words that a spreadsheet would compute begin with a quote."""
+    if not isinstance(value, str) or not re.match(r"[=+@\t\r]|-[^-]", value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def sha256(path):

@@ -18,6 +18,27 @@ def new_figure(width, height):
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def png(figure, dpi=120):
+    """A `matplotlib.figure.Figure` as the bytes of a PNG.
+
+    Names from elsewhere may look like formulas that Matplotlib cannot read;
+    then all text is drawn as it is.
+    """
+    from matplotlib import rc_context, text
+
+    encoded = io.BytesIO()
+    try:
+        figure.savefig(encoded, format="png", dpi=dpi)
+    # Of a formula; what else is wrong is so again.
+    except ValueError:
+        with rc_context({"text.parse_math": False}):
+            for each in figure.findobj(text.Text):
+                each.set_parse_math(False)
+            encoded = io.BytesIO()
+            figure.savefig(encoded, format="png", dpi=dpi)
+    return encoded.getvalue()
+
+
 class Output:
     """Writes results into a directory, each file whole or not at all.
 
@@ -53,7 +74,6 @@ class Output:
 
     def picture(self, name, figure, dpi=120):
         """Writes a `matplotlib.figure.Figure` as PNG; returns its bytes."""
-        encoded = io.BytesIO()
-        figure.savefig(encoded, format="png", dpi=dpi)
-        self.text(f"{name}.png", encoded.getvalue())
-        return encoded.getvalue()
+        encoded = png(figure, dpi)
+        self.text(f"{name}.png", encoded)
+        return encoded

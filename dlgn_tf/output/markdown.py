@@ -1,5 +1,6 @@
-"""Tables in Markdown."""
+"""Tables in Markdown, and text within them."""
 
+import re
 from collections.abc import Iterable
 
 
@@ -7,8 +8,14 @@ def table(heads: Iterable, rows: Iterable[Iterable]) -> str:
     """A table; its cells are shown as text, whatever stands in them."""
     heads = list(heads)
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(text, line))} |" for line in lines)
 
 
-def _cell(value):
-    return str(value).replace("|", "\\|")
+def text(value: object) -> str:
+    """A value as one line that holds no cell's end, no HTML and no link.
+
+    What it stresses with asterisks or backticks stays so.
+    """
+    shown = " ".join(str(value).split())
+    shown = re.sub("<(?=[A-Za-z/!?])", "&lt;", shown)
+    return shown.replace("|", "\\|").replace("](", "]\\(")

@@ -2,9 +2,10 @@
 
 import collections
 import dataclasses
+import pathlib
 
 from dlgn_tf.output import markdown as markdown_lib
-from dlgn_tf.output.folder import new_figure
+from dlgn_tf.output.folder import new_figure, png
 from dlgn_tf.reproduction import results as results_lib
 
 _PUBLISHED = {"fmt": "s", "mfc": "white", "color": "0.4"}
@@ -170,7 +171,7 @@ def plot(path, table, scale, runs, found):
     axes.set_title(f"{table.name} at scale {scale}", fontsize=10)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    pathlib.Path(path).write_bytes(png(figure))
 
 
 def _points(figures, offset):

@@ -150,6 +150,7 @@ class Records:
 
     def evaluation(self, totals, probe_images):
         """A point of the test curves and a line of metrics.jsonl."""
+        self._directory.check_held()
         step, accuracy = self._engine.step, totals.accuracy
         self._best_before = self.best_accuracy, self.best_step
         first = self.best_step is None and self.best_accuracy == 0
@@ -192,6 +193,7 @@ class Records:
         step = self._engine.step
         if step == self._saved_step:
             return
+        self._directory.check_held()
         with files.write_errors(self._directory.path):
             self._summaries.flush()
         state = {
@@ -235,6 +237,7 @@ class Records:
 
     def _save_keras(self, path):
         """Writes the model so that a kill leaves the old file or the new."""
+        self._directory.check_held()
         with files.write_errors(path, self._engine.write_errors):
             with files.replacing(path) as temporary:
                 self._engine.save_model(temporary)

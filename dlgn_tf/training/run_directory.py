@@ -259,11 +259,29 @@ class RunDirectory:
         try:
             with files.write_errors(self.path):
                 self._take(lock)
+            self._held = lock
             yield
         finally:
             # It is let go whatever the file system says, and holds no data.
             with contextlib.suppress(OSError):
                 os.close(lock)
+
+    def check_held(self):
+        """Raises a `UserError` unless the directory is that which was locked.
+
+        What is moved away, or deleted, would come up again without its flags.
+        """
+        try:
+            now = os.stat(self._lock)
+            held = os.path.samestat(os.fstat(self._held), now)
+        except OSError:
+            held = False
+        if not held:
+            raise UserError(
+                f"Expected --run_dir={self.path} to stay where it is while it "
+                "is trained in. Received: another folder there, or none; what "
+                "was saved before is where the folder went"
+            )
 
     def _take(self, lock):
         try:

@@ -360,8 +360,8 @@ def test_an_evaluation_that_lacks_its_score_is_no_whole_one(tmp_path):
         '{"class_name": "Sequential", "config": []}',
         '{"class_name": "Sequential", "config": {"layers": "x"}}',
         '{"class_name": "Sequential", "config": {"layers": [{}]}}',
-        '{"class_name": "Functional", "config": {"layers": [],'
-        ' "output_layers": [["x", 0, 0]]}}',
+        '{"class_name": "Sequential", "config": {"layers": '
+        '[{"class_name": "Normalization", "config": {}}]}}',
     ],
 )
 def test_a_network_of_something_else(text, tmp_path):

@@ -240,3 +240,55 @@ def test_a_failing_system_ends_in_a_line(run, tmp_path, monkeypatch):
         assert outcome(place) == expected, (number, faults.failed)
     assert calls > 60
     assert refused > 0.7 * calls
+
+
+def _moved(path):
+    path.rename(path.with_name("moved"))
+
+
+def _replaced(path):
+    _moved(path)
+    path.mkdir()
+
+
+def _deleted(path):
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("go", [_moved, _replaced, _deleted])
+def test_a_folder_that_goes_away(go, run, tmp_path, monkeypatch):
+    """It would come up again without its flags; where it went it is whole."""
+    path, point = tmp_path / "run", records_lib.Records.training_point
+
+    def training_point(records, images_per_second):
+        point(records, images_per_second)
+        if records._engine.step == 3:
+            go(path)
+
+    monkeypatch.setattr(records_lib.Records, "training_point", training_point)
+    with pytest.raises(UserError, match="to stay where it is") as error:
+        run(path, 5)
+    assert "\n" not in str(error.value)
+    assert not path.exists() or not [*path.iterdir()]
+    monkeypatch.undo()
+    if go is not _deleted:
+        if path.exists():
+            path.rmdir()
+        path.with_name("moved").rename(tmp_path / "again")
+        run(tmp_path / "again", 5)
+        evaluations = RunDirectory(tmp_path / "again").read_metrics()
+        assert [x["step"] for x in evaluations] == [1, 2, 3, 4, 5]
+
+
+def test_checkpoints_that_go_away_are_written_again(run, tmp_path, monkeypatch):
+    path, point = tmp_path / "run", records_lib.Records.training_point
+
+    def training_point(records, images_per_second):
+        point(records, images_per_second)
+        if records._engine.step == 3:
+            shutil.rmtree(path / "checkpoints")
+
+    monkeypatch.setattr(records_lib.Records, "training_point", training_point)
+    run(path, 5)
+    kept = {x.name for x in (path / "checkpoints").iterdir()}
+    assert {"ckpt-4.json", "ckpt-5.json"} <= kept
