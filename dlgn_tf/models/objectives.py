@@ -126,6 +126,12 @@ def told(record: dict) -> str:
     return f"test accuracy {record['test_accuracy']:.2%}"
 
 
+def is_whole(record: dict) -> bool:
+    """Whether a record of an evaluation says all that is read of it."""
+    scores = {"test_accuracy", "test_r2"}
+    return "test_images" in record and not scores.isdisjoint(record)
+
+
 def check_classes(loss: str, place: Any) -> None:
     """Raises a `UserError` unless a network tells classes apart."""
     if loss == "squared":

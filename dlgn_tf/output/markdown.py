@@ -12,10 +12,12 @@ def table(heads: Iterable, rows: Iterable[Iterable]) -> str:
 
 
 def text(value: object) -> str:
-    """A value as one line that holds no cell's end, no HTML and no link.
+    """A value as one line that holds no cell's end, no HTML and no URL.
 
     What it stresses with asterisks or backticks stays so.
     """
     shown = " ".join(str(value).split())
     shown = re.sub("<(?=[A-Za-z/!?])", "&lt;", shown)
-    return shown.replace("|", "\\|").replace("](", "]\\(")
+    # A page links to itself and to files beside it; scripts are URLs.
+    shown = re.sub(r"\]\((?=\s*[A-Za-z][A-Za-z0-9+.-]*:)", r"]\\(", shown)
+    return shown.replace("|", "\\|")

@@ -3,10 +3,10 @@
 import time
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.output import elsewhere, files
 from dlgn_tf.training import configured, orthogonality, trained
 from dlgn_tf.training.checkpoints import Checkpoints
-from dlgn_tf.training.run_directory import is_whole
 from dlgn_tf.training.summaries import Summaries
 from dlgn_tf.training.totals import Totals
 
@@ -214,7 +214,7 @@ class Records:
         last = self.last
         if last is None or last["step"] < self._engine.step:
             return True
-        return not is_whole(last)
+        return not objectives.is_whole(last)
 
     def forget_evaluation(self):
         """Drops the evaluation of the run's step, of other weights."""

@@ -375,12 +375,6 @@ class RunDirectory:
             )
 
 
-def is_whole(evaluation):
-    """Whether a line of metrics.jsonl says all that is read of it."""
-    scores = {"test_accuracy", "test_r2"}
-    return "test_images" in evaluation and not scores.isdisjoint(evaluation)
-
-
 def _kind(info, name):
     """What examples of a run share; gaps are filled as those it began with."""
     values = getattr(info, name)

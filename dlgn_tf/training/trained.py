@@ -9,9 +9,10 @@ import zipfile
 from dlgn_tf import presets
 from dlgn_tf.config import GATE_FLAGS
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.output import elsewhere
 from dlgn_tf.training import saved_model
-from dlgn_tf.training.run_directory import RunDirectory, is_whole
+from dlgn_tf.training.run_directory import RunDirectory
 
 # Flags that name trained weights.
 SOURCE_FLAGS = ("gates_from", "init_from")
@@ -137,7 +138,7 @@ def finished_evaluations(directory, train_steps):
         evaluation is lost, or model.keras is not of its step.
     """
     lines = directory.read_metrics()
-    whole = all(map(is_whole, lines))
+    whole = all(map(objectives.is_whole, lines))
     if not (lines and whole) or lines[-1]["step"] < train_steps:
         return None
     return lines if step_of(directory.model) == lines[-1]["step"] else None

@@ -16,6 +16,7 @@ from dlgn_tf.output import files, folder, markdown
         ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
         ("</td><!-- x", "&lt;/td>&lt;!-- x"),
         ("[a](javascript:x)", r"[a]\(javascript:x)"),
+        ("[fails](#why)", "[fails](#why)"),
         ("1 < 2 and **fails** at `x`", "1 < 2 and **fails** at `x`"),
         (0.5, "0.5"),
     ],

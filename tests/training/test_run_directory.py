@@ -10,8 +10,8 @@ import pytest
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import user_networks
-from dlgn_tf.training.run_directory import RunDirectory, is_whole
+from dlgn_tf.models import objectives, user_networks
+from dlgn_tf.training.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -348,9 +348,9 @@ def test_an_evaluation_that_lacks_its_score_is_no_whole_one(tmp_path):
     directory = RunDirectory(tmp_path)
     whole = {"step": 5, "test_accuracy": 0.5, "test_images": 9}
     directory.append_metrics({"step": 5})
-    assert not is_whole(*directory.read_metrics())
+    assert not objectives.is_whole(*directory.read_metrics())
     directory.append_metrics(whole)
-    assert directory.read_metrics() == [whole] and is_whole(whole)
+    assert directory.read_metrics() == [whole] and objectives.is_whole(whole)
 
 
 @pytest.mark.parametrize(
