@@ -19,6 +19,7 @@ addEventListener("load", () => {
     pictures: [...document.images].map(i => i.complete && i.naturalWidth),
     requests: performance.getEntriesByType("resource").map(e => e.name)
       .filter(name => !name.startsWith("data:")),
+    width: innerWidth,
     wide: document.documentElement.scrollWidth > innerWidth,
   };
   document.body.setAttribute("data-found", JSON.stringify(found));
@@ -36,6 +37,7 @@ class Seen:
         requests: List of addresses that were asked for.
         wide: Boolean. Whether the page is wider than the window.
         console: List of lines that the console showed.
+        width: Integer, of the window.
     """
 
     failed: list
@@ -43,15 +45,17 @@ class Seen:
     requests: list
     wide: bool
     console: list
+    width: int = dataclasses.field(default=0, compare=False)
 
 
-def open_page(text, folder):
+def open_page(text, folder, width=1200):
     """Opens HTML in headless Chromium, which finds no host.
 
     Args:
         text: String. Its own policy, which forbids scripts, is replaced by the
             recorder's.
         folder: `pathlib.Path` for a copy of the page and a profile.
+        width: Integer, of the window in pixels.
 
     Returns:
         `Seen`.
@@ -66,7 +70,12 @@ def open_page(text, folder):
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
-            "--window-size=1200,900",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--window-size={width},900",
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--enable-logging=stderr",
             "--v=0",

@@ -81,6 +81,10 @@ def test_page_in_a_browser(page, tmp_path, browser):
     seen = browser.open_page(text, tmp_path)
     assert seen.failed == seen.requests == seen.console == []
     assert not seen.wide and min(seen.pictures) > 100
+    # Nor is it on a phone.
+    (tmp_path / "phone").mkdir()
+    phone = browser.open_page(text, tmp_path / "phone", width=400)
+    assert phone.width <= 500 and not phone.wide
     # Of each image its map, its gates and the methods.
     assert len(seen.pictures) == 6 == len(list(page.glob("*.png")))
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", text)
