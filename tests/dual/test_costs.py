@@ -92,3 +92,25 @@ def test_large_images_are_refused_before_layers_are_tried(rng, monkeypatch):
     monkeypatch.setattr(position_maps, "_called", None)
     with pytest.raises(UserError, match="pair of images, where they enter"):
         dual.expected_seconds(model, images_of(rng, 2, (224, 224, 3)))
+
+
+def fc(_):
+    """No chain for `dlgn_tf.dual.kernels`: its outputs are scaled."""
+    options = {"loss": "squared", "targets": ([0, 0], [1, 2]), "seed": 0}
+    return create_model("fc_dgn", (3, 3, 2), 2, depth=3, width=4, **options)
+
+
+@pytest.mark.parametrize("create,sides", [(resnet16, [1, 2]), (fc, [1, 20])])
+def test_time_is_that_of_a_whole_block(create, sides, rng, monkeypatch):
+    """Of as many images as the kernel has in one, after a first small one."""
+    model, measured = create(rng), []
+    of_block = Propagation.of_block
+
+    def noted(self, block):
+        measured.append(block.rows.stop)
+        return of_block(self, block)
+
+    monkeypatch.setattr(Propagation, "of_block", noted)
+    images = images_of(rng, 20, model.image_shape)
+    assert dual.expected_seconds(model, images) > 0
+    assert measured == sides
