@@ -22,6 +22,7 @@ LEVELS = (
     "choices",
     "factorizations",
     "gate_kinds",
+    "output.elsewhere",
     "output.run_names",
     "presets",
     "command",
@@ -46,6 +47,7 @@ LEVELS = (
     "reproduction",
     "claims",
     *(f"{paper}.claims" for paper in PAPERS),
+    "attacks",
     "entry points",
 )
 ENTRY_POINTS = (

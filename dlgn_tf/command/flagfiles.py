@@ -9,7 +9,7 @@ import pathlib
 import re
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.output import run_names
+from dlgn_tf.output import elsewhere, run_names
 
 # Flags that a flag takes the place of where a flagfile before it has them.
 _DISPLACED = {
@@ -93,11 +93,13 @@ def _of_file(name, including):
             f"{path}"
         )
     try:
-        # Some editors begin with a byte order mark.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
         of_a_run = path.name == run_names.FLAGS and run_names.is_run(
             path.parent
         )
+        # A pipe that is typed is read, one in a run's folder is not. Some
+        # editors begin with a byte order mark.
+        read = elsewhere.read_text if of_a_run else pathlib.Path.read_text
+        lines = read(path, "utf-8-sig").split("\n")
     except OSError as error:
         raise UserError(
             "Expected a flagfile that can be read. Received: "

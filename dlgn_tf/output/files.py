@@ -17,7 +17,8 @@ from dlgn_tf.output import elsewhere
 def write_atomically(path, content):
     """Writes text or bytes to `path`, or leaves what was there untouched."""
     if isinstance(content, str):
-        content = content.encode()
+        # Names of files need not be of any encoding.
+        content = content.encode(errors="backslashreplace")
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
@@ -117,7 +118,7 @@ def _csv_field(value):
 
 def sha256(path):
     """Digest of a file's bytes, as a hexadecimal string."""
-    with open(path, "rb") as file:
+    with open(elsewhere.regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

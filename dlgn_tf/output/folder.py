@@ -29,11 +29,13 @@ def png(figure, dpi=120):
     encoded = io.BytesIO()
     try:
         figure.savefig(encoded, format="png", dpi=dpi)
-    # Of a formula; what else is wrong is so again.
-    except ValueError:
+    # Of a formula, or of a name in no encoding; what else is wrong is so again.
+    except (ValueError, TypeError):
         with rc_context({"text.parse_math": False}):
             for each in figure.findobj(text.Text):
                 each.set_parse_math(False)
+                shown = each.get_text().encode(errors="backslashreplace")
+                each.set_text(shown.decode())
             encoded = io.BytesIO()
             figure.savefig(encoded, format="png", dpi=dpi)
     return encoded.getvalue()

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing import event_file_loader
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter, masked_crc32c
 
-from dlgn_tf.output import files
+from dlgn_tf.output import elsewhere, files
 
 _COUNTER = itertools.count()
 
@@ -68,6 +68,7 @@ def drop_events_after(directory, step):
         if step < 0 or path.name.startswith("."):
             path.unlink()
             continue
+        elsewhere.regular(path)
         records = list(event_file_loader.RawEventFileLoader(str(path)).Load())
         kept = [
             r for r in records if event_pb2.Event.FromString(r).step <= step

@@ -308,7 +308,8 @@ class RunDirectory:
             return False
         # Earlier versions wrote them in another order.
         lines = config.to_flags().encode().splitlines()
-        return sorted(self.flags.read_bytes().splitlines()) == sorted(lines)
+        found = elsewhere.read_bytes(self.flags).splitlines()
+        return sorted(found) == sorted(lines)
 
     def write_flags(self, config):
         """Writes flags.txt."""

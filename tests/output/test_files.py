@@ -47,3 +47,18 @@ def test_a_folder_is_not_replaced(name, tmp_path, monkeypatch):
     with pytest.raises(IsADirectoryError, match="Is a directory"):
         files.write_atomically(name, "text")
     assert len(list(tmp_path.rglob("*"))) == 2
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda x: x.symlink_to("/dev/zero")]
+)
+def test_what_has_no_end_has_no_digest(make, tmp_path):
+    """A part of a checkpoint may be anything that lies there."""
+    make(tmp_path / "part")
+    with pytest.raises(OSError, match="no regular file"):
+        files.sha256(tmp_path / "part")
+
+
+def test_names_of_no_encoding_are_written(tmp_path):
+    files.write_atomically(tmp_path / "page", "a \udcff")
+    assert (tmp_path / "page").read_bytes() == b"a \\udcff"

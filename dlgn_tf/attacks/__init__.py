@@ -1,0 +1,1 @@
+"""Hostile files, flags, names and file systems, drawn from seeds."""
