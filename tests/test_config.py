@@ -1,13 +1,17 @@
 """From flags to a `Config`: defaults, contradictions, the way back."""
 
 import dataclasses
+import json
 import re
+import socket
+import sys
 
 import pytest
 from absl import flags
 
 from dlgn_tf import config as config_lib
 from dlgn_tf.command import fields
+from dlgn_tf.config import cluster
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import registry
 
@@ -467,3 +471,50 @@ def test_a_run_of_vectors_that_were_shifted_is_read():
     assert config.augmentation == "crop"
     with pytest.raises(UserError, match="none of vectors. Received: crop"):
         config_lib.check_environment(config)
+
+
+TWO = ["127.0.0.1:{port}", "127.0.0.1:2"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "index", "said"),
+    [
+        (TWO, 0, None),
+        (TWO, "0", None),
+        (TWO, -1, "-1"),
+        (TWO, 0.5, "0.5"),
+        (TWO, 2, '"index": 2'),
+        (["127.0.0.1:{port}", "127.0.0.1"], 0, "'127.0.0.1', which is no HOST"),
+        (["127.0.0.1:{port}", "127.0.0.1:99999"], 0, "99999', which is no"),
+        (["127.0.0.1:{port}", "127.0.0.1:0"], 0, ":0', which is no"),
+        (["127.0.0.1:{port}", 5], 0, "5, which is no HOST"),
+        (["127.0.0.1:{port}"] * 2, 0, "an address twice"),
+        (["127.0.0.1:{taken}", "127.0.0.1:2"], 0, "another process has"),
+        (["127.0.0.1:2", "127.0.0.1:{taken}"], 0, None),
+    ],
+)
+def test_addresses_of_several_machines(addresses, index, said, monkeypatch):
+    """Every worker looks at all of them, and at its own port."""
+    with socket.socket() as taken, socket.socket() as free:
+        for each in (taken, free):
+            each.bind(("", 0))
+        taken.listen()
+        ports = {
+            "taken": taken.getsockname()[1],
+            "port": free.getsockname()[1],
+        }
+        free.close()
+        named = [
+            x.format(**ports) if isinstance(x, str) else x for x in addresses
+        ]
+        task = {"type": "worker", "index": index}
+        text = json.dumps({"cluster": {"worker": named}, "task": task})
+        monkeypatch.setenv("TF_CONFIG", text)
+        # As before a command imports it.
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+        if said is None:
+            cluster.check_cluster()
+            return
+        with pytest.raises(UserError, match="TF_CONFIG.*Received: ") as caught:
+            cluster.check_cluster()
+        assert said in str(caught.value) and "\n" not in str(caught.value)

@@ -1,14 +1,13 @@
 """From training flags to a `Config`: every gap filled in. Nothing heavy."""
 
 import dataclasses
-import json
 import os
 import pathlib
 
 from absl import flags as absl_flags
 
 from dlgn_tf.command import fields, startup
-from dlgn_tf.config import gates, orthogonal_filters, schedule
+from dlgn_tf.config import cluster, gates, orthogonal_filters, schedule
 from dlgn_tf.config.config import Config, TrainingFlags
 from dlgn_tf.config.network import ARCHITECTURE_FLAGS, Network
 from dlgn_tf.config.recipes import recipe_for
@@ -279,14 +278,4 @@ def check_environment(config):
         fields.refuse("augmentation", "none of vectors", config.augmentation)
     if config.strategy != "multi_worker":
         return
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        parsed = json.loads(text)
-        task = parsed["task"]
-        parsed["cluster"][task["type"]][int(task["index"])]
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise UserError(
-            "--strategy=multi_worker needs the environment variable TF_CONFIG. "
-            "Expected the JSON that names the machines and this one's task "
-            f"(see BUILD.md). Received: {text or 'none'}"
-        ) from None
+    cluster.check_cluster()
