@@ -115,25 +115,31 @@ def images_of(rng):
     return rng.integers(0, 256, (3, *tiny_networks.SHAPE)).astype("uint8")
 
 
+OFTEN = (
+    pooled_first,
+    gated_first,
+    gated_twice,
+    gate_left_out,
+    convolutions_without_gate,
+    dense_at_each_pixel,
+    padded_but_not_there,
+    depthwise_at_two_places,
+)
+# Variations.
+SELDOM = (
+    blocks_without_a_first,
+    added_twice,
+    two_paddings,
+    two_depthwise,
+    depthwise_in_a_skip,
+    image_beside_a_stream,
+)
+
+
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     "end",
-    [
-        pooled_first,
-        gated_first,
-        gated_twice,
-        gate_left_out,
-        convolutions_without_gate,
-        dense_at_each_pixel,
-        blocks_without_a_first,
-        added_twice,
-        padded_but_not_there,
-        two_paddings,
-        depthwise_at_two_places,
-        two_depthwise,
-        depthwise_in_a_skip,
-        image_beside_a_stream,
-    ],
+    [*OFTEN, *(pytest.param(x, marks=pytest.mark.slow) for x in SELDOM)],
 )
 def test_equals_enumeration(end, rng):
     """Of what only looks like a chain, and of streams that meet again."""
