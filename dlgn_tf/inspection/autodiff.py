@@ -1,5 +1,7 @@
 """What only the backend can do: compile, and derivatives in float64."""
 
+import itertools
+
 import keras
 import numpy as np
 
@@ -9,14 +11,17 @@ from dlgn_tf.models.graphs import compiled as compiled
 from dlgn_tf.models.graphs import graph_of
 
 _BACKEND = keras.backend.backend()
+# Calls that are made without a graph: making it takes as long as several.
+_UNTRACED = 2
 
 
 def gradients(function):
     """Derivatives of the sum of what a function returns, compiled if it pays.
 
     A function of the same arguments: the derivatives in the first of them, a
-    tensor or a nest of tensors; 0 where nothing depends on one. A `UserError`
-    on a backend other than TensorFlow and JAX.
+    tensor or a nest of tensors; 0 where nothing depends on one. TensorFlow
+    compiles it where it is called more than a few times. A `UserError` on a
+    backend other than TensorFlow and JAX.
     """
     if _BACKEND == "tensorflow":
         return _tensorflow_gradients(function)
@@ -69,7 +74,14 @@ def _tensorflow_gradients(function):
             total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
 
-    return graph_of(derivatives, autograph=False, reduce_retracing=True)
+    traced = graph_of(derivatives, autograph=False, reduce_retracing=True)
+    calls = itertools.count(1)
+
+    def first_untraced(*given):
+        call = derivatives if next(calls) <= _UNTRACED else traced
+        return call(*keras.tree.map_structure(tf.convert_to_tensor, given))
+
+    return first_untraced
 
 
 def _tensorflow_pullback(function):
