@@ -6,13 +6,15 @@ import time
 
 import pytest
 
-from dlgn_tf.attacks import kinds
-from dlgn_tf.attacks.storage import Lost
 from dlgn_tf.command import fields
+
+TOOLS = pathlib.Path(__file__).parents[1] / "tools"
 
 
 @pytest.fixture
-def tool(load_tool):
+def tool(load_tool, monkeypatch):
+    # As where a tool runs; it has a folder beside it.
+    monkeypatch.syspath_prepend(str(TOOLS))
     return load_tool("attack")
 
 
@@ -46,6 +48,8 @@ def _write_here(place):
 
 
 def _lose(place):
+    from attacks.storage import Lost
+
     raise Lost("a line")
 
 
@@ -77,7 +81,7 @@ def test_faults_are_noticed(outcome, how, attack, tool, monkeypatch):
     """Attacks can succeed: readers that err are told from others."""
     monkeypatch.setattr(tool.victims, "make", lambda folder: None)
     kind = {"control": lambda rng, place: lambda: how(place)}
-    monkeypatch.setattr(kinds, "KINDS", kind)
+    monkeypatch.setattr(tool.kinds, "KINDS", kind)
     counts, faults = attack("--count=1", "--seconds=1")
     assert counts["control"] == {outcome: 1}
     assert bool(faults) == (outcome in tool.FAULTS)

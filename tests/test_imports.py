@@ -47,7 +47,6 @@ LEVELS = (
     "reproduction",
     "claims",
     *(f"{paper}.claims" for paper in PAPERS),
-    "attacks",
     "entry points",
 )
 ENTRY_POINTS = (

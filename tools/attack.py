@@ -25,8 +25,8 @@ import time
 import traceback
 
 from absl import flags as absl_flags
+from attacks import kinds, storage, victims
 
-from dlgn_tf.attacks import kinds, storage, victims
 from dlgn_tf.command import cli, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from dlgn_tf.attacks import archives, storage, values, victims
+from attacks import archives, storage, values, victims
 from dlgn_tf.output import markdown
 
 # Name: function of a generator, a `Place`; returns what reads what it spoilt.

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from dlgn_tf.attacks import values
+from attacks import values
 
 # Where the two headers of an entry hold its flags and its size.
 _FLAGS, _SIZE = {b"PK\x03\x04": 6, b"PK\x01\x02": 8}, 24
