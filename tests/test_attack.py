@@ -8,13 +8,9 @@ import pytest
 
 from dlgn_tf.command import fields
 
-TOOLS = pathlib.Path(__file__).parents[1] / "tools"
-
 
 @pytest.fixture
-def tool(load_tool, monkeypatch):
-    # As where a tool runs; it has a folder beside it.
-    monkeypatch.syspath_prepend(str(TOOLS))
+def tool(load_tool):
     return load_tool("attack")
 
 

@@ -241,6 +241,7 @@ def place(trained_runs, saved_model, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     shutil.copytree(trained_runs / "dlgn", tmp_path / "unsaved")
     shutil.rmtree(tmp_path / "unsaved" / "checkpoints")
+    (tmp_path / "unsaved" / "model.keras").unlink()
     (tmp_path / "saved").symlink_to(saved_model)
     shutil.copytree(saved_model, tmp_path / "old")
     shutil.rmtree(tmp_path / "old" / "assets.extra")

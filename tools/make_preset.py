@@ -73,6 +73,8 @@ def run(command):
             data_dir=None,
             npz=None,
             teacher=None,
+            teacher_share=None,
+            teacher_temperature=None,
         )
         files.write_atomically(folder / run_names.FLAGS, shown.to_flags())
         model = folder / run_names.MODEL
@@ -142,7 +144,8 @@ def _card(command, config, folder, directory):
             f"{passes:.4g} passes of {config.optimizer} in batches of "
             f"{config.batch_size}, learning rates from "
             f"{max(config.learning_rates):g} to {config.learning_rates[-1]:g}, "
-            f"augmentation {config.augmentation}; {run_names.FLAGS} has all"
+            f"augmentation {config.augmentation}{_taught(config)}; "
+            f"{run_names.FLAGS} has all"
         ),
         parameters=load_model(model).count_params(),
         test_accuracy=found["test_accuracy"],
@@ -151,6 +154,13 @@ def _card(command, config, folder, directory):
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
         uses=command.uses,
     )
+
+
+def _taught(config):
+    if not config.teacher:
+        return ""
+    name = pathlib.Path(config.teacher).name
+    return f", {config.teacher_share:.0%} of the loss imitating {name}"
 
 
 def _check_sizes(model, name):

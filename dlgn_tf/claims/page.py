@@ -6,12 +6,14 @@ import os
 import pathlib
 import re
 import types
+import urllib.parse
 
 from dlgn_tf.claims import records, registry
 from dlgn_tf.claims.verdicts import Verdict
 from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
-from dlgn_tf.output import files, markdown
+from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere, files, markdown
 from dlgn_tf.papers import PAPERS
 
 _USAGE = """Writes what a run of claims found as a page (Markdown).
@@ -74,8 +76,14 @@ def reasons(path, beside):
     path = pathlib.Path(path)
     if not path.is_file():
         return {}
-    link = os.path.relpath(path, beside or ".")
-    names = re.findall(r"(?m)^## ([a-z]+\.[0-9]+)$", path.read_text("utf-8"))
+    try:
+        text = elsewhere.read_text(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"Expected --why to be a page of text. Received: {path}, {error}"
+        ) from error
+    link = urllib.parse.quote(os.path.relpath(path, beside or "."))
+    names = re.findall(r"(?m)^## ([a-z]+\.[0-9]+)$", text)
     # An anchor is its heading without signs.
     return {name: f"{link}#{name.replace('.', '')}" for name in names}
 

@@ -51,11 +51,15 @@ class Interruption:
             self.signal = self.signal or signal.SIGPIPE
 
     def _note(self, number, frame):
+        if number == signal.SIGHUP:
+            # Before something is printed to a terminal that has gone.
+            standard_output.abandoned()
         if self.signal is None:
             self.signal, self._came = signal.Signals(number), time.monotonic()
+            # The same once more ends what does not come back to Python, too.
+            signal.signal(number, self._before[number])
             return
-        later = time.monotonic() - self._came > _AT_ONCE
-        if later or number == self.signal:
+        if time.monotonic() - self._came > _AT_ONCE:
             self._restore()
             signal.raise_signal(number)
 

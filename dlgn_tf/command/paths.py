@@ -63,7 +63,10 @@ def local(text, flag):
     """
     path = os.path.expanduser(text)
     expected = None
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+    if len(text.splitlines()) > 1 or text != text.strip():
+        # A flagfile could not name it.
+        expected = "a path of one line, without spaces at its ends"
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         expected = "a path of this machine's file system"
     elif len(os.fsencode(path)) > _MOST["path"]:
         expected = f"a path of at most {_MOST['path']} bytes"

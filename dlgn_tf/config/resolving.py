@@ -92,10 +92,9 @@ def resolve(given, measured=None, network=None):
     of_gates = gates.resolve(given, architecture, family, options)
     members = options["members"] or 1
     _check_devices(given)
-    if family == "dnn":
-        fields.refuse_given(
-            {"gating_rate": given.gating_rate}, "on a ReLU network (family dnn)"
-        )
+    if family == "dnn" or of_gates["gate_regime"] != "joint":
+        what = "on a gating network that is not trained"
+        fields.refuse_given({"gating_rate": given.gating_rate}, what)
     if given.teacher and (given.regression or members > 1):
         fields.refuse("teacher", "one network of classes", given.teacher)
     passed = {name: getattr(given, name) for name in fields.of(Config)}

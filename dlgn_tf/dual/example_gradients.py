@@ -6,6 +6,7 @@ gradient at all where a kernel is applied in few places: for a dense layer it is
 that of the inputs times that of the derivatives in the outputs.
 """
 
+import collections
 import dataclasses
 import math
 import typing
@@ -18,6 +19,7 @@ from dlgn_tf.command import startup
 from dlgn_tf.dual.coverage import unusual_options
 from dlgn_tf.dual.gradient_factors import Factors, bytes_of_pass
 from dlgn_tf.models.classifier import listed, single_networks
+from dlgn_tf.models.functional import calls_of
 from dlgn_tf.models.graphs import graph_of
 
 if typing.TYPE_CHECKING:
@@ -121,7 +123,13 @@ class _Tapped:
     """
 
     def __init__(self, network):
-        self._factored = [x for x in network.layers if _factors_are_fewer(x)]
+        # What a layer that is called again takes is none of its attributes.
+        calls = collections.Counter(id(x.operation) for x in calls_of(network))
+        self._factored = [
+            layer
+            for layer in network.layers
+            if calls[id(layer)] == 1 and _factors_are_fewer(layer)
+        ]
         of_factors = {id(layer.kernel) for layer in self._factored}
         self.summed = {
             (layer.name, variable.name): variable

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy import ndarray as Array
 
+from dlgn_tf import factorizations
 from dlgn_tf.command.memory import GIB, check_memory
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.dual.image_arrays import ImageArrays
@@ -161,7 +162,9 @@ def feature_regression(
             errors[k] += np.sum(np.square(left_out))
     best = int(np.argmin(errors))
     weights = basis @ (inverses[best][:, None] * moments)
-    predictions = (test_features @ weights).argmax(-1)
+    predictions = np.concatenate(
+        [(test_features[x] @ weights).argmax(-1) for x in _parts(test_features)]
+    )
     accuracy = float(np.mean(predictions == np.asarray(test_labels)))
     return Fit(predictions, accuracy, ridges[best])
 
@@ -177,9 +180,9 @@ def _principal(features):
         for part in _parts(features):
             some = _float64(features[part])
             gram += some.T @ some
-        return np.linalg.eigh(gram)
+        return factorizations.eigh(gram)
     whole = _float64(features)
-    values, vectors = np.linalg.eigh(whole @ whole.T)
+    values, vectors = factorizations.eigh(whole @ whole.T)
     # What rounding leaves of 0 has no direction.
     kept = values > values[-1] * count * np.finfo("float64").eps
     return values[kept], whole.T @ (vectors[:, kept] / np.sqrt(values[kept]))

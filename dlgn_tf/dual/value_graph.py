@@ -14,6 +14,7 @@ from keras import layers
 
 from dlgn_tf.command.memory import check_memory
 from dlgn_tf.dual import terms
+from dlgn_tf.dual.coverage import is_own
 from dlgn_tf.dual.masks import leaf
 from dlgn_tf.dual.plan import Plan, WeightLayer
 from dlgn_tf.dual.position_maps import Window, pooling_windows, space_of
@@ -122,7 +123,10 @@ class _Reading:
             if gated:
                 # A GaLU's second input is its gate.
                 return self._gated(self.stream(taken[0]), layer)
-            return through(layer, self, [self.stream(x) for x in taken])
+            # A layer of one's own may do anything with what it derives from.
+            tried = is_own(layer) and not layer.weights
+            function = through.dispatch(object if tried else type(layer))
+            return function(layer, self, [self.stream(x) for x in taken])
         except ValueError as error:
             return self.refuse(layer, str(error))
 

@@ -37,8 +37,9 @@ from dlgn_tf.inspection.derivative import lengths
 from dlgn_tf.inspection.interventions import switched_logits
 from dlgn_tf.inspection.site_map import SiteMap
 from dlgn_tf.inspection.sites import check_has_sites, check_site
-from dlgn_tf.inspection.units import by_site, least
+from dlgn_tf.inspection.units import by_site, check_units, least
 from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.images import check_images
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.gated import GatedNetwork
@@ -242,6 +243,7 @@ class GateFlips:
             image: See `nearest`.
             units: Sequence of pairs of a site and a unit, see `Flip`.
         """
+        check_units(units, self.model.site_shapes)
         return self._flips(self._state(image), units)
 
     def _flips(self, state, units):
@@ -315,7 +317,7 @@ class GateFlips:
 
     def _state(self, image):
         """The `_State` of an image."""
-        images = image[None]
+        check_images(self.model, images := np.asarray(image)[None])
         q = self.model.routed(self.model.preactivations(images))
         made = self.model.gates_of(q)
         other = self.model.gates_of({s: _mirrored(x) for s, x in q.items()})
@@ -350,6 +352,7 @@ class GateFlips:
         Returns:
             Array `(units, classes)`.
         """
+        check_units(units, self.model.site_shapes)
         settings = {site: np.full((), gate) for site, _ in units}
         return self._forced(self._state(image), units, settings)
 

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.stats
 from numpy import ndarray as Array
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.attributions import METHODS, Question
 from dlgn_tf.inspection.explanations import Explanation, explain
 from dlgn_tf.inspection.flips import GateFlips
@@ -63,7 +64,15 @@ def curves(
         Array `(n, steps + 1)`: the logit, or the difference, before the first
         part goes to after the last one has. A map is good where deletion falls
         at once, and insertion rises.
+
+    Raises:
+        UserError: if it is an explanation of a gate site.
     """
+    if found.site is not None:
+        raise UserError(
+            "Expected an explanation of pixels, which can go. Received: one of "
+            f"the units of {found.site}"
+        )
     directions = np.eye(model.classes)[found.targets]
     if found.against is not None:
         directions -= np.eye(model.classes)[found.against]

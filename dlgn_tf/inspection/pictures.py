@@ -13,7 +13,7 @@ from dlgn_tf.output.folder import new_figure
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7
 # Into about so many squares a side a map is added up.
-_SQUARES = 8
+SQUARES = 8
 _INK, _SOFT = "#1d2430", "#5b6675"
 
 
@@ -165,7 +165,7 @@ def explained(image: Array, parts: Array, title: str) -> Any:
         return drawing
     shown, values = stored(image), parts.sum(axis=-1)
     rows = [(shown, "the image", values, title)]
-    side = min(values.shape) // _SQUARES
+    side = min(values.shape) // SQUARES
     if side > 1 and values.shape == shown.shape[:2]:
         squares = by_squares(values, side)
         rows.append(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.sites import check_site
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,3 +126,23 @@ def _flat(places, sides):
     """Index of each position in the flattened site without its channels."""
     strides = [math.prod(sides[axis + 1 :]) for axis in range(len(sides))]
     return places @ np.array(strides, int)
+
+
+def check_units(units, shapes):
+    """Raises a `UserError` unless each unit is one of its site.
+
+    Args:
+        units: Pairs of a site and a tuple of integers.
+        shapes: Dict from a site to its shape.
+    """
+    for site, unit in units:
+        check_site(site, shapes)
+        inside = len(unit) == len(shapes[site]) and all(
+            isinstance(k, int | np.integer) and 0 <= k < size
+            for k, size in zip(unit, shapes[site], strict=True)
+        )
+        if not inside:
+            raise UserError(
+                f"Expected a unit of {site}, whose shape is {shapes[site]}. "
+                f"Received: {unit}"
+            )

@@ -7,15 +7,18 @@ import os
 
 import keras
 
+# Keras has no public name for what waits to be made.
+from keras.src.backend.common import global_state
+
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import elsewhere
 
-# A model with no larger number in its description can be made to be looked at.
-_LARGE = 2**14
 # Bytes of weights; more must be in the file, where they may be compressed.
 _FEW = 2**30
 _DENSEST = 100
 _BYTES = 4
+# Positions of a window, of nearly every convolution at most.
+_WINDOW = 100
 # What numbers they are does not matter.
 _NO_SIZES = ("seed", "shared_object_id")
 
@@ -78,21 +81,50 @@ def of_description(description, place):
 
 def _check_size(description, most):
     """Looks at a model that may be large before there are any weights."""
-    if _largest(description) <= _LARGE:
+    layers, largest = _layers_and_largest(description)
+    if _BYTES * _WINDOW * layers * largest**2 <= most:
         return
-    with keras.StatelessScope(initialize_variables=False):
-        # Keras empties what it makes a model of.
-        copied = copy.deepcopy(description)
-        model = keras.saving.deserialize_keras_object(copied)
-    needed = _BYTES * sum(math.prod(x.shape) for x in model.weights)
+    needed = _BYTES * sum(map(math.prod, _shapes(description)))
     if needed > most:
         raise UserError(f"one with {needed:,} bytes of weights")
 
 
-def _largest(content):
-    """The largest number in JSON."""
+def _shapes(description):
+    """Shapes of the weights of a model, none of which is made."""
+    # What variables Keras makes when it next can; of these it need not know.
+    key = "uninitialized_variables"
+    waiting = list(global_state.get_global_attribute(key, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            # Keras empties what it makes a model of.
+            copied = copy.deepcopy(description)
+            _drop_training(copied)
+            model = keras.saving.deserialize_keras_object(copied)
+            return [variable.shape for variable in model.weights]
+    finally:
+        global_state.set_global_attribute(key, waiting)
+
+
+def _drop_training(content):
+    """Drops optimisers, whose variables would be made at once."""
     if isinstance(content, dict):
-        content = [v for k, v in content.items() if k not in _NO_SIZES]
+        content.pop("compile_config", None)
+        content = list(content.values())
     if isinstance(content, list):
-        return max(map(_largest, content), default=0)
-    return content if isinstance(content, int | float) else 0
+        for each in content:
+            _drop_training(each)
+
+
+def _layers_and_largest(content):
+    """How many layers a description has, and its largest number."""
+    if isinstance(content, dict):
+        of_layer = int("class_name" in content)
+        content = [v for k, v in content.items() if k not in _NO_SIZES]
+    else:
+        of_layer = 0
+    if not isinstance(content, list):
+        number = isinstance(content, int | float)
+        return 0, content if number else 0
+    found = [_layers_and_largest(each) for each in content]
+    layers = of_layer + sum(count for count, _ in found)
+    return layers, max((number for _, number in found), default=0)

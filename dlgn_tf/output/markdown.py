@@ -18,6 +18,7 @@ def text(value: object) -> str:
     """
     shown = " ".join(str(value).split())
     shown = re.sub("<(?=[A-Za-z/!?])", "&lt;", shown)
-    # A page links to itself and to files beside it; scripts are URLs.
-    shown = re.sub(r"\]\((?=\s*[A-Za-z][A-Za-z0-9+.-]*:)", r"]\\(", shown)
-    return shown.replace("|", "\\|")
+    # A page links to itself and to files beside it; all else may be a URL.
+    shown = re.sub(r"\]\((?![\w.#][\w./#%-]*\))", r"]\\(", shown)
+    # Of backslashes before it, each is one of its own.
+    return re.sub(r"(\\*)\|", lambda found: 2 * found[1] + "\\|", shown)

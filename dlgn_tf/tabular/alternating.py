@@ -178,12 +178,13 @@ def fit(
         weights = refit(form, found.weights, train)
         losses.append(found.loss)
         scores.append(found.score)
+        reached_at = done + found.epoch
         done += len(found.loss)
         reached = np.inf
         if validation:
             reached = fitting.score(form, weights, validation, plan.loss)
         if not validation or reached > best_score:
-            best, best_score, best_epoch = weights, reached, done
+            best, best_score, best_epoch = weights, reached, reached_at
         if not np.isfinite(found.loss[-1]):
             break
     return Fitted(

@@ -152,7 +152,7 @@ class Estimator(BaseEstimator):
         form = self._form(x.shape[1], targets.shape[1])
         if self.warm_start and getattr(self, "form_", None) == form:
             start = self.weights_.astype(dtype)
-            scale, target_scale = self._scale, self._target_scale
+            scale, target_scale = self._scale, self._of_targets
         else:
             start = networks.initial(form, seed, dtype)
             scale = _scale_if(self.standardize, x, weights)
@@ -171,7 +171,7 @@ class Estimator(BaseEstimator):
         )
         name = type(self).__name__
         shown = Progress(name, 0, plan.epochs, "epoch", not self.verbose)
-        fit = self._fitting_function()
+        fit = self._fitting_function(loss)
         with _value_errors():
             fitted = fit(
                 form,
@@ -207,16 +207,19 @@ class Estimator(BaseEstimator):
                 self.gating,
             )
 
-    def _fitting_function(self):
+    def _fitting_function(self, loss):
         """`fitting.fit`, or what also fits exactly what is linear."""
         refits = {
             "npk": {None: alternating.ridge_alpha},
             "dlgn_vt": {None: None, **alternating.TENSOR_FITS},
         }.get(self.family, {None: None})
+        if loss != "logistic":
+            refits.pop("l1", None)
         if self.refit not in refits:
             raise ValueError(
                 f"Expected refit to be one of {tuple(refits)} with "
-                f"family={self.family!r}. Received: refit={self.refit!r}"
+                f"family={self.family!r} and the {loss} loss. Received: "
+                f"refit={self.refit!r}"
             )
         refit = refits[self.refit]
         if refit is None:
@@ -240,6 +243,12 @@ class Estimator(BaseEstimator):
                 f"of {np.sum(parts[-1]):g} for validation"
             )
         return parts[::2], parts[1::2]
+
+    @property
+    def _of_targets(self):
+        # A classifier that was pickled by an earlier version has none.
+        plain = Scale.none(self.form_.outputs)
+        return getattr(self, "_target_scale", plain)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "weights_")
@@ -272,7 +281,7 @@ class Estimator(BaseEstimator):
         if most is not None and most < 1:
             raise ValueError(f"Expected most >= 1. Received: most={most}")
         X = validate_data(self, X, dtype="float64", reset=False)
-        scale, target = self._scale, self._target_scale
+        scale, target = self._scale, self._of_targets
         return [
             region._replace(
                 centre=region.centre * scale.std + scale.mean,

@@ -152,11 +152,12 @@ class DLGNClassifier(ClassifierMixin, Estimator):
         return {"loss": "logistic"} if self.form_.outputs == 1 else {}
 
     # Outputs of ridge regression are no logits.
-    @available_if(lambda self: self.family != "npk")
+    @available_if(lambda self: "npk" != self.family and self.refit != "ridge")
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities `(n, classes)`, in the order of `classes_`.
 
-        An npk has none, whose outputs ridge regression fitted to the labels.
+        Where ridge regression fits the labels, as that of an npk, there are
+        none.
         """
         from scipy.special import softmax
 

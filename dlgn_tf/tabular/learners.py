@@ -183,7 +183,7 @@ def _scaled(learner):
 
     return Pipeline(
         [
-            ("fill", SimpleImputer()),
+            ("fill", SimpleImputer(keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("model", clone(learner.estimator)),
         ]

@@ -32,7 +32,11 @@ class Table(typing.NamedTuple):
     @property
     def filled(self) -> np.ndarray:
         """Its rows with the mean of a column in the place of its gaps."""
-        return np.where(np.isnan(self.x), np.nanmean(self.x, axis=0), self.x)
+        gaps = np.isnan(self.x)
+        # A column of gaps alone is 0.
+        counts = np.maximum((~gaps).sum(axis=0), 1)
+        means = np.where(gaps, 0, self.x).sum(axis=0) / counts
+        return np.where(gaps, means, self.x)
 
 
 def read(name: str, label: str | None, missing: str, regression: bool) -> Table:

@@ -136,8 +136,9 @@ class RunDirectory:
                 another model, or one whose optimiser keeps other numbers.
         """
         self.check_writable()
-        if not self.has_checkpoints():
+        if self.is_new():
             self._check_not_all_there_is()
+        if not self.has_checkpoints():
             return []
         changes = self.changes(config)
         for flag, (before, now) in changes.items():
@@ -255,16 +256,17 @@ class RunDirectory:
         self.check_writable()
         with files.write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
+            self._folder = os.open(self.path, os.O_RDONLY)
+            self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             with files.write_errors(self.path):
-                self._take(lock)
-            self._held = lock
+                self._take(self._held)
             yield
         finally:
             # It is let go whatever the file system says, and holds no data.
-            with contextlib.suppress(OSError):
-                os.close(lock)
+            for descriptor in (self._held, self._folder):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
 
     def check_held(self):
         """Raises a `UserError` unless the directory is that which was locked.
@@ -272,8 +274,8 @@ class RunDirectory:
         What is moved away, or deleted, would come up again without its flags.
         """
         try:
-            now = os.stat(self._lock)
-            held = os.path.samestat(os.fstat(self._held), now)
+            now = os.stat(self.path)
+            held = os.path.samestat(os.fstat(self._folder), now)
         except OSError:
             held = False
         if not held:

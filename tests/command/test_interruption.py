@@ -37,6 +37,16 @@ def test_another_signal_later_acts_as_ever(monkeypatch):
         send(signal.SIGINT)
 
 
+def test_the_same_signal_again_is_not_pythons():
+    """So it ends what waits in code that is none, too."""
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption() as noted:
+        assert signal.getsignal(signal.SIGTERM) != before
+        send(signal.SIGTERM)
+        assert noted.signal == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_the_same_signal_again_acts_at_once():
     with pytest.raises(KeyboardInterrupt), Interruption():
         send(signal.SIGINT)
@@ -47,8 +57,8 @@ def test_the_same_signal_again_acts_at_once():
 def test_a_terminal_that_goes_away(ignored):
     """Behind nohup it is nothing."""
     before = signal.getsignal(signal.SIGHUP)
-    if ignored:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Tests may run behind nohup themselves.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         with Interruption() as noted:
             send(signal.SIGHUP)

@@ -954,9 +954,11 @@ def test_the_split_of_encoded_images_follows_from_the_seed():
 def test_vectors_are_not_shifted():
     for name in ("crop", "flip_crop"):
         flags = "--dataset=sklearn:iris", "--model=fc_dlgn"
+        shifted = config_lib.from_flags(*flags, f"--augmentation={name}")
         with pytest.raises(UserError, match="--augmentation.* none of vect"):
-            config_lib.from_flags(*flags, f"--augmentation={name}")
+            config_lib.check_environment(shifted)
     config = config_lib.from_flags(*flags, "--augmentation=none")
+    config_lib.check_environment(config)
     assert config.augmentation == "none"
 
 

@@ -169,6 +169,23 @@ def test_a_dense_layer_that_is_called_twice_is_refused(rng):
         dual.neural_path_kernel(created(end, rng), images_of(rng))
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class HalfAdd(layers.Add):
+    """It may do anything with what it derives from."""
+
+    def call(self, x):
+        return 0.5 * super().call(x)
+
+
+def test_a_layer_is_not_taken_for_what_it_derives_from(rng):
+    def end(x):
+        h = relu(layers.Dense(4)(flat(x)))
+        return relu(layers.Dense(4)(HalfAdd()([h, h])))
+
+    with pytest.raises(UserError, match="takes several tensors"):
+        dual.neural_path_kernel(created(end, rng), images_of(rng))
+
+
 def test_sequences_are_refused(rng):
     """Rows of vectors are no positions of an image."""
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlgn_tf import from_keras
 from dlgn_tf.claims.small_networks import leave_initial_point
 from dlgn_tf.dual import tangent_kernel
 from dlgn_tf.dual.coverage import structure_of
@@ -69,6 +70,24 @@ def test_every_part_is_that_of_explicit_gradients(name, rng):
         assert kernel.max() > 0
         np.testing.assert_allclose(
             found.parts[part], kernel, atol=1e-10 * kernel.max()
+        )
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_layer_that_is_called_twice_counts_twice(rng):
+    image = keras.Input(SMALL)
+    shared = keras.layers.Dense(4)
+    h = keras.ops.relu(keras.layers.Dense(4)(keras.layers.Flatten()(image)))
+    h = keras.ops.relu(shared(keras.ops.relu(shared(h))))
+    network = keras.Model(image, keras.layers.Dense(3)(h))
+    model = from_keras(network, "dgn")
+    images = rng.uniform(0, 1, (4, *SMALL))
+    found = empirical_ntk(model, images, logit=1)
+    for part, each in model.networks.items():
+        rows = gradients(model, each, images, 1)
+        kernel = rows @ rows.T
+        np.testing.assert_allclose(
+            found.parts[part], kernel, atol=1e-10 * max(kernel.max(), 1e-9)
         )
 
 

@@ -307,3 +307,18 @@ def test_what_is_forced_passes_in_parts_that_memory_bounds(dlgn, digits):
         np.testing.assert_allclose(few.forced(image, every, 0.25), whole)
     sizes = [len(call.args[1]) for call in passed.call_args_list]
     assert sum(sizes) == 16 and max(sizes) == few.view.rows
+
+
+@pytest.mark.parametrize(
+    "unit", [("conv9", (0, 0, 0)), ("conv1", (3,)), ("conv1", (-1, 0, 0))]
+)
+def test_units_that_are_not_there(unit):
+    model = create_model("c4gap_dlgn", (8, 8, 1), width=2, seed=0)
+    flips, image = GateFlips(model), np.zeros((8, 8, 1))
+    for ask in (
+        lambda: flips.flips(image, [unit]),
+        lambda: flips.forced(image, [unit], 0.0),
+        lambda: flips.strongest(np.zeros((2, 8, 8, 1))),
+    ):
+        with pytest.raises(UserError, match="Expected"):
+            ask()

@@ -6,6 +6,7 @@ import pytest
 
 import dlgn_tf
 from dlgn_tf import explain
+from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import measures, planted
 from dlgn_tf.models.build import create_model
 
@@ -142,3 +143,11 @@ def test_areas():
     assert measures.area(rising) == pytest.approx((0 + 2 / 3 + 1) / 3)
     assert np.isnan(measures.area(-rising))
     assert np.isnan(measures.area(0 * rising))
+
+
+def test_curves_are_of_pixels():
+    model = create_model("c4gap_dlgn", (8, 8, 1), width=2, seed=0)
+    images = np.zeros((1, 8, 8, 1))
+    found = explain(model, images, 0, site="conv2")
+    with pytest.raises(UserError, match="of pixels.*conv2"):
+        measures.curves(model, found)

@@ -148,5 +148,6 @@ def test_the_best_fit_is_kept_and_ends_the_training(rng):
         made.clear()
         plan = Plan("logistic", 60, 1, 0.0, patience=20)
         found = alternating.fit(form, weights, rows, plan, refit, 10, rows)
-    assert found.epoch == 20 and len(found.loss) == 40
+    # Within a piece all epochs are as good here: its first one.
+    assert found.epoch == 11 and len(found.loss) == 40
     assert found.weights is made[2]

@@ -155,13 +155,13 @@ def test_a_lead_is_one_where_it_exceeds_what_folds_differ_by(
 
 def test_gaps_are_filled_by_means_of_what_is_learned_from(tmp_path):
     path = tmp_path / "gaps.csv"
-    lines = [f"{k},{'' if k % 3 else k * k},{'ab'[k % 2]}" for k in range(30)]
-    path.write_text("\n".join(["x,gap,told", *lines]))
+    lines = [f"{k},{'' if k % 3 else k * k},,{'ab'[k % 2]}" for k in range(30)]
+    path.write_text("\n".join(["x,gap,empty,told", *lines]))
     table = tables.read(str(path), "told", "fill", False)
     kept = np.array([k * k for k in range(30) if k % 3 == 0])
     assert np.isnan(table.x[:, 1]).sum() == 20
-    assert table.filled[1].tolist() == [1, kept.mean()]
-    assert table.filled[3].tolist() == [3, 9]
+    assert table.filled[1].tolist() == [1, kept.mean(), 0]
+    assert table.filled[3].tolist() == [3, 9, 0]
     first = learners.others(False, 0)["linear"]
     fitted = learners._scaled(first).fit(table.x[:15], table.y[:15])
     assert fitted[0].statistics_[1] == kept[:5].mean() != kept.mean()

@@ -301,6 +301,23 @@ def test_value_tensors_are_fitted_exactly(moons):
     assert zeros["l1"] > 0.5 and zeros[None] == zeros["ridge"] == 0
 
 
+def test_fits_of_a_value_tensor_are_those_of_the_loss(moons):
+    """l1 logistic regression is of two classes, and ridge of no logits."""
+    with pytest.raises(ValueError, match="one of .None, 'ridge'. .*squared"):
+        DLGNRegressor("dlgn_vt", refit="l1", **SMALL).fit(*moons)
+    assert not hasattr(
+        DLGNClassifier("dlgn_vt", refit="ridge"), "predict_proba"
+    )
+
+
+def test_a_pickle_of_an_earlier_version(moons):
+    found = DLGNClassifier(**SMALL, warm_start=True).fit(*moons)
+    before = found.regions(moons[0])[0].outputs
+    del found._target_scale
+    np.testing.assert_array_equal(found.regions(moons[0])[0].outputs, before)
+    found.fit(*moons)
+
+
 @pytest.mark.parametrize("family", ["dlgn", "dlgn_vt", "npk"])
 def test_rows_are_computed_in_parts(family, moons, monkeypatch):
     form = Form(family, 2, (4, 3), beta=2.0)

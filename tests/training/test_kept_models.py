@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.data import sources
+from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
 from dlgn_tf.training import records, trained
 from dlgn_tf.training.run_directory import RunDirectory
@@ -185,6 +186,10 @@ def test_run_that_starts_anew_keeps_nothing(pretend):
     path = pretend("--train_steps=3", "--snapshot_every=1").path
     for file in (path / "checkpoints").iterdir():
         file.unlink()
+    # Beside these weights, which it would delete, none starts.
+    with pytest.raises(UserError, match="model.keras alone"):
+        pretend("--train_steps=2", "--snapshot_every=2", "--seed=8")
+    (path / "model.keras").unlink()
     pretend("--train_steps=2", "--snapshot_every=2", "--seed=8")
     assert trained.step_of(path / "model.keras") == 2
     assert list(RunDirectory(path).kept_models()) == [0, 2]

@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from dlgn_tf import config as config_lib
+from dlgn_tf import presets
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import objectives, user_networks
 from dlgn_tf.training.run_directory import RunDirectory
@@ -373,3 +374,25 @@ def test_a_network_of_something_else(text, tmp_path):
         user_networks.kept(path)
     assert_one_line(error)
     assert str(path) in str(error.value)
+
+
+def test_a_folder_is_held_though_its_lock_is_deleted(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.locked():
+        (tmp_path / "run" / "lock").unlink()
+        directory.check_held()
+        (tmp_path / "run").rename(tmp_path / "moved")
+        (tmp_path / "run").mkdir()
+        with pytest.raises(UserError, match="to stay where it is"):
+            directory.check_held()
+
+
+def test_weights_beside_an_unfinished_checkpoint_are_kept(tmp_path):
+    """As beside none: what starts there would delete them."""
+    run = tmp_path / "run"
+    shutil.copytree(presets.ROOT / "c4gap_dlgn_digits", run)
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "ckpt-5.index.partial").touch()
+    config = RunDirectory(run).read_config()
+    with pytest.raises(UserError, match="model.keras alone"):
+        RunDirectory(run).check(config)

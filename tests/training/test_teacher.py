@@ -91,7 +91,11 @@ def test_losses_are_those_of_the_formula(tmp_path):
     [
         ("--teacher_share=0.3", "no effect without --teacher"),
         ("--gating_rate=2 --optimizer=adam", "no effect on adam"),
-        ("--gating_rate=2 --model=fc_dnn --optimizer=sgd", "family dnn"),
+        ("--gating_rate=2 --model=fc_dnn --optimizer=sgd", "not trained"),
+        (
+            "--gating_rate=2 --gate_regime=frozen_random --optimizer=sgd",
+            "not trained",
+        ),
         ("--teacher=x --teacher_share=2", "teacher_share"),
         ("--teacher=x --model=c1gap_dnn --members=2", "one network of classes"),
     ],

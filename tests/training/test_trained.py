@@ -1,5 +1,6 @@
 """What is read from a path to trained weights."""
 
+import copy
 import json
 import zipfile
 
@@ -9,7 +10,7 @@ import pytest
 
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import lineage, user_networks
+from dlgn_tf.models import lineage, saved, user_networks
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import trained
 
@@ -233,3 +234,38 @@ def test_whatever_keras_raises_names_the_file(change, tmp_path):
         assert "one with 68,000,000,000 bytes of weights" in text
         builder = user_networks.architecture(str(spoilt)).builder
         assert "bytes of weights" in refusal(builder.network)
+
+
+def _saved_wide(folder):
+    """A compiled model of 20,000 entries, and one of 200 layers of 16,384."""
+    layers = [keras.Input((20_000,)), keras.layers.Dense(1, use_bias=False)]
+    model = keras.Sequential(layers)
+    rate = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=100_000)
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    sound, deep = folder / "sound.keras", folder / "deep.keras"
+    model.save(sound)
+    with zipfile.ZipFile(sound) as whole, zipfile.ZipFile(deep, "w") as new:
+        config = json.loads(whole.read("config.json"))
+        first, dense = config["config"]["layers"]
+        many = []
+        for k in range(200):
+            many.append(copy.deepcopy(dense))
+            many[-1]["config"] |= {"name": f"d{k}", "units": 2**14}
+            many[-1].pop("build_config", None)
+        config["config"]["layers"] = [first, *many]
+        config["config"].pop("build_input_shape", None)
+        new.writestr("config.json", json.dumps(config))
+        for name in ("metadata.json", "model.weights.h5"):
+            new.writestr(name, whole.read(name))
+    return sound, deep
+
+
+def test_large_models_load_and_too_large_ones_leave_nothing(tmp_path):
+    """Neither are weights made that were refused, whatever comes next."""
+    sound, deep = _saved_wide(tmp_path)
+    before = saved.load(sound).get_weights()
+    for _ in range(2):
+        assert "bytes of weights" in refusal(saved.load, deep)
+        with keras.StatelessScope():
+            pass
+        np.testing.assert_array_equal(saved.load(sound).get_weights(), before)

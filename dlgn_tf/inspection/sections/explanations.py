@@ -5,6 +5,7 @@ from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.attributions import CONSTANT
 from dlgn_tf.inspection.explanations import explain
 from dlgn_tf.inspection.page import number, percent
+from dlgn_tf.inspection.pictures import SQUARES
 from dlgn_tf.inspection.sections.decisions import decision_of
 from dlgn_tf.inspection.sections.flipping import Flipping
 
@@ -19,6 +20,7 @@ _INTRO = (
     "estimate. The other half of the truth is why these gates are open: below "
     "each map stand the gates that decide most."
 )
+_FADED = " Below, the image fades where squares do not speak for {}."
 _PIXELS = (
     "A pixel counts as the network sees it, normalised; drawn is what all its "
     "colours add together."
@@ -99,7 +101,9 @@ def _draw_map(report, k, found, decision, says):
             pictures.explained(image, parts, title),
             f"{begin}The pixels add {_signed(found.maps.sum())} and the biases "
             f"{_signed(found.bias[0])}. Blue pixels speak for {says[0]}, "
-            f"orange ones for {says[1]}, white ones for neither.",
+            f"orange ones for {says[1]}, white ones for neither."
+            + _FADED.format(says[0])
+            * (min(image.shape[:2]) >= 2 * SQUARES),
         )
         return
     site = task.sites[0]
