@@ -17,8 +17,6 @@ from dlgn_tf.output import elsewhere
 _FEW = 2**30
 _DENSEST = 100
 _BYTES = 4
-# Positions of a window, of nearly every convolution at most.
-_WINDOW = 100
 # What numbers they are does not matter.
 _NO_SIZES = ("seed", "shared_object_id")
 
@@ -81,8 +79,8 @@ def of_description(description, place):
 
 def _check_size(description, most):
     """Looks at a model that may be large before there are any weights."""
-    layers, largest = _layers_and_largest(description)
-    if _BYTES * _WINDOW * layers * largest**2 <= most:
+    layers, largest, window = _sizes(description)
+    if _BYTES * layers * window * largest**2 <= most:
         return
     needed = _BYTES * sum(map(math.prod, _shapes(description)))
     if needed > most:
@@ -115,16 +113,24 @@ def _drop_training(content):
             _drop_training(each)
 
 
-def _layers_and_largest(content):
-    """How many layers a description has, and its largest number."""
+def _sizes(content):
+    """How many layers, the largest number, and the most places of a window."""
+    layers = window = 0
     if isinstance(content, dict):
-        of_layer = int("class_name" in content)
+        layers = int("class_name" in content)
+        window = _places(content.get("kernel_size"))
         content = [v for k, v in content.items() if k not in _NO_SIZES]
-    else:
-        of_layer = 0
     if not isinstance(content, list):
         number = isinstance(content, int | float)
-        return 0, content if number else 0
-    found = [_layers_and_largest(each) for each in content]
-    layers = of_layer + sum(count for count, _ in found)
-    return layers, max((number for _, number in found), default=0)
+        return layers, content if number else 0, max(window, 1)
+    found = [_sizes(each) for each in content]
+    return (
+        layers + sum(each[0] for each in found),
+        max((each[1] for each in found), default=0),
+        max([window, 1, *(each[2] for each in found)]),
+    )
+
+
+def _places(kernel_size):
+    sides = kernel_size if isinstance(kernel_size, list) else [kernel_size] * 3
+    return math.prod(sides) if all(type(x) is int for x in sides) else 0
