@@ -8,7 +8,6 @@ weights as they then are. A preset of this name is replaced.
 """
 
 import dataclasses
-import hashlib
 import io
 import json
 import pathlib
@@ -151,7 +150,7 @@ def _card(command, config, folder, directory):
         test_accuracy=found["test_accuracy"],
         test_examples=found["test_images"],
         trained_with=command.commit or origin.of_run(directory).commit,
-        sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+        sha256=files.sha256(model),
         uses=command.uses,
     )
 

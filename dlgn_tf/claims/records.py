@@ -165,9 +165,9 @@ def read(path, complete=True):
 def _record(number, line, needed):
     """The record in a line; a `ValueError` if it is none with these fields."""
     try:
-        known = elsewhere.parse_json(line, dict)
-        kinds = {k: v for k, v in _FIELDS.items() if k in known or k in needed}
-        record = elsewhere.parse_json(line, kinds)
+        record = elsewhere.parse_json(line, dict)
+        names = [x for x in _FIELDS if x in record or x in needed]
+        elsewhere.check_kind(record, {x: _FIELDS[x] for x in names})
         verdict(record)
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from error

@@ -21,6 +21,7 @@ class Table(typing.NamedTuple):
         columns: Strings, names of the columns; of a column of words, one for
             each of them.
         regression: Boolean.
+        filled: x with the mean of a column in the place of its gaps.
     """
 
     name: str
@@ -28,15 +29,7 @@ class Table(typing.NamedTuple):
     y: np.ndarray
     columns: list[str]
     regression: bool
-
-    @property
-    def filled(self) -> np.ndarray:
-        """Its rows with the mean of a column in the place of its gaps."""
-        gaps = np.isnan(self.x)
-        # A column of gaps alone is 0.
-        counts = np.maximum((~gaps).sum(axis=0), 1)
-        means = np.where(gaps, 0, self.x).sum(axis=0) / counts
-        return np.where(gaps, means, self.x)
+    filled: np.ndarray
 
 
 def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
@@ -80,7 +73,8 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
         )
     else:
         y = y.astype(str)
-    return Table(name, x, y, columns, regression)
+    filled = files.vectors(rows, learned)
+    return Table(name, x, y, columns, regression, filled)
 
 
 def check_folds(table: Table, folds: int) -> None:
@@ -104,6 +98,5 @@ def _of_scikit_learn(name):
     y, regression = found.target, name == "diabetes"
     if not regression:
         y = np.array([str(x) for x in found.target_names])[y]
-    return Table(
-        name, found.data, y, [*map(str, found.feature_names)], regression
-    )
+    x, names = found.data, [*map(str, found.feature_names)]
+    return Table(name, x, y, names, regression, x)

@@ -44,7 +44,7 @@ class JaxEngine:
         self._l2 = config.l2
         self._penalty = PenaltyTerm(self.model, config)
         self._teacher = teacher.of(config)
-        self._factors = optimizers.gradient_factors(self.model, config)
+        self._rates = optimizers.gating_rate(self.model, config)
         self._train_step = jax.jit(self._step_function, donate_argnums=0)
         self._evaluation = _Evaluation(self.model)
         self._gates = jax.jit(self._gates_function)
@@ -131,11 +131,8 @@ class JaxEngine:
         gradients, (non_trainable, sums) = jax.grad(
             loss_function, has_aux=True
         )(trainable)
-        if self._factors:
-            pairs = zip(gradients, self._factors, strict=True)
-            gradients = [gradient * factor for gradient, factor in pairs]
         trainable, optimizer_variables = self.optimizer.stateless_apply(
-            optimizer_variables, gradients, trainable
+            optimizer_variables, self._rates(gradients), trainable
         )
         return (trainable, non_trainable, optimizer_variables), sums
 

@@ -31,21 +31,27 @@ def create_optimizer(config):
     return optimizer
 
 
-def gradient_factors(model, config):
-    """What the gradient of each trainable variable is multiplied by.
+def gating_rate(model, config):
+    """What gives the gating network a learning rate of its own.
 
-    Of stochastic gradient descent that is a factor of the learning rate.
+    Of stochastic gradient descent a factor of gradients is one of the rate.
 
     Returns:
-        List of floats, or None where all are 1.
+        Function of the gradients of all trainable variables, a list of as many.
     """
     if config.gating_rate in (None, 1):
-        return None
+        return list
     gating = {id(v) for v in model.gating_network.trainable_variables}
-    return [
+    factors = [
         config.gating_rate if id(variable) in gating else 1.0
         for variable in model.trainable_variables
     ]
+
+    def scaled(gradients):
+        pairs = zip(gradients, factors, strict=True)
+        return [gradient * factor for gradient, factor in pairs]
+
+    return scaled
 
 
 def sgd(rate, momentum=0.9, nesterov=False):

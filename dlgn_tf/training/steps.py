@@ -26,7 +26,7 @@ class TrainingSteps:
         penalty: `PenaltyTerm`, or another function of the values of the
             trainable variables; None for none.
         teacher: `Teacher`, or another such function; None for none.
-        factors: See `dlgn_tf.training.optimizers.gradient_factors`.
+        rates: See `dlgn_tf.training.optimizers.gating_rate`; None for one rate.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class TrainingSteps:
         xla=False,
         penalty=None,
         teacher=None,
-        factors=None,
+        rates=None,
     ):
         self._model = model
         self._optimizer = optimizer
@@ -48,7 +48,7 @@ class TrainingSteps:
         self._l2 = l2
         self._penalty = penalty or (lambda values: tf.zeros([]))
         self._teacher = teacher or (lambda images, logits, losses: losses)
-        self._factors = factors
+        self._rates = rates or list
         # Not a tf.function otherwise: several replicas cannot meet in one.
         self._compiled_step = (
             tf.function(self._step, jit_compile=True, autograph=False)
@@ -116,10 +116,7 @@ class TrainingSteps:
             # Does nothing but with float16, whose gradients need it.
             loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, [v.value for v in variables])
-        if self._factors:
-            pairs = zip(gradients, self._factors, strict=True)
-            gradients = [gradient * factor for gradient, factor in pairs]
-        self._optimizer.apply(gradients, variables)
+        self._optimizer.apply(self._rates(gradients), variables)
         predicted = self._model.prediction(logits)
         losses, errors = self._measured(predicted, labels)
         return tf.stack(

@@ -58,7 +58,7 @@ class TensorFlowEngine:
                 config.xla,
                 PenaltyTerm(self.model, config),
                 teacher.of(config),
-                optimizers.gradient_factors(self.model, config),
+                optimizers.gating_rate(self.model, config),
             )
         self._evaluation = Evaluation(self.model, self.strategy)
         self._local_statistics = config.batch_norm == "local"

@@ -130,7 +130,8 @@ def test_no_such_table(file, options, expected):
     ],
 )
 def test_too_few_rows_for_the_folds(y, regression, folds):
-    table = tables.Table("x", np.ones((len(y), 1)), np.array(y), [], regression)
+    x = np.ones((len(y), 1))
+    table = tables.Table("x", x, np.array(y), [], regression, x)
     with pytest.raises(UserError, match=f"--folds={folds}.* 9 at most"):
         tables.check_folds(table, folds)
     again = table._replace(x=np.ones((90, 1)), y=np.repeat(table.y, 10))
