@@ -29,7 +29,8 @@ def runs(train_run, tmp_path_factory):
     return folder
 
 
-# Of each command of BUILD.md's table, with RUNS and OUT to be filled in.
+# Of each command of the table in docs/how_to/jax.md, with RUNS and OUT to be
+# filled in.
 ARGUMENTS = {
     "evaluate": ["--run_dir=RUNS/fc"],
     "export": ["--run_dir=RUNS/fc", "--export_dir=OUT"],
@@ -142,7 +143,7 @@ def outcome(command, run, runs, folder):
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_command(command, in_this_process, runs, tmp_path, request):
-    path = pathlib.Path(__file__).parents[1] / "BUILD.md"
+    path = pathlib.Path(__file__).parents[1] / "docs" / "how_to" / "jax.md"
     rows = [row.split("|") for row in path.read_text().splitlines()]
     expected = {
         row[1].strip(" `"): row[3].strip() for row in rows if len(row) == 5

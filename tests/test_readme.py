@@ -1,4 +1,4 @@
-"""Every figure that the README quotes is one of a page of results.
+"""Every figure that documents quote is one of a page of results.
 
 The rule. A *figure* is a number with a decimal point, or one with %, points or
 times behind it. Numbers joined by ±, "to" or an opening bracket are one figure,
@@ -12,8 +12,10 @@ No figures are: settings, written as `code`; integers; arXiv numbers; versions,
 written as "Python 3.11 to 3.13".
 """
 
+import collections
 import pathlib
 import re
+import urllib.parse
 
 import pytest
 
@@ -21,7 +23,13 @@ from dlgn_tf.claims import records, registry
 from dlgn_tf.claims.verdicts import Verdict
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "GUIDE.md")
+README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
+OTHERS = [
+    path
+    for folder in ("commands", "how_to", "tutorials")
+    for path in sorted((ROOT / "docs" / folder).glob("*.md"))
+]
+DOCUMENTS = [README, RESULTS, *OTHERS]
 CLAIMS = ROOT / "results" / "claims.jsonl"
 
 NUMBER = r"(?<![\w.^/])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w^/]|\.\d)"
@@ -30,10 +38,10 @@ JOINED = re.compile(
     r"(?: points| times)?"
 )
 MEASURED = re.compile(r"\.\d|e[+-]?\d|%|±| points$| times$")
-LINK = re.compile(r"\]\((results/[^)#]+\.(?:md|csv|json))\)")
+LINK = re.compile(r"\]\((?:\.\./)*(results/[^)#]+\.(?:md|csv|json))\)")
 LEFT_OUT = re.compile(
     r"```.*?```|`[^`]*`|!?\]\([^)]*\)|arXiv\s+[\d.]+"
-    r"|(?:Python|TensorFlow|Keras) [\d.]+(?: to [\d.]+)?",
+    r"|(?:Python|TensorFlow|Keras|Theorem) [\d.]+(?: to [\d.]+)?",
     re.DOTALL,
 )
 
@@ -102,9 +110,13 @@ def read_page(page, root=ROOT):
     return numbers(LEFT_OUT.sub(" ", (root / page).read_text()))
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_figure_is_on_its_page(name):
-    assert not list(missing((ROOT / name).read_text()))
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_every_figure_is_on_its_page(path):
+    assert not list(missing(path.read_text()))
 
 
 def test_reasons_are_given_of_all_that_does_not_hold_and_quote_pages():
@@ -122,8 +134,9 @@ def test_reasons_are_given_of_all_that_does_not_hold_and_quote_pages():
         assert f"](why.md#{name.replace('.', '')})" in linked
 
 
-def test_the_readme_quotes_figures():
-    assert len(list(quoted((ROOT / "README.md").read_text()))) > 50
+def test_documents_quote_figures():
+    assert len(list(quoted(RESULTS.read_text()))) > 50
+    assert len(list(quoted(README.read_text()))) > 8
 
 
 def changed(figure):
@@ -136,7 +149,7 @@ def changed(figure):
 
 def test_a_changed_digit_is_noticed():
     """Mostly: a short number may stand on a page by chance, so quote pairs."""
-    document = (ROOT / "README.md").read_text()
+    document = RESULTS.read_text()
     noticed = [
         not any(is_on(changed(figure), read_page(page)) for page in pages)
         for figure, pages in quoted(document)
@@ -200,17 +213,28 @@ def test_what_is_no_figure(text):
     assert not figures(text)
 
 
-@pytest.mark.parametrize("name", [*DOCUMENTS, "BUILD.md"])
-def test_links_lead_somewhere(name):
-    text = without_listings((ROOT / name).read_text())
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
-    gone = {link for link in links if not (ROOT / link).exists()}
-    assert not gone
+def links(path):
+    """Where the links of a document lead, those to other sites apart."""
+    text = without_listings(path.read_text())
+    found = re.findall(r"\]\(<?([^)\s>]+)>?\)", text)
+    elsewhere = [x for x in found if re.match(r"[a-z]+:", x)]
+    return {*found}.difference(elsewhere), {*elsewhere}
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, ROOT / "SECURITY.md"], ids=name_of
+)
+def test_links_lead_somewhere(path):
+    """The strict build of the site asks for more, of its own pages alone."""
+    here, elsewhere = links(path)
+    files = {x.partition("#")[0] for x in here} - {""}
+    assert not {x for x in files if not (path.parent / x).exists()}
+    parsed = map(urllib.parse.urlsplit, elsewhere)
+    assert all(x.scheme == "https" and "." in x.netloc for x in parsed)
 
 
 def test_the_readme_is_short_enough_to_be_read():
-    lines = (ROOT / "README.md").read_text().splitlines()
-    assert len(lines) <= 250
+    assert len(README.read_text().splitlines()) <= 150
 
 
 def verdicts():
@@ -233,9 +257,19 @@ def of_paper(ids):
 
 
 def test_verdicts_are_those_that_were_measured():
-    text = (ROOT / "README.md").read_text()
+    text = RESULTS.read_text()
     section = text.partition("## What does not hold\n")[2].partition("\n## ")[0]
     rows = re.findall(
         r"(?m)^\| .*`(\w+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$", section
     )
     assert sorted(rows) == sorted(verdicts())
+
+
+def test_the_readme_counts_the_verdicts():
+    found = collections.Counter(map(records.verdict, records.read(CLAIMS)))
+    said = (
+        f"Of {found.total()} claims {found[Verdict.HOLDS]} hold, "
+        f"{found[Verdict.FAILS]} do not and {found[Verdict.UNDECIDED]} are not "
+        "decided"
+    )
+    assert said in " ".join(README.read_text().split())

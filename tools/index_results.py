@@ -62,16 +62,17 @@ def index(root):
             "- `tools/make_results claims`; its origin is on the page\n"
         )
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        parts.append(f"## [{_title(folder)}]({folder.name})\n")
+        parts.append(f"## {_title(folder)}\n")
         parts.append(_made(folder))
     return "\n".join(parts)
 
 
 def _title(folder):
-    """The first heading of a page in a folder, or the folder's name."""
+    """The first heading of a folder's page, as a link; or the folder's name."""
     for name in ("results.md", "report.md", "benchmark.md"):
         if (folder / name).is_file():
-            return _heading(folder / name) or folder.name
+            heading = _heading(folder / name) or folder.name
+            return f"[{heading}]({folder.name}/{name})"
     return folder.name
 
 

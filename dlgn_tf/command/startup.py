@@ -173,5 +173,6 @@ def _check_installed(*packages):
         if importlib.util.find_spec(package) is None:
             raise UserError(
                 f"Expected {package} to be installed, which KERAS_BACKEND="
-                f"{backend()} needs (see BUILD.md). Received: no such package"
+                f"{backend()} needs (see docs/how_to/jax.md). Received: "
+                "no such package"
             )

@@ -66,5 +66,5 @@ def _refused(received: str) -> UserError:
     return UserError(
         "--strategy=multi_worker needs the environment variable TF_CONFIG. "
         "Expected the JSON that names the machines and this one's task (see "
-        f"BUILD.md). Received: {received}"
+        f"docs/how_to/several_machines.md). Received: {received}"
     )

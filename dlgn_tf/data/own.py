@@ -146,7 +146,8 @@ class OwnData:
         if kind.needs and importlib.util.find_spec(kind.needs) is None:
             raise UserError(
                 f"Expected {kind.needs} to be installed, which --dataset="
-                f"{self.name} needs (see BUILD.md). Received: no such package"
+                f"{self.name} needs (see docs/how_to/data.md). Received: "
+                "no such package"
             )
         if kind.path:
             self._check_path(kind)
