@@ -8,7 +8,7 @@ COMMANDS = {
     "evaluate": "test accuracy of a run or of trained weights",
     "inspect_model": "what each gate looks at and each unit says: a page",
     "explain": "what each pixel adds to a decision, what would flip it: a page",
-    "export": "a run as a SavedModel for plain TensorFlow",
+    "export": "a run for other programs: SavedModel, ONNX, LiteRT",
     "remove_layers": "accuracy of a run with each of its blocks left out",
     "dual": "neural path kernel of a run, and learning with it",
     "dual.theorems": "how networks come to the kernels of the theorems",

@@ -52,6 +52,9 @@ STRATEGIES = ("auto", "single", "mirrored", "multi_worker")
 BATCH_STATISTICS = ("synchronized", "local")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
+# What a network is written as for programs without Keras.
+EXPORT_FORMATS = ("savedmodel", "onnx", "litert")
+
 # Ways to say which parts of an image a logit comes from.
 ATTRIBUTIONS = (
     "contributions",

@@ -1,21 +1,27 @@
-"""Writes a run as a SavedModel: python -m dlgn_tf.export --run_dir=RUN_DIR."""
+"""Writes a run for other programs: python -m dlgn_tf.export --run_dir=RUN_DIR.
+
+As a SavedModel, or as one file for ONNX Runtime or LiteRT.
+"""
 
 import dataclasses
 import os
 import pathlib
 import tempfile
 
+from dlgn_tf import choices
 from dlgn_tf.command import cli, common_flags, fields, startup
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
-from dlgn_tf.training import saved_model, trained
+from dlgn_tf.training import saved_model, single_file, trained
 from dlgn_tf.training.source import Source
 
 USAGE = """\
-Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow.
+Writes the newest checkpoint of a run as a SavedModel for plain TensorFlow, or
+as one file for ONNX Runtime or LiteRT.
 
   python -m dlgn_tf.export --run_dir=runs/c4gap_dlgn-digits --export_dir=DIR
   python -m dlgn_tf.export --model_path=MODEL.keras --export_dir=DIR
+  python -m dlgn_tf.export --run_dir=RUN_DIR --format=onnx --export_dir=DIR
 
   loaded = tf.saved_model.load("DIR")
   loaded.signatures["serving_default"](images=images)  # logits, probabilities;
@@ -27,7 +33,11 @@ Images are (batch, height, width, channels) in [0, 255]; the signatures take
 float32 tensors (or arrays of any type), those that end in _uint8 uint8.
 Where classes have names, DIR/assets/class_names.txt lists them, in the order of
 the logits. DIR/assets.extra/model.keras is the same network for Keras and for
-python -m dlgn_tf.inspect_model --saved_model=DIR."""
+python -m dlgn_tf.inspect_model --saved_model=DIR.
+
+--format=onnx writes DIR/model.onnx, --format=litert DIR/model.tflite, both with
+class_names.txt. They take float32 images in [0, 255] and give logits, of a
+regression numbers; they have no gates."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,24 +51,38 @@ class Command(fields.Command):
     dataset: str = common_flags.dataset_of_model()
     export_dir: str | None = fields.flag(
         None,
-        "Where the SavedModel is written: new or empty.",
+        "Where the SavedModel, or the file, is written: new or empty.",
         path=True,
         required="DIR",
+    )
+    format: str = fields.flag(
+        "savedmodel",
+        "A SavedModel, or one file: ONNX (needs dlgn_tf[onnx]) or LiteRT.",
+        choices=choices.EXPORT_FORMATS,
     )
 
 
 def run(command):
-    """Writes the SavedModel of a `Command`."""
+    """Writes what a `Command` asks for; returns the folder."""
     network = Source.of_command(command)
     network.check()
     check_export_dir(command.export_dir)
+    if command.format in single_file.FILES:
+        single_file.check_format(command.format)
 
     startup.import_keras(("tensorflow",))
     model, step = network.load()
     config = network.config
     names = config.info.class_names if config else None
-    export(model, command.export_dir, step, names)
     at = "" if step is None else f" at step {step}"
+    if command.format in single_file.FILES:
+        with files.write_errors(command.export_dir):
+            made = single_file.write(
+                model, command.export_dir, command.format, names
+            )
+        print(f"{model.name}{at}: {made}")
+        return command.export_dir
+    export(model, command.export_dir, step, names)
     print(
         f"{model.name}{at}: SavedModel with signatures "
         f"{', '.join(saved_model.SIGNATURES)} in {command.export_dir}"
