@@ -1,5 +1,6 @@
 """The machines of a training on several: TF_CONFIG. Imports nothing heavy."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -11,6 +12,32 @@ from typing import Any
 from dlgn_tf.errors import UserError
 
 _ADDRESS = re.compile(r"(.+):([0-9]{1,5})")
+_JOBS = {"chief", "worker"}
+
+Task = tuple[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What TF_CONFIG says.
+
+    Attributes:
+        addresses: Dict from each task, such as `("worker", 0)`, to its
+            address, `"HOST:PORT"`.
+        task: That of this process.
+    """
+
+    addresses: dict[Task, str]
+    task: Task
+
+    @property
+    def first(self) -> Task:
+        """The task of the process that writes."""
+        return min(self.addresses)
+
+    def name(self, task: Task) -> str:
+        """A task and its address, for messages."""
+        return f"{task[0]} {task[1]} ({self.addresses[task]})"
 
 
 def check_cluster() -> None:
@@ -19,47 +46,81 @@ def check_cluster() -> None:
     All addresses are looked at, so every worker refuses what is wrong in one;
     the port of this one must be free.
     """
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        addresses, own = _addresses(json.loads(text))
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        raise _refused(text or "none") from None
-    for address in addresses:
-        _port(address)
-    if len(set(addresses)) < len(addresses):
-        raise _refused(f"an address twice in {', '.join(addresses)}")
+    cluster = read_cluster()
     # Where TensorFlow runs already, its own server may have it.
     if "tensorflow" not in sys.modules:
-        _check_free(own)
+        listening(cluster).close()
 
 
-def _check_free(address: str) -> None:
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            free.bind(("", _port(address)))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            received = f"{address}, whose port another process has"
-            raise _refused(received) from error
+def read_cluster() -> Cluster:
+    """What TF_CONFIG says, checked.
+
+    Raises:
+        UserError: if it is missing, or names no machines, or this one not.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        cluster = _parsed(json.loads(text))
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+    ):
+        raise _refused(text[:1000] or "none") from None
+    addresses = list(cluster.addresses.values())
+    for address in addresses:
+        host_and_port(address)
+    if len(set(addresses)) < len(addresses):
+        raise _refused(f"an address twice in {', '.join(addresses)}")
+    if cluster.first[0] == "chief" and ("chief", 1) in cluster.addresses:
+        raise _refused("more than one chief")
+    return cluster
 
 
-def _addresses(parsed: Any) -> tuple[list[str], str]:
-    """All addresses, and this process' own."""
-    task, cluster = parsed["task"], parsed["cluster"]
-    index = task["index"]
-    if int(index) != float(index) or not 0 <= int(index):
-        raise IndexError
-    own = cluster[task["type"]][int(index)]
-    return [each for job in cluster.values() for each in job], own
+def _parsed(content: Any) -> Cluster:
+    jobs, task = content["cluster"], content["task"]
+    addresses = {
+        (job, index): address
+        for job, of_job in jobs.items()
+        for index, address in enumerate(of_job)
+    }
+    own = task["type"], int(task["index"])
+    fits = isinstance(task["index"], str) or own[1] == task["index"]
+    if not (fits and own in addresses and jobs.keys() <= _JOBS):
+        raise ValueError
+    return Cluster(addresses, own)
 
 
-def _port(address: Any) -> int:
+def host_and_port(address: Any) -> tuple[str, int]:
+    """The parts of `"HOST:PORT"`; a `UserError` if it is something else."""
     match = _ADDRESS.fullmatch(str(address))
     if not match or not 1 <= int(match[2]) < 2**16:
         raise _refused(f"{address!r}, which is no HOST:PORT")
-    return int(match[2])
+    return match[1].strip("[]"), int(match[2])
+
+
+def listening(cluster: Cluster) -> socket.socket:
+    """A socket that listens at the port of this process.
+
+    Raises:
+        UserError: if another process has it, or it may not be used.
+    """
+    address = cluster.addresses[cluster.task]
+    family, dual = socket.AF_INET, socket.has_dualstack_ipv6()
+    if dual:
+        family = socket.AF_INET6
+    try:
+        return socket.create_server(
+            ("", host_and_port(address)[1]), family=family, dualstack_ipv6=dual
+        )
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = "whose port another process has" if taken else error.strerror
+        raise _refused(f"{address}, {why}") from error
 
 
 def _refused(received: str) -> UserError:

@@ -148,6 +148,12 @@ class Config(Network):
         "TF_CONFIG names.",
         choices=choices.STRATEGIES,
     )
+    worker_timeout: float = _run(
+        10.0,
+        "Minutes that a worker of multi_worker waits at the start for the "
+        "others.",
+        positive=True,
+    )
     batch_norm: str = _run(
         "synchronized",
         "Batch statistics of several replicas: over the whole batch, or each "

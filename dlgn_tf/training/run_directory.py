@@ -19,13 +19,12 @@ from dlgn_tf.training.checkpoints import Checkpoints
 
 # Within a run directory; links in their place would lead out of it.
 _NO_LINKS = (
-    run_names.LOCK,
-    run_names.CHECKPOINTS,
-    run_names.SNAPSHOTS,
+    *(run_names.LOCK, run_names.CHECKPOINTS, run_names.SNAPSHOTS),
     *run_names.EVENTS,
 )
 # Flags that may change unsaid; the seed of the first weights did its work.
-_PASSING = ("run_dir", "data_dir", "download", "train_steps", "weights_seed")
+_PASSING = "run_dir data_dir download train_steps weights_seed".split()
+_PASSING += ["worker_timeout"]
 _SNAPSHOT = re.compile(r"step-([0-9]{8,})\.keras")
 
 

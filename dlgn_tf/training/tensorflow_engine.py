@@ -10,6 +10,7 @@ from dlgn_tf.data import batches
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files
 from dlgn_tf.training import (
+    agreement,
     configured,
     engine,
     optimizers,
@@ -34,6 +35,9 @@ class TensorFlowEngine:
     write_errors = (tf.errors.OpError,)
 
     def __init__(self, config, model=None):
+        if config.strategy == "multi_worker":
+            # TensorFlow's own waiting cannot be ended, nor does it compare.
+            agreement.agree(config)
         # Before any operation: several machines find each other here.
         self.strategy = strategies.create_strategy(config.strategy)
         replicas = self.strategy.num_replicas_in_sync

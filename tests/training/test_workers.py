@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import time
@@ -76,17 +77,20 @@ def images(place, write_images):
 
 @pytest.fixture(scope="module")
 def two_workers(start_training_of_all, images):
-    """Starts two processes; what is left of them at the end is killed."""
+    """Starts two processes; what is left of them at the end is killed.
+
+    There is one for each entry of `more`, the flags that it alone is given.
+    """
 
     @contextlib.contextmanager
-    def start(place, run_dir, steps):
+    def start(place, run_dir, steps, more=((), ())):
         place.mkdir()
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(len(more))]
         flags = [*FLAGS, images]
         flags += [f"--train_steps={steps}", f"--run_dir={run_dir}"]
         workers = []
         try:
-            for index in range(2):
+            for index, own in enumerate(more):
                 task = {
                     "cluster": {"worker": addresses},
                     "task": {"type": "worker", "index": index},
@@ -94,6 +98,7 @@ def two_workers(start_training_of_all, images):
                 worker = start_training_of_all(
                     place,
                     *flags,
+                    *own,
                     first=KEEPS_WEIGHTS.format(place=f"{place}/worker{index}"),
                     variables={
                         # As on machines of their own, that have no GPU to
@@ -224,6 +229,31 @@ def test_lost_result_is_measured_again_by_all(asked_to_end):
     assert found["test_accuracy"] == pytest.approx(
         expected["test_accuracy"], abs=2.01 / 360
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            ((), ("--batch_size=16",)),
+            "as --batch_size=32 of worker 0. Received: --batch_size=16 of "
+            "worker 1",
+        ),
+        (
+            ((), (), ("--seed=1", "--test_share=0.5")),
+            "--seed=1, --test_share=0.5, .* of worker 2 and 1 more$",
+        ),
+    ],
+    ids=["two", "three"],
+)
+def test_workers_that_disagree_end_in_the_same_line(
+    more, said, tmp_path, two_workers
+):
+    run_dir = tmp_path / "run"
+    with two_workers(tmp_path / "place", run_dir, STEPS, more) as workers:
+        (line,) = {worker.refused() for worker in workers}
+    assert re.search(said, line), line
+    assert not run_dir.exists()
 
 
 def test_only_the_chief_writes(whole, place):
