@@ -72,6 +72,8 @@ intersphinx_mapping = {
     and (path := pathlib.Path(_inventories, f"{name}.inv")).is_file()
 }
 
+# See _extensions/mathml.py.
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "dlgn_tf"
 html_static_path = ["_static"]
