@@ -12,6 +12,7 @@ COMMANDS = {
     "remove_layers": "accuracy of a run with each of its blocks left out",
     "dual": "neural path kernel of a run, and learning with it",
     "dual.theorems": "how networks come to the kernels of the theorems",
+    "dual.spectral": "which frequencies networks can have and learn",
     "splines": "layers as max-affine splines: partitions, mixtures, filters",
     "complexity": "components of a feature by how many layers they take",
     "rainbow": "covariances of trained weights, and networks drawn from them",

@@ -272,6 +272,14 @@ OTHERS = {
     "remove_layers": {"": "Expected --output_dir=DIR. Received: no"},
     "dual": {"": "Expected --run_dir=DIR or --model_path=PATH. Received"},
     "dual.theorems": {"--draws=1 --output_dir=x": "draws.*>= 2.*1"},
+    "dual.spectral": {
+        "--output_dir=x": "experiment=frequencies.sizes.training.built",
+        "--experiment=sizes --output_dir=x --steps=150": "of 100.*150",
+        "--experiment=sizes --output_dir=x --frequencies=4,16": "15.*16",
+        "--experiment=sizes --output_dir=x --depth=1": "depth.*>= 2.*1",
+        "--experiment=built --output_dir=x --steps=200": "steps has no effect",
+        "--experiment=built --output_dir=file": "output_dir.*file",
+    },
     "splines": {"--output_dir=o x": "flags only.*x"},
     "complexity": {
         "--experiment=nothing": "one of 1, 2, .*nothing",

@@ -37,6 +37,7 @@ LEVELS = (
     "dual",
     "inspection",
     "tabular",
+    "dual.spectral",
     "splines",
     "complexity",
     "complexity.experiments",
