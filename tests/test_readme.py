@@ -38,7 +38,9 @@ JOINED = re.compile(
     r"(?: points| times)?"
 )
 MEASURED = re.compile(r"\.\d|e[+-]?\d|%|±| points$| times$")
-LINK = re.compile(r"\]\((?:\.\./)*(results/[^)#]+\.(?:md|csv|json))\)")
+LINK = re.compile(
+    r"\]\((?:\.\./)*((?:results|dlgn_tf/presets)/[^)#]+\.(?:md|csv|json))\)"
+)
 LEFT_OUT = re.compile(
     r"```.*?```|`[^`]*`|!?\]\([^)]*\)|arXiv\s+[\d.]+"
     r"|(?:Python|TensorFlow|Keras|Theorem) [\d.]+(?: to [\d.]+)?",
