@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "sphinx_design",
     *sorted(x.stem for x in (HERE / "_extensions").glob("*.py")),
 ]
 exclude_patterns = ["_extensions", "**/*.py", "**/.*"]
@@ -74,6 +75,10 @@ intersphinx_mapping = {
 
 # See _extensions/mathml.py.
 html_math_renderer = "mathml"
+
+# Of listings that name none.
+highlight_language = "bash"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "dlgn_tf"
 html_static_path = ["_static"]

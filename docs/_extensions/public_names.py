@@ -9,11 +9,11 @@ import functools
 import importlib
 import inspect
 import pathlib
+import re
 import sys
 import typing
 
 from sphinx.domains.python import PyXRefRole
-from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 ROOT = pathlib.Path(importlib.import_module("dlgn_tf").__file__).parent
@@ -21,6 +21,8 @@ PACKAGES = sorted(
     ".".join(path.relative_to(ROOT.parent).parent.parts)
     for path in ROOT.rglob("__init__.pyi")
 )
+
+DIRECTIVE = re.compile(r"```\{public-names\} (\S+)\n```")
 
 
 def full_name(thing):
@@ -114,44 +116,56 @@ def page_of(name):
 
 
 def described(package):
-    """Text of the reference of a package, in reStructuredText."""
+    """Text of the reference of a package, in Markdown.
+
+    Modules come behind functions and classes, and have headings.
+    """
     module = importlib.import_module(package)
-    lines = []
+    parts = [f".. py:module:: {package}\n\n{inspect.getdoc(module)}"]
+    modules = []
     for name in module.__all__:
-        here, thing = f"{package}.{name}", getattr(module, name)
-        first = public()[full_name(thing)]
-        if here in PACKAGES:
-            continue
+        thing = getattr(module, name)
         if inspect.ismodule(thing):
-            lines += [f".. automodule:: {thing.__name__}", "   :members:", ""]
-        elif first != here:
-            kind = "class" if inspect.isclass(thing) else "function"
-            lines += [f".. py:{kind}:: {here}", ""]
-            lines += [f"   The same as :py:obj:`{first}`.", ""]
-        elif inspect.isclass(thing):
-            lines += [f".. autoclass:: {here}", "   :members:", ""]
+            modules += [] if thing.__name__ in PACKAGES else [thing]
         else:
-            lines += [f".. autofunction:: {here}", ""]
+            parts.append(entry(package, name, thing))
+    text = in_rst(parts)
+    for thing in modules:
+        text += f"\n## {thing.__name__}\n\n{in_rst([of_module(thing)])}"
     others = [x for x in returned() if page_of(x) == package]
     if others:
-        lines += [".. rubric:: What these take and return", ""]
-    for name in others:
-        lines += [f".. autoclass:: {name}", "   :members:", ""]
-    return "\n".join(lines)
+        members = "\n   :members:"
+        made = in_rst(f".. autoclass:: {name}{members}" for name in others)
+        text += f"\n## What these take and return\n\n{made}"
+    return text
 
 
-class PublicNames(SphinxDirective):
-    """`{public-names} PACKAGE`: its docstring, and those of its names."""
+def in_rst(parts):
+    return "\n".join(["````{eval-rst}", "\n\n".join(parts), "````", ""])
 
-    required_arguments = 1
 
-    def run(self):
-        package = self.arguments[0]
-        text = inspect.getdoc(importlib.import_module(package))
-        content = f"{text}\n\n{described(package)}"
-        return self.parse_text_to_nodes(
-            f"````{{eval-rst}}\n{content}\n````", allow_section_headings=True
-        )
+def entry(package, name, thing):
+    """A function or class; one that is described elsewhere points there."""
+    first = public()[full_name(thing)]
+    kind = "class" if inspect.isclass(thing) else "function"
+    if first != f"{package}.{name}":
+        head = f".. py:{kind}:: {name}\n   :module: {package}"
+        return f"{head}\n\n   The same as :py:obj:`{first}`."
+    members = "\n   :members:" if kind == "class" else ""
+    return f".. auto{kind}:: {first}{members}"
+
+
+def of_module(thing):
+    """A module, without what the package itself makes public."""
+    there = [x for x in public() if x.startswith(f"{thing.__name__}.")]
+    names = ", ".join(x.rpartition(".")[2] for x in there)
+    left_out = f"\n   :exclude-members: {names}" if names else ""
+    return f".. automodule:: {thing.__name__}\n   :members:{left_out}"
+
+
+def insert(app, docname, source):
+    """Puts what `{public-names} PACKAGE` stands for in its place."""
+    source[0] = DIRECTIVE.sub(lambda found: described(found[1]), source[0])
 
 
 def resolve(app, env, node, contnode):
@@ -184,7 +198,7 @@ def docstring_code(role, rawtext, text, lineno, inliner, *rest):
 
 
 def setup(app):
-    app.add_directive("public-names", PublicNames)
+    app.connect("source-read", insert)
     app.add_role("docstring", docstring_code)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
