@@ -6,6 +6,11 @@ import inspect
 import json
 import pathlib
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 
 import pytest
 
@@ -81,6 +86,97 @@ def test_only_the_package_is_installed():
     top = {str(file).partition("/")[0] for file in distribution.files}
     expected = {"dlgn_tf", f"dlgn_tf-{distribution.version}.dist-info"}
     assert top == expected
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Folder with the wheel and the sdist of a copy of the checkout."""
+    pytest.importorskip("build", reason="needs dlgn_tf[dev]")
+    setuptools = pytest.importorskip("setuptools", reason="needs dlgn_tf[dev]")
+    if int(setuptools.__version__.partition(".")[0]) < 77:
+        pytest.skip("needs the setuptools that pyproject.toml names")
+    copy = tmp_path_factory.mktemp("checkout")
+    root = pathlib.Path(__file__).parents[1]
+    git_ignores = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in ("dlgn_tf", "docs", "tests"):
+        shutil.copytree(root / name, copy / name, ignore=git_ignores)
+    for name in FILES_OF_THE_BUILD:
+        shutil.copy(root / name, copy)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", copy],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    return copy / "dist"
+
+
+FILES_OF_THE_BUILD = (
+    "LICENSE",
+    "MANIFEST.in",
+    "README.md",
+    "pyproject.toml",
+    "setup.cfg",
+)
+# Of modules, types, claims, styles, and trained networks.
+KINDS = {".py", ".pyi", ".typed", ".toml", ".css", ".json", ".txt", ".keras"}
+MOST_MEBIBYTES = 5
+
+
+def check_contents(names):
+    """Every module is there, and nothing that is none of the package's."""
+    package = pathlib.Path(__file__).parents[1] / "dlgn_tf"
+    modules = {f"dlgn_tf/{x.relative_to(package)}" for x in code_of(package)}
+    assert modules == {x for x in names if x.endswith((".py", ".pyi"))}
+    assert {pathlib.PurePath(name).suffix for name in names} == KINDS
+    assert not [x for x in names if "test" in pathlib.PurePath(x).stem]
+    others = {x for x in names if x.endswith((".json", ".txt", ".keras"))}
+    assert {x.split("/")[1] for x in others} == {"presets"}
+
+
+def code_of(package):
+    return [*package.rglob("*.py"), *package.rglob("*.pyi")]
+
+
+def test_the_wheel_holds_the_package_alone(built):
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert wheel.stat().st_size < MOST_MEBIBYTES * 2**20
+    names = zipfile.ZipFile(wheel).namelist()
+    metadata = {x for x in names if x.split("/")[0].endswith(".dist-info")}
+    check_contents({*names} - metadata)
+
+
+def test_the_sdist_holds_the_package_and_what_builds_it(built):
+    (sdist,) = built.glob("*.tar.gz")
+    assert sdist.stat().st_size < MOST_MEBIBYTES * 2**20
+    with tarfile.open(sdist) as archive:
+        files = [x.name for x in archive if x.isfile()]
+    inside = {name.partition("/")[2] for name in files}
+    metadata = {x for x in inside if x.startswith("dlgn_tf.egg-info/")}
+    package = {x for x in inside if x.startswith("dlgn_tf/")}
+    assert inside - metadata - package == {*FILES_OF_THE_BUILD, "PKG-INFO"}
+    check_contents(package)
+
+
+def test_metadata_are_what_an_index_takes(built):
+    pytest.importorskip("twine", reason="needs dlgn_tf[dev]")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *built.iterdir()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stdout.count("PASSED") == 2, done
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (x for x in archive.namelist() if x.endswith("/METADATA"))
+        metadata = archive.read(name).decode()
+    assert "\nSummary: Deep Linearly Gated Networks (DLGN)" in metadata
+    for minor in (11, 12, 13):
+        assert f"Classifier: Programming Language :: Python :: 3.{minor}\n" in (
+            metadata
+        )
 
 
 def test_version_is_that_of_the_metadata():
