@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+import signal
 import time
 
 import pytest
 
 from dlgn_tf.command import fields
+from dlgn_tf.errors import UserError
 
 
 @pytest.fixture
@@ -15,11 +17,21 @@ def tool(load_tool):
 
 
 @pytest.fixture
-def attack(tool):
-    """A function that attacks with flags; counts and faults."""
+def attack(tool, tmp_path):
+    """A function that attacks in this process; counts and faults."""
 
     def attack(*words):
-        return tool.attacked(fields.parse(tool.Command, words))
+        command = fields.parse(tool.Command, words)
+        tool.victims.make(tmp_path / "victims")
+        numbers = range(command.first, command.first + command.count)
+        return tool.counted(
+            (
+                number,
+                tool.outcomes.drawn(command, number)[1],
+                *tool.outcomes.of_attack(command, number, tmp_path),
+            )
+            for number in numbers
+        )
 
     return attack
 
@@ -53,6 +65,14 @@ def _take_memory(place):
     bytearray(2**33)
 
 
+def _swallow_memory(place):
+    """As a reader that makes a line of whatever is raised."""
+    try:
+        bytearray(2**33)
+    except MemoryError as error:
+        raise UserError("Expected a file. Received: another") from error
+
+
 def _raise(place):
     raise KeyError("name")
 
@@ -69,6 +89,7 @@ def _read_nothing(place):
         ("outside", _write_here),
         ("lost", _lose),
         ("memory", _take_memory),
+        ("memory", _swallow_memory),
         ("traceback", _raise),
         ("refused", _read_nothing),
     ],
@@ -77,7 +98,33 @@ def test_faults_are_noticed(outcome, how, attack, tool, monkeypatch):
     """Attacks can succeed: readers that err are told from others."""
     monkeypatch.setattr(tool.victims, "make", lambda folder: None)
     kind = {"control": lambda rng, place: lambda: how(place)}
-    monkeypatch.setattr(tool.kinds, "KINDS", kind)
+    monkeypatch.setattr(tool.outcomes.kinds, "KINDS", kind)
     counts, faults = attack("--count=1", "--seconds=1")
     assert counts["control"] == {outcome: 1}
-    assert bool(faults) == (outcome in tool.FAULTS)
+    assert bool(faults) == (outcome in tool.outcomes.FAULTS)
+
+
+def _attack(number):
+    """The third of a process dies, the fifth does not come back."""
+    if number == 2:
+        os.write(2, b"a last word\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 4:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        time.sleep(60)
+    return "worked", ""
+
+
+def test_processes_that_die_or_hang_end_one_attack_alone(tool, monkeypatch):
+    monkeypatch.setattr(tool.forks, "_MORE", 0.5)
+    found = list(tool.forks.outcomes(_attack, range(7), share=3, seconds=0))
+    assert [number for number, *_ in found] == list(range(7))
+    kinds = {number: kind for number, kind, _ in found if kind != "worked"}
+    assert kinds == {2: "crash", 4: "hang"}
+    assert f"status {-signal.SIGKILL} a last word" in found[2]
+
+
+def test_runs_with_other_bits_are_told_apart(tool, tmp_path):
+    differences = tool.trainings.differences
+    assert differences({"a": b"1", "b": b"2"}, {"a": b"1", "b": b"2"}) == ""
+    assert differences({"a": b"1"}, {"a": b"0", "c": b""}) == "a, c"

@@ -12,6 +12,7 @@ images or their encoded files (those of `decoding.FORMATS`) one after the other:
 """
 
 import contextlib
+import math
 import os
 from typing import Any
 
@@ -86,6 +87,10 @@ def count(path: str | os.PathLike, info: Any) -> dict:
         }
 
 
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 # Names of the arrays of a split: Keras', this module's, and shorter ones.
 _NAMES = {
     "train": (
@@ -139,8 +144,11 @@ def _arrays_of(path, name, what="an .npz that tools/prepare_data.py wrote"):
     """The arrays of a file; what goes wrong with them is a `UserError`."""
     try:
         # np.load takes other kinds of files too.
-        with elsewhere.archive(path):
-            pass
+        with elsewhere.archive(path) as archive:
+            entries = archive.infolist()
+            for entry in (x for x in entries if x.filename.endswith(".npy")):
+                with archive.open(entry) as file:
+                    _check_size(file, entry)
         with np.load(path) as arrays:
             yield arrays
     except UserError:
@@ -153,6 +161,22 @@ def _arrays_of(path, name, what="an .npz that tools/prepare_data.py wrote"):
             f"Cannot read {name}. Expected {what}. Received: {path}, "
             f"{type(error).__name__}: {words}"
         ) from error
+
+
+def _check_size(file, entry):
+    """Raises a `ValueError` if an array says that it holds more than is there.
+
+    NumPy would ask for the memory first.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"{entry.filename} of version {version}")
+    shape, _, dtype = _HEADERS[version](file)
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > entry.file_size:
+        raise ValueError(
+            f"{needed:,} bytes in {entry.filename} of {entry.file_size:,}"
+        )
 
 
 def _read_split(arrays, split, path, info, count):

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import math
 import os
+import warnings
 
 import keras
 
@@ -56,7 +57,10 @@ def load(path, what="a Keras model, of known layers", compile=True):
             held = sum(entry.file_size for entry in archive.infolist())
             config = elsewhere.parse_json(archive.read("config.json"), dict)
         _check_size(config, max(_FEW, _DENSEST * held))
-        return keras.models.load_model(path, compile=compile)
+        with warnings.catch_warnings():
+            # A part without weights would have those that it is made with.
+            warnings.filterwarnings("error", "Skipping nested container")
+            return keras.models.load_model(path, compile=compile)
 
 
 def of_description(description, place):

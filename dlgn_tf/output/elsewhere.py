@@ -159,7 +159,8 @@ def archive(path):
 
 def _check_entries(entries, size):
     declared = sum(entry.file_size for entry in entries)
-    if declared > max(_DENSEST * size, _MOST):
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if declared > min(max(_DENSEST * size, _MOST), memory):
         raise zipfile.BadZipFile(f"{declared:,} bytes in a file of {size:,}")
     for entry in entries:
         if entry.flag_bits & 1:

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -238,6 +239,26 @@ def test_ends_that_are_none(ends, encoded_path):
 def test_encoded_files_that_are_no_bytes(files, encoded_path):
     change(encoded_path, train_encoded=files, train_ends=np.arange(10, 80, 10))
     message(encoded_path)
+
+
+def test_arrays_that_say_they_hold_more_than_is_there(path):
+    """They are refused before there is memory for them."""
+    with zipfile.ZipFile(path) as archive:
+        content = {x: archive.read(x) for x in archive.namelist()}
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": (2**40,)}
+    np.lib.format.write_array_header_1_0(header, described)
+    content["train_images.npy"] = header.getvalue() + bytes(64)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    assert f"{2**40:,} bytes in train_images.npy of " in message(path)
+
+
+def test_what_lies_beside_arrays_is_passed_over(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README", "text")
+    npz.read(path, INFO, ALL)
 
 
 @pytest.mark.parametrize("kind", ["eps", "tiff", "ppm", "ico"])

@@ -122,6 +122,16 @@ def test_archives(spoil, tmp_path):
         pass
 
 
+def test_archives_of_more_than_the_memory(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a", bytes(5000))
+    sizes = {"SC_PHYS_PAGES": 1, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(elsewhere.os, "sysconf", sizes.get)
+    with pytest.raises(zipfile.BadZipFile, match="^5,000 bytes in a file of"):
+        with elsewhere.archive(tmp_path / "x.zip"):
+            pass
+
+
 def test_archive_of_a_link(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         entry = zipfile.ZipInfo("a")

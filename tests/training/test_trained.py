@@ -269,3 +269,18 @@ def test_large_models_load_and_too_large_ones_leave_nothing(tmp_path):
         with keras.StatelessScope():
             pass
         np.testing.assert_array_equal(saved.load(sound).get_weights(), before)
+
+
+def test_parts_without_weights_are_not_made_up(tmp_path):
+    """Keras would load them with those that they are made with."""
+    path, moved = tmp_path / "net.keras", tmp_path / "moved.keras"
+    create_model("fc_dlgn", image_shape=(4, 4, 1), classes=3).save(path)
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(moved, "w") as new:
+        inside = json.loads(whole.read("config.json"))
+        config = {"name": "around", "layers": [inside]}
+        around = {"module": "keras", "class_name": "Sequential"}
+        new.writestr("config.json", json.dumps({**around, "config": config}))
+        for name in ("metadata.json", "model.weights.h5"):
+            new.writestr(name, whole.read(name))
+    saved.load(path)
+    assert "no matching group" in refusal(saved.load, moved)
