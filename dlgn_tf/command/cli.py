@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 
 from absl import app, flags, logging
 
@@ -32,6 +33,7 @@ def run(main, name, usage, command, check=None):
             cannot work; --only_check_args ends after it.
     """
     standard_output.open_closed()
+    _spare_other_packages()
     # Figures are never shown; what the environment names may not be there.
     os.environ["MPLBACKEND"] = "agg"
     # TensorFlow's start-up lines would bury the one line that matters.
@@ -83,13 +85,22 @@ def run(main, name, usage, command, check=None):
         except OSError as error:
             if error.errno is None:
                 raise
-            if standard_output.is_broken():
+            if error.filename is None and standard_output.is_broken():
                 error = f"standard output, {error}"
             # The system's, where nothing said it better.
             fail(name, f"Expected files that work. Received: {error}")
         return status
 
     app.run(lambda _: guarded(lambda: _status(main(*made))), flags_parser=parse)
+
+
+def _spare_other_packages():
+    """With -W error, what other packages warn of among themselves ends nothing.
+
+    Keras calls what NumPy deprecates, and no user can help it.
+    """
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.filterwarnings("default", module=r"(?!dlgn_tf|__main__)")
 
 
 def _status(result):

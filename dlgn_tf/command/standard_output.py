@@ -24,10 +24,12 @@ def open_closed():
 def is_broken():
     """Whether nothing can be printed, as on a full disk.
 
-    If so, what is printed from now on goes nowhere and raises nothing.
+    If so, what is printed from now on goes nowhere and raises nothing; else an
+    empty line is printed.
     """
     try:
-        sys.stdout.flush()
+        # Flushed alone, what has failed once is dropped without a word.
+        print(flush=True)
     except OSError:
         _discard()
         return True

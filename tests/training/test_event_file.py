@@ -1,7 +1,10 @@
 """Event files are cut back to a checkpoint, and nothing is lost unsaid."""
 
+import gc
 import os
 import pathlib
+import sys
+import warnings
 
 import pytest
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -108,3 +111,18 @@ def test_no_file_stays_open_after_an_exception(
     with pytest.raises(RuntimeError, match="in the middle"):
         train_run(tmp_path, "fc_dnn", *small)
     assert not any("tfevents" in name for name in open_files())
+
+
+def test_a_run_leaves_none_open(train, resolve, tmp_path, monkeypatch):
+    """Python warns of files that it has to close itself, or raises."""
+    forgotten = []
+    monkeypatch.setattr(sys, "unraisablehook", forgotten.append)
+    small = ("--model=fc_dlgn", "--width=2", "--depth=2", "--dataset=digits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        train(resolve(*small, "--train_steps=2", f"--run_dir={tmp_path}"))
+        gc.collect()
+    assert not forgotten
+    folder = pathlib.Path("/proc/self/fd")
+    opened = [os.readlink(x) for x in folder.iterdir() if x.exists()]
+    assert not [x for x in opened if x.startswith(str(tmp_path))]

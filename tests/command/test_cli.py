@@ -1,0 +1,58 @@
+"""How commands meet the environment that they are started in."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from dlgn_tf.command import cli
+
+
+@pytest.mark.parametrize(
+    ("module", "raises"),
+    [
+        ("keras.src.backend", False),
+        ("numpy", False),
+        ("dlgn_tf.train", True),
+        ("__main__", True),
+    ],
+)
+@pytest.mark.parametrize("options", [["error"], ["error::UserWarning"], []])
+def test_what_others_deprecate_ends_nothing(
+    module, raises, options, monkeypatch
+):
+    monkeypatch.setattr(sys, "warnoptions", options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cli._spare_other_packages()
+        try:
+            warnings.warn_explicit("old", UserWarning, "file", 1, module)
+            raised = False
+        except UserWarning:
+            raised = True
+    assert raised == (raises or not options)
+
+
+@pytest.mark.parametrize(
+    ("flag", "code"), [("--list_presets", 2), ("--help", 2)]
+)
+def test_a_full_disk_is_named(flag, code, package_environment):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dlgn_tf.train", flag],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                **package_environment,
+                "MPLBACKEND": "nonsense",
+                "PYTHONWARNINGS": "error",
+            },
+        )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == code
+    assert line.startswith("dlgn_tf.train: Expected files that work. Received:")
+    assert "standard output" in line
