@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What a reader has: folders of trained runs.
 RUNS = ("A", "B", "C")
+OTHER_RUNTIMES = ("onnxruntime", "ai_edge_litert")
 
 
 def blocks(path):
@@ -46,6 +47,9 @@ def wants_folder(code):
 
 @pytest.mark.parametrize("code", [*shown()])
 def test_block_runs(code, request, tmp_path, monkeypatch, capsys):
+    for name in OTHER_RUNTIMES:
+        if name in code:
+            pytest.importorskip(name, reason="needs dlgn_tf[onnx,litert]")
     given = {}
     monkeypatch.chdir(tmp_path)
     if wants_folder(code):
