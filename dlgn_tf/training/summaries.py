@@ -136,7 +136,7 @@ def gate_statistics(model, images):
     return {
         site: (
             ops.mean(ops.cast(q > 0, "float32")),
-            ops.reshape(gates[site], -1)[:: gate_sample_stride(q.shape)],
+            ops.reshape(gates[site], (-1,))[:: gate_sample_stride(q.shape)],
         )
         for site, q in preactivations.items()
     }
