@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 from scipy import special
 
+from dlgn_tf.dual.claims import (
+    learned_frequencies,
+    learned_kernels,
+    spectral_networks,
+    written_networks,
+)
 from dlgn_tf.dual.paths import fully_connected_paths
 from dlgn_tf.dual.spectral import (
     built,
@@ -274,3 +280,92 @@ class TestCommand:
             assert float(row["without_biases"]) > 0.69
         (floor,) = read_table(tmp_path / "rays.csv")
         assert float(floor["degree_0"]) == pytest.approx(0.692, abs=1e-3)
+
+
+class TestClaims:
+    def test_built_networks_hold(self, measure_claim):
+        assert measure_claim("dlgn.27").holds
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", range(28, 34))
+    def test_claim_holds(self, number, measure_claim):
+        measurement = measure_claim(f"dlgn.{number}", scale="minutes")
+        assert measurement.holds, measurement
+
+    def test_a_wrong_staircase_is_seen(self, check_of, rng, monkeypatch):
+        """Steps between the middles of intervals, and not their means."""
+        monkeypatch.setattr(
+            built,
+            "interval_means",
+            lambda edges, k: (np.sin(edges[:-1]), np.cos(edges[:-1])),
+        )
+        found = written_networks.measure_built(rng)
+        assert check_of("dlgn.27").decide(found).holds is False
+
+    def test_rays_of_a_network_without_training(self, rng):
+        at = {}
+        for biases in ("none", "drawn"):
+            chosen = setting(biases=biases, width=64)
+            hard = training.initial(chosen, seed=0).hardened
+            at[biases] = written_networks._share_that_changes(hard, rng)
+        assert at["none"] <= 0.005 and at["drawn"] > 0.9
+
+    @pytest.mark.parametrize(
+        ("share", "holds"),
+        [
+            (lambda s, seed: 0.01 if s.biases == "drawn" else 0.5, True),
+            (lambda s, seed: 0.5, False),
+            # Then the biases are not what it depends on.
+            (lambda s, seed: 0.01, None),
+        ],
+    )
+    def test_of_biases(self, share, holds, check_of, rng, monkeypatch):
+        def varied(chosen, seed):
+            return share(chosen, seed) * (1 + 0.1 * (seed % 100))
+
+        monkeypatch.setattr(spectral_networks, "share", varied)
+        found = learned_frequencies.measure_biases(rng)
+        # The control decides first: without biases must be told apart.
+        assert check_of("dlgn.29").decide(found).holds is holds
+
+    @pytest.mark.parametrize(
+        ("share", "holds"),
+        [
+            (lambda s, seed: 1.0 / s.beta, True),
+            (lambda s, seed: 0.01, None),
+        ],
+    )
+    def test_of_steepness(self, share, holds, check_of, rng, monkeypatch):
+        def varied(chosen, seed):
+            return share(chosen, seed) * (1 + 0.1 * (seed % 100))
+
+        monkeypatch.setattr(spectral_networks, "share", varied)
+        found = learned_frequencies.measure_steepness(rng)
+        assert check_of("dlgn.30").decide(found).holds is holds
+
+    @pytest.mark.parametrize(
+        ("power", "holds"), [(1, True), (0, False), (-1, False)]
+    )
+    def test_of_frequencies(self, power, holds, check_of, rng, monkeypatch):
+        monkeypatch.setattr(
+            spectral_networks,
+            "share",
+            # Three seeds of one frequency do not rise.
+            lambda s, seed: s.frequency**power * (1 - 0.1 * (seed % 100)),
+        )
+        found = learned_frequencies.measure_frequencies(rng)
+        assert check_of("dlgn.31").decide(found).holds is holds
+
+    def test_of_kernels(self, check_of, rng, monkeypatch):
+        """Gates that are not trained are no better than others drawn."""
+        same = {
+            family: training.initial(setting(family), 0)
+            for family in training.FAMILIES[1:]
+        }
+        monkeypatch.setattr(learned_kernels, "POINTS", 60)
+        monkeypatch.setattr(
+            spectral_networks, "trained", lambda s, seed: [same[s.family]] * 2
+        )
+        found = learned_kernels.measure_regression(rng)
+        assert found["trained over untrained"]["dlgn"] == [1, 1, 1]
+        assert check_of("dlgn.32").decide(found).holds is False
