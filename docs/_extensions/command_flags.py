@@ -1,26 +1,43 @@
 """Commands and their flags, from what the commands themselves know.
 
-`{commands}` lists what `python -m dlgn_tf` lists, `{flags} MODULE` describes
-the flags of `python -m MODULE`: the fields of the command's dataclass.
+`{commands}` lists what `python -m dlgn_tf` lists. `{flags} MODULE` describes
+the flags of `python -m MODULE`, the fields of the command's dataclass, and
+`{flags} tools/FILE.py` those of a tool of the repository.
 """
 
 import dataclasses
 import importlib
+import importlib.util
+import pathlib
+import sys
 
 from sphinx.util.docutils import SphinxDirective
 
 from dlgn_tf import __main__ as listed
 from dlgn_tf.command import fields
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOST_CHOICES = 12
 
 
-def command_of(module):
-    """The dataclass of the command that `python -m MODULE` runs."""
-    found = importlib.import_module(module)
+def command_of(name):
+    """The dataclass of the command that `python -m NAME` runs."""
+    found = importlib.import_module(name)
     if hasattr(found, "__path__"):
-        found = importlib.import_module(f"{module}.__main__")
+        found = importlib.import_module(f"{name}.__main__")
     return getattr(found, "command", found).Command
+
+
+def tool(path):
+    """A module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
 
 
 def groups(command):
@@ -79,9 +96,16 @@ class Flags(SphinxDirective):
     required_arguments = 1
 
     def run(self):
-        module = self.arguments[0]
-        lines = [f".. program:: python -m {module}", ""]
-        for group, some in groups(command_of(module)):
+        name, lines = self.arguments[0], []
+        if name.startswith("tools/"):
+            found = tool(ROOT / name)
+            command = found.Command
+            lines += [escaped(found.__doc__.partition("\n")[0]), ""]
+            lines += [f".. program:: python {name}", ""]
+        else:
+            command = command_of(name)
+            lines += [f".. program:: python -m {name}", ""]
+        for group, some in groups(command):
             if group:
                 lines += [f".. rubric:: Flags of {group}", ""]
             for field in some:
