@@ -26,15 +26,24 @@ def spectra(rows, frequency):
         2, len(families), sharex=True, sharey="row", squeeze=False
     )
     for column, family in zip(grid.T, families, strict=True):
-        of_family = [row for row in rows if row["family"] == family]
         for axes, what in zip(column, ("function", "gates"), strict=True):
-            _curves(axes, of_family, what)
+            known = [
+                row
+                for row in rows
+                if row["family"] == family and row[what] != ""
+            ]
+            if not known:
+                axes.set_axis_off()
+                continue
+            _curves(axes, known, what)
             axes.axvline(frequency, color="grey", linestyle=":")
             title = "" if what == "function" else ": gates less affine parts"
             axes.set_title(f"{family}{title}", fontsize=10)
             axes.set_xlabel("band of frequency")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("power")
+    for of_kind in grid:
+        first = next(axes for axes in of_kind if axes.axison)
+        first.tick_params(labelleft=True)
+        first.set_ylabel("power")
     figure.legend(
         *grid[0, -1].get_legend_handles_labels(),
         title="step",
@@ -45,10 +54,6 @@ def spectra(rows, frequency):
 
 
 def _curves(axes, rows, what):
-    rows = [row for row in rows if row[what] != ""]
-    if not rows:
-        axes.set_axis_off()
-        return
     steps = sorted({row["step"] for row in rows})
     # Gates less their means have nothing in band 0.
     bands = np.arange(what == "gates", _MOST_BAND + 1)
