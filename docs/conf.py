@@ -36,6 +36,9 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 
+# Flags and primes stay as they are written.
+smartquotes = False
+
 # Of docstrings: `code`, which may be a public name.
 default_role = "docstring"
 # Without inventories these are names without links.

@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import importlib.util
 import pathlib
+import re
 import sys
 
 from sphinx.util.docutils import SphinxDirective
@@ -18,6 +19,10 @@ from dlgn_tf.command import fields
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOST_CHOICES = 12
+_FLAG = r"--\w+(?:=[\w./:]*\w)?"
+CODE = re.compile(
+    rf"(?<![\w-])({_FLAG}|(?:python -m )?dlgn_tf\.[\w.]*\w(?: {_FLAG})*)"
+)
 
 
 def command_of(name):
@@ -66,8 +71,11 @@ def option(field):
 
 
 def escaped(text):
-    """Plain text as reStructuredText."""
-    return "".join(f"\\{x}" if x in "*`|_\\" else x for x in text)
+    """Plain text as reStructuredText, flags and modules in it as code."""
+    parts = CODE.split(text)
+    parts[::2] = [re.sub(r"([*`|_\\])", r"\\\1", x) for x in parts[::2]]
+    parts[1::2] = [f"``{x}``" for x in parts[1::2]]
+    return "".join(parts)
 
 
 def limits(known):
