@@ -22,6 +22,7 @@ PACKAGES = sorted(
     for path in ROOT.rglob("__init__.pyi")
 )
 
+OVERVIEW = re.compile(r"```\{public-packages\}\n```")
 DIRECTIVE = re.compile(r"```\{public-names\} (\S+)\n```")
 
 
@@ -163,9 +164,20 @@ def of_module(thing):
     return f".. automodule:: {thing.__name__}\n   :members:{left_out}"
 
 
+def overview():
+    """A table of the packages, with the first line of each docstring."""
+    rows = ["| package | |", "|---|---|"]
+    for package in PACKAGES:
+        said = inspect.getdoc(importlib.import_module(package))
+        first = said.partition("\n")[0]
+        rows.append(f"| {{py:mod}}`{package}` | {first} |")
+    return "\n".join(rows)
+
+
 def insert(app, docname, source):
     """Puts what `{public-names} PACKAGE` stands for in its place."""
-    source[0] = DIRECTIVE.sub(lambda found: described(found[1]), source[0])
+    text = DIRECTIVE.sub(lambda found: described(found[1]), source[0])
+    source[0] = OVERVIEW.sub(lambda found: overview(), text)
 
 
 def resolve(app, env, node, contnode):

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = pathlib.Path(dlgn_tf.__file__).parent
 STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
 
-pytest.importorskip("sphinx", reason="no Sphinx: pip install dlgn_tf[docs]")
+pytest.importorskip("myst_nb", reason="not there: pip install dlgn_tf[docs]")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def site(tmp_path_factory):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return folder
