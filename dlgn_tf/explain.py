@@ -7,6 +7,7 @@ of that name once it is imported, and so the module can be called too.
 
 import dataclasses
 import pathlib
+import re
 import sys
 import types
 
@@ -39,6 +40,7 @@ writes to RUN_DIR/explanations
   explained_*.png, methods_*.png
 From Python: dlgn_tf.explain(model, images)."""
 
+_NUMBER = re.compile("[0-9]{1,18}")
 _SITES_SHOWN, _OF_DEEP, _SHALLOW = 6, 3, 24
 
 
@@ -117,8 +119,8 @@ def run(command):
 
 def _images(texts):
     """The numbers of test images, and the paths of pictures, among texts."""
-    numbers = [int(text) for text in texts if text.isdecimal()]
-    return numbers, [text for text in texts if not text.isdecimal()]
+    numbers = [int(text) for text in texts if _NUMBER.fullmatch(text)]
+    return numbers, [text for text in texts if not _NUMBER.fullmatch(text)]
 
 
 def _check_numbers(numbers, available):

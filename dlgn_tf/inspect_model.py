@@ -1,6 +1,7 @@
 """Opens a trained network: python -m dlgn_tf.inspect_model --run_dir=DIR."""
 
 import dataclasses
+import re
 
 from dlgn_tf.command import cli, common_flags
 from dlgn_tf.command.fields import flag
@@ -29,6 +30,7 @@ and with --tensorboard the pictures as summaries. The SavedModel is one that
 python -m dlgn_tf.export wrote."""
 
 # The sites, and the contents of a SavedModel, are known once Keras is there.
+_PLACE = re.compile("([0-9]{1,9})x([0-9]{1,9})")
 _SITES_SHOWN = 6
 _IMAGES, _IMAGES_OF_DEEP = 1000, 200
 _SHALLOW = 24
@@ -135,13 +137,13 @@ def _positions(texts):
     """`16x16` as (16, 16)."""
     places = []
     for text in texts:
-        row, x, column = text.partition("x")
-        if not (x and row.isdecimal() and column.isdecimal()):
+        place = _PLACE.fullmatch(text)
+        if not place:
             raise UserError(
                 "Invalid --positions. Expected places of the image such as "
                 f"16x16,0x0. Received: {text}"
             )
-        places.append((int(row), int(column)))
+        places.append((int(place[1]), int(place[2])))
     return tuple(places)
 
 

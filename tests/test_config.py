@@ -279,6 +279,8 @@ CANNOT_WORK = """
 --checkpoint_every=0m
 --checkpoint_every=nanm
 --checkpoint_every=10s
+--checkpoint_every=99999999999999999999
+--checkpoint_every=²
 --model=c4gap_dlgn --activation=swish
 --model=c4gap_dlgn_sf --activation=relu
 --model=c4gap_dnn --activation_beta=0.5
@@ -518,3 +520,32 @@ def test_addresses_of_several_machines(addresses, index, said, monkeypatch):
         with pytest.raises(UserError, match="TF_CONFIG.*Received: ") as caught:
             cluster.check_cluster()
         assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("inside", "split", "refused"),
+    [
+        ("data/run", False, True),
+        ("data/a/run", False, True),
+        ("data", False, True),
+        ("data/.run", False, False),
+        ("data/run", True, False),
+        ("data", True, True),
+        ("data_run", False, False),
+    ],
+)
+def test_runs_that_would_be_classes(
+    inside, split, refused, tmp_path, write_images
+):
+    """Their data would be others when they go on."""
+    for part in ("train", "test") if split else (".",):
+        write_images(tmp_path / "data" / part, (4, 4, 1), 3)
+    config = resolve(
+        f"--model=fc_dlgn --dataset=folder --data_dir={tmp_path / 'data'}"
+        f" --run_dir={tmp_path / inside}"
+    )
+    if not refused:
+        config_lib.check_environment(config)
+        return
+    with pytest.raises(UserError, match="none of the classes in --data_dir"):
+        config_lib.check_environment(config)

@@ -271,6 +271,7 @@ EARLY = {
     f"{OURS}=saved --which=best": "no effect with --saved_model",
     f"{OURS}=empty": "no saved_model.pb",
     f"{OURS}=cut": "whole .keras file.*assets.extra",
+    f"--run_dir=run --positions={'9' * 5000}x0": "such as 16x16",
     "--run_dir=run --positions=3": "such as 16x16.*Received: 3",
     "--run_dir=run --positions=3x": "such as 16x16.*Received: 3x",
     "--run_dir=run --memory_gib=0": "number > 0",

@@ -11,6 +11,8 @@ import re
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import elsewhere, run_names
 
+# Characters.
+_LONGEST = 2**20
 # Flags that a flag takes the place of where a flagfile before it has them.
 _DISPLACED = {
     "epochs": ("train_steps",),
@@ -98,7 +100,7 @@ def _of_file(name, including):
         )
         # A pipe that is typed is read, one in a run's folder is not. Some
         # editors begin with a byte order mark.
-        read = elsewhere.read_text if of_a_run else pathlib.Path.read_text
+        read = elsewhere.read_text if of_a_run else _read_typed
         lines = read(path, "utf-8-sig").split("\n")
     except OSError as error:
         raise UserError(
@@ -116,6 +118,15 @@ def _of_file(name, including):
         typed = os.path.dirname(os.path.expanduser(name)) or os.curdir
         words.append(f"--run_dir={path.parent if including else typed}")
     return _expand(words, (*including, path))
+
+
+def _read_typed(path, encoding):
+    with open(path, encoding=encoding) as file:
+        text = file.read(_LONGEST + 1)
+    # Such as /dev/zero, which has no end.
+    if len(text) > _LONGEST:
+        raise ValueError(f"more than {_LONGEST:,} characters")
+    return text
 
 
 def _find(name, including):

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import logging
+import re
 
 from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags, fields, startup
@@ -162,7 +163,7 @@ def _orders(texts):
     """Integers, or None where none are given."""
     if texts is None:
         return None
-    whole = all(text.strip().isdecimal() for text in texts)
+    whole = all(re.fullmatch(r"\s*[0-9]{1,9}\s*", text) for text in texts)
     orders = tuple(int(text) for text in texts) if whole else ()
     of_nets = all(order >= 4 and order % 3 == 1 for order in orders)
     if not (orders and of_nets and list(orders) == sorted({*orders})):

@@ -275,6 +275,21 @@ def check_environment(config):
     vectors = config.info.image_shape[:2] == (1, 1)
     if vectors and config.augmentation != "none":
         fields.refuse("augmentation", "none of vectors", config.augmentation)
+    if config.dataset == "folder" and _would_be_class(config):
+        # The run could not go on: its data would be others.
+        expected = "a folder that is none of the classes in --data_dir"
+        fields.refuse("run_dir", expected, config.run_dir)
     if config.strategy != "multi_worker":
         return
     cluster.check_cluster()
+
+
+def _would_be_class(config):
+    """Whether a run's folder would lie among those of the classes."""
+    data = os.path.realpath(config.data_dir)
+    inside = os.path.relpath(os.path.realpath(config.run_dir), data)
+    first = inside.split(os.sep)[0]
+    split = os.path.isdir(os.path.join(data, "train"))
+    # One that begins with a point is none of the classes.
+    hidden = split or first.startswith(".")
+    return inside == os.curdir or not hidden

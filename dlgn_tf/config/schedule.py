@@ -97,7 +97,9 @@ def _schedule(flags, recipe, optimizer):
 
 
 def _checkpoint_every(text):
-    steps_or_minutes = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)m", text)
+    steps_or_minutes = re.fullmatch(
+        r"([0-9]{1,18})|([0-9]{1,18}(?:\.[0-9]+)?)m", text
+    )
     if not steps_or_minutes or float(text.removesuffix("m")) == 0:
         raise UserError(
             "Invalid --checkpoint_every. Expected steps, such as 500, or "

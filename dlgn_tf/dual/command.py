@@ -101,7 +101,10 @@ class Command(fields.Command):
         "Draws the fifth of the images on which ridge and cost are chosen; "
         "with --draws the weights."
     )
-    memory_gib: float = common_flags.memory_gib("computing a kernel takes")
+    memory_gib: float = common_flags.memory_gib(
+        "computing a kernel takes; fits and pictures of it take up to six "
+        "times the kernel of the training images besides"
+    )
     data_dir: str | None = common_flags.data_dir("that of the run")
     npz: str | None = common_flags.npz()
     output_dir: str | None = common_flags.output_dir(

@@ -272,3 +272,10 @@ def test_a_switch_with_no_and_a_value_is_refused(tmp_path):
     path.write_text("--dataset=digits\n--noxla=true\n")
     with pytest.raises(UserError, match="training flags.*noxla"):
         config_lib.read_flags(path)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "long"])
+def test_a_flagfile_without_end(path, tmp_path):
+    (tmp_path / "long").write_text("#" * (2**20 + 1))
+    with pytest.raises(UserError, match="more than 1,048,576 characters"):
+        flagfiles.expand([f"--flagfile={tmp_path / path}"])

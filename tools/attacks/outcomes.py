@@ -13,7 +13,8 @@ import traceback
 
 from absl import flags as absl_flags
 
-from attacks import kinds, storage
+# Its kinds are added where it is imported.
+from attacks import kinds, readers, storage  # noqa: F401
 from dlgn_tf.errors import UserError
 
 FINE = ("refused", "worked")
