@@ -110,6 +110,8 @@ def _status(result):
 def fail(name, error):
     """Prints one line on standard error and exits with status 2."""
     line = " ".join(str(error).split())
+    # A file that is quoted could send commands to the terminal.
+    line = "".join(x if x.isprintable() else ascii(x)[1:-1] for x in line)
     print(f"{name}: {line}", file=sys.stderr)
     sys.exit(2)
 

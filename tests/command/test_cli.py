@@ -35,6 +35,14 @@ def test_what_others_deprecate_ends_nothing(
     assert raised == (raises or not options)
 
 
+def test_what_a_file_says_commands_no_terminal(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.fail("name", "Expected é.\nReceived: \x1b[2J\u202e\ud800 \x07")
+    assert end.value.code == 2
+    line = "name: Expected é. Received: \\x1b[2J\\u202e\\ud800 \\x07\n"
+    assert capsys.readouterr().err == line
+
+
 @pytest.mark.parametrize(
     ("flag", "code"), [("--list_presets", 2), ("--help", 2)]
 )
