@@ -139,3 +139,27 @@ def test_a_release_wants_all_changes_committed(checkout):
     (checkout / "new.txt").write_text("")
     done = release(checkout, "--no-build", "1.0.0")
     assert done.returncode == 2 and "?? new.txt" in done.stderr
+
+
+def test_the_page_on_installing_shows_what_is_tried(load_tool):
+    tool = load_tool("try_install")
+    page = (ROOT / "docs" / "how_to" / "install.md").read_text()
+    assert tool.LIST in page
+    rows = re.findall(r"(?m)^\| (\w+) \| (3\.\d+)\.\d+ \|.*\| (.*) \|$", page)
+    assert {case for case, _, _ in rows} <= {*tool.CASES}
+    assert {"cpu", "jax"} <= {case for case, _, _ in rows}
+    assert {verdict for _, _, verdict in rows} == {"works"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "oldest", "newest"),
+    [
+        ("keras<3.16,>=3.15.1", "keras==3.15.1", "keras"),
+        ("scikit-learn>=1.8", "scikit-learn==1.8", "scikit-learn"),
+        ("absl-py", "absl-py", "absl-py"),
+    ],
+)
+def test_ends_of_what_is_required(requirement, oldest, newest, load_tool):
+    tool = load_tool("try_install")
+    assert tool.oldest(requirement) == oldest
+    assert tool.newest(requirement) == newest

@@ -120,7 +120,10 @@ class BatchNorm(keras.layers.BatchNormalization):
             return False
         if self.variable_dtype != "float32":
             return False
-        if self.renorm or (self._as_keras and not use_batch_statistics):
+        # Keras has it from 3.14 on.
+        if getattr(self, "renorm", False):
+            return False
+        if self._as_keras and not use_batch_statistics:
             return False
         several = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return not (use_batch_statistics and several and self._share_statistics)
