@@ -1,7 +1,8 @@
+#!/usr/bin/env python3
 """Installs the package as users do, in environments of their own, and tries it.
 
-  python3 tools/try_install.py
-  python3 tools/try_install.py cpu jax --python=python3.12
+  tools/try_install.py
+  tools/try_install.py cpu jax --python=python3.12
 
 Builds the wheel, installs it in a fresh virtual environment for each case, runs
 what is named there from another folder, and prints a table: what was installed,
