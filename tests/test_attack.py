@@ -43,6 +43,11 @@ def test_none_of_a_share_is_a_fault(attack):
     assert outcomes["refused"] > 20 and outcomes["worked"] > 5
 
 
+def _compute(place):
+    while True:
+        pass
+
+
 def _wait(place):
     time.sleep(30)
 
@@ -84,6 +89,7 @@ def _read_nothing(place):
 @pytest.mark.parametrize(
     "outcome, how",
     [
+        ("hang", _compute),
         ("hang", _wait),
         ("outside", _write_outside),
         ("outside", _write_here),
@@ -99,6 +105,7 @@ def test_faults_are_noticed(outcome, how, attack, tool, monkeypatch):
     monkeypatch.setattr(tool.victims, "make", lambda folder: None)
     kind = {"control": lambda rng, place: lambda: how(place)}
     monkeypatch.setattr(tool.outcomes.kinds, "KINDS", kind)
+    monkeypatch.setattr(tool.outcomes, "_WAITING", 2)
     counts, faults = attack("--count=1", "--seconds=1")
     assert counts["control"] == {outcome: 1}
     assert bool(faults) == (outcome in tool.outcomes.FAULTS)

@@ -34,7 +34,12 @@ class Command(fields.Command):
     first: int = flag(0, "Number of the first of them.", least=0)
     seed: int = flag(0, "All follow from it.", least=0)
     only: tuple[str, ...] | None = flag(None, "Comma-separated kinds.")
-    seconds: float = flag(20.0, "An attack that takes longer hangs.", least=1)
+    seconds: float = flag(
+        20.0,
+        "An attack that takes longer of a processor, or ten times as long by "
+        "the clock, hangs.",
+        least=1,
+    )
     more_gib: float = flag(4.0, "Memory beyond this is without bound.", least=1)
     share: int = flag(50, "How many attacks share a process.", least=1)
     kills: int = flag(0, "How many trainings are killed.", least=0)
@@ -68,7 +73,7 @@ def attacks(command, root):
     attack = functools.partial(outcomes.of_attack, command, root=root)
     numbers = range(command.first, command.first + command.count)
     for number, *outcome in forks.outcomes(
-        attack, numbers, command.share, command.seconds
+        attack, numbers, command.share, outcomes.longest(command)
     ):
         yield number, outcomes.drawn(command, number)[1], *outcome
 
