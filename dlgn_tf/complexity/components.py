@@ -18,7 +18,7 @@ from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.unit import check_varies
-from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.evaluation import at_a_time, batches
 
 _AT_A_TIME = 1000
 
@@ -138,7 +138,7 @@ def measure_significance(
     feature: Feature,
     ladder: Ladder,
     images: Array,
-    batch_size: int = _AT_A_TIME,
+    batch_size: int | None = None,
 ) -> Significance:
     """How much of a feature's variance each component has.
 
@@ -150,12 +150,14 @@ def measure_significance(
         feature: What the components are of.
         ladder: Nets, or anything with `orders` and `outputs(images)`.
         images: `(n, height, width, channels)`.
-        batch_size: >= 1, images at a time.
+        batch_size: >= 1, images at a time. Defaults to 1000 of 32x32x3,
+            and to fewer of larger ones.
 
     Raises:
         UserError: if the feature is constant over the images.
     """
     stream = PartCovariance(len(ladder.orders) + 1)
+    batch_size = batch_size or at_a_time(images, _AT_A_TIME)
     for _, components in streamed(feature, ladder, images, batch_size):
         stream.add([*components.parts, components.remainder])
     significance = Significance(

@@ -41,7 +41,7 @@ from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
 from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
-from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.evaluation import at_a_time, batches
 
 _AT_A_TIME = 1000
 # Apart from the draws of the ladder, and of each other.
@@ -194,7 +194,7 @@ def _back_maps(psi, shared, order, images, settings, progress):
 def _second_moment(psi, images):
     """E[psi psi'] over images and places, float64 array `(C, C)`."""
     total, rows = 0.0, 0
-    for batch in batches(len(images), _AT_A_TIME):
+    for batch in batches(len(images), at_a_time(images, _AT_A_TIME)):
         values = psi.trunk(images[batch]).astype("float64")
         values = values.reshape(-1, values.shape[-1])
         total, rows = total + values.T @ values, rows + len(values)
@@ -277,7 +277,7 @@ def measure_reliability(
     shared: dict,
     images: Array,
     cycles: Sequence[int] = CYCLES,
-    batch_size: int = _AT_A_TIME,
+    batch_size: int | None = None,
 ) -> Reliability:
     """How reliable a network's components are.
 
@@ -288,7 +288,8 @@ def measure_reliability(
             orders that both have are measured.
         images: Array `(n, height, width, channels)`, taken as they are.
         cycles: Integers U; 0 is added.
-        batch_size: Integer >= 1, images at a time.
+        batch_size: Integer >= 1, images at a time. Defaults to 1000 of 32x32x3,
+            and to fewer of larger ones.
 
     Raises:
         UserError: if there is no common order.
@@ -301,6 +302,7 @@ def measure_reliability(
         )
     wanted = sorted({0, *cycles})
     streams = {u: PartCovariance(2 * len(orders) + 1) for u in wanted}
+    batch_size = batch_size or at_a_time(images, _AT_A_TIME)
     for batch in batches(len(images), batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         whole = [outputs[order] for order in orders]

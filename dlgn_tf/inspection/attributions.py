@@ -16,7 +16,6 @@ Satkiewicz (arXiv 2507.22832).
 
 import dataclasses
 import itertools
-import math
 import typing
 
 import keras
@@ -35,13 +34,13 @@ from dlgn_tf.inspection.affine import (
 from dlgn_tf.inspection.autodiff import gradients
 from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.sites import check_has_sites, check_site
-from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.evaluation import batches, passing_bytes
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
 
 # Images that pass at a time, at most, and tensors of each layer that one holds.
-_BATCH, _HELD = 64, 4
+_BATCH = 64
 AROUND, CONSTANT = "input around the site", "constant input"
 ZEROS = "logit of an image of zeros"
 
@@ -73,13 +72,7 @@ class Question:
     @property
     def rows(self) -> int:
         """How many images pass at a time; a `UserError` if not one may."""
-        numbers = sum(
-            math.prod(layer.output.shape[1:])
-            for network in self.model.networks.values()
-            for layer in network.layers
-            if hasattr(layer.output, "shape")
-        )
-        each = 4 * _HELD * numbers
+        each = passing_bytes(self.model)
         what = f"An image in {self.model.name} takes"
         check_memory(each, self.memory_gib, what)
         return min(_BATCH, int(self.memory_gib * GIB // each))

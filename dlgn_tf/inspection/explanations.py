@@ -147,7 +147,7 @@ def explain(
     _check_method(method, options)
     images, flat = _checked(model, images)
     if target is None:
-        target = _predicted(model, images)
+        target = _predicted(model, images, memory_gib)
     one_hot, zeros = np.eye(model.classes), np.zeros(len(images), int)
     targets = _logits("target", target, zeros, model.classes)
     directions = one_hot[targets]
@@ -174,14 +174,15 @@ def explain(
     )
 
 
-def _predicted(model, images):
+def _predicted(model, images, memory_gib):
     """The class of each image; the only number of a network that says one."""
     if model.objective.loss == "squared" and model.classes > 1:
         raise UserError(
             "Expected a target, which of the numbers that the network says is "
             f"explained, 0 to {model.classes - 1}. Received: none"
         )
-    return evaluation.logits(model, images, 100).argmax(axis=-1)
+    rows = evaluation.fitting(model, memory_gib, 100)
+    return evaluation.logits(model, images, rows).argmax(axis=-1)
 
 
 def _class_name(label, names):

@@ -120,7 +120,8 @@ class InspectedNetwork:
     @functools.cached_property
     def logits(self):
         """float64 array `(images, classes)`."""
-        logits = evaluation.logits(self.model, self.images.images, _BATCH)
+        rows = evaluation.fitting(self.model, self.memory_gib, _BATCH)
+        logits = evaluation.logits(self.model, self.images.images, rows)
         return logits.astype("float64")
 
     @property

@@ -1,10 +1,16 @@
 """What a model says of images that are in memory, batch by batch."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
+from dlgn_tf.command.memory import GIB
 from dlgn_tf.errors import UserError
+
+# How often outputs of layers are held, and the numbers of a small image.
+_HELD, _NUMBERS = 4, 32 * 32 * 3
 
 
 def batches(count, size):
@@ -16,6 +22,34 @@ def batches(count, size):
     if count < 1:
         raise UserError("Expected at least one image. Received: none")
     return [slice(first, first + size) for first in range(0, count, size)]
+
+
+def at_a_time(images, most):
+    """How many images pass together: so many of 32x32x3, of larger ones fewer.
+
+    What a network holds on their way grows with them.
+    """
+    return max(1, min(most, most * _NUMBERS // math.prod(images.shape[1:])))
+
+
+def fitting(model, memory_gib, most):
+    """How many images pass an `ImageClassifier` together within a bound.
+
+    As many as leave room for the outputs of all layers several times, at most
+    `most` and at least one.
+    """
+    return max(1, min(most, int(memory_gib * GIB // passing_bytes(model))))
+
+
+def passing_bytes(model):
+    """What an image takes in an `ImageClassifier` on its way, roughly."""
+    numbers = sum(
+        math.prod(layer.output.shape[1:])
+        for network in model.networks.values()
+        for layer in network.layers
+        if hasattr(layer.output, "shape")
+    )
+    return 4 * _HELD * numbers
 
 
 def logits(model, images, batch_size=1000):

@@ -14,6 +14,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.command.memory import GIB
+from dlgn_tf.models import evaluation
 from dlgn_tf.rainbow import moments
 from dlgn_tf.rainbow.alignment import Alignment, random_alignment
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, LearnedLayer
@@ -70,7 +71,8 @@ def _parts(maps, layer, memory_gib):
     positions = math.prod(maps.shape[1:-1])
     # Both as they are cut out and in the order of the weights.
     of_one = 2 * maps.itemsize * positions * layer.dimension
-    return moments.in_batches(maps, max(1, int(memory_gib * GIB / of_one)))
+    size = max(1, int(memory_gib * GIB / of_one))
+    return [maps[part] for part in evaluation.batches(len(maps), size)]
 
 
 def random_basis(dimension: int, rng: Generator) -> Array:

@@ -12,7 +12,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import check_memory
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.evaluation import at_a_time, batches
 
 # Rows that are held in float64 at a time.
 _ROWS = 2**12
@@ -163,6 +163,8 @@ def check_moment(moment: Array, count: int) -> None:
 def in_batches(images: Array, size: int = 1000) -> list[Array]:
     """Views of an array `(samples, ...)`, one batch of a size each.
 
-    Unlike a generator they can be gone through again.
+    Of samples larger than images of 32x32x3 a batch has fewer. Unlike a
+    generator they can be gone through again.
     """
+    size = at_a_time(images, size)
     return [images[batch] for batch in batches(len(images), size)]

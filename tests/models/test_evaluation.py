@@ -6,6 +6,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import evaluation
+from dlgn_tf.models.build import create_model
 
 
 @pytest.mark.parametrize("count", [1, 6, 7])
@@ -41,3 +42,23 @@ def test_batches_change_nothing(model, rng, size):
     labels = expected.argmax(axis=1)
     labels[:5] = (labels[:5] + 1) % 3
     assert evaluation.accuracy(model, images, labels, size) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((8, 8, 1), 500), ((32, 32, 3), 500), ((224, 224, 3), 10), ((10**7,), 1)],
+)
+def test_of_larger_images_fewer_pass_together(shape, expected):
+    images = np.empty((1, *shape), "uint8")
+    assert evaluation.at_a_time(images, 500) == expected
+
+
+def test_images_that_fit_a_bound_pass_together():
+    model = create_model("c4gap_dlgn", (8, 8, 3), width=2, depth=2)
+    each = evaluation.passing_bytes(model)
+    # More than gates and pre-activations of both layers alone.
+    assert each > 4 * 2 * 2 * 8 * 8 * 2
+    for most, count in ((100, 7), (5, 7), (100, 0.5)):
+        bound = count * each / 2**30
+        found = evaluation.fitting(model, bound, most)
+        assert found == max(1, min(most, int(count)))

@@ -3,6 +3,7 @@
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import interventions
 from dlgn_tf.inspection.page import percent
+from dlgn_tf.models import evaluation
 
 _FROM_OUTSIDE = (
     "What the network says when all gates of one site are set, the others "
@@ -30,7 +31,12 @@ def add(report):
         for to in ("off", "mean")
     ]
     try:
-        effects = interventions.interventions(task.model, task.images, switches)
+        effects = interventions.interventions(
+            task.model,
+            task.images,
+            switches,
+            batch_size=evaluation.fitting(task.model, task.memory_gib, 100),
+        )
     except UserError as error:
         page.note(f"Not measured. {error}")
         return
