@@ -4,6 +4,16 @@ A ResNet-20 comes with the package, trained on the photographs of CIFAR-10. It
 is shown a truck that we draw here. Given the ReLUs that this picture switches
 on, the network is linear: the lead of one class over another is *exactly* the
 sum of what each pixel adds and of what the biases add, and not an estimate.
+(It is an ordinary ReLU network, the one of the two that is right more often;
+`preset:resnet20_dlgn_cifar10` is the DLGN, and takes the same lines.)
+
+Here nine tenths of the lead come from biases and not from pixels. They are the
+shifts of batch normalisation, which reach the class through the gates that this
+picture opened: `found.biases` has them by layer. So the map says how the lead
+changes with a pixel while the gates stay as they are. It does not say what
+opened the gates, and it is no picture of the whole reason. With
+`site=model.site_names[-1]` the same call says what each unit of the last gate
+site adds, and of the biases only that of the last layer is left.
 
 Blue pixels speak for the class that the network says, orange ones against it.
 Single pixels say little to the eye, so the same sum is drawn over squares too.
