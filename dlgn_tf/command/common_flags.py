@@ -55,10 +55,11 @@ def output_dir(text="Where results are written.", required="DIR"):
 
 
 def data_dir(default):
-    """Where prepared data sets are; the default is told in words."""
+    """Where data are; the default of TFDS is told in words."""
     return flag(
         None,
-        f"Folder of prepared TFDS data sets. Default: {default}.",
+        "The folder of pictures or the table with --dataset=folder or table; "
+        f"else the folder of prepared TFDS data sets. Default: {default}.",
         path=True,
         group="images",
     )
@@ -68,8 +69,8 @@ def npz():
     """A file of images in place of a prepared data set."""
     return flag(
         None,
-        "Read the images of the data set from this .npz, made by "
-        "tools/prepare_data.py, which needs no TensorFlow.",
+        "Read the images from this .npz: with --dataset=npz any one of x and "
+        "y, else one of the data set, as tools/prepare_data.py makes it.",
         path=True,
         group="images",
     )

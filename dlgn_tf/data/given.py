@@ -131,7 +131,7 @@ def from_table(path: str | os.PathLike, label: str, **how: Any) -> Data:
     Args:
         path: Path-like.
         label: String, the column of the classes.
-        **how: See `from_folder`, such as `missing="fill"`.
+        **how: Options of `--dataset=table`, such as `missing="fill"`.
 
     Raises:
         UserError: as the command.
@@ -150,7 +150,7 @@ def from_tfds(
     Args:
         name: String, NAME or NAME/CONFIG.
         data_dir: Path-like, where it is prepared. Defaults to
-            `~/tensorflow_datasets`.
+            "~/tensorflow_datasets".
         download: Boolean, whether TFDS may download it.
         **how: See `from_folder`.
 

@@ -39,8 +39,8 @@ def neural_path_kernel(
     Paths are those of the value network, which gates make active or not; a ReLU
     network is its own. They start at the normalised image, or at ones for a
     model with constant input. It is the covariance of the outputs if weights
-    are independent, of mean 0 and variance 1 / (inputs of a unit); 1 / (places
-    of its window) where a layer sees the image.
+    are independent, of mean 0 and variance 1 / (inputs of a unit); 1 /
+    (positions of its window) where a layer sees the image.
 
     Networks of the zoo and converted ones: dense layers, convolutions of any
     padding, strides, dilation and groups, depthwise and separable ones, batch
@@ -66,13 +66,15 @@ def neural_path_kernel(
         images: Array `(n, height, width, channels)` with pixels in [0, 255].
         others: Array `(m, height, width, channels)`. Defaults to `None`: the
             same images, and the kernel is symmetric.
-        variances: As for the kernels, of the value network's weights, one for
-            all or one per weight layer (a separable convolution is two): with
-            them the result is the expected tangent kernel of one logit in these
-            weights. Defaults to `None`: the normalised kernel.
+        variances: Float or sequence of floats > 0, of the value network's
+            weights, one for all or one per weight layer (a separable
+            convolution is two): with them the result is the expected tangent
+            kernel of one logit in these weights. Defaults to `None`: the
+            normalised kernel.
         biases: Boolean. Whether paths start at biases of the value network and
             shifts of its batch normalisation too, with the values they have.
-        single: See the kernels.
+        single: Boolean. Whether inner products of gates that are not 0 or 1
+            are computed in float32.
         memory_gib: Float > 0. Bound on the memory used beside model and images.
         progress: Boolean. Whether to show it.
 

@@ -370,7 +370,7 @@ def single_networks(model):
     if isinstance(model, ImageClassifier) and model.members == 1:
         return model.networks
     raise UserError(
-        "Expected a single network of the zoo: a ReLU network or a gated one. "
+        "Expected a single network of create_model or from_keras. "
         f"Received: {type(model).__name__} {getattr(model, 'name', '')}"
     )
 

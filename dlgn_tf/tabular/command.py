@@ -1,6 +1,7 @@
 """What `python -m dlgn_tf.tabular` is asked for. Imports nothing heavy."""
 
 import dataclasses
+import os
 
 from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
@@ -41,13 +42,14 @@ class Command(fields.Command):
 
     data: str | None = flag(
         None,
-        "A file, or a name as above.",
+        "A CSV or Parquet file, or one of "
+        f"{', '.join((*OF_SCIKIT_LEARN, *TASKS))}.",
         path=True,
         required="FILE|NAME",
     )
     output_dir: str | None = common_flags.output_dir()
     family: str = flag("dlgn", "Family of the network.", choices=FAMILIES)
-    label: str | None = flag(None, "Column of a file that is to be told.")
+    label: str | None = flag(None, "Column of a file that is predicted.")
     regression: bool = flag(
         False, "It holds numbers, of which the squared error is to be small."
     )
@@ -90,6 +92,12 @@ def run(command):
             ["label", "regression", "missing"], f"with --data={command.data}"
         )
     else:
+        if not os.path.exists(command.data):
+            names = (*OF_SCIKIT_LEARN, *TASKS)
+            raise UserError(
+                f"Expected --data to be a file or one of {', '.join(names)}. "
+                f"Received: {command.data}, which does not exist"
+            )
         _file(command).check()
         if not command.label:
             raise UserError(

@@ -122,6 +122,11 @@ def _of_table(command, output):
     if command.comparison:
         compared |= learners.others(table.regression, command.seed)
     total = len(compared) * command.folds
+    print(
+        f"cross-validation: {', '.join(compared)} on {len(table.x):,} rows, "
+        f"{command.folds} folds",
+        flush=True,
+    )
     shown = Progress("cross-validation", 0, total, "grid")
     rows = learners.compare(
         compared,

@@ -26,7 +26,8 @@ def check_format(name):
     ]
     if lacking:
         raise UserError(
-            f"Expected the packages of dlgn_tf[{name}] for --format={name}. "
+            f"Expected the packages of the extra {name} for --format={name} "
+            f"(in a checkout: pip install '.[{name}]'). "
             f"Received: an environment without {', '.join(lacking)}"
         )
 

@@ -67,6 +67,31 @@ def test_file(file, tmp_path, quick):
     assert "yes" in (out / "tree.dot").read_text()
 
 
+def test_what_begins_is_said(file, tmp_path, quick, monkeypatch, capsys):
+    class Begun(Exception):
+        pass
+
+    def compare(*args):
+        raise Begun
+
+    monkeypatch.setattr(learners, "compare", compare)
+    with pytest.raises(Begun):
+        run(data=str(file), label="told", output_dir=str(tmp_path / "out"))
+    said = "cross-validation: dlgn, linear, CART on 120 rows, 2 folds\n"
+    assert capsys.readouterr().out == said
+
+
+def test_data_that_are_not_there(tmp_path):
+    asked = command.Command(data="nosuch", output_dir=str(tmp_path))
+    with pytest.raises(UserError) as error:
+        command.run(asked)
+    assert str(error.value) == (
+        "Expected --data to be a file or one of breast_cancer, wine, iris, "
+        "digits, diabetes, sdi, sdii, sdiii. Received: nosuch, which does not "
+        "exist"
+    )
+
+
 def test_machine_of_all_rows(file, tmp_path, quick, monkeypatch):
     options = {"data": str(file), "label": "told", "family": "npk"}
     run(**options, output_dir=str(tmp_path / "out"), comparison=False)
