@@ -36,8 +36,8 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 
-# Flags and primes stay as they are written.
-smartquotes = False
+# Dashes alone: quotes and primes stay as they are written.
+smartquotes_action = "D"
 
 # Of docstrings: `code`, which may be a public name.
 default_role = "docstring"
@@ -54,7 +54,6 @@ autodoc_member_order = "bysource"
 # What Keras documents of each layer is not said again.
 autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
-autodoc_class_signature = "separated"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
