@@ -51,7 +51,13 @@ def left_out(app, what, name, thing, skip, options):
     return True if said.startswith("Alias for field number") else None
 
 
+def with_plain_defaults(app, what, name, thing, options, signature, returned):
+    """Defaults such as <factory>, which are no Python, as stubs write them."""
+    return signature and re.sub(r"<[^<>]*>", "...", signature), returned
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", with_plain_defaults)
     # Before napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", as_rst, priority=400)
     app.connect("autodoc-skip-member", left_out)
