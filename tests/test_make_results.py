@@ -81,13 +81,9 @@ def folders():
     return sorted(path.name for path in found if path.is_dir())
 
 
-# Takes hours: it may be that nobody has measured it so far.
-HOURS = {"npk_trained"}
-
-
 def test_every_folder_can_be_measured(make):
     done, _ = make("--list")
-    known = {*folders(), "claims", *HOURS}
+    known = {*folders(), "claims"}
     assert sorted(done.stdout.split()) == sorted(known)
 
 
@@ -111,7 +107,7 @@ def test_commands_are_those_that_the_folder_was_made_with(make, folder):
 
 def test_every_flag_exists(make):
     """Of training: the others' are in the commands that were noted."""
-    done, commands = make(*{*folders(), *HOURS})
+    done, commands = make(*folders())
     assert done.returncode == 0, done.stderr
     trained = [words for words in commands if "dlgn_tf.train" in words]
     names = {

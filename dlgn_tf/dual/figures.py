@@ -45,16 +45,17 @@ def heat_map(
             line(border - 0.5, color="white", linewidth=0.4)
     # The names of many classes would cover each other.
     shown = range(0, classes, -(-classes // 20))
+    turn = 90 if names else 0
     names = [names[c] if names else str(c) for c in shown]
     middles = [(starts[c] + starts[c + 1] - 1) / 2 for c in shown]
-    for set_ticks in (left.set_xticks, left.set_yticks):
-        set_ticks(middles, names)
+    for axes, places in ((left, middles), (right, shown)):
+        # Words side by side would cover each other.
+        axes.set_xticks(places, names, rotation=turn)
+        axes.set_yticks(places, names)
     left.set_title("images ordered by class")
     picture = right.imshow(means)
     figure.colorbar(picture, ax=right, shrink=0.7)
     right.set_title("means over pairs of two classes")
-    for set_ticks in (right.set_xticks, right.set_yticks):
-        set_ticks(shown, names)
     figure.suptitle(f"{title}: cosines of neural path features")
     return figure
 
