@@ -307,7 +307,7 @@ OTHERS = {
         "--data=file --output_dir=x": "Expected --label",
         "--data=sdi --folds=3 --output_dir=x": "folds.*sdi",
     },
-    "claims": {"--only=dlgn.33": "dlgn.33"},
+    "claims": {"--only=dlgn.34": "dlgn.34"},
     "claims.page": {"--claims=nothing.jsonl": "nothing.jsonl, No such file"},
 }
 LINES = {"train": TRAIN, "evaluate": EVALUATE, "export": EXPORT, **OTHERS}

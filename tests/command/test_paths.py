@@ -17,7 +17,12 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.output import run_names
 
 PACKAGE = pathlib.Path(dlgn_tf.__file__).parent
-TOOLS = sorted(pathlib.Path(__file__).parents[2].glob("tools/*.py"))
+TOOLS = [
+    path
+    for path in sorted(pathlib.Path(__file__).parents[2].glob("tools/*.py"))
+    # One that needs nothing but Python has no flags of ours.
+    if "class Command" in path.read_text()
+]
 # Flags that take text and name no file or folder.
 NO_PATHS = {
     "cells",

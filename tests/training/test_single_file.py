@@ -122,6 +122,6 @@ def test_an_operation_that_the_format_lacks_is_refused(tmp_path):
 
 def test_what_is_not_installed_is_told(monkeypatch):
     monkeypatch.setattr(single_file.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"dlgn_tf\[onnx\].*onnx, tf2onnx"):
+    with pytest.raises(UserError, match=r"extra onnx .*onnx, tf2onnx"):
         single_file.check_format("onnx")
     single_file.check_format("litert")

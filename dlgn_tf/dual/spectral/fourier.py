@@ -3,6 +3,8 @@
 import numpy as np
 from numpy import ndarray as Array
 
+from dlgn_tf import factorizations
+
 
 def grid(side: int) -> Array:
     """Centres of side x side cells of the square, `(side * side, 2)`.
@@ -43,7 +45,7 @@ def without_affine(values: Array, at: Array) -> Array:
         at: Array `(n, 2)`.
     """
     plane = np.column_stack([np.ones(len(at)), at])
-    return values - plane @ np.linalg.lstsq(plane, values, rcond=None)[0]
+    return values - plane @ (factorizations.pinv(plane, 1e-12) @ values)
 
 
 def share_not_affine(values: Array, at: Array) -> float:
