@@ -218,6 +218,14 @@ def main():
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     parser.add_argument("--python", default=sys.executable, help="interpreter")
     given = parser.parse_args()
+    try:
+        venv_there = (given.python, "-c", "import ensurepip, venv")
+        subprocess.run(venv_there, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        parser.error(
+            "Expected --python, an interpreter with its module venv. Received: "
+            f"{given.python}"
+        )
     unknown = [case for case in given.cases if case not in CASES]
     if unknown:
         parser.error(f"Expected {', '.join(CASES)}. Received: {unknown[0]}")
