@@ -237,7 +237,13 @@ def _values(name, column, path):
             f"{', which is no text in UTF-8' * kinds.is_binary(kind)}"
         )
     if kinds.is_string(kind) or kinds.is_large_string(kind):
-        words = [_GAP if x is None else x for x in column.to_pylist()]
+        try:
+            words = [_GAP if x is None else x for x in column.to_pylist()]
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"Expected words in UTF-8 in {path}. Received: column "
+                f"{name!r}, {error}"
+            ) from error
         _note_numbers(name, words, path)
         return np.array(words, str)
     values = np.asarray(column.to_numpy(), np.float64)

@@ -331,6 +331,17 @@ def test_columns_are_learned_of_training_rows_alone(tmp_path, monkeypatch):
             assert not RunDirectory(tmp_path)._other_data(now)
 
 
+def test_parquet_whose_words_are_not_utf8(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    words = pyarrow.array([b"a", b"\x9e", b"c", b"d"]).view("string")
+    columns = {"word": words, "label": [0, 1, 0, 1]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    with pytest.raises(UserError, match="UTF-8.*column 'word'"):
+        read("table", tmp_path / "train.parquet", label="label")
+
+
 def test_parquet_and_a_folder_of_two_tables(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
