@@ -151,10 +151,11 @@ def read(path, complete=True):
     Raises:
         UserError: if there is none, or it is not such a file.
     """
-    needed = _FIELDS if complete else ("claim",)
+    may_lack = {x: elsewhere.Optional(kind) for x, kind in _FIELDS.items()}
+    kinds = _FIELDS if complete else {**may_lack, "claim": str}
     try:
         lines = elsewhere.read_text(path).splitlines()
-        return [_record(*line, needed) for line in enumerate(lines, 1)]
+        return [_record(*line, kinds) for line in enumerate(lines, 1)]
     except (OSError, ValueError) as error:
         raise UserError(
             "Expected a file that python -m dlgn_tf.claims --output wrote. "
@@ -162,12 +163,10 @@ def read(path, complete=True):
         ) from error
 
 
-def _record(number, line, needed):
-    """The record in a line; a `ValueError` if it is none with these fields."""
+def _record(number, line, kinds):
+    """The record in a line; a `ValueError` if it is none of these kinds."""
     try:
-        record = elsewhere.parse_json(line, dict)
-        names = [x for x in _FIELDS if x in record or x in needed]
-        elsewhere.check_kind(record, {x: _FIELDS[x] for x in names})
+        record = elsewhere.parse_json(line, kinds)
         verdict(record)
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from error

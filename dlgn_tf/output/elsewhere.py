@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import errno
 import io
 import json
@@ -16,6 +17,13 @@ from dlgn_tf.errors import UserError
 # Bytes. No text is longer, and an archive of more is as dense as files are.
 _MOST = 2**30
 _DENSEST = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Optional:
+    """The kind of what a dict may lack, see `parse_json`."""
+
+    kind: object
 
 
 def regular(path, most=None):
@@ -53,7 +61,8 @@ def parse_json(text, kind=object):
         text: String or bytes.
         kind: What it must be: a type, or a union; a list of one kind, for a
             list of such; a dict from names to kinds, for a dict that has at
-            least these; a dict from `str` to a kind, for one of any names.
+            least these, but for those whose kind is `Optional`; a dict from
+            `str` to a kind, for one of any names.
 
     Raises:
         ValueError: if it is something else, or nested too deep.
@@ -76,9 +85,13 @@ def check_kind(content, kind, name="all"):
         fits = isinstance(content, dict)
         names = content if fits and str in kind else kind
         for key in names if fits else ():
-            if key not in content:
+            wanted = kind.get(key, kind.get(str))
+            may_lack = isinstance(wanted, Optional)
+            if key in content:
+                wanted = wanted.kind if may_lack else wanted
+                parts.append((content[key], wanted, key))
+            elif not may_lack:
                 raise ValueError(f"nothing for {key!r}")
-            parts.append((content[key], kind.get(key, kind.get(str)), key))
     elif kind is object:
         fits = True
     else:

@@ -19,6 +19,8 @@ _STATE = {
         "classification_loss": _NUMBER,
         "regularization_loss": _NUMBER,
         "errors": _NUMBER,
+        # Runs of earlier versions have none.
+        "orthogonality_loss": elsewhere.Optional(_NUMBER),
     },
     "best_accuracy": _NUMBER,
 }
@@ -76,9 +78,6 @@ class Records:
         )
         try:
             elsewhere.check_kind(state, _STATE)
-            # Runs of earlier versions have none.
-            penalty = state["totals"].get("orthogonality_loss", 0.0)
-            elsewhere.check_kind(penalty, _NUMBER)
             self.totals = Totals(**state["totals"])
             self.best_accuracy = state["best_accuracy"]
             self.best_step = state.get("best_step")

@@ -1,5 +1,6 @@
 """Spectral experiments against closed forms."""
 
+import collections
 import dataclasses
 
 import numpy as np
@@ -22,12 +23,18 @@ from dlgn_tf.dual.spectral import (
     training,
 )
 from dlgn_tf.dual.spectral import command as entry
+from dlgn_tf.dual.spectral.experiments import sizes
 from dlgn_tf.tabular import networks
 
 
 def setting(family="dlgn", **options):
     small = {"frequency": 1, "width": 6, "depth": 3, "steps": 100}
     return training.Setting(family, **{**small, **options})
+
+
+def spread(share):
+    """A share of a setting and a seed that is not the same for each seed."""
+    return lambda chosen, seed: share(chosen, seed) * (1 + 0.1 * (seed % 100))
 
 
 class TestTargets:
@@ -271,6 +278,32 @@ class TestCommand:
             abs(first[0] - first[1]) / 2, rel=0.06
         )
 
+    def test_sizes(self, run, tmp_path, read_table, monkeypatch):
+        """The setting on all axes is trained once, and stands on each."""
+        trained, train = [], training.train
+
+        def noted(chosen, seed, at):
+            trained.append((chosen, seed))
+            return train(chosen, seed, at)
+
+        monkeypatch.setattr(training, "train", noted)
+        monkeypatch.setattr(training, "FAMILIES", ("dnn", "dlgn"))
+        monkeypatch.setattr(sizes, "DEPTHS", (2, 3))
+        monkeypatch.setattr(sizes, "WIDTHS", (6,))
+        monkeypatch.setattr(sizes, "BETAS", (10.0,))
+        monkeypatch.setattr(sizes, "LENGTHS", (1, 2))
+        run("sizes", "--frequencies=1")
+        # Of each family two depths and the longer training; of the DLGN also
+        # the point as values. Each twice.
+        assert len(trained) == len(set(trained)) == 2 * (2 * 3 + 1)
+        shares = collections.defaultdict(set)
+        for row in read_table(tmp_path / "sizes.csv"):
+            cell = row["axis"], row["value"]
+            key = row["family"], row["seed"]
+            if cell in (("depth", "3"), ("width", "6"), ("beta", "10.0")):
+                shares[key].add(row["share_unexplained"])
+        assert [len(found) for found in shares.values()] == [1] * 4
+
     def test_built(self, run, tmp_path, read_table):
         run("built", "--frequencies=2")
         for row in read_table(tmp_path / "built.csv"):
@@ -320,10 +353,7 @@ class TestClaims:
         ],
     )
     def test_of_biases(self, share, holds, check_of, rng, monkeypatch):
-        def varied(chosen, seed):
-            return share(chosen, seed) * (1 + 0.1 * (seed % 100))
-
-        monkeypatch.setattr(spectral_networks, "share", varied)
+        monkeypatch.setattr(spectral_networks, "share", spread(share))
         found = learned_frequencies.measure_biases(rng)
         # The control decides first: without biases must be told apart.
         assert check_of("dlgn.29").decide(found).holds is holds
@@ -336,10 +366,7 @@ class TestClaims:
         ],
     )
     def test_of_steepness(self, share, holds, check_of, rng, monkeypatch):
-        def varied(chosen, seed):
-            return share(chosen, seed) * (1 + 0.1 * (seed % 100))
-
-        monkeypatch.setattr(spectral_networks, "share", varied)
+        monkeypatch.setattr(spectral_networks, "share", spread(share))
         found = learned_frequencies.measure_steepness(rng)
         assert check_of("dlgn.30").decide(found).holds is holds
 

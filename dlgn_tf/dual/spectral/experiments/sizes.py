@@ -1,5 +1,7 @@
 """Families at one frequency against depth, width, steepness, steps, values."""
 
+import itertools
+
 from dlgn_tf.dual.spectral import figures, training
 from dlgn_tf.dual.spectral.experiments import cells
 
@@ -14,8 +16,7 @@ LENGTHS = (0.25, 0.5, 1, 2, 4)
 def run(command, output):
     rows = []
     for frequency in command.frequencies:
-        for axis, settings in _settings(command, frequency).items():
-            rows += _rows(command, axis, settings)
+        rows += _rows(command, _settings(command, frequency))
     output.table("sizes", rows)
     keys = ("frequency", "axis", "value", "family")
     summary = cells.summary(rows, keys)
@@ -56,28 +57,31 @@ def _settings(command, frequency):
     }
 
 
-def _rows(command, axis, settings):
-    lengths = ()
-    if axis == "steps":
-        portion = training.PORTION
-        lengths = [
-            max(portion, round(command.steps * x / portion) * portion)
-            for x in LENGTHS
-        ]
+def _rows(command, settings_of):
+    portion = training.PORTION
+    lengths = tuple(
+        max(portion, round(command.steps * x / portion) * portion)
+        for x in LENGTHS
+    )
+    # The command's own setting lies on every axis.
+    settings = list(dict.fromkeys(itertools.chain(*settings_of.values())))
+    measured = cells.measure(settings, command.seeds, "sizes", lengths)
+    networks = {(setting, seed): found for setting, seed, found in measured}
     rows = []
-    for setting, seed, found in cells.measure(
-        settings, command.seeds, f"sizes: {axis}", tuple(lengths)
-    ):
-        for step, network in found.items():
-            value = step if axis == "steps" else getattr(setting, axis)
-            rows.append(
-                {
-                    "frequency": setting.frequency,
-                    "axis": axis,
-                    "value": value,
-                    "family": setting.family,
-                    "seed": seed,
-                    **cells.shares(network, setting, seed),
-                }
-            )
+    for axis, settings in settings_of.items():
+        for setting, seed in itertools.product(settings, range(command.seeds)):
+            found = networks[setting, seed]
+            steps = found if axis == "steps" else (setting.steps,)
+            for step in steps:
+                value = step if axis == "steps" else getattr(setting, axis)
+                rows.append(
+                    {
+                        "frequency": setting.frequency,
+                        "axis": axis,
+                        "value": value,
+                        "family": setting.family,
+                        "seed": seed,
+                        **cells.shares(found[step], setting, seed),
+                    }
+                )
     return rows
