@@ -61,10 +61,14 @@ def test_each_is_as_good_as_told(name):
     )
 
 
-def test_weights_are_those_of_the_run_in_half_precision(tmp_path, load_tool):
-    """As NumPy rounds them; whatever else the file holds stays."""
-    source, half = file_of(SMALL), tmp_path / "half.keras"
-    model = dlgn_tf.load_model(source)
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_weights_are_those_of_the_run_in_half_precision(
+    policy, tmp_path, load_tool, dtype_policy
+):
+    """As NumPy rounds them; computing is in float32; all else stays."""
+    dtype_policy(policy)
+    half = tmp_path / "half.keras"
+    model = dlgn_tf.create_model("c4gap_dlgn", (8, 8, 1), 10, width=2)
     rng = np.random.default_rng(0)
     for variable in model.weights:
         variable.assign(rng.normal(size=variable.shape))
@@ -72,9 +76,10 @@ def test_weights_are_those_of_the_run_in_half_precision(tmp_path, load_tool):
     model.save(whole)
     tool = load_tool("make_preset")
     half.write_bytes(tool.in_half_precision(whole))
-    for ours, theirs in zip(
-        dlgn_tf.load_model(half).weights, model.weights, strict=True
-    ):
+    dtype_policy("float32")
+    loaded = dlgn_tf.load_model(half)
+    assert {x.compute_dtype for x in loaded._flatten_layers()} == {"float32"}
+    for ours, theirs in zip(loaded.weights, model.weights, strict=True):
         rounded = np.float16(theirs.numpy()).astype("float32")
         np.testing.assert_array_equal(ours, rounded)
     assert tool.in_half_precision(whole) == half.read_bytes()

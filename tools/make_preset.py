@@ -3,8 +3,9 @@
   python tools/make_preset.py --run_dir=runs/resnet20 --data_dir=DIR \\
       --name=resnet20_dlgn_cifar10 --uses='for looking at its gates'
 
-Weights are kept in half precision; the accuracy on the card is that of the
-weights as they then are. A preset of this name is replaced.
+Weights are kept in half precision, and whatever a network was trained in, it
+computes in float32; the accuracy on the card is that of the preset as it then
+is. A preset of this name is replaced.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from dlgn_tf.output import files, origin, run_names
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
 
-_WEIGHTS = "model.weights.h5"
+_WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
 # What they take together is part of what everybody downloads.
 _MOST_BYTES = {"one": 3_000_000, "all": 12_000_000}
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
@@ -74,6 +75,7 @@ def run(command):
             teacher=None,
             teacher_share=None,
             teacher_temperature=None,
+            mixed_precision="float32",
         )
         files.write_atomically(folder / run_names.FLAGS, shown.to_flags())
         model = folder / run_names.MODEL
@@ -89,7 +91,7 @@ def run(command):
 def in_half_precision(path):
     """The bytes of a .keras file with weights as float16, compressed.
 
-    Keras reads them into variables of float32.
+    Keras reads them into variables of float32, in which its layers compute.
     """
     buffer = io.BytesIO()
     with (
@@ -100,9 +102,19 @@ def in_half_precision(path):
             content = whole.read(name)
             if name == _WEIGHTS:
                 content = _halved(content)
+            elif name == _CONFIG:
+                network = json.loads(content, object_hook=_in_float32)
+                content = json.dumps(network)
             # Without a time, so that the same weights give the same bytes.
             half.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _in_float32(part):
+    """A part of a network's description, of a precision that of float32."""
+    if part.get("class_name") == "DTypePolicy":
+        part = part | {"config": {"name": "float32"}}
+    return part
 
 
 def _halved(content):
@@ -143,8 +155,9 @@ def _card(command, config, folder, directory):
             f"{passes:.4g} passes of {config.optimizer} in batches of "
             f"{config.batch_size}, learning rates from "
             f"{max(config.learning_rates):g} to {config.learning_rates[-1]:g}, "
-            f"augmentation {config.augmentation}{_taught(config)}; "
-            f"{run_names.FLAGS} has all"
+            f"augmentation {config.augmentation}{_taught(config)}, "
+            f"precision {config.mixed_precision}; {run_names.FLAGS} has the "
+            "rest"
         ),
         parameters=load_model(model).count_params(),
         test_accuracy=found["test_accuracy"],
