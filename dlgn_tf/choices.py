@@ -22,6 +22,8 @@ NETWORKS_WITHOUT_BLOCK = ("value", "both")
 
 # Whether the beta of a beta-VQ is learned, and how many there are.
 BETA_MODES = ("fixed", "per_layer", "per_channel")
+# What a beta-VQ weighs against the scores: gives softmax, sparsemax.
+ENTROPIES = ("shannon", "tsallis")
 
 # Orthogonal filters: how kernels are mapped to them ("none" stands for plain
 # kernels), the lengths of filters, what becomes of more filters than inputs,

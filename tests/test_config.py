@@ -136,9 +136,11 @@ RESOLVED = {
     "apodized",
     # Nonlinearities.
     "--model=c4gap_dgn --activation=swish": "activation=swish "
-    "activation_beta= activation_beta_mode= activation_slope=",
+    "activation_beta= activation_beta_mode= activation_slope= "
+    "activation_entropy=",
     "--model=resnet20_dgn --activation=beta_vq": "activation=beta_vq "
-    "activation_beta=0.5 activation_beta_mode=per_layer activation_slope=",
+    "activation_beta=0.5 activation_beta_mode=per_layer activation_slope= "
+    "activation_entropy=shannon",
     "--model=fc_dnn --activation=leaky_beta_vq --activation_beta=1 "
     "--activation_beta_mode=fixed": "activation=leaky_beta_vq "
     "activation_beta=1.0 activation_beta_mode=fixed activation_slope=0.01",
@@ -286,6 +288,7 @@ CANNOT_WORK = """
 --model=c4gap_dnn --activation_beta=0.5
 --model=c4gap_dnn --activation=beta_vq --activation_beta=2
 --model=c4gap_dnn --activation=beta_vq --activation_beta=nan
+--model=c4gap_dnn --activation_entropy=tsallis
 --model=c1gap_dnn --members=2 --activation=swish
 --model=largecnn_dnn --padding=circular
 --model=largecnn_dnn --dataset=digits

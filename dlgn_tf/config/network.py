@@ -222,6 +222,13 @@ class Network(reading.Reading):
     activation_slope: float | None = _nonlinearity(
         None, "Smaller slope of leaky_beta_vq. Default: 0.01 (assumed)."
     )
+    activation_entropy: str | None = _nonlinearity(
+        None,
+        "What beta weighs against the scores of the two slopes: shannon, "
+        "which gives sigmoids, or tsallis (of order 2), clipped lines. "
+        "Default: shannon.",
+        choices=choices.ENTROPIES,
+    )
     init_from: str | None = _model(
         None,
         "Where all weights come from: a run directory (its best.keras), a "

@@ -1,11 +1,11 @@
-"""The beta of beta-VQ layers: fixed or learned, by layer or by channel."""
+"""The beta of beta-VQ layers, and the entropy that it weighs."""
 
 import math
 
 import keras
 from keras import ops
 
-from dlgn_tf.choices import BETA_MODES
+from dlgn_tf.choices import BETA_MODES, ENTROPIES
 from dlgn_tf.layers import arguments
 from dlgn_tf.layers.precision import widened
 
@@ -15,6 +15,12 @@ _BOUND = 20.0
 
 class BetaLayer(keras.layers.Layer):
     """A layer that chooses between regions with softmax(eta v).
+
+    That maximises `beta <t, v> + (1 - beta) H(t)` over weights t of the
+    regions, with Shannon's entropy H. With that of Tsallis of order 2, halved,
+    `H(t) = (1 - |t|^2) / 2`, it is sparsemax(eta v): a region whose score is
+    `1 / eta` or more below the highest has weight 0, so that far from a tie the
+    choice is hard.
 
     `eta = beta / (1 - beta)` makes the choice hard for beta = 1, soft for 1/2
     and a plain mean for 0. A learned beta is kept as `u = log(eta)`, so that
@@ -29,20 +35,27 @@ class BetaLayer(keras.layers.Layer):
 
     Source: "From Hard to Soft" (arXiv 1810.09274), Theorem 3. How beta is
     learned is not printed there; initial value and the bounds of u, -20 and
-    20, are assumed.
+    20, are assumed. Tsallis' entropy is not in the paper; factor and
+    sparsemax are those of Peters, Niculae and Martins (arXiv 1905.05702).
 
     Args:
         beta: Float in [0, 1]; with which it starts, if it is learned.
         beta_mode: `"fixed"`, or what has a learned beta of its own:
             `"per_layer"`, `"per_channel"` (the last axis).
+        entropy: `"shannon"` or `"tsallis"`.
 
     Raises:
         ValueError: if an argument lies outside its range, or a learned beta is
             to start at 0 or 1, where no gradient moves it.
     """
 
-    def __init__(self, beta=0.5, beta_mode="fixed", **kwargs):
+    def __init__(
+        self, beta=0.5, beta_mode="fixed", entropy="shannon", **kwargs
+    ):
         super().__init__(**kwargs)
+        arguments.check(
+            entropy in ENTROPIES, "entropy", entropy, f"one of {ENTROPIES}"
+        )
         arguments.check(
             beta_mode in BETA_MODES,
             "beta_mode",
@@ -59,6 +72,7 @@ class BetaLayer(keras.layers.Layer):
         )
         self.initial_beta = float(beta)
         self.beta_mode = beta_mode
+        self.entropy = entropy
         self.u = None
 
     @property
@@ -102,5 +116,9 @@ class BetaLayer(keras.layers.Layer):
         return widened(tensor, self.compute_dtype)
 
     def get_config(self):
-        config = {"beta": self.initial_beta, "beta_mode": self.beta_mode}
+        config = {
+            "beta": self.initial_beta,
+            "beta_mode": self.beta_mode,
+            "entropy": self.entropy,
+        }
         return {**super().get_config(), **config}

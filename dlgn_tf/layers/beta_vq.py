@@ -26,6 +26,13 @@ class BetaVQ(BetaLayer):
 
     It is at most 0.278465 / eta away from the hard function.
 
+    With Tsallis' entropy the sigmoid is a clipped line,
+
+        z ((s1 + s2) / 2 + (s2 - s1) / 2 clip(eta (s2 - s1) z, -1, 1))
+
+    which for beta = 1/4 and the ReLU is Keras' `hard_silu`. It is the hard
+    function where `|z| >= 1 / (eta (s2 - s1))`, and at most 1 / (8 eta) away.
+
     Source: "From Hard to Soft" (arXiv 1810.09274), Theorem 3 and Proposition 7
     (swish). The slope of the leaky ReLU is assumed.
 
@@ -36,7 +43,7 @@ class BetaVQ(BetaLayer):
 
     Args:
         kind: `"relu"`, `"leaky"` or `"abs"`.
-        beta, beta_mode: See `BetaLayer`.
+        beta, beta_mode, entropy: See `BetaLayer`.
         slope: Float in (0, 1), the smaller slope of `"leaky"`; None otherwise.
             Defaults to `0.01` there.
 
@@ -51,9 +58,15 @@ class BetaVQ(BetaLayer):
     """
 
     def __init__(
-        self, kind="relu", beta=0.5, beta_mode="fixed", slope=None, **kwargs
+        self,
+        kind="relu",
+        beta=0.5,
+        beta_mode="fixed",
+        slope=None,
+        entropy="shannon",
+        **kwargs,
     ):
-        super().__init__(beta, beta_mode, **kwargs)
+        super().__init__(beta, beta_mode, entropy, **kwargs)
         arguments.check(kind in KINDS, "kind", kind, f"one of {KINDS}")
         if kind == "leaky":
             slope = 0.01 if slope is None else float(slope)
@@ -101,9 +114,12 @@ class BetaVQ(BetaLayer):
             )
         if self.linear:
             return ops.full_like(z, (first + second) / 2)
+        difference = second - first
+        if self.entropy == "tsallis":
+            turned = ops.clip(self._eta() * difference * z, -1.0, 1.0)
+            return (first + second) / 2 + difference / 2 * turned
         if self.kind == "abs":
             return ops.tanh(self._eta() * z)
-        difference = second - first
         return first + difference * ops.sigmoid(self._eta() * difference * z)
 
     def compute_output_shape(self, input_shape):

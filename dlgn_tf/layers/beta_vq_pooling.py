@@ -6,6 +6,10 @@ from keras import ops
 
 from dlgn_tf.layers import arguments
 from dlgn_tf.layers.beta import BetaLayer
+from dlgn_tf.layers.sparsemax import sparsemax
+
+# By what is weighed against the scores.
+_CHOICES = {"shannon": ops.softmax, "tsallis": sparsemax}
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -17,6 +21,10 @@ class BetaVQPooling(BetaLayer):
     window it is at most 0.603546 / eta below the maximum. It is not the
     log-sum-exp of the window.
 
+    With Tsallis' entropy the weights are sparsemax(eta x), which leaves out
+    all pixels that are 1 / eta or more below the maximum; for a 2x2 window it
+    is at most 3 / (16 eta) below it.
+
     Source: "From Hard to Soft" (arXiv 1810.09274), Proposition 4, Theorem 3.
 
     Args:
@@ -25,7 +33,7 @@ class BetaVQPooling(BetaLayer):
         strides: The same, or None: the windows lie side by side.
         padding: `"valid"`, or `"same"`: windows may reach over the edge, where
             there is nothing to choose.
-        beta, beta_mode: See `BetaLayer`.
+        beta, beta_mode, entropy: See `BetaLayer`.
 
     Call arguments:
         inputs: Floating tensor `(batch, height, width, channels)`; height and
@@ -46,9 +54,10 @@ class BetaVQPooling(BetaLayer):
         padding="valid",
         beta=0.5,
         beta_mode="fixed",
+        entropy="shannon",
         **kwargs,
     ):
-        super().__init__(beta, beta_mode, **kwargs)
+        super().__init__(beta, beta_mode, entropy, **kwargs)
         self.pool_size = _pair("pool_size", pool_size)
         self.strides = _pair("strides", strides or self.pool_size)
         valid = padding in ("valid", "same")
@@ -77,7 +86,8 @@ class BetaVQPooling(BetaLayer):
         if self.padding == "same":
             inside = self._windows(np.ones((1, *inputs.shape[1:3], 1), "bool"))
             scores = ops.where(inside, scores, -np.inf)
-        pooled = ops.sum(ops.softmax(scores, axis=-2) * values, axis=-2)
+        weights = _CHOICES[self.entropy](scores, axis=-2)
+        pooled = ops.sum(weights * values, axis=-2)
         return ops.cast(pooled, self.compute_dtype)
 
     def _windows(self, images):

@@ -73,15 +73,18 @@ def _is_plain(layer, function):
     return activation is keras.activations.get(function)
 
 
+# Options in the order of the layer's arguments.
+_BETA_VQ = ("beta", "beta_mode", "slope", "entropy")
+
+
 def _beta_vq(activation, kind, **defaults):
     """A kind of `dlgn_tf.layers.BetaVQ`."""
 
     def layer(name, options):
         from dlgn_tf.layers import BetaVQ
 
-        beta, mode = options["activation_beta"], options["activation_beta_mode"]
-        slope = options["activation_slope"]
-        return BetaVQ(kind, beta, mode, slope, name=name)
+        given = [options[f"activation_{option}"] for option in _BETA_VQ]
+        return BetaVQ(kind, *given, name=name)
 
     def gate(layer):
         least, most = layer.slopes
@@ -95,7 +98,11 @@ def _beta_vq(activation, kind, **defaults):
 
     # Assumed: the paper calls beta learnable and prints neither its first value
     # nor what has one of its own. 1/2 is swish.
-    usual = {"activation_beta": 0.5, "activation_beta_mode": "per_layer"}
+    usual = {
+        "activation_beta": 0.5,
+        "activation_beta_mode": "per_layer",
+        "activation_entropy": "shannon",
+    }
     return Nonlinearity(layer, gate, {**usual, **defaults}, kind)
 
 
@@ -112,6 +119,7 @@ OPTIONS = (
     "activation_beta",
     "activation_beta_mode",
     "activation_slope",
+    "activation_entropy",
 )
 
 
@@ -184,9 +192,11 @@ def _check_choice(option, value, choices):
 
 def _check_values(options):
     beta, mode = options["activation_beta"], options["activation_beta_mode"]
-    slope = options["activation_slope"]
+    slope, entropy = options["activation_slope"], options["activation_entropy"]
     if mode is not None:
         _check_choice("activation_beta_mode", mode, choices.BETA_MODES)
+    if entropy is not None:
+        _check_choice("activation_entropy", entropy, choices.ENTROPIES)
     if beta is not None and not 0 <= beta <= 1:
         raise UserError(
             "Invalid activation_beta. Expected a number from 0 to 1. "

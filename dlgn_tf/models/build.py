@@ -50,6 +50,7 @@ def create_model(
     activation_beta: float | None = None,
     activation_beta_mode: str | None = None,
     activation_slope: float | None = None,
+    activation_entropy: str | None = None,
     orthogonal: OrthogonalFilters | str | None = None,
     loss: str = "crossentropy",
     targets: tuple[Sequence[float], Sequence[float]] | None = None,
@@ -99,6 +100,7 @@ def create_model(
         activation_beta: Float in [0, 1], see `BetaVQ`. Defaults to `0.5`.
         activation_beta_mode: See `BetaVQ`. Defaults to `"per_layer"`.
         activation_slope: Float, see `BetaVQ`. Defaults to `0.01`.
+        activation_entropy: See `BetaVQ`. Defaults to `"shannon"`.
         orthogonal: `dlgn_tf.models.orthogonal_options.OrthogonalFilters`, or
             the name of a reparametrisation, with its defaults; None for plain
             kernels. Raw kernels start as the plain ones of this
@@ -141,7 +143,13 @@ def create_model(
     _check_choice("initializer", initializer, INITIALIZERS)
     of_builder = architecture.function(), image_shape, classes, options
     apply = Applied(*of_builder, head, initializer)
-    given = activation, activation_beta, activation_beta_mode, activation_slope
+    given = (
+        activation,
+        activation_beta,
+        activation_beta_mode,
+        activation_slope,
+        activation_entropy,
+    )
     nonlinearity = _nonlinearity(architecture, family, given, members)
     normalization = _normalization(mean, std, per_image, image_shape)
     gates = _given(

@@ -30,13 +30,14 @@ class Maps:
         slopes: Sparse array `(units * regions, inputs)`.
         offsets: Array `(units, regions)`, -inf where there is no region.
         beta: Float or array `(units,)` in [0, 1], how hard the choice is.
-        log_counts: As of `MASO`.
+        log_counts, entropy: As of `MASO`.
     """
 
     slopes: sparse.csr_array
     offsets: np.ndarray
     beta: float | np.ndarray = 1.0
     log_counts: float | np.ndarray = 0.0
+    entropy: str = "shannon"
 
     def __call__(self, x: Array) -> Array:
         """The largest, of points `(n, inputs)`: `(n, units)`."""
@@ -55,8 +56,8 @@ def compose(outer: Maps, inner: Any) -> tuple:
     """What units choose from that look at the units of another `MASO`.
 
     Returns:
-        Slopes `(units, regions, inputs)`, offsets `(units, regions)`, beta and
-        log_counts, of which a `MASO` is made.
+        Slopes `(units, regions, inputs)`, offsets `(units, regions)`, beta,
+        log_counts and entropy, of which a `MASO` is made.
 
     Raises:
         ValueError: if the other has not as many units as these have inputs.
@@ -78,6 +79,7 @@ def compose(outer: Maps, inner: Any) -> tuple:
             composed.offsets,
             outer.beta,
             log_counts,
+            outer.entropy,
         )
     if np.any(np.less(inner.beta, 1)):
         return _picked(outer, inner)
@@ -87,7 +89,7 @@ def compose(outer: Maps, inner: Any) -> tuple:
             "maxima"
         )
     slopes, offsets, log_counts = _expanded(outer, inner)
-    return slopes, offsets, 1.0, log_counts
+    return slopes, offsets, 1.0, log_counts, "shannon"
 
 
 def stacked(operators: Sequence[Any]) -> tuple:
@@ -97,7 +99,19 @@ def stacked(operators: Sequence[Any]) -> tuple:
     offsets = [_padded(x.offsets, regions, -np.inf) for x in operators]
     beta = [np.broadcast_to(x.beta, x.units) for x in operators]
     counts = [_padded(_of_regions(x), regions, 0.0) for x in operators]
-    return tuple(map(np.concatenate, (slopes, offsets, beta, counts)))
+    arrays = map(np.concatenate, (slopes, offsets, beta, counts))
+    return (*arrays, _common_entropy(operators))
+
+
+def _common_entropy(operators):
+    """Of all soft choices; Shannon's where there are none."""
+    soft = {x.entropy for x in operators if np.any(np.less(x.beta, 1))}
+    if len(soft) > 1:
+        raise UserError(
+            "Expected soft choices of one entropy. Received: "
+            f"{', '.join(sorted(soft))}"
+        )
+    return soft.pop() if soft else "shannon"
 
 
 def _of_regions(operator):
@@ -134,7 +148,7 @@ def _picked(outer, inner):
     beta[units] = np.broadcast_to(inner.beta, inner.units)[sources]
     log_counts = np.zeros(offsets.shape)
     log_counts[units] = _of_regions(inner)[sources]
-    return slopes, offsets + outer.offsets, beta, log_counts
+    return slopes, offsets + outer.offsets, beta, log_counts, inner.entropy
 
 
 def _summed(outer, of_units):

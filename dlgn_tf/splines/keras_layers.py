@@ -166,7 +166,7 @@ def _maps(layer, function, shapes):
         layer.initial_beta, layer.beta_mode = 1.0, "fixed"
         maps = maps_of(function, inputs)
         beta = np.tile(beta, len(maps.offsets) // beta.size)
-        return dataclasses.replace(maps, beta=beta)
+        return dataclasses.replace(maps, beta=beta, entropy=layer.entropy)
     activation = getattr(layer, "activation", None)
     maps = maps_of(function, inputs)
     if maps is None and callable(activation):

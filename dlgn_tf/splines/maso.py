@@ -28,12 +28,15 @@ class MASO:
         log_counts: Array `(units, regions)` or a number: the logarithm of how
             many regions with the same affine map each one stands for, which a
             soft choice tells apart.
+        entropy: `"shannon"` or `"tsallis"`, what beta weighs against the
+            scores, see `selection`.
     """
 
     slopes: np.ndarray
     offsets: np.ndarray
     beta: float | np.ndarray = 1.0
     log_counts: float | np.ndarray = 0.0
+    entropy: str = "shannon"
 
     def __post_init__(self):
         shapes = np.shape(self.slopes), np.shape(self.offsets)
@@ -70,7 +73,7 @@ class MASO:
 
     def _selected(self, scores, beta):
         beta = self.beta if beta is None else beta
-        return selection.beta_vq(scores, beta, self.log_counts)
+        return selection.beta_vq(scores, beta, self.log_counts, self.entropy)
 
     def __call__(self, x: Array, beta: float | None = None) -> Array:
         """The layer's output `(points, units)`; at beta = 1 the largest."""
@@ -89,18 +92,20 @@ class MASO:
     def jacobian(self, x: Array, beta: float | None = None) -> Array:
         """Derivative of the output in the input, off the cells' borders.
 
-        sum_r t_r A_r + eta sum_r t_r (v_r - mean v) A_r, the second sum only
-        where the selection is not hard. Of `(points, inputs)`: array `(points,
-        units, inputs)`.
+        sum_r t_r A_r + eta sum_r m_r (v_r - mean v) A_r, the second sum only
+        where the selection is not hard; m, which weighs the mean, is t with
+        Shannon's entropy, see `selection.movers`. Of `(points, inputs)`: array
+        `(points, units, inputs)`.
         """
         scores = self.scores(x)
         weights = self._selected(scores, beta)
         finite = np.where(np.isneginf(scores), 0, scores)
-        mean = selection.combine(weights, finite)[..., None]
+        movers = selection.movers(weights, self.log_counts, self.entropy)
+        mean = np.sum(movers * finite, axis=-1) / np.sum(movers, axis=-1)
         eta = selection.odds(self.beta if beta is None else beta)[..., None]
         soft = np.isfinite(eta)
-        spread = np.where(soft, eta, 0) * (finite - mean)
-        return np.einsum("nkr,krd->nkd", weights * (1 + spread), self.slopes)
+        spread = np.where(soft, eta, 0) * (finite - mean[..., None])
+        return np.einsum("nkr,krd->nkd", weights + movers * spread, self.slopes)
 
     def after(self, other: "MASO") -> "MASO":
         """This operator on the output of another one.
@@ -112,7 +117,7 @@ class MASO:
         """
         slopes = sparse.csr_array(self.slopes.reshape(-1, self.inputs))
         maps = composition.Maps(
-            slopes, self.offsets, self.beta, self.log_counts
+            slopes, self.offsets, self.beta, self.log_counts, self.entropy
         )
         return MASO(*composition.compose(maps, other))
 

@@ -11,13 +11,17 @@ from dlgn_tf.splines import selection
 
 
 def beta_vq_nonlinearity(
-    z: Array, slopes: tuple[float, float], beta: float
+    z: Array,
+    slopes: tuple[float, float],
+    beta: float,
+    entropy: str = "shannon",
 ) -> Array:
     """z (s_1 + (s_2 - s_1) sigmoid(eta (s_2 - s_1) z)) of pre-activations z.
 
     Of slopes (0, 1) this is swish, z sigmoid(eta z); of (-1, 1) it is z tanh(
     eta z). beta in [0, 1]: 1 is the nonlinearity itself, 0 the line between.
-    For slopes see `parameters.slopes_of`.
+    For slopes see `parameters.slopes_of`. With Tsallis' entropy, see
+    `selection`, (1 + clip(u, -1, 1)) / 2 takes the place of sigmoid(u).
     """
     z = np.asarray(z, "float64")
     low, high = slopes
@@ -25,4 +29,8 @@ def beta_vq_nonlinearity(
     if beta == 1:
         return np.maximum(low * z, high * z)
     step = high - low
-    return z * (low + step * special.expit(eta * step * z))
+    if entropy == "tsallis":
+        high_weight = (1 + np.clip(eta * step * z, -1, 1)) / 2
+    else:
+        high_weight = special.expit(eta * step * z)
+    return z * (low + step * high_weight)

@@ -5,7 +5,11 @@ not have. A selection is a float array of the same shape, weights >= 0 that sum
 to 1 over the regions; regions that are not there get weight 0. Where beta, in
 [0, 1], is an array it has the shape of the scores without their last axis.
 
-Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9.
+Where an entropy can be chosen it is `"shannon"`, the paper's, or `"tsallis"`,
+that of Tsallis of order 2, halved: (1 - sum t_r^2) / 2.
+
+Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9; Martins and
+Astudillo (arXiv 1602.02068), equation 1, for Tsallis' entropy.
 """
 
 import numpy as np
@@ -39,10 +43,32 @@ def soft_vq(scores: Array, variance: float = 1.0) -> Array:
     return special.softmax(np.asarray(scores, "float64") / variance, axis=-1)
 
 
+def sparsemax(scores: Array, log_counts: float | Array = 0.0) -> Array:
+    """What maximises <t, scores> + (1 - sum t_r^2) / 2 over the simplex.
+
+    Of scores, and how many regions each one stands for, as of `beta_vq`.
+    """
+    scores = np.asarray(scores, "float64")
+    counts = np.broadcast_to(np.exp(log_counts), scores.shape)
+    # Exact: what is 1 below the highest has weight 0.
+    below = np.maximum(scores - scores.max(axis=-1, keepdims=True), -1)
+    order = np.argsort(-below, axis=-1)
+    ranked_counts = np.take_along_axis(counts, order, axis=-1)
+    ranked = ranked_counts * np.take_along_axis(below, order, axis=-1)
+    of_first = (ranked.cumsum(axis=-1) - 1) / ranked_counts.cumsum(axis=-1)
+    tau = of_first.max(axis=-1, keepdims=True)
+    return counts * np.maximum(below - tau, 0)
+
+
 def beta_vq(
-    scores: Array, beta: float | Array, log_counts: float | Array = 0.0
+    scores: Array,
+    beta: float | Array,
+    log_counts: float | Array = 0.0,
+    entropy: str = "shannon",
 ) -> Array:
-    """beta-VQ: what maximises `objective`, softmax(eta scores).
+    """beta-VQ: what maximises `objective`.
+
+    softmax(eta scores), of Tsallis' entropy sparsemax(eta scores).
 
     Args:
         scores: See above.
@@ -50,11 +76,16 @@ def beta_vq(
             the same weight.
         log_counts: Array that broadcasts with the scores: the logarithm of how
             many equal regions each one stands for. Defaults to `0.0`: of one.
+        entropy: See above.
     """
     eta = odds(beta)[..., None]
     if np.all(np.isinf(eta)):
         return hard_vq(scores)
-    soft = special.softmax(_scaled(scores, eta) + log_counts, axis=-1)
+    scaled = _scaled(scores, eta)
+    if entropy == "tsallis":
+        soft = sparsemax(scaled, log_counts)
+    else:
+        soft = special.softmax(scaled + log_counts, axis=-1)
     return np.where(np.isinf(eta), hard_vq(scores), soft)
 
 
@@ -71,18 +102,35 @@ def combine(weights: Array, scores: Array) -> Array:
     return np.sum(weights * np.where(np.isneginf(scores), 0, scores), axis=-1)
 
 
-def entropy(weights: Array) -> Array:
-    """Shannon's, in nats, over the last axis."""
+def movers(
+    weights: Array, log_counts: float | Array = 0.0, entropy: str = "shannon"
+) -> Array:
+    """m, with which a soft selection's weights t move with the scores v.
+
+    dt_r = eta m_r (dv_r - mean of dv weighted with m). Of a selection, and what
+    it was made with.
+    """
+    if entropy == "shannon":
+        return weights
+    return np.exp(log_counts) * (np.asarray(weights) > 0)
+
+
+def entropy(weights: Array, kind: str = "shannon") -> Array:
+    """Over the last axis; Shannon's in nats."""
+    if kind == "tsallis":
+        return (1 - np.sum(np.square(weights), axis=-1)) / 2
     return np.sum(special.entr(weights), axis=-1)
 
 
-def objective(weights: Array, scores: Array, beta: float) -> Array:
-    """beta * combine(weights, scores) + (1 - beta) * entropy(weights).
+def objective(
+    weights: Array, scores: Array, beta: float, kind: str = "shannon"
+) -> Array:
+    """beta * combine(weights, scores) + (1 - beta) * entropy(weights, kind).
 
     Source: the SMASO paper, equation 8; equation 7 is half of it plus a half
     at beta = 1/2.
     """
-    return beta * combine(weights, scores) + (1 - beta) * entropy(weights)
+    return beta * combine(weights, scores) + (1 - beta) * entropy(weights, kind)
 
 
 def optimum(scores: Array, beta: float | Array) -> Array:

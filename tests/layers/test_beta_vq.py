@@ -1,8 +1,10 @@
 """beta-VQ nonlinearities against NumPy, finite differences and their limits."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import optimize
 
 from dlgn_tf.layers import BetaVQ, BetaVQPooling
 
@@ -32,25 +34,57 @@ def test_is_the_soft_choice_of_a_region(float64, rng, kind, beta):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+def balance_of_two(values, beta):
+    """Weights of two scores that maximise the balance with (1 - |t|^2) / 2."""
+
+    def loss(second):
+        t = np.array([1 - second, second])
+        return -beta * t @ values - (1 - beta) * (1 - t @ t) / 2
+
+    found = optimize.minimize_scalar(
+        loss, bounds=(0, 1), method="bounded", options={"xatol": 1e-10}
+    )
+    return np.array([1 - found.x, found.x])
+
+
 @each_kind
-def test_limits_are_exact(rng, kind):
+@pytest.mark.parametrize("beta", [0.05, 0.5, 0.9])
+def test_of_tsallis_entropy_maximises_the_balance(float64, rng, kind, beta):
+    z = rng.normal(size=40) * (1 - beta) / beta
+    values = np.stack([KINDS[kind] * z, z], axis=1)
+    expected = [balance_of_two(v, beta) @ v for v in values]
+    found = layer(kind, beta, entropy="tsallis")(z)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_of_tsallis_entropy_and_a_quarter_is_hard_silu(float64, rng):
+    z = 4 * rng.normal(size=1000)
+    found = BetaVQ("relu", 0.25, entropy="tsallis")(z)
+    expected = keras.activations.hard_silu(z)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@each_kind
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
+def test_limits_are_exact(rng, kind, entropy):
     z = np.float32([*rng.normal(size=100), 0.0, -0.0, 1e4, -1e4])
     hard = {
         "relu": np.maximum(z, 0),
         "leaky": np.where(z > 0, z, np.float32(0.1) * z),
         "abs": np.abs(z),
     }
-    np.testing.assert_array_equal(layer(kind, 1.0)(z), hard[kind])
+    found = {beta: layer(kind, beta, entropy=entropy)(z) for beta in (0.0, 1.0)}
+    np.testing.assert_array_equal(found[1.0], hard[kind])
     mean = np.float32((KINDS[kind] + 1) / 2) * z
-    np.testing.assert_array_equal(layer(kind, 0.0)(z), mean)
+    np.testing.assert_array_equal(found[0.0], mean)
 
 
 BETAS = (0.0, 1e-9, 0.5, 0.999, 1 - 1e-9, 1.0)
 FAR = np.array([-1e4, -1.0, -1e-4, 0.0, 1e-4, 1.0, 1e4])
 
 
-def pooling(beta, mode, dtype):
-    return BetaVQPooling(2, 2, "same", beta, mode, dtype=dtype)
+def pooling(beta, mode, dtype, entropy):
+    return BetaVQPooling(2, 2, "same", beta, mode, entropy, dtype=dtype)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "pooling"])
@@ -58,14 +92,15 @@ def pooling(beta, mode, dtype):
 @pytest.mark.parametrize(
     "dtype", ["float32", "mixed_bfloat16", "mixed_float16"]
 )
-def test_everything_stays_finite(kind, mode, dtype):
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
+def test_everything_stays_finite(kind, mode, dtype, entropy):
     for beta in BETAS:
         if mode != "fixed" and beta in (0, 1):
             continue
         if kind == "pooling":
-            made = pooling(beta, mode, dtype)
+            made = pooling(beta, mode, dtype, entropy)
         else:
-            made = layer(kind, beta, mode, dtype=dtype)
+            made = layer(kind, beta, mode, entropy=entropy, dtype=dtype)
         z = np.tile(FAR[:, None, None], (1, 1, 4, 3))
         z = tf.constant(z, made.compute_dtype)
         with tf.GradientTape() as tape:
@@ -80,9 +115,10 @@ def test_everything_stays_finite(kind, mode, dtype):
 
 @each_kind
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
-def test_multiplies_by_its_gate(rng, kind, beta):
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
+def test_multiplies_by_its_gate(rng, kind, beta, entropy):
     z = rng.normal(size=(5, 3)).astype("float32")
-    made = layer(kind, beta)
+    made = layer(kind, beta, entropy=entropy)
     gates = made.gate(z)
     np.testing.assert_allclose(made(z), z * gates, rtol=1e-6)
     lowest = min(KINDS[kind], 0)
@@ -117,6 +153,7 @@ def test_one_beta_a_layer_or_a_channel(rng):
         ({"beta": float("nan")}, "beta=nan"),
         ({"beta": 1, "beta_mode": "per_layer"}, "cannot leave its bounds"),
         ({"beta_mode": "global"}, "'global'"),
+        ({"entropy": "renyi"}, "'renyi'"),
         ({"slope": 0.1}, "slope=0.1, kind='relu'"),
         ({"kind": "leaky", "slope": 1.0}, "slope=1.0"),
     ],

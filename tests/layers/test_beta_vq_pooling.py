@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy import optimize
 
 from dlgn_tf.layers import BetaVQPooling
 
@@ -40,9 +41,38 @@ def test_is_softmax_pooling(float64, rng, size, step, beta):
     )
 
 
+def balance(scores, beta):
+    """Weights that maximise the balance of score and (1 - |t|^2) / 2."""
+    found = optimize.minimize(
+        lambda t: -beta * t @ scores - (1 - beta) * (1 - t @ t) / 2,
+        np.full(len(scores), 1 / len(scores)),
+        jac=lambda t: (1 - beta) * t - beta * scores,
+        bounds=[(0, 1)] * len(scores),
+        constraints={"type": "eq", "fun": lambda t: t.sum() - 1},
+        options={"ftol": 1e-14},
+    )
+    assert found.success
+    return found.x
+
+
+@pytest.mark.parametrize("beta", [0.2, 0.5, 0.7])
+def test_of_tsallis_entropy_is_sparsemax_pooling(float64, rng, beta):
+    """Also over the edge, where there is nothing to choose."""
+    image = rng.normal(size=(5, 5)) - 1
+    layer = BetaVQPooling(3, 2, "same", beta, entropy="tsallis")
+    found = np.asarray(layer(image[None, ..., None]))[0, ..., 0]
+    for i, row in enumerate((-1, 1, 3)):
+        for j, column in enumerate((-1, 1, 3)):
+            window = image[max(row, 0) : row + 3, max(column, 0) : column + 3]
+            scores = np.ravel(window)
+            expected = balance(scores, beta) @ scores
+            assert found[i, j] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("size,step", [(2, 2), (3, 2), (3, 1)])
-def test_limits_are_max_and_average_pooling(rng, padding, size, step):
+def test_limits_are_max_and_average_pooling(rng, padding, size, step, entropy):
     images = rng.normal(size=(2, 7, 6, 3)).astype("float32")
     # All below 0: what lies beyond the edge must not win.
     images -= 10
@@ -53,9 +83,10 @@ def test_limits_are_max_and_average_pooling(rng, padding, size, step):
     ):
         expected = kind(*place)(images)
         np.testing.assert_array_equal(
-            BetaVQPooling(*place, beta=beta)(images), expected
+            BetaVQPooling(*place, beta=beta, entropy=entropy)(images), expected
         )
-        nearly = BetaVQPooling(*place, beta=min(max(beta, 1e-8), 1 - 1e-8))
+        near = min(max(beta, 1e-8), 1 - 1e-8)
+        nearly = BetaVQPooling(*place, beta=near, entropy=entropy)
         np.testing.assert_allclose(nearly(images), expected, rtol=1e-5)
 
 

@@ -7,6 +7,7 @@ back. tests/test_backends.py runs this file again on JAX.
 
 import dataclasses
 import inspect
+import itertools
 import typing
 
 import keras
@@ -61,6 +62,19 @@ def softmax_pooled(eta):
         return (shares * windows).sum((4, 5))
 
     return pooled
+
+
+def sparsemax_pooled(x, weights):
+    """Of all sets of pixels that may have weight the one that is right."""
+    windows = patches(x, 2, 2).reshape(*x[:, ::2, ::2].shape, 4)
+    scores = np.exp(weights[0]) * windows
+    tau = [
+        (scores[..., list(chosen)].sum(-1) - 1) / len(chosen)
+        for count in range(1, 5)
+        for chosen in itertools.combinations(range(4), count)
+    ]
+    shares = np.maximum(scores - np.max(tau, axis=0)[..., None], 0)
+    return (shares * windows).sum(-1)
 
 
 def patches(x, size, stride=1):
@@ -211,6 +225,7 @@ class Row:
 FILTERS = {"filters": 4, "kernel_size": 3}
 MOST = {"kind": "abs", "beta": 1 - 1e-6, "beta_mode": "per_layer"}
 LEARNED = {"kind": "leaky", "beta": 0.3, "beta_mode": "per_channel"}
+CLIPPED = {"kind": "abs", "beta_mode": "per_layer", "entropy": "tsallis"}
 POOL_LEARNED = {"pool_size": (2, 2), "strides": 2, "beta_mode": "per_layer"}
 POLAR = {"reparametrization": "newton_schulz", "overcomplete": "groups"}
 CAYLEY = {"reparametrization": "cayley", "scale": "unit"}
@@ -241,6 +256,13 @@ ROWS = {
     "BetaVQ, learned": Row(
         layers.BetaVQ, LEARNED, beta_vq(0.01, None), 2.0, trainable=1
     ),
+    "BetaVQ, clipped lines": Row(
+        layers.BetaVQ,
+        CLIPPED,
+        lambda x, w: x * np.clip(2 * np.exp(w[0]) * x, -1, 1),
+        2.0,
+        trainable=1,
+    ),
     "BetaVQPooling": Row(
         layers.BetaVQPooling, {"beta": 1e-9}, softmax_pooled(1e-9)
     ),
@@ -248,6 +270,13 @@ ROWS = {
         layers.BetaVQPooling,
         POOL_LEARNED,
         softmax_pooled(None),
+        2.0,
+        trainable=1,
+    ),
+    "BetaVQPooling, sparsemax": Row(
+        layers.BetaVQPooling,
+        {**POOL_LEARNED, "entropy": "tsallis"},
+        sparsemax_pooled,
         2.0,
         trainable=1,
     ),

@@ -101,6 +101,23 @@ def test_all_of_one_beta_start_as_swish(images):
     assert channels.count_params() - swish.count_params() == 4 * 4
 
 
+def test_tsallis_entropy_makes_a_network_of_hard_silu(images):
+    soft = create(
+        "c4gap_dnn",
+        "beta_vq",
+        activation_beta=0.25,
+        activation_beta_mode="fixed",
+        activation_entropy="tsallis",
+    )
+    own = create("c4gap_dnn", None)
+    sites = ("conv1", "conv2", "conv3", "conv4")
+    x = own.normalization(images)
+    for name in sites:
+        x = keras.activations.hard_silu(own.network.get_layer(name)(x))
+    logits = own.network.get_layer("logits")(keras.ops.mean(x, axis=(1, 2)))
+    np.testing.assert_allclose(soft(images), logits, rtol=1e-4, atol=1e-5)
+
+
 def test_hard_beta_is_the_relu_network(images):
     hard = create(
         "c4gap_dnn", "beta_vq", activation_beta=1, activation_beta_mode="fixed"
@@ -196,6 +213,10 @@ def test_linear_gating_networks_have_none(family):
         ),
         ({"activation": "beta_vq", "activation_beta": 1.5}, "from 0 to 1"),
         ({"activation": "beta_vq", "activation_beta": 1.0}, "cannot leave"),
+        (
+            {"activation": "beta_vq", "activation_entropy": "renyi"},
+            "Invalid activation_entropy",
+        ),
         (
             {"activation": "beta_vq", "activation_beta_mode": "global"},
             "one of fixed, per_layer, per_channel",

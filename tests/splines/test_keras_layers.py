@@ -210,6 +210,14 @@ BLOCKS = {
         [layers.UpSampling2D(2), BetaVQPooling(2, beta=0.7)],
         4,
     ),
+    "sparsemax pooling of equals": (
+        [
+            layers.UpSampling2D(2),
+            BetaVQPooling(3, 1, beta=0.4, entropy="tsallis"),
+            layers.Flatten(),
+        ],
+        None,
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """The operator and its parameters, against loops in NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,9 @@ def test_slopes_that_fall_are_refused():
 @pytest.mark.parametrize(
     "beta", [0.0, 0.5, 0.9, 1.0, np.array([0, 0.2, 0.5, 0.9, 1, 1])]
 )
-def test_jacobian(layer, rng, beta):
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
+def test_jacobian(layer, rng, beta, entropy):
+    layer = dataclasses.replace(layer, entropy=entropy)
     x, step = rng.normal(size=(3, 4)), 1e-6
     found = layer.jacobian(x, beta)
     for index in range(4):
@@ -116,6 +120,12 @@ def test_what_cannot_come_after_another_is_refused(layer):
         layer.after(layer)
     with pytest.raises(ValueError, match="Expected 6 units"):
         layer.plus(parameters.dense(np.eye(4)))
+    softs = [
+        dataclasses.replace(layer, beta=0.5, entropy=entropy)
+        for entropy in ("shannon", "tsallis")
+    ]
+    with pytest.raises(UserError, match="one entropy. Received: shannon, ts"):
+        softs[0].plus(softs[1])
     falling = parameters.dense(-np.eye(6))
     with pytest.raises(UserError, match="weight of -1"):
         falling.after(layer)

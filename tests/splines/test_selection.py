@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from dlgn_tf.splines import selection
 
@@ -30,14 +31,51 @@ def test_variance_is_one_over_eta(rng):
     )
 
 
+@pytest.mark.parametrize("regions", [2, 3, 6])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(regions, rng):
+    """By a search for tau, and of equal regions taken as one."""
+    for scores in rng.normal(size=(50, regions)):
+        tau = optimize.brentq(
+            lambda tau, v: np.maximum(v - tau, 0).sum() - 1,
+            scores.max() - 2,
+            scores.max(),
+            args=(scores,),
+        )
+        expected = np.maximum(scores - tau, 0)
+        found = selection.sparsemax(scores)
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+        counts = rng.integers(1, 4, regions)
+        of_all = selection.sparsemax(np.repeat(scores, counts))
+        first = np.cumsum(counts) - counts
+        np.testing.assert_allclose(
+            selection.sparsemax(scores, np.log(counts)),
+            np.add.reduceat(of_all, first),
+            atol=1e-12,
+        )
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9])
+def test_tsallis_maximises_its_objective(beta, rng):
+    """Any step within the simplex lowers it, the more the farther."""
+    scores = rng.normal(size=4)
+    weights = selection.beta_vq(scores, beta, entropy="tsallis")
+    best = selection.objective(weights, scores, beta, "tsallis")
+    others = rng.dirichlet(np.ones(4), 200)
+    values = selection.objective(others, scores, beta, "tsallis")
+    distance = np.sum((others - weights) ** 2, axis=1)
+    assert np.all(values <= best - (1 - beta) / 2 * distance + 1e-12)
+
+
+@pytest.mark.parametrize("entropy", ["shannon", "tsallis"])
 @pytest.mark.parametrize("beta", [0.0, 0.3, 0.9, 1.0])
-def test_missing_regions_get_nothing(beta):
+def test_missing_regions_get_nothing(beta, entropy):
     scores = np.array([1.0, -np.inf, 2.0])
-    weights = selection.beta_vq(scores, beta)
+    weights = selection.beta_vq(scores, beta, entropy=entropy)
     assert weights[1] == 0
     assert weights.sum() == pytest.approx(1)
     np.testing.assert_allclose(
-        weights[[0, 2]], selection.beta_vq(scores[[0, 2]], beta)
+        weights[[0, 2]],
+        selection.beta_vq(scores[[0, 2]], beta, entropy=entropy),
     )
     assert np.isfinite(selection.combine(weights, scores))
 
