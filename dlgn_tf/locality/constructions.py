@@ -10,6 +10,7 @@ constructions follow the proof's idea.
 
 import numpy as np
 from numpy import ndarray as Array
+from numpy.random import Generator
 from scipy.optimize import linprog
 
 from dlgn_tf import factorizations
@@ -19,6 +20,10 @@ from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import all_inputs
 
 CIRCLE_RADIUS = 0.3
+# Of a matrix that is told from one of lower rank.
+_LEAST_SINGULAR = 1e-2
+# Weights that cut a row off from the next grow as 1 / (1 - cosine).
+_NEAREST_COSINE = 0.999
 
 
 def vertices(rows: Array) -> Array:
@@ -58,16 +63,53 @@ def circle(count: int) -> tuple[Array, Array, Array]:
     Of at least 3 rows: `(P, W, b)` of shapes `(count, 3)`, `(3, count)` and
     `(count,)`, with relu(P W + b) = I.
     """
-    centre = np.full(3, 1 / 3)
     basis = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
     angles = 2 * np.pi * np.arange(count) / count
     arms = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ basis
-    P = centre + CIRCLE_RADIUS * arms
+    return _cut_off(arms, CIRCLE_RADIUS)
+
+
+def sphere(
+    count: int, events: int, rng: Generator
+) -> tuple[Array, Array, Array]:
+    """Drawn rows of a child with 3 events or more, and their layer.
+
+    On a sphere in the simplex, so that each is a vertex, no two nearer than an
+    angle of 2.6 degrees: `(P, W, b)` of shapes `(count, events)`, `(events,
+    count)` and `(count,)`, with relu(P W + b) = I.
+    """
+    while True:
+        arms = rng.normal(size=(count, events))
+        arms -= arms.mean(axis=1, keepdims=True)
+        arms /= np.linalg.norm(arms, axis=1, keepdims=True)
+        if (arms @ arms.T - np.eye(count)).max() < _NEAREST_COSINE:
+            break
+    # Of the sphere that touches the simplex's faces from inside.
+    return _cut_off(arms, 0.7 / np.sqrt(events * (events - 1)))
+
+
+def _cut_off(arms, radius):
+    """Rows at the ends of unit vectors, and the layer that cuts each off."""
+    centre = np.full(arms.shape[1], 1 / arms.shape[1])
+    P = centre + radius * arms
     cosines = arms @ arms.T
     np.fill_diagonal(cosines, -np.inf)
     nearest = cosines.max(axis=1)
-    W = arms.T / (CIRCLE_RADIUS * (1 - nearest))
+    W = arms.T / (radius * (1 - nearest))
     return P, W, -(centre @ W) - nearest / (1 - nearest)
+
+
+def generic_layer(events: int, nodes: int, rng: Generator) -> Array:
+    """F of random ReLUs on one-hot events, `(events, nodes)`.
+
+    Normal weights and biases; drawn again until its rank is the largest that
+    this shape can have.
+    """
+    while True:
+        sums = rng.normal(size=(events, nodes)) + rng.normal(size=nodes)
+        F = np.maximum(sums, 0)
+        if factorizations.singular_values(F).min() > _LEAST_SINGULAR:
+            return F
 
 
 def circle_losses(count: int) -> tuple[float, float]:

@@ -24,6 +24,8 @@ import numpy as np
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+from dlgn_tf.locality import projection
+
 # Of the descent.
 _STEPS, _RATE = 300, 0.5
 
@@ -137,9 +139,7 @@ def forward(
         F = np.maximum(F, 0)
     if batch_norm_prior is None:
         return F
-    centred = F - batch_norm_prior @ F
-    variance = batch_norm_prior @ centred**2
-    return centred / np.sqrt(variance + 1e-12)
+    return projection.normalised(F, batch_norm_prior, 1e-12)
 
 
 def update(P: Array, F_below: Array, G: Array) -> Array:

@@ -14,7 +14,11 @@ conditioned on. The equations are back-propagation itself where an event tells
 all about its region. Gates are D_a = 1{sum P F W + b > 0} (assumed; exact in
 that case).
 
-Source: Tian, arXiv 1809.10829, theorems 2 to 4.
+Batch normalisation stands before the gates, with means and variances under
+P(z_alpha) and b as its shift; what comes back through it is projected, and its
+columns sum to 0, see `dlgn_tf.locality.projection`.
+
+Source: Tian, arXiv 1809.10829, theorems 2 to 5.
 """
 
 import dataclasses
@@ -23,6 +27,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy import ndarray as Array
 
+from dlgn_tf.locality import projection
 from dlgn_tf.locality.passes import LocalNetwork
 from dlgn_tf.locality.teachers import Teacher
 
@@ -33,7 +38,8 @@ class EventPasses:
 
     Attributes:
         F: Lists by level and region, leaves first, of arrays `(m, n)`.
-        G: The same: G~, the prior folded in.
+        G: The same: G~, the prior folded in, of what P F W gives: behind gates
+            and batch normalisation.
         updates: By level, arrays of the shape of the network's weights.
     """
 
@@ -43,16 +49,21 @@ class EventPasses:
 
 
 def run(
-    network: LocalNetwork, teacher: Teacher, targets: Array, prior: bool = True
+    network: LocalNetwork,
+    teacher: Teacher,
+    targets: Array,
+    prior: bool = True,
+    epsilon: float | None = None,
 ) -> EventPasses:
     """Forward pass, backward pass and update in matrix form.
 
     The network's leaves take one-hot pixels. Targets are `(inputs, outputs)`;
     the matrix form sees E[y | z] of the top. Without the `prior` folded in, all
-    events of the top get the same weight: the control, which is wrong.
+    events of the top get the same weight: the control, which is wrong. With an
+    `epsilon` all nodes but linear ones are normalised before their gates.
     """
     tables = _tables(teacher)
-    F, gates = _forward(network, teacher, tables)
+    F, gates, sums = _forward(network, teacher, tables, epsilon)
     depth = network.fields.depth
     top = teacher.prior(depth, 0)
     wanted = _mean_by_event(targets, teacher, depth)
@@ -63,6 +74,12 @@ def run(
     updates = [np.zeros_like(weights) for weights in network.weights]
     for level in range(depth, 0, -1):
         raw = [np.zeros_like(each) for each in F[level - 1]]
+        for update, behind in zip(updates[level - 1], G[level], strict=True):
+            update[-1] = behind.sum(axis=0)
+        if epsilon is not None and not network.is_linear(level):
+            G[level] = _mapped(
+                projection.backward, teacher, level, epsilon, sums, G
+            )
         for region, place, child in network.fields.edges(level):
             P, G_a = tables[level, region, child], G[level][region]
             block = network.block(level, region, place)
@@ -71,7 +88,6 @@ def run(
             update[place * n : (place + 1) * n] = (
                 P @ F[level - 1][child]
             ).T @ G_a
-            update[-1] = G_a.sum(axis=0)
         G[level - 1] = [
             d * g for d, g in zip(gates[level - 1], raw, strict=True)
         ]
@@ -88,23 +104,39 @@ def _tables(teacher):
     }
 
 
-def _forward(network, teacher, tables):
+def _forward(network, teacher, tables, epsilon):
+    """F, gates, and what P F W gives; lists by level and region."""
     fields = network.fields
     identity = np.eye(teacher.counts[0])
     F = [[identity] * fields.leaves]
-    gates = [[np.ones_like(identity)] * fields.leaves]
+    gates, sums = [[np.ones_like(identity)] * fields.leaves], [F[0]]
     for level in range(1, fields.depth + 1):
-        raw = [
-            np.tile(network.bias(level, region), (teacher.counts[level], 1))
-            for region in range(fields.regions[level])
-        ]
+        regions, linear = range(fields.regions[level]), network.is_linear(level)
+        shape = teacher.counts[level], len(network.bias(level, 0))
+        summed = [np.zeros(shape) for _ in regions]
         for region, place, child in fields.edges(level):
             block = network.block(level, region, place)
-            raw[region] += tables[level, region, child] @ F[-1][child] @ block
-        linear = network.is_linear(level)
+            summed[region] += (
+                tables[level, region, child] @ F[-1][child] @ block
+            )
+        sums.append(summed)
+        raw = summed
+        if epsilon is not None and not linear:
+            raw = _mapped(projection.normalised, teacher, level, epsilon, sums)
+        raw = [raw[r] + network.bias(level, r) for r in regions]
         gates.append([((each > 0) | linear).astype(float) for each in raw])
         F.append([d * each for d, each in zip(gates[-1], raw, strict=True)])
-    return F, gates
+    return F, gates, sums
+
+
+def _mapped(function, teacher, level, epsilon, *by_level):
+    """A function of `projection` on each region of a level."""
+    return [
+        function(*of_region, teacher.prior(level, region), epsilon)
+        for region, of_region in enumerate(
+            zip(*(each[level] for each in by_level), strict=True)
+        )
+    ]
 
 
 def _mean_by_event(values, teacher, level):

@@ -49,6 +49,21 @@ def test_circle(rows):
     )
 
 
+@pytest.mark.parametrize("events", [3, 5])
+def test_sphere(events, rng):
+    P, W, b = constructions.sphere(8, events, rng)
+    np.testing.assert_allclose(P.sum(axis=1), 1)
+    assert P.min() > 0 and constructions.vertices(P).all()
+    np.testing.assert_allclose(np.maximum(P @ W + b, 0), np.eye(8), atol=1e-9)
+
+
+@pytest.mark.parametrize("nodes", [2, 6])
+def test_generic_layers_are_of_full_rank_and_not_negative(nodes, rng):
+    F = constructions.generic_layer(4, nodes, rng)
+    assert F.shape == (4, nodes) and F.min() >= 0
+    assert np.linalg.matrix_rank(F) == min(4, nodes)
+
+
 def test_affine_loss_of_independent_rows_is_zero(rng):
     rows = rng.normal(size=(5, 4))
     assert constructions.affine_loss(rows) == pytest.approx(0, abs=1e-12)

@@ -1,11 +1,16 @@
-"""tian.2 and tian.5: energy balance, and batch norm as a projection."""
+"""tian.2, 5 and 15: energy balance, batch norm as a projection, on events."""
 
 import numpy as np
 
 from dlgn_tf import factorizations
 from dlgn_tf.command import startup
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.locality import energy_balance, energy_descent, projection
+from dlgn_tf.locality import (
+    energy_balance,
+    energy_descent,
+    matrix_form,
+    projection,
+)
 from dlgn_tf.locality.worlds import GRAPHS, World
 
 tf = startup.tensorflow()
@@ -13,6 +18,8 @@ tf = startup.tensorflow()
 EPSILONS = (0.0, 1e-3, 0.1)
 SEEDS = 5
 ENTRIES, NODES = 16, 3
+# Of batch normalisation on events.
+EVENT_EPSILON = 1e-3
 DIFFERENCE = "|autodiff - projector|"
 
 
@@ -155,3 +162,77 @@ def _along_f(f, g, upstream, scale, epsilon):
     size = np.linalg.norm(centred) * np.linalg.norm(upstream)
     relative = abs(f @ g) / (scale / np.sqrt(variance + epsilon) * size)
     return float(relative / (epsilon / variance) if epsilon else relative)
+
+
+def measure_events(rng):
+    """The matrix form with batch normalisation beside autodiff on inputs."""
+    found = []
+    for graph in GRAPHS:
+        for _ in range(SEEDS):
+            world = World.draw(graph, rng)
+            matrix, without = (
+                matrix_form.run(
+                    world.network, world.teacher, world.targets, epsilon=epsilon
+                )
+                for epsilon in (EVENT_EPSILON, None)
+            )
+            true, constant = (
+                normalised_updates(world, EVENT_EPSILON, stopped)
+                for stopped in (False, True)
+            )
+            found.append(
+                {
+                    "|DW - DW of autodiff| / |DW|": matrix_form.relative_gap(
+                        matrix.updates, true
+                    ),
+                    "|1^T G~|": _column_sums(matrix),
+                    "gap where statistics are constants": (
+                        matrix_form.relative_gap(matrix.updates, constant)
+                    ),
+                    "|1^T G~| without batch normalisation": _column_sums(
+                        without
+                    ),
+                }
+            )
+    return {
+        **{name: [each[name] for each in found] for name in found[0]},
+        "graphs": list(GRAPHS),
+        "seeds": SEEDS,
+    }
+
+
+def _column_sums(matrix):
+    """Largest |1^T G~| of the levels between leaves and top."""
+    return max(
+        np.abs(G.sum(axis=0)).max() for level in matrix.G[1:-1] for G in level
+    )
+
+
+def normalised_updates(world, epsilon, stopped=False):
+    """-dLoss/dW of 1/2 E |y - f|^2 by autodiff, sample by sample.
+
+    Nodes of the levels between are normalised over the inputs before their
+    ReLU, in float64, with the biases as shifts. Where the statistics are
+    `stopped`, no gradient goes through them.
+    """
+    network, p = world.network, tf.constant(world.teacher.probabilities)
+    weights = [tf.constant(each) for each in network.weights]
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        f = tf.constant(world.teacher.one_hot_leaves())
+        for level, each in enumerate(weights, start=1):
+            rows = tf.gather(f, network.fields.children[level - 1], axis=1)
+            rows = tf.reshape(rows, (*rows.shape[:2], -1))
+            sums = tf.einsum("xri,rio->xro", rows, each[:, :-1])
+            if network.is_linear(level):
+                f = sums + each[:, -1]
+                continue
+            mean = tf.einsum("x,xro->ro", p, sums)
+            variance = tf.einsum("x,xro->ro", p, (sums - mean) ** 2)
+            if stopped:
+                mean, variance = map(tf.stop_gradient, (mean, variance))
+            sums = (sums - mean) / tf.sqrt(variance + epsilon)
+            f = tf.nn.relu(sums + each[:, -1])
+        errors = tf.reduce_sum((world.targets - f[:, 0]) ** 2, axis=1)
+        loss = tf.reduce_sum(p * errors) / 2
+    return [-g.numpy() for g in tape.gradient(loss, weights)]

@@ -1,7 +1,8 @@
-"""tian.6 and tian.7: what ReLUs tell apart, constructed and trained."""
+"""tian.6, 7 and 16: what ReLUs tell apart, constructed, trained, generic."""
 
 import numpy as np
 
+from dlgn_tf import factorizations
 from dlgn_tf.locality import constructions, teachers
 
 ROWS, VERTEX_ROWS = range(4, 65), (4, 8, 16, 32, 64)
@@ -9,6 +10,9 @@ PIXELS = range(2, 9)
 TRAINED_PIXELS = 4
 # Networks that are trained side by side.
 SEEDS = 20
+# Of generic layers: rows, events of the child, nodes enough and too few.
+GENERIC_ROWS, EVENTS, ENOUGH, TOO_FEW = 12, (3, 4, 5), 8, 1
+LAYERS = 3
 
 
 def measure_constructions(rng):
@@ -55,6 +59,41 @@ def _tables_of(teacher, level):
     """[P_ab] of the first region of a level, side by side over its children."""
     children = teacher.fields.children[level - 1][0]
     return np.hstack([teacher.conditional(level, 0, c) for c in children])
+
+
+def measure_generic_layers(rng):
+    found = [_generic_layer(m, rng) for m in EVENTS for _ in range(LAYERS)]
+    return {
+        **{name: [each[name] for each in found] for name in found[0]},
+        "rows": GENERIC_ROWS,
+        "events of the child": EVENTS,
+        "nodes, and too few": (ENOUGH, TOO_FEW),
+        "layers of each": LAYERS,
+    }
+
+
+def _generic_layer(events, rng):
+    """Vertices of mixed rows, and the loss of a top on rows all vertices."""
+    mixed = rng.dirichlet(np.ones(events), GENERIC_ROWS)
+    F = constructions.generic_layer(events, ENOUGH, rng)
+    kept = constructions.vertices(mixed)
+    P, W, b = constructions.sphere(GENERIC_ROWS, events, rng)
+    cutoff = max(F.shape) * np.finfo(np.float64).eps
+    top = factorizations.pinv(F, cutoff) @ W
+    outputs = np.maximum(P @ F @ top + b, 0)
+    flat = P @ constructions.generic_layer(events, TOO_FEW, rng)
+    return {
+        "vertices that change": int(
+            (constructions.vertices(mixed @ F) != kept).sum()
+        ),
+        "loss of a ReLU top": ((outputs - np.eye(len(P))) ** 2).sum(),
+        "vertices": int(kept.sum()),
+        "affine loss - (m - events)": constructions.affine_loss(P @ F)
+        - (GENERIC_ROWS - events),
+        "vertices that are left with too few nodes": int(
+            constructions.vertices(flat).sum()
+        ),
+    }
 
 
 def measure_training(rng):
