@@ -5,9 +5,12 @@ from .covariance import WeightCovariances as WeightCovariances
 from .covariance import weight_covariances as weight_covariances
 from .dynamics import along_eigenvectors as along_eigenvectors
 from .heads import retrain_head as retrain_head
+from .infinite_network import FiniteNetwork as FiniteNetwork
 from .infinite_network import InfiniteNetwork as InfiniteNetwork
 from .learned_layers import LayeredNetwork as LayeredNetwork
 from .low_rank import clipping_curve as clipping_curve
 from .moments import in_batches as in_batches
 from .resampling import resample as resample
+from .rkhs import output_norms as output_norms
+from .rkhs import rkhs_norm as rkhs_norm
 from .spectra import whiten as whiten

@@ -1,4 +1,4 @@
-"""A rainbow network of two layers: exact at infinite width, and of finite.
+"""Rainbow networks of any depth: exact at infinite width, and of finite.
 
 All expectations are means over a set of samples, on which features of infinite
 width are exact: the square root of their kernel.
@@ -7,11 +7,13 @@ Source: arXiv 2305.18512, section 2, definitions 1 and 2 and theorem 2.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy import ndarray as Array
 from numpy.random import Generator
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.random_features import (
     random_features,
@@ -29,36 +31,64 @@ def power_law_inputs(samples: int, dimension: int, rng: Generator) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class FiniteNetwork:
-    """A draw of a network of finite width, its second layer.
+    """A draw of a network of finite width.
 
     Attributes:
-        features: float64 array `(samples, width)`.
-        cross: float64 array `(samples, width)`, cross moment of the exact
-            features with these.
+        features: Tuple of float64 arrays `(samples, width)`, one per layer.
     """
 
-    features: np.ndarray
-    cross: np.ndarray
+    features: tuple[np.ndarray, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class InfiniteNetwork:
-    """Two layers of infinite width on some samples.
+    """Layers of infinite width on some samples.
 
     Attributes:
         inputs: float64 array `(samples, dimension)`, times the square root of
             the first layer's covariance.
-        root: float64 array `(samples, samples)`, the square root of the
-            covariance of the second layer's weights, on the exact features of
-            the first.
-        kernels: Pair of float64 arrays `(samples, samples)`.
-        features: Pair of float64 arrays `(samples, samples)`, exact.
+        roots: Tuple of float64 arrays `(samples, samples)`, the square roots of
+            the covariances of the weights of the second layer and those behind
+            it, each on the exact features of the layer before.
+        kernels: Tuple of float64 arrays `(samples, samples)`, one per layer.
+        features: Tuple of float64 arrays `(samples, samples)`, exact ones.
     """
 
     inputs: np.ndarray
-    root: np.ndarray
-    kernels: tuple[np.ndarray, np.ndarray]
-    features: tuple[np.ndarray, np.ndarray]
+    roots: tuple[np.ndarray, ...]
+    kernels: tuple[np.ndarray, ...]
+    features: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, inputs: Array, weights: Sequence[Array]) -> "InfiniteNetwork":
+        """The network of one layer more than there are `weights`.
+
+        Args:
+            inputs: Array `(samples, dimension)`, times the square root of the
+                first layer's covariance.
+            weights: Arrays `(samples,)`, not negative and not all zero. The
+                covariance of the second layer's weights, and of those behind
+                it, is a sum over the samples of c phi phi^T, with c a weight
+                and phi what the layer reads, scaled so that pre-activations
+                have a mean variance of one (assumed).
+
+        Raises:
+            UserError: if weights are not so, or not one per sample.
+        """
+        inputs = np.asarray(inputs, np.float64)
+        kernels = [relu_kernel(inputs @ inputs.T)]
+        features, roots = [square_root(kernels[0])], []
+        for of_layer in weights:
+            of_layer = _checked(of_layer, len(inputs))
+            phi, chosen = features[-1], of_layer > 0
+            read = phi[chosen]
+            covariance = (read.T * of_layer[chosen]) @ read
+            gram = phi @ covariance @ phi.T
+            scale = np.trace(gram) / len(inputs)
+            roots.append(square_root(covariance / scale))
+            kernels.append(relu_kernel(gram / scale))
+            features.append(square_root(kernels[-1]))
+        return cls(inputs, tuple(roots), tuple(kernels), tuple(features))
 
     @classmethod
     def draw(
@@ -67,53 +97,62 @@ class InfiniteNetwork:
         samples: int = 300,
         dimension: int = 32,
         anchors: int = 20,
+        depth: int = 2,
     ) -> "InfiniteNetwork":
-        """Draws Gaussian samples and a covariance of the second layer.
+        """Draws Gaussian samples, and covariances of all layers but the first.
 
-        That one is a sum over `anchors` of the samples of c phi phi^T, with c
-        uniform, scaled so that pre-activations have a mean variance of one
-        (assumed).
+        Those are as in `of`, with uniform weights of `anchors` samples, drawn
+        for each layer.
         """
         inputs = power_law_inputs(samples, dimension, rng)
-        first = relu_kernel(inputs @ inputs.T)
-        phi = square_root(first)
-        chosen = phi[rng.choice(samples, anchors, replace=False)]
-        covariance = (chosen.T * rng.random(anchors)) @ chosen
-        gram = phi @ covariance @ phi.T
-        scale = np.trace(gram) / samples
-        second = relu_kernel(gram / scale)
-        return cls(
-            inputs,
-            square_root(covariance / scale),
-            (first, second),
-            (phi, square_root(second)),
-        )
+        weights = []
+        for _ in range(depth - 1):
+            chosen = rng.choice(samples, anchors, replace=False)
+            weights.append(np.zeros(samples))
+            weights[-1][chosen] = rng.random(anchors)
+        return cls.of(inputs, weights)
+
+    @property
+    def depth(self) -> int:
+        return len(self.kernels)
 
     def finite(
         self, width: int, rng: Generator, aligned: bool = True
     ) -> FiniteNetwork:
-        """Draws a network of which both layers have a finite width.
+        """Draws a network of which all layers have a finite width.
 
-        Where it is `aligned` the second layer is turned to the features that it
-        reads, else by a random orthogonal matrix.
+        Where it is `aligned` layers behind the first one are turned to the
+        features that they read, else by a random orthogonal matrix.
         """
         samples = len(self.inputs)
-        first = random_features(self.inputs, width, rng)
-        moment = self.features[0].T @ first / samples
-        turn = (
-            alignment.align(moment)
-            if aligned
-            else alignment.random_alignment(samples, width, rng)
-        )
-        read = turn.activations(first) @ self.root
-        second = random_features(read, width, rng)
-        return FiniteNetwork(second, self.features[1].T @ second / samples)
+        drawn = [random_features(self.inputs, width, rng)]
+        for root, exact in zip(self.roots, self.features, strict=False):
+            if aligned:
+                turn = alignment.align(exact.T @ drawn[-1] / samples)
+            else:
+                turn = alignment.random_alignment(samples, width, rng)
+            read = turn.activations(drawn[-1]) @ root
+            drawn.append(random_features(read, width, rng))
+        return FiniteNetwork(tuple(drawn))
 
-    def kernel_error(self, network: FiniteNetwork) -> float:
-        """|K2 of a finite network - K2|^2 / |K2|^2."""
-        exact = self.kernels[1]
-        gap = network.features @ network.features.T - exact
-        return float(np.sum(gap**2) / np.sum(exact**2))
+    def kernel_errors(self, network: FiniteNetwork) -> list[float]:
+        """|Khat - K|^2 / |K|^2 of a finite network, layer by layer."""
+        return [
+            float(np.sum((own @ own.T - exact) ** 2) / np.sum(exact**2))
+            for own, exact in zip(network.features, self.kernels, strict=True)
+        ]
+
+
+def _checked(weights, samples):
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (samples,) or not (
+        (weights >= 0).all() and weights.any()
+    ):
+        raise UserError(
+            f"Expected {samples} weights >= 0, not all of them zero. Received: "
+            f"an array of shape {weights.shape}, least {weights.min():g}"
+        )
+    return weights
 
 
 def readout_error(
@@ -121,14 +160,15 @@ def readout_error(
 ) -> tuple[float, float]:
     """Error of a finite network's output, and what bounds it.
 
-    The output f(x) = <theta, phi_2(x)> becomes <A^T theta, phihat_2(x)>, for
+    The output f(x) = <theta, phi_J(x)> becomes <A^T theta, phihat_J(x)>, for
     the readout theta `(samples,)` of the exact features.
 
     Returns:
-        `(E|fhat - f|^2, |theta|^2 E|A phihat_2 - phi_2|^2)`.
+        `(E|fhat - f|^2, |theta|^2 E|A phihat_J - phi_J|^2)`.
     """
-    turned = alignment.align(network.cross).activations(network.features)
-    gap = turned - infinite.features[1]
+    exact, own = infinite.features[-1], network.features[-1]
+    turned = alignment.align(exact.T @ own / len(own)).activations(own)
+    gap = turned - exact
     error = np.mean((gap @ theta) ** 2)
     bound = np.sum(theta**2) * np.mean(np.sum(gap**2, axis=1))
     return float(error), float(bound)

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow.infinite_network import (
-    InfiniteNetwork,
-    power_law_inputs,
-    readout_error,
-)
 from dlgn_tf.rainbow.random_features import (
-    random_features,
     relu_kernel,
     relu_kernel_variance,
     square_root,
@@ -59,45 +52,3 @@ class TestRandomFeatures:
         root = square_root(x @ x.T)
         np.testing.assert_allclose(root @ root, x @ x.T, atol=1e-10)
         np.testing.assert_allclose(root, root.T)
-
-
-class TestInfiniteNetwork:
-    @pytest.fixture
-    def network(self, rng):
-        return InfiniteNetwork.draw(rng, samples=40, dimension=8, anchors=5)
-
-    def test_features_have_the_kernels(self, network):
-        for features, kernel in zip(
-            network.features, network.kernels, strict=True
-        ):
-            np.testing.assert_allclose(
-                features @ features.T, kernel, atol=1e-10
-            )
-
-    def test_second_layer_by_simulation(self, network, rng):
-        """Weights of that covariance on exact features have that kernel."""
-        read = network.features[0] @ network.root
-        assert np.mean(np.sum(read**2, axis=1)) == pytest.approx(1.0)
-        features = random_features(read, 40_000, rng)
-        np.testing.assert_allclose(
-            features @ features.T, network.kernels[1], atol=0.04
-        )
-
-    def test_rank_of_the_covariance(self, network):
-        assert np.linalg.matrix_rank(network.root, tol=1e-6) == 5
-
-    def test_readout(self, network, rng):
-        theta = rng.standard_normal(40)
-        finite = network.finite(30, rng)
-        error, bound = readout_error(network, finite, theta)
-        turn = alignment.align(finite.cross).matrix
-        output = finite.features @ (turn.T @ theta)
-        wanted = np.mean((output - network.features[1] @ theta) ** 2)
-        assert error == pytest.approx(wanted)
-        assert 0 < error < bound
-
-    def test_power_law(self, rng):
-        variances = power_law_inputs(100_000, 4, rng).var(axis=0)
-        np.testing.assert_allclose(
-            variances, np.array([12, 6, 4, 3]) / 25, rtol=0.02
-        )

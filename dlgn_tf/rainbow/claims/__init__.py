@@ -1,1 +1,1 @@
-"""Claims 1 to 13 on rainbow networks, see claims.toml."""
+"""Claims 1 to 16 on rainbow networks, see claims.toml."""

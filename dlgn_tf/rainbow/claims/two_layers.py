@@ -18,7 +18,7 @@ def measure_kernel(rng):
         {
             d: np.mean(
                 [
-                    network.kernel_error(network.finite(d, rng, aligned))
+                    network.kernel_errors(network.finite(d, rng, aligned))[-1]
                     for _ in range(DRAWS)
                 ]
             )
@@ -39,7 +39,7 @@ def measure_kernel(rng):
 @one_blas_thread
 def measure_readout(rng):
     infinite = InfiniteNetwork.draw(rng)
-    features = infinite.features[1]
+    features = infinite.features[-1]
     theta, output = ridge_readout(features, infinite.inputs, rng)
     scale = np.mean(output**2)
     found = np.array(
