@@ -4,60 +4,17 @@ import ast
 import collections
 import graphlib
 import pathlib
+import tomllib
 
 import pytest
 
 import dlgn_tf
 
 ROOT = pathlib.Path(dlgn_tf.__file__).parent
-PAPERS = ("dual", "splines", "complexity", "rainbow", "locality", "tabular")
-
-# From the lowest level upwards. A module belongs to the longest of these names
-# that it begins with, and imports from its own level and from lower ones.
-LEVELS = (
-    "errors",
-    "papers",
-    "registration",
-    "",
-    "choices",
-    "factorizations",
-    "gate_kinds",
-    "output.elsewhere",
-    "output.run_names",
-    "presets",
-    "command",
-    "calls",
-    "output",
-    "data",
-    "layers",
-    "regularizers",
-    "models",
-    "config",
-    "training",
-    "dual",
-    "inspection",
-    "tabular",
-    "dual.spectral",
-    "splines",
-    "complexity",
-    "complexity.experiments",
-    "complexity.command",
-    "rainbow",
-    "locality",
-    "locality.experiments",
-    "reproduction",
-    "claims",
-    *(f"{paper}.claims" for paper in PAPERS),
-    "entry points",
+HOUSE = tomllib.loads(
+    (pathlib.Path(__file__).parents[1] / "docs" / "house.toml").read_text()
 )
-ENTRY_POINTS = (
-    "train",
-    "evaluate",
-    "explain",
-    "export",
-    "inspect_model",
-    "remove_layers",
-)
+LEVELS, ENTRY_POINTS = HOUSE["rooms"], HOUSE["entry_points"]
 MOST_OTHERS_AT_THE_ROOT = 6
 MOST_LINES, MOST_LINES_OF_CODE = 400, 60
 

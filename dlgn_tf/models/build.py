@@ -140,16 +140,10 @@ def create_model(
     orthogonal = _orthogonal(orthogonal, family, gate_regime, members)
     rule = options.pop("ensemble_rule", None)
     head = _head(architecture, loss, classes, members, targets)
-    _check_choice("initializer", initializer, INITIALIZERS)
-    of_builder = architecture.function(), image_shape, classes, options
-    apply = Applied(*of_builder, head, initializer)
-    given = (
-        activation,
-        activation_beta,
-        activation_beta_mode,
-        activation_slope,
-        activation_entropy,
-    )
+    of_images = image_shape, classes, options
+    apply = _applied(architecture, *of_images, head, initializer)
+    of_choice = activation_beta, activation_beta_mode, activation_slope
+    given = activation, *of_choice, activation_entropy
     nonlinearity = _nonlinearity(architecture, family, given, members)
     normalization = _normalization(mean, std, per_image, image_shape)
     gates = _given(
@@ -163,14 +157,19 @@ def create_model(
     if family == "dnn":
         _refuse_gates(name, gates)
         of_all = apply, normalization, nonlinearity, name, orthogonal
-        description = architecture.network_description
         if members == 1:
-            return relu_network(*of_all, seed, description)
+            return relu_network(*of_all, seed, architecture.network_description)
         return _ensemble(of_all, members, rule, seed)
     of_both = apply, family, nonlinearity, orthogonal
     make = functools.partial(two_networks, *of_both)
     of_gated = normalization, architecture, family, seed, head.objective
     return _gated_network(make, *of_gated, **gates)
+
+
+def _applied(architecture, image_shape, classes, options, head, initializer):
+    _check_choice("initializer", initializer, INITIALIZERS)
+    of_builder = architecture.function(), image_shape, classes, options
+    return Applied(*of_builder, head, initializer)
 
 
 def _nonlinearity(architecture, family, given, members):

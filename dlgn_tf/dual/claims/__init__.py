@@ -1,1 +1,1 @@
-"""Claims 1 to 23 of the DLGN paper, see claims.toml."""
+"""What is claimed of DLGNs and of their dual view, see claims.toml."""

@@ -1,1 +1,1 @@
-"""Claims 1 to 13 on locally connected networks, see claims.toml."""
+"""What is claimed of locally connected networks, see claims.toml."""

@@ -1,1 +1,1 @@
-"""Claims 1 to 22 of the SMASO paper, see claims.toml."""
+"""What is claimed of layers as max-affine splines, see claims.toml."""

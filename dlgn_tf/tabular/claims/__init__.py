@@ -1,1 +1,1 @@
-"""Claims 1 to 11 on networks of vectors, see claims.toml."""
+"""What is claimed of networks of vectors, see claims.toml."""
