@@ -110,8 +110,11 @@ class House(SphinxDirective):
         rows = nodes.bullet_list()
         for name in HOUSE["rooms"][::-1]:
             line = nodes.paragraph()
-            line += nodes.literal(text=name or SELF)
-            line += nodes.Text(f": {purpose(name)}")
+            said = f"`{name or SELF}`: {purpose(name)}"
+            for number, part in enumerate(said.split("`")):
+                line += (
+                    nodes.literal(text=part) if number % 2 else nodes.Text(part)
+                )
             rows += nodes.list_item("", line)
         for path in modules().values():
             self.env.note_dependency(str(path))
