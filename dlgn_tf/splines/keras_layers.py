@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -56,7 +56,7 @@ def maso_of_layers(
         for layer in layers:
             if isinstance(layer, keras.layers.InputLayer):
                 continue
-            copy = _copied(layer, shape)
+            copy = copied(layer, shape)
             if isinstance(copy, keras.Model):
                 own = _of_network(copy, maso)
             else:
@@ -65,8 +65,10 @@ def maso_of_layers(
     return maso
 
 
-def _copied(layer, shape):
-    """A copy in float64, with the layer's weights."""
+def copied(
+    layer: keras.layers.Layer, shape: tuple[int, ...]
+) -> keras.layers.Layer:
+    """A copy in float64, with the layer's weights; `UserError` if it cannot."""
     ends = [getattr(layer, name, ()) for name in ("inputs", "outputs")]
     if isinstance(layer, keras.Model) and [len(end) for end in ends] != [1, 1]:
         raise UserError(
@@ -111,25 +113,56 @@ def _output_shape(layer, shape):
 def _of_network(network, entering):
     """Of a functional network in float64 on the units of an operator."""
     known = {id(network.inputs[0]): entering}
+    for step in steps_of(network):
+        operators = [known[taken] for taken in step.taken]
+        entering = MASO(*composition.stacked(operators))
+        made = _composed(step.operation, step.function, step.shapes, entering)
+        known[step.made] = made
+    return known[id(network.outputs[0])]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One operation of a functional network.
+
+    Attributes:
+        operation: Layer or other operation of Keras.
+        function: What it computes of tensors.
+        shapes: Of these tensors, without the batch dimension.
+        taken: Identities of the network's tensors that it takes.
+        made: Identity of the one that it makes.
+    """
+
+    operation: keras.Operation
+    function: Callable
+    shapes: list[tuple[int, ...]]
+    taken: list[int]
+    made: int
+
+
+def steps_of(network: keras.Model) -> Iterator[Step]:
+    """The operations of a functional network, in order.
+
+    Raises:
+        UserError: if one is used several times, or is itself a network.
+    """
+    known = {id(network.inputs[0])}
     for operation in network.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        taken = _inputs(operation, known)
-        step = keras.Function(taken, operation.output)
-        shapes = [tuple(tensor.shape[1:]) for tensor in taken]
-        operators = [known[id(tensor)] for tensor in taken]
-        made = _composed(
+        tensors = _inputs(operation, known)
+        function = keras.Function(tensors, operation.output)
+        known.add(id(operation.output))
+        yield Step(
             operation,
-            lambda *tensors, step=step: step(list(tensors)),
-            shapes,
-            MASO(*composition.stacked(operators)),
+            lambda *given, function=function: function(list(given)),
+            [tuple(tensor.shape[1:]) for tensor in tensors],
+            [id(tensor) for tensor in tensors],
+            id(operation.output),
         )
-        known[id(operation.output)] = made
-    (output,) = network.outputs
     # Of a layer that is used twice only the first use is among the operations.
-    if id(output) not in known:
+    if id(network.outputs[0]) not in known:
         raise UserError(_ONCE.format(network.name))
-    return known[id(output)]
 
 
 _ONCE = (
@@ -152,9 +185,23 @@ def _composed(layer, function, shapes, entering):
         maps = _maps(layer, function, shapes)
         return MASO(*composition.compose(maps, entering))
     except UserError as error:
-        raise UserError(
-            f"{error}: layer {layer.name}, a {type(layer).__name__}"
-        ) from error
+        raise _named(error, layer) from error
+
+
+def maps_of_step(step: Step) -> composition.Maps:
+    """What an operation chooses from; of a copy in float64, which is changed.
+
+    Raises:
+        UserError: if it is nothing that `maso_of_layers` reads.
+    """
+    try:
+        return _maps(step.operation, step.function, step.shapes)
+    except UserError as error:
+        raise _named(error, step.operation) from error
+
+
+def _named(error, layer):
+    return UserError(f"{error}: layer {layer.name}, a {type(layer).__name__}")
 
 
 def _maps(layer, function, shapes):

@@ -116,16 +116,16 @@ def measure_gradients(rng):
     differences = {
         kind: dense_differences(kind, rng) for kind in ("relu", "leaky", "abs")
     }
-    differences["pooling"] = _pooling(rng)
+    differences["pooling"] = pooling_differences(rng)
     jacobian, constant = jacobian_differences(rng)
     differences["closed form of the Jacobian"] = jacobian
     return {"relative difference": differences, "constant gates": constant}
 
 
-def dense_differences(kind, rng):
+def dense_differences(kind, rng, **options):
     """Of a dense layer with beta-VQ, a beta for each unit."""
     dense = keras.layers.Dense(5, dtype="float64")
-    layer = BetaVQ(kind, beta=0.7, beta_mode="per_channel", dtype="float64")
+    layer = BetaVQ(kind, 0.7, "per_channel", dtype="float64", **options)
     x = tf.Variable(rng.normal(size=(6, 4)))
     layer(dense(x))
     for variable in (*dense.variables, layer.u):
@@ -142,7 +142,8 @@ def dense_differences(kind, rng):
     )
 
 
-def _pooling(rng):
+def pooling_differences(rng, **options):
+    """Of a pooling layer, a beta for each channel."""
     layer = BetaVQPooling(
         3,
         strides=2,
@@ -150,6 +151,7 @@ def _pooling(rng):
         beta=0.7,
         beta_mode="per_channel",
         dtype="float64",
+        **options,
     )
     x = tf.Variable(rng.normal(size=(2, 5, 4, 3)))
     layer(x)

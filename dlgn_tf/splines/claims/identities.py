@@ -1,5 +1,7 @@
 """smaso.5 and smaso.6: known nonlinearities as soft choices, and limits."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
@@ -37,12 +39,13 @@ def measure_identities(rng):
     }
 
 
-def _layer(rng, activation="relu"):
+def _layer(rng, activation="relu", entropy="shannon"):
     """A dense layer with its pre-activations at some points."""
     kernel, bias = rng.normal(size=(6, 8)), rng.normal(size=8)
     x = rng.normal(size=(200, 6))
     affine = parameters.dense(kernel, bias)
     maso = parameters.activated(affine, parameters.slopes_of(activation))
+    maso = dataclasses.replace(maso, entropy=entropy)
     return maso, x, x @ kernel + bias
 
 
@@ -57,13 +60,14 @@ def swish(rng, beta):
     return _of_relu(rng, beta, lambda z: z * ops.sigmoid(eta * z))
 
 
-def beta_vq_layer(rng, beta):
+def beta_vq_layer(rng, beta, entropy="shannon"):
     """The Keras layer of each kind, beta fixed and learned."""
     differences = []
     for kind in ("relu", "leaky", "abs"):
-        maso, x, z = _layer(rng, kind)
+        maso, x, z = _layer(rng, kind, entropy)
         for mode in modes(beta):
-            layer = BetaVQ(kind, beta=beta, beta_mode=mode, dtype="float64")
+            options = {"beta": beta, "beta_mode": mode, "entropy": entropy}
+            layer = BetaVQ(kind, **options, dtype="float64")
             found = layer(z)
             # A learned beta starts at the nearest float32.
             expected = maso(x, float(layer.beta))
@@ -71,16 +75,16 @@ def beta_vq_layer(rng, beta):
     return differences
 
 
-def pooling_layer(rng, beta):
+def pooling_layer(rng, beta, entropy="shannon"):
     """The Keras layer, with windows that reach over the edge."""
     images = rng.normal(size=(7, 5, 5, 2))
     place = ((3, 3), (2, 2), "same")
     maso = parameters.max_pool((5, 5, 2), *place)
+    maso = dataclasses.replace(maso, entropy=entropy)
     differences = []
     for mode in modes(beta):
-        layer = BetaVQPooling(
-            *place, beta=beta, beta_mode=mode, dtype="float64"
-        )
+        options = {"beta": beta, "beta_mode": mode, "entropy": entropy}
+        layer = BetaVQPooling(*place, **options, dtype="float64")
         found = np.reshape(layer(images), (7, -1))
         expected = maso(images.reshape(7, -1), float(layer.beta))
         differences.append(_difference(found, expected))
@@ -194,18 +198,19 @@ def hard_limit(rng):
     ]
 
 
-def gap(kind, beta):
+def gap(kind, beta, entropy="shannon"):
     """Largest gap to the hard function over a grid of inputs, times eta."""
     eta = beta / (1 - beta)
     if kind == "2x2":
         # Three equal pixels below the largest one are the worst case.
         below = -np.linspace(0, 20, 100_001) / eta
         maso = parameters.max_pool((2, 2, 1))
+        maso = dataclasses.replace(maso, entropy=entropy)
         pixels = np.stack([0 * below, below, below, below], axis=1)
-        return float((maso(pixels) - maso(pixels, beta)).max() * eta)
+        return float((maso(pixels, 1.0) - maso(pixels, beta)).max() * eta)
     slopes = parameters.slopes_of(kind)
     z = np.linspace(-20, 20, 200_001) / (eta * (slopes[1] - slopes[0]))
-    soft = nonlinearities.beta_vq_nonlinearity(z, slopes, beta)
+    soft = nonlinearities.beta_vq_nonlinearity(z, slopes, beta, entropy)
     hard = np.maximum(slopes[0] * z, slopes[1] * z)
     return float((hard - soft).max() * eta)
 
