@@ -8,7 +8,6 @@ Source: arXiv 2305.18512, the figures on low-rank projection and resampling.
 """
 
 import fnmatch
-import itertools
 
 import numpy as np
 
@@ -26,6 +25,12 @@ WAYS = {
     "resampled": {},
     "not aligned": {"aligned": False},
     "white": {"weights": "white"},
+}
+# Of gated networks whose gates and values are both drawn.
+JOINT_WAYS = {
+    "drawn jointly": {"joint": True},
+    "trained rows": {"weights": "rows"},
+    "trained rows, jointly": {"weights": "rows", "joint": True},
 }
 NEW_HEAD = ", new head"
 
@@ -155,8 +160,8 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
     whole networks.
 
     Returns:
-        Rows of run, covariances of `"own"` or `"all"`, layers, way, draw,
-        accuracy.
+        Rows of run, width, covariances of `"own"` or `"all"`, layers, way,
+        draw, accuracy.
     """
     run = runs[index]
     source = "own" if shared is None else "all"
@@ -168,43 +173,55 @@ def resampling_rows(runs, index, task, shared=None, step=lambda: None):
         memory_gib=task.memory_gib,
     )
     rows = []
-    for name, labels in layers_of(run, task.layers).items():
-        for draw, (way, options) in itertools.product(
-            range(task.draws), ways_of(runs, shared is not None).items()
-        ):
-            model = resample(
-                run.model,
-                covariances,
-                task.batches,
-                seed=[task.seed, index, draw],
-                layers=labels,
-                orthogonal=task.orthogonal,
-                memory_gib=task.memory_gib,
-                **options,
-            )
-            what = (source, name, way, draw)
-            rows += _both_heads(run, model, what, task, step)
+    for name, labels, draw, way, options in _draws(
+        runs, shared is not None, task
+    ):
+        model = resample(
+            run.model,
+            covariances,
+            task.batches,
+            seed=[task.seed, index, draw],
+            layers=labels,
+            orthogonal=task.orthogonal,
+            memory_gib=task.memory_gib,
+            **options,
+        )
+        what = (source, name, way, draw)
+        rows += _both_heads(run, model, what, task, step)
     return rows
 
 
-def ways_of(runs, shared):
+def _draws(runs, shared, task):
+    """Networks that are drawn: layers by name, draw, way and its options."""
+    return [
+        (name, labels, draw, way, options)
+        for name, labels in layers_of(runs[0], task.layers).items()
+        for draw in range(task.draws)
+        for way, options in ways_of(
+            runs, shared, task.joint and name == "both"
+        ).items()
+    ]
+
+
+def ways_of(runs, shared, joint=False):
     """Ways to draw a network: dict from a name to options of `resample`.
 
+    With `joint` also those in which gates and values are drawn together, and
+    as whole rows of trained neurons.
     From the covariances of networks of other widths, where they are `shared`,
     none can be drawn without alignment.
     """
     widths = {run.layered().widths for run in runs}
     return {
         name: options
-        for name, options in WAYS.items()
+        for name, options in (WAYS | JOINT_WAYS if joint else WAYS).items()
         if len(widths) == 1 or not shared or options.get("aligned", True)
     }
 
 
 def networks_of(runs, shared, task):
-    """How many networks `resampling_rows` makes of a run."""
-    ways = ways_of(runs, shared)
-    return 2 * len(ways) * task.draws * len(layers_of(runs[0], task.layers))
+    """How many networks `resampling_rows` makes of a run, twice with a head."""
+    return 2 * len(_draws(runs, shared, task))
 
 
 def _both_heads(run, model, what, task, step):
@@ -217,6 +234,7 @@ def _both_heads(run, model, what, task, step):
         rows.append(
             {
                 "run": run.name,
+                "width": run.width,
                 "covariances": source,
                 "layers": layers,
                 "way": name,

@@ -31,6 +31,8 @@ network the gating and the value network are looked at apart. --parts are
   resampling   accuracy of networks drawn from the covariances; in the summary
                std is that of a sample (divides by n - 1)
   dynamics     how weights grow, where a run has snapshots
+  widths       alignment, covariances, norms and drawn networks against the
+               width, where runs have several: errors against the widest
 and leave tables (CSV) and pictures (PNG) in --output_dir, with
 covariances.npz."""
 
@@ -42,9 +44,17 @@ PARTS = (
     "clipping",
     "resampling",
     "dynamics",
+    "widths",
 )
 # What can be done of some layers alone.
-_OF_LAYERS = ("spectra", "convergence", "whitening", "clipping", "resampling")
+_OF_LAYERS = (
+    "spectra",
+    "convergence",
+    "whitening",
+    "clipping",
+    "resampling",
+    "widths",
+)
 _BATCH = 500
 # What cannot be done with one run.
 _OF_SEVERAL = ("alignment", "convergence", "whitening")
@@ -88,6 +98,12 @@ class Command(fields.Command):
     orthogonal: bool = flag(
         False, "Draw orthogonal matrices in place of Gaussian ones."
     )
+    joint: bool = flag(
+        False,
+        "Of gated networks also draw the gates and values of a unit together: "
+        "from the covariance of both, and as whole rows of trained neurons, "
+        "with replacement.",
+    )
     layers: tuple[str, ...] = flag(
         (),
         "Layers that are looked at, by name or by a pattern such as *_conv1, "
@@ -128,11 +144,13 @@ class Command(fields.Command):
 def run(command):
     """Measures what a `Command` asks for."""
     networks = named_networks(command)
-    parts = _parts(command)
+    parts = _parts(command, networks)
     images = networks[0].images(command.data_dir, command.npz)
     available = catalog.examples(**images)
     if not set(parts) & set(_OF_LAYERS):
         command.check_absent(["layers"], f"with --parts={','.join(parts)}")
+    if not {"resampling", "widths"} & set(parts):
+        command.check_absent(["joint"], f"with --parts={','.join(parts)}")
     files.check_writable(command.output_dir, "output_dir")
 
     startup.import_keras()
@@ -153,7 +171,7 @@ def run(command):
     return command.output_dir
 
 
-def _parts(command):
+def _parts(command, networks):
     """What is measured: what is asked for, or all that can be."""
     given, run_dirs = command.parts, command.run_dirs
     reasons = {}
@@ -164,6 +182,8 @@ def _parts(command):
                 f"{run_dirs[0]}"
             )
         reasons |= dict.fromkeys(_OF_SEVERAL, "two runs or more")
+    if len({x.config.width for x in networks if x.config}) < 2:
+        reasons["widths"] = "runs of two widths or more"
     if not any(RunDirectory(path).kept_models() for path in run_dirs):
         reasons["dynamics"] = (
             "a run with snapshots, as dlgn_tf.train --snapshot_every=STEPS "

@@ -21,7 +21,7 @@ from dlgn_tf.rainbow.covariance import (
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 
 # Ranks through which lines are fitted; weights as in the paper's code.
-_WEIGHT_RANKS, _ACTIVATION_RANKS = 40, 100
+_WEIGHT_RANKS, ACTIVATION_RANKS = 40, 100
 # Counted from 1; leading ranks, of which the first are not Gaussian.
 _TESTED_RANKS = (1, 2, 3, 6, 10, 20, 50, 100, 200)
 
@@ -114,12 +114,12 @@ def spectrum_rows(
         one = spectra.eigen(covariance([covariances.weights[label][0]]))[0]
         activations = covariances.activations[0][label]
         spectra_of = {
-            "weights": _positive(spectra.eigen(matrix)[0]),
-            "weights of one": _positive(one),
-            "activations": _positive(spectra.eigen(activations)[0]),
+            "weights": positive(spectra.eigen(matrix)[0]),
+            "weights of one": positive(one),
+            "activations": positive(spectra.eigen(activations)[0]),
         }
         if initial:
-            start = _positive(spectra.eigen(covariance([initial[label]]))[0])
+            start = positive(spectra.eigen(covariance([initial[label]]))[0])
             end = spectra_of["weights of one"]
             last = min(len(start), len(end)) - 1
             if last >= 0:
@@ -151,7 +151,7 @@ def fit_rows(spectrum: Sequence[dict]) -> list[dict]:
     for (label, what), values in grouped(spectrum, "layer", "what").items():
         values = np.array([row["eigenvalue"] for row in values])
         if what == "activations":
-            ranks, law = _ACTIVATION_RANKS, "power law"
+            ranks, law = ACTIVATION_RANKS, "power law"
             fit: Callable = spectra.power_law_fit
         else:
             ranks, law = _WEIGHT_RANKS, "exponential"
@@ -308,7 +308,7 @@ def outside(weights: Array) -> float:
     return spectra.fraction_outside(values, dimension / neurons)
 
 
-def _positive(values):
+def positive(values):
     """Eigenvalues that are not zero."""
     return values[values > spectra.ZERO * values[0]]
 

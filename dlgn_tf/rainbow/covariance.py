@@ -46,6 +46,8 @@ class WeightCovariances:
         activations: List of dicts of float64 arrays `(channels, channels)`: the
             second moment of what the layer reads, in the network's own basis.
         alignments: Dicts of `Alignment`.
+        biases: Dict of lists of float64 arrays `(neurons,)`, or of None, where
+            layers have none.
     """
 
     reference: Reference
@@ -55,6 +57,7 @@ class WeightCovariances:
     errors: list[dict[str, float]]
     activations: list[dict[str, np.ndarray]]
     alignments: tuple[dict[str, Alignment], ...] = ()
+    biases: dict[str, list] = dataclasses.field(default_factory=dict)
 
     @property
     def labels(self) -> tuple:
@@ -132,6 +135,10 @@ def weight_covariances(
             for each in measured
         ],
         alignments=turns,
+        biases={
+            label: [network.layers[k].bias for network in networks]
+            for k, label in enumerate(chosen.labels)
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 Every public function returns a `matplotlib.figure.Figure`. Rows are those of
 `dlgn_tf.rainbow.comparison` and `accuracies`. They show what figures 2 to 10 of
-arXiv 2305.18512 do, without their axis of widths.
+arXiv 2305.18512 do; those against the width are in `width_figures`.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from dlgn_tf.rainbow.comparison import grouped
 _COLUMNS = 4
 # Histograms of whitened weights: ranks from 1.
 _SHOWN_RANKS = (1, 2, 11, 101)
-_WAYS = {
+WAYS = {
     "trained": "black",
     "trained, new head": "dimgrey",
     "resampled": "tab:blue",
@@ -24,6 +24,12 @@ _WAYS = {
     "not aligned, new head": "tab:pink",
     "white": "tab:brown",
     "white, new head": "tab:orange",
+    "drawn jointly": "tab:green",
+    "drawn jointly, new head": "tab:olive",
+    "trained rows": "tab:purple",
+    "trained rows, new head": "plum",
+    "trained rows, jointly": "darkgreen",
+    "trained rows, jointly, new head": "limegreen",
 }
 _BASES = {
     "weights": "tab:blue",
@@ -228,14 +234,14 @@ def resampling(rows, published, title):
     names = []
     for y, ((layers, source, way), of_way) in enumerate(groups.items()):
         values = [row["accuracy"] for row in of_way]
-        axes.plot(values, [y] * len(values), "o", color=_WAYS[way], ms=4)
-        axes.plot([np.mean(values)], [y], "|", color=_WAYS[way], ms=14)
+        axes.plot(values, [y] * len(values), "o", color=WAYS[way], ms=4)
+        axes.plot([np.mean(values)], [y], "|", color=WAYS[way], ms=14)
         drawn = "" if layers == "none" else f" ({layers}, {source})"
         names.append(f"{way}{drawn}")
     ways = ("trained", "resampled", "resampled, new head")
     for way, value in zip(ways, published or (), strict=False):
         if value:
-            axes.axvline(value, color=_WAYS[way], linestyle=":")
+            axes.axvline(value, color=WAYS[way], linestyle=":")
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.invert_yaxis()
     dotted = " (dotted: published)" if any(published or ()) else ""

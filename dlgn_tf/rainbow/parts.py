@@ -9,7 +9,14 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.output.folder import Output
 from dlgn_tf.output.spread import sample_std
-from dlgn_tf.rainbow import accuracies, comparison, figures, trained_runs
+from dlgn_tf.rainbow import (
+    accuracies,
+    comparison,
+    figures,
+    trained_runs,
+    width_figures,
+    widths,
+)
 from dlgn_tf.rainbow import dynamics as growth
 from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow.comparison import grouped
@@ -53,6 +60,14 @@ class _Work:
         self._networks = self._runs[0].networks
         references.check_comparable([run.layered() for run in self._runs])
         accuracies.check_layers(self._runs[0].layered().hidden, task.layers)
+        if task.joint and "both" not in accuracies.layers_of(
+            self._runs[0], task.layers
+        ):
+            raise UserError(
+                "Expected a gated network, layers of both of whose networks "
+                f"are drawn, for --joint. Received: {self._runs[0].model.name}"
+                f"{' and --layers' if task.layers else ''}"
+            )
 
     @functools.cached_property
     def _widest(self):
@@ -108,7 +123,8 @@ class _Work:
         }
         self._output.arrays("covariances", **found)
 
-    def alignment(self):
+    @functools.cached_property
+    def _alignment_rows(self):
         rows = []
         for network in self._networks:
             untrained = [run.initial_layers(network) for run in self._runs]
@@ -122,7 +138,10 @@ class _Work:
                 untrained if all(untrained) else (),
             )
         reference = self._names[self._widest]
-        rows = [row for row in rows if row["run"] != reference]
+        return [row for row in rows if row["run"] != reference]
+
+    def alignment(self):
+        rows, reference = self._alignment_rows, self._names[self._widest]
         self._save("alignment", rows, figures.alignment, reference)
         for (layer,), found in grouped(rows, "layer").items():
             print(f"{layer}: aligned to {reference}, {_explained(found)}")
@@ -206,7 +225,8 @@ class _Work:
                 )
         self._save("clipping", rows, figures.clipping)
 
-    def resampling(self):
+    @functools.cached_property
+    def _resampling_rows(self):
         runs, task = self._runs, self._task
         own = task.covariances != "all"
         shared = len(runs) > 1 and task.covariances != "own"
@@ -223,6 +243,10 @@ class _Work:
                 rows += accuracies.resampling_rows(
                     runs, index, task, covariances, step
                 )
+        return rows
+
+    def resampling(self):
+        runs, task, rows = self._runs, self._task, self._resampling_rows
         published = runs[0].config and resampled(runs[0].config)
         if task.layers and published:
             # Drawn networks are other ones than those that were published.
@@ -249,6 +273,35 @@ class _Work:
             for row in _dynamics_rows(run, network)
         ]
         self._save("dynamics", rows, figures.dynamics)
+
+    def widths(self):
+        width_of = dict(zip(self._names, self._widths, strict=True))
+        rows = widths.alignment_rows(self._alignment_rows, width_of)
+        spectra = []
+        for network, covariances in self._covariances.items():
+            found = (
+                self._names,
+                self._widths,
+                covariances,
+                self._hidden(network),
+            )
+            rows += widths.covariance_rows(*found)
+            spectra += widths.spectrum_rows(*found)
+        rows += widths.norm_rows(self._names, self._runs, self._task.batches)
+        rows += widths.accuracy_rows(self._resampling_rows)
+        summary = widths.summary(rows)
+        self._output.table("widths", rows)
+        self._output.table("widths_summary", summary)
+        self._output.table("width_spectra", spectra)
+        self._output.picture(
+            "widths", width_figures.widths(summary, spectra, self._title)
+        )
+        for what, line in widths.lines(summary):
+            print(f"{what} by width: {line}")
+
+    @functools.cached_property
+    def _widths(self):
+        return [run.width for run in self._runs]
 
     def _save(self, name, rows, figure, *more):
         if not rows:

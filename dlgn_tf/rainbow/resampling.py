@@ -21,7 +21,7 @@ from numpy.random import Generator
 from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow.covariance import WeightCovariances
+from dlgn_tf.rainbow.covariance import WeightCovariances, covariance
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, Normalization
 from dlgn_tf.rainbow.moments import check_moment, joint_moments
 from dlgn_tf.rainbow.reference import check_comparable, check_finite
@@ -31,7 +31,7 @@ if typing.TYPE_CHECKING:
     import keras
 
 
-WEIGHTS = ("covariance", "white")
+WEIGHTS = ("covariance", "white", "rows")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,13 @@ class Options:
         orthogonal: Whether a random orthogonal matrix stands in place of the
             Gaussian one.
         weights: `"covariance"`, or `"white"`: what was learned is left out, and
-            Gaussian weights of the same energy drawn.
+            Gaussian weights of the same energy drawn; or `"rows"`: rows of the
+            trained weights, with their biases, are drawn with replacement, so
+            that neurons have the trained ones' own law.
+        joint: Whether the weights of a unit in the gating and in the value
+            network are drawn together where both are, from their covariance as
+            one row or as rows of one neuron. Apart, as by default, gates know
+            nothing of the values that they multiply.
         memory_gib: Float > 0. Bound on the moments of activations.
     """
 
@@ -53,6 +59,7 @@ class Options:
     aligned: bool = True
     orthogonal: bool = False
     weights: str = "covariance"
+    joint: bool = False
     memory_gib: float = 1.0
 
 
@@ -121,6 +128,10 @@ class _Resampling:
         self._rng = np.random.default_rng(seed)
         self._new = set(_chosen(drawn, options))
         self._changed = False
+        # Of labels: rows of the value network that were drawn with the gates',
+        # and numbers of the trained neurons that rows are of.
+        self._rows: dict = {}
+        self._taken: dict = {}
 
     def fill(self, layer):
         """Gives a learned layer its weights."""
@@ -132,13 +143,7 @@ class _Resampling:
                 if layer.bias is not None:
                     layer.layer.bias.assign(self._reference.mean_bias(label))
         elif layer.label in self._new:
-            rows = draw_rows(
-                self._covariances,
-                label,
-                layer.neurons,
-                self._rng,
-                self._options,
-            )
+            rows = self._draw(layer, label)
             channels = self._reference.channels(label)
             weights = rows.reshape(len(rows), channels, layer.patch)
             layer.assign(self._turned(weights, layer, label))
@@ -146,6 +151,29 @@ class _Resampling:
             self._changed = True
         elif self._changed and self._turns(layer):
             layer.assign(self._turned_from_trained(layer))
+
+    def _draw(self, layer, label):
+        """Rows of a layer, or those that were drawn with its gates'."""
+        if label in self._rows:
+            return self._rows.pop(label)
+        labels = [label]
+        partner = paired(label)
+        if self._options.joint and partner in self._new:
+            labels.append(partner)
+        covariances, options = self._covariances, self._options
+        if options.weights == "rows":
+            trained = trained_rows(covariances, labels)
+            taken = self._rng.integers(len(trained), size=layer.neurons)
+            self._taken |= dict.fromkeys(labels, taken)
+            rows = trained[taken]
+        else:
+            rows = draw_rows(
+                covariances, labels, layer.neurons, self._rng, options
+            )
+        own = covariances.weights[label][0].shape[1]
+        if len(labels) > 1:
+            self._rows[partner] = rows[:, own:]
+        return rows[:, :own]
 
     def _turns(self, layer):
         """Whether a layer is turned to what it reads.
@@ -205,11 +233,11 @@ class _Resampling:
     def _redraw_bias(self, layer, label):
         if layer.bias is None:
             return
-        position = self._reference.labels.index(label)
-        trained = np.concatenate(
-            [net.layers[position].bias for net in self._reference.networks]
-        )
-        layer.layer.bias.assign(self._rng.choice(trained, layer.neurons))
+        trained = np.concatenate(self._covariances.biases[label])
+        taken = self._taken.get(label)
+        if taken is None:
+            taken = self._rng.integers(len(trained), size=layer.neurons)
+        layer.layer.bias.assign(trained[taken])
 
     def _redraw_affine(self, part):
         position = self._drawn.parts.index(part)
@@ -234,25 +262,29 @@ class _Resampling:
 
 def draw_rows(
     covariances: WeightCovariances,
-    label: str,
+    labels: Sequence[str],
     neurons: int,
     rng: Generator,
     options: Options,
 ) -> Array:
-    """Weights of a layer as its covariance has them.
+    """Gaussian weights of a layer, as its covariance has them.
+
+    Of several layers of as many neurons, those of one neuron side by side.
 
     Returns:
-        float64 array `(neurons, dimension)`.
+        float64 array `(neurons, dimension)`, of all these layers together.
     """
-    matrix = covariances.matrices[label]
     if options.weights == "white":
-        energy = np.trace(matrix) / len(matrix)
-        if options.orthogonal:
-            white = np.eye(len(matrix))
-            return draw_weights(energy * white, neurons, rng, orthogonal=True)
-        return math.sqrt(energy) * rng.standard_normal((neurons, len(matrix)))
-    trained = np.concatenate(covariances.weights[label])
-    if len(trained) >= len(matrix):
+        white = [
+            _white(covariances.matrices[label], neurons, rng, options)
+            for label in labels
+        ]
+        return np.concatenate(white, axis=1)
+    trained = trained_rows(covariances, labels)
+    if len(trained) >= trained.shape[1]:
+        matrix = covariances.matrices[labels[0]]
+        if len(labels) > 1:
+            matrix = covariance([trained])
         return draw_weights(matrix, neurons, rng, options.orthogonal)
     # The same, from fewer neurons than dimensions: a large matrix' eigenvectors
     # take long.
@@ -261,16 +293,41 @@ def draw_rows(
     return _combine(values, vectors.T, neurons, rng, options.orthogonal)
 
 
-def draw_weights(
-    covariance: Array, neurons: int, rng: Generator, orthogonal: bool = False
+def trained_rows(
+    covariances: WeightCovariances, labels: Sequence[str]
 ) -> Array:
-    """Weights G C^(1/2) of a covariance, float64 `(neurons, dimension)`.
+    """Aligned weights of all networks, float64 `(neurons, dimension)`.
+
+    Of several layers of as many neurons, those of one neuron side by side.
+    """
+    stacked = [np.concatenate(covariances.weights[x]) for x in labels]
+    return np.concatenate(stacked, axis=1)
+
+
+def _white(matrix, neurons, rng, options):
+    energy = np.trace(matrix) / len(matrix)
+    if options.orthogonal:
+        white = np.eye(len(matrix))
+        return draw_weights(energy * white, neurons, rng, orthogonal=True)
+    return math.sqrt(energy) * rng.standard_normal((neurons, len(matrix)))
+
+
+def paired(label: str) -> str | None:
+    """Label of the layer of values that a layer's gates multiply, or None."""
+    network, _, name = label.partition("/")
+    return f"value/{name}" if network == "gating" else None
+
+
+def draw_weights(
+    matrix: Array, neurons: int, rng: Generator, orthogonal: bool = False
+) -> Array:
+    """Weights G C^(1/2) of a covariance C, float64 `(neurons, dimension)`.
 
     Where `orthogonal`, G is a random orthogonal matrix of the same energy
     instead of a Gaussian one. Where there are as many neurons as the covariance
     has rank, the weights then have that very covariance.
     """
-    return _combine(*eigen(covariance), neurons, rng, orthogonal)
+    return _combine(*eigen(matrix), neurons, rng, orthogonal)
 
 
 def _combine(values, vectors, neurons, rng, orthogonal):
@@ -307,8 +364,14 @@ def _check(trained, covariances, options):
             f"Expected weights to be one of {', '.join(WEIGHTS)}. Received: "
             f"weights={options.weights}"
         )
-    for label in _chosen(trained, options):
+    chosen = _chosen(trained, options)
+    for label in chosen:
         trained[label]
+    if options.joint and not any(paired(label) in chosen for label in chosen):
+        raise UserError(
+            "Expected layers of both networks of a gated model to draw them "
+            f"together. Received: joint=True and layers {', '.join(chosen)}"
+        )
     same = all(
         layer.channels == covariances.reference.channels(label)
         for layer, label in zip(

@@ -33,6 +33,11 @@ class TrainedRun:
         """`"gating"` and `"value"` of a gated network, else None alone."""
         return tuple(self.model.networks) if self.model.gated else (None,)
 
+    @property
+    def width(self):
+        """Neurons of the first layer."""
+        return self.layered().widths[0]
+
     def layered(self, network=None):
         """`LayeredNetwork` of the model, or of one network of a gated one."""
         if network not in self._layered:

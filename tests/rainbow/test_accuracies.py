@@ -28,6 +28,7 @@ def task(rng):
         orthogonal=False,
         memory_gib=1.0,
         layers=(),
+        joint=False,
     )
 
 
@@ -98,6 +99,25 @@ def test_rows_of_a_run(task):
     assert len(made) == 14
     draws = [r["accuracy"] for r in rows if r["way"] == "resampled, new head"]
     assert len(draws) == 2
+    assert {row["width"] for row in trained + rows} == {8}
+
+
+def test_gates_and_values_together(task):
+    """Ways of both networks, beside those in which they are drawn apart."""
+    run, task.joint, task.draws = run_of("mlp_dlgn", width=4), True, 1
+    task.layers = ("*/dense1",)
+    rows = accuracies.resampling_rows([run], 0, task)
+    assert len(rows) == accuracies.networks_of([run], False, task) == 24
+    drawn = {}
+    for row in rows:
+        drawn.setdefault(row["layers"], set()).add(row["way"])
+    ways = {"resampled", "not aligned", "white"}
+    joint = {"drawn jointly", "trained rows", "trained rows, jointly"}
+    wanted = {"gating": ways, "value": ways, "both": ways | joint}
+    assert drawn == {
+        name: of | {f"{way}{accuracies.NEW_HEAD}" for way in of}
+        for name, of in wanted.items()
+    }
 
 
 def test_clipping_leaves_the_weights(task):

@@ -211,6 +211,49 @@ def test_runs_of_different_widths(tmp_path, command, runs, read_table):
     assert read_table(tmp_path / "convergence.csv")
 
 
+@pytest.mark.usefixtures("unrendered")
+def test_widths(tmp_path, command, runs, read_table, capsys):
+    command(
+        dirs(runs, "abc"),
+        *FEW,
+        f"--output_dir={tmp_path}",
+        "--parts=widths",
+        "--covariances=own",
+        "--layers=dense2",
+    )
+    assert (tmp_path / "widths.png").exists()
+    rows = read_table(tmp_path / "widths.csv")
+    found = {(r["run"], r["width"], r["layer"], r["what"]): r for r in rows}
+    assert len(found) == len(rows)
+    errors = {
+        key[0]: float(row["value"])
+        for key, row in found.items()
+        if key[2:] == ("dense2", "alignment error")
+    }
+    # To c, the widest one.
+    assert sorted(errors) == ["a", "b"]
+    assert all(0 < error < 2 for error in errors.values())
+    what = "accuracy, resampled"
+    drawn = [key[:2] for key in found if key[2:] == ("chosen", what)]
+    assert sorted(drawn) == [("a", "16"), ("b", "16"), ("c", "24")]
+    assert {row["width"] for row in rows if row["what"] == "RKHS norm"} == {
+        "16",
+        "24",
+    }
+    spectra = read_table(tmp_path / "width_spectra.csv")
+    assert {(r["run"], r["layer"]) for r in spectra} == {
+        ("a", "dense2"),
+        ("c", "dense2"),
+    }
+    summary = read_table(tmp_path / "widths_summary.csv")
+    trained = [r for r in summary if r["what"] == "accuracy, trained"]
+    assert [(r["width"], r["values"]) for r in trained] == [
+        ("16", "2"),
+        ("24", "1"),
+    ]
+    assert "dense2 alignment error by width: 16: " in capsys.readouterr().out
+
+
 def test_gated_networks_apart(tmp_path, command, gated, read_table):
     command(
         dirs(gated, "01"),
@@ -270,6 +313,9 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
         ("bc", ["--parts=dynamics"], "snapshots.*for --parts=dynamics"),
         ("ab", ["--parts=all"], "Expected --parts of .*Received: --parts=all"),
         ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
+        ("ab", ["--parts=widths"], "two widths or more for --parts=widths"),
+        ("ab", ["--parts=resampling", "--joint"], "both of whose networks"),
+        ("ab", ["--parts=alignment", "--joint"], "joint has no effect"),
         ("ab", ["--dataset=digits"], "no effect with runs"),
         ("aa", [], "each of --run_dirs once"),
         ("ad", [], "flags.txt"),

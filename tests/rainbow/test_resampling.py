@@ -32,7 +32,8 @@ def redraw(monkeypatch):
     def redraw(model, batches, **options):
         left = iter(LayeredNetwork(model).layers)
 
-        def draw(covariances, label, neurons, rng, options):
+        def draw(covariances, labels, neurons, rng, options):
+            (label,) = labels
             rows = next(left).matrix
             np.testing.assert_allclose(
                 covariances.matrices[label], rows.T @ rows / neurons, atol=1e-6
@@ -86,11 +87,24 @@ class TestRows:
             weights={"layer": weights}, matrices={"layer": matrix}
         )
 
+    @pytest.fixture
+    def pair(self, rng):
+        """Gates and values of 8 neurons, in 3 and 2 dimensions, correlated."""
+        gates = rng.standard_normal((8, 3))
+        values = gates[:, :2] + 0.1 * rng.standard_normal((8, 2))
+        weights = {"gating/a": [gates], "value/a": [values]}
+        return types.SimpleNamespace(
+            weights=weights,
+            matrices={k: w[0].T @ w[0] / 8 for k, w in weights.items()},
+        )
+
     @pytest.mark.parametrize("orthogonal", (True, False))
-    @pytest.mark.parametrize("weights", resampling.WEIGHTS)
+    @pytest.mark.parametrize("weights", ("covariance", "white"))
     def test_covariance(self, rng, covariances, weights, orthogonal):
         options = resampling.Options(weights=weights, orthogonal=orthogonal)
-        rows = resampling.draw_rows(covariances, "layer", 50_000, rng, options)
+        rows = resampling.draw_rows(
+            covariances, ["layer"], 50_000, rng, options
+        )
         wanted = covariances.matrices["layer"]
         energy = np.trace(wanted) / 5
         if weights == "white":
@@ -101,10 +115,23 @@ class TestRows:
 
     def test_gaussian(self, rng, covariances):
         rows = resampling.draw_rows(
-            covariances, "layer", 20_000, rng, resampling.Options()
+            covariances, ["layer"], 20_000, rng, resampling.Options()
         )
         scaled = rows[:, 0] / np.sqrt(covariances.matrices["layer"][0, 0])
         assert np.mean(scaled**4) == pytest.approx(3, abs=0.2)
+
+    @pytest.mark.parametrize("weights", ("covariance", "white"))
+    def test_two_layers_side_by_side(self, rng, pair, weights):
+        """Their covariance is that of rows of both; white, none is."""
+        options = resampling.Options(weights=weights)
+        labels = ["gating/a", "value/a"]
+        rows = resampling.draw_rows(pair, labels, 50_000, rng, options)
+        both = np.concatenate([pair.weights[x][0] for x in labels], axis=1)
+        wanted = both.T @ both / 8
+        if weights == "white":
+            energies = [np.trace(pair.matrices[x]) for x in labels]
+            wanted = np.diag(np.repeat(energies, (3, 2)) / [3, 3, 3, 2, 2])
+        np.testing.assert_allclose(rows.T @ rows / 5e4, wanted, atol=0.1)
 
 
 class TestTurning:
@@ -316,6 +343,8 @@ class TestOptions:
     def test_what_there_is_not(self, networks, model, covariances, inputs):
         with pytest.raises(UserError, match="Expected a learned layer"):
             resample(model, covariances, [inputs], 0, layers=("dense7",))
+        with pytest.raises(UserError, match="both networks of a gated model"):
+            resample(model, covariances, [inputs], 0, joint=True)
         with pytest.raises(UserError, match="one of covariance, white"):
             resample(model, covariances, [inputs], 0, weights="black")
         with pytest.raises(UserError, match="one architecture"):
@@ -383,6 +412,57 @@ class TestGatedNetworks:
         drawn = drawn_from(model, [pixels], layers=layers)
         new = layers or LayeredNetwork(model).hidden
         assert self.changed(model, drawn) == {*new, *turned}
+
+    @staticmethod
+    def neurons(model, drawn, label):
+        """Which trained neuron each of a layer that reads images is."""
+        trained, new = (LayeredNetwork(m)[label] for m in (model, drawn))
+        gaps = np.abs(new.matrix[:, None] - trained.matrix).max(axis=2)
+        assert gaps.min(axis=1).max() < 1e-6
+        found = gaps.argmin(axis=1)
+        np.testing.assert_allclose(new.bias, trained.bias[found])
+        return found.tolist()
+
+    @pytest.mark.parametrize("joint", (True, False))
+    def test_rows_of_neurons(self, pixels, joint):
+        """Weights and bias stay together, and with `joint` gate and value."""
+        model = create_model("fc_dlgn", (6, 6, 1), width=16, depth=3, seed=0)
+        for layer in LayeredNetwork(model).layers:
+            layer.layer.bias.assign(np.arange(layer.neurons))
+        drawn = drawn_from(model, [pixels], weights="rows", joint=joint)
+        gates, values = (
+            self.neurons(model, drawn, f"{network}/dense1")
+            for network in ("gating", "value")
+        )
+        assert (gates == values) == joint
+        assert len(set(gates)) < 16
+
+    def test_all_neurons_together_are_the_network(self, pixels, monkeypatch):
+        """Each trained neuron once, in another order: alignment undoes it."""
+        model = create_model("fc_dlgn", (6, 6, 1), width=16, depth=3, seed=0)
+        made = np.random.default_rng
+
+        class Permuting:
+            """Draws numbers without replacement."""
+
+            def __init__(self, seed):
+                self._rng = made(seed)
+
+            def integers(self, count, size):
+                assert count == size
+                return self._rng.permutation(count)
+
+        covariances = weight_covariances([model], [pixels])
+        monkeypatch.setattr(np.random, "default_rng", Permuting)
+        outputs = [
+            resample(
+                model, covariances, [pixels], 0, weights="rows", joint=joint
+            )(pixels)
+            for joint in (True, False)
+        ]
+        wanted = np.asarray(model(pixels))
+        np.testing.assert_allclose(outputs[0], wanted, rtol=0.01, atol=0.01)
+        assert np.abs(outputs[1] - wanted).max() > 0.1 * np.abs(wanted).max()
 
 
 class TestHeads:

@@ -1,0 +1,163 @@
+"""What changes with the width of networks, from narrow ones to the widest.
+
+Functions named `..._rows` return rows of a table, dicts of run, width, layer,
+what and value. The width of a network is that of its first layer.
+
+Source: arXiv 2305.18512, figures 2 to 4 and the one on resampling.
+"""
+
+import numpy as np
+
+from dlgn_tf.output.spread import sample_std
+from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow.comparison import ACTIVATION_RANKS, grouped, positive
+from dlgn_tf.rainbow.covariance import covariance, operator_norm_error
+from dlgn_tf.rainbow.rkhs import output_norms
+
+# Columns of `comparison.alignment_rows` -> what they are here.
+_ALIGNMENT = {
+    "relative_error": "alignment error",
+    "error_unaligned": "error without alignment",
+    "explained": "explained",
+    "explained_untrained": "explained, untrained networks",
+}
+
+
+def alignment_rows(aligned, width_of):
+    """Of rows of `comparison.alignment_rows`, and widths by run."""
+    return [
+        _row(row["run"], width_of[row["run"]], row["layer"], what, row[column])
+        for row in aligned
+        for column, what in _ALIGNMENT.items()
+        if row[column] != ""
+    ]
+
+
+def covariance_rows(names, widths, covariances, labels):
+    """Covariance of each network against that of the widest ones.
+
+    The widest others, so that a network is not compared with itself: one that
+    alone is as wide has no rows. Errors are in operator norm, of covariances as
+    they are, of their shape (over the first eigenvalue), and of white weights
+    of the same energy.
+    """
+    rows = []
+    for label in labels:
+        weights = covariances.weights[label]
+        for k, (name, width) in enumerate(zip(names, widths, strict=True)):
+            others = [
+                rows_of
+                for j, rows_of in enumerate(weights)
+                if j != k and widths[j] == max(widths)
+            ]
+            if not others:
+                continue
+            own, wanted = covariance([weights[k]]), covariance(others)
+            energy = np.trace(own) / len(own)
+            for what, error in (
+                ("covariance error", operator_norm_error(own, wanted)),
+                (
+                    "covariance error of the shape",
+                    operator_norm_error(_shape(own), _shape(wanted)),
+                ),
+                (
+                    "covariance error of white weights",
+                    operator_norm_error(energy * np.eye(len(own)), wanted),
+                ),
+            ):
+                rows.append(_row(name, width, label, what, error))
+    return rows
+
+
+def _shape(matrix):
+    """A covariance over its first eigenvalue."""
+    first = spectra.eigen(matrix)[0][0]
+    return matrix / first if first > 0 else matrix
+
+
+def spectrum_rows(names, widths, covariances, labels):
+    """Eigenvalues of what layers read, of the first network of each width.
+
+    Returns:
+        Rows of run, width, layer, rank from 1, eigenvalue over the first one.
+    """
+    firsts = {width: widths.index(width) for width in sorted(set(widths))}
+    rows = []
+    for label in labels:
+        for width, k in firsts.items():
+            moment = covariances.activations[k][label]
+            values = positive(spectra.eigen(moment)[0])[:ACTIVATION_RANKS]
+            rows += [
+                {
+                    "run": names[k],
+                    "width": width,
+                    "layer": label,
+                    "rank": rank,
+                    "eigenvalue": float(value / values[0]),
+                }
+                for rank, value in enumerate(values, start=1)
+            ]
+    return rows
+
+
+def norm_rows(names, runs, batches):
+    """Norm of the logits in the space of the last features, over classes.
+
+    The root mean square of `rkhs.output_norms`.
+    """
+    return [
+        _row(name, run.width, "", "RKHS norm", _rms(run.model, batches))
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _rms(model, batches):
+    return float(np.sqrt(np.mean(output_norms(model, batches) ** 2)))
+
+
+def accuracy_rows(drawn):
+    """Of rows of `accuracies.trained_rows` and `.resampling_rows`."""
+    return [
+        _row(
+            row["run"],
+            row["width"],
+            row["layers"],
+            f"accuracy, {row['way']}"
+            + (", covariances of all" if row["covariances"] == "all" else ""),
+            row["accuracy"],
+        )
+        for row in drawn
+    ]
+
+
+def summary(rows):
+    """Rows of layer, what, width, runs, mean and sample standard deviation."""
+    groups = grouped(rows, "layer", "what", "width")
+    return [
+        {
+            "layer": layer,
+            "what": what,
+            "width": width,
+            "values": len(found),
+            "mean": float(np.mean([row["value"] for row in found])),
+            "std": sample_std([row["value"] for row in found]),
+        }
+        for (layer, what, width), found in sorted(groups.items())
+    ]
+
+
+def lines(summarised):
+    """Pairs of what is measured and its means by width, as text."""
+    for (layer, what), found in grouped(summarised, "layer", "what").items():
+        shown = (f"{row['width']}: {row['mean']:.3g}" for row in found)
+        yield f"{layer} {what}".strip(), ", ".join(shown)
+
+
+def _row(run, width, layer, what, value):
+    return {
+        "run": run,
+        "width": width,
+        "layer": layer,
+        "what": what,
+        "value": float(value),
+    }
