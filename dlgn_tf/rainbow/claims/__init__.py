@@ -1,1 +1,1 @@
-"""What is claimed of rainbow networks, see claims.toml."""
+"""Claims 1 to 18 on rainbow networks, see claims.toml."""

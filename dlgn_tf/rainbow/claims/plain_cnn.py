@@ -4,8 +4,7 @@ import pathlib
 
 import numpy as np
 
-from dlgn_tf.claims.verdicts import NotMeasured
-from dlgn_tf.output import elsewhere
+from dlgn_tf.rainbow.claims import tables
 from dlgn_tf.rainbow.published import RESAMPLED
 
 FOLDER = "rainbow/plaincnn"
@@ -54,15 +53,11 @@ def read(path):
     Raises:
         NotMeasured: if it is not there, or not whole.
     """
-    try:
-        rows = elsewhere.read_csv(path)
-    except (OSError, ValueError):
-        rows = []
-    whole = all(row.get(name) for row in rows for name in _COLUMNS)
-    ways = {row.get("way") for row in rows}
-    if not whole or not ways.issuperset({*_WAYS, _CONTROL}):
-        raise NotMeasured(
-            f"no whole {path}; python -m dlgn_tf.rainbow --parts=resampling "
-            "makes it of runs of flags/rainbow_plaincnn.flags"
-        )
+    made_by = (
+        "python -m dlgn_tf.rainbow --parts=resampling of runs of "
+        "flags/rainbow_plaincnn.flags"
+    )
+    rows = tables.read(path, _COLUMNS, made_by)
+    for way in (*_WAYS, _CONTROL):
+        tables.values(rows, "accuracy", way=way)
     return rows
