@@ -27,6 +27,8 @@ that sees an event in every receptive field.
   linear          constructed ReLU layers beside the best affine maps
   separability    disentangled factors over training, gradient centred or not
   specialization  over-parameterised students of a fully connected teacher
+  strength        two-layer students of teachers with strong and weak nodes
+  overfitting     correlations that few samples have by chance
 and writes tables (CSV) and pictures (PNG) to --output_dir. Columns _std are
 those of a sample of seeds (divide by n - 1)."""
 
@@ -41,7 +43,11 @@ EFFECTIVE = {
     "linear": (),
     "separability": (),
     "specialization": ("epochs",),
+    "strength": ("epochs",),
+    "overfitting": (),
 }
+# Of 300 steps each, where they are not passes over images.
+_EPOCHS = {"specialization": 12, "strength": 20}
 _DEPTHS = {"latent_tree": 5, "lookup": 3}
 # Lookup tables and trees beyond it take memory, not insight.
 _MOST_DEPTH = 8
@@ -91,8 +97,8 @@ class Command(fields.Command):
     )
     epochs: int | None = flag(
         None,
-        "Passes over the training inputs. Default: 15 of students, 12 of "
-        "specialization, of 300 steps each (assumed).",
+        "Passes over the training inputs. Default: 15 of students; of 300 "
+        "steps each, 12 of specialization and 20 of strength (assumed).",
         least=1,
     )
 
@@ -118,7 +124,7 @@ def run(command):
 
 def _completed(command):
     """The command with the defaults that follow from other flags."""
-    epochs = 12 if command.experiment == "specialization" else 15
+    epochs = _EPOCHS.get(command.experiment, 15)
     return dataclasses.replace(
         command,
         depth=command.depth or _DEPTHS[command.teacher],

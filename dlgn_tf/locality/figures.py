@@ -234,3 +234,55 @@ def specialization(by_multiple, title):
     seeds = len(next(iter(by_multiple.values())))
     figure.suptitle(f"{title}: mean and range of {seeds} seeds")
     return figure
+
+
+def overfitting(curves):
+    """Weights of irrelevant events, and accuracies, against samples.
+
+    By labels an array `(counts, 4)`: samples, share of weight, accuracy on
+    them, on fresh ones.
+    """
+    figure = new_figure(11, 4.5)
+    left, right = figure.subplots(1, 2)
+    pairs = zip(curves.items(), ("tab:blue", "tab:red"), strict=True)
+    for (labels, points), colour in pairs:
+        counts, shares, on_sample, fresh = points.T
+        name = f"{labels} labels"
+        left.loglog(counts, shares, marker="o", color=colour, label=name)
+        style = {"marker": "o", "color": colour}
+        right.semilogx(counts, on_sample, label=f"{name}, samples", **style)
+        right.semilogx(
+            counts, fresh, label=f"{name}, others", linestyle=":", **style
+        )
+    counts, shares = curves["true"][:, :2].T
+    slope = shares[-1] * np.sqrt(counts[-1] / counts)
+    left.loglog(counts, slope, color="grey", linestyle=":", label="n^(-1/2)")
+    left.set_ylabel("irrelevant weight / relevant weight")
+    right.set_ylabel("accuracy")
+    for axes in (left, right):
+        axes.set_xlabel("samples")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def strength(by_decay, title):
+    """Best correlation of each teacher node over training, a panel a decay.
+
+    Of each decay an array `(seeds, epochs + 1, nodes)`, node 1 the strongest.
+    """
+    figure = new_figure(2.6 * len(by_decay), 4)
+    row = figure.subplots(1, len(by_decay), sharey=True, squeeze=False)[0]
+    for axes, (decay, best) in zip(row, by_decay.items(), strict=True):
+        means = best.mean(axis=0)
+        for node, colour in enumerate(colours(means.shape[1])):
+            axes.plot(means[:, node], color=colour, label=f"node {node + 1}")
+        axes.set_title(f"strength 1 / i^{decay:g}")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    row[0].set_ylabel("best correlation")
+    row[0].set_ylim(0, 1.02)
+    row[-1].legend(fontsize=6, loc="lower right")
+    seeds = len(next(iter(by_decay.values())))
+    figure.suptitle(f"{title}: mean of {seeds} seeds")
+    return figure

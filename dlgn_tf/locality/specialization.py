@@ -6,9 +6,9 @@ as found by the student node of the same layer that correlates best with it;
 "lucky" is one that did so from the start. Networks are lists of `(weights
 (inputs, nodes), biases (nodes,))`, widths those of their hidden layers.
 
-Source: "Luck Matters" (arXiv 1905.13405) with the code facebookresearch/
-luckmatters; here batches are drawn afresh, 300 to an epoch (assumed; there
-100,000 samples are drawn once).
+Source: "Luck Matters" (arXiv 1905.13405) and "Student Specialization" (arXiv
+1909.13458, ICML 2020) with the code facebookresearch/luckmatters; here batches
+are drawn afresh, 300 to an epoch (assumed; there samples are drawn once).
 """
 
 import dataclasses
@@ -24,11 +24,47 @@ from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
 
-INPUTS, INPUT_STD = 20, 10.0
-BATCH_SIZE, STEPS_PER_EPOCH, LEARNING_RATE = 64, 300, 0.05
+STEPS_PER_EPOCH = 300
 EVALUATION_SAMPLES = 1024
 _MEDIAN_SAMPLES = 4096
-_WEIGHT_CHOICES = (-0.5, -0.25, 0.0, 0.25, 0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Inputs, teacher and training; by default those of "Luck Matters".
+
+    Attributes:
+        inputs: How many there are.
+        input_std: Of each, normal with mean 0.
+        choices: What the teacher's weights are drawn from.
+        half_open: Whether the biases of the teacher's hidden nodes are at the
+            median, see `half_open`.
+        decay: p: weights from node i = 1, 2, ... of each hidden layer of the
+            teacher are divided by i ** p before its nodes are normalised.
+        batch_size: Samples of a step.
+        rate: Of plain SGD.
+    """
+
+    inputs: int = 20
+    input_std: float = 10.0
+    choices: tuple[float, ...] = (-0.5, -0.25, 0.0, 0.25, 0.5)
+    half_open: bool = False
+    decay: float = 0.0
+    batch_size: int = 64
+    rate: float = 0.05
+
+
+LUCK = Recipe()
+HALF_OPEN = Recipe(half_open=True)
+# The two-layer networks of "Student Specialization"; the rate is assumed.
+TWO_LAYERS = Recipe(
+    inputs=100,
+    input_std=1.5,
+    choices=(-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1),
+    half_open=True,
+    batch_size=16,
+    rate=0.1,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,17 +103,19 @@ class Specialization:
 
 
 def draw_teacher(
-    widths: Sequence[int], outputs: int, rng: Generator
+    widths: Sequence[int], outputs: int, rng: Generator, recipe: Recipe = LUCK
 ) -> list[tuple[Array, Array]]:
-    """Weights and biases of a random teacher.
+    """Weights and biases of a random teacher, biases not at the median yet.
 
-    Weights from -0.5, -0.25, 0, 0.25, 0.5, all nodes of a layer different and
-    none 0; biases uniform in [-0.5, 0.5]; then each node is divided by the norm
-    of its weights.
+    Weights from the recipe's choices, all nodes of a layer different and none
+    0, those from strong nodes larger, if any are; biases uniform in [-0.5,
+    0.5]; then each node is divided by the norm of its weights.
     """
-    layers, below = [], INPUTS
+    layers, below = [], recipe.inputs
     for nodes in (*widths, outputs):
-        weights = _distinct_rows(nodes, below, rng)
+        weights = _distinct_rows(nodes, below, rng, recipe.choices)
+        if layers:
+            weights = weights / np.arange(1, below + 1) ** recipe.decay
         norms = np.linalg.norm(weights, axis=1)
         biases = rng.uniform(-0.5, 0.5, nodes) / norms
         layers.append(((weights / norms[:, None]).T, biases))
@@ -85,17 +123,19 @@ def draw_teacher(
     return layers
 
 
-def _distinct_rows(count, length, rng):
+def _distinct_rows(count, length, rng, choices):
     rows = {}
     while len(rows) < count:
-        row = rng.choice(_WEIGHT_CHOICES, length)
+        row = rng.choice(choices, length)
         if row.any():
             rows[row.tobytes()] = row
     return np.array(list(rows.values()))
 
 
 def half_open(
-    layers: Sequence[tuple[Array, Array]], rng: Generator
+    layers: Sequence[tuple[Array, Array]],
+    rng: Generator,
+    recipe: Recipe = LUCK,
 ) -> list[tuple[Array, Array]]:
     """The same teacher with the biases of its hidden nodes at the median.
 
@@ -103,7 +143,8 @@ def half_open(
     "Student Specialization" (arXiv 1909.13458) are; with drawn biases many
     nodes above the first layer are always on, or never.
     """
-    h, hidden = INPUT_STD * rng.normal(size=(_MEDIAN_SAMPLES, INPUTS)), []
+    shape, hidden = (_MEDIAN_SAMPLES, recipe.inputs), []
+    h = recipe.input_std * rng.normal(size=shape)
     for weights, _ in layers[:-1]:
         raw = h @ weights
         biases = -np.median(raw, axis=0)
@@ -112,9 +153,11 @@ def half_open(
     return [*hidden, layers[-1]]
 
 
-def draw_student(widths: Sequence[int], outputs: int, rng: Generator) -> list:
+def draw_student(
+    widths: Sequence[int], outputs: int, rng: Generator, inputs: int = 20
+) -> list:
     """Weights and biases uniform in +-1 / sqrt(inputs), as PyTorch draws."""
-    layers, below = [], INPUTS
+    layers, below = [], inputs
     for nodes in (*widths, outputs):
         bound = 1 / np.sqrt(below)
         layers.append(
@@ -146,26 +189,25 @@ def train(
     multiple: int,
     epochs: int,
     seed: int,
-    half_open_teacher: bool = False,
+    recipe: Recipe = LUCK,
 ) -> Specialization:
     """Trains a student whose hidden layers are `multiple` times as wide.
 
-    Plain SGD with learning rate 0.05 on batches of 64, for epochs of 300 steps;
-    the teacher has these widths, and may be that of `half_open`.
+    For epochs of 300 steps of SGD; the teacher has these widths.
     """
     rng = np.random.default_rng(seed)
-    teacher = draw_teacher(widths, outputs, rng)
-    if half_open_teacher:
-        teacher = half_open(teacher, rng)
+    teacher = draw_teacher(widths, outputs, rng, recipe)
+    if recipe.half_open:
+        teacher = half_open(teacher, rng, recipe)
     teacher = _constants(teacher)
     wider = [multiple * width for width in widths]
     student = [
         tuple(tf.Variable(x, dtype=tf.float32) for x in layer)
-        for layer in draw_student(wider, outputs, rng)
+        for layer in draw_student(wider, outputs, rng, recipe.inputs)
     ]
-    shape = (EVALUATION_SAMPLES, INPUTS)
-    samples = tf.constant(INPUT_STD * rng.normal(size=shape), tf.float32)
-    run_epoch = _epoch(teacher, student, int(rng.integers(2**31)))
+    drawn = rng.normal(size=(EVALUATION_SAMPLES, recipe.inputs))
+    samples = tf.constant(recipe.input_std * drawn, tf.float32)
+    run_epoch = _epoch(teacher, student, int(rng.integers(2**31)), recipe)
     tables, losses = [], []
     for epoch in range(epochs + 1):
         if epoch:
@@ -187,22 +229,22 @@ def _constants(layers):
     return [tuple(tf.constant(x, tf.float32) for x in each) for each in layers]
 
 
-def _epoch(teacher, student, seed):
+def _epoch(teacher, student, seed, recipe):
     variables = [variable for layer in student for variable in layer]
 
     def run(epoch):
         for step in tf.range(STEPS_PER_EPOCH):
             number = epoch * STEPS_PER_EPOCH + step
             drawn = tf.random.stateless_normal(
-                (BATCH_SIZE, INPUTS), tf.stack([seed, number])
+                (recipe.batch_size, recipe.inputs), tf.stack([seed, number])
             )
-            inputs = INPUT_STD * drawn
+            inputs = recipe.input_std * drawn
             wanted = activations(teacher, inputs)[-1]
             with tf.GradientTape() as tape:
                 made = activations(student, inputs)[-1]
                 loss = tf.reduce_mean((made - wanted) ** 2)
             gradients = tape.gradient(loss, variables)
             for variable, gradient in zip(variables, gradients, strict=True):
-                variable.assign_sub(LEARNING_RATE * gradient)
+                variable.assign_sub(recipe.rate * gradient)
 
     return graph_of(run)

@@ -1,5 +1,6 @@
 """The claims on locally connected networks hold, and their checks can fail."""
 
+import dataclasses
 import math
 import types
 
@@ -14,8 +15,8 @@ from dlgn_tf.locality import (
 )
 from dlgn_tf.locality.claims import linear_and_relu, students
 
-EXACT = (1, 2, 3, 4, 5, 6, 8, 9, 14, 15, 16, 17, 18, 19)
-STATISTICAL = (7, 10, 11, 12, 13)
+EXACT = (1, 2, 3, 4, 5, 6, 8, 9, 14, 15, 16, 17, 18, 19, 21)
+STATISTICAL = (7, 10, 11, 12, 13, 20)
 
 
 @pytest.mark.parametrize("number", EXACT)
@@ -134,3 +135,22 @@ class TestSpecialized:
             np.testing.assert_allclose((h > 0).mean(axis=0), 0.5, atol=0.04)
         for (kept, _), (weights, _) in zip(layers, drawn, strict=True):
             np.testing.assert_array_equal(kept, weights)
+
+    def test_strong_nodes_weigh_more_in_every_node_above(self):
+        """w_i / i^p before nodes are normalised, so ratios stay."""
+        even, decaying = (
+            specialization.draw_teacher(
+                (4, 3), 5, np.random.default_rng(0), recipe
+            )
+            for recipe in (
+                specialization.TWO_LAYERS,
+                dataclasses.replace(specialization.TWO_LAYERS, decay=1.5),
+            )
+        )
+        np.testing.assert_array_equal(even[0][0], decaying[0][0])
+        assert even[0][0].shape == (100, 4)
+        for layer, width in ((1, 4), (2, 3)):
+            (before, _), (after, _) = even[layer], decaying[layer]
+            expected = before / np.arange(1, width + 1)[:, None] ** 1.5
+            expected /= np.linalg.norm(expected, axis=0)
+            np.testing.assert_allclose(after, expected)

@@ -3,10 +3,12 @@
 import functools
 import re
 
+import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.locality import command as entry
+from dlgn_tf.locality.experiments import strength
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -94,7 +96,7 @@ def test_families_on_lookup_tables(tmp_path, command, read_table):
         assert float(row["top_two_rise_mean"]) == pytest.approx(rise, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["energy", "separability"])
+@pytest.mark.parametrize("name", ["energy", "overfitting", "separability"])
 def test_others(tmp_path, command, name):
     command(f"--experiment={name}", "--seeds=1", f"--output_dir={tmp_path}")
     check_files(tmp_path, f"{name}.csv", f"{name}.png")
@@ -109,6 +111,23 @@ def test_linear_losses(tmp_path, command, read_table):
         expected = size - 3 if circle else 2**size - size - 1
         assert float(row["affine"]) == pytest.approx(expected)
         assert float(row["relu"]) < 1e-20
+
+
+def test_strength(tmp_path, command, read_table, monkeypatch):
+    """Of one teacher; a node counts from the first epoch above 0.9."""
+    monkeypatch.setattr(strength, "SWEEP", ((10, 1.0),))
+    monkeypatch.setattr(strength, "MULTIPLES", (5,))
+    command(
+        "--experiment=strength",
+        "--seeds=1",
+        "--epochs=2",
+        f"--output_dir={tmp_path}",
+    )
+    check_files(tmp_path, "strength.csv", "strength.png")
+    rows = read_table(tmp_path / "strength.csv")
+    assert [row["node"] for row in rows] == [str(k) for k in range(1, 11)]
+    best = np.array([[0.2, 0.95, 0.3], [0.91, 0.8, 0.3], [0.99, 0.8, 0.89]])
+    assert strength.first_epochs(best).tolist() == [1, 0, -1]
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import teachers
+from dlgn_tf.locality import matrix_form, spurious, teachers
 from dlgn_tf.locality.latent_tree import LatentTree
+from dlgn_tf.locality.passes import LocalNetwork
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.worlds import GRAPHS
 
@@ -170,3 +171,43 @@ class TestLatentTree:
         signs = np.concatenate([np.sign(d) for d in tree.strengths])
         assert 0.8 <= sizes.min() < sizes.max() <= 1
         assert set(signs) == {-1, 1}
+
+
+class TestSpurious:
+    def test_differences_are_counted(self, rng):
+        teacher = spurious.sample(30, rng)
+        leaves, labels = teacher.events[0], teacher.labels
+        assert labels.sum() == 15
+        expected = leaves[labels == 1].mean(0) - leaves[labels == 0].mean(0)
+        found = spurious.differences(teacher)
+        np.testing.assert_allclose(found, expected, atol=1e-15)
+
+    def test_permuted_labels_keep_the_leaves(self, rng):
+        teacher = spurious.sample(400, rng)
+        other = spurious.permuted(teacher, rng)
+        np.testing.assert_array_equal(other.events[0], teacher.events[0])
+        assert other.labels.sum() == 200
+        assert abs(spurious.differences(other)[0]) < 0.3
+        assert spurious.differences(teacher)[0] > 0.4
+
+    def test_descent_in_the_matrix_form_ends_at_the_fit(self, rng):
+        teacher = spurious.sample(40, rng)
+        targets = np.eye(2)[teacher.labels]
+        weights = np.zeros((1, 17, 2))
+        for _ in range(400):
+            network = LocalNetwork(teacher.fields, (weights,))
+            made = matrix_form.run(network, teacher, targets)
+            # Biases stay 0.
+            weights = weights + 0.4 * made.updates[0]
+            weights[:, -1] = 0
+        lead = (weights[0, :-1, 1] - weights[0, :-1, 0]).reshape(8, 2)
+        found = spurious.fit(teacher, rng)
+        expected = lead[:, 1] - lead[:, 0]
+        np.testing.assert_allclose(found.contrasts, expected, atol=1e-6)
+        d = spurious.differences(teacher)
+        assert np.corrcoef(found.contrasts, d)[0, 1] > 0.999
+        assert found.loss < 1e-20
+        right = np.mean(
+            (lead[np.arange(8), teacher.events[0]].sum(1) > 0) == teacher.labels
+        )
+        assert found.accuracy == pytest.approx(right)

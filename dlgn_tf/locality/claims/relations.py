@@ -22,8 +22,8 @@ def _differences(rng):
     teacher = specialization.half_open(drawn, rng)
     wider = [MULTIPLE * width for width in WIDTHS]
     student = specialization.draw_student(wider, OUTPUTS, rng)
-    shape = SAMPLES, specialization.INPUTS
-    inputs = specialization.INPUT_STD * rng.normal(size=shape)
+    recipe = specialization.LUCK
+    inputs = recipe.input_std * rng.normal(size=(SAMPLES, recipe.inputs))
     true = received(student, teacher, inputs)
     formula = gradient_relations.gradients(student, teacher, inputs)
     # As if the teacher's nodes were those of another teacher.

@@ -1,4 +1,8 @@
-"""tian.12 and tian.13: students whose nodes become the teacher's."""
+"""tian.12, 13 and 20: students whose nodes become the teacher's."""
+
+import dataclasses
+
+import numpy as np
 
 from dlgn_tf.locality import specialization
 
@@ -6,6 +10,7 @@ TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20
 FOUR_LAYERS, FOUR_OUTPUTS = (10, 15, 20, 25), 100
 FOUR_MULTIPLE, FOUR_EPOCHS = 10, 60
 MULTIPLES, WIDTH_EPOCHS, SEEDS = (1, 2, 5, 10), 12, 3
+STRONG_AND_WEAK, STRENGTH_EPOCHS = (10,), 20
 
 
 def measure_depth(rng):
@@ -47,7 +52,7 @@ def measure_width(rng):
                     multiple,
                     WIDTH_EPOCHS,
                     seed,
-                    half_open_teacher=True,
+                    specialization.HALF_OPEN,
                 ).means()[-1, 1]
             )
             for seed in seeds
@@ -59,3 +64,44 @@ def measure_width(rng):
         "wider by": found,
         "epochs": WIDTH_EPOCHS,
     }
+
+
+def measure_strength(rng):
+    seeds = [int(seed) for seed in rng.integers(2**31, size=SEEDS)]
+
+    def best(decay, multiple):
+        """Best correlations `(seeds, epochs + 1, nodes)`."""
+        recipe = dataclasses.replace(specialization.TWO_LAYERS, decay=decay)
+        runs = (
+            specialization.train(
+                STRONG_AND_WEAK,
+                TWO_OUTPUTS,
+                multiple,
+                STRENGTH_EPOCHS,
+                seed,
+                recipe,
+            )
+            for seed in seeds
+        )
+        return np.array([run.best[0] for run in runs])
+
+    decaying, even = best(1.0, TWO_MULTIPLE), best(0.0, TWO_MULTIPLE)
+    narrow = best(1.0, 1)
+    return {
+        "lead of the strong half": _lead(decaying),
+        "found more by 5 times the nodes": decaying[:, -1].mean(axis=1)
+        - narrow[:, -1].mean(axis=1),
+        "|lead| of teachers of even strength": np.abs(_lead(even)),
+        "by node": {
+            "in the middle": decaying[:, STRENGTH_EPOCHS // 3].mean(axis=0),
+            "at last": decaying[:, -1].mean(axis=0),
+            "at last, at the teacher's width": narrow[:, -1].mean(axis=0),
+        },
+        "epochs": STRENGTH_EPOCHS,
+    }
+
+
+def _lead(best):
+    """Mean over training of strong nodes' correlation less weak ones'."""
+    half = best.shape[2] // 2
+    return (best[..., :half] - best[..., half:]).mean(axis=(1, 2))
