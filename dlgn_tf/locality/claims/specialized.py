@@ -10,7 +10,7 @@ TWO_LAYERS, TWO_OUTPUTS, TWO_MULTIPLE, TWO_EPOCHS = (10, 15), 50, 5, 20
 FOUR_LAYERS, FOUR_OUTPUTS = (10, 15, 20, 25), 100
 FOUR_MULTIPLE, FOUR_EPOCHS = 10, 60
 MULTIPLES, WIDTH_EPOCHS, SEEDS = (1, 2, 5, 10), 12, 3
-STRONG_AND_WEAK, STRENGTH_EPOCHS = (10,), 20
+STRONG_AND_WEAK, STRENGTH_EPOCHS, TEACHERS = (10,), 20, 5
 
 
 def measure_depth(rng):
@@ -67,7 +67,7 @@ def measure_width(rng):
 
 
 def measure_strength(rng):
-    seeds = [int(seed) for seed in rng.integers(2**31, size=SEEDS)]
+    seeds = [int(seed) for seed in rng.integers(2**31, size=TEACHERS)]
 
     def best(decay, multiple):
         """Best correlations `(seeds, epochs + 1, nodes)`."""
