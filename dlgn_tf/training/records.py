@@ -99,7 +99,7 @@ class Records:
         where the checkpoints since are damaged or gone: that model belongs to a
         part of the run that is forgotten, and its predecessor is lost.
         """
-        kept_step = trained.step_of(self._directory.best)
+        kept_step = trained.step_of_whole(self._directory.best)
         if kept_step == self.best_step:
             return
         best = self._directory.best

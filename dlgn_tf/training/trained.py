@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import pathlib
 import zipfile
@@ -18,6 +19,14 @@ from dlgn_tf.training.run_directory import RunDirectory
 SOURCE_FLAGS = ("gates_from", "init_from")
 # An entry that Keras passes over.
 _STEP = "dlgn_tf.json"
+# Of what lies in place of a file. After all others the file may be whole.
+_NO_FILE = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.ELOOP,
+)
 
 
 def check_sources(config):
@@ -243,8 +252,31 @@ def note_step(path, step):
 def step_of(path):
     """The step that `note_step` noted in a file, or None."""
     try:
-        with elsewhere.archive(path) as archive:
-            kind = {"step": int}
-            return elsewhere.parse_json(archive.read(_STEP), kind)["step"]
+        return _step_in(path)
     except (OSError, zipfile.BadZipFile):
         return None
+
+
+def step_of_whole(path):
+    """As `step_of`, of a file that is set aside where it holds none.
+
+    Raises:
+        UserError: if the disk does not read, which says nothing of the file.
+    """
+    try:
+        return _step_in(path)
+    except zipfile.BadZipFile:
+        return None
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise UserError(
+            f"Expected to be able to read {path}. Received: "
+            f"{error.strerror or error}"
+        ) from error
+
+
+def _step_in(path):
+    with elsewhere.archive(path) as archive:
+        kind = {"step": int}
+        return elsewhere.parse_json(archive.read(_STEP), kind)["step"]

@@ -1,5 +1,7 @@
 """best.keras and snapshots: what is in them, and what a kill leaves."""
 
+import errno
+import os
 import zipfile
 
 import keras
@@ -9,6 +11,7 @@ import pytest
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import load_model
+from dlgn_tf.output import elsewhere
 from dlgn_tf.training import records, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
@@ -136,6 +139,29 @@ def test_damaged_best_is_kept_aside(pretend, fake_engine):
     assert "best.keras cannot be read: kept as best.damaged" in printed
     assert (path / "best.damaged").read_bytes() == damaged
     assert not best.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EDQUOT])
+def test_best_that_the_disk_does_not_read_stays(
+    number, pretend, fake_engine, monkeypatch
+):
+    """It may be whole: the run ends with a line, and goes on after it."""
+    fake_engine.accuracies = {6: 0.9}
+    path = pretend("--train_steps=10").path
+    best = path / "best.keras"
+    content = best.read_bytes()
+
+    def failing(path):
+        raise OSError(number, os.strerror(number), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(elsewhere, "archive", failing)
+        with pytest.raises(UserError, match=rf"read .*{best.name}\. Received"):
+            pretend("--train_steps=12")
+    assert best.read_bytes() == content
+    pretend("--train_steps=12")
+    assert best.read_bytes() == content
+    assert not best.with_name("best.damaged").exists()
 
 
 def test_model_of_a_longer_run_that_was_killed(pretend, monkeypatch):
