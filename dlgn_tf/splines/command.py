@@ -18,7 +18,8 @@ Draws how layers partition their input, hard and soft (From Hard to Soft, arXiv
   python -m dlgn_tf.splines --figure=prior --run_dir=RUN_DIR --output_dir=DIR
 
 writes to DIR, each as .png with its numbers as .csv
-  nonlinearities         beta-VQ ReLU, leaky ReLU and absolute value, ten betas
+  nonlinearities, nonlinearities_tsallis
+                         beta-VQ ReLU, leaky ReLU and absolute value, ten betas
   unit_partition         cells of a unit in the plane, over priors and biases
   unit_partition_soft    largest weight and entropy of a soft choice
   layer_partition_moons, layer_partition_circles
@@ -29,9 +30,12 @@ writes to DIR, each as .png with its numbers as .csv
   gram                   cosines between the filters of a layer: of RUN_DIR
                          before and after training; without it, of a small
                          network trained plain, with the orthogonality penalty,
-                         and through Gram-Schmidt"""
+                         and through Gram-Schmidt
+  joint_selection        how often the units of these three select of patches of
+                         digits what is jointly most likely; three seeds each,
+                         from --seed on"""
 
-FIGURES = ("nonlinearities", "unit", "soft", "layer", "prior", "gram")
+FIGURES = ("nonlinearities", "unit", "soft", "layer", "prior", "gram", "joint")
 # Those that show networks of a run, if one is given.
 _OF_RUN = ("prior", "gram")
 

@@ -69,7 +69,7 @@ def train(network, seed, epochs, learning_rate=LEARNING_RATE, targets=None):
         Accuracy on the test images, a float.
     """
     train_images, test_images = load("digits")
-    x, y = _normalized(train_images), train_images.labels
+    x, y = normalized(train_images), train_images.labels
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if targets is not None:
         y, loss = targets(x), keras.losses.MeanSquaredError()
@@ -78,9 +78,10 @@ def train(network, seed, epochs, learning_rate=LEARNING_RATE, targets=None):
     for _ in range(epochs):
         order = rng.permutation(len(x))
         network.fit(x[order], y[order], BATCH_SIZE, shuffle=False, verbose=0)
-    logits = network.predict(_normalized(test_images), verbose=0)
+    logits = network.predict(normalized(test_images), verbose=0)
     return float(np.mean(logits.argmax(axis=1) == test_images.labels))
 
 
-def _normalized(images):
+def normalized(images):
+    """Pixels of `Images` between 0 and 1, float32."""
     return images.images.astype("float32") / 255

@@ -1,12 +1,14 @@
 """What `python -m dlgn_tf.splines` draws, figure by figure."""
 
+from dlgn_tf import choices
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.activations import ACTIVATIONS
 from dlgn_tf.models.classifier import single_networks
-from dlgn_tf.splines import digits_network, plane_network
+from dlgn_tf.splines import digits_network, joint_selection, plane_network
 from dlgn_tf.splines.drawings import (
     gram_matrices,
+    joint_selections,
     layer_partition,
     nonlinearities,
     output,
@@ -17,6 +19,8 @@ from dlgn_tf.training import configured, runs, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
 _EPOCHS = 10
+# Of networks whose selections are compared.
+_SEEDS = 3
 
 
 def draw(command, names):
@@ -69,13 +73,28 @@ def _gram(command):
     yield gram_matrices.draw(filters, f"{title}: |cosines| of filters")
 
 
+def _joint(command):
+    seeds = range(command.seed, command.seed + _SEEDS)
+    rows = [
+        row
+        for kind in digits_network.KINDS
+        for seed in seeds
+        for row in joint_selection.study(kind, seed)
+    ]
+    title = "Patches of digits of which all units select the joint optimum"
+    yield joint_selections.draw(rows, title)
+
+
 FIGURES = {
-    "nonlinearities": lambda command: [nonlinearities.draw()],
+    "nonlinearities": lambda command: [
+        nonlinearities.draw(entropy) for entropy in choices.ENTROPIES
+    ],
     "unit": lambda command: [unit_partition.hard(command.seed)],
     "soft": lambda command: [unit_partition.soft(command.seed)],
     "layer": _layers,
     "prior": _prior,
     "gram": _gram,
+    "joint": _joint,
 }
 
 

@@ -20,13 +20,14 @@ from dlgn_tf.splines.claims import (
     evaluation,
     identities,
     joint,
+    joint_patches,
     orthogonal_filters,
     variational,
 )
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = (1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 15, 22, 23)
-SLOW = (8, 10, 14, 16, 18, 21, 24)
+SLOW = (8, 10, 14, 16, 18, 21, 24, 25, 26)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def decide(number, figures):
 def test_numbers_are_those_of_the_list():
     registry.register_papers()
     found = [claim.number for claim in registry.claims("smaso")]
-    assert found == list(range(1, 25))
+    assert found == list(range(1, 27))
 
 
 def test_layers_follow_from_the_seed(monkeypatch):
@@ -325,3 +326,24 @@ class TestTables:
         assert set(CELLS[20]) <= set(cells)
         for data in accuracies.DATA_SETS:
             assert set(penalty_cells(data)) <= set(cells)
+
+
+def test_joint_selections_that_are_told_apart():
+    """Of two networks a kind, each with two layers: means over layers."""
+
+    def rows(kind, places, *agreement):
+        return [
+            {"kind": kind, "seed": i // 2, "places": places, "agreement": x,
+             "nats": 0.0, "accuracy": 0.8}
+            for i, x in enumerate(agreement)
+        ]  # fmt: skip
+
+    exact = rows("Gram-Schmidt", 1, 1, 1, 1, 1)
+    both = rows("Gram-Schmidt", 2, 0.2, 0.8, 0.1, 0.9)
+    free, tied = rows("plain", 1, 0, 0.8, 0, 0.4), rows("plain", 1, 0.9, 0.9)
+    found = joint_patches.figures([*exact, *both, *free])
+    assert found["agreement"]["plain"] == [0.4, 0.2]
+    assert decide(25, found) is True
+    assert decide(25, joint_patches.figures([*exact, *both, *tied])) is None
+    once = rows("Gram-Schmidt", 1, 1, 1, 1, 0.99)
+    assert decide(25, joint_patches.figures([*once, *both, *free])) is False

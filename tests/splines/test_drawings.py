@@ -34,6 +34,16 @@ def test_nonlinearities(tmp_path, read_table):
     assert len(list((tmp_path / "new").iterdir())) == 2
 
 
+def test_nonlinearities_of_tsallis_entropy():
+    picture = nonlinearities.draw("tsallis")
+    assert picture.name == "nonlinearities_tsallis"
+    for row in picture.rows:
+        if row["kind"] == "relu" and row["beta"] == 0.5:
+            z = row["z"]
+            share = 0 if z < -1 else 1 if z > 1 else (1 + z) / 2
+            assert row["output"] == pytest.approx(share * z)
+
+
 def test_the_legend_says_what_the_lines_of_priors_are():
     network = digits_network.create(0)
     picture = priors.draw({"step 0": network, "step 1": network}, "priors")

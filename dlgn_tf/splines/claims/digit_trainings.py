@@ -109,7 +109,7 @@ def train_betas(seed, epochs):
         seed, activation="beta_vq", activation_beta_mode="per_channel"
     )
     accuracy = digits_network.train(network, seed, epochs, BETA_RATE)
-    found = {"accuracy": accuracy, "eta": _etas(network)}
+    found = {"accuracy": accuracy, "eta": etas(network)}
     first = next(x for x in network.layers if isinstance(x, BetaVQ))
     outputs = keras.layers.Flatten()(first.output)
     activations = keras.Model(network.inputs, outputs)
@@ -125,10 +125,11 @@ def train_betas(seed, epochs):
     digits_network.train(
         activations, seed, 3 * epochs, BETA_RATE, activations_away
     )
-    return {**found, "eta_away": _etas(activations)}
+    return {**found, "eta_away": etas(activations)}
 
 
-def _etas(network):
+def etas(network):
+    """Eta of the learned betas of each layer, by its name."""
     return {
         layer.name: np.exp(
             keras.ops.convert_to_numpy(layer.u).astype("float64")

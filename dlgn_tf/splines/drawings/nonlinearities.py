@@ -1,7 +1,8 @@
 """beta-VQ nonlinearities between linear and hard.
 
-Source: the SMASO paper (arXiv 1810.09274), Figure 1; the range of betas and the
-slope of the leaky ReLU are those of the author's script.
+Source: the SMASO paper (arXiv 1810.09274), Figure 1, with Shannon's entropy;
+the range of betas and the slope of the leaky ReLU are those of the author's
+script.
 """
 
 import numpy as np
@@ -17,8 +18,11 @@ BETAS = tuple(np.linspace(0.1, 0.8, 10))
 _RANGE = 3.0
 
 
-def draw():
-    """One panel for each kind; red is nearly linear, blue nearly hard."""
+def draw(entropy="shannon"):
+    """One panel for each kind; red is nearly linear, blue nearly hard.
+
+    See `dlgn_tf.splines.selection` for the entropy.
+    """
     x = np.linspace(-_RANGE, _RANGE, 241).round(6)
     colors = colormaps["coolwarm_r"](np.linspace(0, 1, len(BETAS)))
     figure = new_figure(12, 4)
@@ -26,7 +30,10 @@ def draw():
     for axes, (kind, title) in zip(
         figure.subplots(1, len(KINDS)), KINDS.items(), strict=True
     ):
-        curves = {beta: _curve(kind, x, beta) for beta in (*BETAS, 0.5, 1.0)}
+        curves = {
+            beta: beta_vq_nonlinearity(x, slopes_of(kind), beta, entropy)
+            for beta in (*BETAS, 0.5, 1.0)
+        }
         for beta, color in zip(BETAS, colors, strict=True):
             axes.plot(x, curves[beta], color=color, label=f"β = {beta:.2f}")
         axes.plot(x, curves[0.5], "k--", label="β = 0.5 (soft VQ)")
@@ -41,8 +48,5 @@ def draw():
         ]
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=8)
-    return Picture("nonlinearities", figure, rows)
-
-
-def _curve(kind, x, beta):
-    return beta_vq_nonlinearity(x, slopes_of(kind), beta)
+    suffix = "" if entropy == "shannon" else f"_{entropy}"
+    return Picture(f"nonlinearities{suffix}", figure, rows)
