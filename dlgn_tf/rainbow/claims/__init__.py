@@ -1,1 +1,1 @@
-"""Claims 1 to 18 on rainbow networks, see claims.toml."""
+"""What is claimed of rainbow networks, see claims.toml."""
