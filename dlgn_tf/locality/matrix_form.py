@@ -69,7 +69,7 @@ def run(
     wanted = _mean_by_event(targets, teacher, depth)
     weight = top if prior else np.full_like(top, 1 / len(top))
     error = gates[depth][0] * (wanted - F[depth][0])
-    G = [[None] * count for count in network.fields.regions]
+    G: list = [[None] * count for count in network.fields.regions]
     G[depth][0] = weight[:, None] * error
     updates = [np.zeros_like(weights) for weights in network.weights]
     for level in range(depth, 0, -1):

@@ -111,7 +111,8 @@ def draw_teacher(
     0, those from strong nodes larger, if any are; biases uniform in [-0.5,
     0.5]; then each node is divided by the norm of its weights.
     """
-    layers, below = [], recipe.inputs
+    below = recipe.inputs
+    layers: list[tuple[Array, Array]] = []
     for nodes in (*widths, outputs):
         weights = _distinct_rows(nodes, below, rng, recipe.choices)
         if layers:
