@@ -23,11 +23,16 @@ FOREIGN = {"help", "keep", "logdir", "outdir", "wheel", "file_format"}
 
 
 def lines(path):
-    """Lines of the listings of a document, continued ones as one."""
+    """Lines of the listings of a document, continued ones as one.
+
+    Of a loop, those of its first turn.
+    """
     text = re.sub(r"\\\n\s*", " ", path.read_text())
     for listing in re.findall(
         r"```(?:bash|console)?\n(.*?)```", text, re.DOTALL
     ):
+        for name, first in re.findall(r"\bfor (\w+) in (\S+)", listing):
+            listing = listing.replace(f"${name}", first)
         yield from listing.splitlines()
 
 
