@@ -9,7 +9,7 @@ import warnings
 
 from absl import app, flags, logging
 
-from dlgn_tf.command import fields, flagfiles, plugins, standard_output
+from dlgn_tf.command import fields, plugins, standard_output
 from dlgn_tf.errors import UserError
 
 _HELP = ("-h", "--help", "--helpshort", "--helpfull")
@@ -56,17 +56,16 @@ def run(main, name, usage, command, check=None):
         if any(word in _HELP or f"-{word}" in _HELP for word in words):
             sys.exit(guarded(lambda: print(f"{usage}\n\n{_flags_help()}")))
         try:
-            rest = flags.FLAGS([argv[0], *flagfiles.expand(argv[1:])])
-        # ValueError: --noNAME=true, of a switch.
-        except (flags.Error, UserError, ValueError) as error:
+            rest = fields.take(flags.FLAGS, argv[1:], argv[0])
+        except (flags.Error, UserError) as error:
             fail(name, _in_our_words(error))
-        if len(rest) > 1:
-            fail(name, f"Expected flags only. Received: {rest[1]}")
+        if rest:
+            fail(name, f"Expected flags only. Received: {rest[0]}")
         guarded(lambda: plugins.check(flags.FLAGS))
         guarded(lambda: made.append(fields.read(command, flags.FLAGS)))
         if check:
             guarded(lambda: check(*made))
-        return rest
+        return [argv[0]]
 
     def guarded(function):
         status = None

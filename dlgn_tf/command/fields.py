@@ -155,10 +155,29 @@ def parse(command, words):
     """
     values = flags.FlagValues()
     define(command, values)
-    rest = values(["", *flagfiles.expand(list(words))])[1:]
+    rest = take(values, words)
     if rest:
         raise flags.Error(f"{rest[0]} is no flag")
     return read(command, values)
+
+
+def take(values, words, name=""):
+    """Sets flags to what words say; returns those that are no flags.
+
+    Args:
+        values: `flags.FlagValues`.
+        words: Iterable of strings.
+        name: String, of the program.
+
+    Raises:
+        flags.Error: if one is no flag or has no such value.
+        UserError: if a flagfile cannot be.
+    """
+    try:
+        return values([name, *flagfiles.expand(list(words))])[1:]
+    # Of absl, for --noNAME=true of a switch.
+    except ValueError as error:
+        raise flags.Error(str(error)) from error
 
 
 def of_values(command, given):
@@ -174,8 +193,7 @@ def of_values(command, given):
     """
     try:
         return parse(command, words(given))
-    # ValueError: --noNAME=true, of a switch.
-    except (flags.Error, ValueError) as error:
+    except flags.Error as error:
         raise UserError(
             f"Expected arguments that the command has. Received: {error}"
         ) from error

@@ -42,8 +42,7 @@ def read_flags(path, more=(), measured=None, network=None):
     """
     try:
         given = fields.parse(TrainingFlags, [f"--flagfile={path}", *more])
-    # ValueError: --noNAME=true, of a switch.
-    except (absl_flags.Error, ValueError) as error:
+    except absl_flags.Error as error:
         raise UserError(
             f"Expected a flagfile of training flags. Received: {path}, {error}"
         ) from error

@@ -80,7 +80,10 @@ def test_values_that_cannot_be_are_refused(line, message):
         parse(line)
 
 
-@pytest.mark.parametrize("word", ["--kind=z", "--width=0", "--width=10", "x"])
+@pytest.mark.parametrize(
+    "word",
+    ["--kind=z", "--width=0", "--width=10", "x", "--noshown=1", "--noshown=="],
+)
 def test_what_absl_refuses(word):
     with pytest.raises(flags.Error):
         parse(f"--folder=x {word}")
