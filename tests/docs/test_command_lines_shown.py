@@ -18,6 +18,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 COMMAND = re.compile(r"python(?:3)? (?:-m (dlgn_tf[\w.]*)|tools/(\w+)\.py)(.*)")
+FENCED = re.compile(r"^ *```(\S*).*?\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 # Of pytest, pip, Sphinx and other programs.
 FOREIGN = {"help", "keep", "logdir", "outdir", "wheel", "file_format"}
 
@@ -28,9 +29,10 @@ def lines(path):
     Of a loop, those of its first turn.
     """
     text = re.sub(r"\\\n\s*", " ", path.read_text())
-    for listing in re.findall(
-        r"```(?:bash|console)?\n(.*?)```", text, re.DOTALL
-    ):
+    # Those of other languages too, or their ends would be taken for beginnings.
+    for language, listing in FENCED.findall(text):
+        if language not in ("", "bash", "console"):
+            continue
         for name, first in re.findall(r"\bfor (\w+) in (\S+)", listing):
             listing = listing.replace(f"${name}", first)
         yield from listing.splitlines()
