@@ -106,7 +106,7 @@ def network_splines(network: keras.Model) -> NetworkSplines:
     with double_precision():
         copy = keras_layers.copied(network, shape)
         index = {id(copy.inputs[0]): -1}
-        layers = []
+        layers: list[LayerSpline] = []
         for step in keras_layers.steps_of(copy):
             taken = tuple(index[tensor] for tensor in step.taken)
             maps = keras_layers.maps_of_step(step)
