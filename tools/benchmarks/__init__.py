@@ -1,0 +1,1 @@
+"""Speed beside named alternatives: what comparisons of it share."""

@@ -1,0 +1,28 @@
+"""ResNet-110 DLGN: from building the model to the end of a first step."""
+
+from benchmarks.processes import Worker
+from benchmarks.rows import Comparison
+
+# Of what takes most of a minute.
+_MOST_ROUNDS = 3
+
+
+def compare(options):
+    def seconds_of(*job):
+        with Worker(None, "first_step", *job) as worker:
+            return worker.first
+
+    seconds = [
+        (
+            seconds_of("of_zoo", "resnet110_dlgn"),
+            seconds_of("stock_fit", "resnet110_dnn"),
+        )
+        for _ in range(min(options.rounds, _MOST_ROUNDS))
+    ]
+    yield Comparison(
+        "resnet110 DLGN, own loop",
+        "resnet110 DNN, stock Keras fit",
+        "first steps/s",
+        1,
+        seconds,
+    )
