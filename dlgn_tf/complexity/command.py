@@ -43,6 +43,8 @@ SYNTHETIC = "shapes"
 _FEW_IMAGES = 5000
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
+# Of --experiment=prediction only.
+_TABLES = ("networks", "compressed")
 # Flags that have an effect on a network of one's own only.
 _OF_NETWORKS = ("run_dir", "model_path", "model", "layer", "network", "panels")
 
@@ -81,6 +83,12 @@ class Command(fields.Command):
         "Table of networks (CSV) of --experiment=prediction, with columns "
         "n_train, test_acc, test_loss and, for orders L, rho_reli_L, "
         "rho_unreli_L and rho_c_L, such as --experiment=samples writes.",
+        path=True,
+    )
+    compressed: str | None = flag(
+        None,
+        "Another such table, as --experiment=compression writes: the fit of "
+        "--experiment=prediction predicts its networks, too.",
         path=True,
     )
     scale: str = flag(
@@ -146,14 +154,14 @@ def _check(command):
     """Refuses flags that have no effect on what there is to do."""
     names = ("run_dir", "model_path", "experiment")
     (given,) = [name for name in names if getattr(command, name)]
-    useless = ["seeds", "networks"]
+    useless = ["seeds", *_TABLES]
     if command.experiment:
         useless = [*_OF_NETWORKS, "seed"]
         if command.experiment in ("6", "prediction"):
             useless += ["orders", "width", "epochs", "draws", "images"]
             useless += ["dataset", "data_dir", "npz", "seeds", "scale"]
         else:
-            useless.append("networks")
+            useless += _TABLES
     if command.run_dir:
         useless += ["model", "dataset"]
     command.check_absent(useless, f"with --{given}={getattr(command, given)}")
@@ -232,6 +240,7 @@ def _run_experiment(command, name, images, scale):
             seeds=command.seeds or _SEEDS.get(name, 2),
             images=images,
             networks=command.networks,
+            compressed=command.compressed,
             command=origin.command_line(),
         )
     )

@@ -58,9 +58,14 @@ class Networks:
 
 def columns(orders):
     """Names of the columns of a table of networks, besides `model`."""
-    descriptors = [f"rho_{kind}_{order}" for order in orders for kind in _KINDS]
     shares = [f"rho_c_{order}" for order in orders]
-    return ["n_train", "test_acc", "test_loss", *descriptors, *shares]
+    measured = ["n_train", "test_acc", "test_loss"]
+    return [*measured, *descriptor_names(orders), *shares]
+
+
+def descriptor_names(orders):
+    """Names of the descriptors of `Networks`, in their order."""
+    return [f"rho_{kind}_{order}" for order in orders for kind in _KINDS]
 
 
 def read_networks(path: str | os.PathLike) -> Networks:
@@ -118,6 +123,51 @@ def _orders(row):
     if not orders:
         raise ValueError(f"no column {start}L")
     return tuple(sorted(orders))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """A linear prediction from the numbers of networks.
+
+    Attributes:
+        weights: `(numbers,)`, one for each descriptor.
+        intercept: What is predicted where all descriptors are 0.
+    """
+
+    weights: Array
+    intercept: float
+
+    def predict(self, descriptors: Array) -> Array:
+        """Of `(networks, numbers)`: `(networks,)`, in the unit of targets."""
+        return np.asarray(descriptors, float) @ self.weights + self.intercept
+
+
+def fit(descriptors: Array, targets: Array) -> Fit:
+    """Fits by ordinary least squares.
+
+    Descriptors and targets are those of `errors`.
+
+    Raises:
+        UserError: if so few networks do not fix the weights.
+    """
+    numbers = np.shape(descriptors)[1]
+    if len(targets) <= numbers:
+        raise UserError(
+            f"Expected more than {numbers} networks, to fix {numbers} weights "
+            f"and an intercept. Received: {len(targets)}"
+        )
+    found = LinearRegression().fit(descriptors, targets)
+    return Fit(found.coef_, float(found.intercept_))
+
+
+def fits_in_turn(descriptors: Array, targets: Array) -> list[Fit]:
+    """A `fit` without each network in turn.
+
+    How far their weights lie apart says how little they may be interpreted:
+    those of descriptors that go together are not fixed by the networks.
+    """
+    x, y = np.asarray(descriptors, float), np.asarray(targets, float)
+    return [fit(x[kept], y[kept]) for kept, _ in LeaveOneOut().split(x)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +230,7 @@ def errors(
         ],
         axis=0,
     )
-    fit = LinearRegression().fit(x, y)
+    whole = LinearRegression().fit(x, y)
     left_out = cross_val_predict(LinearRegression(), x, y, cv=LeaveOneOut())
     return Errors(
         float(test),
@@ -188,15 +238,15 @@ def errors(
         float(mean),
         float(shuffled),
         leave_one_out=float(mean_absolute_error(y, left_out)),
-        r2=float(fit.score(x, y)),
-        rmse=float(np.sqrt(np.mean((fit.predict(x) - y) ** 2))),
+        r2=float(whole.score(x, y)),
+        rmse=float(np.sqrt(np.mean((whole.predict(x) - y) ** 2))),
     )
 
 
 def _split_errors(x, y, fitted, left_out, rng):
     """Mean absolute errors of a split: test, train, mean, shuffled."""
-    fit = LinearRegression().fit(x[fitted], y[fitted])
-    residuals = y - fit.predict(x)
+    right = LinearRegression().fit(x[fitted], y[fitted])
+    residuals = y - right.predict(x)
     other = rng.permutation(y)
     wrong = LinearRegression().fit(x[fitted], other[fitted])
     of_wrong = other[left_out] - wrong.predict(x[left_out])
@@ -235,11 +285,11 @@ def plane(descriptors: Array, targets: Array) -> Plane:
     """
     components = PCA(2)
     scores = components.fit_transform(np.asarray(descriptors, float))
-    fit = LinearRegression().fit(scores, targets)
+    over = LinearRegression().fit(scores, targets)
     return Plane(
         scores,
         components.explained_variance_ratio_,
-        fit.coef_,
-        float(fit.intercept_),
-        float(fit.score(scores, targets)),
+        over.coef_,
+        float(over.intercept_),
+        float(over.score(scores, targets)),
     )

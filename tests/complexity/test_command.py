@@ -117,6 +117,7 @@ MISTAKES = {
     "--experiment=gated --data_dir=nowhere --output_dir=x": "nowhere",
     "--experiment=1 --orders=5 --images=20 --output_dir=out": "orders=5",
     "--experiment=6 --networks=no.csv --output_dir=x": "no.csv",
+    "--experiment=5 --compressed=a.csv --output_dir=x": "--compressed=a.csv",
 }
 
 

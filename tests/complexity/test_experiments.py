@@ -278,6 +278,15 @@ def test_compression(tmp_path, read_table):
     check_report(tmp_path, "significance", "effectiveness", "reliability")
     rows = read_table(tmp_path / "compression.csv")
     assert [r["network"] for r in rows[::2]] == list(compression.KINDS)
+    found = samples.prediction.read_networks(tmp_path / "networks.csv")
+    of = ("resnet8-40", "compressed-resnet8-40", "distilled-resnet8-40")
+    assert tuple(found.names) == of
+    # Rows of the one are columns of the other.
+    parts = ("reliable_component", "unreliable_component")
+    shares = [[float(r[part]) for part in parts] for r in rows]
+    np.testing.assert_allclose(found.descriptors, np.reshape(shares, (3, 4)))
+    accuracies = [float(r["accuracy"]) for r in rows[::2]]
+    np.testing.assert_allclose(found.accuracies, accuracies, atol=6e-3)
 
 
 @pytest.mark.slow
@@ -294,16 +303,13 @@ def test_gated(tmp_path, read_table):
 def test_prediction(tmp_path, rng, read_table, monkeypatch):
     few = functools.partial(prediction.prediction.errors, repeats=20)
     monkeypatch.setattr(prediction.prediction, "errors", few)
-    names = columns((4, 7))
-    with (tmp_path / "nets.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["model", *names])
-        for k in range(12):
-            numbers = rng.normal(size=len(names) - 3)
-            accuracy, loss = numbers[:4].sum(), numbers[:4] @ [1, 2, 3, 4]
-            writer.writerow([f"m{k}", k, accuracy, loss, *numbers])
+    nets, others = tmp_path / "nets.csv", tmp_path / "others.csv"
+    write_networks(nets, rng, (4, 7), [f"m{k}" for k in range(12)])
+    kinds = ["compressed-m", "distilled-m"]
+    write_networks(others, rng, (4, 7), kinds, higher=1.5)
     out = tmp_path / "out"
-    prediction.run(task(out, networks=str(tmp_path / "nets.csv")))
+    given = {"networks": str(nets), "compressed": str(others)}
+    prediction.run(task(out, **given))
     rows = read_table(out / "prediction.csv")
     assert [r["from"][0] for r in rows] == ["4", "4", "2", "2"]
     for row in rows:
@@ -311,3 +317,41 @@ def test_prediction(tmp_path, rng, read_table, monkeypatch):
         assert (float(row["test"]) < 1e-6) == exact
     text = (out / "report.md").read_text()
     assert "(plane_accuracy.png)" in text and "(plane_loss.png)" in text
+    weights = read_table(out / "weights.csv")
+    planted = [*[1] * 4, 0, 1, 2, 3, 4, 0]
+    for column in ("weight", "least", "most"):
+        found = [float(row[column]) for row in weights]
+        np.testing.assert_allclose(found, planted, atol=1e-3)
+    assert weights[5]["number"] == "rho_reli_4"
+    # What is planted of the others is not what the fit knows.
+    rows = read_table(out / "compressed.csv")
+    assert [row["network"] for row in rows] == [
+        "compressed-m-0",
+        "distilled-m-1",
+    ]
+    for row in rows:
+        assert float(row["error_accuracy"]) == pytest.approx(-1.5, abs=2e-3)
+        assert float(row["error_loss"]) == pytest.approx(0, abs=2e-3)
+    assert "compressed 1.50, distilled 1.50" in text
+
+
+def write_networks(path, rng, orders, labels, higher=0.0):
+    """Networks of planted accuracies and losses; the former so much higher."""
+    names = columns(orders)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["model", *names])
+        for k, label in enumerate(labels):
+            numbers = rng.normal(size=len(names) - 3)
+            accuracy, loss = numbers[:4].sum(), numbers[:4] @ [1, 2, 3, 4]
+            writer.writerow([label, k, accuracy + higher, loss, *numbers])
+
+
+def test_prediction_of_networks_with_other_orders(tmp_path, rng):
+    paths = [tmp_path / "nets.csv", tmp_path / "others.csv"]
+    found = []
+    for path, orders in zip(paths, [(4, 7), (4, 13)], strict=True):
+        write_networks(path, rng, orders, [f"m{k}" for k in range(6)])
+        found.append(prediction.prediction.read_networks(path))
+    with pytest.raises(UserError, match=r"\(4, 7\).*Received: \(4, 13\)"):
+        prediction.predict(*found)

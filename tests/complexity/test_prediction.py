@@ -35,6 +35,35 @@ def test_fit_is_that_of_numpy(table):
     assert found.r2 == pytest.approx(1 - residuals.var() / y.var())
 
 
+def test_weights_are_those_of_numpy(table, rng):
+    x, y = table
+    found = prediction.fit(x, y)
+    *weights, intercept = np.linalg.lstsq(with_ones(x), y, rcond=None)[0]
+    np.testing.assert_allclose(found.weights, weights)
+    assert found.intercept == pytest.approx(intercept)
+    new = rng.normal(size=(4, 3))
+    np.testing.assert_allclose(found.predict(new), new @ weights + intercept)
+
+
+def test_weights_without_each_network(table):
+    """(A'A)^-1 a e / (1 - h) is what a network adds to the weights."""
+    x, y = table
+    a = with_ones(x)
+    inverse = np.linalg.inv(a.T @ a)
+    whole = inverse @ a.T @ y
+    residuals = y - a @ whole
+    leverage = np.einsum("ni,ij,nj->n", a, inverse, a)
+    expected = whole - a @ inverse * (residuals / (1 - leverage))[:, None]
+    found = prediction.fits_in_turn(x, y)
+    np.testing.assert_allclose([f.weights for f in found], expected[:, :-1])
+    np.testing.assert_allclose([f.intercept for f in found], expected[:, -1])
+
+
+def test_weights_that_are_not_fixed(rng):
+    with pytest.raises(UserError, match="more than 8 .*Received: 8"):
+        prediction.fit(rng.normal(size=(8, 8)), rng.normal(size=8))
+
+
 def test_left_out_one_by_one(table):
     """The residual of one left out is e / (1 - h) of the whole fit."""
     x, y = table

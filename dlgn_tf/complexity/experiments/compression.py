@@ -9,19 +9,13 @@ import collections
 import dataclasses
 
 from dlgn_tf.complexity import compression, figures, tables, teachers
-from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import (
     Effectiveness,
     measure_effectiveness,
 )
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
-from dlgn_tf.complexity.features import (
-    accuracy,
-    feature_of,
-    output_feature,
-)
-from dlgn_tf.complexity.reliability import Reliability
+from dlgn_tf.complexity.features import feature_of, output_feature
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.classifier import copied
 from dlgn_tf.output.spread import mean_and_range
@@ -38,15 +32,10 @@ _AUTHORS = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Measured:
+class Measured(samples.Measured):
     """What is found of one of the three networks."""
 
-    # On the test images, in percent.
-    accuracy: float
-    significance: Significance
     effectiveness: Effectiveness
-    # None where it was not asked for.
-    reliability: Reliability | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,11 +136,14 @@ def _measured(workshop, subject, others):
     # Other nets than the one that the distilled network is.
     training = workshop.scale.training(subject.seed + _LADDER_SEED)
     ladder = workshop.ladder(subject, name="profile", training=training)
+    logits = feature.head(feature.trunk(test.images), test.images)
     return Measured(
-        accuracy(feature, feature.trunk(test.images), test),
+        subject,
+        len(subject.images),
+        *samples.scores_of_logits(logits, test.labels),
         workshop.significance(subject, ladder),
-        measure_effectiveness(feature, ladder, subject.images, test),
         workshop.reliability(subject, ladder, others) if others else None,
+        measure_effectiveness(feature, ladder, subject.images, test),
     )
 
 
@@ -163,6 +155,10 @@ def _write(experiment, found, compressions, title):
         for row in _rows(kind, seed, each)
     ]
     experiment.table("compression", rows)
+    experiment.output.table(
+        "networks",
+        [samples.network_row(x) for several in found.values() for x in several],
+    )
     zeros = mean_and_range([100 * what.zeros for what in compressions], ".1f")
     most = max(max(what.counts.values()) for what in compressions)
 
@@ -194,6 +190,9 @@ def _write(experiment, found, compressions, title):
         ),
         tables.summary(shares, orders),
         *(experiment.drawn(x, figure, x) for x, figure in pictures.items()),
+        "networks.csv has the reliable and the unreliable share of each "
+        "component: --experiment=prediction --compressed=networks.csv predicts "
+        "accuracy and loss from them (the paper's Table 3).",
     )
 
 
@@ -203,10 +202,19 @@ def _rows(kind, seed, each):
         each.significance.rows(),
         each.effectiveness.rows(),
         each.reliability.ratio(),
+        *each.reliability.components(),
         strict=True,
     )
     return [
         {"network": kind, "seed": seed, "accuracy": f"{each.accuracy:.2f}"}
-        | tables.rounded({**games, **shares, "reliability": float(ratio)})
-        for shares, games, ratio in of_orders
+        | tables.rounded(
+            {
+                **games,
+                **shares,
+                "reliability": float(ratio),
+                "reliable_component": float(reliable),
+                "unreliable_component": float(unreliable),
+            }
+        )
+        for shares, games, ratio, reliable, unreliable in of_orders
     ]

@@ -25,6 +25,7 @@ class Experiment:
         seeds: Seeds 0, 1, ...
         images: Arguments of `dlgn_tf.complexity.experiments.data.load`.
         networks: A table of networks, for experiment 6; None for the authors'.
+        compressed: Another, whose accuracies it predicts, or None.
         command: The command line, for the report.
     """
 
@@ -33,6 +34,7 @@ class Experiment:
     seeds: int = 2
     images: dict = dataclasses.field(default_factory=dict)
     networks: str | None = None
+    compressed: str | None = None
     command: str = ""
 
     @functools.cached_property

@@ -42,7 +42,8 @@ class Measured:
     accuracy: float
     loss: float
     significance: Significance
-    reliability: Reliability
+    # None where it was not asked for.
+    reliability: Reliability | None
 
 
 def run(experiment):
@@ -80,8 +81,13 @@ def measure(workshop, depth, count, seed, others):
 def scores(model, images):
     """Accuracy in percent and mean cross-entropy of a network."""
     logits = evaluation.logits(model, images.images, 250)
-    right = logits.argmax(axis=1) == images.labels
-    loss = cross_entropy(logits, images.labels).mean()
+    return scores_of_logits(logits, images.labels)
+
+
+def scores_of_logits(logits, labels):
+    """As `scores`, of logits `(n, classes)` and labels `(n,)`."""
+    right = logits.argmax(axis=1) == labels
+    loss = cross_entropy(logits, labels).mean()
     return 100 * float(right.mean()), float(loss)
 
 
@@ -99,7 +105,7 @@ def _write(experiment, found):
         reliabilities += tables.keyed_rows(key, each.reliability)
     experiment.table("significance", significances)
     experiment.table("reliability", reliabilities)
-    experiment.output.table("networks", list(map(_network_row, found)))
+    experiment.output.table("networks", list(map(network_row, found)))
     title = "features by training images"
     experiment.report(
         "Experiment 2: number of training images",
@@ -127,14 +133,15 @@ def _write(experiment, found):
     )
 
 
-def _network_row(measured):
-    """A network in a table as experiment 6 reads it."""
+def network_row(measured):
+    """A network, `Measured`, in a table as experiment 6 reads it."""
     numbers = np.stack(measured.reliability.components(), axis=1).ravel()
     shares = measured.significance.significance
     values = [measured.count, measured.accuracy, measured.loss]
     names = prediction.columns(measured.significance.orders)
     row = dict(zip(names, [*values, *numbers, *shares], strict=True))
-    label = measured.subject.label.partition("-")[0]
+    # Without the number of images and the seed.
+    label = measured.subject.label.rsplit("-", 2)[0]
     return {"model": label, **tables.rounded(row)}
 
 
