@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from dlgn_tf.command import fields
@@ -55,10 +56,12 @@ def compare(tool, module, monkeypatch):
         comparison = module(f"comparisons.{name}")
         for constant, value in constants.items():
             monkeypatch.setattr(comparison, constant, value)
-        if hasattr(comparison, "Worker"):
-            monkeypatch.setattr(comparison, "Worker", Here)
+        for place in (comparison, module("sides")):
+            monkeypatch.setattr(place, "Worker", Here, raising=False)
         options = fields.parse(tool.Command, [*SMALL, *words])
-        return [each.row() for each in comparison.compare(options)]
+        made = comparison.compare(options)
+        left_out = module("rows").LeftOut
+        return [x if isinstance(x, left_out) else x.row() for x in made]
 
     return compare
 
@@ -82,6 +85,82 @@ def test_comparisons_compare(name, compare):
         assert ratios == sorted(ratios) and row["rounds"] == 1
 
 
+def test_training_beside_peers(compare, module, monkeypatch):
+    """Those that are not there are left out, with what they said."""
+    sides = module("sides")
+    product = sides.Side("product", "product", (64, 1))
+    monkeypatch.setattr(sides, "PRODUCT", product)
+    small = {"c4gap": {"width": 2}}
+    made = compare("training", NETWORKS=small, FAMILIES=("dlgn",))
+    left_out = [x for x in made if isinstance(x, module("rows").LeftOut)]
+    rows = [x for x in made if x not in left_out]
+    # In this process both are on the backend that it has.
+    assert {x["other"].split(", ")[1] for x in rows} >= {
+        "stock fit on TensorFlow",
+        "stock fit on JAX",
+    }
+    assert len(made) == 4
+    assert {x["ours"] for x in rows} == {"c4gap_dlgn, own loop"}
+    for row in rows:
+        assert row["peak_gib"] == [0.5, 0.5]
+        assert all(share > 0 for share in row["share_of_product"])
+    assert all("torch" in str(x) for x in left_out)
+
+
+@pytest.mark.parametrize("name", ["c4gap_dlgn", "vgg11_dnn"])
+def test_stock_layers_compute_what_ours_do(name, module, rng):
+    from dlgn_tf import create_model
+
+    trainings = module("trainings")
+    model = create_model(name, width=2, seed=0)
+    stock = trainings.stock(model, 1e-4)
+    for ours, theirs in zip(model.weights, stock.weights, strict=True):
+        assert ours.shape == theirs.shape
+        theirs.assign(ours)
+    images = rng.integers(0, 256, (2, 32, 32, 3), "uint8")
+    np.testing.assert_allclose(stock(images), model(images), atol=1e-5)
+
+
+def test_operations_are_those_of_a_step(module):
+    """Two convolutions of 3x3 and a dense layer, by hand."""
+    from dlgn_tf import create_model
+
+    images = {"image_shape": (8, 8, 3), "width": 4, "depth": 2, "seed": 0}
+    dnn = create_model("c4gap_dnn", **images)
+    first, second, dense = 64 * 27 * 4, 64 * 36 * 4, 4 * 10
+    operations = module("trainings").operations
+    assert operations(dnn) == 2 * (2 * first + 3 * second + 3 * dense)
+    frozen = create_model("c4gap_dgn", gate_regime="frozen_random", **images)
+    gating = 2 * (first + second)
+    assert operations(frozen) == operations(dnn) + gating
+
+
+def test_the_peer_has_as_many_parameters(module):
+    torch = pytest.importorskip("torch", reason="needs dlgn_tf[bench]")
+    from dlgn_tf import create_model
+
+    peer = module("workers.torch_network")
+    for name, body in peer.BODIES.items():
+        for family, kind in (("dnn", peer.DNN), ("dlgn", peer.DLGN)):
+            model = create_model(f"{name}_{family}", width=4)
+            ours = sum(np.prod(x.shape) for x in model.trainable_variables)
+            network = kind(body, 4)
+            assert sum(x.numel() for x in network.parameters()) == ours
+            assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_sides_must_do_the_same(module, monkeypatch):
+    sides = module("sides")
+    found = {
+        name: sides.Measured([1.0], {"same": {"parameters": count}}, 0.5)
+        for name, count in (("ours", 2), ("theirs", 3))
+    }
+    monkeypatch.setattr(sides, "measured", lambda *_: (dict(found), []))
+    both = [sides.Side(name, "") for name in found]
+    with pytest.raises(ValueError, match="2 of ours, 3 of theirs"):
+        list(sides.compared(both, 1, "x/s"))
+
+
 def test_rows_are_ratios_of_speeds(module):
     seconds = [(1.0, 2.0), (2.0, 2.0), (1.0, 3.0)]
     row = module("rows").Comparison("a", "b", "x/s", 6, seconds, "why").row()
@@ -97,6 +176,16 @@ def test_turns_are_taken_in_order(module):
     )
     # The first two warm up.
     assert "".join(said) == "ababab" and len(seconds) == 2
+
+
+def test_workers_take_turns_in_processes_of_their_own(module):
+    sides = module("sides")
+    product = sides.Side("small", "product", (8, 1))
+    found, left_out = sides.measured([product, sides.Side("no", "no")], 2)
+    assert list(found) == ["small"] and len(found["small"].seconds) == 2
+    assert found["small"].first == {"amount": 1024}
+    assert found["small"].peak_gib > 0.001
+    assert left_out[0].name == "no" and "benchmarks.workers.no" in str(left_out)
 
 
 def test_a_worker_that_cannot_start_says_why(module):

@@ -54,15 +54,18 @@ class Command(fields.Command):
 
 def run(options):
     _check(options)
-    where, found = machine.described(), []
+    where, found, left_out = machine.described(), [], []
     for name in options.only or NAMES:
         print(f"{name} ...", file=sys.stderr, flush=True)
         machine.forget_peak()
         compare = importlib.import_module(f"benchmarks.comparisons.{name}")
-        of_name = [x.row() for x in compare.compare(options)]
+        made = list(compare.compare(options))
+        left_out += [x for x in made if isinstance(x, rows.LeftOut)]
         of_all = {"benchmark": name, "peak_gib": machine.peak_gib()}
-        found += [{**of_all, **row} for row in of_name]
-    table = rows.markdown(found, where)
+        for comparison in made:
+            if comparison not in left_out:
+                found.append({**of_all, **comparison.row()})
+    table = rows.markdown(found, where, left_out)
     print(table)
     if options.output_dir:
         _write(pathlib.Path(options.output_dir), table, where, found)

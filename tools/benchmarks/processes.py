@@ -92,8 +92,3 @@ def imports(python, module):
     except OSError:
         return False
     return done.returncode == 0
-
-
-def told(name, absent):
-    """Says which side is left out, and why."""
-    print(f"{name} is left out: {absent}", file=sys.stderr, flush=True)

@@ -19,9 +19,7 @@ def sampler(batch_size, augmentation="flip_crop", shape=(32, 32, 3)):
     return batches.BatchSampler(images, batch_size, 0, augmentation)
 
 
-def ours(
-    model, batch_size, count, adam=None, augmentation="flip_crop", l2=1e-4
-):
+def own(model, batch_size, count, adam=None, augmentation="flip_crop", l2=1e-4):
     """A function that trains `count` steps of a model of images.
 
     By SGD with momentum, or Adam where its learning rate is given.
@@ -45,19 +43,20 @@ def ours(
     return lambda: steps(iterator, count)
 
 
-def of_zoo(name, options, **model_options):
-    """A function that trains `options.steps` steps of a model of the zoo."""
+def of_zoo(train, name, options, **model_options):
+    """A function that trains a model of the zoo, by `own` or `stock_fit`."""
     from dlgn_tf.models.build import create_model
 
     model = create_model(name, seed=0, **model_options)
-    return ours(model, options.batch_size, options.steps)
+    return train(model, options.batch_size, options.steps)
 
 
-def stock(network, l2=0.0):
-    """A compiled `keras.Model` of stock layers in place of a network's."""
+def stock(model, l2=0.0):
+    """A compiled `keras.Model` of stock layers that computes what ours does."""
     import keras
 
     from dlgn_tf.layers import BatchNorm
+    from dlgn_tf.models.classifier import listed
 
     def layer_of(layer):
         if isinstance(layer, BatchNorm):
@@ -67,23 +66,59 @@ def stock(network, l2=0.0):
             config["kernel_regularizer"] = keras.regularizers.L2(l2)
         return type(layer).from_config(config)
 
-    layers = keras.models.clone_model(network, clone_function=layer_of)
-    image = keras.Input(network.input_shape[1:])
-    model = keras.Model(image, layers(keras.layers.Rescaling(1 / 255)(image)))
-    model.compile(
+    networks = {
+        key: keras.models.clone_model(network, clone_function=layer_of)
+        for key, network in model.networks.items()
+    }
+    image = keras.Input(model.input_shape[1:])
+    x = keras.layers.Rescaling(1 / 255)(image)
+    if model.gated:
+        gates = [
+            keras.ops.sigmoid(model.gate.beta * q)
+            for q in listed(networks["gating"](x))
+        ]
+        logits = networks["value"]([x, *gates])
+    else:
+        logits = networks["network"](x)
+    compiled = keras.Model(image, logits)
+    compiled.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    return model
+    return compiled
 
 
-def stock_fit(name, options):
-    """The same model on stock Keras layers, trained by `fit`."""
+def fit(model, batch_size, steps):
+    """A function that trains a compiled Keras model by its `fit`."""
     from dlgn_tf.data import batches
-    from dlgn_tf.models.build import create_model
 
-    model = stock(create_model(name, seed=0).network, 1e-4)
-    drawn = sampler(options.batch_size)
-    dataset = batches.train_dataset(drawn, 0, options.steps)
+    drawn = sampler(batch_size, shape=model.input_shape[1:])
+    dataset = batches.train_dataset(drawn, 0, steps)
     return lambda: model.fit(dataset, verbose=0)
+
+
+def stock_fit(model, batch_size, steps):
+    """As `fit`, of stock layers in place of ours."""
+    return fit(stock(model, 1e-4), batch_size, steps)
+
+
+def operations(model):
+    """Floating-point operations of a training step for an image.
+
+    Of convolutions and dense layers, forward and with the gradients of inputs
+    and kernels; images need no gradient, nor does anything that is frozen.
+    """
+    import math
+
+    total = 0
+    for network in model.networks.values():
+        layers = [x for x in network.layers if hasattr(x, "kernel")]
+        forward = [
+            2 * math.prod(x.kernel.shape) * math.prod(x.output.shape[1:-1])
+            for x in layers
+        ]
+        total += sum(forward)
+        if network.trainable:
+            total += 2 * sum(forward) - forward[0]
+    return total

@@ -11,11 +11,12 @@ def timed(function):
 
 
 def by_turns(rounds, *functions):
-    """Runs each once to warm up, then all by turns.
-
-    Returns:
-        List with a tuple of seconds for each round.
-    """
+    """Runs each once to warm up, then all by turns, see `rounds_of`."""
     for function in functions:
         function()
+    return rounds_of(rounds, *functions)
+
+
+def rounds_of(rounds, *functions):
+    """List with a tuple of seconds, one of each function, a round."""
     return [tuple(map(timed, functions)) for _ in range(rounds)]

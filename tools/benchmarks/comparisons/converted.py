@@ -21,7 +21,7 @@ def compare(options):
 
     def job(family):
         own = from_keras(model, family=family, max_pooling="average", seed=0)
-        return trainings.ours(own, _BATCH_SIZE, options.steps)
+        return trainings.own(own, _BATCH_SIZE, options.steps)
 
     yield Comparison(
         "ResNet50 at 64x64 as a DLGN",

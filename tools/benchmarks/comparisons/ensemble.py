@@ -15,7 +15,7 @@ def compare(options):
         from dlgn_tf.models.build import create_model
 
         model = create_model("c1gap_dnn", seed=0, members=members)
-        return trainings.ours(model, BATCH_SIZE, steps, 3e-4, "none", 0.0)
+        return trainings.own(model, BATCH_SIZE, steps, 3e-4, "none", 0.0)
 
     seconds = by_turns(
         options.rounds,

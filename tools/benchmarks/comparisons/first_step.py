@@ -14,7 +14,7 @@ def compare(options):
 
     seconds = [
         (
-            seconds_of("of_zoo", "resnet110_dlgn"),
+            seconds_of("own", "resnet110_dlgn"),
             seconds_of("stock_fit", "resnet110_dnn"),
         )
         for _ in range(min(options.rounds, _MOST_ROUNDS))

@@ -92,4 +92,4 @@ def _largecnn_job(steps, orthogonal):
 
     filters = OrthogonalFilters() if orthogonal else None
     model = create_model("largecnn_dnn", seed=0, orthogonal=filters)
-    return trainings.ours(model, _BATCH_SIZE, steps, 5e-4, "none", 0.0)
+    return trainings.own(model, _BATCH_SIZE, steps, 5e-4, "none", 0.0)

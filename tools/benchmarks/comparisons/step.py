@@ -15,7 +15,7 @@ def compare(options):
         options.steps * options.batch_size,
         by_turns(
             options.rounds,
-            trainings.of_zoo(f"{NETWORK}_dnn", options),
-            trainings.stock_fit(f"{NETWORK}_dnn", options),
+            trainings.of_zoo(trainings.own, f"{NETWORK}_dnn", options),
+            trainings.of_zoo(trainings.stock_fit, f"{NETWORK}_dnn", options),
         ),
     )

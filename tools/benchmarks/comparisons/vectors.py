@@ -1,7 +1,7 @@
 """The published DLGN on SDI: an epoch beside others', and whole fits."""
 
-from benchmarks.processes import Absent, Worker, told
-from benchmarks.rows import Comparison
+from benchmarks.processes import Absent, Worker
+from benchmarks.rows import Comparison, LeftOut
 from benchmarks.turns import by_turns, timed
 
 # Epochs of a round, and seconds within which a published fit is to end.
@@ -22,7 +22,7 @@ def compare(options):
         with Worker(options.torch_python, "vectors_torch", *words) as torch:
             yield _beside("PyTorch's eager loop", own, torch, options)
     except Absent as absent:
-        told("PyTorch's eager loop", absent)
+        yield LeftOut("PyTorch's eager loop", str(absent))
     for (name, family), setting in published.PUBLISHED.items():
         if name in GOALS:
             yield _whole_fit(name, family, setting)

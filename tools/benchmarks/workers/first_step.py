@@ -12,4 +12,7 @@ class _Options:
 
 
 def job(way, name):
-    return lambda: timed(lambda: getattr(trainings, way)(name, _Options)())
+    def first_step():
+        trainings.of_zoo(getattr(trainings, way), name, _Options)()
+
+    return lambda: timed(first_step)
