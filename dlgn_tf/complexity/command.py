@@ -33,16 +33,37 @@ takes to compute it (Ren et al., arXiv 2006.15920).
   4 classification  a network's head on its components
   5 compression     a network, compressed and distilled
   6 prediction      accuracy and loss from the shares of components
+  widths            1 again, by disentangler nets of several widths
   gated             DLGN, DGN and DNN of one architecture side by side
 Tables (CSV), pictures (PNG) and report.md are written to --output_dir. What was
 stopped goes on there."""
 
-SCALES = ("minutes", "full")
+SCALES = ("minutes", "hours", "full")
 SYNTHETIC = "shapes"
-# Of a data set, at the scale of minutes.
-_FEW_IMAGES = 5000
+# Of a data set, where a scale does not take all.
+_FEW_IMAGES = {"minutes": 5_000, "hours": 10_000}
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
+# Flags that replace what a scale says, and those of them that one or some of
+# the experiments have a use for.
+_OF_SCALE = (
+    "width",
+    "epochs",
+    "draws",
+    "depths",
+    "counts",
+    "compressed_depth",
+    "compressed_count",
+    "widths",
+)
+_TEACHERS = ("samples", "effectiveness", "classification")
+_EXPERIMENTS_OF = {
+    "depths": (*_TEACHERS, "compression"),
+    "counts": _TEACHERS,
+    "compressed_depth": ("compression",),
+    "compressed_count": ("compression",),
+    "widths": ("widths",),
+}
 # Of --experiment=prediction only.
 _TABLES = ("networks", "compressed")
 # Flags that have an effect on a network of one's own only.
@@ -93,11 +114,27 @@ class Command(fields.Command):
     )
     scale: str = flag(
         "minutes",
-        "minutes: for two CPU cores (assumed). full: the authors' sizes.",
+        "minutes, hours: of two CPU cores (assumed). full: the authors' sizes.",
         choices=SCALES,
     )
     orders: tuple[str, ...] | None = flag(
         None, "Numbers of nonlinear layers. Default: of the scale."
+    )
+    depths: tuple[int, ...] | None = _counted(
+        "6n + 2, of the ResNets of --experiment=samples, effectiveness and "
+        "classification; the deepest is that of the exemplary networks of "
+        "samples and compression.",
+        8,
+    )
+    counts: tuple[int, ...] | None = _counted(
+        "Training images of the ResNets of the first three."
+    )
+    compressed_depth: int | None = _counted(
+        "6n + 2, of the ResNet of --experiment=compression.", 8
+    )
+    compressed_count: int | None = _counted("Training images of the same.")
+    widths: tuple[float, ...] | None = _counted(
+        "Each an r, of --experiment=widths.", 1e-3
     )
     width: float | None = _counted(
         "r: disentangler nets have 128r, 256r and 512r filters.", 1e-3
@@ -107,14 +144,15 @@ class Command(fields.Command):
     images: int | None = flag(
         None,
         "Training images that disentangler nets see, the first ones. Default: "
-        f"all; of a data set {_FEW_IMAGES:,} at --scale=minutes.",
+        f"all; of a data set {_FEW_IMAGES['minutes']:,} at --scale=minutes, "
+        f"{_FEW_IMAGES['hours']:,} at hours.",
         least=1,
     )
     dataset: str | None = flag(
         None,
         f"{SYNTHETIC} (drawn on the spot, experiments only) or a data set. "
-        f"Default: that of the run; of a network cifar10; {SYNTHETIC}, but for "
-        "--experiment=gated or --scale=full cifar10.",
+        f"Default: that of the run; of a network cifar10; {SYNTHETIC} at "
+        "--scale=minutes, but for --experiment=gated; else cifar10.",
     )
     data_dir: str | None = common_flags.data_dir(
         "that of the run, or ~/tensorflow_datasets"
@@ -128,7 +166,7 @@ def run(command):
     network = Source.of_flags(command, ("experiment", "NAME"))
     _check(command)
     orders = _orders(command.orders)
-    name = experiments.NUMBERED.get(command.experiment, command.experiment)
+    name = _name(command)
     if name:
         images = _images_of_experiment(command, name)
     else:
@@ -155,16 +193,27 @@ def _check(command):
     names = ("run_dir", "model_path", "experiment")
     (given,) = [name for name in names if getattr(command, name)]
     useless = ["seeds", *_TABLES]
+    experiment = _name(command)
     if command.experiment:
         useless = [*_OF_NETWORKS, "seed"]
-        if command.experiment in ("6", "prediction"):
-            useless += ["orders", "width", "epochs", "draws", "images"]
+        if experiment == "prediction":
+            useless += ["orders", *_OF_SCALE, "images"]
             useless += ["dataset", "data_dir", "npz", "seeds", "scale"]
         else:
             useless += _TABLES
     if command.run_dir:
         useless += ["model", "dataset"]
-    command.check_absent(useless, f"with --{given}={getattr(command, given)}")
+    for name, users in _EXPERIMENTS_OF.items():
+        if experiment not in users:
+            useless.append(name)
+    command.check_absent(
+        dict.fromkeys(useless), f"with --{given}={getattr(command, given)}"
+    )
+
+
+def _name(command):
+    """Of the experiment, which may be given by its number; or None."""
+    return experiments.NUMBERED.get(command.experiment, command.experiment)
 
 
 def _orders(texts):
@@ -186,7 +235,7 @@ def _images_of_experiment(command, name):
     """Keyword arguments of the experiments' `data.load`, checked."""
     if name == "prediction":
         return {}
-    photographs = name == "gated" or command.scale == "full"
+    photographs = name == "gated" or command.scale != "minutes"
     dataset = command.dataset or ("cifar10" if photographs else SYNTHETIC)
     if dataset == SYNTHETIC:
         command.check_absent(["npz"], f"on {SYNTHETIC}")
@@ -197,7 +246,7 @@ def _images_of_experiment(command, name):
 
 def _with_count(command, source, available):
     """A source with how many training images are read of it."""
-    few = _FEW_IMAGES if command.scale == "minutes" else available
+    few = _FEW_IMAGES.get(command.scale, available)
     count = command.images or min(few, available)
     return {**source, "train_examples": count}
 
@@ -216,12 +265,8 @@ def _scale(command, orders):
     """The `Scale` with what the flags change."""
     from dlgn_tf.complexity.experiments import settings
 
-    changes = {
-        "orders": orders,
-        "width": command.width,
-        "epochs": command.epochs,
-        "draws": command.draws,
-    }
+    changes = {name: getattr(command, name) for name in _OF_SCALE}
+    changes["orders"] = orders
     given = {k: v for k, v in changes.items() if v is not None}
     scale = dataclasses.replace(settings.SCALES[command.scale], **given)
     # Raises now what would otherwise be said after a training.

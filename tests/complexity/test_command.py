@@ -1,5 +1,6 @@
 """The command: what it writes, and what it says to a mistake."""
 
+import dataclasses
 import functools
 
 import keras
@@ -103,6 +104,32 @@ def test_images_of_another_size(tmp_path, command):
         )
 
 
+def test_experiment_three_at_the_scale_of_hours(
+    tmp_path, command, read_table, monkeypatch
+):
+    """The scale of hours, cut by flags: digits stand for photographs."""
+    from dlgn_tf.complexity.experiments import settings
+
+    hours = settings.SCALES["hours"]
+    short = dataclasses.replace(hours, teacher_width=4, teacher_epochs=1)
+    monkeypatch.setitem(settings.SCALES, "hours", short)
+    command(
+        "--experiment=effectiveness",
+        "--scale=hours",
+        "--dataset=digits",
+        "--depths=8",
+        "--counts=20",
+        "--orders=4",
+        "--seeds=1",
+        *SMALL,
+        f"--output_dir={tmp_path}",
+    )
+    rows = read_table(tmp_path / "effectiveness.csv")
+    assert [r["network"] for r in rows] == ["resnet8-20"]
+    report = (tmp_path / "report.md").read_text()
+    assert "augmentation flip_crop" in report and "1 epochs of 32" in report
+
+
 MISTAKES = {
     "--output_dir=x": "--experiment=NAME. Received: none",
     "--run_dir=a --experiment=1 --output_dir=x": "run_dir and experiment",
@@ -117,6 +144,9 @@ MISTAKES = {
     "--experiment=gated --data_dir=nowhere --output_dir=x": "nowhere",
     "--experiment=1 --orders=5 --images=20 --output_dir=out": "orders=5",
     "--experiment=6 --networks=no.csv --output_dir=x": "no.csv",
+    "--experiment=1 --widths=0.5 --output_dir=x": "--widths=0.5",
+    "--experiment=3 --compressed_depth=8 --output_dir=x": "compressed_depth=8",
+    "--run_dir=nowhere --counts=20 --output_dir=x": "--counts=20",
     "--experiment=5 --compressed=a.csv --output_dir=x": "--compressed=a.csv",
 }
 

@@ -18,6 +18,7 @@ from dlgn_tf.complexity.experiments import (
     prediction,
     samples,
     tasks,
+    widths,
 )
 from dlgn_tf.complexity.experiments.experiment import Experiment
 from dlgn_tf.complexity.experiments.settings import SCALES
@@ -41,6 +42,7 @@ TINY = dataclasses.replace(
     teacher_steps=6,
     counts=(20, 40),
     task_depths=(2,),
+    widths=(1 / 64, 1 / 32),
     compressed_count=40,
     gated_options={"depth": 8, "width": 4},
 )
@@ -90,6 +92,11 @@ def test_scales():
         assert (cycle.epochs, cycle.phases, cycle.draws) == (100, 10, 2000)
     # Table 3 and appendix G of the paper: ResNet-32 of 1,000 images.
     assert (full.compressed_depth, full.compressed_count) == (32, 1000)
+    # Equal epochs on any number of images, as in the paper.
+    hours = SCALES["hours"]
+    assert (hours.depths, len(hours.counts)) == ((8, 14, 20), 3)
+    assert {hours.teacher(0, n).epochs for n in hours.counts} == {100}
+    assert (hours.orders, hours.augmentation) == ((4, 7, 13, 25), "flip_crop")
     # 640 steps: 4 batches of 100 images an epoch, 32 of 1000.
     minutes = SCALES["minutes"]
     assert minutes.teacher(0, 100).epochs == 160
@@ -219,6 +226,26 @@ def test_tasks(tmp_path, read_table):
     left, gap = float(rows[-1]["remainder"]), float(rows[-1]["gap"])
     close = 1e-3 + 1e-4 * abs(gap)
     assert shares + left + gap == pytest.approx(1, abs=close)
+
+
+@pytest.mark.slow
+def test_widths(tmp_path, read_table):
+    widths.run(task(tmp_path))
+    check_report(tmp_path, "widths")
+    rows = read_table(tmp_path / "widths.csv")
+    assert [(r["r"], r["order"]) for r in rows] == [
+        (r, order) for r in ("0.015625", "0.03125") for order in "47"
+    ]
+    narrow, wide = (
+        np.array([float(r["significance"]) for r in part])
+        for part in (rows[:2], rows[2:])
+    )
+    profiles = narrow / narrow.sum(), wide / wide.sum()
+    expected = np.abs(profiles[0] - profiles[1]).sum() / 2
+    assert float(rows[0]["total_variation"]) == pytest.approx(
+        expected, rel=1e-3
+    )
+    assert float(rows[2]["total_variation"]) == 0
 
 
 @pytest.mark.slow

@@ -35,6 +35,8 @@ class Scale:
     depths: tuple[int, ...]
     counts: tuple[int, ...]
     task_depths: tuple[int, ...]
+    # Of the disentangler nets that are compared, r.
+    widths: tuple[float, ...]
     # Of the network that is compressed, and its training images.
     compressed_depth: int
     compressed_count: int = 1000
@@ -127,8 +129,33 @@ SCALES = {
         depths=(8,),
         counts=(100, 1000),
         task_depths=(0, 80),
+        widths=(1 / 16, 1 / 8),
         compressed_depth=8,
         gated_options={"depth": 8, "width": 8},
+    ),
+    # Assumed: what two CPU cores do on photographs in hours. Networks of any
+    # number of images are trained for equal epochs, as in the paper.
+    "hours": Scale(
+        orders=(4, 7, 13, 25),
+        width=1 / 4,
+        epochs=60,
+        draws=1000,
+        batch_sizes=((32, 16),),
+        shared_batch_sizes=((32, 16),),
+        cycle_epochs=30,
+        cycle_draws=250,
+        cycle_batch_size=16,
+        augmentation="flip_crop",
+        teacher_width=16,
+        teacher_batch_size=32,
+        teacher_epochs=100,
+        depths=(8, 14, 20),
+        counts=(200, 1000, 5000),
+        task_depths=(0, 2, 8, 26, 80),
+        widths=(1 / 16, 1 / 8, 1 / 4),
+        compressed_depth=20,
+        compression=Compression(rounds=10, epochs=5, last_epochs=20),
+        gated_options={"depth": 8, "width": 16},
     ),
     # As the authors' code has it, but for orders 49 and 97.
     "full": Scale(
@@ -148,6 +175,7 @@ SCALES = {
         depths=(8, 14, 20, 32, 44),
         counts=(200, 500, 1000, 2000, 5000),
         task_depths=(0, 2, 8, 26, 80),
+        widths=(1 / 4, 1 / 2, 1.0),
         compressed_depth=32,
         compression=Compression(rounds=300, epochs=20, last_epochs=100),
         gated_options={"depth": 20, "width": 16},

@@ -144,7 +144,9 @@ def _trainings(scale):
         "depths",
         "counts",
         "task_depths",
+        "widths",
         "compressed_depth",
+        "compressed_count",
     ):
         described.pop(named)
     return described
