@@ -161,6 +161,15 @@ def test_sides_must_do_the_same(module, monkeypatch):
         list(sides.compared(both, 1, "x/s"))
 
 
+def test_orthogonal_filters_beside_others(compare, module):
+    made = compare("orthogonal", SHAPES=((3, 9),), _BATCH_SIZE=2)
+    rows = [x for x in made if not isinstance(x, module("rows").LeftOut)]
+    others = [x["other"] for x in rows if x["unit"] == "forward and back/s"]
+    assert {"the loop of the authors' code", "tf.linalg.qr"} <= {*others}
+    assert len(made) == 2 * 7 + 1 and rows[-1]["unit"] == "images/s"
+    assert rows[0]["note"].startswith("largest |Q'Q - I| ")
+
+
 def test_rows_are_ratios_of_speeds(module):
     seconds = [(1.0, 2.0), (2.0, 2.0), (1.0, 3.0)]
     row = module("rows").Comparison("a", "b", "x/s", 6, seconds, "why").row()

@@ -15,8 +15,8 @@ class Side:
     """One way to do the work.
 
     What comes of a turn of its worker is a dict: `amount`, how much of the unit
-    a turn does; perhaps `operations` of a unit, and `same`, a dict of numbers
-    in which all sides must agree.
+    a turn does; perhaps `operations` of a unit, `same`, a dict of numbers in
+    which all sides that have them must agree, and of the first side a `note`.
 
     Attributes:
         name: String, as the table has it.
@@ -78,7 +78,7 @@ def measured(sides, rounds):
         }, left_out
 
 
-def compared(sides, rounds, unit, note="", with_roof=False):
+def compared(sides, rounds, unit, with_roof=False):
     """Rows of the first side beside each of the others, and who is left out.
 
     Args:
@@ -102,7 +102,7 @@ def compared(sides, rounds, unit, note="", with_roof=False):
             unit,
             1,
             list(zip(own.seconds, other.seconds, strict=True)),
-            note,
+            own.first.get("note", ""),
             peaks=(own.peak_gib, other.peak_gib),
             shares=product and _shares(product, own, other),
         )
