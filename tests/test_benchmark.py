@@ -170,6 +170,41 @@ def test_orthogonal_filters_beside_others(compare, module):
     assert rows[0]["note"].startswith("largest |Q'Q - I| ")
 
 
+def test_laws_find_what_they_were_made_of(module):
+    laws = module("scaling_laws")
+    settings = [{"a": a, "b": b} for a in (1, 2, 5) for b in (1, 3)]
+    seconds = [0.5 * x["a"] ** 0.75 * x["b"] ** 2 for x in settings]
+    powers, off = laws.exponents(settings, seconds)
+    assert powers == pytest.approx({"a": 0.75, "b": 2.0})
+    assert off == pytest.approx(1.0)
+    line = laws.constant_and_slope([1, 2, 4], [5.0, 7.0, 11.0])
+    assert line == pytest.approx((3.0, 2.0))
+    # 1 s that stays and 3 s that are divided; then 0.3 s.
+    assert laws.serial_share(4 / (1 + 3 / 2), 2) == pytest.approx(0.25)
+    assert laws.serial_share(2.1, 2) == 0 and laws.serial_share(0.5, 2) == 1
+    assert laws.speedup(0.25, 8) == pytest.approx(4 / (1 + 3 / 8))
+    assert laws.speedup(0.25, 8, 10) == pytest.approx(1.3 / (1 + 0.3 / 8))
+
+
+def test_cost_against_sizes(compare, monkeypatch):
+    """One core, so that there are no replicas: those take processes."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})
+    base = {"images": 2, "width": 2, "depth": 1}
+    *rows, left_out = compare("scaling", BASE=base, SERIES={"images": (4,)})
+    assert str(left_out) == "two replicas is left out: there is one core"
+    (row,) = rows
+    assert row["other"] == "c4gap_dlgn, images 4, width 2, depth 1"
+    assert "images^" in row["note"] and " s an image" in row["note"]
+
+
+def test_what_eight_gpus_would_give_follows_from_two_speedups(module):
+    """1/9 and 3/7 stay: 2 / (1 + 1/9) and 4 / (1 + 3 * 3/7) for each."""
+    said = module("comparisons.scaling")._prediction(1.8, 1.4)
+    assert "11.1% of a step" in said and "42.9% between machines" in said
+    assert "at most 2.33 times one" in said
+    assert f" be {1.8 * 1.75:.2f}, " in said
+
+
 def test_rows_are_ratios_of_speeds(module):
     seconds = [(1.0, 2.0), (2.0, 2.0), (1.0, 3.0)]
     row = module("rows").Comparison("a", "b", "x/s", 6, seconds, "why").row()

@@ -1,5 +1,6 @@
 """Processes of their own, which do their turns when they are asked to."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -81,6 +82,33 @@ class Worker:
             lines = self._said.read().strip().splitlines()
             raise Absent(lines[-1] if lines else "ended without a word")
         return line
+
+
+class Together:
+    """Workers that take each turn at the same time, as one worker.
+
+    Args:
+        starts: List of functions that start one each, at the same time too.
+    """
+
+    def __init__(self, starts):
+        self._threads = concurrent.futures.ThreadPoolExecutor(len(starts))
+        self._workers = list(self._threads.map(lambda start: start(), starts))
+        self.first = self._workers[0].first
+
+    def __call__(self):
+        list(self._threads.map(lambda worker: worker(), self._workers))
+
+    def peak_gib(self):
+        return sum(worker.peak_gib() for worker in self._workers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for worker in self._workers:
+            worker.__exit__()
+        self._threads.shutdown()
 
 
 def imports(python, module):

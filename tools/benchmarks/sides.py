@@ -32,6 +32,9 @@ class Side:
     python: str | None = None
     environment: dict = dataclasses.field(default_factory=dict)
 
+    def start(self):
+        return Worker(self.python, self.module, *self.words, **self.environment)
+
 
 @dataclasses.dataclass
 class Measured:
@@ -57,9 +60,7 @@ def measured(sides, rounds):
         workers, left_out = {}, []
         for side in sides:
             try:
-                worker = Worker(
-                    side.python, side.module, *side.words, **side.environment
-                )
+                worker = side.start()
             except Absent as absent:
                 left_out.append(LeftOut(side.name, str(absent)))
                 continue
@@ -93,12 +94,22 @@ def compared(sides, rounds, unit, with_roof=False):
     if left_out and left_out[0].name == ours.name:
         raise RuntimeError(f"{ours.name}: {left_out[0].reason}")
     yield from left_out
-    product, own = found.pop(PRODUCT.name, None), found.pop(ours.name)
-    for name, other in found.items():
-        _check_same(ours.name, own.first, name, other.first)
+    product = found.pop(PRODUCT.name, None)
+    yield from rows(found, unit, product)
+
+
+def rows(found, unit, product=None):
+    """Rows of the first of a dict as `measured` has it beside each other one.
+
+    Args:
+        product: `Measured` of `PRODUCT`, or None.
+    """
+    (name, own), *others = found.items()
+    for other_name, other in others:
+        _check_same(name, own.first, other_name, other.first)
         yield Comparison(
-            ours.name,
             name,
+            other_name,
             unit,
             1,
             list(zip(own.seconds, other.seconds, strict=True)),

@@ -19,16 +19,25 @@ def sampler(batch_size, augmentation="flip_crop", shape=(32, 32, 3)):
     return batches.BatchSampler(images, batch_size, 0, augmentation)
 
 
-def own(model, batch_size, count, adam=None, augmentation="flip_crop", l2=1e-4):
+def own(
+    model,
+    batch_size,
+    count,
+    adam=None,
+    augmentation="flip_crop",
+    l2=1e-4,
+    strategy=None,
+):
     """A function that trains `count` steps of a model of images.
 
-    By SGD with momentum, or Adam where its learning rate is given.
+    By SGD with momentum, or Adam where its learning rate is given; on the
+    replicas of a strategy in whose scope the model was made, if one is given.
     """
     import keras
     import tensorflow as tf
 
     from dlgn_tf.data import batches
-    from dlgn_tf.training import optimizers
+    from dlgn_tf.training import optimizers, strategies
     from dlgn_tf.training.steps import TrainingSteps
 
     optimizer = (
@@ -36,10 +45,15 @@ def own(model, batch_size, count, adam=None, augmentation="flip_crop", l2=1e-4):
         if adam
         else optimizers.sgd(optimizers.learning_rate((0.01,)))
     )
-    strategy = tf.distribute.get_strategy()
+    strategy = strategy or tf.distribute.get_strategy()
     steps = TrainingSteps(model, optimizer, strategy, batch_size, l2)
     drawn = sampler(batch_size, augmentation, model.input_shape[1:])
-    iterator = iter(batches.train_dataset(drawn, 0, 10**6))
+
+    def pipeline(context):
+        share = strategies.share(context)
+        return batches.train_dataset(drawn, 0, 10**6, share)
+
+    iterator = iter(strategy.distribute_datasets_from_function(pipeline))
     return lambda: steps(iterator, count)
 
 
