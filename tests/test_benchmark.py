@@ -162,12 +162,27 @@ def test_sides_must_do_the_same(module, monkeypatch):
 
 
 def test_orthogonal_filters_beside_others(compare, module):
-    made = compare("orthogonal", SHAPES=((3, 9),), _BATCH_SIZE=2)
+    small = {"SHAPES": ((3, 9),), "NETWORK": "smallcnn_dnn"}
+    made = compare("orthogonal", **small, _BATCH_SIZE=2)
     rows = [x for x in made if not isinstance(x, module("rows").LeftOut)]
     others = [x["other"] for x in rows if x["unit"] == "forward and back/s"]
     assert {"the loop of the authors' code", "tf.linalg.qr"} <= {*others}
     assert len(made) == 2 * 7 + 1 and rows[-1]["unit"] == "images/s"
     assert rows[0]["note"].startswith("largest |Q'Q - I| ")
+
+
+def test_tangent_kernels_beside_others(compare, module):
+    small = {
+        "fc": (3, (4, 4, 1), {"depth": 2, "width": 3}),
+        "c4gap": (2, (4, 4, 3), {"width": 2, "depth": 2}),
+    }
+    made = compare("ntk", NETWORKS=small)
+    # Three others of each network; in this process those that it has.
+    assert len(made) == 6
+    names = [getattr(x, "name", None) or x["other"] for x in made]
+    assert names.count("torch.func") == 2
+    first = module("workers.kernel_files").told(np.array([[1, 2], [2, 5]]))
+    assert first["same"] == {"trace": 6.0, "sum": 10.0}
 
 
 def test_laws_find_what_they_were_made_of(module):

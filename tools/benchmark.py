@@ -20,7 +20,10 @@ from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 
 # What a Python that a flag names is to have.
-_PEERS = {"torch_python": "torch"}
+_PEERS = {
+    "torch_python": "torch",
+    "neural_tangents_python": "neural_tangents",
+}
 NAMES = tuple(x.name for x in pkgutil.iter_modules(comparisons.__path__))
 
 
@@ -45,6 +48,12 @@ class Command(fields.Command):
         None,
         "A Python that has PyTorch, to measure beside it. Default: this one, "
         "if it has it.",
+        path=True,
+    )
+    neural_tangents_python: str | None = flag(
+        None,
+        "A Python that has neural-tangents, which needs an older JAX. Default: "
+        "this one, if it has it.",
         path=True,
     )
     output_dir: str | None = flag(
