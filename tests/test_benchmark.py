@@ -73,6 +73,7 @@ SMALLEST = {
     "evaluation": {"NETWORK": "c1gap", "IMAGES": 4},
     "checkpoint": {"NETWORK": "c1gap"},
     "ensemble": {"MEMBERS": 2, "BATCH_SIZE": 2},
+    "first_step": {"NETWORK": "c1gap"},
     "folder": {"KEPT_GIB": (0.1,), "FOLDERS": (20,)},
 }
 
@@ -169,6 +170,23 @@ def test_orthogonal_filters_beside_others(compare, module):
     assert {"the loop of the authors' code", "tf.linalg.qr"} <= {*others}
     assert len(made) == 2 * 7 + 1 and rows[-1]["unit"] == "images/s"
     assert rows[0]["note"].startswith("largest |Q'Q - I| ")
+
+
+def test_vectors_beside_others(compare):
+    row, *_ = compare("vectors", EPOCHS=1, GOALS={})
+    assert row["other"] == "scikit-learn's MLPClassifier, 5x20"
+    assert row["unit"] == "epochs/s" and row["ours_median"] > 0
+
+
+def test_path_kernels_beside_draws_of_gradients(module):
+    draws = module("kernel_draws")
+    model = draws.hard("fc_dgn", (4, 4, 1), depth=3, width=16, biases=False)
+    images = module("trainings").random_images(6, (4, 4, 1)).images
+    row = draws.against_gradients("fc", model, images, 48, 0.5, 1).row()
+    assert row["unit"] == "pairs/s" and row["ours_median"] > 0
+    # A draw is not the mean of all.
+    assert int(row["other"].split()[0]) > 10
+    assert "GFLOP/s" in row["note"] and "of 0.5 granted" in row["note"]
 
 
 def test_tangent_kernels_beside_others(compare, module):

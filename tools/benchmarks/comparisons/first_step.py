@@ -3,6 +3,7 @@
 from benchmarks.processes import Worker
 from benchmarks.rows import Comparison
 
+NETWORK = "resnet110"
 # Of what takes most of a minute.
 _MOST_ROUNDS = 3
 
@@ -14,14 +15,14 @@ def compare(options):
 
     seconds = [
         (
-            seconds_of("own", "resnet110_dlgn"),
-            seconds_of("stock_fit", "resnet110_dnn"),
+            seconds_of("own", f"{NETWORK}_dlgn"),
+            seconds_of("stock_fit", f"{NETWORK}_dnn"),
         )
         for _ in range(min(options.rounds, _MOST_ROUNDS))
     ]
     yield Comparison(
-        "resnet110 DLGN, own loop",
-        "resnet110 DNN, stock Keras fit",
+        f"{NETWORK} DLGN, own loop",
+        f"{NETWORK} DNN, stock Keras fit",
         "first steps/s",
         1,
         seconds,
