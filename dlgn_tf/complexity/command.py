@@ -55,6 +55,7 @@ _OF_SCALE = (
     "compressed_depth",
     "compressed_count",
     "widths",
+    "resamples",
 )
 _TEACHERS = ("samples", "effectiveness", "classification")
 _EXPERIMENTS_OF = {
@@ -63,6 +64,8 @@ _EXPERIMENTS_OF = {
     "compressed_depth": ("compression",),
     "compressed_count": ("compression",),
     "widths": ("widths",),
+    # None: of a network.
+    "resamples": (None, "tasks", "samples", "compression", "widths", "gated"),
 }
 # Of --experiment=prediction only.
 _TABLES = ("networks", "compressed")
@@ -141,6 +144,13 @@ class Command(fields.Command):
     )
     epochs: int | None = _counted("Of every disentangler net.")
     draws: int | None = _counted("Images of an epoch.")
+    resamples: int | None = flag(
+        None,
+        "How often images are drawn again, for 95% intervals of shares. "
+        "Default: in experiments 200; of a network 0, since each takes the "
+        "memory of one image's components.",
+        least=0,
+    )
     images: int | None = flag(
         None,
         "Training images that disentangler nets see, the first ones. Default: "

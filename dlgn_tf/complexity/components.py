@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity import resampling, tables
 from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.ladder import Ladder
+from dlgn_tf.complexity.resampling import ResampledCovariance
 from dlgn_tf.complexity.unit import check_varies
 from dlgn_tf.models.evaluation import at_a_time, batches
 
@@ -64,11 +64,15 @@ class Significance:
         covariance: float64 array `(orders + 1, orders + 1)` of the components
             and, last, the remainder; summed over the feature's coordinates.
         images: Over how many.
+        resampled: float64 array `(resamples, orders + 1, orders + 1)`, the same
+            of images drawn again, from which intervals follow; None where that
+            was not asked for.
     """
 
     orders: tuple[int, ...]
     covariance: Array
     images: int
+    resampled: Array | None = None
 
     @property
     def variance(self) -> float:
@@ -83,7 +87,7 @@ class Significance:
     @property
     def significance(self) -> Array:
         """rho_c(l) = Var[c(l)] / Var[f]: float64 array `(orders,)`."""
-        return self.variances / self.variance
+        return _shares(self.covariance)
 
     @property
     def remainders(self) -> Array:
@@ -91,11 +95,7 @@ class Significance:
 
         What the net of order l leaves, for every l.
         """
-        beyond = [
-            self.covariance[place:, place:].sum()
-            for place in range(1, len(self.orders) + 1)
-        ]
-        return np.array(beyond) / self.variance
+        return _remainders(self.covariance)
 
     @property
     def gap(self) -> float:
@@ -120,18 +120,43 @@ class Significance:
         return self.significance / self.significance.sum()
 
     def rows(self) -> list[dict]:
-        """A table, one dict per order."""
-        return tables.by_order(
-            {
-                "order": self.orders,
-                "significance": self.significance,
-                "remainder": self.remainders,
-                "gap": self.gap,
-                "variance": self.variances,
-                "feature_variance": self.variance,
-                "images": self.images,
+        """A table, one dict per order.
+
+        With resamples it has the ends of 95% intervals, too: `NAME_low` and
+        `NAME_high` of significances and remainders.
+        """
+        columns = {
+            "order": self.orders,
+            "significance": self.significance,
+            "remainder": self.remainders,
+            "gap": self.gap,
+            "variance": self.variances,
+            "feature_variance": self.variance,
+            "images": self.images,
+        }
+        if self.resampled is not None:
+            again = {
+                "significance": _shares(self.resampled),
+                "remainder": _remainders(self.resampled),
             }
-        )
+            columns |= resampling.interval_columns(again)
+        return tables.by_order(columns)
+
+
+def _shares(covariance):
+    """rho_c of covariances `(..., orders + 1, orders + 1)`."""
+    variances = np.diagonal(covariance, axis1=-2, axis2=-1)[..., :-1]
+    return variances / covariance.sum(axis=(-2, -1))[..., None]
+
+
+def _remainders(covariance):
+    """rho_rem of the same."""
+    beyond = [
+        covariance[..., place:, place:].sum(axis=(-2, -1))
+        for place in range(1, covariance.shape[-1])
+    ]
+    whole = covariance.sum(axis=(-2, -1))
+    return np.stack(beyond, axis=-1) / whole[..., None]
 
 
 def measure_significance(
@@ -139,6 +164,7 @@ def measure_significance(
     ladder: Ladder,
     images: Array,
     batch_size: int | None = None,
+    resamples: int = 0,
 ) -> Significance:
     """How much of a feature's variance each component has.
 
@@ -152,16 +178,21 @@ def measure_significance(
         images: `(n, height, width, channels)`.
         batch_size: >= 1, images at a time. Defaults to 1000 of 32x32x3,
             and to fewer of larger ones.
+        resamples: How often images are drawn again, for intervals; each costs
+            the memory of the components of one image, in float64.
 
     Raises:
         UserError: if the feature is constant over the images.
     """
-    stream = PartCovariance(len(ladder.orders) + 1)
+    stream = ResampledCovariance(len(ladder.orders) + 1, resamples)
     batch_size = batch_size or at_a_time(images, _AT_A_TIME)
     for _, components in streamed(feature, ladder, images, batch_size):
         stream.add([*components.parts, components.remainder])
     significance = Significance(
-        tuple(ladder.orders), stream.matrix(), stream.count
+        tuple(ladder.orders),
+        stream.matrix(),
+        stream.count,
+        stream.resampled() if resamples else None,
     )
     check_varies(feature.name, significance.variance, stream)
     return significance

@@ -35,7 +35,9 @@ def measure(command, network, ladder_settings, data):
         ladder_settings,
         pathlib.Path(command.output_dir) / "nets",
     )
-    significance = measure_significance(feature, ladder, train.images)
+    significance = measure_significance(
+        feature, ladder, train.images, resamples=command.resamples or 0
+    )
     training = ladder_settings.training
     key = {
         "feature": feature.name,

@@ -20,8 +20,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.complexity import cycle as cycles_of
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity import tables
-from dlgn_tf.complexity.covariance import PartCovariance
+from dlgn_tf.complexity import resampling, tables
 from dlgn_tf.complexity.cycle import CycleSettings
 from dlgn_tf.complexity.distillation import (
     Draws,
@@ -37,6 +36,7 @@ from dlgn_tf.complexity.ladder import (
     table_line,
     train_missing,
 )
+from dlgn_tf.complexity.resampling import ResampledCovariance
 from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
 from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
@@ -211,11 +211,15 @@ class Reliability:
             then Phi of each order, then the reliable part of each. U = 0 is
             without cycles.
         images: Over how many.
+        resampled: Dict from cycles to the same covariances of images drawn
+            again, `(resamples, parts, parts)`; empty where that was not asked
+            for.
     """
 
     orders: tuple[int, ...]
     covariances: dict[int, Array]
     images: int
+    resampled: dict[int, Array] = dataclasses.field(default_factory=dict)
 
     def ratio(self, cycles: int = CYCLES[0]) -> Array:
         """rho_reli(l) = Var[Phi(l)_reli] / Var[Phi(l)], all orders up to l.
@@ -226,9 +230,7 @@ class Reliability:
         Args:
             cycles: U, one of those that were measured.
         """
-        variances = np.diag(self.covariances[cycles])
-        whole, reliable = np.split(variances[1:], 2)
-        return reliable / whole
+        return _ratio(self.covariances[cycles])
 
     def components(self, cycles: int = CYCLES[0]) -> tuple[Array, Array]:
         """rho_c(l)_reli and rho_c(l)_unreli: two float64 arrays `(orders,)`.
@@ -236,39 +238,58 @@ class Reliability:
         Variances of the reliable and the unreliable part of each component,
         over Var[f]. They need not add up to that of the component.
         """
-        matrix = self.covariances[cycles]
-        count = len(self.orders)
-        # What each component is of Phi, or of its reliable part.
-        differences = np.eye(count) - np.eye(count, k=-1)
-        none = np.zeros((count, 1))
-        reliable = np.hstack([none, np.zeros_like(differences), differences])
-        whole = np.hstack([none, differences, np.zeros_like(differences)])
-        reliable, unreliable = (
-            np.einsum("la,ab,lb->l", part, matrix, part) / matrix[0, 0]
-            for part in (reliable, whole - reliable)
-        )
-        return reliable, unreliable
+        return _components(self.covariances[cycles])
 
     def descriptor(self, cycles: int = CYCLES[0]) -> Array:
         """Reliable, then unreliable shares: 8 numbers of four orders."""
         return np.concatenate(self.components(cycles))
 
     def rows(self) -> list[dict]:
-        """A table, one dict per order and number of cycles."""
+        """A table, one dict per order and number of cycles.
+
+        With resamples it has the ends of 95% intervals, too, as that of
+        `Significance`.
+        """
         rows = []
-        for cycles in self.covariances:
-            reliable, unreliable = self.components(cycles)
-            rows += tables.by_order(
-                {
-                    "order": self.orders,
-                    "cycles": cycles,
-                    "reliability": self.ratio(cycles),
-                    "reliable_component": reliable,
-                    "unreliable_component": unreliable,
-                    "images": self.images,
-                }
-            )
+        for cycles, matrix in self.covariances.items():
+            columns = {"order": self.orders, "cycles": cycles}
+            columns |= {**_columns(matrix), "images": self.images}
+            if cycles in self.resampled:
+                again = _columns(self.resampled[cycles])
+                columns |= resampling.interval_columns(again)
+            rows += tables.by_order(columns)
         return rows
+
+
+def _columns(matrix):
+    """Shares of covariances `(..., parts, parts)`: `(..., orders)` by name."""
+    reliable, unreliable = _components(matrix)
+    return {
+        "reliability": _ratio(matrix),
+        "reliable_component": reliable,
+        "unreliable_component": unreliable,
+    }
+
+
+def _ratio(matrix):
+    variances = np.diagonal(matrix, axis1=-2, axis2=-1)[..., 1:]
+    whole, reliable = np.split(variances, 2, axis=-1)
+    return reliable / whole
+
+
+def _components(matrix):
+    count = (matrix.shape[-1] - 1) // 2
+    # What each component is of Phi, or of its reliable part.
+    differences = np.eye(count) - np.eye(count, k=-1)
+    none = np.zeros((count, 1))
+    reliable = np.hstack([none, np.zeros_like(differences), differences])
+    whole = np.hstack([none, differences, np.zeros_like(differences)])
+    variance = matrix[..., :1, 0]
+    reliable, unreliable = (
+        np.einsum("la,...ab,lb->...l", part, matrix, part) / variance
+        for part in (reliable, whole - reliable)
+    )
+    return reliable, unreliable
 
 
 def measure_reliability(
@@ -278,6 +299,7 @@ def measure_reliability(
     images: Array,
     cycles: Sequence[int] = CYCLES,
     batch_size: int | None = None,
+    resamples: int = 0,
 ) -> Reliability:
     """How reliable a network's components are.
 
@@ -290,6 +312,7 @@ def measure_reliability(
         cycles: Integers U; 0 is added.
         batch_size: Integer >= 1, images at a time. Defaults to 1000 of 32x32x3,
             and to fewer of larger ones.
+        resamples: As for `measure_significance`; the same images count.
 
     Raises:
         UserError: if there is no common order.
@@ -301,7 +324,8 @@ def measure_reliability(
             f"{sorted(shared)} for {ladder.orders}"
         )
     wanted = sorted({0, *cycles})
-    streams = {u: PartCovariance(2 * len(orders) + 1) for u in wanted}
+    parts = 2 * len(orders) + 1
+    streams = {u: ResampledCovariance(parts, resamples) for u in wanted}
     batch_size = batch_size or at_a_time(images, _AT_A_TIME)
     for batch in batches(len(images), batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
@@ -312,5 +336,8 @@ def measure_reliability(
             stream.add([f, *whole, *reliable])
     count = streams[0].count
     return Reliability(
-        orders, {u: s.matrix() for u, s in streams.items()}, count
+        orders,
+        {u: s.matrix() for u, s in streams.items()},
+        count,
+        {u: s.resampled() for u, s in streams.items()} if resamples else {},
     )

@@ -18,6 +18,12 @@ RELATIVE = (
     "sum of rho_c - rho_rem, is twice the covariances over the feature's "
     "variance."
 )
+# Where tables have intervals of shares.
+INTERVALS = (
+    "Columns NAME_low and NAME_high of the tables are 95% intervals of a share "
+    "over images drawn again (bootstrap): how far the images decide, and not "
+    "how far the training of networks and nets does, which seeds say."
+)
 # Where components or their nets are scored with labels.
 UNLABELLED = (
     "**Confound.** Disentangler nets are trained on all images, without "

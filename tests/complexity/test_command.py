@@ -40,6 +40,7 @@ def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
         "--layer=conv3",
         "--orders=4,7",
         "--panels=1",
+        "--resamples=20",
         *SMALL,
         f"--output_dir={folder}",
     )
@@ -63,6 +64,9 @@ def test_a_gated_network(tmp_path, command, model_path, capsys, read_table):
     assert sum(shares) + left + gap == pytest.approx(
         1, abs=1e-3 + 1e-4 * abs(gap)
     )
+    for row in rows:
+        ends = float(row["significance_low"]), float(row["significance_high"])
+        assert ends[0] < ends[1]
     report = (folder / "report.md").read_text()
     assert "conv3 of the gating network" in report
     assert "How to read the shares" in report
@@ -147,6 +151,7 @@ MISTAKES = {
     "--experiment=1 --widths=0.5 --output_dir=x": "--widths=0.5",
     "--experiment=3 --compressed_depth=8 --output_dir=x": "compressed_depth=8",
     "--run_dir=nowhere --counts=20 --output_dir=x": "--counts=20",
+    "--experiment=3 --resamples=9 --output_dir=x": "--resamples=9",
     "--experiment=5 --compressed=a.csv --output_dir=x": "--compressed=a.csv",
 }
 

@@ -8,7 +8,13 @@ paper prints.
 import collections
 import dataclasses
 
-from dlgn_tf.complexity import compression, figures, tables, teachers
+from dlgn_tf.complexity import (
+    compression,
+    figures,
+    report,
+    tables,
+    teachers,
+)
 from dlgn_tf.complexity.effectiveness import (
     Effectiveness,
     measure_effectiveness,
@@ -189,6 +195,7 @@ def _write(experiment, found, compressions, title):
             ".1f",
         ),
         tables.summary(shares, orders),
+        report.INTERVALS,
         *(experiment.drawn(x, figure, x) for x, figure in pictures.items()),
         "networks.csv has the reliable and the unreliable share of each "
         "component: --experiment=prediction --compressed=networks.csv predicts "

@@ -9,7 +9,7 @@ gates is. No paper has this experiment.
 
 import collections
 
-from dlgn_tf.complexity import figures, tables
+from dlgn_tf.complexity import figures, report, tables
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
@@ -81,6 +81,7 @@ def _report(experiment, workshop, found, accuracies):
         "jointly. A DLGN's gating network is linear: what its nets leave is "
         "what a net of so short a training cannot copy even of a linear map.",
         tables.summary(found, orders),
+        report.INTERVALS,
         experiment.drawn(
             "gated",
             figures.significance(found, orders, title),

@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.complexity import figures, prediction, tables
+from dlgn_tf.complexity import figures, prediction, report, tables
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments.workshop import Subject
@@ -116,6 +116,7 @@ def _write(experiment, found):
         AUTHORS,
         "Here:",
         tables.summary(shares, orders),
+        report.INTERVALS,
         experiment.drawn(
             "significance",
             figures.significance(shares, orders, title),

@@ -43,6 +43,8 @@ class Scale:
     compression: Compression = Compression()
     gated_architecture: str = "resnet20"
     gated_options: dict = dataclasses.field(default_factory=dict)
+    # How often images are drawn again for intervals (assumed).
+    resamples: int = 200
     # Passes of a teacher; None where the least number of steps decides.
     teacher_epochs: int | None = None
     teacher_steps: int | None = None

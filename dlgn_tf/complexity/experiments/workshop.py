@@ -105,7 +105,9 @@ class Workshop:
     def significance(self, subject, ladder):
         """`Significance` of a `Subject` over all training images."""
         images = self.data.train.images
-        return measure_significance(subject.feature, ladder, images)
+        return measure_significance(
+            subject.feature, ladder, images, resamples=self.scale.resamples
+        )
 
     def reliability(self, subject, ladder, others):
         """`Reliability` beside other `Subject`s, over all training images."""
@@ -117,7 +119,13 @@ class Workshop:
             self.folder(f"{subject.label}-shared"),
             self.progress,
         )
-        return measure_reliability(subject.feature, ladder, shared, images)
+        return measure_reliability(
+            subject.feature,
+            ladder,
+            shared,
+            images,
+            resamples=self.scale.resamples,
+        )
 
     def kept(self, name, make):
         """The network in a file, or a new one that is made and put there."""
@@ -138,13 +146,14 @@ class Workshop:
 def _trainings(scale):
     """What of a scale decides how a network comes out."""
     described = dataclasses.asdict(scale)
-    # What each network's name says.
+    # What each network's name says, and what is done to none.
     for named in (
         "orders",
         "depths",
         "counts",
         "task_depths",
         "widths",
+        "resamples",
         "compressed_depth",
         "compressed_count",
     ):
