@@ -33,7 +33,9 @@ def create_strategy(name):
         `tf.distribute.Strategy`.
     """
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        with _answering(resolver):
+            return tf.distribute.MultiWorkerMirroredStrategy(resolver)
     gpus = tf.config.list_logical_devices("GPU")
     if name == "single" or (name == "auto" and len(gpus) < 2):
         # The default strategy: TensorFlow places operations as usual.
@@ -74,28 +76,33 @@ def describe(strategy):
     replicas = strategy.num_replicas_in_sync
     phrase = f"{replicas} replica{'s' if replicas > 1 else ''} on {kind}"
     if is_multi_worker(strategy):
-        phrase += f" in {_worker_count(strategy)} processes"
+        count = _worker_count(strategy.cluster_resolver)
+        phrase += f" in {count} processes"
     return phrase
 
 
-def _worker_count(strategy):
-    spec = strategy.cluster_resolver.cluster_spec()
+def _worker_count(resolver):
+    spec = resolver.cluster_spec()
     return sum(spec.num_tasks(job) for job in spec.jobs)
 
 
-@contextlib.contextmanager
 def answering(strategy):
     """Turns the errors that a lost process raises here into a `UserError`.
 
-    In a single process it does nothing.
+    A context; in a single process it does nothing.
     """
+    if is_multi_worker(strategy):
+        return _answering(strategy.cluster_resolver)
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _answering(resolver):
     try:
         yield
     except _LOST_PEER_ERRORS as error:
-        if not is_multi_worker(strategy):
-            raise
         raise UserError(
-            f"Expected all {_worker_count(strategy)} workers to answer. "
+            f"Expected all {_worker_count(resolver)} workers to answer. "
             f"Received: {_reason(error)}; start all of them again to go on "
             "from the last checkpoint"
         ) from error

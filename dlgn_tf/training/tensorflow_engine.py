@@ -47,7 +47,8 @@ class TensorFlowEngine:
             keras.utils.set_random_seed(config.seed % 2**32)
             tf.config.experimental.enable_op_determinism()
         keras.config.set_dtype_policy(config.mixed_precision)
-        with self.strategy.scope():
+        # Weights are sent from one process to the others.
+        with strategies.answering(self.strategy), self.strategy.scope():
             self.model = model or configured.create_configured_model(config)
             self.optimizer = optimizers.create_optimizer(config)
             # Batches taken. The optimiser's own count, the same otherwise,

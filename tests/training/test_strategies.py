@@ -1,9 +1,12 @@
 """Which devices a strategy takes."""
 
+import json
+
 import pytest
 import tensorflow as tf
 
-from dlgn_tf.training import strategies
+from dlgn_tf.errors import UserError
+from dlgn_tf.training import configured, strategies, tensorflow_engine
 
 
 def _hide_gpus(monkeypatch, devices=0):
@@ -37,3 +40,34 @@ def test_several_gpus(name, replicas, two_replicas, monkeypatch):
     _hide_gpus(monkeypatch, devices=2)
     strategy = strategies.create_strategy(name)
     assert strategy.num_replicas_in_sync == replicas
+
+
+@pytest.fixture
+def two_addresses(monkeypatch):
+    """TF_CONFIG of the first of two workers."""
+    workers = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}}
+    task = {"task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers | task))
+
+
+def lost(*args, **options):
+    raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
+
+
+def test_a_worker_lost_while_all_find_each_other(two_addresses, monkeypatch):
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lost)
+    with pytest.raises(UserError, match="all 2 workers to answer"):
+        strategies.create_strategy("multi_worker")
+
+
+def test_a_worker_lost_while_weights_are_sent(
+    two_addresses, monkeypatch, resolve, run_flags
+):
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    monkeypatch.setattr(
+        strategies, "answering", lambda _: strategies._answering(resolver)
+    )
+    monkeypatch.setattr(configured, "create_configured_model", lost)
+    config = resolve(*run_flags, "--train_steps=1", "--run_dir=x")
+    with pytest.raises(UserError, match="all 2 workers to answer"):
+        tensorflow_engine.TensorFlowEngine(config)
