@@ -12,12 +12,14 @@ and minutes a run, smoke only shows that everything runs.
 
 The same command goes on after Ctrl-C or a kill: finished runs are not run
 again, one that was broken off continues from its newest checkpoint. Results
-are written after every run: results.csv (a line a run), results.md, plot.png;
-those of other cells and seeds, measured before, stay in them.
+are written after every run: results.csv (a line a run), curves.csv (a line an
+evaluation), results.md, plot.png, curves.png; those of other cells and seeds,
+measured before, stay in them.
 
 With KERAS_BACKEND=jax, --npz_dir names a folder of DATASET.npz files that
 tools/prepare_data.py has written."""
 
+import collections
 import dataclasses
 import pathlib
 import time
@@ -26,7 +28,15 @@ from dlgn_tf.command import cli, fields
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, origin
-from dlgn_tf.reproduction import plan, pool, report, results, tables, worker
+from dlgn_tf.reproduction import (
+    curves,
+    plan,
+    pool,
+    report,
+    results,
+    tables,
+    worker,
+)
 from dlgn_tf.reproduction.outlook import Outlook
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -106,6 +116,8 @@ class Reproduction:
     def __init__(self, command, table, runs, output_dir):
         self._command, self._table, self._runs = command, table, runs
         self._output_dir = output_dir
+        # By run.
+        self._curves = collections.defaultdict(list)
         self._found, self._failures = self._of_others(), {}
         self._outlook = Outlook(runs)
 
@@ -114,6 +126,11 @@ class Reproduction:
         path = self._output_dir / "results.csv"
         before = results.from_csv(path) if path.exists() else []
         ours = {run.name for run in self._runs}
+        path = self._output_dir / "curves.csv"
+        for point in curves.from_csv(path) if path.exists() else []:
+            name = f"{point.cell}/seed-{point.seed}"
+            if name not in ours and point.cell in self._table.cells:
+                self._curves[name].append(point)
         named = {
             f"{result.cell}/seed-{result.seed}": result for result in before
         }
@@ -153,6 +170,7 @@ class Reproduction:
         result = results.of_run(run)
         if result:
             self._found[run.name] = result
+            self._curves[run.name] = curves.of_run(run)
             self._outlook.finished(run, result.seconds)
 
     def _start(self, run):
@@ -206,16 +224,22 @@ class Reproduction:
             time.strftime("%Y-%m-%d %H:%M"),
             self._command.remark,
         )
+        points = [
+            x for name in sorted(self._curves) for x in self._curves[name]
+        ]
         with files.write_errors(self._output_dir):
-            files.write_atomically(
-                self._output_dir / "results.csv", results.to_csv(found)
-            )
-            files.write_atomically(self._output_dir / "results.md", text)
+            for name, content in (
+                ("results.csv", results.to_csv(found)),
+                ("curves.csv", curves.to_csv(points)),
+                ("results.md", text),
+            ):
+                files.write_atomically(self._output_dir / name, content)
             if plot:
+                of_all = self._command.scale, self._runs, found
                 path = self._output_dir / "plot.png"
-                report.plot(
-                    path, self._table, self._command.scale, self._runs, found
-                )
+                report.plot(path, self._table, *of_all)
+                path = self._output_dir / "curves.png"
+                curves.plot(path, self._table, points)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,10 @@ def markdown(table, scale, runs, found, failures, written, remark=None):
     parts = [
         *heading,
         _table(table, cells, by_cell),
-        "Each run: [results.csv](results.csv).",
+        "Each run: [results.csv](results.csv); each of its evaluations: "
+        "[curves.csv](curves.csv).",
         "![measured and published](plot.png)",
+        "![test accuracy against the step](curves.png)",
         _listed("Failed", (f"{k}: {text}" for k, text in failures.items())),
         "Commands, from the root of the repository; another run has another "
         "seed, and another permutation where there is one:",

@@ -1,5 +1,6 @@
 """tools/reproduce.py as its user has it."""
 
+import json
 import os
 import pathlib
 import re
@@ -12,7 +13,7 @@ import pytest
 from absl import flags
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.reproduction import results
+from dlgn_tf.reproduction import curves, results
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "reproduce.py"
 
@@ -129,12 +130,22 @@ def test_killed_half_way_it_goes_on(start, tmp_path):
     assert permuted["last"] == f"{last:.2f}"
     assert permuted["difference"] == f"{best - 77.9:+.2f}"
     assert permuted["n"] == "1"
-    assert (output / "plot.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("plot.png", "curves.png"):
+        assert (output / name).read_bytes().startswith(b"\x89PNG")
+    points = curves.from_csv(output / "curves.csv")
+    (lines,) = (
+        [json.loads(x) for x in file.read_text().splitlines()]
+        for file in runs.glob("cifar10_dnn/*/metrics.jsonl")
+    )
+    assert [x.accuracy for x in points if x.cell == "cifar10_dnn"] == [
+        pytest.approx(100 * x["test_accuracy"], abs=1e-4) for x in lines
+    ]
 
     # What was measured before stays where a part is asked for.
     out, err = start(*arguments[:2], "--cells=cifar10_dnn").communicate()
     assert re.search(r"1 runs, 1 finished before", out), out + err
     assert results.from_csv(output / "results.csv") == found
+    assert curves.from_csv(output / "curves.csv") == points
     again = cells_of((output / "results.md").read_text())
     assert again == table
 
