@@ -130,12 +130,15 @@ class Command(fields.Command):
         8,
     )
     counts: tuple[int, ...] | None = _counted(
-        "Training images of the ResNets of the first three."
+        "Numbers of training images of the ResNets of --experiment=samples, "
+        "effectiveness and classification."
     )
     compressed_depth: int | None = _counted(
         "6n + 2, of the ResNet of --experiment=compression.", 8
     )
-    compressed_count: int | None = _counted("Training images of the same.")
+    compressed_count: int | None = _counted(
+        "Training images of the ResNet of --experiment=compression."
+    )
     widths: tuple[float, ...] | None = _counted(
         "Each an r, of --experiment=widths.", 1e-3
     )

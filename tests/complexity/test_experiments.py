@@ -294,6 +294,16 @@ def test_the_compressed_network_has_its_own_depth(tmp_path, monkeypatch):
     assert error.value.args == (8, 40)
 
 
+@pytest.mark.parametrize("experiment", [samples, compression])
+def test_a_wrong_number_of_images_is_told_before_all_training(
+    experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(samples, "exemplary", lambda _: pytest.fail("trains"))
+    wrong = dataclasses.replace(TINY, counts=(20, 25), compressed_count=25)
+    with pytest.raises(UserError, match="Received: 25 of shapes"):
+        experiment.run(dataclasses.replace(task(tmp_path), scale=wrong))
+
+
 def test_a_reliability_above_one_is_remarked():
     assert tables.shown_reliability([0.5, 0.25]) == "0.500, 0.250"
     assert "above 1 is no share" in tables.shown_reliability([1.25, 0.5])

@@ -65,8 +65,10 @@ def run(experiment):
         )
     workshop, compressions = experiment.workshop(), []
     found = collections.defaultdict(list)
-    others = samples.exemplary(workshop)
     depth, count = scale.compressed_depth, scale.compressed_count
+    # Refuses a number now that would else be after hours of training.
+    workshop.data.some(count)
+    others = samples.exemplary(workshop)
     for seed in range(experiment.seeds):
         three, what = measure(workshop, depth, count, seed, others)
         for kind, each in three.items():

@@ -49,6 +49,9 @@ class Measured:
 def run(experiment):
     """Significance and reliability by images, tables and bar charts."""
     workshop, found = experiment.workshop(), []
+    for count in workshop.scale.counts:
+        # Refuses one now that would else be after hours of training.
+        workshop.data.some(count)
     others = exemplary(workshop)
     for asked in experiment.teachers():
         found.append(measure(workshop, *asked, others))
