@@ -45,8 +45,8 @@ default_role = "docstring"
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections|keras|matplotlib|np|numpy|os|pathlib|sklearn|tensorflow"
-        r"|tf|types)\..*",
+        r"(collections|keras|matplotlib|np|numpy|os|pathlib|scipy|sklearn"
+        r"|tensorflow|tf|types)\..*",
     ),
 ]
 

@@ -30,7 +30,8 @@ class Maps:
         slopes: Sparse array `(units * regions, inputs)`.
         offsets: Array `(units, regions)`, -inf where there is no region.
         beta: Float or array `(units,)` in [0, 1], how hard the choice is.
-        log_counts, entropy: As of `MASO`.
+        log_counts: As of `MASO`.
+        entropy: As of `MASO`.
     """
 
     slopes: sparse.csr_array
