@@ -27,7 +27,8 @@ pytestmark = pytest.mark.skipif(
 # Where things lie is another on each machine, and words on data are free.
 PLACES = ("run_dir", "data_dir", "output", "runs_dir", "gates", "jobs")
 PLACES += ("model_path", "init_from", "torch_python", "remark")
-PLACES += ("neural_tangents_python",)
+# A table may be measured arm by arm.
+PLACES += ("neural_tangents_python", "cells")
 # Stands for python: writes down what it is called with, and does nothing.
 STUB = """#!/bin/sh
 [ -z "$FAIL" ] || exit 3
