@@ -115,30 +115,25 @@ class Reproduction:
 
     def __init__(self, command, table, runs, output_dir):
         self._command, self._table, self._runs = command, table, runs
-        self._output_dir = output_dir
-        # By run.
+        self._output_dir, self._failures = output_dir, {}
+        # By run, as its points.
+        self._found = dict(self._of_others("results.csv", results.from_csv))
         self._curves = collections.defaultdict(list)
-        self._found, self._failures = self._of_others(), {}
+        for name, point in self._of_others("curves.csv", curves.from_csv):
+            self._curves[name].append(point)
         self._outlook = Outlook(runs)
 
-    def _of_others(self):
-        """Results of runs that were asked for at another time."""
-        path = self._output_dir / "results.csv"
-        before = results.from_csv(path) if path.exists() else []
+    def _of_others(self, name, read):
+        """Lines of a file on runs that were asked for at another time.
+
+        Yields the name of such a run and a line of it.
+        """
+        path = self._output_dir / name
         ours = {run.name for run in self._runs}
-        path = self._output_dir / "curves.csv"
-        for point in curves.from_csv(path) if path.exists() else []:
-            name = f"{point.cell}/seed-{point.seed}"
-            if name not in ours and point.cell in self._table.cells:
-                self._curves[name].append(point)
-        named = {
-            f"{result.cell}/seed-{result.seed}": result for result in before
-        }
-        return {
-            name: result
-            for name, result in named.items()
-            if name not in ours and result.cell in self._table.cells
-        }
+        for line in read(path) if path.exists() else []:
+            run = f"{line.cell}/seed-{line.seed}"
+            if run not in ours and line.cell in self._table.cells:
+                yield run, line
 
     def to_the_end(self):
         """Trains what is not finished; returns an exit status."""

@@ -47,8 +47,8 @@ def normalised(F: Array, probabilities: Array, epsilon: float) -> Array:
 
     Both under probabilities `(events,)`; scale 1 and shift 0.
     """
-    centred = F - probabilities @ F
-    return centred / np.sqrt(probabilities @ centred**2 + epsilon)
+    centred, deviation = _centred(F, probabilities, epsilon)
+    return centred / deviation
 
 
 def backward(F: Array, G: Array, probabilities: Array, epsilon: float) -> Array:
@@ -57,8 +57,13 @@ def backward(F: Array, G: Array, probabilities: Array, epsilon: float) -> Array:
     G~ `(events, nodes)` has the prior folded in, as F's gradient then has.
     """
     p = probabilities[:, None]
-    outputs = normalised(F, probabilities, epsilon)
-    centred = F - probabilities @ F
-    deviation = np.sqrt(probabilities @ centred**2 + epsilon)
+    centred, deviation = _centred(F, probabilities, epsilon)
+    outputs = centred / deviation
     along = p * outputs * (outputs * G).sum(axis=0)
     return (G - p * G.sum(axis=0) - along) / deviation
+
+
+def _centred(F, probabilities, epsilon):
+    """F less its mean, and what it is divided by."""
+    centred = F - probabilities @ F
+    return centred, np.sqrt(probabilities @ centred**2 + epsilon)

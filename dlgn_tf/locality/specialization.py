@@ -155,7 +155,10 @@ def half_open(
 
 
 def draw_student(
-    widths: Sequence[int], outputs: int, rng: Generator, inputs: int = 20
+    widths: Sequence[int],
+    outputs: int,
+    rng: Generator,
+    inputs: int = LUCK.inputs,
 ) -> list:
     """Weights and biases uniform in +-1 / sqrt(inputs), as PyTorch draws."""
     layers, below = [], inputs

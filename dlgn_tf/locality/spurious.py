@@ -29,6 +29,8 @@ from dlgn_tf.locality.teachers import Teacher
 
 LEAVES, AGREEMENT = 8, 0.8
 FRESH = 10_000
+# Samples that are compared, four times as many from one to the next.
+COUNTS = (24, 96, 384, 1536, 6144)
 
 
 @dataclasses.dataclass(frozen=True)

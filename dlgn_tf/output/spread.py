@@ -15,6 +15,11 @@ def sample_std(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
+def mean_and_std(values: Sequence[float]) -> dict[str, float]:
+    """Columns `mean` and `std`, the latter that of `sample_std`."""
+    return {"mean": float(np.mean(values)), "std": sample_std(values)}
+
+
 def mean_and_range(values: Sequence[float], form: str = ".3f") -> str:
     """`0.51 (0.48 to 0.53)`: mean, least and most of several seeds.
 

@@ -8,7 +8,7 @@ import numpy as np
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.output.folder import Output
-from dlgn_tf.output.spread import sample_std
+from dlgn_tf.output.spread import mean_and_std
 from dlgn_tf.rainbow import (
     accuracies,
     comparison,
@@ -357,8 +357,7 @@ def _summary(rows, published):
             "covariances": source,
             "way": way,
             "networks": len(found),
-            "mean": float(np.mean([row["accuracy"] for row in found])),
-            "std": sample_std([row["accuracy"] for row in found]),
+            **mean_and_std([row["accuracy"] for row in found]),
             "published": printed.get(way) or "",
         }
         for (layers, source, way), found in grouped(

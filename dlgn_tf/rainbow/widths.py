@@ -8,7 +8,7 @@ Source: arXiv 2305.18512, figures 2 to 4 and the one on resampling.
 
 import numpy as np
 
-from dlgn_tf.output.spread import sample_std
+from dlgn_tf.output.spread import mean_and_std
 from dlgn_tf.rainbow import spectra
 from dlgn_tf.rainbow.comparison import ACTIVATION_RANKS, grouped, positive
 from dlgn_tf.rainbow.covariance import covariance, operator_norm_error
@@ -139,8 +139,7 @@ def summary(rows):
             "what": what,
             "width": width,
             "values": len(found),
-            "mean": float(np.mean([row["value"] for row in found])),
-            "std": sample_std([row["value"] for row in found]),
+            **mean_and_std([row["value"] for row in found]),
         }
         for (layer, what, width), found in sorted(groups.items())
     ]

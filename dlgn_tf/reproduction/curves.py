@@ -1,6 +1,7 @@
 """What runs reach while they train: a line an evaluation, and one picture."""
 
 import collections
+import math
 import pathlib
 import typing
 
@@ -13,7 +14,10 @@ from dlgn_tf.training.run_directory import RunDirectory
 
 
 class Point(typing.NamedTuple):
-    """An evaluation of a run on its test images; accuracy in percent."""
+    """An evaluation of a run on its test images; accuracy in percent.
+
+    The loss, a mean cross-entropy, is NaN where it was not noted.
+    """
 
     cell: str
     seed: int
@@ -31,7 +35,7 @@ def of_run(run):
             run.seed,
             line["step"],
             100 * line["test_accuracy"],
-            line["test_classification_loss"],
+            line.get("test_classification_loss", math.nan),
         )
         for line in lines
     ]

@@ -75,12 +75,7 @@ def _gram(command):
 
 def _joint(command):
     seeds = range(command.seed, command.seed + _SEEDS)
-    rows = [
-        row
-        for kind in digits_network.KINDS
-        for seed in seeds
-        for row in joint_selection.study(kind, seed)
-    ]
+    rows = joint_selection.studies(seeds)
     title = "Patches of digits of which all units select the joint optimum"
     yield joint_selections.draw(rows, title)
 

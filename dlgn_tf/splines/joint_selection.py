@@ -8,6 +8,8 @@ Source: the SMASO paper (arXiv 1810.09274), equations 10 and 11, Theorem 4 and
 Corollary 1.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from numpy import ndarray as Array
@@ -22,6 +24,16 @@ MOST_UNITS = 16
 PATCHES = 150
 PLACES = (1, 2)
 EPOCHS = 10
+
+
+def studies(seeds: Sequence[int]) -> list[dict]:
+    """Rows of `study`, of each of `digits_network.KINDS` with each seed."""
+    return [
+        row
+        for kind in digits_network.KINDS
+        for seed in seeds
+        for row in study(kind, seed)
+    ]
 
 
 def study(kind: str, seed: int, epochs: int = EPOCHS) -> list[dict]:
@@ -84,7 +96,7 @@ def compare(
     shape = (size[0], size[1] + places - 1, maps.shape[-1])
     kernel = filters.T.reshape(*size, maps.shape[-1], len(filters))
     affine = parameters.convolution(kernel, bias, shape)
-    x = _patches(maps, shape, rng)
+    x = _patches(maps, size, shape, rng)
     # What is orthogonal to all means tells nothing of the units.
     directions, _ = np.linalg.qr(affine.slopes[:, 0].T)
     affine = MASO(affine.slopes @ directions, affine.offsets)
@@ -106,10 +118,10 @@ def compare(
     }
 
 
-def _patches(maps, shape, rng):
-    """`(PATCHES, inputs)`, drawn from padded maps."""
+def _patches(maps, size, shape, rng):
+    """`(PATCHES, inputs)`, drawn from maps padded for filters of a size."""
     height, width, _ = shape
-    margins = [((side - 1) // 2, side // 2) for side in (height, height)]
+    margins = [((side - 1) // 2, side // 2) for side in size]
     padded = np.pad(maps, ((0, 0), *margins, (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(
         padded, (height, width), axis=(1, 2)

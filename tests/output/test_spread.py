@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.output.spread import listed, mean_and_range, sample_std
+from dlgn_tf.output.spread import (
+    listed,
+    mean_and_range,
+    mean_and_std,
+    sample_std,
+)
 
 
 def test_divides_by_one_less():
@@ -33,3 +38,9 @@ def test_mean_and_range(values, form, expected):
 def test_listed():
     assert listed([0.125, 2]) == "0.12 2.00"
     assert listed(iter([1 / 3, 1e-5]), ".2g", ", ") == "0.33, 1e-05"
+
+
+def test_columns_of_mean_and_deviation():
+    # Deviations of -1, 0 and 1 from 2.
+    assert mean_and_std([1, 2, 3]) == {"mean": 2.0, "std": 1.0}
+    assert mean_and_std([5.0]) == {"mean": 5.0, "std": 0.0}

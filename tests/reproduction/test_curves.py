@@ -1,5 +1,7 @@
 """Accuracies while runs train, in a file and in a picture."""
 
+import json
+import math
 import types
 
 import pytest
@@ -35,6 +37,19 @@ def test_another_file_is_refused(text, tmp_path):
     path.write_text(text + "a,x,1,1,1\n")
     with pytest.raises(UserError, match=r"Expected a curves\.csv"):
         curves.from_csv(path)
+
+
+def test_an_evaluation_that_noted_no_loss(tmp_path):
+    """As runs of other versions may; the accuracy is what is drawn."""
+    line = {"step": 4, "test_accuracy": 0.5, "test_images": 2}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    config = types.SimpleNamespace(run_dir=tmp_path)
+    run = types.SimpleNamespace(cell=cell("a", "one"), seed=1, config=config)
+    (point,) = curves.of_run(run)
+    assert point[:4] == ("a", 1, 4, 50.0) and math.isnan(point.loss)
+    path = tmp_path / "curves.csv"
+    path.write_text(curves.to_csv([point]))
+    assert math.isnan(curves.from_csv(path)[0].loss)
 
 
 @pytest.mark.parametrize("points", [POINTS, []])

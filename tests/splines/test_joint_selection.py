@@ -32,7 +32,9 @@ def test_is_what_bayes_says(places, rng):
         filters, bias, (3, 3), maps, places, np.random.default_rng(1)
     )
     shape = (3, 2 + places, 2)
-    drawn = joint_selection._patches(maps, shape, np.random.default_rng(1))
+    drawn = joint_selection._patches(
+        maps, (3, 3), shape, np.random.default_rng(1)
+    )
     units = []
     for column in range(places):
         for w, b in zip(filters, bias, strict=True):
@@ -65,5 +67,13 @@ def test_orthogonal_filters_agree_at_one_place_and_not_at_two(rng):
 
 def test_patches_reach_over_the_edge(rng):
     """A map of ones: corners of 3x3 patches see four of them."""
-    drawn = joint_selection._patches(np.ones((3, 2, 2, 1)), (3, 3, 1), rng)
+    ones = np.ones((3, 2, 2, 1))
+    drawn = joint_selection._patches(ones, (3, 3), (3, 3, 1), rng)
     assert set(drawn.sum(axis=1)) == {4}
+
+
+def test_narrow_filters_reach_over_the_edge_in_their_length_alone(rng):
+    ones = np.ones((3, 4, 4, 1))
+    drawn = joint_selection._patches(ones, (3, 1), (3, 1, 1), rng)
+    np.testing.assert_array_equal(drawn[:, 1], 1)
+    assert set(drawn.min(axis=1)) == {0, 1}

@@ -111,6 +111,16 @@ class Scale:
         )
 
 
+# Assumed: trainings of disentangler nets and of maps back on two CPU cores.
+_TWO_CORES = {
+    "draws": 1000,
+    "batch_sizes": ((32, 16),),
+    "shared_batch_sizes": ((32, 16),),
+    "cycle_epochs": 30,
+    "cycle_draws": 250,
+    "cycle_batch_size": 16,
+    "teacher_batch_size": 32,
+}
 SCALES = {
     # Assumed: what two CPU cores do in some minutes; less leaves a third even
     # of the simplest task.
@@ -118,15 +128,9 @@ SCALES = {
         orders=(4, 7, 13),
         width=1 / 8,
         epochs=40,
-        draws=1000,
-        batch_sizes=((32, 16),),
-        shared_batch_sizes=((32, 16),),
-        cycle_epochs=30,
-        cycle_draws=250,
-        cycle_batch_size=16,
+        **_TWO_CORES,
         augmentation="none",
         teacher_width=8,
-        teacher_batch_size=32,
         teacher_steps=640,
         depths=(8,),
         counts=(100, 1000),
@@ -141,15 +145,9 @@ SCALES = {
         orders=(4, 7, 13, 25),
         width=1 / 4,
         epochs=60,
-        draws=1000,
-        batch_sizes=((32, 16),),
-        shared_batch_sizes=((32, 16),),
-        cycle_epochs=30,
-        cycle_draws=250,
-        cycle_batch_size=16,
+        **_TWO_CORES,
         augmentation="flip_crop",
         teacher_width=16,
-        teacher_batch_size=32,
         teacher_epochs=100,
         depths=(8, 14, 20),
         counts=(200, 1000, 5000),

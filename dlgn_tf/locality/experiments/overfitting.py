@@ -3,9 +3,8 @@
 import numpy as np
 
 from dlgn_tf.locality import figures, spurious
+from dlgn_tf.locality.spurious import COUNTS
 
-# Four times as many from one to the next.
-COUNTS = (24, 96, 384, 1536, 6144)
 DRAWS = 20
 
 

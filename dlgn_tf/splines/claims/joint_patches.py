@@ -2,19 +2,14 @@
 
 import numpy as np
 
-from dlgn_tf.splines import digits_network, joint_selection
+from dlgn_tf.splines import joint_selection
 
 SEEDS = 3
 
 
 def measure(rng):
     seeds = [int(rng.integers(2**31)) for _ in range(SEEDS)]
-    rows = [
-        row
-        for kind in digits_network.KINDS
-        for seed in seeds
-        for row in joint_selection.study(kind, seed)
-    ]
+    rows = joint_selection.studies(seeds)
     return {**figures(rows), "patches of each layer": joint_selection.PATCHES}
 
 
