@@ -277,7 +277,7 @@ def test_stages_take_snapshots_that_there_will_be(make, scale):
 
 def test_an_unknown_scale_is_refused(make):
     with pytest.raises(UserError, match="--scale.*Received: hours"):
-        make("dlgn.1", "hours")
+        make("dlgn.3", "hours")
 
 
 def test_missing_images_are_told(tmp_path):
