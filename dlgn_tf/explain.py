@@ -119,6 +119,11 @@ def run(command):
 
 def _images(texts):
     """The numbers of test images, and the paths of pictures, among texts."""
+    if not texts:
+        raise UserError(
+            "Invalid --images. Expected numbers of test images, or picture "
+            "files. Received: none"
+        )
     numbers = [int(text) for text in texts if _NUMBER.fullmatch(text)]
     return numbers, [text for text in texts if not _NUMBER.fullmatch(text)]
 

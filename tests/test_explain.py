@@ -125,6 +125,7 @@ def test_mistakes_end_in_one_line(run_dir, in_this_process, tmp_path):
         ("--images=400", "from 0 to 359, or picture files. Received: 400"),
         (f"--images={tmp_path / 'broken.png'}", "picture files.*broken.png"),
         ("--images=nowhere.png", "picture files.*nowhere.png"),
+        ("--images=", "picture files. Received: none"),
         ("--sites=conv9", "a gate site.*conv9"),
         ("--methods=magic", "methods of contributions.*magic"),
     ):

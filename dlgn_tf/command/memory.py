@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import sys
 
 from dlgn_tf.errors import UserError
 
@@ -33,7 +34,8 @@ def peak_gib():
         (line,) = (x for x in status.splitlines() if x.startswith("VmHWM"))
         return int(line.split()[1]) / 2**20
     except (OSError, ValueError):
-        # Windows has none.
+        # There is none but on Linux.
         import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        unit = 1 if sys.platform == "darwin" else 1024
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB

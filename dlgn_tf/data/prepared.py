@@ -1,9 +1,13 @@
 """Where TensorFlow Datasets has prepared data. Imports nothing heavy."""
 
-import json
 import os
 
+from dlgn_tf.output import elsewhere
+
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
+# What TFDS notes of a version.
+_NOTES = "dataset_info.json"
+_SPLITS = {"splits": [{"name": str, "shardLengths": [str | int]}]}
 
 
 def root(data_dir: str | os.PathLike | None = None) -> str:
@@ -29,7 +33,7 @@ def folder(
         for version in (os.listdir(parent) if os.path.isdir(parent) else ())
         # TFDS prepares in a folder incomplete.XXX_VERSION beside it.
         if all(part.isdecimal() for part in version.split("."))
-        and os.path.isfile(os.path.join(parent, version, "dataset_info.json"))
+        and os.path.isfile(os.path.join(parent, version, _NOTES))
     ]
     if not versions:
         return None
@@ -38,14 +42,17 @@ def folder(
 
 
 def examples(path: str | None) -> dict:
-    """Numbers of images by split, as far as TFDS has noted them there."""
+    """Numbers of images by split, as far as TFDS has noted them there.
+
+    Args:
+        path: What `folder` found, or None.
+    """
+    noted = path and elsewhere.read_json(os.path.join(path, _NOTES), _SPLITS)
     try:
-        with open(os.path.join(path or "", "dataset_info.json")) as file:
-            splits = json.load(file)["splits"]
         return {
             split["name"]: sum(map(int, split["shardLengths"]))
-            for split in splits
+            for split in (noted or {"splits": ()})["splits"]
         }
     # Whoever reads the images says what is wrong.
-    except (OSError, ValueError, LookupError, TypeError):
+    except ValueError:
         return {}

@@ -1,5 +1,6 @@
 """Data sets that TensorFlow Datasets has prepared in a folder."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,7 @@ def read(info, data_dir, wanted):
             be downloaded.
     """
     folder = prepared.folder(info.tfds_name, data_dir)
-    if folder is None:
-        root = prepared.root(data_dir)
-        folder = _download(info.name, info.tfds_name, root)
+    folder = folder or _download(info.name, info.tfds_name, data_dir)
     shards = _find_shards(info, folder)
     # Both sizes are checked before the first image is read.
     counts = {
@@ -59,11 +58,11 @@ def read_encoded(info, data_dir):
     Raises:
         UserError: if the copy is damaged.
     """
-    folder = prepared.folder(info.tfds_name, data_dir)
-    return {
-        split: _read_files(info, folder, shard)
-        for split, shard in _find_shards(info, folder).items()
-    }
+    folder, found = prepared.folder(info.tfds_name, data_dir), {}
+    for split, shard in _find_shards(info, folder).items():
+        labels, files = _files_of(info, folder, shard)
+        found[split] = labels_of(info, folder, labels), files
+    return found
 
 
 def read_any(own: Any) -> Stored:
@@ -85,25 +84,14 @@ def read_any(own: Any) -> Stored:
             "copy prepared by TFDS (dlgn_tf.train --download gets one). "
             f"Received: {prepared.root(own.path)}"
         )
-    try:
-        if folder is None:
-            root = prepared.root(own.path)
-            folder = _download(own.name, own.own_name, root)
+    folder = folder or _download(own.name, own.own_name, own.path)
+    with _damage_named(own, folder):
         builder = tfds.builder_from_directory(folder)
         features, splits = builder.info.features, builder.info.splits
         label = features["label"]
         features["image"]  # noqa: B018
-    except (
-        ValueError,
-        KeyError,
-        OSError,
-        AssertionError,
-        TypeError,
-        tfds.core.DatasetNotFoundError,
-    ) as error:
-        raise _damaged(own, folder, error) from error
-    if "train" not in splits:
-        raise _damaged(own, folder, f"splits {', '.join(splits)}")
+        if "train" not in splits:
+            raise ValueError(f"splits {', '.join(splits)}")
     other = next((x for x in ("test", "validation") if x in splits), None)
     names = getattr(label, "names", None)
     return Stored(
@@ -134,15 +122,20 @@ def _split(own, builder, part):
     return Split(encoded.of_bytes(files, place), np.array(labels), place)
 
 
-def _download(shown, name, root):
+def _download(shown, name, data_dir):
     """Lets TFDS download and prepare a data set; returns its folder."""
     import tensorflow_datasets as tfds
 
+    root = prepared.root(data_dir)
     try:
         builder = tfds.builder(name, data_dir=root)
         builder.download_and_prepare()
     # Of the network, in `requests`, and of the disk.
-    except (OSError, tfds.download.DownloadError) as error:
+    except (
+        OSError,
+        tfds.download.DownloadError,
+        tfds.core.DatasetNotFoundError,
+    ) as error:
         raise UserError(
             f"Cannot download {shown}. Expected a network and a writable "
             f"{root}. Received: {_one_line(error)}"
@@ -153,14 +146,29 @@ def _download(shown, name, root):
 def _find_shards(info, folder):
     """What TFDS knows of the two splits in a folder."""
     import tensorflow_datasets as tfds
-    from google.protobuf import json_format
 
-    try:
+    with _damage_named(info, folder):
         builder = tfds.builder_from_directory(folder)
         if builder.info.file_format.value != "tfrecord":
             raise ValueError(f"{builder.info.file_format.value} files")
         return {name: builder.info.splits[name] for name in ("train", "test")}
-    except (ValueError, KeyError, OSError, json_format.Error) as error:
+
+
+@contextlib.contextmanager
+def _damage_named(info, folder):
+    """Turns what TFDS raises of a damaged copy into a `UserError`."""
+    from google.protobuf import json_format
+
+    try:
+        yield
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        AssertionError,
+        TypeError,
+        json_format.Error,
+    ) as error:
         raise _damaged(info, folder, error) from error
 
 
@@ -181,12 +189,6 @@ def _read_split(info, folder, paths, count):
     if done < count:
         raise _damaged(info, folder, f"{done} images instead of {count}")
     return ImageSet(images, labels_of(info, folder, labels))
-
-
-def _read_files(info, folder, shard):
-    """Labels and encoded images of a split."""
-    labels, files = _files_of(info, folder, shard)
-    return labels_of(info, folder, labels), files
 
 
 def _files_of(info, folder, shard):

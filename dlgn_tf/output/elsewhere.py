@@ -61,8 +61,8 @@ def parse_json(text, kind=object):
         text: String or bytes.
         kind: What it must be: a type, or a union; a list of one kind, for a
             list of such; a dict from names to kinds, for a dict that has at
-            least these, but for those whose kind is `Optional`; a dict from
-            `str` to a kind, for one of any names.
+            least these, but for those whose kind is `Optional`. In such a dict
+            `str` stands for all other names.
 
     Raises:
         ValueError: if it is something else, or nested too deep.
@@ -83,8 +83,9 @@ def check_kind(content, kind, name="all"):
         parts = [(each, kind[0], name) for each in content] if fits else []
     elif isinstance(kind, dict):
         fits = isinstance(content, dict)
-        names = content if fits and str in kind else kind
-        for key in names if fits else ():
+        names = [x for x in kind if x is not str] if fits else []
+        names += content if fits and str in kind else []
+        for key in names:
             wanted = kind.get(key, kind.get(str))
             may_lack = isinstance(wanted, Optional)
             if key in content:

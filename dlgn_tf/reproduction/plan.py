@@ -8,6 +8,7 @@ from dlgn_tf import config as config_lib
 from dlgn_tf.command import plugins
 from dlgn_tf.data import catalog, prepared
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.reproduction.tables import Cell
 from dlgn_tf.training import permutations
 from dlgn_tf.training.run_directory import RunDirectory
@@ -84,8 +85,8 @@ def make(table, scale, places, seeds=None, patterns=None):
         List of `Run`, each after the one that gives its gates.
 
     Raises:
-        UserError: if the table has no such scale, a flagfile is missing or
-            wrong, or a data set is not at hand.
+        UserError: if the table has no such scale, a flagfile is missing, wrong
+            or of a regression, or a data set is not at hand.
     """
     if scale not in table.scales:
         raise UserError(
@@ -121,6 +122,7 @@ def _run(table, name, cell, seed, places):
     flagfile = table.flagfile(cell)
     given = [*scale.flags_of(cell), f"--seed={seed}"]
     published = _read(places.root, flagfile, given)
+    objectives.check_classes(published.loss, flagfile)
     permutation = None
     if published.gate_permutation == "all":
         every = shuffled_orders(published)

@@ -149,7 +149,7 @@ def load(root, name):
     path = pathlib.Path(root) / "flags" / name / "table.toml"
     try:
         return _table(name, tomllib.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"Expected a table as dlgn_tf/reproduction/tables.py describes. "
             f"Received: {path}, {type(error).__name__}: {error}"

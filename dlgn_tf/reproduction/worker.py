@@ -46,7 +46,7 @@ def serve(connection, cores, shared_device):
     startup.hide_retracing()
     while True:
         outcome = train(configs.get())
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             connection.send(outcome)
         if outcome[0] == STOPPED:
             return
@@ -56,7 +56,8 @@ def _receive(connection, configs):
     while True:
         try:
             configs.put(connection.recv())
-        except EOFError:
+        # Of the latter kind if an outcome was never read there.
+        except (EOFError, ConnectionError):
             os.kill(os.getpid(), signal.SIGTERM)
             return
 

@@ -15,6 +15,7 @@ from dlgn_tf.command import fields
 from dlgn_tf.config import cluster
 from dlgn_tf.data import catalog, prepared
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import files
 from dlgn_tf.training import rendezvous
 
 # What each machine has for itself.
@@ -113,8 +114,7 @@ def _code():
 
 def _file_digest(path):
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return files.sha256(path)[:16]
     except OSError as error:
         raise UserError(
             f"Expected --npz that can be read. Received: {error}"

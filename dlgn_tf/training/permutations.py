@@ -5,11 +5,10 @@ import itertools
 import statistics
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.models import objectives
 from dlgn_tf.output import files, run_names
 from dlgn_tf.training import trained
 from dlgn_tf.training.run_directory import RunDirectory
-
-_COLUMNS = ("permutation", "step", "test_accuracy", "best_test_accuracy")
 
 
 def orders(config):
@@ -52,7 +51,9 @@ def single_runs(config):
 def train_all(config):
     """Trains every run of `single_runs`, going on where it was stopped.
 
-    Leaves RUN_DIR/permutations.csv, a line a finished run, and flags.txt.
+    Leaves RUN_DIR/permutations.csv, a line a finished run, and flags.txt. Its
+    columns are permutation, step, test_accuracy and best_test_accuracy, all in
+    [0, 1]; of a regression test_r2 and best_test_r2 in their place.
 
     Raises:
         UserError: if gate sites differ in shape, or as `loop.train`.
@@ -61,6 +62,7 @@ def train_all(config):
     from dlgn_tf.training import loop
 
     directory, rows = RunDirectory(config.run_dir), []
+    score = f"test_{objectives.of(config.loss).score}"
     singles = single_runs(config)
     for single in singles.values():
         _check_flags(single)
@@ -77,13 +79,16 @@ def train_all(config):
                     f"{digits}, {len(rows)} of {len(singles)} are finished; "
                     f"{directory.command()} goes on",
                 ) from stopped
-            rows.append({"permutation": digits, **last})
+            shown = {
+                name: last[name] for name in ("step", score, f"best_{score}")
+            }
+            rows.append({"permutation": digits, **shown})
             _write(directory.path / run_names.PERMUTATIONS, rows)
             print(
-                f"permutation {digits}, {len(rows)} of {len(singles)}: test "
-                f"accuracy {last['test_accuracy']:.2%}"
+                f"permutation {digits}, {len(rows)} of {len(singles)}: "
+                f"{objectives.told(last)}"
             )
-    print(_summary(rows))
+    print(_summary(rows, score))
 
 
 def _check_shapes(config):
@@ -126,21 +131,22 @@ def _train(config):
 
 
 def _write(path, rows):
-    lines = ([row[name] for name in _COLUMNS] for row in rows)
+    text = files.csv_text(rows[0], (row.values() for row in rows))
     with files.write_errors(path):
-        files.write_atomically(path, files.csv_text(_COLUMNS, lines))
+        files.write_atomically(path, text)
 
 
-def _summary(rows):
+def _summary(rows, score):
+    what, _, _ = objectives.told(rows[-1]).rpartition(" ")
     parts = []
     for column, meaning in (
-        ("test_accuracy", "at the last step"),
-        ("best_test_accuracy", "at the best"),
+        (score, "at the last step"),
+        (f"best_{score}", "at the best"),
     ):
         values = [100 * row[column] for row in rows]
         mean, std = statistics.fmean(values), statistics.pstdev(values)
         parts.append(f"{mean:.2f} +- {std:.2f} % {meaning}")
     return (
-        f"{len(rows)} permutations: test accuracy {', '.join(parts)} "
+        f"{len(rows)} permutations: {what} {', '.join(parts)} "
         "(mean +- population std, which divides by n, over permutations)"
     )

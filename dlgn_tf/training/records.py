@@ -23,6 +23,7 @@ _STATE = {
         "orthogonality_loss": elsewhere.Optional(_NUMBER),
     },
     "best_accuracy": _NUMBER,
+    "best_step": elsewhere.Optional(int | None),
 }
 
 

@@ -26,6 +26,12 @@ _NO_LINKS = (
 _PASSING = "run_dir data_dir download train_steps weights_seed".split()
 _PASSING += ["worker_timeout"]
 _SNAPSHOT = re.compile(r"step-([0-9]{8,})\.keras")
+# A line of metrics.jsonl.
+_LINE = {
+    "step": int,
+    "test_member_accuracies": elsewhere.Optional([int | float]),
+    str: int | float,
+}
 
 
 class RunDirectory:
@@ -80,9 +86,9 @@ class RunDirectory:
     def kept_models(self):
         """Dict from step to path of the models that are kept, in order."""
         by_step = {
-            int(match[1]): self.snapshots / match[0]
-            for match in map(_SNAPSHOT.fullmatch, _names(self.snapshots))
-            if match
+            int(match[1]): path
+            for path in self.snapshots.glob("*")
+            if (match := _SNAPSHOT.fullmatch(path.name))
         }
         return dict(sorted(by_step.items()))
 
@@ -346,10 +352,7 @@ class RunDirectory:
             return []
         try:
             whole = elsewhere.read_text(self.metrics).split("\n")[:-1]
-            lines = [elsewhere.parse_json(x, {"step": int}) for x in whole]
-            for line in lines:
-                elsewhere.check_kind(line, {str: int | float | list})
-            return lines
+            return [elsewhere.parse_json(x, _LINE) for x in whole]
         except (OSError, ValueError) as error:
             raise UserError(
                 f"Expected a line of JSON an evaluation in {self.metrics}. "
@@ -392,8 +395,3 @@ def _alters_state(flag, before, now):
     if flag == "mixed_precision":
         return "mixed_float16" in (before, now)
     return flag == "optimizer" or (flag == "momentum" and not before)
-
-
-def _names(folder):
-    """Names of what lies in a folder; none if there is no such folder."""
-    return os.listdir(folder) if folder.is_dir() else []

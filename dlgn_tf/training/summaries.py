@@ -6,7 +6,6 @@ that TensorBoard draws both curves in one chart; other scalars are train/... or
 test/... as in the lineage.
 """
 
-import dataclasses
 import io
 import math
 
@@ -20,6 +19,7 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.util import tensor_util
 
+from dlgn_tf.command import fields
 from dlgn_tf.models import objectives
 from dlgn_tf.output import run_names
 from dlgn_tf.training.event_file import (
@@ -184,8 +184,9 @@ def images_pb(tag, images):
 def _hyper_parameters(config):
     """The configuration in types that TensorBoard's table can show."""
     shown = {}
-    for name, value in dataclasses.asdict(config).items():
-        if value is None or name == "measured":
+    for name in fields.of(config):
+        value = getattr(config, name)
+        if value is None:
             continue
         plain = isinstance(value, (bool, int, float, str))
         shown[name] = value if plain else ",".join(map(str, value))

@@ -252,19 +252,21 @@ def note_step(path, step):
 def step_of(path):
     """The step that `note_step` noted in a file, or None."""
     try:
-        return _step_in(path)
-    except (OSError, zipfile.BadZipFile):
+        return step_of_whole(path)
+    except UserError:
         return None
 
 
 def step_of_whole(path):
-    """As `step_of`, of a file that is set aside where it holds none.
+    """As `step_of`, but a file that cannot be read is an error.
 
     Raises:
         UserError: if the disk does not read, which says nothing of the file.
     """
     try:
-        return _step_in(path)
+        with elsewhere.archive(path) as archive:
+            kind = {"step": int}
+            return elsewhere.parse_json(archive.read(_STEP), kind)["step"]
     except zipfile.BadZipFile:
         return None
     except OSError as error:
@@ -274,9 +276,3 @@ def step_of_whole(path):
             f"Expected to be able to read {path}. Received: "
             f"{error.strerror or error}"
         ) from error
-
-
-def _step_in(path):
-    with elsewhere.archive(path) as archive:
-        kind = {"step": int}
-        return elsewhere.parse_json(archive.read(_STEP), kind)["step"]

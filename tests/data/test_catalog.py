@@ -264,7 +264,7 @@ def test_an_entry_of_digits_that_are_others(monkeypatch):
             sources.load("own")
 
 
-def test_numbers_of_images_of_a_prepared_copy(tmp_path):
+def test_numbers_of_images_of_a_prepared_copy(tmp_path, monkeypatch):
     """As many as TFDS has noted; those of the catalogue until then."""
     known = {"train": 50_000, "test": 10_000}
     assert catalog.examples("cifar10", tmp_path) == known
@@ -277,7 +277,12 @@ def test_numbers_of_images_of_a_prepared_copy(tmp_path):
     info.write_text(json.dumps({"splits": splits}))
     found = catalog.examples("cifar10", tmp_path)
     assert found == {"train": 20, "test": 10}
-    for damaged in ("", "[]", "{}", '{"splits": [{"name": "train"}]}'):
+    # A copy that is not there says nothing, whatever lies here.
+    monkeypatch.chdir(folder)
+    assert catalog.examples("cifar10", tmp_path / "missing") == known
+    noted = '{"splits": [{"name": "train"%s}]}'
+    words = noted % ', "shardLengths": ["x"]'
+    for damaged in ("", "[]", "{}", noted % "", words):
         info.write_text(damaged)
         assert catalog.examples("cifar10", tmp_path) == known
     given = catalog.examples("cifar10", tmp_path, tmp_path / "missing.npz")

@@ -342,6 +342,38 @@ def test_parquet_whose_words_are_not_utf8(tmp_path):
         read("table", tmp_path / "train.parquet", label="label")
 
 
+@pytest.mark.parametrize("kind", ["binary(1)", "uuid()", "large_binary()"])
+def test_parquet_of_bytes_is_refused(kind, tmp_path):
+    """Though they could be read as numbers."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    size = 16 if kind == "uuid()" else 1
+    bytes_ = [digit.encode() * size for digit in "1234"]
+    wanted = getattr(pyarrow, kind.partition("(")[0])
+    values = pyarrow.array(bytes_, wanted(*[1] * (kind == "binary(1)")))
+    table = pyarrow.table({"x": values, "label": [0, 1, 0, 1]})
+    parquet.write_table(table, tmp_path / "train.parquet")
+    with pytest.raises(UserError, match="numbers or words .* 'x' of "):
+        read("table", tmp_path / "train.parquet", label="label")
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
+def test_parquet_of_words(kind, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    words = pyarrow.array(["a", None, "b", "a"], getattr(pyarrow, kind)())
+    columns = {"x": words.dictionary_encode(), "label": [0, 1, 0, 1]}
+    if kind == "string_view":
+        columns["x"] = words
+    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    how = {"label": "label", "missing": "fill"}
+    info, *_ = read("table", tmp_path / "train.parquet", **how)
+    ((name, categories, _),) = info.columns
+    assert name == "x" and {*categories} <= {"", "a", "b"}
+
+
 def test_parquet_and_a_folder_of_two_tables(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -296,6 +296,9 @@ def test_truncated_description(folder):
     path = folder / "dataset_info.json"
     path.write_text(path.read_text()[:60])
     assert_damaged(folder)
+    data = own.OwnData("tfds:cifar10", str(folder.parents[1]))
+    with pytest.raises(UserError, match=f"prepared by TFDS in {folder}"):
+        data.measured()
 
 
 @pytest.mark.parametrize(
@@ -342,10 +345,14 @@ def test_download_prepares_in_the_given_folder(tmp_path, monkeypatch):
     assert asked == [("cifar10", str(tmp_path))]
 
 
-def test_download_without_a_network(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["ConnectionError", "DatasetNotFoundError"])
+def test_download_that_fails(kind, tmp_path, monkeypatch):
+    """Without a network, or of what TFDS does not have."""
     import tensorflow_datasets as tfds
 
-    error = requests.exceptions.ConnectionError("no route\nto host")
+    kinds = requests.exceptions, tfds.core
+    error = next(getattr(x, kind) for x in kinds if hasattr(x, kind))
+    error = error("no route\nto host")
 
     class Builder:
         def __init__(self, name, data_dir):
@@ -360,7 +367,7 @@ def test_download_without_a_network(tmp_path, monkeypatch):
     text = str(raised.value)
     assert text.startswith("Cannot download cifar10.")
     assert str(tmp_path) in text
-    assert text.endswith("Received: ConnectionError: no route to host")
+    assert text.endswith(f"Received: {kind}: no route to host")
 
 
 @pytest.mark.needs_cifar

@@ -280,6 +280,15 @@ def test_an_unknown_scale_is_refused(make):
         make("dlgn.3", "hours")
 
 
+def test_a_table_is_of_accuracies(tmp_path):
+    table = tables.load(ROOT, "npk.1")
+    numbers = ("--dataset=sklearn:diabetes", "--regression")
+    scale = tables.Scale(seeds=1, cells="fc_adam_relu", flags=numbers)
+    table = dataclasses.replace(table, scales={"minutes": scale})
+    with pytest.raises(UserError, match="tells classes.*fc_adam_relu.flags"):
+        plan.make(table, "minutes", plan.Places(ROOT, tmp_path))
+
+
 def test_missing_images_are_told(tmp_path):
     table = tables.load(ROOT, "dlgn.1")
     with pytest.raises(UserError, match="cifar10.npz.*--npz_dir"):

@@ -1,7 +1,9 @@
 """Workers end with the table, whatever a signal finds them at."""
 
+import multiprocessing
 import os
 import pathlib
+import queue
 import signal
 import threading
 import time
@@ -30,6 +32,19 @@ def _end_all_the_same(config):
         while not interruption.signal:
             time.sleep(0.01)
     return worker.FINISHED, ""
+
+
+@pytest.mark.parametrize("unread", [0, 1])
+def test_a_worker_ends_with_the_process_that_started_it(unread, monkeypatch):
+    """Also where an outcome was not read: it is told of another error then."""
+    ours, theirs = multiprocessing.Pipe()
+    for _ in range(unread):
+        theirs.send("an outcome")
+    ours.close()
+    sent = []
+    monkeypatch.setattr(worker.os, "kill", lambda *given: sent.append(given))
+    worker._receive(theirs, queue.SimpleQueue())
+    assert sent == [(os.getpid(), signal.SIGTERM)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -279,7 +279,7 @@ def test_a_damaged_table_is_refused(tmp_path):
     folder = tmp_path / "flags" / "some.1"
     folder.mkdir(parents=True)
     path = folder / "table.toml"
-    for text in ("title = ", 'title = "t"', "[scales]\n[cells]\n"):
+    for text in ("title = ", 'title = "t"', "[scales]\n[cells]\n", "cells = 3"):
         path.write_text(text)
         with pytest.raises(UserError, match="Received: .*table.toml"):
             tables.load(tmp_path, "some.1")

@@ -6,11 +6,12 @@ import itertools
 import pathlib
 import signal
 import statistics
+import types
 
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import objectives, registry
 from dlgn_tf.models.build import create_model
 from dlgn_tf.training import configured, loop, permutations
 
@@ -122,6 +123,22 @@ def test_stopped_and_continued(
     finished = [x for x in printed if x.startswith("permutation ")]
     assert len(finished) == 2 + 5
     assert (path / "flags.txt").read_text() == config.to_flags()
+
+
+def test_of_numbers_the_score_is_r2(resolve, fake_engine, tmp_path, capsys):
+    of_numbers = {**vars(fake_engine.model), "objective": objectives.Numbers()}
+    fake_engine.model = types.SimpleNamespace(**of_numbers)
+    flags = "--model=fc_dlgn --depth=3 --dataset=sklearn:diabetes --regression"
+    permutations.train_all(
+        resolve(*flags.split(), *FLAGS[3:], f"--run_dir={tmp_path}/run")
+    )
+    # One order of two sites is left; the engine's score grows with its steps.
+    with (tmp_path / "run" / "permutations.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    expected = {"permutation": "10", "step": "2"}
+    scores = {"test_r2": "0.002", "best_test_r2": "0.002"}
+    assert row == {**expected, **scores}
+    assert "1 permutations: test R² 0.20 +- 0.00 %" in capsys.readouterr().out
 
 
 def test_runs_of_other_flags_are_not_taken(config, fake_engine, monkeypatch):

@@ -335,6 +335,8 @@ def test_flags_of_another_encoding_are_other_flags(config, tmp_path):
         {"step": True},
         {"step": 5, "test_accuracy": "0.5"},
         {"step": 5, "test_images": None},
+        {"step": 5, "test_accuracy": [0.5]},
+        {"step": 5, "test_member_accuracies": ["0.5"]},
         {"step": 10**30},
     ],
 )
