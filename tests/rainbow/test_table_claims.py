@@ -1,10 +1,10 @@
-"""rainbow.17 and rainbow.18 on tables of known figures."""
+"""rainbow.13, rainbow.17 and rainbow.18 on tables of known figures."""
 
 import numpy as np
 import pytest
 
 from dlgn_tf.claims.verdicts import NotMeasured
-from dlgn_tf.rainbow.claims import by_width, joint
+from dlgn_tf.rainbow.claims import by_width, joint, plain_cnn, tables
 
 SPREAD = np.array([-0.002, 0.0, 0.003])
 
@@ -12,6 +12,114 @@ SPREAD = np.array([-0.002, 0.0, 0.003])
 def write(path, header, lines):
     path.parent.mkdir(parents=True)
     path.write_text("\n".join([header, *lines]) + "\n")
+
+
+@pytest.fixture
+def measure(measure_claim, tmp_path):
+    return lambda claim: measure_claim(
+        claim, results_dir=tmp_path, scale="minutes"
+    )
+
+
+@pytest.mark.parametrize(
+    "claim,made_by",
+    [
+        (plain_cnn, "rainbow_plaincnn.flags"),
+        (joint, "--joint"),
+        (by_width, "--parts=widths"),
+    ],
+)
+def test_no_table(tmp_path, claim, made_by):
+    with pytest.raises(NotMeasured, match=made_by):
+        claim.measure(None, tmp_path)
+
+
+class TestValues:
+    ROWS = (
+        {"way": "trained", "accuracy": "0.5"},
+        {"way": "drawn", "accuracy": "half"},
+        {"way": "white", "accuracy": "inf"},
+    )
+
+    def test_of_some_rows(self):
+        assert tables.values(self.ROWS, "accuracy", way="trained") == [0.5]
+
+    @pytest.mark.parametrize(
+        "of,message",
+        [
+            ({"way": "drawn"}, "no finite accuracy"),
+            ({"way": "white"}, "no finite accuracy"),
+            ({"way": "other"}, "no row"),
+            # A table of fewer columns than others have.
+            ({"layer": "x"}, "no row"),
+        ],
+    )
+    def test_damaged(self, of, message):
+        """Not measured, which is another thing than refuted."""
+        with pytest.raises(NotMeasured, match=message):
+            tables.values(self.ROWS, "accuracy", **of)
+
+
+class TestPlainCNN:
+    # Networks of one distribution, around a mean.
+    SPREAD = np.array([-0.01, 0.0, 0.01])
+    HEADER = "run,covariances,layers,way,accuracy"
+
+    @staticmethod
+    def table(folder, trained, drawn, control=0.1, header=HEADER):
+        lines = []
+        for k, (a, b) in enumerate(zip(trained, drawn, strict=True)):
+            lines += [
+                f"{k},none,none,trained,{a}",
+                f"{k},own,all,resampled,{b}",
+                f"{k},own,all,not aligned,{control + 0.01 * k}",
+                # Of other networks than that of the tutorial.
+                f"{k},all,all,resampled,0.9",
+                f'{k},own,all,"resampled, new head",0.9',
+            ]
+        write(folder / plain_cnn.FOLDER / "resampling.csv", header, lines)
+
+    @pytest.mark.parametrize(
+        "trained,drawn,spread,holds",
+        [
+            (0.574, 0.403, SPREAD, True),
+            (0.55, 0.43, SPREAD, True),
+            # Within six points, but not beyond a doubt.
+            (0.52, 0.403, SPREAD, None),
+            (0.574, 0.46, SPREAD, None),
+            (0.574, 0.29, SPREAD, False),
+            (0.67, 0.40, SPREAD, False),
+            # Two runs, and networks that spread far, decide nothing.
+            (0.58, 0.41, SPREAD[:2], None),
+            (0.574, 0.403, 7 * SPREAD, None),
+        ],
+    )
+    def test_verdict(self, tmp_path, measure, trained, drawn, spread, holds):
+        self.table(tmp_path, trained + spread, drawn + spread)
+        found = measure("rainbow.13")
+        assert found.holds is holds
+        np.testing.assert_allclose(
+            found.values["accuracies in %"]["trained"], 100 * (trained + spread)
+        )
+        assert f"trained {100 * (trained + spread[0]):.4g} " in found.measured
+        assert f"runs {len(spread)} of 5 epochs" in found.measured
+        # Nor do two runs decide the control.
+        assert ("control fails" in found.measured) == (len(spread) < 3)
+
+    def test_a_control_that_is_as_good(self, tmp_path, measure):
+        """Where it lies near the published figure the rule tells nothing."""
+        self.table(
+            tmp_path, 0.574 + self.SPREAD, 0.403 + self.SPREAD, control=0.38
+        )
+        found = measure("rainbow.13")
+        assert found.holds is None
+        assert "control fails: not aligned" in found.measured
+
+    def test_without_a_column(self, tmp_path):
+        header = self.HEADER.replace("accuracy", "error")
+        self.table(tmp_path, [0.57], [0.4], header=header)
+        with pytest.raises(NotMeasured, match="no whole"):
+            plain_cnn.measure(None, tmp_path)
 
 
 class TestJoint:
@@ -43,16 +151,10 @@ class TestJoint:
             ({"gaussian": 0.32}, None),
         ],
     )
-    def test_verdict(self, tmp_path, measure_claim, figures, holds):
+    def test_verdict(self, tmp_path, measure, figures, holds):
         self.table(tmp_path, **figures)
-        found = measure_claim(
-            "rainbow.17", results_dir=tmp_path, scale="minutes"
-        )
+        found = measure("rainbow.17")
         assert found.holds is holds, found.measured
-
-    def test_no_table(self, tmp_path):
-        with pytest.raises(NotMeasured, match="--joint"):
-            joint.measure(None, tmp_path)
 
 
 class TestByWidth:
@@ -97,11 +199,9 @@ class TestByWidth:
             ({"unaligned": 0.9}, None),
         ],
     )
-    def test_verdict(self, tmp_path, measure_claim, figures, holds):
+    def test_verdict(self, tmp_path, measure, figures, holds):
         self.table(tmp_path, **figures)
-        found = measure_claim(
-            "rainbow.18", results_dir=tmp_path, scale="minutes"
-        )
+        found = measure("rainbow.18")
         assert found.holds is holds, found.measured
 
     def test_two_widths(self, tmp_path):

@@ -16,10 +16,10 @@ def measure(rng, results_dir):
     del rng  # What is drawn was drawn by the command.
     path = pathlib.Path(results_dir) / FOLDER / "widths.csv"
     rows = tables.read(path, _COLUMNS, _MADE_BY)
-    widths = sorted({int(row["width"]) for row in rows})
+    widths = sorted({int(x) for x in tables.values(rows, "width")})
     if len(widths) < 3:
         raise NotMeasured(f"Expected three widths in {path}")
-    # Of the widest one is what the others are compared with.
+    # Errors are those to the widest networks, which have none of their own.
     narrowest, *_, next_to_widest, widest = widths
 
     def of(what, width, **more):

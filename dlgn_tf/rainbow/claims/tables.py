@@ -1,5 +1,7 @@
 """Tables that `python -m dlgn_tf.rainbow` has left, as claims read them."""
 
+import math
+
 from dlgn_tf.claims.verdicts import NotMeasured
 from dlgn_tf.output import elsewhere
 
@@ -24,13 +26,19 @@ def values(rows, column, **of):
     """Floats of a column in those rows that have some values.
 
     Raises:
-        NotMeasured: if there are none.
+        NotMeasured: if there are none, or one is no finite number.
     """
     found = [
-        float(row[column])
+        row[column]
         for row in rows
-        if all(row[name] == str(value) for name, value in of.items())
+        if all(row.get(name) == str(value) for name, value in of.items())
     ]
     if not found:
         raise NotMeasured(f"no row with {of}")
-    return found
+    try:
+        numbers = [float(text) for text in found]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise NotMeasured(f"no finite {column} in each row with {of}")
+    return numbers
