@@ -128,9 +128,12 @@ class Command(fields.Command):
     @functools.cached_property
     def batches(self):
         """Arrays of the images whose activations are measured."""
-        from dlgn_tf.rainbow.moments import in_batches
+        return _batches(self.train.images[: self.images])
 
-        return in_batches(self.train.images[: self.images], _BATCH)
+    @functools.cached_property
+    def held_out(self):
+        """Arrays of the test images, on which alignments are scored."""
+        return _batches(self.test.images)
 
     @functools.cached_property
     def head(self):
@@ -139,6 +142,12 @@ class Command(fields.Command):
         return type(self.train)(
             self.train.images[:count], self.train.labels[:count]
         )
+
+
+def _batches(images):
+    from dlgn_tf.rainbow.moments import in_batches
+
+    return in_batches(images, _BATCH)
 
 
 def run(command):

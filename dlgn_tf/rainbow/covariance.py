@@ -46,8 +46,7 @@ class WeightCovariances:
         activations: List of dicts of float64 arrays `(channels, channels)`: the
             second moment of what the layer reads, in the network's own basis.
         alignments: Dicts of `Alignment`.
-        biases: Dict of lists of float64 arrays `(neurons,)`, or of None, where
-            layers have none.
+        networks: The `LayeredNetwork`s themselves, a tuple.
     """
 
     reference: Reference
@@ -57,11 +56,22 @@ class WeightCovariances:
     errors: list[dict[str, float]]
     activations: list[dict[str, np.ndarray]]
     alignments: tuple[dict[str, Alignment], ...] = ()
-    biases: dict[str, list] = dataclasses.field(default_factory=dict)
+    networks: tuple[LayeredNetwork, ...] = ()
 
     @property
     def labels(self) -> tuple:
         return tuple(self.matrices)
+
+    @property
+    def biases(self) -> dict[str, list]:
+        """Dict of lists of float64 arrays `(neurons,)`, or of None.
+
+        None where layers have no biases.
+        """
+        return {
+            label: [network.layers[k].bias for network in self.networks]
+            for k, label in enumerate(self.labels)
+        }
 
 
 def weight_covariances(
@@ -135,10 +145,7 @@ def weight_covariances(
             for each in measured
         ],
         alignments=turns,
-        biases={
-            label: [network.layers[k].bias for network in networks]
-            for k, label in enumerate(chosen.labels)
-        },
+        networks=tuple(networks),
     )
 
 

@@ -66,11 +66,11 @@ class InfiniteNetwork:
         Args:
             inputs: Array `(samples, dimension)`, times the square root of the
                 first layer's covariance.
-            weights: Arrays `(samples,)`, not negative and not all zero. The
-                covariance of the second layer's weights, and of those behind
-                it, is a sum over the samples of c phi phi^T, with c a weight
-                and phi what the layer reads, scaled so that pre-activations
-                have a mean variance of one (assumed).
+            weights: Arrays `(samples,)`, finite, not negative, not all zero.
+                The covariance of the weights of the second layer, and of those
+                behind it, is a sum over the samples of c phi phi^T, with c a
+                weight and phi what the layer reads, scaled so that
+                pre-activations have a mean variance of one (assumed).
 
         Raises:
             UserError: if weights are not so, or not one per sample.
@@ -145,12 +145,13 @@ class InfiniteNetwork:
 
 def _checked(weights, samples):
     weights = np.asarray(weights, np.float64)
-    if weights.shape != (samples,) or not (
-        (weights >= 0).all() and weights.any()
-    ):
+    allowed = (weights >= 0) & np.isfinite(weights)
+    if weights.shape != (samples,) or not (allowed.all() and weights.any()):
         raise UserError(
-            f"Expected {samples} weights >= 0, not all of them zero. Received: "
-            f"an array of shape {weights.shape}, least {weights.min():g}"
+            f"Expected {samples} finite weights >= 0, not all of them zero. "
+            f"Received: an array of shape {weights.shape}, of which "
+            f"{np.sum(~allowed)} are negative or not finite and "
+            f"{np.sum(weights == 0)} are zero"
         )
     return weights
 

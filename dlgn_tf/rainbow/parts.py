@@ -21,10 +21,8 @@ from dlgn_tf.rainbow import dynamics as growth
 from dlgn_tf.rainbow import reference as references
 from dlgn_tf.rainbow.comparison import grouped
 from dlgn_tf.rainbow.covariance import weight_covariances
-from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.published import resampled
-
-_BATCH = 500
+from dlgn_tf.rainbow.resampling import check_pairs
 
 
 def measure(task):
@@ -47,27 +45,20 @@ class _Work:
     def __init__(self, task):
         self._task = task
         self._output = Output(task.output_dir)
-        self._runs = [
-            trained_runs.load(
-                path, task.whole_maps, dataset=task.dataset, model=task.model
-            )
-            for path in task.run_dirs
-        ]
+        self._runs = trained_runs.load_all(
+            task.run_dirs,
+            task.whole_maps,
+            dataset=task.dataset,
+            model=task.model,
+        )
         self._names = [run.name for run in self._runs]
-        if len(set(self._names)) < len(self._names):
-            self._names = [str(run.path) for run in self._runs]
         self._title = f"{self._runs[0].model.name}, {len(self._runs)} runs"
         self._networks = self._runs[0].networks
         references.check_comparable([run.layered() for run in self._runs])
         accuracies.check_layers(self._runs[0].layered().hidden, task.layers)
-        if task.joint and "both" not in accuracies.layers_of(
-            self._runs[0], task.layers
-        ):
-            raise UserError(
-                "Expected a gated network, layers of both of whose networks "
-                f"are drawn, for --joint. Received: {self._runs[0].model.name}"
-                f"{' and --layers' if task.layers else ''}"
-            )
+        if task.joint:
+            labels = self._runs[0].layered().hidden
+            check_pairs(accuracies.chosen(labels, task.layers))
 
     @functools.cached_property
     def _widest(self):
@@ -133,7 +124,7 @@ class _Work:
                 [run.layered(network) for run in self._runs],
                 self._widest,
                 self._task.batches,
-                in_batches(self._task.test.images, _BATCH),
+                self._task.held_out,
                 self._task.memory_gib,
                 untrained if all(untrained) else (),
             )
@@ -275,19 +266,22 @@ class _Work:
         self._save("dynamics", rows, figures.dynamics)
 
     def widths(self):
-        width_of = dict(zip(self._names, self._widths, strict=True))
+        found_widths = [run.width for run in self._runs]
+        width_of = dict(zip(self._names, found_widths, strict=True))
         rows = widths.alignment_rows(self._alignment_rows, width_of)
         spectra = []
         for network, covariances in self._covariances.items():
             found = (
                 self._names,
-                self._widths,
+                found_widths,
                 covariances,
                 self._hidden(network),
             )
             rows += widths.covariance_rows(*found)
             spectra += widths.spectrum_rows(*found)
-        rows += widths.norm_rows(self._names, self._runs, self._task.batches)
+        rows += widths.norm_rows(
+            self._runs, self._task.batches, self._task.memory_gib
+        )
         rows += widths.accuracy_rows(self._resampling_rows)
         summary = widths.summary(rows)
         self._output.table("widths", rows)
@@ -298,10 +292,6 @@ class _Work:
         )
         for what, line in widths.lines(summary):
             print(f"{what} by width: {line}")
-
-    @functools.cached_property
-    def _widths(self):
-        return [run.width for run in self._runs]
 
     def _save(self, name, rows, figure, *more):
         if not rows:

@@ -46,8 +46,9 @@ class Options:
             Gaussian one.
         weights: `"covariance"`, or `"white"`: what was learned is left out, and
             Gaussian weights of the same energy drawn; or `"rows"`: rows of the
-            trained weights, with their biases, are drawn with replacement, so
-            that neurons have the trained ones' own law.
+            trained weights are drawn with replacement, with the biases of
+            their neurons and the scales and offsets of a normalisation of
+            these alone, so that neurons have the trained ones' own law.
         joint: Whether the weights of a unit in the gating and in the value
             network are drawn together where both are, from their covariance as
             one row or as rows of one neuron. Apart, as by default, gates know
@@ -128,8 +129,8 @@ class _Resampling:
         self._rng = np.random.default_rng(seed)
         self._new = set(_chosen(drawn, options))
         self._changed = False
-        # Of labels: rows of the value network that were drawn with the gates',
-        # and numbers of the trained neurons that rows are of.
+        # By label of a layer: rows of the value network that were drawn with
+        # the gates', and numbers of the trained neurons that rows are of.
         self._rows: dict = {}
         self._taken: dict = {}
 
@@ -164,7 +165,7 @@ class _Resampling:
         if options.weights == "rows":
             trained = trained_rows(covariances, labels)
             taken = self._rng.integers(len(trained), size=layer.neurons)
-            self._taken |= dict.fromkeys(labels, taken)
+            self._taken |= dict.fromkeys((layer.label, *labels[1:]), taken)
             rows = trained[taken]
         else:
             rows = draw_rows(
@@ -234,15 +235,13 @@ class _Resampling:
         if layer.bias is None:
             return
         trained = np.concatenate(self._covariances.biases[label])
-        taken = self._taken.get(label)
-        if taken is None:
-            taken = self._rng.integers(len(trained), size=layer.neurons)
+        taken = self._neurons((layer.label,), trained, layer.neurons)
         layer.layer.bias.assign(trained[taken])
 
     def _redraw_affine(self, part):
         position = self._drawn.parts.index(part)
         trained = [
-            net.parts[position].layer for net in self._reference.networks
+            net.parts[position].layer for net in self._covariances.networks
         ]
         names = [
             n for n in ("gamma", "beta") if getattr(part.layer, n) is not None
@@ -255,9 +254,15 @@ class _Resampling:
         ]
         # Scale and offset of one neuron stay together.
         channels = getattr(part.layer, names[0]).shape[0]
-        taken = self._rng.integers(len(columns[0]), size=channels)
+        taken = self._neurons(part.neurons_of, columns[0], channels)
         for name, column in zip(names, columns, strict=True):
             getattr(part.layer, name).assign(column[taken])
+
+    def _neurons(self, owners, trained, count):
+        """Numbers of the trained neurons of one layer, else drawn ones."""
+        if len(owners) == 1 and owners[0] in self._taken:
+            return self._taken[owners[0]]
+        return self._rng.integers(len(trained), size=count)
 
 
 def draw_rows(
@@ -318,6 +323,19 @@ def paired(label: str) -> str | None:
     return f"value/{name}" if network == "gating" else None
 
 
+def check_pairs(labels: Sequence[str]) -> None:
+    """Raises a `UserError` if no gates and values of a unit are among layers.
+
+    Without a pair of them there is nothing to draw together.
+    """
+    if not any(paired(label) in labels for label in labels):
+        raise UserError(
+            "Expected layers of both networks of a gated model, such as "
+            "gating/conv1 and value/conv1, to draw them jointly. Received: "
+            f"{', '.join(labels)}"
+        )
+
+
 def draw_weights(
     matrix: Array, neurons: int, rng: Generator, orthogonal: bool = False
 ) -> Array:
@@ -367,11 +385,8 @@ def _check(trained, covariances, options):
     chosen = _chosen(trained, options)
     for label in chosen:
         trained[label]
-    if options.joint and not any(paired(label) in chosen for label in chosen):
-        raise UserError(
-            "Expected layers of both networks of a gated model to draw them "
-            f"together. Received: joint=True and layers {', '.join(chosen)}"
-        )
+    if options.joint:
+        check_pairs(chosen)
     same = all(
         layer.channels == covariances.reference.channels(label)
         for layer, label in zip(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
+from dlgn_tf.rainbow.moments import second_moment
 from dlgn_tf.rainbow.spectra import ZERO, eigen
 
 if typing.TYPE_CHECKING:
@@ -48,7 +49,9 @@ def rkhs_norm(kernel: Array, outputs: Array) -> Array | float:
     return norms if norms.ndim else float(norms)
 
 
-def output_norms(model: "keras.Model", batches: Iterable[Array]) -> Array:
+def output_norms(
+    model: "keras.Model", batches: Iterable[Array], memory_gib: float = 1.0
+) -> Array:
     """Norm of each logit in the space of the network's own last features.
 
     Features are divided by the square root of their number, as the theory has
@@ -56,27 +59,28 @@ def output_norms(model: "keras.Model", batches: Iterable[Array]) -> Array:
     which no sample has a feature, as of units that are never on, do not count.
 
     Example:
+
     >>> rainbow.output_norms(model, rainbow.in_batches(images)).shape
     (10,)
 
     Args:
         model: See `LayeredNetwork`.
         batches: Arrays of images.
+        memory_gib: Float > 0. Bound on the moments of the features.
 
     Returns:
         float64 array `(classes,)`.
 
     Raises:
-        UserError: if the model is of another kind.
+        UserError: if the model is of another kind, there are no images,
+            features are not finite, or memory does not suffice.
     """
     network = LayeredNetwork(model)
     head = network[network.classifier]
-    moment = np.zeros((head.dimension, head.dimension))
-    for images in batches:
-        (read,) = network.read(images, [head])
-        features = head.patches(read).astype(np.float64)
-        moment += features.T @ features
-    values, vectors = eigen(moment)
+    features = (
+        head.patches(network.read(images, [head])[0]) for images in batches
+    )
+    values, vectors = eigen(second_moment(features, memory_gib))
     spanned = vectors[:, values > ZERO * values[0]]
     readout = math.sqrt(head.dimension) * head.matrix @ spanned
     return np.linalg.norm(readout, axis=1)

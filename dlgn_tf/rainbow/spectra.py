@@ -30,6 +30,12 @@ def eigen(covariance: Array) -> tuple[Array, Array]:
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
+def shape(covariance: Array) -> Array:
+    """A covariance over its first eigenvalue; one that is zero stays."""
+    first = eigen(covariance)[0][0]
+    return covariance / first if first > 0 else covariance
+
+
 class Fit(typing.NamedTuple):
     """A line through logarithms, its R^2 in [0, 1]."""
 

@@ -15,18 +15,15 @@ from dlgn_tf.training.source import Source
 class TrainedRun:
     """A run at its newest checkpoint, or a network of no run.
 
-    `config` is None of a network of no run; `whole_maps` is as of
-    `LayeredNetwork`.
+    `name` is what tables call it; `config` is None of a network of no run;
+    `whole_maps` is as of `LayeredNetwork`.
     """
 
+    name: str
     path: pathlib.Path
     model: object
     config: object
     whole_maps: bool = False
-
-    @property
-    def name(self):
-        return self.path.name
 
     @property
     def networks(self):
@@ -85,14 +82,28 @@ class TrainedRun:
         return trained.load_trained(self.snapshots[step], like=self.config)
 
 
-def load(path, whole_maps=False, **known):
-    """Reads a `TrainedRun`, see `Source.of_path`.
+def load_all(paths, whole_maps=False, **known):
+    """Reads `TrainedRun`s, see `Source.of_path`.
+
+    Each is called by the last part of its path or, where two would have the
+    same name, by the whole.
 
     Raises:
-        UserError: if there is none.
+        UserError: if one is not there.
     """
+    paths = [pathlib.Path(path) for path in paths]
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = map(str, paths)
+    return [
+        _load(name, path, whole_maps, known)
+        for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _load(name, path, whole_maps, known):
     source = Source.of_path(path, **known)
     model, _ = source.load()
     source.check_images(model)
     check_reading(model.name)
-    return TrainedRun(pathlib.Path(path), model, source.config, whole_maps)
+    return TrainedRun(name, path, model, source.config, whole_maps)

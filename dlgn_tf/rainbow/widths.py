@@ -58,7 +58,9 @@ def covariance_rows(names, widths, covariances, labels):
                 ("covariance error", operator_norm_error(own, wanted)),
                 (
                     "covariance error of the shape",
-                    operator_norm_error(_shape(own), _shape(wanted)),
+                    operator_norm_error(
+                        spectra.shape(own), spectra.shape(wanted)
+                    ),
                 ),
                 (
                     "covariance error of white weights",
@@ -67,12 +69,6 @@ def covariance_rows(names, widths, covariances, labels):
             ):
                 rows.append(_row(name, width, label, what, error))
     return rows
-
-
-def _shape(matrix):
-    """A covariance over its first eigenvalue."""
-    first = spectra.eigen(matrix)[0][0]
-    return matrix / first if first > 0 else matrix
 
 
 def spectrum_rows(names, widths, covariances, labels):
@@ -100,19 +96,16 @@ def spectrum_rows(names, widths, covariances, labels):
     return rows
 
 
-def norm_rows(names, runs, batches):
+def norm_rows(runs, batches, memory_gib):
     """Norm of the logits in the space of the last features, over classes.
 
     The root mean square of `rkhs.output_norms`.
     """
+    norms = [output_norms(run.model, batches, memory_gib) for run in runs]
     return [
-        _row(name, run.width, "", "RKHS norm", _rms(run.model, batches))
-        for name, run in zip(names, runs, strict=True)
+        _row(run.name, run.width, "", "RKHS norm", np.sqrt(np.mean(norm**2)))
+        for run, norm in zip(runs, norms, strict=True)
     ]
-
-
-def _rms(model, batches):
-    return float(np.sqrt(np.mean(output_norms(model, batches) ** 2)))
 
 
 def accuracy_rows(drawn):

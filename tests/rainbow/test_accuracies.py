@@ -34,7 +34,7 @@ def task(rng):
 
 def run_of(name, seed=0, **options):
     model = create_model(name, SHAPE, 3, seed=seed, **options)
-    return TrainedRun(types.SimpleNamespace(name="run"), model, None)
+    return TrainedRun("run", None, model, None)
 
 
 def test_ranks():

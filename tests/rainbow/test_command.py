@@ -314,7 +314,11 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
         ("ab", ["--parts=all"], "Expected --parts of .*Received: --parts=all"),
         ("a", ["--covariances=all"], "two runs or more for --covariances=all"),
         ("ab", ["--parts=widths"], "two widths or more for --parts=widths"),
-        ("ab", ["--parts=resampling", "--joint"], "both of whose networks"),
+        (
+            "ab",
+            ["--parts=resampling", "--joint"],
+            "gating/conv1 and value/conv1",
+        ),
         ("ab", ["--parts=alignment", "--joint"], "joint has no effect"),
         ("ab", ["--dataset=digits"], "no effect with runs"),
         ("aa", [], "each of --run_dirs once"),
@@ -336,7 +340,8 @@ def test_mistakes(tmp_path, command, runs, names, arguments, message):
 def test_networks_of_no_run(tmp_path, command, runs, read_table):
     """Files say as much as the runs that they are of."""
     names = [f"{name}/model.keras" for name in "ab"]
-    part = ["--parts=convergence", *FEW]
+    part = ["--parts=convergence,resampling", "--layers=dense1", *FEW]
+    part.append("--covariances=own")
     with pytest.raises(UserError, match="--dataset with networks of no run"):
         command(dirs(runs, names), f"--output_dir={tmp_path / 'x'}", *part)
     command(dirs(runs, "ab"), f"--output_dir={tmp_path / 'runs'}", *part)
@@ -347,6 +352,10 @@ def test_networks_of_no_run(tmp_path, command, runs, read_table):
         for of in ("runs", "files")
     ]
     assert tables[0] == tables[1] != []
+    # What would be called model.keras alike is called by its path.
+    for of, called in (("runs", "ab"), ("files", [runs / x for x in names])):
+        rows = read_table(tmp_path / of / "resampling.csv")
+        assert {row["run"] for row in rows} == set(map(str, called))
 
 
 def test_runs_of_different_models(tmp_path, command, runs, gated, train_run):
@@ -357,12 +366,20 @@ def test_runs_of_different_models(tmp_path, command, runs, gated, train_run):
         "--depth=3",
         "--train_steps=1",
     )
-    for other, message in (
-        (runs / "a", "runs of one model.*c4gap.*mlp_dnn"),
-        (tmp_path / "deep", "one architecture"),
+    for other, more, message in (
+        (runs / "a", (), "runs of one model.*c4gap.*mlp_dnn"),
+        (tmp_path / "deep", (), "one architecture"),
+        # Layers of both networks, but of no unit both.
+        (
+            gated / "1",
+            ("--joint", "--layers=gating/conv1,value/conv2"),
+            "to draw them jointly. Received: gating/conv1, value/conv2",
+        ),
     ):
         with pytest.raises(UserError, match=message):
             command(
                 f"--run_dirs={gated / '0'},{other}",
                 f"--output_dir={tmp_path / 'out'}",
+                *more,
             )
+        assert not (tmp_path / "out").exists()

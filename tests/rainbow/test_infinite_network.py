@@ -63,11 +63,14 @@ class TestInfiniteNetwork:
             assert np.linalg.matrix_rank(root, tol=1e-6) == 5
 
     @pytest.mark.parametrize(
-        "weights", (np.ones(3), np.zeros(4), np.array([1.0, 1, 1, -1]))
+        "weights",
+        (np.ones(3), np.zeros(4), [], [1, 1, 1, -1], [1, 1, 1, np.inf]),
     )
     def test_weights_of_samples(self, rng, weights):
         inputs = rng.standard_normal((4, 2))
-        with pytest.raises(UserError, match="Expected 4 weights.*Received"):
+        with pytest.raises(
+            UserError, match="Expected 4 finite weights.*Received"
+        ):
             InfiniteNetwork.of(inputs, [weights])
 
     def test_readout(self, network, rng):

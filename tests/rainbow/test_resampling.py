@@ -279,23 +279,42 @@ class TestNormalizations:
             new.moving_variance, variance * (m2 - m1**2), atol=1e-5
         )
 
-    def test_scales_and_offsets_stay_pairs(self, rng):
+    @staticmethod
+    def affine(gamma):
+        """A network whose neurons have such scales and biases."""
         x = keras.Input((5,))
         h = keras.layers.Dense(20, use_bias=True, name="dense1")(x)
         h = keras.layers.BatchNormalization(name="norm")(h)
         h = keras.layers.Dense(3, name="logits")(keras.layers.ReLU()(h))
         model = keras.Model(x, h)
-        gamma = rng.standard_normal(20).astype("float32")
         model.get_layer("norm").gamma.assign(gamma)
         model.get_layer("norm").beta.assign(10 * gamma)
         model.get_layer("dense1").bias.assign(gamma)
+        return model
+
+    @pytest.mark.parametrize("reference", ("mean", 0))
+    def test_scales_and_offsets_stay_pairs(self, rng, reference):
+        """Those of all networks, be the basis that of one alone."""
+        gammas = rng.standard_normal((2, 20)).astype("float32")
+        models = [self.affine(gamma) for gamma in gammas]
         data = rng.standard_normal((50, 5)).astype("float32")
-        drawn = drawn_from(model, [data])
+        covariances = weight_covariances(models, [data], reference)
+        drawn = resample(models[0], covariances, [data], 0)
         norm = drawn.get_layer("norm")
         np.testing.assert_allclose(norm.beta, 10 * np.asarray(norm.gamma))
         for values in (norm.gamma, drawn.get_layer("dense1").bias):
-            assert set(np.asarray(values)) <= set(gamma)
-            assert not np.array_equal(values, gamma)
+            assert set(np.asarray(values)) <= set(gammas.ravel())
+            assert all(set(np.asarray(values)) & set(x) for x in gammas)
+
+    def test_rows_keep_their_scales(self, rng):
+        """A neuron that is drawn has its bias, scale and offset, too."""
+        gamma = np.arange(1, 21, dtype="float32")
+        data = rng.standard_normal((50, 5)).astype("float32")
+        drawn = drawn_from(self.affine(gamma), [data], weights="rows")
+        norm, dense = drawn.get_layer("norm"), drawn.get_layer("dense1")
+        np.testing.assert_array_equal(norm.gamma, dense.bias)
+        np.testing.assert_array_equal(norm.beta, 10 * np.asarray(dense.bias))
+        assert len(set(np.asarray(norm.gamma))) < 20
 
 
 class TestOptions:

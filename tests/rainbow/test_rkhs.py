@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
 from dlgn_tf.rainbow.random_features import random_features
@@ -60,6 +61,12 @@ def test_of_a_network(inputs, networks, samples):
     kernel = features @ features.T / features.shape[1]
     found = output_norms(model, in_batches(inputs, 100))
     np.testing.assert_allclose(found, rkhs_norm(kernel, logits), rtol=1e-4)
+
+
+def test_of_no_images(networks):
+    """A norm of 0 would be that of a network whose logits are 0."""
+    with pytest.raises(UserError, match="at least one sample"):
+        output_norms(networks.mlp(0), [])
 
 
 def test_of_a_flattened_map(images, networks):

@@ -23,7 +23,7 @@ def test_the_model_as_drawn_is_the_one_the_run_kept(
     config = types.SimpleNamespace(
         init_from=None, gates_from=None, apodized=apodized
     )
-    run = trained_runs.TrainedRun(tmp_path, None, config)
+    run = trained_runs.TrainedRun("run", tmp_path, None, config)
     assert run.initial == "drawn anew"
     said = capsys.readouterr().out
     assert bool(said) == bool(apodized)
@@ -32,6 +32,6 @@ def test_the_model_as_drawn_is_the_one_the_run_kept(
     (tmp_path / "snapshots").mkdir()
     for step in (0, 5):
         (tmp_path / f"snapshots/step-{step:08}.keras").touch()
-    run = trained_runs.TrainedRun(tmp_path, None, config)
+    run = trained_runs.TrainedRun("run", tmp_path, None, config)
     assert run.initial == tmp_path / "snapshots" / "step-00000000.keras"
     assert not capsys.readouterr().out

@@ -134,22 +134,18 @@ def errors_by_width(seed):
     errors = {}
     for label in HIDDEN:
         wanted = reference.matrices[label]
+        shape = spectra.shape(wanted)
         matrices = [each.matrices[label] for each in found]
-        white = operator_norm_error(np.eye(len(wanted)), _shape(wanted))
+        white = operator_norm_error(np.eye(len(wanted)), shape)
         errors[label] = {
             "shape": [
-                operator_norm_error(_shape(matrix), _shape(wanted))
+                operator_norm_error(spectra.shape(matrix), shape)
                 for matrix in matrices
             ],
             "whole": [operator_norm_error(m, wanted) for m in matrices],
             "white": [white] * len(matrices),
         }
     return errors
-
-
-def _shape(matrix):
-    """A covariance over its first eigenvalue."""
-    return matrix / spectra.eigen(matrix)[0][0]
 
 
 def _widths():
