@@ -281,10 +281,7 @@ def _scale(command, orders):
     changes = {name: getattr(command, name) for name in _OF_SCALE}
     changes["orders"] = orders
     given = {k: v for k, v in changes.items() if v is not None}
-    scale = dataclasses.replace(settings.SCALES[command.scale], **given)
-    # Raises now what would otherwise be said after a training.
-    scale.ladder(seed=0)
-    return scale
+    return dataclasses.replace(settings.SCALES[command.scale], **given)
 
 
 def _run_experiment(command, name, images, scale):

@@ -8,19 +8,16 @@ significance of section 4.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.complexity import resampling, tables
-from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.features import Feature, passes
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.resampling import ResampledCovariance
 from dlgn_tf.complexity.unit import check_varies
-from dlgn_tf.models.evaluation import at_a_time, batches
-
-_AT_A_TIME = 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,13 +104,6 @@ class Significance:
         """
         return float(1 - np.trace(self.covariance) / self.variance)
 
-    def of(self, orders: Iterable[int]) -> float:
-        """rho(S) = Var[sum of c(l), l in S] / Var[f] of some orders S."""
-        chosen = [self.orders.index(order) for order in orders]
-        return float(
-            self.covariance[np.ix_(chosen, chosen)].sum() / self.variance
-        )
-
     @property
     def profile(self) -> Array:
         """Significances scaled to sum to 1: float64 array `(orders,)`."""
@@ -185,7 +175,6 @@ def measure_significance(
         UserError: if the feature is constant over the images.
     """
     stream = ResampledCovariance(len(ladder.orders) + 1, resamples)
-    batch_size = batch_size or at_a_time(images, _AT_A_TIME)
     for _, components in streamed(feature, ladder, images, batch_size):
         stream.add([*components.parts, components.remainder])
     significance = Significance(
@@ -199,10 +188,13 @@ def measure_significance(
 
 
 def streamed(
-    feature: Feature, ladder: Ladder, images: Array, batch_size: int
+    feature: Feature,
+    ladder: Ladder,
+    images: Array,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[slice, Components]]:
     """Components of images as `measure_significance` takes them in."""
-    for batch in batches(len(images), batch_size):
+    for batch in passes(images, batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         yield batch, Components.of(f, outputs)
 

@@ -21,7 +21,7 @@ from numpy import ndarray as Array
 from dlgn_tf.choices import NETWORKS
 from dlgn_tf.errors import UserError, nearest
 from dlgn_tf.models.classifier import ImageClassifier, copied, listed
-from dlgn_tf.models.evaluation import batches
+from dlgn_tf.models.evaluation import at_a_time, batches
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.data.images import ImageSet
@@ -29,6 +29,8 @@ if typing.TYPE_CHECKING:
 
 
 BATCH_SIZE = 250
+# Images of 32x32x3 that pass trunk and nets together.
+_PASSING = 1000
 # Names that a message lists one by one.
 _MOST_LISTED = 40
 
@@ -97,6 +99,14 @@ def in_batches(function: Callable, *arrays: Array) -> Array:
             for batch in batches(len(arrays[0]), BATCH_SIZE)
         ]
     )
+
+
+def passes(images: Array, batch_size: int | None = None) -> list[slice]:
+    """Slices of images that pass a network together.
+
+    Of `batch_size` images each, by default 1000 of 32x32x3, fewer of larger.
+    """
+    return batches(len(images), batch_size or at_a_time(images, _PASSING))
 
 
 def accuracy(feature: Feature, f: Array, images: "ImageSet") -> float:

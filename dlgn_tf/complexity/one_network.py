@@ -49,7 +49,7 @@ def measure(command, network, ladder_settings, data):
     print(f"{feature.name}: {tables.shown(significance)}")
     shares = {feature.name: [tables.bars_of(significance)]}
     parts = [
-        tables.summary(shares, ladder.orders),
+        *tables.summary(shares, ladder.orders, command.resamples),
         f"Gap {significance.gap:+.3f}.",
         report.drawn(
             output,
@@ -102,7 +102,8 @@ def _games(output, feature, ladder, train, test, info):
         f"the first {len(first)} images."
     )
     print(fit)
-    games = measure_effectiveness(feature, ladder, _first(train), first)
+    seen = _first(train)
+    games = measure_effectiveness(feature, ladder, seen, first)
     output.table("effectiveness", [tables.rounded(row) for row in games.rows()])
     bars = ({feature.name: x} for x in (games.effective(), games.overfit))
     rows = [
@@ -111,9 +112,9 @@ def _games(output, feature, ladder, train, test, info):
     ]
     return [
         fit,
-        f"Shapley values of the losses over the first {GAME_IMAGES} training "
-        "and test images, for which training images are taken that the "
-        "network may or may not have seen:",
+        f"Shapley values of the losses over the first {len(seen)} training "
+        f"and {len(first)} test images, for which training images are taken "
+        "that the network may or may not have seen:",
         markdown.table(["order", *_SHOWN], rows),
         report.drawn(
             output,

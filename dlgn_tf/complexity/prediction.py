@@ -125,27 +125,11 @@ def _orders(row):
     return tuple(sorted(orders))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Fit:
-    """A linear prediction from the numbers of networks.
-
-    Attributes:
-        weights: `(numbers,)`, one for each descriptor.
-        intercept: What is predicted where all descriptors are 0.
-    """
-
-    weights: Array
-    intercept: float
-
-    def predict(self, descriptors: Array) -> Array:
-        """Of `(networks, numbers)`: `(networks,)`, in the unit of targets."""
-        return np.asarray(descriptors, float) @ self.weights + self.intercept
-
-
-def fit(descriptors: Array, targets: Array) -> Fit:
+def fit(descriptors: Array, targets: Array) -> LinearRegression:
     """Fits by ordinary least squares.
 
-    Descriptors and targets are those of `errors`.
+    Descriptors and targets are those of `errors`. `coef_` and `intercept_` of
+    what is returned are the weights, `predict` applies them to descriptors.
 
     Raises:
         UserError: if so few networks do not fix the weights.
@@ -156,11 +140,10 @@ def fit(descriptors: Array, targets: Array) -> Fit:
             f"Expected more than {numbers} networks, to fix {numbers} weights "
             f"and an intercept. Received: {len(targets)}"
         )
-    found = LinearRegression().fit(descriptors, targets)
-    return Fit(found.coef_, float(found.intercept_))
+    return LinearRegression().fit(descriptors, targets)
 
 
-def fits_in_turn(descriptors: Array, targets: Array) -> list[Fit]:
+def fits_in_turn(descriptors: Array, targets: Array) -> list[LinearRegression]:
     """A `fit` without each network in turn.
 
     How far their weights lie apart says how little they may be interpreted:

@@ -28,7 +28,7 @@ from dlgn_tf.complexity.distillation import (
     outputs_of,
     shown_epochs,
 )
-from dlgn_tf.complexity.features import Feature, output_feature
+from dlgn_tf.complexity.features import Feature, output_feature, passes
 from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
 from dlgn_tf.complexity.ladder import (
     Ladder,
@@ -41,9 +41,7 @@ from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
 from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import initial_weights_from
-from dlgn_tf.models.evaluation import at_a_time, batches
 
-_AT_A_TIME = 1000
 # Apart from the draws of the ladder, and of each other.
 _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
 
@@ -194,7 +192,7 @@ def _back_maps(psi, shared, order, images, settings, progress):
 def _second_moment(psi, images):
     """E[psi psi'] over images and places, float64 array `(C, C)`."""
     total, rows = 0.0, 0
-    for batch in batches(len(images), at_a_time(images, _AT_A_TIME)):
+    for batch in passes(images):
         values = psi.trunk(images[batch]).astype("float64")
         values = values.reshape(-1, values.shape[-1])
         total, rows = total + values.T @ values, rows + len(values)
@@ -326,8 +324,7 @@ def measure_reliability(
     wanted = sorted({0, *cycles})
     parts = 2 * len(orders) + 1
     streams = {u: ResampledCovariance(parts, resamples) for u in wanted}
-    batch_size = batch_size or at_a_time(images, _AT_A_TIME)
-    for batch in batches(len(images), batch_size):
+    for batch in passes(images, batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         whole = [outputs[order] for order in orders]
         psi = {o: outputs_of(shared[o].psi, images[batch]) for o in orders}

@@ -30,6 +30,7 @@ class ResampledCovariance(PartCovariance):
         self._resamples = resamples
         self._centre: Array | None = None
         self._weights = np.zeros(resamples)
+        self._different = np.zeros(resamples, int)
         self._totals: Array = np.zeros((resamples, 1))
         self._products = np.zeros((resamples, parts, parts))
 
@@ -49,17 +50,23 @@ class ResampledCovariance(PartCovariance):
         size = (len(batch), self._resamples)
         counts = self._rng.poisson(1.0, size).T.astype("float64")
         self._weights += counts.sum(axis=1)
+        self._different += np.count_nonzero(counts, axis=1)
         self._totals = self._totals + counts @ batch.reshape(len(batch), -1)
         products = batch @ batch.transpose(0, 2, 1)
         self._products += np.tensordot(counts, products, 1)
 
     def resampled(self) -> Array:
-        """Covariances of each: float64 array `(resamples, parts, parts)`."""
+        """Covariances of each: float64 array `(resamples, parts, parts)`.
+
+        A resample of very few images may have none or one of them, and then no
+        variance to take shares of: it is left out.
+        """
+        left = self._different > 1
+        weights = self._weights[left, None, None]
         parts = self._products.shape[-1]
-        # A resample of very few images may have none.
-        weights = np.maximum(self._weights, 1)[:, None, None]
-        means = self._totals.reshape(self._resamples, parts, -1) / weights
-        return self._products / weights - means @ means.transpose(0, 2, 1)
+        totals = self._totals.reshape(self._resamples, parts, -1)
+        means = totals[left] / weights
+        return self._products[left] / weights - means @ means.transpose(0, 2, 1)
 
 
 def interval(values: Array, level: float = LEVEL) -> Array:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dlgn_tf.complexity import report
 from dlgn_tf.complexity.figures import component_labels
 from dlgn_tf.output import markdown
 from dlgn_tf.output.spread import listed, mean_and_range
@@ -57,10 +58,14 @@ def shown_reliability(ratios):
     return listed(ratios, ".3f", ", ") + no_share
 
 
-def summary(shares, orders):
-    """Means of what `bars_of` returns, as `means` has them."""
+def summary(shares, orders, resamples):
+    """Paragraphs: means of what `bars_of` returns, and what intervals say.
+
+    The latter only where images were drawn again, `resamples` times.
+    """
     labels = [f"order {label}" for label in component_labels(orders)]
-    return means(["network", *labels, "remainder"], shares)
+    table = means(["network", *labels, "remainder"], shares)
+    return [table, report.INTERVALS] if resamples else [table]
 
 
 def means(heads, values, form=".3f"):

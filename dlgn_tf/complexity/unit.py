@@ -14,13 +14,11 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.features import Feature
+from dlgn_tf.complexity.features import Feature, passes
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.evaluation import at_a_time, batches
 
 # A feature counts as constant where its variance is rounding.
 _ROUNDING = 1e-12
-_AT_A_TIME = 1000
 # Images of which nets' trainings take a feature's unit.
 MEASURED = 1000
 
@@ -70,7 +68,7 @@ def unit_of(feature: Feature, images: Array) -> Unit:
         UserError: if the feature is constant over the images.
     """
     stream = PartCovariance(1)
-    for batch in batches(len(images), at_a_time(images, _AT_A_TIME)):
+    for batch in passes(images):
         stream.add([feature.trunk(images[batch])])
     variance = stream.matrix()[0, 0]
     check_varies(feature.name, variance, stream)

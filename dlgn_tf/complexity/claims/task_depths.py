@@ -5,10 +5,9 @@ import numpy as np
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.complexity.claims import studies
 from dlgn_tf.complexity.components import total_variation
-from dlgn_tf.complexity.experiments import tasks
+from dlgn_tf.complexity.experiments import tasks, widths
 
-SEEDS, SHALLOW, DEEP, MIDDLE = 2, 0, 80, 26
-WIDTHS = (1 / 16, 1 / 8)
+SEEDS, SHALLOW, DEEP = 2, 0, 80
 
 
 def measure_depths(rng):
@@ -37,13 +36,9 @@ def measure_depths(rng):
 
 
 def measure_widths(rng):
-    workshop = studies.workshop()
     (seed,) = studies.seeds(rng, 1)
-    subject = tasks.fitted(workshop, MIDDLE, seed)
-    shares = {
-        f"r = {width:g}": tasks.measure(workshop, subject, width)
-        for width in WIDTHS
-    }
+    found = widths.measure(studies.workshop(), seed)
+    shares = {f"r = {width:g}": each for width, each in found.items()}
     return {
         "total variation": total_variation(
             *(each.profile for each in shares.values())

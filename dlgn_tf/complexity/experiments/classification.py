@@ -21,7 +21,7 @@ REGIMES = ("all images", "own images")
 def run(experiment):
     """Accuracies by order and regime, `classification.csv`."""
     workshop, rows = experiment.workshop(), []
-    for asked in experiment.teachers():
+    for asked in experiment.teachers(workshop):
         subject = workshop.teacher(*asked)
         found = measure(workshop, subject)
         rows += found

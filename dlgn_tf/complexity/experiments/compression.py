@@ -8,13 +8,7 @@ paper prints.
 import collections
 import dataclasses
 
-from dlgn_tf.complexity import (
-    compression,
-    figures,
-    report,
-    tables,
-    teachers,
-)
+from dlgn_tf.complexity import compression, figures, tables, teachers
 from dlgn_tf.complexity.effectiveness import (
     Effectiveness,
     measure_effectiveness,
@@ -196,8 +190,7 @@ def _write(experiment, found, compressions, title):
             by_kind(lambda x: [x.accuracy]),
             ".1f",
         ),
-        tables.summary(shares, orders),
-        report.INTERVALS,
+        *tables.summary(shares, orders, experiment.scale.resamples),
         *(experiment.drawn(x, figure, x) for x, figure in pictures.items()),
         "networks.csv has the reliable and the unreliable share of each "
         "component: --experiment=prediction --compressed=networks.csv predicts "

@@ -12,7 +12,7 @@ from dlgn_tf.complexity.effectiveness import measure_effectiveness
 def run(experiment):
     """Effectiveness and over-fitting by order, a table and a bar chart."""
     workshop, found = experiment.workshop(), []
-    for asked in experiment.teachers():
+    for asked in experiment.teachers(workshop):
         subject = workshop.teacher(*asked)
         games = measure(workshop, subject)
         found.append((subject, games))

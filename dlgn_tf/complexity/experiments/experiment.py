@@ -46,8 +46,15 @@ class Experiment:
         folder = pathlib.Path(self.output_dir) / NETWORKS
         return Workshop(self.scale, data.load(**self.images), folder)
 
-    def teachers(self):
-        """Depth, number of images and seed of each network of the scale."""
+    def teachers(self, workshop):
+        """Depth, number of images and seed of each network of the scale.
+
+        Raises:
+            UserError: now, and not after hours of training, if there are not so
+                many images of a `Workshop`.
+        """
+        for count in self.scale.counts:
+            workshop.data.some(count)
         seeds = range(self.seeds)
         return itertools.product(self.scale.depths, self.scale.counts, seeds)
 

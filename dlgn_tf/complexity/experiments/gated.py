@@ -9,7 +9,7 @@ gates is. No paper has this experiment.
 
 import collections
 
-from dlgn_tf.complexity import figures, report, tables
+from dlgn_tf.complexity import figures, tables
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
@@ -80,8 +80,7 @@ def _report(experiment, workshop, found, accuracies):
         "of the gating network of a DGN and of a DLGN, with soft gates learned "
         "jointly. A DLGN's gating network is linear: what its nets leave is "
         "what a net of so short a training cannot copy even of a linear map.",
-        tables.summary(found, orders),
-        report.INTERVALS,
+        *tables.summary(found, orders, scale.resamples),
         experiment.drawn(
             "gated",
             figures.significance(found, orders, title),

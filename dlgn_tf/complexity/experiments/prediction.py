@@ -34,6 +34,10 @@ def run(experiment):
         )
     networks = prediction.read_networks(path)
     rows, weights = measure(networks), weights_of(networks)
+    compressed = []
+    if experiment.compressed:
+        others = prediction.read_networks(experiment.compressed)
+        compressed = predict(networks, others)
     experiment.output.table("prediction", rows)
     experiment.output.table("weights", weights)
     pictures = []
@@ -44,9 +48,6 @@ def run(experiment):
         pictures.append(experiment.drawn(f"plane_{target}", figure, label))
     table = _markdown(rows)
     print(table)
-    compressed = []
-    if experiment.compressed:
-        compressed = _of_compressed(experiment, networks)
     experiment.report(
         "Experiment 6: prediction from components",
         f"Ordinary least squares over {len(networks.names)} networks of "
@@ -59,7 +60,7 @@ def run(experiment):
         "without each network in turn. Weights of shares that go together are "
         "not fixed by so few networks: do not interpret them one by one.",
         _markdown(weights),
-        *compressed,
+        *(_of_compressed(experiment, compressed) if compressed else ()),
         *pictures,
         facts={"networks": f"{len(networks.names)} of {path.name}"},
     )
@@ -73,7 +74,7 @@ def weights_of(networks):
         known = networks.descriptors, getattr(networks, attribute)
         whole = _all_weights(prediction.fit(*known))
         in_turn = np.stack(
-            list(map(_all_weights, prediction.fits_in_turn(*known)))
+            [*map(_all_weights, prediction.fits_in_turn(*known))]
         )
         numbers = zip(
             [*names, "intercept"],
@@ -94,7 +95,7 @@ def weights_of(networks):
 
 
 def _all_weights(fit):
-    return np.append(fit.weights, fit.intercept)
+    return np.append(fit.coef_, fit.intercept_)
 
 
 def predict(networks, others):
@@ -133,10 +134,8 @@ def predict(networks, others):
     ]
 
 
-def _of_compressed(experiment, networks):
+def _of_compressed(experiment, rows):
     """Writes `compressed.csv`; returns paragraphs of the report."""
-    others = prediction.read_networks(experiment.compressed)
-    rows = predict(networks, others)
     experiment.output.table("compressed", rows)
     absolute = collections.defaultdict(list)
     for row in rows:

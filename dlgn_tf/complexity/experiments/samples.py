@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.complexity import figures, prediction, report, tables
+from dlgn_tf.complexity import figures, prediction, tables
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.effectiveness import cross_entropy
 from dlgn_tf.complexity.experiments.workshop import Subject
@@ -49,11 +49,8 @@ class Measured:
 def run(experiment):
     """Significance and reliability by images, tables and bar charts."""
     workshop, found = experiment.workshop(), []
-    for count in workshop.scale.counts:
-        # Refuses one now that would else be after hours of training.
-        workshop.data.some(count)
-    others = exemplary(workshop)
-    for asked in experiment.teachers():
+    every, others = experiment.teachers(workshop), exemplary(workshop)
+    for asked in every:
         found.append(measure(workshop, *asked, others))
         print(_shown(found[-1]))
     _write(experiment, found)
@@ -118,8 +115,7 @@ def _write(experiment, found):
         "on CIFAR-10:",
         AUTHORS,
         "Here:",
-        tables.summary(shares, orders),
-        report.INTERVALS,
+        *tables.summary(shares, orders, experiment.scale.resamples),
         experiment.drawn(
             "significance",
             figures.significance(shares, orders, title),

@@ -1,4 +1,4 @@
-"""How much the experiments train, at either scale."""
+"""How much the experiments train, at each scale."""
 
 import dataclasses
 
@@ -8,11 +8,17 @@ from dlgn_tf.complexity.distillation import Distillation
 from dlgn_tf.complexity.ladder import LadderSettings
 from dlgn_tf.complexity.reliability import ReliabilitySettings
 from dlgn_tf.complexity.teachers import TeacherSettings
+from dlgn_tf.models.depths import resnet_blocks
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Sizes and lengths of all trainings of an experiment."""
+    """Sizes and lengths of all trainings of an experiment.
+
+    Raises:
+        UserError: now, and not after hours of training, if there are no
+            disentangler nets of an order or no ResNet of a depth.
+    """
 
     # Of the disentangler nets; see `LadderSettings` and `Distillation`.
     orders: tuple[int, ...]
@@ -48,6 +54,11 @@ class Scale:
     # Passes of a teacher; None where the least number of steps decides.
     teacher_epochs: int | None = None
     teacher_steps: int | None = None
+
+    def __post_init__(self):
+        self.ladder(seed=0)
+        for depth in (*self.depths, self.compressed_depth):
+            resnet_blocks(depth, "original")
 
     def training(self, seed):
         """The `Distillation` of every disentangler net."""

@@ -10,7 +10,7 @@ Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 import collections
 
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity import figures, report, tables
+from dlgn_tf.complexity import figures, tables
 from dlgn_tf.complexity.distillation import Draws, distil
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import Feature, output_feature
@@ -47,8 +47,7 @@ def run(experiment):
         "taken apart. Expected: the deeper the task, the smaller the share of "
         "low orders; the authors, with r = 1, have "
         f"{authors} for order 4.",
-        tables.summary(found, orders),
-        report.INTERVALS,
+        *tables.summary(found, orders, experiment.scale.resamples),
         experiment.drawn(
             "tasks",
             figures.significance(found, orders, "Task-n"),

@@ -9,7 +9,7 @@ are not at hand.
 
 import collections
 
-from dlgn_tf.complexity import figures, report, tables
+from dlgn_tf.complexity import figures, tables
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import tasks
 
@@ -42,8 +42,7 @@ def run(experiment):
         f"output of Task-{TASK} and taken apart by nets of 128r, 256r and 512r "
         "filters. Expected: profiles are alike. Total variation is that "
         "between the profile and the widest nets'.",
-        tables.summary(shares, scale.orders),
-        report.INTERVALS,
+        *tables.summary(shares, scale.orders, scale.resamples),
         tables.means(["nets", "total variation"], distances),
         experiment.drawn(
             "widths",
