@@ -1,14 +1,14 @@
 from . import drawings as drawings
 from .factorial import FactorialMixture as FactorialMixture
 from .keras_layers import maso_of_layers as maso_of_layers
+from .layerwise import LayerSpline as LayerSpline
+from .layerwise import NetworkSplines as NetworkSplines
+from .layerwise import network_splines as network_splines
 from .maso import MASO as MASO
 from .mixture import RegionMixture as RegionMixture
 from .mixture import region_prior as region_prior
 from .network_prior import network_filters as network_filters
 from .network_prior import network_priors as network_priors
-from .network_splines import LayerSpline as LayerSpline
-from .network_splines import NetworkSplines as NetworkSplines
-from .network_splines import network_splines as network_splines
 from .parameters import activated as activated
 from .parameters import average_pool as average_pool
 from .parameters import convolution as convolution

@@ -1,5 +1,6 @@
 """The MASO parameters of Keras layers, read off what the layers compute."""
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -66,15 +67,21 @@ def maso_of_layers(
 
 
 def copied(
-    layer: keras.layers.Layer, shape: tuple[int, ...]
+    layer: keras.layers.Layer, shape: tuple[int, ...] | None = None
 ) -> keras.layers.Layer:
-    """A copy in float64, with the layer's weights; `UserError` if it cannot."""
+    """A copy in float64, with the layer's weights; `UserError` if it cannot.
+
+    A network knows the shape that enters it, without the batch dimension.
+    """
     ends = [getattr(layer, name, ()) for name in ("inputs", "outputs")]
-    if isinstance(layer, keras.Model) and [len(end) for end in ends] != [1, 1]:
+    network = shape is None or isinstance(layer, keras.Model)
+    if network and [len(end) for end in ends] != [1, 1]:
         raise UserError(
             "Expected a functional network of one input and one output. "
             f"Received: {layer.name}, a {type(layer).__name__}"
         )
+    if shape is None:
+        shape = tuple(layer.inputs[0].shape[1:])
     try:
         if isinstance(layer, keras.Model):
             copy = keras.models.clone_model(
@@ -181,11 +188,9 @@ def _inputs(operation, known):
 
 def _composed(layer, function, shapes, entering):
     """A layer on the units of an operator."""
-    try:
+    with _named(layer):
         maps = _maps(layer, function, shapes)
         return MASO(*composition.compose(maps, entering))
-    except UserError as error:
-        raise _named(error, layer) from error
 
 
 def maps_of_step(step: Step) -> composition.Maps:
@@ -194,14 +199,18 @@ def maps_of_step(step: Step) -> composition.Maps:
     Raises:
         UserError: if it is nothing that `maso_of_layers` reads.
     """
-    try:
+    with _named(step.operation):
         return _maps(step.operation, step.function, step.shapes)
+
+
+@contextlib.contextmanager
+def _named(layer):
+    """Says of which layer a `UserError` is."""
+    try:
+        yield
     except UserError as error:
-        raise _named(error, step.operation) from error
-
-
-def _named(error, layer):
-    return UserError(f"{error}: layer {layer.name}, a {type(layer).__name__}")
+        named = f"layer {layer.name}, a {type(layer).__name__}"
+        raise UserError(f"{error}: {named}") from error
 
 
 def _maps(layer, function, shapes):

@@ -29,7 +29,7 @@ def beta_vq_nonlinearity(
     if beta == 1:
         return np.maximum(low * z, high * z)
     step = high - low
-    if entropy == "tsallis":
+    if selection.is_tsallis(entropy):
         high_weight = (1 + np.clip(eta * step * z, -1, 1)) / 2
     else:
         high_weight = special.expit(eta * step * z)

@@ -6,7 +6,8 @@ to 1 over the regions; regions that are not there get weight 0. Where beta, in
 [0, 1], is an array it has the shape of the scores without their last axis.
 
 Where an entropy can be chosen it is `"shannon"`, the paper's, or `"tsallis"`,
-that of Tsallis of order 2, halved: (1 - sum t_r^2) / 2.
+that of Tsallis of order 2, halved: (1 - sum t_r^2) / 2. Any other is a
+`ValueError`.
 
 Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9; Martins and
 Astudillo (arXiv 1602.02068), equation 1, for Tsallis' entropy.
@@ -15,6 +16,8 @@ Astudillo (arXiv 1602.02068), equation 1, for Tsallis' entropy.
 import numpy as np
 from numpy import ndarray as Array
 from scipy import special
+
+from dlgn_tf.choices import ENTROPIES
 
 
 def odds(beta: float | Array) -> Array:
@@ -30,6 +33,16 @@ def odds(beta: float | Array) -> Array:
         raise ValueError(f"Expected beta in [0, 1]. Received: beta={beta}")
     with np.errstate(divide="ignore"):
         return beta / (1 - beta)
+
+
+def is_tsallis(entropy: str) -> bool:
+    """Whether an entropy is that of Tsallis; see above."""
+    if entropy not in ENTROPIES:
+        raise ValueError(
+            f"Expected an entropy, one of {', '.join(ENTROPIES)}. Received: "
+            f"entropy={entropy}"
+        )
+    return entropy == "tsallis"
 
 
 def hard_vq(scores: Array) -> Array:
@@ -78,11 +91,11 @@ def beta_vq(
             many equal regions each one stands for. Defaults to `0.0`: of one.
         entropy: See above.
     """
-    eta = odds(beta)[..., None]
+    eta, sparse = odds(beta)[..., None], is_tsallis(entropy)
     if np.all(np.isinf(eta)):
         return hard_vq(scores)
     scaled = _scaled(scores, eta)
-    if entropy == "tsallis":
+    if sparse:
         soft = sparsemax(scaled, log_counts)
     else:
         soft = special.softmax(scaled + log_counts, axis=-1)
@@ -110,14 +123,14 @@ def movers(
     dt_r = eta m_r (dv_r - mean of dv weighted with m). Of a selection, and what
     it was made with.
     """
-    if entropy == "shannon":
-        return weights
-    return np.exp(log_counts) * (np.asarray(weights) > 0)
+    if is_tsallis(entropy):
+        return np.exp(log_counts) * (np.asarray(weights) > 0)
+    return weights
 
 
 def entropy(weights: Array, kind: str = "shannon") -> Array:
     """Over the last axis; Shannon's in nats."""
-    if kind == "tsallis":
+    if is_tsallis(kind):
         return (1 - np.sum(np.square(weights), axis=-1)) / 2
     return np.sum(special.entr(weights), axis=-1)
 
@@ -134,10 +147,10 @@ def objective(
 
 
 def optimum(scores: Array, beta: float | Array) -> Array:
-    """The largest `objective`: (1 - beta) logsumexp(eta scores), beta < 1.
+    """The largest `objective` with Shannon's entropy.
 
-    At beta = 1 it is the largest score, at 0 the logarithm of how many regions
-    there are.
+    It is (1 - beta) logsumexp(eta scores) for beta < 1; at beta = 1 it is the
+    largest score, at 0 the logarithm of how many regions there are.
     """
     beta, eta = np.asarray(beta), odds(beta)
     value = special.logsumexp(_scaled(scores, eta[..., None]), axis=-1)

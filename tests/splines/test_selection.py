@@ -18,6 +18,12 @@ def test_beta_outside_is_refused(beta):
         selection.odds(beta)
 
 
+@pytest.mark.parametrize("beta", [0.5, 1.0])
+def test_other_entropies_are_refused(beta):
+    with pytest.raises(ValueError, match="shannon, tsallis. Received: .*=Ts"):
+        selection.beta_vq(np.zeros(3), beta, entropy="Tsallis")
+
+
 def test_hard_takes_the_first_of_equals():
     scores = [[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]]
     found = selection.hard_vq(scores)

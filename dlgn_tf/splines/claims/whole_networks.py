@@ -12,7 +12,7 @@ from dlgn_tf.claims.small_networks import (
 from dlgn_tf.command import startup
 from dlgn_tf.models.build import load_model
 from dlgn_tf.splines import measured_layers
-from dlgn_tf.splines.network_splines import network_splines
+from dlgn_tf.splines.layerwise import network_splines
 
 tf = startup.tensorflow()
 

@@ -101,10 +101,9 @@ def network_splines(network: keras.Model) -> NetworkSplines:
         UserError: if a layer is neither affine nor a choice between affine
             maps, or the network is none of these.
     """
-    shape = tuple(network.input_shape[1:])
     # On JAX, also while copies are made and get their weights.
     with double_precision():
-        copy = keras_layers.copied(network, shape)
+        copy = keras_layers.copied(network)
         index = {id(copy.inputs[0]): -1}
         layers: list[LayerSpline] = []
         for step in keras_layers.steps_of(copy):
@@ -112,7 +111,7 @@ def network_splines(network: keras.Model) -> NetworkSplines:
             maps = keras_layers.maps_of_step(step)
             index[step.made] = len(layers)
             layers.append(LayerSpline(step.operation.name, maps, taken))
-    return NetworkSplines(tuple(layers), math.prod(shape))
+    return NetworkSplines(tuple(layers), math.prod(copy.inputs[0].shape[1:]))
 
 
 def _joined(of_layers, taken):

@@ -1,10 +1,14 @@
 """Networks layer by layer, beside what Keras and differences say of them."""
 
+import pathlib
+import re
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from dlgn_tf import splines
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BetaVQ, BetaVQPooling
 from dlgn_tf.splines import network_splines
@@ -74,3 +78,15 @@ def test_others_are_refused():
     twice = keras.Model(x, shared(layers.ReLU()(shared(x))))
     with pytest.raises(UserError, match="each used once"):
         network_splines(twice)
+    unbuilt = keras.Sequential([layers.Dense(3)])
+    for wrong in (unbuilt, keras.Model(x, [twice(x), x]), shared):
+        with pytest.raises(UserError, match="one input and one output"):
+            network_splines(wrong)
+
+
+def test_no_public_name_is_that_of_its_module():
+    """Importing the module would put it in the name's place."""
+    stub = pathlib.Path(splines.__file__).with_suffix(".pyi").read_text()
+    public = re.findall(r"from \.(\w+) import (\w+)", stub)
+    assert ("layerwise", "network_splines") in public
+    assert [name for module, name in public if name == module] == []
