@@ -17,6 +17,8 @@ Source: the SMASO paper (arXiv 1810.09274), section 5, which trains through the
 Gram-Schmidt process and finds it slow.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -25,6 +27,8 @@ from keras import ops
 _HUGE = 1e30
 # Below it, columns found in float32 are orthonormal to 5e-7.
 _SMALL_GROWTH = 4.0
+# Below it, so are columns whose inner products are of float32 too.
+_LEAST_GROWTH = 2.0
 
 
 def filters_as_columns(kernel):
@@ -40,12 +44,13 @@ def gram_schmidt(matrix, scale="unit"):
     of matrices instead of a step per column. It loses accuracy with the square
     of the condition number, so on TensorFlow R of a float32 matrix is found in
     float64, and so are columns unless they are so far from dependent that
-    float32 finds them as well; without wider numbers (float64, or JAX, which
-    has none by default) it is done twice over (CholeskyQR2, Fukaya et al.
-    2014). Where a bound says that this does not suffice, Householder
-    reflections take over, as in `householder`. Gradients are computed in the
-    matrix' own dtype, and on JAX so are columns: in float32, products a
-    graphics card may round to TF32.
+    float32 finds them as well; then, without a graphics card, inner products
+    of the columns of a large matrix are of float32 too. Without wider numbers
+    (float64, or JAX, which has none by default) all is done twice over
+    (CholeskyQR2, Fukaya et al. 2014). Where a bound says that this does not
+    suffice, Householder reflections take over, as in `householder`. Gradients
+    are computed in the matrix' own dtype, and on JAX so are columns: in
+    float32, products a graphics card may round to TF32.
 
     A column that depends on those before it, up to rounding, becomes some
     direction orthogonal to all others (to which later columns are made
@@ -128,7 +133,7 @@ def _gram_schmidt(matrix, scale, factorize):
             lower = lower / divisors / divisors * _lower_half(v, not residual)
             shares = lower + ops.transpose(lower)
             free = upstream - ops.matmul(v, shares)
-            return ops.matmul(free, ops.transpose(transform))
+            return ops.matmul(free, transform)
 
         return v, gradient
 
@@ -143,34 +148,45 @@ def _lower_half(matrix, diagonal):
 
 
 def _by_cholesky(matrix, residual):
-    """V, T and c, all of the matrix' dtype."""
-    wide = _widened(matrix)
-    wider = wide.dtype != matrix.dtype
-    first, error, growth = _inverse_factor(wide, shifted=True)
+    """V, T' and c, all of the matrix' dtype."""
+    if not _narrow_products_pay(matrix):
+        return _by_wide_cholesky(matrix, residual)
+    gram, in_range = _gram_of_narrow_products(matrix)
+    # More than what rounding in float32 may take from an eigenvalue.
+    _, _, growth = _inverse_factor(ops.cast(gram, matrix.dtype), shift=0.01)
 
-    def finished(columns, factor, inverse):
-        lengths = 1 / ops.diagonal(inverse)
-        if not residual:
-            lengths = ops.ones_like(lengths)
-        factor = ops.cast(factor * lengths, columns.dtype)
-        columns = ops.matmul(columns, factor)
-        return tuple(
-            ops.cast(tensor, matrix.dtype)
-            for tensor in (columns, inverse * lengths, lengths)
-        )
+    def at_once():
+        inverse = _inverse_of_cholesky(gram)
+        return _finished(matrix, matrix, inverse, inverse, residual)
+
+    return ops.cond(
+        ops.logical_and(in_range, growth < _LEAST_GROWTH),
+        at_once,
+        lambda: _by_wide_cholesky(matrix, residual),
+    )
+
+
+def _by_wide_cholesky(matrix, residual):
+    """As `_by_cholesky`, with the widest numbers that there are."""
+    wide, wider = _widened(matrix), _can_be_widened(matrix)
+    gram = ops.matmul(ops.transpose(wide), wide)
+    shift = gram.shape[1] * _rounding_unit(gram)
+    first, error, growth = _inverse_factor(gram, shift)
 
     def once():
         # Columns are most of the work.
         return ops.cond(
             growth < _SMALL_GROWTH,
-            lambda: finished(matrix, first, first),
-            lambda: finished(wide, first, first),
+            lambda: _finished(matrix, matrix, first, first, residual),
+            lambda: _finished(matrix, wide, first, first, residual),
         )
 
     def twice():
-        columns = ops.matmul(wide, first)
-        second = _inverse_factor(columns, shifted=False)[0]
-        return finished(columns, second, ops.matmul(first, second))
+        columns = ops.matmul(wide, ops.transpose(first))
+        gram = ops.matmul(ops.transpose(columns), columns)
+        second = _inverse_of_cholesky(gram)
+        inverse = ops.matmul(second, first)
+        return _finished(matrix, columns, second, inverse, residual)
 
     def safely():
         factors = _by_householder(wide, residual)
@@ -181,34 +197,87 @@ def _by_cholesky(matrix, residual):
     return ops.cond(within, once if wider else twice, safely)
 
 
-def _inverse_factor(matrix, shifted):
-    """R^(-1) of W'W = R'R, and a bound on how far W R^(-1) is from orthonormal.
+def _finished(matrix, columns, factor, inverse, residual):
+    """What `_by_cholesky` returns, with `inverse` R'^(-1).
 
-    The third is how many times its own size rounding grows in a column of
-    W R^(-1), of columns of length 1.
-
-    A little is added to the diagonal, relative to each column's length, so
-    that the factor exists even where columns are dependent: I - Q'Q is then
-    that little times (R^(-1))' R^(-1).
+    `columns` times the transpose of `factor` are the orthonormal columns.
     """
-    filters = matrix.shape[1]
-    gram = ops.matmul(ops.transpose(matrix), matrix)
-    identity = np.eye(filters)
-    if not shifted:
-        inverse = _inverse_of_cholesky(gram, identity)
-        return ops.transpose(inverse), None, None
+    lengths = 1 / ops.diagonal(inverse)
+    if not residual:
+        lengths = ops.ones_like(lengths)
+    factor = ops.cast(factor * lengths[:, None], columns.dtype)
+    columns = ops.matmul(columns, ops.transpose(factor))
+    return tuple(
+        ops.cast(tensor, matrix.dtype)
+        for tensor in (columns, inverse * lengths[:, None], lengths)
+    )
+
+
+def _narrow_products_pay(matrix):
+    """Whether float32 is likely to give a float32 matrix' inner products.
+
+    Columns drawn at random are far from dependent where there are twice as many
+    rows. Of small matrices looking costs as much as it saves.
+    """
+    inputs, filters = matrix.shape
+    if not _can_be_widened(matrix):
+        return False
+    if inputs < 2 * filters or inputs * filters < 2**16:
+        return False
+    import tensorflow as tf
+
+    # A graphics card may round factors to TF32.
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _gram_of_narrow_products(matrix):
+    """W'W in float64, and whether it was in range of float32: else it is I.
+
+    Inner products are summed in float32, squares as float64 of sums over about
+    sqrt(rows): of these errors are larger, and all of a column has them.
+    """
+    inputs, filters = matrix.shape
+    rows = math.isqrt(inputs)
+    whole = inputs // rows * rows
+    squares = matrix * matrix
+    blocks = ops.reshape(squares[:whole], (-1, rows, filters))
+    sums = ops.sum(ops.cast(ops.sum(blocks, axis=1), "float64"), axis=0)
+    sums += ops.cast(ops.sum(squares[whole:], axis=0), "float64")
+    gram = ops.cast(ops.matmul(ops.transpose(matrix), matrix), "float64")
+    in_range = ops.logical_and(ops.min(sums) > 1e-20, ops.max(sums) < 1e20)
+    gram = _with_diagonal(gram, sums)
+    # A Cholesky factor of what is not finite would be an error.
+    identity = ops.eye(filters, dtype="float64")
+    return ops.where(in_range, gram, identity), in_range
+
+
+def _inverse_factor(gram, shift):
+    """R'^(-1) of W'W = R'R, and how far W R^(-1) is from orthonormal at most.
+
+    The first is lower triangular. The third is how many times its own size
+    rounding grows in a column of W R^(-1), of columns of length 1.
+
+    `shift` is added to the diagonal, relative to each column's length, so that
+    the factor exists even where columns are dependent: I - Q'Q is then that
+    little times (R^(-1))' R^(-1).
+    """
     squares = ops.diagonal(gram)
-    scales = ops.rsqrt(ops.where(squares > 0, squares, ops.ones_like(squares)))
-    shift = filters * _rounding_unit(matrix)
-    gram = gram * scales * scales[:, None] + shift * identity
-    inverse = _inverse_of_cholesky(gram, identity)
-    squares = ops.sum(inverse * inverse, axis=1)
+    lengths = ops.where(squares > 0, squares, ops.ones_like(squares))
+    inverse = _inverse_of_cholesky(
+        _with_diagonal(gram, squares + shift * lengths)
+    )
+    squares = ops.sum(inverse * inverse * lengths, axis=1)
     growth = ops.sqrt(ops.max(squares))
-    return ops.transpose(inverse * scales), shift * ops.sum(squares), growth
+    return inverse, shift * ops.sum(squares), growth
 
 
-def _inverse_of_cholesky(gram, identity):
-    identity = ops.convert_to_tensor(identity, dtype=gram.dtype)
+def _with_diagonal(matrix, diagonal):
+    return ops.where(np.eye(matrix.shape[1], dtype=bool), diagonal, matrix)
+
+
+def _inverse_of_cholesky(gram):
+    """R'^(-1), lower triangular, of R'R."""
+    identity = ops.eye(gram.shape[0], dtype=gram.dtype)
     return ops.solve_triangular(ops.cholesky(gram), identity, lower=True)
 
 
@@ -227,19 +296,21 @@ def _by_householder(matrix, residual):
     inverse = ops.solve_triangular(
         ops.transpose(r + huge * identity), identity, lower=True
     )
-    inverse = ops.transpose(inverse)
     if not residual:
         return q, inverse, ones
     lengths = ops.where(dependent, ops.zeros_like(ones), diagonal)
     # That of a dependent column too leads from W to what is left of it.
-    return q * lengths, inverse * (lengths + huge), lengths
+    return q * lengths, inverse * (lengths + huge)[:, None], lengths
 
 
 def _widened(matrix):
     """In float64, where a float32 matrix can be on this backend."""
+    return ops.cast(matrix, "float64") if _can_be_widened(matrix) else matrix
+
+
+def _can_be_widened(matrix):
     dtype = keras.backend.standardize_dtype(matrix.dtype)
-    wider = dtype == "float32" and keras.backend.backend() == "tensorflow"
-    return ops.cast(matrix, "float64") if wider else matrix
+    return dtype == "float32" and keras.backend.backend() == "tensorflow"
 
 
 def _rounding_unit(tensor):

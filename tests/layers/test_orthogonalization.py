@@ -145,6 +145,104 @@ def test_columns_found_in_float32_are_orthonormal_too(rng, correlation):
     np.testing.assert_allclose(found, q * np.sign(np.diag(r)), atol=5e-7)
 
 
+def correlated(rng, correlation, lengths):
+    """float32 (1024, 64), each column near the first one."""
+    matrix = rng.normal(size=(1024, 64))
+    matrix[:, 1:] *= (1 - correlation**2) ** 0.5
+    matrix[:, 1:] += correlation * matrix[:, :1]
+    matrix /= np.linalg.norm(matrix, axis=0)
+    return (matrix * np.geomspace(*lengths, 64)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "correlation, lengths, careful, compiled",
+    [
+        (0.0, (1, 1), False, False),
+        (0.0, (1, 1), False, True),
+        (0.5, (1e-5, 1e5), False, False),
+        (0.9, (1, 1), True, False),
+        (0.9999, (1, 1), True, False),
+        # Whose squares are no float32 numbers.
+        (0.0, (1e-18, 1e-25), True, False),
+        (0.0, (1e18, 1e25), True, False),
+        (0.0, (1e-25, 1), True, False),
+    ],
+)
+def test_inner_products_in_float32(
+    rng, monkeypatch, correlation, lengths, careful, compiled
+):
+    """Are taken where they are good enough; Q is NumPy's in any case."""
+    asked = []
+    by_wide_cholesky = orthogonalization._by_wide_cholesky
+    monkeypatch.setattr(
+        orthogonalization,
+        "_by_wide_cholesky",
+        lambda *given: asked.append(1) or by_wide_cholesky(*given),
+    )
+    matrix = correlated(rng, correlation, lengths)
+    weights = rng.normal(size=matrix.shape).astype("float32")
+    q, r = np.linalg.qr(matrix.astype("float64"))
+    expected = q * np.sign(np.diag(r))
+
+    def run(matrix):
+        return value_and_gradient_in_graph(
+            orthogonalization.gram_schmidt, matrix, weights, "unit"
+        )
+
+    if compiled:
+        run = tf.function(run, jit_compile=True)
+    found, gradient = run(tf.constant(matrix))
+    assert orthogonality_error(found) <= 5e-7
+    np.testing.assert_allclose(found, expected, atol=5e-7)
+    if not compiled:
+        assert bool(asked) == careful
+    # Of decompositions in float64.
+    wide = tf.constant(matrix, "float64")
+    with tf.GradientTape() as tape:
+        tape.watch(wide)
+        q, r = tf.linalg.qr(wide)
+        value = q * tf.sign(tf.linalg.diag_part(r))
+    exact = tape.gradient(value, wide, tf.constant(weights, "float64"))
+    # A gradient shrinks as its column grows.
+    exact = np.asarray(exact) * np.geomspace(*lengths, 64)
+    gradient = np.asarray(gradient, "float64") * np.geomspace(*lengths, 64)
+    assert np.abs(gradient - exact).max() <= 2e-5 * np.abs(exact).max()
+
+
+def test_inner_products_are_exact_beside_a_graphics_card(rng, monkeypatch):
+    """Which may round to TF32, so that float32 is not what is computed."""
+    matrix = tf.constant(correlated(rng, 0.0, (1, 1)))
+    assert orthogonalization._narrow_products_pay(matrix)
+    assert not orthogonalization._narrow_products_pay(matrix[:100])
+    assert not orthogonalization._narrow_products_pay(tf.cast(matrix, "double"))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert not orthogonalization._narrow_products_pay(matrix)
+
+
+@pytest.mark.parametrize("column", ["zero", "sum"])
+def test_a_large_matrix_with_a_dependent_column(rng, column):
+    """As in a small one: residual 0, and the others as without it."""
+    matrix = correlated(rng, 0.0, (1, 1))
+    matrix[:, 40] = 0 if column == "zero" else matrix[:, 3] - matrix[:, 9]
+    found = np.asarray(
+        orthogonalization.gram_schmidt(tf.constant(matrix), "residual")
+    )
+    assert np.abs(found[:, 40]).max() <= 1e-6
+    others = np.delete(np.arange(64), 40)
+    q, r = np.linalg.qr(matrix[:, others].astype("float64"))
+    left = found[:, others[:40]]
+    np.testing.assert_allclose(left, (q * np.diag(r))[:, :40], atol=1e-6)
+
+
+@pytest.mark.parametrize("filters, inputs", [(2, 300_000), (66, 1000)])
+def test_large_matrices_of_equal_columns(filters, inputs):
+    """Whose inner products in float32 are those of no matrix."""
+    matrix = tf.fill((inputs, filters), 0.1)
+    found = np.asarray(orthogonalization.gram_schmidt(matrix, "residual"))
+    np.testing.assert_allclose(found[:, 0], 0.1, rtol=1e-6)
+    assert np.abs(found[:, 1:]).max() <= 1e-6
+
+
 def test_the_fast_way_is_left_only_where_it_must_be(rng, monkeypatch):
     asked = []
     by_householder = orthogonalization._by_householder
@@ -262,10 +360,10 @@ def test_a_graph_and_xla_compute_the_same(rng, name):
             np.testing.assert_allclose(actual, wanted, atol=1e-6)
 
 
-def value_and_gradient_in_graph(function, matrix, weights):
+def value_and_gradient_in_graph(function, matrix, weights, scale="residual"):
     with tf.GradientTape() as tape:
         tape.watch(matrix)
-        value = function(matrix, "residual")
+        value = function(matrix, scale)
     return value, tape.gradient(value, matrix, weights)
 
 
