@@ -62,17 +62,20 @@ def eigvalsh(matrix: Array) -> Array:
     )
 
 
-def pinv(matrix: Array, cutoff: float) -> Array:
+def pinv(matrix: Array, cutoff: float | None = None) -> Array:
     """The pseudo-inverse.
 
     Args:
         matrix: Array `(rows, columns)`.
         cutoff: Float in [0, 1). Singular values of at most this share of the
-            first count as zero.
+            first count as zero. Defaults to what rounding leaves, the longer
+            side times the machine epsilon of float64.
 
     Returns:
         Float array `(columns, rows)`.
     """
+    if cutoff is None:
+        cutoff = max(np.shape(matrix)) * np.finfo(np.float64).eps
     left, values, right = svd(matrix)
     kept = values > cutoff * values[:1]
     return (right[kept].T / values[kept]) @ left[:, kept].T

@@ -115,7 +115,7 @@ def generic_layer(events: int, nodes: int, rng: Generator) -> Array:
 def circle_losses(count: int) -> tuple[float, float]:
     """|F - I|_F^2 of a `circle`'s layer, and the least of affine maps."""
     P, W, b = circle(count)
-    return _from_identity(np.maximum(P @ W + b, 0)), affine_loss(P)
+    return identity_loss(np.maximum(P @ W + b, 0)), affine_loss(P)
 
 
 def tree_losses(pixels: int) -> tuple[float, float]:
@@ -123,18 +123,18 @@ def tree_losses(pixels: int) -> tuple[float, float]:
     inputs = all_inputs(pixels)
     leaves = np.eye(2)[inputs]
     outputs = forward(and_tree(pixel_fields(pixels)), leaves)[0][-1][:, 0]
-    return _from_identity(outputs), affine_loss(inputs)
+    return identity_loss(outputs), affine_loss(inputs)
 
 
-def _from_identity(F):
+def identity_loss(F: Array) -> float:
+    """|F - I|_F^2 of `(m, m)`."""
     return float(((F - np.eye(len(F))) ** 2).sum())
 
 
 def affine_loss(inputs: Array) -> float:
     """Least |inputs W + 1 b^T - I|_F^2 over all W and b, of `(m, d)`."""
     extended = np.column_stack([inputs, np.ones(len(inputs))])
-    cutoff = max(extended.shape) * np.finfo(np.float64).eps
-    return _from_identity(extended @ factorizations.pinv(extended, cutoff))
+    return identity_loss(extended @ factorizations.pinv(extended))
 
 
 def and_tree(fields: ReceptiveFields) -> LocalNetwork:

@@ -1,7 +1,7 @@
 """Disentangled representations: one node, one factor of the events.
 
 Events factorise, z_a = (z_a[1], ..., z_a[n]) of binary factors, in the order of
-a tensor product. Then
+a tensor product, which is that of `teachers.all_inputs`. Then
 
     F_a is disentangled    column j = 1 x ... f_j ... x 1
     G~_a is disentangled   column j = p[1] x ... g_j ... x p[n]
@@ -25,14 +25,10 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf.locality import projection
+from dlgn_tf.locality.teachers import all_inputs
 
 # Of the descent.
 _STEPS, _RATE = 300, 0.5
-
-
-def factor_values(count: int) -> Array:
-    """Value of every factor in every event, `(2 ** count, count)`."""
-    return np.indices((2,) * count).reshape(count, -1).T
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +61,8 @@ class FactorisedTable:
 
     def matrix(self) -> Array:
         """P_ab, `(2 ** len(sets), 2 ** factors_below)`."""
-        above = factor_values(len(self.sets))
-        below = factor_values(self.factors_below)
+        above = all_inputs(len(self.sets))
+        below = all_inputs(self.factors_below)
         matrix = np.ones((len(above), len(below)))
         for i, (inside, block) in enumerate(
             zip(self.sets, self.blocks, strict=True)
@@ -95,7 +91,7 @@ def _codes(values, positions):
 
 def disentangled(columns: Array) -> Array:
     """F `(2 ** n, n)` from its 2-vectors f_j, `(n, 2)`."""
-    values = factor_values(len(columns))
+    values = all_inputs(len(columns))
     return np.stack(
         [f[v] for f, v in zip(columns, values.T, strict=True)], axis=1
     )

@@ -133,13 +133,13 @@ def passes(
     (W_a, W_b), (of_a, of_b) = weights, chain.priors
     (upper, lower), (eps_a, eps_b) = chain.tables, epsilons
     sum_b = lower @ chain.F_c @ W_b
-    F_b = np.maximum(_normalised(sum_b, of_b, eps_b), 0)
+    F_b = np.maximum(projection.normalised(sum_b, of_b, eps_b), 0)
     sum_a = upper @ F_b @ W_a
-    F_a = np.maximum(_normalised(sum_a, of_a, eps_a), 0)
+    F_a = np.maximum(projection.normalised(sum_a, of_a, eps_a), 0)
     received_a = of_a[:, None] * (chain.targets - F_a)
-    G_a = _backward(sum_a, (F_a > 0) * received_a, of_a, eps_a)
+    G_a = projection.backward(sum_a, (F_a > 0) * received_a, of_a, eps_a)
     received_b = upper.T @ G_a @ W_a.T
-    G_b = _backward(sum_b, (F_b > 0) * received_b, of_b, eps_b)
+    G_b = projection.backward(sum_b, (F_b > 0) * received_b, of_b, eps_b)
     return ChainPasses(
         (sum_a, sum_b),
         (F_a, F_b),
@@ -150,16 +150,6 @@ def passes(
             disentangled.update(lower, chain.F_c, G_b),
         ),
     )
-
-
-def _normalised(F, prior, epsilon):
-    if epsilon is None:
-        return F
-    return projection.normalised(F, prior, epsilon)
-
-
-def _backward(F, G, prior, epsilon):
-    return G if epsilon is None else projection.backward(F, G, prior, epsilon)
 
 
 def descend(

@@ -38,9 +38,8 @@ def balance_errors(
         incoming.append(np.abs(products[level] - received).max())
         below = products[level - 1]
         sent = np.zeros_like(below)
-        n = below.shape[1]
         for region, place, child in network.fields.edges(level):
-            rows = slice(place * n, (place + 1) * n)
+            rows = network.rows(level, place)
             product = weights[region, rows] * update[region, rows]
             sent[child] += product.sum(axis=1)
         outgoing.append(np.abs(below - sent).max())

@@ -218,22 +218,52 @@ def specialization(by_multiple, title):
     Of each multiple of the teacher's width a list of `Specialization`, one per
     seed.
     """
-    figure = new_figure(3.2 * len(by_multiple), 4)
-    row = figure.subplots(1, len(by_multiple), sharey=True, squeeze=False)[0]
-    for axes, (multiple, runs) in zip(row, by_multiple.items(), strict=True):
-        means = np.array([run.means() for run in runs])
-        epochs = np.arange(means.shape[1])
-        for layer, colour in enumerate(colours(means.shape[2])):
-            band(axes, epochs, means[:, :, layer], colour, f"layer {layer + 1}")
-        axes.set_title(f"{multiple} x the teacher's width")
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
+    panels = {
+        f"{multiple} x the teacher's width": [run.means() for run in runs]
+        for multiple, runs in by_multiple.items()
+    }
+    figure, row, seeds = _over_training(panels, 3.2, "layer", band)
     row[0].set_ylabel("mean best correlation")
-    row[0].set_ylim(0, 1.02)
     row[0].legend(loc="lower right")
-    seeds = len(next(iter(by_multiple.values())))
     figure.suptitle(f"{title}: mean and range of {seeds} seeds")
     return figure
+
+
+def strength(by_decay, title):
+    """Best correlation of each teacher node over training, a panel a decay.
+
+    Of each decay an array `(seeds, epochs + 1, nodes)`, node 1 the strongest.
+    """
+
+    def mean(axes, epochs, curves, colour, label):
+        axes.plot(epochs, curves.mean(axis=0), color=colour, label=label)
+
+    panels = {f"strength 1 / i^{p:g}": best for p, best in by_decay.items()}
+    figure, row, seeds = _over_training(panels, 2.6, "node", mean)
+    row[0].set_ylabel("best correlation")
+    row[-1].legend(fontsize=6, loc="lower right")
+    figure.suptitle(f"{title}: mean of {seeds} seeds")
+    return figure
+
+
+def _over_training(panels, width, what, draw):
+    """A figure, its row of panels, and the number of seeds.
+
+    By title of a panel an array `(seeds, epochs + 1, curves)`; `draw` is called
+    as `band` is.
+    """
+    figure = new_figure(width * len(panels), 4)
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, curves) in zip(row, panels.items(), strict=True):
+        curves = np.asarray(curves)
+        epochs = np.arange(curves.shape[1])
+        for k, colour in enumerate(colours(curves.shape[2])):
+            draw(axes, epochs, curves[:, :, k], colour, f"{what} {k + 1}")
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    row[0].set_ylim(0, 1.02)
+    return figure, row, len(curves)
 
 
 def overfitting(curves):
@@ -263,26 +293,4 @@ def overfitting(curves):
         axes.set_xlabel("samples")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    return figure
-
-
-def strength(by_decay, title):
-    """Best correlation of each teacher node over training, a panel a decay.
-
-    Of each decay an array `(seeds, epochs + 1, nodes)`, node 1 the strongest.
-    """
-    figure = new_figure(2.6 * len(by_decay), 4)
-    row = figure.subplots(1, len(by_decay), sharey=True, squeeze=False)[0]
-    for axes, (decay, best) in zip(row, by_decay.items(), strict=True):
-        means = best.mean(axis=0)
-        for node, colour in enumerate(colours(means.shape[1])):
-            axes.plot(means[:, node], color=colour, label=f"node {node + 1}")
-        axes.set_title(f"strength 1 / i^{decay:g}")
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-    row[0].set_ylabel("best correlation")
-    row[0].set_ylim(0, 1.02)
-    row[-1].legend(fontsize=6, loc="lower right")
-    seeds = len(next(iter(by_decay.values())))
-    figure.suptitle(f"{title}: mean of {seeds} seeds")
     return figure

@@ -70,8 +70,7 @@ def identity_errors(
             note("marginal", at_k - conditional_mean(at_j, x_k, p))
             block = network.block(level, region, place)
             backward[:, child] += at_k @ block.T
-            n = len(block)
-            true = run.updates[level - 1][region, place * n : (place + 1) * n]
+            true = run.updates[level - 1][region, network.rows(level, place)]
             f_k = conditional_mean(run.f[level - 1][:, child], x_k, p)
             note("update", (f_k * p[:, None]).T @ at_k - true)
         for child in range(fields.regions[level - 1]):

@@ -76,18 +76,14 @@ def run(
         raw = [np.zeros_like(each) for each in F[level - 1]]
         for update, behind in zip(updates[level - 1], G[level], strict=True):
             update[-1] = behind.sum(axis=0)
-        if epsilon is not None and not network.is_linear(level):
-            G[level] = _mapped(
-                projection.backward, teacher, level, epsilon, sums, G
-            )
+        used = None if network.is_linear(level) else epsilon
+        G[level] = _mapped(projection.backward, teacher, level, used, sums, G)
         for region, place, child in network.fields.edges(level):
             P, G_a = tables[level, region, child], G[level][region]
             block = network.block(level, region, place)
             raw[child] += P.T @ G_a @ block.T
-            n, update = len(block), updates[level - 1][region]
-            update[place * n : (place + 1) * n] = (
-                P @ F[level - 1][child]
-            ).T @ G_a
+            update = (P @ F[level - 1][child]).T @ G_a
+            updates[level - 1][region, network.rows(level, place)] = update
         G[level - 1] = [
             d * g for d, g in zip(gates[level - 1], raw, strict=True)
         ]
@@ -120,9 +116,8 @@ def _forward(network, teacher, tables, epsilon):
                 tables[level, region, child] @ F[-1][child] @ block
             )
         sums.append(summed)
-        raw = summed
-        if epsilon is not None and not linear:
-            raw = _mapped(projection.normalised, teacher, level, epsilon, sums)
+        used = None if linear else epsilon
+        raw = _mapped(projection.normalised, teacher, level, used, sums)
         raw = [raw[r] + network.bias(level, r) for r in regions]
         gates.append([((each > 0) | linear).astype(float) for each in raw])
         F.append([d * each for d, each in zip(gates[-1], raw, strict=True)])

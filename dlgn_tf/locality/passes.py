@@ -53,12 +53,15 @@ class LocalNetwork:
             weights.append(rng.normal(0, np.sqrt(2 / fan_in), shape))
         return cls(fields, tuple(weights))
 
+    def rows(self, level: int, place: int) -> slice:
+        """Rows of a region's weights that read the child at a place."""
+        window = self.fields.children[level - 1].shape[1]
+        below = (self.weights[level - 1].shape[1] - 1) // window
+        return slice(place * below, (place + 1) * below)
+
     def block(self, level: int, region: int, place: int) -> Array:
         """Weights from the child at a place of the window, W_ba."""
-        weights = self.weights[level - 1][region]
-        window = self.fields.children[level - 1].shape[1]
-        below = (len(weights) - 1) // window
-        return weights[place * below : (place + 1) * below]
+        return self.weights[level - 1][region, self.rows(level, place)]
 
     def is_linear(self, level: int) -> bool:
         """Whether the nodes of a level, 1 to depth, have no ReLU."""

@@ -42,20 +42,27 @@ def jacobian(
     return scale / np.sqrt(variance + epsilon) * projector
 
 
-def normalised(F: Array, probabilities: Array, epsilon: float) -> Array:
+def normalised(F: Array, probabilities: Array, epsilon: float | None) -> Array:
     """Columns of F `(events, nodes)` less their mean, over their deviation.
 
-    Both under probabilities `(events,)`; scale 1 and shift 0.
+    Both under probabilities `(events,)`; scale 1 and shift 0. Where epsilon is
+    None there is no batch normalisation: F itself.
     """
+    if epsilon is None:
+        return F
     centred, deviation = _centred(F, probabilities, epsilon)
     return centred / deviation
 
 
-def backward(F: Array, G: Array, probabilities: Array, epsilon: float) -> Array:
+def backward(
+    F: Array, G: Array, probabilities: Array, epsilon: float | None
+) -> Array:
     """J^T G~, column by column: what `normalised` passes back to its F.
 
     G~ `(events, nodes)` has the prior folded in, as F's gradient then has.
     """
+    if epsilon is None:
+        return G
     p = probabilities[:, None]
     centred, deviation = _centred(F, probabilities, epsilon)
     outputs = centred / deviation

@@ -24,6 +24,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf import factorizations
+from dlgn_tf.locality.constructions import identity_loss
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
 
@@ -78,23 +79,21 @@ def permuted(teacher: Teacher, rng: Generator) -> Teacher:
 
 def differences(teacher: Teacher) -> Array:
     """d of each leaf, `(8,)`."""
-    table = tables(teacher)
-    return (table[1] - table[0])[1::2]
-
-
-def tables(teacher: Teacher) -> Array:
-    """P(z_beta | y) of all leaves side by side, `(2, 16)`."""
-    return np.hstack([teacher.conditional(1, 0, k) for k in range(LEAVES)])
+    without, with_label = teacher.tables(1, 0)
+    return (with_label - without)[1::2]
 
 
 def fit(teacher: Teacher, rng: Generator) -> Fit:
-    """Where descent from weights 0 ends on a sample's events; fresh ones."""
-    P = tables(teacher)
-    W = factorizations.pinv(P, max(P.shape) * np.finfo(np.float64).eps)
+    """Where descent from weights 0 ends on the events of a sample.
+
+    Fresh samples, on which it is tried, are drawn.
+    """
+    P = teacher.tables(1, 0)
+    W = factorizations.pinv(P)
     lead = (W[:, 1] - W[:, 0]).reshape(LEAVES, 2)
     return Fit(
         lead[:, 1] - lead[:, 0],
-        float(((P @ W - np.eye(2)) ** 2).sum()),
+        identity_loss(P @ W),
         _accuracy(lead, teacher),
         _accuracy(lead, sample(FRESH, rng)),
     )

@@ -71,9 +71,17 @@ class Teacher:
             joint, prior, out=np.zeros_like(joint), where=prior > 0
         )
 
+    def tables(self, level: int, region: int) -> Array:
+        """[P_ab] of a region, side by side over its children."""
+        children = self.fields.children[level - 1][region]
+        return np.hstack([self.conditional(level, region, c) for c in children])
+
 
 def all_inputs(leaves: int) -> Array:
-    """Every input of binary pixels, integers `(2 ** leaves, leaves)`."""
+    """Every input of binary pixels, integers `(2 ** leaves, leaves)`.
+
+    The last pixel changes fastest.
+    """
     return np.indices((2,) * leaves).reshape(leaves, -1).T
 
 

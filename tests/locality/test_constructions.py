@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.locality import constructions, disentangled
+from dlgn_tf.locality import constructions, disentangled, teachers
 
 
 class TestVertices:
@@ -23,17 +23,6 @@ class TestVertices:
     def test_no_matrix(self):
         with pytest.raises(UserError, match=r"matrix.*Received: shape \(3,\)"):
             constructions.vertices(np.ones(3))
-
-    def test_full_row_rank_keeps_vertices(self, rng):
-        """Theorem 7: those of P F are those of P."""
-        rows = rng.dirichlet(np.ones(3), 12)
-        expected = constructions.vertices(rows)
-        assert 0 < expected.sum() < 12
-        found = constructions.vertices(rows @ rng.normal(size=(3, 6)))
-        np.testing.assert_array_equal(found, expected)
-        # Of lower rank F folds the hull up.
-        flat = constructions.vertices(rows @ np.outer([1, 2, 4], [1, 3]))
-        assert flat.sum() == 2
 
 
 @pytest.mark.parametrize("rows", [4, 9, 32])
@@ -101,8 +90,8 @@ def table(rng):
 class TestDisentangled:
     def test_table_is_the_product(self, table):
         matrix = table.matrix()
-        above = disentangled.factor_values(2)
-        below = disentangled.factor_values(4)
+        above = teachers.all_inputs(2)
+        below = teachers.all_inputs(4)
         for a, of_a in enumerate(above):
             for b, of_b in enumerate(below):
                 first = table.blocks[0][of_a[0], 2 * of_b[0] + of_b[2]]

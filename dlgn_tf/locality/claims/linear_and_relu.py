@@ -50,15 +50,9 @@ def tree_vertices(pixels):
     fields = constructions.pixel_fields(pixels)
     teacher = teachers.content_teacher(fields, None, uniform=True)
     return all(
-        bool(constructions.vertices(_tables_of(teacher, level)).all())
+        bool(constructions.vertices(teacher.tables(level, 0)).all())
         for level in range(1, fields.depth + 1)
     )
-
-
-def _tables_of(teacher, level):
-    """[P_ab] of the first region of a level, side by side over its children."""
-    children = teacher.fields.children[level - 1][0]
-    return np.hstack([teacher.conditional(level, 0, c) for c in children])
 
 
 def measure_generic_layers(rng):
@@ -78,15 +72,14 @@ def _generic_layer(events, rng):
     F = constructions.generic_layer(events, ENOUGH, rng)
     kept = constructions.vertices(mixed)
     P, W, b = constructions.sphere(GENERIC_ROWS, events, rng)
-    cutoff = max(F.shape) * np.finfo(np.float64).eps
-    top = factorizations.pinv(F, cutoff) @ W
+    top = factorizations.pinv(F) @ W
     outputs = np.maximum(P @ F @ top + b, 0)
     flat = P @ constructions.generic_layer(events, TOO_FEW, rng)
     return {
         "vertices that change": int(
             (constructions.vertices(mixed @ F) != kept).sum()
         ),
-        "loss of a ReLU top": ((outputs - np.eye(len(P))) ** 2).sum(),
+        "loss of a ReLU top": constructions.identity_loss(outputs),
         "vertices": int(kept.sum()),
         "affine loss - (m - events)": constructions.affine_loss(P @ F)
         - (GENERIC_ROWS - events),

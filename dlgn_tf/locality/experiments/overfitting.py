@@ -20,9 +20,10 @@ def run(command, output):
                     fit = spurious.fit(each, rng)
                     rows.append(_row(seed, count, labels, fit))
     output.table("overfitting", rows)
-    output.picture("overfitting", figures.overfitting(_curves(rows)))
-    for labels, curves in _curves(rows).items():
-        for count, share, on_sample, fresh in curves:
+    curves = _curves(rows)
+    output.picture("overfitting", figures.overfitting(curves))
+    for labels, points in curves.items():
+        for count, share, on_sample, fresh in points:
             print(
                 f"{labels} labels, {count:.0f} samples: irrelevant weight "
                 f"{share:.2g} of the relevant one, accuracy {on_sample:.3f} on "

@@ -6,25 +6,37 @@ from dlgn_tf.command.progress import Progress
 from dlgn_tf.locality import figures, specialization
 from dlgn_tf.output.spread import listed
 
+WIDTHS, OUTPUTS, MULTIPLES = (10, 15), 50, (1, 2, 5, 10)
+
+
+def trained(command, cases):
+    """Trains a student of every seed in every case, showing how far it is.
+
+    Cases are a dict from a key to a teacher's widths, the multiple of them that
+    the student has and, if it is another one, the recipe.
+
+    Returns:
+        Dict from a key to a list of `Specialization`, one a seed.
+    """
+    settings = [(key, seed) for key in cases for seed in range(command.seeds)]
+    progress = Progress(command.experiment, 0, len(settings), "student")
+    found = {key: [] for key in cases}
+    for done, (key, seed) in enumerate(settings, start=1):
+        widths, multiple, *recipe = cases[key]
+        made = specialization.train(
+            widths, OUTPUTS, multiple, command.epochs, seed, *recipe
+        )
+        found[key].append(made)
+        progress.update(done, {"loss": float(made.losses[-1])}, line=True)
+    return found
+
 
 def run(command, output):
-    widths, outputs, multiples = (10, 15), 50, (1, 2, 5, 10)
-    found = {}
-    total = len(multiples) * command.seeds
-    progress, done = Progress("specialization", 0, total, "student"), 0
-    for multiple in multiples:
-        for seed in range(command.seeds):
-            trained = specialization.train(
-                widths, outputs, multiple, command.epochs, seed
-            )
-            found.setdefault(multiple, []).append(trained)
-            done += 1
-            progress.update(
-                done, {"loss": float(trained.losses[-1])}, line=True
-            )
+    cases = {multiple: (WIDTHS, multiple) for multiple in MULTIPLES}
+    found = trained(command, cases)
     output.table("specialization", _specialization_rows(found))
     output.table("lucky", _lucky_rows(found))
-    title = f"teacher of {list(widths)}"
+    title = f"teacher of {list(WIDTHS)}"
     output.picture("specialization", figures.specialization(found, title))
     for multiple, runs in found.items():
         means = np.mean([run.means()[-1] for run in runs], axis=0)

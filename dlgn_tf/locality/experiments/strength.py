@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from dlgn_tf.command.progress import Progress
 from dlgn_tf.locality import figures, specialization
+from dlgn_tf.locality.experiments.specialization import MULTIPLES, trained
 from dlgn_tf.output.spread import listed
 
-OUTPUTS, FOUND = 50, 0.9
-MULTIPLES = (1, 2, 5, 10)
+FOUND = 0.9
 # Nodes of the teacher and its decays, each with every width of students.
 SWEEP = (
     *((10, decay) for decay in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)),
@@ -21,21 +20,12 @@ _DRAWN = 10, 5
 
 
 def run(command, output):
-    total = len(SWEEP) * len(MULTIPLES) * command.seeds
-    progress, done = Progress("strength", 0, total, "student"), 0
-    found = {}
+    cases = {}
     for nodes, decay in SWEEP:
         recipe = dataclasses.replace(specialization.TWO_LAYERS, decay=decay)
         for multiple in MULTIPLES:
-            for seed in range(command.seeds):
-                trained = specialization.train(
-                    (nodes,), OUTPUTS, multiple, command.epochs, seed, recipe
-                )
-                key = nodes, decay, multiple
-                found.setdefault(key, []).append(trained)
-                done += 1
-                loss = float(trained.losses[-1])
-                progress.update(done, {"loss": loss}, line=True)
+            cases[nodes, decay, multiple] = (nodes,), multiple, recipe
+    found = trained(command, cases)
     output.table("strength", _rows(found))
     nodes, multiple = _DRAWN
     drawn = {
