@@ -17,6 +17,24 @@ class BackendError(UserError):
     """What was asked for needs a backend of Keras that is not set."""
 
 
+def check_choice(name: str, value: object, choices: Iterable) -> None:
+    """Raises a `UserError` unless the value of an option is one of `choices`.
+
+    A dict stands for its keys.
+    """
+    choices = tuple(choices)
+    if value not in choices:
+        known = ", ".join(map(str, choices))
+        raise UserError(
+            f"Invalid {name}. Expected one of {known}. Received: {name}={value}"
+        )
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, on one line of at most 160 characters."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
 def nearest(name: object, names: Iterable[str]) -> str:
     """`"The nearest are a, b. "` for a message, or nothing if none is near."""
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)

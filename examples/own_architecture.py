@@ -10,7 +10,7 @@ This one convolves once, then mixes channels at each pixel, again and again.
 import runpy
 import sys
 
-from dlgn_tf.models import zoo
+from dlgn_tf.models import register
 
 
 def mixer(x, site, classes, width=16, depth=2):
@@ -23,7 +23,7 @@ def mixer(x, site, classes, width=16, depth=2):
     return layers.Dense(classes)(layers.GlobalAveragePooling2D()(x))
 
 
-zoo.add(mixer, recipe="c4gap", gate_sites=2)
+register(mixer, recipe="c4gap", gate_sites=2)
 
 FLAGS = """--model=mixer_dlgn --dataset=digits --width=16 --depth=3
     --optimizer=adam --learning_rates=0.01 --train_steps=90 --eval_every=90

@@ -53,15 +53,8 @@ class BetaLayer(keras.layers.Layer):
         self, beta=0.5, beta_mode="fixed", entropy="shannon", **kwargs
     ):
         super().__init__(**kwargs)
-        arguments.check(
-            entropy in ENTROPIES, "entropy", entropy, f"one of {ENTROPIES}"
-        )
-        arguments.check(
-            beta_mode in BETA_MODES,
-            "beta_mode",
-            beta_mode,
-            f"one of {BETA_MODES}",
-        )
+        arguments.check_choice("entropy", entropy, ENTROPIES)
+        arguments.check_choice("beta_mode", beta_mode, BETA_MODES)
         arguments.check(0 <= beta <= 1, "beta", beta, "a number in [0, 1]")
         arguments.check(
             beta_mode == "fixed" or beta not in (0, 1),

@@ -67,7 +67,7 @@ class BetaVQ(BetaLayer):
         **kwargs,
     ):
         super().__init__(beta, beta_mode, entropy, **kwargs)
-        arguments.check(kind in KINDS, "kind", kind, f"one of {KINDS}")
+        arguments.check_choice("kind", kind, KINDS)
         if kind == "leaky":
             slope = 0.01 if slope is None else float(slope)
             arguments.check(

@@ -59,9 +59,9 @@ class BetaVQPooling(BetaLayer):
     ):
         super().__init__(beta, beta_mode, entropy, **kwargs)
         self.pool_size = _pair("pool_size", pool_size)
-        self.strides = _pair("strides", strides or self.pool_size)
-        valid = padding in ("valid", "same")
-        arguments.check(valid, "padding", padding, "'valid' or 'same'")
+        strides = self.pool_size if strides is None else strides
+        self.strides = _pair("strides", strides)
+        arguments.check_choice("padding", padding, ("valid", "same"))
         self.padding = padding
         self.input_spec = keras.InputSpec(ndim=4)
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.arguments import positive_integer
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class CircularPadding(keras.layers.Layer):
@@ -25,12 +27,13 @@ class CircularPadding(keras.layers.Layer):
         'same' padding.
 
     Raises:
-        ValueError: if a margin is larger than the image.
+        ValueError: if the side is no integer >= 1, or a margin is larger than
+            the image.
     """
 
     def __init__(self, kernel_size, **kwargs):
         super().__init__(**kwargs)
-        self.kernel_size = int(kernel_size)
+        self.kernel_size = positive_integer("kernel_size", kernel_size)
 
     def build(self, input_shape):
         sides = [side for side in input_shape[1:3] if side is not None]

@@ -3,14 +3,8 @@
 import keras
 from keras import ops
 
-from dlgn_tf.layers import arguments
+from dlgn_tf.layers.arguments import positive_integer
 from dlgn_tf.layers.precision import widened
-
-
-def checked_angles(angles):
-    """The number of complex wavelets as an integer, refused below 1."""
-    arguments.check(angles >= 1, "angles", angles, "an integer >= 1")
-    return int(angles)
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -41,12 +35,13 @@ class ComplexModulus(keras.layers.Layer):
         moduli.
 
     Raises:
-        ValueError: if channels do not split into that many parts.
+        ValueError: if `angles` is no integer >= 1, or channels do not split
+            into that many parts.
     """
 
     def __init__(self, angles=4, skip=False, **kwargs):
         super().__init__(**kwargs)
-        self.angles = checked_angles(angles)
+        self.angles = positive_integer("angles", angles)
         self.skip = bool(skip)
 
     def build(self, input_shape):

@@ -24,8 +24,8 @@ class Gate(keras.layers.Layer):
     array([0., 0., 1.], dtype=float32)
 
     Args:
-        kind: String, one of `dlgn_tf.gate_kinds.GATES`: `"soft"` or `"hard"`.
-            Defaults to `"soft"`.
+        kind: String, one of `dlgn_tf.gate_kinds.GATES`: `"soft"`, `"hard"` or
+            `"own"`, that of the ReLU, which is hard. Defaults to `"soft"`.
         beta: Float > 0. Steepness of the soft gate. Defaults to `10.0`.
         epsilon: Float >= 0. The soft gate lies in (0, 1 + epsilon).
 
@@ -45,7 +45,7 @@ class Gate(keras.layers.Layer):
 
     def __init__(self, kind="soft", beta=10.0, epsilon=0.0, **kwargs):
         super().__init__(**kwargs)
-        arguments.check(kind in GATES, "kind", kind, f"one of {tuple(GATES)}")
+        arguments.check_choice("kind", kind, tuple(GATES))
         valid = 0 < beta < float("inf")
         arguments.check(valid, "beta", beta, "a number > 0")
         valid = 0 <= epsilon < float("inf")

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from dlgn_tf.layers import arguments
+from dlgn_tf.layers.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -42,16 +42,11 @@ class LocallyConnected(keras.layers.Layer):
 
     def __init__(self, nodes, window, stride=None, seed=None, **kwargs):
         super().__init__(**kwargs)
+        self.nodes = positive_integer("nodes", nodes)
+        self.window = positive_integer("window", window)
         stride = window if stride is None else stride
-        for name, value in (
-            ("nodes", nodes),
-            ("window", window),
-            ("stride", stride),
-        ):
-            valid = value == int(value) and value >= 1
-            arguments.check(valid, name, value, "an integer >= 1")
-        self.nodes, self.window = int(nodes), int(window)
-        self.stride, self.seed = int(stride), seed
+        self.stride = positive_integer("stride", stride)
+        self.seed = seed
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape):

@@ -62,26 +62,25 @@ class MorletFilters(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.angles = arguments.positive_integer("angles", angles)
+        self.stride = arguments.positive_integer("stride", stride)
+        slant = 4.0 / self.angles if slant is None else slant
         positive = {
-            "angles": angles,
             "sigma": sigma,
             "frequency": frequency,
             "low_pass_sigma": low_pass_sigma,
-            "slant": 1.0 if slant is None else slant,
-            "stride": stride,
+            "slant": slant,
         }
         for name, value in positive.items():
             valid = 0 < value < math.inf
             arguments.check(valid, name, value, "a number > 0")
         valid = kernel_size >= 1 and kernel_size % 2 == 1
         arguments.check(valid, "kernel_size", kernel_size, "an odd integer")
-        self.angles = int(angles)
         self.sigma = float(sigma)
         self.frequency = float(frequency)
         self.low_pass_sigma = float(low_pass_sigma)
-        self.slant = 4.0 / self.angles if slant is None else float(slant)
+        self.slant = float(slant)
         self.kernel_size = int(kernel_size)
-        self.stride = int(stride)
 
     def filters(self):
         """The filters: low-pass, real parts, imaginary parts.

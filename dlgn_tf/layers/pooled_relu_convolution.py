@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.arguments import positive_integer
+
 # Positions whose gates are computed at a time: those of a batch of 32 then
 # stay in a processor's cache (measured: a fifth less time than all at once).
 _BLOCK = 256
@@ -45,13 +47,16 @@ class PooledReLUConvolution(keras.layers.Layer):
 
     Returns:
         Tensor `(batch, members, filters)`.
+
+    Raises:
+        ValueError: if an argument is no integer >= 1.
     """
 
     def __init__(self, members, filters, kernel_size, **kwargs):
         super().__init__(**kwargs)
-        self.members = members
-        self.filters = filters
-        self.kernel_size = kernel_size
+        self.members = positive_integer("members", members)
+        self.filters = positive_integer("filters", filters)
+        self.kernel_size = positive_integer("kernel_size", kernel_size)
 
     def build(self, input_shape):
         side, channels = self.kernel_size, input_shape[-1]

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from dlgn_tf.layers.complex_modulus import checked_angles, modulus
+from dlgn_tf.layers.arguments import positive_integer
+from dlgn_tf.layers.complex_modulus import modulus
 
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
@@ -35,12 +36,12 @@ class SkipModulus(keras.layers.Layer):
         are complex ones.
 
     Raises:
-        ValueError: if `angles` is below 1, or channels do not split so.
+        ValueError: if `angles` is no integer >= 1, or channels do not split so.
     """
 
     def __init__(self, angles=4, complex_maps=True, **kwargs):
         super().__init__(**kwargs)
-        self.angles = checked_angles(angles)
+        self.angles = positive_integer("angles", angles)
         self.complex_maps = bool(complex_maps)
 
     @property

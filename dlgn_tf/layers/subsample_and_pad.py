@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dlgn_tf.layers.arguments import positive_integer
+
 
 @keras.saving.register_keras_serializable(package="dlgn_tf")
 class SubsampleAndPad(keras.layers.Layer):
@@ -12,7 +14,8 @@ class SubsampleAndPad(keras.layers.Layer):
     section 3.3: it lets a block change resolution and width with no weights.
 
     Args:
-        filters: Integer. Channels of the output, at least those of the input.
+        filters: Integer >= 1. Channels of the output, at least those of the
+            input.
         stride: Integer >= 1. Defaults to `1`.
 
     Call arguments:
@@ -22,13 +25,14 @@ class SubsampleAndPad(keras.layers.Layer):
         Tensor `(batch, ceil(height / stride), ceil(width / stride), filters)`.
 
     Raises:
-        ValueError: if the input has more channels than `filters`.
+        ValueError: if an argument is no integer >= 1, or the input has more
+            channels than `filters`.
     """
 
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = int(filters)
-        self.stride = int(stride)
+        self.filters = positive_integer("filters", filters)
+        self.stride = positive_integer("stride", stride)
 
     def build(self, input_shape):
         channels = input_shape[-1]

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 from dlgn_tf import choices, gate_kinds
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +152,7 @@ def resolve(family, given, members=1, gate_sites=1):
         _refuse(given, why, "a dnn or dgn")
         return given
     name = given["activation"] or "relu"
-    _check_choice("activation", name, ACTIVATIONS)
+    check_choice("activation", name, ACTIVATIONS)
     if members > 1 and name != "relu":
         raise UserError(
             "Expected activation=relu for an ensemble, whose members are "
@@ -182,21 +182,13 @@ def _refuse(given, what, only):
             )
 
 
-def _check_choice(option, value, choices):
-    if value not in choices:
-        raise UserError(
-            f"Invalid {option}. Expected one of {', '.join(choices)}. "
-            f"Received: {option}={value}"
-        )
-
-
 def _check_values(options):
     beta, mode = options["activation_beta"], options["activation_beta_mode"]
     slope, entropy = options["activation_slope"], options["activation_entropy"]
     if mode is not None:
-        _check_choice("activation_beta_mode", mode, choices.BETA_MODES)
+        check_choice("activation_beta_mode", mode, choices.BETA_MODES)
     if entropy is not None:
-        _check_choice("activation_entropy", entropy, choices.ENTROPIES)
+        check_choice("activation_entropy", entropy, choices.ENTROPIES)
     if beta is not None and not 0 <= beta <= 1:
         raise UserError(
             "Invalid activation_beta. Expected a number from 0 to 1. "

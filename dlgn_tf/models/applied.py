@@ -73,12 +73,9 @@ def two_networks(apply, family, activation, orthogonal, constant=False):
             )
         )
     else:
-        gating_sites = (
-            sites.RecordAndPass()
-            if family == "dlgn"
-            else sites.RecordAndActivate(activation)
-        )
-        gating_network = apply(gating_sites, "gating_network")
+        linear = family == "dlgn"
+        kind = sites.RecordAndPass if linear else sites.RecordAndActivate
+        gating_network = apply(kind(activation), "gating_network")
         value_network = apply(value_sites, "value_network")
     if orthogonal and orthogonal.networks in ("both", "gating"):
         gating_network = with_orthogonal_filters(gating_network, orthogonal)

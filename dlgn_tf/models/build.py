@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from dlgn_tf import presets
 from dlgn_tf.choices import INITIALIZERS, LOSSES
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.layers import Gate, PerImageStandardization, PixelNormalization
 from dlgn_tf.models import activations, objectives, registry, saved, sites
 from dlgn_tf.models.applied import Applied, two_networks
@@ -167,7 +168,7 @@ def create_model(
 
 
 def _applied(architecture, image_shape, classes, options, head, initializer):
-    _check_choice("initializer", initializer, INITIALIZERS)
+    check_choice("initializer", initializer, INITIALIZERS)
     of_builder = architecture.function(), image_shape, classes, options
     return Applied(*of_builder, head, initializer)
 
@@ -188,19 +189,11 @@ def _ensemble(of_all, members, rule, seed):
 
 
 def _head(architecture, loss, classes, members, targets):
-    _check_choice("loss", loss, LOSSES)
+    check_choice("loss", loss, LOSSES)
     objectives.resolve(loss, loss == "squared", classes, members=members)
     objective = objectives.of_targets(loss, targets[1] if targets else ())
     own = architecture.network_description is not None
     return Head(objective, own, targets)
-
-
-def _check_choice(name, value, allowed):
-    if value not in allowed:
-        raise UserError(
-            f"Expected {name} to be one of {allowed}. Received: "
-            f"{name}={value!r}"
-        )
 
 
 def _resolved(architecture, family, given, image_shape):
@@ -235,7 +228,7 @@ def _orthogonal(orthogonal, family, gate_regime, members):
 
 def _normalization(mean, std, per_image, image_shape):
     if per_image:
-        if (mean, std) != (0.0, 1.0):
+        if np.ndim(mean) or np.ndim(std) or (mean, std) != (0.0, 1.0):
             raise ValueError(
                 "Expected no mean and std with per_image: every image has its "
                 f"own. Received: mean={mean}, std={std}"

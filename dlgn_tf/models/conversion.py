@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from dlgn_tf.data.catalog import IMAGENET_MEAN, IMAGENET_STD
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.layers.pixel_normalization import AS_STORED
 from dlgn_tf.models import registry, user_networks
 from dlgn_tf.models.build import create_model
@@ -192,16 +192,12 @@ def _text(keep):
 
 def _check(family, weights, max_pooling, normalization, gate_regime):
     for what, value, allowed in (
-        ("family", family, tuple(registry.FAMILIES)),
+        ("family", family, registry.FAMILIES),
         ("weights", weights, WEIGHTS),
         ("max_pooling", max_pooling, (None, "keep", "average")),
-        ("normalization", normalization, tuple(_PIXELS)),
+        ("normalization", normalization, _PIXELS),
     ):
-        if value not in allowed:
-            raise UserError(
-                f"Invalid {what}. Expected one of {allowed}. Received: "
-                f"{what}={value!r}"
-            )
+        check_choice(what, value, allowed)
     if family == "dlgn_sf" and gate_regime == "frozen_learned":
         raise UserError(
             "Expected gate_regime=frozen_learned of a dgn or dlgn, whose "

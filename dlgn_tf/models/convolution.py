@@ -8,19 +8,34 @@ POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
 
 def convolution(
-    x, filters, kernel_size, name, padding="same", biases=True, apodized=False
+    x,
+    filters,
+    kernel_size,
+    name,
+    padding="same",
+    biases=True,
+    apodized=False,
+    **options,
 ):
-    """A convolution of stride 1, perhaps of windowed filters, see `Apodized`.
+    """A convolution, perhaps of windowed filters, see `Apodized`.
 
-    Its padding is `"same"`, zeros around the image, or `"circular"`, the image
-    continued over its edges; see `CircularPadding`.
+    Its padding is `"valid"`, none; `"same"`, zeros around the image; or
+    `"circular"`, the image continued over its edges, see `CircularPadding`.
+    Further options are those of `keras.layers.Conv2D`.
     """
     if padding == "circular":
         x = CircularPadding(kernel_size, name=f"{name}_padding")(x)
         padding = "valid"
-    layer = ApodizedConv2D if apodized else layers.Conv2D
+    # A window leaves a filter of one pixel as it is.
+    windowed = apodized and kernel_size > 1
+    layer = ApodizedConv2D if windowed else layers.Conv2D
     return layer(
-        filters, kernel_size, padding=padding, use_bias=biases, name=name
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=biases,
+        name=name,
+        **options,
     )(x)
 
 
@@ -29,12 +44,12 @@ def he_convolution(h, filters, kernel_size, stride, name):
 
     Source: He et al. (arXiv 1502.01852), of the initial weights.
     """
-    return layers.Conv2D(
+    return convolution(
+        h,
         filters,
         kernel_size,
+        name,
+        biases=False,
         strides=stride,
-        padding="same",
-        use_bias=False,
         kernel_initializer="he_normal",
-        name=name,
-    )(h)
+    )

@@ -8,7 +8,7 @@ from keras import ops
 
 from dlgn_tf import gate_kinds
 from dlgn_tf.choices import ENSEMBLE_RULES
-from dlgn_tf.layers import PooledReLUConvolution
+from dlgn_tf.layers import PooledReLUConvolution, arguments
 from dlgn_tf.models.classifier import ImageClassifier, serialize
 
 
@@ -42,11 +42,7 @@ class EnsembleNetwork(ImageClassifier):
         self, network, normalization, site_names, rule="mean_softmax", **kwargs
     ):
         super().__init__(normalization, site_names, **kwargs)
-        if rule not in ENSEMBLE_RULES:
-            raise ValueError(
-                "Invalid value for argument `rule`. Expected one of "
-                f"{ENSEMBLE_RULES}. Received: rule={rule!r}"
-            )
+        arguments.check_choice("rule", rule, ENSEMBLE_RULES)
         self.network = network
         self.rule = rule
 

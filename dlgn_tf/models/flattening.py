@@ -13,7 +13,7 @@ import inspect
 import keras
 from keras import layers
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, reason
 from dlgn_tf.layers import BatchNorm, GraphOperation
 from dlgn_tf.layers.affine import is_affine
 from dlgn_tf.models import refusals
@@ -328,8 +328,7 @@ def _renamed(layer, name, **options):
     try:
         return (BatchNorm if plain else type(layer)).from_config(config)
     except (TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise _not_made_anew(name, reason) from error
+        raise _not_made_anew(name, reason(error)) from error
 
 
 def _check_layer(layer, name):

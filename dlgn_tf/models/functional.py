@@ -58,9 +58,9 @@ def one_to_one(model: keras.Model, chosen: str | int | None = None):
         UserError: if it is none, or has several.
     """
     graph = functional(model)
-    names = graph.output_names
+    names = list(graph.output_names)
     if chosen is not None:
-        known = {**dict(zip(names, graph.outputs, strict=True))}
+        known = dict(zip(names, graph.outputs, strict=True))
         known |= dict(enumerate(graph.outputs))
         if chosen not in known:
             raise UserError(
@@ -68,6 +68,7 @@ def one_to_one(model: keras.Model, chosen: str | int | None = None):
                 f"outputs={chosen!r}"
             )
         graph = keras.Model(graph.inputs, known[chosen], name=graph.name)
+        names = [chosen if chosen in names else names[chosen]]
     if len(graph.inputs) != 1:
         inputs = ", ".join(x.name for x in graph.inputs)
         raise UserError(

@@ -5,6 +5,7 @@ from keras import ops
 
 from dlgn_tf.choices import VALUE_INPUTS
 from dlgn_tf.errors import UserError
+from dlgn_tf.layers import arguments
 from dlgn_tf.models.classifier import ImageClassifier, listed, serialize
 from dlgn_tf.models.sites import galu_layer
 
@@ -56,11 +57,7 @@ class GatedNetwork(ImageClassifier):
         **kwargs,
     ):
         super().__init__(normalization, site_names, **kwargs)
-        if value_input not in VALUE_INPUTS:
-            raise ValueError(
-                "Invalid value for argument `value_input`. Expected one of "
-                f"{VALUE_INPUTS}. Received: value_input={value_input!r}"
-            )
+        arguments.check_choice("value_input", value_input, VALUE_INPUTS)
         made, taken = len(gating_network.outputs), len(value_network.inputs) - 1
         if not made == taken == len(self.site_names):
             raise ValueError(

@@ -22,11 +22,20 @@ def check_images(model, images):
     check_shape(model, images.shape)
     if not len(images):
         raise _misfit(model, images.shape)
-    whole = np.issubdtype(images.dtype, np.integer)
-    if not whole and not np.all(np.isfinite(images)):
+    if not _are_finite(images):
         raise UserError(
             "Expected images of finite numbers. Received: some that are not"
         )
+
+
+def _are_finite(images):
+    if np.issubdtype(images.dtype, np.integer):
+        return True
+    try:
+        return bool(np.all(np.isfinite(images)))
+    except TypeError:
+        # Text, and objects.
+        return False
 
 
 def with_all_axes(model, images):

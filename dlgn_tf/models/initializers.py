@@ -6,9 +6,8 @@ import keras
 from keras import ops
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.layers import OrthogonalKernel
+from dlgn_tf.layers import OrthogonalKernel, arguments
 
-SQRT_2 = math.sqrt(2)
 _SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 _PLAIN = (
@@ -57,18 +56,12 @@ class Bernoulli(keras.initializers.RandomUniform):
         ValueError: if an argument lies outside its range.
     """
 
-    def __init__(self, scale=SQRT_2, width=None, seed=None):
+    def __init__(self, scale=2**0.5, width=None, seed=None):
         super().__init__(-1.0, 1.0, seed=seed)
-        if not 0 < scale < float("inf"):
-            raise ValueError(
-                "Invalid value for argument `scale`. "
-                f"Expected a number > 0. Received: scale={scale}"
-            )
-        if width is not None and width < 1:
-            raise ValueError(
-                "Invalid value for argument `width`. "
-                f"Expected an integer >= 1. Received: width={width}"
-            )
+        valid = 0 < scale < float("inf")
+        arguments.check(valid, "scale", scale, "a number > 0")
+        if width is not None:
+            width = arguments.positive_integer("width", width)
         self.scale = float(scale)
         self.width = width
 
@@ -92,7 +85,7 @@ class Bernoulli(keras.initializers.RandomUniform):
         return {"scale": self.scale, "width": self.width, "seed": seed}
 
 
-def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
+def bernoulli_weights(network, width=None, seed=0):
     """Gives every kernel of a network independent Bernoulli weights.
 
     Biases become 0, as the theory has none.
@@ -102,7 +95,6 @@ def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
             `GatedNetwork`. It is changed; its kernels are weights, and not
             orthogonal functions of weights.
         width: See `Bernoulli`.
-        scale: See `Bernoulli`.
         seed: Integer from which all weights follow.
 
     Raises:
@@ -114,7 +106,7 @@ def bernoulli_weights(network, width=None, scale=SQRT_2, seed=0):
             f"weights. Received: {network.name} with orthogonal filters"
         )
     generator = keras.random.SeedGenerator(seed)
-    initializer = Bernoulli(scale, width, generator)
+    initializer = Bernoulli(width=width, seed=generator)
     for layer in network.layers:
         kernel = getattr(layer, "kernel", None)
         if kernel is None:

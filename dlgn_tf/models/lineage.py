@@ -30,7 +30,7 @@ import re
 import keras
 import numpy as np
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, reason
 from dlgn_tf.models.relu import ReLUNetwork
 from dlgn_tf.output import files
 
@@ -209,10 +209,9 @@ def _damage(prefix, tf):
     try:
         yield
     except (DecodeError, *damaged) as error:
-        reason = " ".join(str(error).split())[:160]
         raise UserError(
             "Expected a whole checkpoint of resnets-in-tensorflow2. Received: "
-            f"{prefix}, {reason}"
+            f"{prefix}, {reason(error)}"
         ) from error
 
 

@@ -183,14 +183,6 @@ def _as_kept(constant):
     return float(np.float32(constant))
 
 
-def _leaky_relu(negative_slope=0.2):
-    return _relu(negative_slope)
-
-
-def _relu6():
-    return _relu(max_value=6.0)
-
-
 def _prelu(layer):
     def gates(q):
         alpha = ops.cast(ops.convert_to_tensor(layer.alpha), q.dtype)
@@ -235,8 +227,8 @@ def _absolute():
 
 _GATES: dict[str, Callable[..., GateFunction]] = {
     "relu": _relu,
-    "relu6": _relu6,
-    "leakyrelu": _leaky_relu,
+    "relu6": lambda: _relu(max_value=6.0),
+    "leakyrelu": lambda negative_slope=0.2: _relu(negative_slope),
     "silu": lambda: gate_kinds.soft(1.0),
     "swish": lambda: gate_kinds.soft(1.0),
     "gelu": _gelu,

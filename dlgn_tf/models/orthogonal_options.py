@@ -3,7 +3,7 @@
 import dataclasses
 
 from dlgn_tf import choices
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +31,7 @@ class OrthogonalFilters:
             ("overcomplete", choices.OVERCOMPLETE),
             ("networks", choices.ORTHOGONAL_NETWORKS),
         ):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise UserError(
-                    f"Invalid {name} of orthogonal filters. Expected one of "
-                    f"{allowed}. Received: {value}"
-                )
+            check_choice(name, getattr(self, name), allowed)
         gram_schmidt = self.reparametrization == "gram_schmidt"
         if self.scale is None:
             object.__setattr__(

@@ -6,7 +6,7 @@ it then has every family.
 """
 
 from dlgn_tf import choices
-from dlgn_tf.errors import UserError, nearest
+from dlgn_tf.errors import UserError, check_choice, nearest
 from dlgn_tf.gate_kinds import GATES
 from dlgn_tf.models import user_networks
 from dlgn_tf.models.architecture import FAMILIES as FAMILIES
@@ -57,8 +57,8 @@ def called(name):
 def _with_family(architecture, family):
     if family not in architecture.families:
         raise UserError(
-            f"Expected {architecture.name}_dnn: the nonlinearity of "
-            f"{architecture.name} is a modulus, so it has no gates. Received: "
+            f"Expected {architecture.name}_dnn: an architecture without gate "
+            "sites has no gates. Received: "
             f"model={architecture.name}_{family}"
         )
     return architecture
@@ -80,18 +80,11 @@ def resolve_gates(family, regime=None, gate=None):
     Raises:
         UserError: if gates of the family cannot be learned so.
     """
-    if gate is not None and gate not in GATES:
-        raise UserError(
-            f"Unknown gate. Expected one of {', '.join(GATES)}. Received: "
-            f"gate={gate}"
-        )
+    if gate is not None:
+        check_choice("gate", gate, GATES)
     stuck = gate is not None and not GATES[gate].differentiable
     regime = regime or ("frozen_random" if stuck else "joint")
-    if regime not in choices.GATE_REGIMES:
-        raise UserError(
-            f"Unknown gate regime. Expected one of {choices.GATE_REGIMES}. "
-            f"Received: gate_regime={regime}"
-        )
+    check_choice("gate_regime", regime, choices.GATE_REGIMES)
     # Of a nonlinearity's own gates, whoever makes them knows.
     if regime == "joint" and stuck and gate != "own":
         raise UserError(

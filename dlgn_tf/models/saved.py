@@ -11,7 +11,7 @@ import keras
 # Keras has no public name for what waits to be made.
 from keras.src.backend.common import global_state
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, reason
 from dlgn_tf.output import elsewhere
 
 # Bytes of weights; more must be in the file, where they may be compressed.
@@ -34,9 +34,8 @@ def refusing(what, place):
         yield
     # Whatever its code, and that of layers, comes to with such a description.
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(
-            f"Expected {what}. Received: {place}, {reason}"
+            f"Expected {what}. Received: {place}, {reason(error)}"
         ) from error
 
 

@@ -98,16 +98,8 @@ def shallow_gating_network(image_shape, sites, maps):
 
 
 def _convolution(x, filters, name, maps):
-    q = convolution(
-        x,
-        filters,
-        maps.kernel_size,
-        name,
-        maps.padding,
-        maps.biases,
-        # A window leaves a filter of one pixel as it is.
-        maps.apodized and maps.kernel_size > 1,
-    )
+    options = maps.padding, maps.biases, maps.apodized
+    q = convolution(x, filters, maps.kernel_size, name, *options)
     return BatchNorm(name=f"{name}_bn")(q) if maps.batch_norm else q
 
 

@@ -31,6 +31,11 @@ OWN = "own"
 class _Sites:
     """Keeps what the sites are called, in the order in which they were met.
 
+    Args:
+        activation: Options of the nonlinearity as
+            `dlgn_tf.models.activations.resolve` returns them, or None: the
+            ReLU.
+
     Attributes:
         constant: Boolean. Whether the network sees ones in place of an image;
             a builder leaves out then what puts pixels on a scale.
@@ -41,8 +46,9 @@ class _Sites:
 
     constant, rescaling = False, ()
 
-    def __init__(self):
+    def __init__(self, activation=None):
         self.names, self.nonlinearities = [], []
+        self._activation = activation
 
     def _add(self, name, layer):
         if name in self.names:
@@ -53,29 +59,24 @@ class _Sites:
         self.names.append(name)
         self.nonlinearities.append(layer)
 
+    def _layer(self, name, layer):
+        """The nonlinearity that a builder gave, or that of the options."""
+        return layer or layer_for(name, self._activation)
+
 
 class Activate(_Sites):
-    """Applies the nonlinearity: `(...) -> (...)`.
-
-    Args:
-        activation: Options as `dlgn_tf.models.activations.resolve` returns
-            them, or None: the ReLU.
-    """
-
-    def __init__(self, activation=None):
-        super().__init__()
-        self._activation = activation
+    """Applies the nonlinearity: `(...) -> (...)`."""
 
     def __call__(self, preactivation, name, layer=None):
         self._add(name, layer)
-        return (layer or layer_for(name, self._activation))(preactivation)
+        return self._layer(name, layer)(preactivation)
 
 
 class RecordAndPass(_Sites):
     """Keeps the pre-activation and hands it on unchanged."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, activation=None):
+        super().__init__(activation)
         self.preactivations = []
 
     def __call__(self, preactivation, name, layer=None):
@@ -85,19 +86,11 @@ class RecordAndPass(_Sites):
 
 
 class RecordAndActivate(RecordAndPass):
-    """Keeps the pre-activation and applies the nonlinearity.
-
-    Args:
-        activation: See `Activate`.
-    """
-
-    def __init__(self, activation=None):
-        super().__init__()
-        self._activation = activation
+    """Keeps the pre-activation and applies the nonlinearity."""
 
     def __call__(self, preactivation, name, layer=None):
         kept = super().__call__(preactivation, name, layer)
-        return (layer or layer_for(name, self._activation))(kept)
+        return self._layer(name, layer)(kept)
 
 
 class MultiplyByGate(_Sites):
@@ -106,14 +99,13 @@ class MultiplyByGate(_Sites):
     `gates` holds one `keras.Input` a site, of the site's shape.
 
     Args:
-        activation: See `Activate`.
+        activation: As for all sites.
         constant: See the attribute.
     """
 
     def __init__(self, activation=None, constant=False):
-        super().__init__()
+        super().__init__(activation)
         self.gates, self.constant = [], constant
-        self._activation = activation
 
     def __call__(self, preactivation, name, layer=None):
         self._add(name, layer)
@@ -129,8 +121,7 @@ class MultiplyByGate(_Sites):
 
     def own_nonlinearities(self):
         """The layers that would stand at the sites without gates."""
-        given = zip(self.names, self.nonlinearities, strict=True)
-        return [x or layer_for(name, self._activation) for name, x in given]
+        return list(map(self._layer, self.names, self.nonlinearities))
 
 
 def activation_layer(site_name, activation="relu"):
@@ -143,7 +134,7 @@ def layer_for(site_name, options=None):
 
     Args:
         site_name: String.
-        options: See `Activate`.
+        options: See `activation` of the sites.
     """
     activation = (options or {}).get("activation") or "relu"
     name = activation_layer(site_name, activation)

@@ -1,9 +1,11 @@
 """largecnn and smallcnn: convolutional networks of the SMASO paper."""
 
+import functools
+
 from keras import layers
 
-from dlgn_tf.layers import ApodizedConv2D, BatchNorm
-from dlgn_tf.models.convolution import POOLING
+from dlgn_tf.layers import BatchNorm
+from dlgn_tf.models.convolution import POOLING, convolution
 from dlgn_tf.models.head import logits
 
 # Filters (in units of the width), side of each, stride; the seventh one sees
@@ -42,7 +44,7 @@ def largecnn(x, site, classes, width, padding, batch_normalized, apodized):
             they then have no biases.
         apodized: Boolean. Whether filters are windowed, see `Apodized`.
     """
-    conv = _Convolution(site, batch_normalized, apodized)
+    conv = functools.partial(_gated, site, batch_normalized, apodized)
     h = x
     for index, (factor, side, stride) in enumerate(_LARGE, start=1):
         padded = padding == "same" or index != _UNPADDED
@@ -68,7 +70,7 @@ def smallcnn(
 
     Other options are those of `largecnn`.
     """
-    conv = _Convolution(site, batch_normalized, apodized)
+    conv = functools.partial(_gated, site, batch_normalized, apodized)
     h = x
     for index in (1, 2):
         filters, padded = index * width, padding == "same"
@@ -79,29 +81,18 @@ def smallcnn(
     return logits(h, classes)
 
 
-class _Convolution:
-    """Makes a convolution, perhaps batch normalisation, and a gate."""
-
-    def __init__(self, site, batch_normalized, apodized):
-        self._site = site
-        self._batch_normalized = batch_normalized
-        self._layer = ApodizedConv2D if apodized else layers.Conv2D
-
-    def __call__(self, h, name, filters, side, stride, padded):
-        if padded and stride > 1:
-            # "same" would pad one side more than the other.
-            h = layers.ZeroPadding2D(side // 2, name=f"{name}_padding")(h)
-            padded = False
-        # A window leaves a filter of one pixel as it is.
-        layer = self._layer if side > 1 else layers.Conv2D
-        h = layer(
-            filters,
-            side,
-            strides=stride,
-            padding="same" if padded else "valid",
-            use_bias=not self._batch_normalized,
-            name=name,
-        )(h)
-        if self._batch_normalized:
-            h = BatchNorm(name=f"{name}_bn")(h)
-        return self._site(h, name)
+def _gated(
+    site, batch_normalized, apodized, h, name, filters, side, stride, padded
+):
+    """A convolution, perhaps batch normalisation, and a gate."""
+    if padded and stride > 1:
+        # "same" would pad one side more than the other.
+        h = layers.ZeroPadding2D(side // 2, name=f"{name}_padding")(h)
+        padded = False
+    padding, biases = "same" if padded else "valid", not batch_normalized
+    h = convolution(
+        h, filters, side, name, padding, biases, apodized, strides=stride
+    )
+    if batch_normalized:
+        h = BatchNorm(name=f"{name}_bn")(h)
+    return site(h, name)

@@ -3,7 +3,7 @@
 from keras import layers
 
 from dlgn_tf.layers import BatchNorm
-from dlgn_tf.models.convolution import POOLING
+from dlgn_tf.models.convolution import POOLING, convolution
 from dlgn_tf.models.depths import vgg_convolution, vgg_groups
 from dlgn_tf.models.head import logits
 
@@ -38,7 +38,5 @@ def vgg(x, site, classes, depth, width, pooling, removed=()):
 
 
 def _conv_bn_gate(h, site, filters, name):
-    h = layers.Conv2D(
-        filters, 3, padding="same", kernel_initializer="he_normal", name=name
-    )(h)
+    h = convolution(h, filters, 3, name, kernel_initializer="he_normal")
     return site(BatchNorm(name=f"{name}_bn")(h), name)

@@ -322,9 +322,9 @@ def register(
 ) -> Architecture:
     """Adds an architecture that a function says nearly all of.
 
-    Its name is the function's, its description the first line of the docstring,
-    its options are the arguments that have defaults, which are the published
-    values. It is returned, and in `ARCHITECTURES` then.
+    Its name is the function's, its description the first line of the docstring
+    (nothing without one), its options are the arguments that have defaults,
+    which are the published values. It is returned, and in `ARCHITECTURES` then.
 
     Args:
         builder: Function `(x, site, classes, **options) -> logits`.
@@ -335,7 +335,7 @@ def register(
     arguments = inspect.signature(builder).parameters.values()
     entry = Architecture(
         name=builder.__name__,
-        description=inspect.getdoc(builder).partition("\n")[0],
+        description=(inspect.getdoc(builder) or "").partition("\n")[0],
         builder=builder,
         options={x.name: x.default for x in arguments if x.default != x.empty},
         recipe=recipe,
@@ -344,6 +344,3 @@ def register(
     )
     ARCHITECTURES[entry.name] = entry
     return entry
-
-
-add = register

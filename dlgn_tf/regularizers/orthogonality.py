@@ -62,7 +62,6 @@ def orthogonality_penalty(
         ValueError: if there is no such reduction or axis, or filters do not
             split into so many groups.
     """
-    _check_reduction(reduction)
     matrices = _by_group(kernel, filter_axes, groups)
     gram = _gram(matrices)
     # Not the difference of two large sums, which would lose a small one.
@@ -84,7 +83,6 @@ def least_penalty(
     for more filters of equal length than inputs D; 0 otherwise; summed over
     groups. Arguments are those of `orthogonality_penalty`.
     """
-    _check_reduction(reduction)
     matrices = _by_group(kernel, filter_axes, groups)
     squares = ops.sum(matrices**2, axis=1)
     bound = ops.sum(squares, axis=-1) ** 2 / matrices.shape[1]
@@ -139,16 +137,8 @@ def _gram(matrices):
     return ops.matmul(ops.swapaxes(matrices, 1, 2), matrices)
 
 
-def _check_reduction(reduction):
-    arguments.check(
-        reduction in PENALTY_REDUCTIONS,
-        "reduction",
-        reduction,
-        f"one of {PENALTY_REDUCTIONS}",
-    )
-
-
 def _factor(matrices, reduction, slopes):
+    arguments.check_choice("reduction", reduction, PENALTY_REDUCTIONS)
     filters = matrices.shape[0] * matrices.shape[2]
     of_slopes = math.fsum(slope**2 for slope in slopes) ** 2
     return of_slopes / (filters**2 if reduction == "mean_entries" else 1)
@@ -180,7 +170,7 @@ class Orthogonality(keras.regularizers.Regularizer):
         filter_axes=-1,
         groups=1,
     ):
-        _check_reduction(reduction)
+        arguments.check_choice("reduction", reduction, PENALTY_REDUCTIONS)
         valid = 0 <= factor < float("inf")
         arguments.check(valid, "factor", factor, "a number >= 0")
         self.factor = float(factor)

@@ -95,7 +95,7 @@ def test_limits_are_max_and_average_pooling(rng, padding, size, step, entropy):
     [
         ({"pool_size": 0}, "pool_size=0"),
         ({"pool_size": (2, 2, 2)}, r"pool_size=\(2, 2, 2\)"),
-        ({"strides": -1}, "strides=-1"),
+        ({"strides": 0}, "strides=0"),
         ({"padding": "full"}, "'full'"),
         ({"beta": 2}, "beta=2"),
     ],

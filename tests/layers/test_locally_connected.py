@@ -56,19 +56,6 @@ def test_initial_weights():
     np.testing.assert_array_equal(again.kernel, kernel)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ({"nodes": 0, "window": 2}, "nodes=0"),
-        ({"nodes": 2, "window": 0}, "window=0"),
-        ({"nodes": 2, "window": 2, "stride": 1.5}, "stride=1.5"),
-    ],
-)
-def test_wrong_arguments(arguments, text):
-    with pytest.raises(ValueError, match=text):
-        LocallyConnected(**arguments)
-
-
 @pytest.mark.parametrize("regions", [1, 5])
 def test_windows_that_leave_regions_out(regions):
     with pytest.raises(ValueError, match=f"over {regions}"):

@@ -577,6 +577,27 @@ def test_channels_that_are_not_known_are_refused(name):
         ROWS[name].make()(keras.Input((8, 8, None)))
 
 
+COUNTS = {
+    layers.CircularPadding: ("kernel_size",),
+    layers.ComplexModulus: ("angles",),
+    layers.LocallyConnected: ("nodes", "window", "stride"),
+    layers.MorletFilters: ("angles", "stride"),
+    layers.PooledReLUConvolution: ("members", "filters", "kernel_size"),
+    layers.SkipModulus: ("angles",),
+    layers.SubsampleAndPad: ("filters", "stride"),
+}
+
+
+@pytest.mark.parametrize("wrong", [0, 0.5, 1.5, float("inf")])
+@pytest.mark.parametrize("kind", COUNTS)
+def test_counts_are_integers_of_at_least_1(kind, wrong):
+    right = next(r.options for r in ROWS.values() if r.layer is kind)
+    for name in COUNTS[kind]:
+        assert kind(**{**right, name: 2.0}).get_config()[name] == 2
+        with pytest.raises(ValueError, match=f"integer >= 1.*{name}={wrong}"):
+            kind(**{**right, name: wrong})
+
+
 def test_filters_that_depend_are_orthogonal_too():
     kernel = keras.ops.ones((6, 3))
     columns = np.float64(compiled(orthogonalization.gram_schmidt)(kernel))

@@ -34,6 +34,12 @@ def test_circular_padding_has_the_same_weights(name, family):
     assert "CircularPadding" in kinds
 
 
+@pytest.mark.parametrize("name", ["fc", "fcresnet", "c1gap", "c4gap", "gconv"])
+def test_without_biases_there_are_none(name):
+    model = create_model(f"{name}_dgn", SHAPE, width=2, biases=False)
+    assert {weight.name for weight in model.weights} == {"kernel"}
+
+
 def test_circular_padding_of_a_small_image():
     with pytest.raises(UserError, match="at least 3x3.*Received: 2x9"):
         create_model("c4gap_dnn", (2, 9, 1), padding="circular", kernel_size=7)

@@ -6,15 +6,6 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.models import depths
 
 
-@pytest.mark.parametrize("depth", [0, 12, 17, 110])
-def test_no_such_vgg(depth):
-    with pytest.raises(
-        UserError,
-        match=rf"one of \[11, 13, 16, 19\]. Received: depth={depth}",
-    ):
-        depths.vgg_groups(depth)
-
-
 @pytest.mark.parametrize(
     "block,widen,layers,others",
     [

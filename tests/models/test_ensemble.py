@@ -170,11 +170,3 @@ def test_weights_of_another_ensemble(images):
     np.testing.assert_array_equal(source(images), target(images))
     with pytest.raises(UserError, match="2 gate sites.*Received: 3"):
         transfer.copy_model(source, build(members=2))
-
-
-def test_unknown_rule():
-    model = build()
-    with pytest.raises(ValueError, match="rule='median'"):
-        EnsembleNetwork(
-            model.network, model.normalization, model.site_names, "median"
-        )

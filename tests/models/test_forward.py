@@ -5,6 +5,7 @@ architecture one function for the gating (or ReLU) network, which returns the
 pre-activations, and one for the value network, which takes gates.
 """
 
+import functools
 import itertools
 
 import keras
@@ -380,22 +381,6 @@ CASES = {
 }
 
 
-def randomize(model, rng):
-    """Gives every weight a value that it would not have by default."""
-    for weight in model.weights:
-        shape = weight.shape
-        if weight.name == "kernel":
-            values = rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))
-        elif weight.name == "gamma":
-            values = rng.uniform(0.7, 1.4, shape)
-        elif weight.name == "moving_variance":
-            values = rng.uniform(0.5, 1.5, shape)
-        else:
-            assert weight.name in ("bias", "beta", "moving_mean")
-            values = 0.3 * rng.normal(size=shape)
-        weight.assign(values)
-
-
 def parameters(network):
     return {layer.name: layer.get_weights() for layer in network.layers}
 
@@ -449,7 +434,25 @@ def expected(model, family, reference, x, kind, value_input, permutation):
     return qs, gates, affine(p, "logits", h)
 
 
-def check(name, family, kind, value_input, rng, tolerance, permutation=None):
+@pytest.fixture
+def check(draw, randomize):
+    """A function that compares a model of random weights with NumPy."""
+    return functools.partial(compare, draw, randomize)
+
+
+FLOAT64 = {"rtol": 1e-9, "atol": 1e-10}
+
+
+def compare(
+    draw,
+    randomize,
+    name,
+    family,
+    kind,
+    value_input,
+    permutation=None,
+    tolerance=FLOAT64,
+):
     architecture, shape, options, reference = CASES[name]
     gate_options = {
         "gate": kind,
@@ -467,8 +470,8 @@ def check(name, family, kind, value_input, rng, tolerance, permutation=None):
         **({} if family == "dnn" else gate_options),
         **options,
     )
-    randomize(model, rng)
-    images = rng.integers(0, 256, (3, *shape)).astype("uint8")
+    randomize(model)
+    images = draw(shape, 3)
     x = (images / 255 - MEAN) / STD
     qs, gates, logits = expected(
         model, family, reference, x, kind, value_input, permutation
@@ -500,27 +503,24 @@ ALL = [
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name,family", ALL)
-def test_equals_numpy_in_float64(rng, name, family):
+def test_equals_numpy_in_float64(check, name, family):
     value_input = "ones" if family in ("dlgn", "dlgn_sf") else "image"
-    tolerance = {"rtol": 1e-9, "atol": 1e-10}
-    check(name, family, "soft", value_input, rng, tolerance)
+    check(name, family, "soft", value_input)
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("family", ["dgn", "dlgn", "dlgn_sf"])
 @pytest.mark.parametrize("value_input", ["image", "ones"])
 @pytest.mark.parametrize("kind", ["soft", "hard"])
-def test_gates_and_value_inputs_of_c4gap(rng, family, kind, value_input):
-    tolerance = {"rtol": 1e-9, "atol": 1e-10}
-    check("c4gap", family, kind, value_input, rng, tolerance)
+def test_gates_and_value_inputs_of_c4gap(check, family, kind, value_input):
+    check("c4gap", family, kind, value_input)
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("family", ["dgn", "dlgn"])
 @pytest.mark.parametrize("permutation", [*itertools.permutations(range(3))])
-def test_permuted_gates(rng, family, permutation):
-    tolerance = {"rtol": 1e-9, "atol": 1e-10}
-    check("fc", family, "hard", "image", rng, tolerance, permutation)
+def test_permuted_gates(check, family, permutation):
+    check("fc", family, "hard", "image", permutation)
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_permuted_gates(rng, family, permutation):
         ("resnet_v2_B", "dlgn"),
     ],
 )
-def test_equals_numpy_in_float32(rng, name, family):
+def test_equals_numpy_in_float32(check, name, family):
     assert keras.config.floatx() == "float32"
     tolerance = {"rtol": 1e-3, "atol": 2e-4}
-    check(name, family, "soft", "image", rng, tolerance)
+    check(name, family, "soft", "image", tolerance=tolerance)

@@ -27,11 +27,6 @@ def fc(permutation, family="dgn", **arguments):
     )
 
 
-def test_identity_changes_nothing(rng):
-    images = rng.integers(0, 256, (5, *SHAPE)).astype("uint8")
-    np.testing.assert_array_equal(fc((0, 1, 2))(images), fc(None)(images))
-
-
 def test_survives_config_file_and_export(rng, tmp_path):
     model = fc((2, 0, 1))
     images = rng.integers(0, 256, (5, *SHAPE)).astype("uint8")

@@ -20,21 +20,6 @@ def c4gap(family, seed=0, width=3, **arguments):
     )
 
 
-def draw(rng, count=5, shape=SHAPE):
-    return rng.integers(0, 256, (count, *shape)).astype("uint8")
-
-
-def randomize(model, rng):
-    for weight in model.weights:
-        if weight.name == "kernel":
-            scale = 1 / np.sqrt(np.prod(weight.shape[:-1]))
-            weight.assign(scale * rng.normal(size=weight.shape))
-        elif weight.name in ("gamma", "moving_variance"):
-            weight.assign(rng.uniform(0.6, 1.5, weight.shape))
-        else:
-            weight.assign(0.3 * rng.normal(size=weight.shape))
-
-
 def loss_of(model, images, labels, training=False):
     log_p = tf.nn.log_softmax(model(images, training=training))
     return -tf.reduce_sum(tf.gather(log_p, labels, batch_dims=1))
@@ -53,8 +38,8 @@ def is_gating(model, variable):
 # What the value network sees.
 
 
-def test_no_gradient_to_the_image_with_hard_gates_and_ones(rng):
-    images = tf.constant(draw(rng).astype("float32"))
+def test_no_gradient_to_the_image_with_hard_gates_and_ones(draw):
+    images = tf.constant(draw(SHAPE).astype("float32"))
     for kind, value_input, flows in (
         ("hard", "ones", False),
         ("hard", "image", True),
@@ -71,24 +56,10 @@ def test_no_gradient_to_the_image_with_hard_gates_and_ones(rng):
 # Gates and pre-activations.
 
 
-def test_names_and_shapes_of_a_residual_network(rng):
-    model = create_model("resnet110_dlgn", (8, 8, 3), **RESNET)
-    gates = model.gates(draw(rng, 2, (8, 8, 3)))
-    assert {name: gate.shape[1:] for name, gate in gates.items()} == {
-        "group1_block1_1": (8, 8, 4),
-        "group1_block1_2": (8, 8, 4),
-        "group2_block1_1": (8, 8, 4),
-        "group2_block1_2": (4, 4, 8),
-        "group3_block1_1": (4, 4, 8),
-        "group3_block1_2": (2, 2, 16),
-        "final": (2, 2, 16),
-    }
-
-
-def test_reading_gates_changes_no_moving_average(rng):
+def test_reading_gates_changes_no_moving_average(draw):
     model = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
     before = model.get_weights()
-    images = draw(rng, 2, (8, 8, 3))
+    images = draw((8, 8, 3), 2)
     model.gates(images)
     model(images)
     np.testing.assert_equal(before, model.get_weights())
@@ -103,41 +74,6 @@ def test_reading_gates_changes_no_moving_average(rng):
     assert all("moving" in path for path in moved)
 
 
-# Which functions of the image.
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(
-    "name,shape,options,affine",
-    [
-        ("c4gap_dlgn", SHAPE, {"width": 3}, True),
-        ("c4gap_dlgn_sf", SHAPE, {"width": 3}, True),
-        ("c4gap_dgn", SHAPE, {"width": 3}, False),
-        ("vgg16_dlgn", (32, 32, 2), {"width": 2}, True),
-        ("vgg16_dlgn_sf", (32, 32, 2), {"width": 2}, True),
-        ("vgg16_dlgn", (32, 32, 2), {"width": 2, "pooling": "max"}, False),
-        ("resnet20_dlgn", (8, 8, 3), RESNET, True),
-        ("resnet110_dlgn", (8, 8, 3), RESNET, True),
-        ("resnet110_dgn", (8, 8, 3), RESNET, False),
-        ("gconv_dlgn", SHAPE, {"width": 2, "head_width": 5}, True),
-    ],
-)
-def test_preactivations_of_a_dlgn_are_affine(rng, name, shape, options, affine):
-    model = create_model(name, shape, **options)
-    randomize(model, rng)
-    x, y = rng.uniform(0, 255, (2, 2, *shape))
-    ends = model.preactivations(x), model.preactivations(y)
-    middle = model.preactivations(0.3 * x + 0.7 * y)
-    deviations = [
-        np.max(np.abs(middle[n] - (0.3 * ends[0][n] + 0.7 * ends[1][n])))
-        for n in model.site_names
-    ]
-    if affine:
-        assert max(deviations) < 1e-10
-    else:
-        assert deviations[-1] > 1e-3
-
-
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     "name,shape,options",
@@ -150,13 +86,15 @@ def test_preactivations_of_a_dlgn_are_affine(rng, name, shape, options, affine):
         ("resnet164", (8, 8, 3), {"depth": 11, "width": 2}),
     ],
 )
-def test_tied_hard_gates_give_the_relu_network(rng, name, shape, options):
+def test_tied_hard_gates_give_the_relu_network(
+    draw, randomize, name, shape, options
+):
     relu = create_model(f"{name}_dnn", shape, 3, **options)
-    randomize(relu, rng)
+    randomize(relu)
     gated = create_model(f"{name}_dgn", shape, 3, gate="hard", **options)
     copy_weights(relu.network, gated.gating_network)
     copy_weights(relu.network, gated.value_network)
-    images = draw(rng, 5, shape)
+    images = draw(shape, 5)
     np.testing.assert_allclose(gated(images), relu(images), atol=1e-10)
     gates = gated.gates(images)
     for site, gate in relu.gates(images).items():
@@ -169,11 +107,11 @@ def test_tied_hard_gates_give_the_relu_network(rng, name, shape, options):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 def test_gradient_reaches_the_gating_network_through_soft_gates(
-    rng, family, kind
+    draw, randomize, family, kind
 ):
     model = c4gap(family, gate=kind, beta=4.0)
-    randomize(model, rng)
-    found = gradients(model, draw(rng), [0, 1, 2, 0, 1])
+    randomize(model)
+    found = gradients(model, draw(SHAPE), [0, 1, 2, 0, 1])
     for variable, gradient in zip(
         model.trainable_variables, found, strict=True
     ):
@@ -199,12 +137,12 @@ def test_gradient_reaches_the_gating_network_through_soft_gates(
     ],
 )
 def test_gradients_equal_finite_differences(
-    rng, name, shape, options, training
+    draw, randomize, rng, name, shape, options, training
 ):
     beta = None if name.endswith("dnn") else 4.0
     model = create_model(name, shape, 3, beta=beta, **options)
-    randomize(model, rng)
-    images, labels = draw(rng, 4, shape), [0, 1, 2, 1]
+    randomize(model)
+    images, labels = draw(shape, 4), [0, 1, 2, 1]
     analytic = gradients(model, images, labels, training)
     start = [np.asarray(v) for v in model.trainable_variables]
     groups = [list(range(len(start)))]
@@ -243,10 +181,10 @@ def test_frozen_gating_network_is_out_of_the_trainable_variables():
     assert not any(is_gating(model, v) for v in model.trainable_variables)
 
 
-def test_frozen_gating_network_keeps_its_batch_normalisation(rng):
+def test_frozen_gating_network_keeps_its_batch_normalisation(draw):
     model = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
     model.gating_network.trainable = False
-    images = draw(rng, 4, (8, 8, 3))
+    images = draw((8, 8, 3), 4)
     before = model.gating_network.get_weights()
     value = model.value_network.get_weights()
     model(images, training=True)
@@ -283,8 +221,8 @@ def assemble(gating, value, names=("a", "b"), **arguments):
     )
 
 
-def test_networks_that_fit(rng):
-    assert assemble(*parts())(draw(rng)).shape == (5, 3)
+def test_networks_that_fit(draw):
+    assert assemble(*parts())(draw(SHAPE)).shape == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -324,9 +262,9 @@ def test_copy_weights_goes_by_name():
         )
 
 
-def test_copy_weights_copies_moving_averages_too(rng):
+def test_copy_weights_copies_moving_averages_too(randomize):
     source = create_model("resnet20_dnn", (8, 8, 3), **RESNET)
-    randomize(source, rng)
+    randomize(source)
     target = create_model("resnet20_dlgn", (8, 8, 3), **RESNET)
     copy_weights(source.network, target.gating_network)
     for layer in target.gating_network.layers:
@@ -360,14 +298,14 @@ def test_copy_weights_of_another_shape():
     ],
 )
 def test_mixed_precision_is_close(
-    rng, dtype_policy, policy, name, shape, options
+    draw, dtype_policy, policy, name, shape, options
 ):
     single = create_model(name, shape, 3, **options)
     dtype_policy(policy)
     mixed = create_model(name, shape, 3, **options)
     mixed.set_weights(single.get_weights())
     assert {weight.dtype for weight in mixed.weights} == {"float32"}
-    images = draw(rng, 5, shape)
+    images = draw(shape, 5)
     exact = np.asarray(single(images))
     error = np.abs(np.asarray(mixed(images), "float32") - exact).max()
     precision = 2**-8 if "bfloat16" in policy else 2**-11

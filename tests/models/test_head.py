@@ -173,8 +173,8 @@ def test_weights_as_pytorch_draws_them(name, shape, options):
     "options, expected",
     [
         ({"loss": "logistic", "classes": 3}, "two classes.*3 classes"),
-        ({"loss": "hinge"}, "loss to be one of"),
-        ({"initializer": "zeros"}, "initializer to be one of"),
+        ({"loss": "hinge"}, "Invalid loss. Expected one of"),
+        ({"initializer": "zeros"}, "Invalid initializer. Expected one of"),
         ({"loss": "squared", "members": 2, "classes": 2}, "2 members"),
     ],
 )

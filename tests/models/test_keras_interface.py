@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
+from dlgn_tf.models.images import check_images
 
 SHAPE = (6, 5, 1)
 KINDS = {
@@ -113,6 +114,16 @@ def test_images_of_another_shape_are_refused(model, shape):
         line = str(caught.value)
         assert "\n" not in line
         assert "(n, 6, 5, 1)" in line and f"shape {shape}" in line
+
+
+def test_images_that_are_no_numbers_are_refused(images):
+    model = make("dnn")
+    for numbers in (images, images.astype("float16"), images > 100):
+        check_images(model, numbers)
+    infinite = np.full(images.shape, np.inf)
+    for others in (infinite, images.astype(str), images.astype(object)):
+        with pytest.raises(UserError, match="images of finite numbers"):
+            check_images(model, others)
 
 
 def warnings_of(function, *arguments):

@@ -288,19 +288,6 @@ def test_every_other_kind_is_refused(saved, kind):
     np.testing.assert_equal(before, network.get_weights())
 
 
-def test_v1_and_v2_with_shortcut_a_have_the_same_shapes(rng):
-    """What makes the places of other layers necessary."""
-    shapes = [
-        [
-            [v.shape for v in layer.weights]
-            for layer in draw_resnet(rng, block, "A").order
-            if layer
-        ]
-        for block in ("original", "preactivated")
-    ]
-    assert shapes[0] == shapes[1]
-
-
 @pytest.mark.parametrize(
     "options,message",
     [

@@ -227,7 +227,7 @@ def test_a_name_stands_for_its_defaults(rng):
         expected = build("c4gap_dlgn", OrthogonalFilters(name))
         found = build("c4gap_dlgn", name)
         np.testing.assert_array_equal(found(images), expected(images))
-    with pytest.raises(UserError, match="Received: gram_schmitt"):
+    with pytest.raises(UserError, match="Received: .*=gram_schmitt"):
         build("c4gap_dlgn", "gram_schmitt")
 
 

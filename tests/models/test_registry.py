@@ -4,7 +4,7 @@ import pytest
 
 from dlgn_tf.config.recipes import RECIPES
 from dlgn_tf.errors import UserError
-from dlgn_tf.models import registry
+from dlgn_tf.models import registry, zoo
 
 NAMES = """
 fc fcresnet c1gap c4gap gconv vconv largecnn smallcnn mlp plaincnn scattering3
@@ -53,6 +53,24 @@ def test_unknown_name_names_the_nearest(name, near):
 def test_without_relus_there_are_no_gates(name, family):
     with pytest.raises(UserError, match=f"Expected {name}_dnn: .*no gates"):
         registry.parse(f"{name}_{family}")
+
+
+def test_what_is_registered_may_say_little(monkeypatch):
+    """A function without a docstring, of a network without gate sites."""
+
+    def bare(x, site, classes, width=3):
+        return x
+
+    # Taken away after the test.
+    monkeypatch.setitem(registry.ARCHITECTURES, "bare", None)
+    entry = zoo.register(bare, recipe="fc", gate_sites=0)
+    assert registry.parse("bare_dnn") == (entry, "dnn")
+    assert (entry.description, entry.options) == ("", {"width": 3})
+    with pytest.raises(
+        UserError, match="Expected bare_dnn: .*no gates"
+    ) as told:
+        registry.parse("bare_dlgn")
+    assert "modulus" not in str(told.value)
 
 
 @pytest.mark.parametrize("name", ["", "_dnn", "zzzzzzzz", "dnn", "c4gap_", "_"])
@@ -188,20 +206,3 @@ def test_how_small_images_may_be(name, padding, least):
         if least > 1:
             with pytest.raises(UserError, match=expected):
                 architecture.check_image_shape((height, width, 1), options)
-
-
-def test_default_value_input():
-    found = {
-        family: registry.default_value_input(family) for family in FAMILIES
-    }
-    assert found == {
-        "dnn": "image",
-        "dgn": "image",
-        "dlgn": "image",
-        "dlgn_sf": "ones",
-    }
-
-
-def test_unknown_family_has_no_count():
-    with pytest.raises(KeyError):
-        registry.ARCHITECTURES["fc"].parameter_count("dlng")

@@ -1,5 +1,7 @@
 """Option `removed`: blocks without their branch, against neutral weights."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -18,24 +20,21 @@ def networks_of(model):
     return {p: getattr(model, p) for p in parts if hasattr(model, p)}
 
 
-def trained(name, shape, rng, **options):
-    """A model whose weights are all far from their initial values."""
-    model = create_model(name, shape, **options)
-    for variable in model.variables:
-        value = 0.3 * rng.standard_normal(variable.shape)
-        positive = variable.name in ("gamma", "moving_variance")
-        variable.assign(np.abs(value) + 0.5 if positive else value)
-    return model
+@pytest.fixture
+def assert_removal_equals(draw, randomize):
+    """A function that compares a network without blocks with a whole one."""
+    return functools.partial(compare, draw, randomize)
 
 
-def assert_removal_equals(model, removed, neutralize, rng, **options):
+def compare(draw, randomize, name, shape, removed, neutralize, **options):
     """Left out, a block is as with the weights that `neutralize` sets."""
+    model = randomize(create_model(name, shape, **options))
     remaining = create_model(
         model.name, model.image_shape, removed=removed, **options
     )
     for part, network in networks_of(remaining).items():
         copy_weights(networks_of(model)[part], network)
-    images = rng.integers(0, 256, (3, *model.image_shape)).astype("uint8")
+    images = draw(model.image_shape, 3)
     before = np.asarray(model(images))
     for network in networks_of(model).values():
         for block in removed:
@@ -50,12 +49,12 @@ def assert_removal_equals(model, removed, neutralize, rng, **options):
 
 
 def zero_last_kernel(network, block):
-    """Of the branch of a preactivated block.
+    """Of the branch of a preactivated block, or a fully connected one.
 
     A gating network has no head: what follows its last site is not there.
     """
     names = {layer.name for layer in network.layers}
-    for name in (f"{block}_conv3", f"{block}_conv2"):
+    for name in (f"{block}_conv3", f"{block}_conv2", f"{block}_dense2"):
         if name in names:
             kernel = network.get_layer(name).kernel
             kernel.assign(np.zeros(kernel.shape))
@@ -101,31 +100,34 @@ def pass_on(network, name):
     ],
 )
 def test_residual_networks(
-    rng, family, shortcut, removed, name, options, neutralize
+    assert_removal_equals, family, shortcut, removed, name, options, neutralize
 ):
-    options = {**options, "shortcut": shortcut}
-    model = trained(f"{name}_{family}", (8, 8, 3), rng, **options)
-    assert_removal_equals(model, removed, neutralize, rng, **options)
+    whole = f"{name}_{family}", (8, 8, 3), removed, neutralize
+    assert_removal_equals(*whole, **options, shortcut=shortcut)
+
+
+@pytest.mark.parametrize("family", ["dnn", "dgn"])
+def test_fully_connected_residual_networks(assert_removal_equals, family):
+    whole = f"fcresnet_{family}", (3, 2, 2), ["block2"], zero_last_kernel
+    assert_removal_equals(*whole, width=5, depth=10)
 
 
 @pytest.mark.parametrize(
     "removed", [["conv3_2"], ["conv5_1"], ["conv4_2", "conv5_1", "conv5_2"]]
 )
 @pytest.mark.parametrize("pooling", ["average", "max"])
-def test_vgg(rng, removed, pooling):
+def test_vgg(assert_removal_equals, removed, pooling):
     """What comes out of a ReLU passes another one unchanged."""
-    options = {**VGG, "pooling": pooling}
-    model = trained("vgg11_dnn", (32, 32, 3), rng, **options)
-    assert_removal_equals(model, removed, pass_on, rng, **options)
+    whole = "vgg11_dnn", (32, 32, 3), removed, pass_on
+    assert_removal_equals(*whole, **VGG, pooling=pooling)
 
 
 @pytest.mark.parametrize("family", ["dgn", "dlgn"])
 @pytest.mark.parametrize("removed", [["conv3_2"], ["conv4_2", "conv5_2"]])
-def test_gated_vgg(rng, family, removed):
+def test_gated_vgg(assert_removal_equals, family, removed):
     """The same pre-activation once more: a hard gate changes nothing."""
-    options = {**VGG, "gate": "hard"}
-    model = trained(f"vgg11_{family}", (32, 32, 3), rng, **options)
-    assert_removal_equals(model, removed, pass_on, rng, **options)
+    whole = f"vgg11_{family}", (32, 32, 3), removed, pass_on
+    assert_removal_equals(*whole, **VGG, gate="hard")
 
 
 @pytest.mark.parametrize("family", ["dnn", "dlgn", "dlgn_sf"])
@@ -165,6 +167,7 @@ def test_initial_weights_of_whole_networks_are_as_ever():
         ("resnet164", {}, 54, "group1_block1", "group3_block18"),
         ("wrn40_4", {}, 18, "group1_block1", "group3_block6"),
         ("resnet20", {"depth": 8}, 3, "group1_block1", "group3_block1"),
+        ("fcresnet", {}, 3, "block1", "block3"),
         ("vgg11", {}, 4, "conv3_2", "conv5_2"),
         ("vgg16", {}, 9, "conv1_2", "conv5_3"),
         ("vgg19", {}, 12, "conv1_2", "conv5_4"),

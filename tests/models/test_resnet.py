@@ -48,14 +48,6 @@ def test_sites_from_input_to_output(options, sites):
     assert build(**options).site_names == sites
 
 
-@pytest.mark.parametrize("block", ["original", "preactivated", "bottleneck"])
-def test_convolutions_have_no_bias(block):
-    model = build(block=block, depth=20, shortcut="B")
-    convolutions = layers_of(model, keras.layers.Conv2D)
-    assert len(convolutions) >= 19
-    assert not any(layer.use_bias for layer in convolutions)
-
-
 def test_kernels_are_he_normal():
     """Truncated normal of variance 2 / fan-in."""
     model = create_model("resnet20_dnn", (8, 8, 3), seed=0)
@@ -72,10 +64,3 @@ def test_nothing_is_learned_but_kernels_where_norms_stand_behind_gates():
     # One behind each gate.
     assert len(norms) == len(model.site_names) == 19
     assert not any(x.center or x.scale for x in norms)
-
-
-def test_widths_of_a_wide_resnet():
-    model = create_model("wrn16_4_dnn", SHAPE, width=2)
-    filters = [c.filters for c in layers_of(model, keras.layers.Conv2D)]
-    assert set(filters) == {2, 8, 16, 32}
-    assert filters.count(2) == 1

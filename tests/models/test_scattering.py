@@ -9,9 +9,7 @@ import tensorflow as tf
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.sites import check_has_sites
-from dlgn_tf.models import registry
 from dlgn_tf.models.build import create_model
-from dlgn_tf.models.scattering import scattering
 
 SIDE = 32
 
@@ -178,12 +176,3 @@ def test_there_are_no_gates():
             create_model("scattering3_mini_dnn", **options)
     with pytest.raises(UserError, match="gate sites"):
         check_has_sites(model)
-
-
-def test_a_site_is_never_asked_for():
-    def site(preactivation, name):
-        raise AssertionError(name)
-
-    image = keras.Input((SIDE, SIDE, 3))
-    options = registry.ARCHITECTURES["scattering3"].resolve({"width": 2})
-    assert scattering(image, site, 7, **options).shape == (None, 7)

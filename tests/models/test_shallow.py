@@ -6,21 +6,6 @@ import pytest
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.shallow import LinearMaps, shallow_gating_network
 
-SITES = {
-    "full": (12, 8, 3),
-    "half": (6, 4, 5),
-    "third": (4, 2, 2),
-    "flat": (7,),
-}
-
-
-def randomize(network, rng):
-    for weight in network.weights:
-        if weight.name == "moving_variance":
-            weight.assign(rng.uniform(0.5, 2, weight.shape))
-        else:
-            weight.assign(0.3 * rng.normal(size=weight.shape))
-
 
 def convolve(x, kernel, bias):
     """3x3 with zero 'same' padding, as nine shifted products."""
@@ -33,23 +18,16 @@ def convolve(x, kernel, bias):
     )
 
 
-def test_shapes_names_and_order():
-    sites = dict(reversed([(n, SITES[n]) for n in ("full", "half", "flat")]))
-    network = shallow_gating_network((12, 8, 2), sites, LinearMaps())
-    shapes = [q.shape[1:] for q in network.outputs]
-    assert shapes == [(7,), (6, 4, 5), (12, 8, 3)]
-
-
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     "name,side",
     [("vgg16", 47), ("vgg11", 39), ("resnet20", 7), ("resnet20", 33)],
 )
-def test_odd_images_are_averaged(rng, name, side):
+def test_odd_images_are_averaged(randomize, name, side):
     """The average of a constant is that constant, also at the border."""
     options = {"width": 2} | ({"depth": 8} if name == "resnet20" else {})
     model = create_model(f"{name}_dlgn_sf", (side, side, 3), **options)
-    randomize(model.gating_network, rng)
+    randomize(model.gating_network)
     image = np.full((1, side, side, 3), 51.0)
     assert np.all(np.isfinite(model(image)))
     for site, q in model.preactivations(image).items():

@@ -6,9 +6,7 @@ import pytest
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import (
-    ApodizedConv2D,
     ApodizedOrthogonalConv2D,
-    PerImageStandardization,
 )
 from dlgn_tf.layers.apodized_convolution import apodization_window
 from dlgn_tf.models import transfer
@@ -49,19 +47,6 @@ def test_it_is_the_filters_without_window_that_are_orthogonal(images):
     np.testing.assert_allclose(plain(images), model(images), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["largecnn", "smallcnn"])
-@pytest.mark.parametrize("family", ["dnn", "dgn", "dlgn", "dlgn_sf"])
-def test_every_option_works_in_every_family(name, family):
-    options = {"batch_normalized": True, "apodized": True, "padding": "same"}
-    model = create_model(
-        f"{name}_{family}", SHAPE, width=2, seed=0, per_image=True, **options
-    )
-    network = model.network if family == "dnn" else model.value_network
-    conv = network.get_layer("conv2")
-    assert isinstance(conv, ApodizedConv2D) and not conv.use_bias
-    assert isinstance(model.normalization, PerImageStandardization)
-
-
 @pytest.mark.parametrize("name,side", [("largecnn", 1), ("smallcnn", 4)])
 def test_padded_networks_see_small_images(name, side):
     model = create_model(
@@ -77,5 +62,6 @@ def test_scales_of_the_image_do_not_fit_one_another():
     )
     with pytest.raises(UserError, match="PerImageStandardization"):
         transfer.copy_model(theirs, ours)
-    with pytest.raises(ValueError, match="std=0.5"):
-        create_model("smallcnn_dnn", SHAPE, std=0.5, per_image=True)
+    for given in ({"std": 0.5}, {"std": np.full(3, 0.5)}):
+        with pytest.raises(ValueError, match="no mean and std.*std=.*0.5"):
+            create_model("smallcnn_dnn", SHAPE, per_image=True, **given)

@@ -31,19 +31,6 @@ def create(architecture, family, seed=0, shape=None, **arguments):
     )
 
 
-def trained_like(model, rng):
-    """Leaves the initial point, moving statistics included."""
-    for weight in model.weights:
-        spread = rng.uniform(0.6, 1.5, weight.shape)
-        positive = weight.name in ("gamma", "moving_variance")
-        weight.assign(spread if positive else rng.normal(size=weight.shape))
-    return model
-
-
-def images(model, rng):
-    return rng.integers(0, 256, (4, *model.image_shape)).astype("uint8")
-
-
 FIXED = {"activation": "beta_vq", "activation_beta_mode": "fixed"}
 
 
@@ -61,14 +48,14 @@ def weights(model):
     ],
 )
 def test_gates_are_those_of_the_source(
-    architecture, source_family, family, rng
+    architecture, source_family, family, draw, randomize
 ):
     """1{q > 0} of the source's pre-activations, in evaluation mode."""
-    source = trained_like(create(architecture, source_family, seed=1), rng)
+    source = randomize(create(architecture, source_family, seed=1))
     target = create(architecture, family, gate_regime="frozen_learned")
     values = [w.tobytes() for w in target.value_network.get_weights()]
     copy_gates(source, target)
-    seen = images(target, rng)
+    seen = draw(target.image_shape)
     preactivations = source.preactivations(seen)
     gates = target.gates(seen)
     assert list(gates) == list(preactivations)
@@ -82,26 +69,26 @@ def test_gates_are_those_of_the_source(
 
 @pytest.mark.parametrize("architecture", SMALL)
 @pytest.mark.parametrize("family", ["dnn", "dlgn_sf"])
-def test_whole_model(architecture, family, rng):
-    source = trained_like(create(architecture, family, seed=1), rng)
+def test_whole_model(architecture, family, draw, randomize):
+    source = randomize(create(architecture, family, seed=1))
     target = create(architecture, family)
     copy_model(source, target)
-    seen = images(target, rng)
+    seen = draw(target.image_shape)
     assert weights(target) == weights(source)
     np.testing.assert_array_equal(target(seen), source(seen))
 
 
-def test_where_a_learned_beta_started_is_no_matter(rng):
+def test_where_a_learned_beta_started_is_no_matter(draw):
     source, target = (
         create("c4gap", "dgn", seed, activation="beta_vq", activation_beta=beta)
         for seed, beta in enumerate((0.5, 0.7))
     )
     copy_model(source, target)
-    seen = images(target, rng)
+    seen = draw(target.image_shape)
     np.testing.assert_array_equal(target(seen), source(seen))
 
 
-def test_whole_model_with_other_gates(rng):
+def test_whole_model_with_other_gates():
     """Weights are copied, gates stay those of the target."""
     source = create("c4gap", "dgn", seed=1)
     target = create("c4gap", "dgn", gate="hard", gate_permutation=(2, 0, 1))
@@ -187,7 +174,7 @@ def test_gates_of_a_network_that_has_none():
         check_same_gates(create("c4gap", "dnn"), create("c4gap", "dgn"))
 
 
-def test_other_number_of_classes(rng):
+def test_other_number_of_classes():
     source = create_model("c4gap_dnn", SHAPE, 4, **SMALL["c4gap"])
     target = create("c4gap", "dnn")
     before = weights(target)
