@@ -9,6 +9,7 @@ from dlgn_tf.choices import NETWORKS
 from dlgn_tf.command import common_flags, fields, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.complexity import experiments
+from dlgn_tf.complexity.experiments import SYNTHETIC
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, origin
@@ -39,25 +40,12 @@ Tables (CSV), pictures (PNG) and report.md are written to --output_dir. What was
 stopped goes on there."""
 
 SCALES = ("minutes", "hours", "full")
-SYNTHETIC = "shapes"
 # Of a data set, where a scale does not take all.
 _FEW_IMAGES = {"minutes": 5_000, "hours": 10_000}
 # Seeds where the flag is not given.
 _SEEDS = {"gated": 3}
-# Flags that replace what a scale says, and those of them that one or some of
-# the experiments have a use for.
-_OF_SCALE = (
-    "width",
-    "epochs",
-    "draws",
-    "depths",
-    "counts",
-    "compressed_depth",
-    "compressed_count",
-    "widths",
-    "resamples",
-)
 _TEACHERS = ("samples", "effectiveness", "classification")
+# Flags that one or some of the experiments have a use for.
 _EXPERIMENTS_OF = {
     "depths": (*_TEACHERS, "compression"),
     "counts": _TEACHERS,
@@ -67,6 +55,8 @@ _EXPERIMENTS_OF = {
     # None: of a network.
     "resamples": (None, "tasks", "samples", "compression", "widths", "gated"),
 }
+# Flags that replace what a scale says.
+_OF_SCALE = ("width", "epochs", "draws", *_EXPERIMENTS_OF)
 # Of --experiment=prediction only.
 _TABLES = ("networks", "compressed")
 # Flags that have an effect on a network of one's own only.
@@ -216,9 +206,7 @@ def _check(command):
             useless += _TABLES
     if command.run_dir:
         useless += ["model", "dataset"]
-    for name, users in _EXPERIMENTS_OF.items():
-        if experiment not in users:
-            useless.append(name)
+    useless += [k for k, v in _EXPERIMENTS_OF.items() if experiment not in v]
     command.check_absent(
         dict.fromkeys(useless), f"with --{given}={getattr(command, given)}"
     )

@@ -89,14 +89,6 @@ def share_of_zeros(network):
     return float(np.mean(weights == 0))
 
 
-def share_weights(network, convolution_bits, dense_bits):
-    """Gives each layer few different weights, in place; zeros stay zero."""
-    for layer, kernel in kernels(network):
-        dense = isinstance(layer, keras.layers.Dense)
-        bits = dense_bits if dense else convolution_bits
-        layer.kernel.assign(shared(kernel, 2**bits))
-
-
 def different_weights(network):
     """How many different weights each layer has, zero not counted: a dict."""
     return {
@@ -138,4 +130,7 @@ def compress(network, retrain, settings):
         prune(network, settings.sensitivity)
         retrain(settings.epochs)
     retrain(settings.last_epochs)
-    share_weights(network, settings.convolution_bits, settings.dense_bits)
+    for layer, kernel in kernels(network):
+        dense = isinstance(layer, keras.layers.Dense)
+        bits = settings.dense_bits if dense else settings.convolution_bits
+        layer.kernel.assign(shared(kernel, 2**bits))

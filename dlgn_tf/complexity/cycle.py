@@ -40,7 +40,7 @@ class CycleSettings:
             can be inverted the exact optimum removes nothing, and what is
             published then depends on the budget, or here on the cutoff.
         epochs: Each is a sweep over all phases.
-        phases: M. Phase t trains the way back from cycle t - 1.
+        phases: M. Phase t trains the back maps of cycle t - 1.
         draws: Images of a phase of an epoch.
         batch_size: Images of a step.
         first_rate: > 0, learning rate of the first epoch.
@@ -100,14 +100,15 @@ def reliable_matrix(
 def truncated_back_maps(
     forward: Sequence[Array], moment: Array, cutoff: float
 ) -> list[Array]:
-    """The best ways back, in the least squares over given psi.
+    """The back maps of least squares over given psi.
 
     h_k minimises E |h_k(g_k(psi)) - psi|^2 over directions of g_k(psi) that are
     not too small.
 
     Args:
         forward: Arrays `(C, C_k)`.
-        moment: float64 array `(C, C)`, E[psi psi'] over images and places.
+        moment: float64 array `(C, C)`, E[psi psi'] over images and
+            positions.
         cutoff: See `CycleSettings`.
 
     Returns:

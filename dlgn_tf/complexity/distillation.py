@@ -144,7 +144,7 @@ def distil(
     """Trains a net with Adam on the mean squared error, in place.
 
     The error of several outputs is the sum of theirs, each the mean over
-    images, channels and places.
+    images, channels and positions.
 
     Args:
         net: Images -> feature or list of features.

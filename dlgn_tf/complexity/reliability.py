@@ -48,7 +48,7 @@ _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000
 
 @dataclasses.dataclass(frozen=True)
 class ReliabilitySettings:
-    """How the shared nets psi are trained, and the ways back."""
+    """How the shared nets psi are trained, and the back maps."""
 
     shared: LadderSettings = LadderSettings(batch_sizes=((8, 64), (32, 32)))
     cycle: CycleSettings = CycleSettings()
@@ -133,7 +133,7 @@ def _new_net(features, units, order, settings):
             _linear(first.shape[-1], f"back{k}")(g)
             for k, g in enumerate(there, start=1)
         ]
-        # After the ways back, so that these have the features in their units.
+        # After the back maps, so that these have the features in their units.
         there = [
             unit.back(g, f"unit{k}")
             for k, (unit, g) in enumerate(
@@ -185,12 +185,12 @@ def _back_maps(psi, shared, order, images, settings, progress):
         shared.forward,
         cycle,
         shared.back,
-        shown_epochs(f"order {order}, ways back", cycle.epochs, progress),
+        shown_epochs(f"order {order}, back maps", cycle.epochs, progress),
     )
 
 
 def _second_moment(psi, images):
-    """E[psi psi'] over images and places, float64 array `(C, C)`."""
+    """E[psi psi'] over images and positions, float64 array `(C, C)`."""
     total, rows = 0.0, 0
     for batch in passes(images):
         values = psi.trunk(images[batch]).astype("float64")

@@ -1,4 +1,4 @@
-"""A disentangler net that several networks share, with maps to and fro.
+"""A disentangler net that several networks share, with maps to and from it.
 
 Source: Ren et al. (arXiv 2006.15920), section 5.
 """

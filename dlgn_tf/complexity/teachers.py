@@ -42,20 +42,24 @@ class TeacherSettings:
     seed: int = 0
 
 
+def standardization(images):
+    """`mean` and `std` of the channels of an `ImageSet`, of pixels / 255."""
+    pixels, axes = images.images / 255.0, (0, 1, 2)
+    return {"mean": pixels.mean(axis=axes), "std": pixels.std(axis=axes)}
+
+
 def create_teacher(name, images, classes=10, seed=0, **options):
     """A network of the zoo that standardises the channels of an `ImageSet`.
 
     Name and options are those of `create_model`: a ResNet of depth 8 or 14 is
     `"resnet20_dnn"` with `depth=8` or `depth=14`.
     """
-    pixels = images.images / 255.0
     model = create_model(
         name,
         images.images.shape[1:],
         classes,
-        mean=pixels.mean(axis=(0, 1, 2)),
-        std=pixels.std(axis=(0, 1, 2)),
         seed=seed,
+        **standardization(images),
         **options,
     )
     for layer in model._flatten_layers():

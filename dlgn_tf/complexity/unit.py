@@ -30,8 +30,8 @@ class Unit:
     Assumed: the authors' nets learn f itself.
 
     Attributes:
-        centre: The mean of each channel over images and places: where a mean
-            differs from place to place, that stays.
+        centre: The mean of each channel over images and positions: where a
+            mean differs from position to position, that stays.
         scale: > 0, root of the mean variance of the coordinates.
     """
 

@@ -18,6 +18,9 @@ from dlgn_tf.regularizers import Orthogonality
 
 KINDS = ("plain", "penalty", "Gram-Schmidt")
 WIDTH, BATCH_SIZE, LEARNING_RATE = 16, 64, 2e-3
+# Passes over the digits.
+EPOCHS = 10
+LABEL = f"c4gap of width {WIDTH}"
 
 
 def create(seed, **options):
@@ -57,7 +60,9 @@ def create_kind(kind, seed, orthogonal_start=True):
     return network
 
 
-def train(network, seed, epochs, learning_rate=LEARNING_RATE, targets=None):
+def train(
+    network, seed, learning_rate=LEARNING_RATE, epochs=EPOCHS, targets=None
+):
     """Trains with Adam on all training images of the digits, in place.
 
     Regularisers of the network's variables count; the order of the images

@@ -18,7 +18,6 @@ from dlgn_tf.splines.drawings import (
 from dlgn_tf.training import configured, runs, trained
 from dlgn_tf.training.run_directory import RunDirectory
 
-_EPOCHS = 10
 # Of networks whose selections are compared.
 _SEEDS = 3
 
@@ -44,33 +43,32 @@ def _layers(command):
 
 def _prior(command):
     if command.run_dir:
-        states, title = _states_of_run(command), _title(command)
+        states = _states_of_run(command)
         nonlinearity = _nonlinearity(command)
     else:
         nonlinearity = {}
         network = digits_network.create(command.seed)
         before = digits_network.create(command.seed)
-        digits_network.train(network, command.seed, _EPOCHS)
+        digits_network.train(network, command.seed)
         states = {"before training": before, "after training": network}
-        title = f"c4gap of width {digits_network.WIDTH} on digits"
-    title = f"{title}: prior of the active region"
+    title = f"{_title(command)}: prior of the active region"
     yield priors.draw(states, title, **nonlinearity)
 
 
 def _gram(command):
     if command.run_dir:
-        states, title = _states_of_run(command), _title(command)
+        states = _states_of_run(command)
         labels = list(states)
         networks = {label: states[label] for label in (labels[0], labels[-1])}
     else:
         networks = {"before": digits_network.create(command.seed)}
         for kind in digits_network.KINDS:
             network = digits_network.create_kind(kind, command.seed)
-            digits_network.train(network, command.seed, _EPOCHS)
+            digits_network.train(network, command.seed)
             networks[kind] = network
-        title = f"c4gap of width {digits_network.WIDTH} on digits"
     filters = {k: gram_matrices.filters_of(v) for k, v in networks.items()}
-    yield gram_matrices.draw(filters, f"{title}: |cosines| of filters")
+    title = f"{_title(command)}: |cosines| of filters"
+    yield gram_matrices.draw(filters, title)
 
 
 def _joint(command):
@@ -94,6 +92,9 @@ FIGURES = {
 
 
 def _title(command):
+    """Which networks are drawn: those of a run, or of the digits."""
+    if not command.run_dir:
+        return f"{digits_network.LABEL} on digits"
     part = f", {command.network} network" if _is_gated(command) else ""
     return f"{command.config.model} on {command.config.dataset}{part}"
 

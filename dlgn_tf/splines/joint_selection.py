@@ -23,7 +23,6 @@ from dlgn_tf.splines.maso import MASO
 MOST_UNITS = 16
 PATCHES = 150
 PLACES = (1, 2)
-EPOCHS = 10
 
 
 def studies(seeds: Sequence[int]) -> list[dict]:
@@ -36,7 +35,7 @@ def studies(seeds: Sequence[int]) -> list[dict]:
     ]
 
 
-def study(kind: str, seed: int, epochs: int = EPOCHS) -> list[dict]:
+def study(kind: str, seed: int) -> list[dict]:
     """Trains a network of `digits_network.KINDS` and compares its layers.
 
     Returns:
@@ -44,7 +43,7 @@ def study(kind: str, seed: int, epochs: int = EPOCHS) -> list[dict]:
         layer that can be orthogonal and each number of places.
     """
     network = digits_network.create_kind(kind, seed)
-    accuracy = digits_network.train(network, seed, epochs)
+    accuracy = digits_network.train(network, seed)
     _, test = load("digits")
     images = digits_network.normalized(test)
     rng = np.random.default_rng(seed)

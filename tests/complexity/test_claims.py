@@ -7,13 +7,7 @@ import pytest
 
 from dlgn_tf.claims import registry
 from dlgn_tf.complexity import disentangler, panels, shapley
-from dlgn_tf.complexity.claims import (
-    cycles,
-    games,
-    nets,
-    predictions,
-    studies,
-)
+from dlgn_tf.complexity.claims import games, nets, predictions, studies
 from dlgn_tf.complexity.components import Significance
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.experiments import (
@@ -86,21 +80,6 @@ class TestGames:
     def test_undefined_ratios_are_left_out(self):
         found = games.magnitudes(np.array([0.1, np.nan, -0.3, -np.inf]))
         assert found.tolist() == [0.1, 0.3, np.inf]
-
-
-def test_planted_truth(rng):
-    """The share of directions that all use, read off the features."""
-    psi, forward, truth = cycles.planted(rng, samples=4000)
-    ranks = [np.linalg.matrix_rank(g) for g in forward]
-    assert ranks == [18, 18, 14]
-    assert np.linalg.matrix_rank(np.hstack(forward)) == 30
-    # What f_1 shares with f_2 and f_3 both, by regression on each.
-    f = psi @ forward[0]
-    assert 0.2 < truth < 0.7
-    others = np.hstack([psi @ forward[1], psi @ forward[2]])
-    fitted = others @ np.linalg.lstsq(others, f, rcond=1e-9)[0]
-    # 8 shared directions and 4 of the pair are seen by the others.
-    assert truth < fitted.var(axis=0).sum() / f.var(axis=0).sum() < 1
 
 
 def test_panels_of_ranges_of_their_own_are_seen(monkeypatch, measure_claim):

@@ -14,6 +14,7 @@ from dlgn_tf.reproduction import results, tables
 from dlgn_tf.splines import digits_network, mixture, selection
 from dlgn_tf.splines.claims import (
     accuracies,
+    beta_kinds,
     beta_layers,
     cost,
     digit_trainings,
@@ -231,6 +232,29 @@ class TestTrainings:
         for wrong in ([1.0, 1.2], [4.5, 6.0], [0.0, 1.2], [0.9, 1.2, np.inf]):
             assert holds(wrong) is False
         assert holds([0.9, 1.2], away=1.1) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "eta", "linear", "holds"),
+    [
+        (0.9, 1.1, 0.1, True),
+        (0.5, 1.1, 0.1, False),
+        (0.9, 4.0, 0.1, False),
+        (0.9, 1.1, 0.9, None),
+    ],
+)
+def test_kinds_of_beta(accuracy, eta, linear, holds, rng, monkeypatch):
+    """One of twelve cases of a kind is as given, all others are right."""
+
+    def train(activation, seed, mode, activation_beta=None, **options):
+        if activation_beta == 0:
+            return linear, {}
+        of_abs = activation == "abs_beta_vq" and mode == "per_channel"
+        found = {"conv1": np.array([eta if of_abs else 1.0])}
+        return accuracy if of_abs else 0.9, found
+
+    monkeypatch.setattr(beta_kinds, "train", train)
+    assert decide(26, beta_kinds.measure(rng)) is holds
 
 
 def penalty_cells(data="cifar10"):

@@ -17,16 +17,6 @@ def layer(rng):
     return parameters.activated(affine, (0.25, 1.0))
 
 
-def test_it_is_the_largest_score(layer, rng):
-    x = rng.normal(size=(7, 4))
-    expected = np.empty((7, 6))
-    for n, k in np.ndindex(7, 6):
-        expected[n, k] = max(
-            layer.slopes[k, r] @ x[n] + layer.offsets[k, r] for r in range(2)
-        )
-    np.testing.assert_allclose(layer(x), expected, atol=1e-14)
-
-
 def test_affine_form_gives_the_output(layer, rng):
     x = rng.normal(size=(3, 4))
     for beta in (0.0, 0.5, 1.0):
@@ -177,10 +167,3 @@ def test_pools_by_hand():
     found = parameters.average_pool(*place)(image)
     np.testing.assert_allclose(found, [[2, 0.5, 5.5, -7]])
     assert parameters.max_pool((3, 3, 1), (3, 3))(image).tolist() == [[6]]
-
-
-def test_maxout_with_one_piece_is_dense(rng):
-    kernel, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
-    x = rng.normal(size=(5, 4))
-    found = parameters.maxout(kernel[None], bias[None])
-    np.testing.assert_allclose(found(x), x @ kernel + bias)

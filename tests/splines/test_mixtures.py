@@ -9,7 +9,6 @@ from scipy import stats
 from dlgn_tf.errors import UserError
 from dlgn_tf.splines import factorial, mixture
 from dlgn_tf.splines.factorial import FactorialMixture
-from dlgn_tf.splines.maso import MASO
 from dlgn_tf.splines.mixture import RegionMixture
 
 
@@ -25,13 +24,6 @@ def test_region_prior_by_hand():
     np.testing.assert_allclose(found, [0.25, 0.75])
     halved = mixture.region_prior([0.0, 2 * np.log(9)], [0.0, 0.0], 2.0)
     np.testing.assert_allclose(halved, [0.25, 0.75])
-
-
-def test_offsets_and_prior_are_inverse(rng):
-    means, prior = rng.normal(size=(3, 4, 5)), rng.dirichlet(np.ones(4), 3)
-    offsets = mixture.offsets_of_prior(means, prior, 0.3)
-    found = RegionMixture.of(MASO(means, offsets), 0.3)
-    np.testing.assert_allclose(found.prior, prior)
 
 
 def test_log_posterior(rng):

@@ -14,3 +14,5 @@ NUMBERED = {
     "6": "prediction",
 }
 NAMES = (*NUMBERED.values(), "widths", "gated")
+# Images that are drawn on the spot, in place of a data set.
+SYNTHETIC = "shapes"

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from dlgn_tf.complexity import synthetic
+from dlgn_tf.complexity.experiments import SYNTHETIC
 from dlgn_tf.data import catalog, sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.errors import UserError
 
-SYNTHETIC = "shapes"
 _TRAIN, _TEST = 2000, 1000
 
 

@@ -31,21 +31,14 @@ def measure(workshop, subject):
 
 
 def _write(experiment, found):
-    rows = [
-        {
-            "network": subject.network,
-            "seed": subject.seed,
-            **tables.rounded(row),
-        }
-        for subject, games in found
-        for row in games.rows()
-    ]
-    experiment.table("effectiveness", rows)
+    rows = []
     effective = collections.defaultdict(list)
     overfit = collections.defaultdict(list)
     for subject, games in found:
+        rows += tables.keyed_rows(subject.key, games)
         effective[subject.network].append(games.effective())
         overfit[subject.network].append(games.overfit)
+    experiment.table("effectiveness", rows)
     orders = experiment.scale.orders
     columns = [f"order {x}" for x in figures.component_labels(orders)]
     experiment.report(

@@ -14,6 +14,7 @@ from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
 
+ARCHITECTURE = "resnet20"
 # Family, and which of its networks.
 FEATURES = (
     ("dnn", "value"),
@@ -55,7 +56,7 @@ def subjects(workshop, seed):
         if family not in models:
             model = workshop.trained(
                 f"{family}-seed{seed}",
-                f"{scale.gated_architecture}_{family}",
+                f"{ARCHITECTURE}_{family}",
                 images,
                 seed,
                 **scale.gated_options,
@@ -72,7 +73,7 @@ def subjects(workshop, seed):
 def _report(experiment, workshop, found, accuracies):
     scale, orders = workshop.scale, experiment.scale.orders
     options = ", ".join(f"{k} {v}" for k, v in scale.gated_options.items())
-    title = f"{scale.gated_architecture} ({options}) on {workshop.data.name}"
+    title = f"{ARCHITECTURE} ({options}) on {workshop.data.name}"
     experiment.report(
         "Complexity of gated networks",
         f"{title}, trained on {len(workshop.data.train)} images: "

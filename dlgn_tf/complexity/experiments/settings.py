@@ -11,9 +11,11 @@ from dlgn_tf.complexity.teachers import TeacherSettings
 from dlgn_tf.models.depths import resnet_blocks
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
     """Sizes and lengths of all trainings of an experiment.
+
+    The defaults are the authors' (their code), but for orders 49 and 97.
 
     Raises:
         UserError: now, and not after hours of training, if there are no
@@ -21,22 +23,25 @@ class Scale:
     """
 
     # Of the disentangler nets; see `LadderSettings` and `Distillation`.
-    orders: tuple[int, ...]
-    width: float
-    epochs: int
-    draws: int
-    batch_sizes: tuple
+    orders: tuple[int, ...] = LadderSettings.orders
+    width: float = LadderSettings.width
+    epochs: int = Distillation.epochs
+    draws: int = Distillation.draws
+    batch_sizes: tuple = LadderSettings.batch_sizes
     # The same of the nets that networks share.
-    shared_batch_sizes: tuple
-    # Of the maps back; see `CycleSettings`.
-    cycle_epochs: int
-    cycle_draws: int
-    cycle_batch_size: int
+    shared_batch_sizes: tuple = ReliabilitySettings.shared.batch_sizes
+    # Of the back maps; see `CycleSettings`.
+    cycle_epochs: int = CycleSettings.epochs
+    cycle_draws: int = CycleSettings.draws
+    cycle_batch_size: int = CycleSettings.batch_size
     # Of disentangler nets and teachers.
-    augmentation: str
+    augmentation: str = Distillation.augmentation
     # Filters of a teacher's first group.
-    teacher_width: int
-    teacher_batch_size: int
+    teacher_width: int = 16
+    teacher_batch_size: int = TeacherSettings.batch_size
+    # Passes of a teacher; None where the least number of steps decides.
+    teacher_epochs: int | None = TeacherSettings.epochs
+    teacher_steps: int | None = None
     # Of the teachers, the number of their training images, and the n of Task-n.
     depths: tuple[int, ...]
     counts: tuple[int, ...]
@@ -47,13 +52,9 @@ class Scale:
     compressed_depth: int
     compressed_count: int = 1000
     compression: Compression = Compression()
-    gated_architecture: str = "resnet20"
     gated_options: dict = dataclasses.field(default_factory=dict)
     # How often images are drawn again for intervals (assumed).
     resamples: int = 200
-    # Passes of a teacher; None where the least number of steps decides.
-    teacher_epochs: int | None = None
-    teacher_steps: int | None = None
 
     def __post_init__(self):
         self.ladder(seed=0)
@@ -122,7 +123,7 @@ class Scale:
         )
 
 
-# Assumed: trainings of disentangler nets and of maps back on two CPU cores.
+# Assumed: trainings of disentangler nets and of back maps on two CPU cores.
 _TWO_CORES = {
     "draws": 1000,
     "batch_sizes": ((32, 16),),
@@ -142,6 +143,7 @@ SCALES = {
         **_TWO_CORES,
         augmentation="none",
         teacher_width=8,
+        teacher_epochs=None,
         teacher_steps=640,
         depths=(8,),
         counts=(100, 1000),
@@ -153,12 +155,9 @@ SCALES = {
     # Assumed: what two CPU cores do on photographs in hours. Networks of any
     # number of images are trained for equal epochs, as in the paper.
     "hours": Scale(
-        orders=(4, 7, 13, 25),
         width=1 / 4,
         epochs=60,
         **_TWO_CORES,
-        augmentation="flip_crop",
-        teacher_width=16,
         teacher_epochs=100,
         depths=(8, 14, 20),
         counts=(200, 1000, 5000),
@@ -168,21 +167,7 @@ SCALES = {
         compression=Compression(rounds=10, epochs=5, last_epochs=20),
         gated_options={"depth": 8, "width": 16},
     ),
-    # As the authors' code has it, but for orders 49 and 97.
     "full": Scale(
-        orders=(4, 7, 13, 25),
-        width=1.0,
-        epochs=500,
-        draws=2000,
-        batch_sizes=((4, 128), (16, 64), (32, 32)),
-        shared_batch_sizes=((8, 64), (32, 32)),
-        cycle_epochs=100,
-        cycle_draws=2000,
-        cycle_batch_size=64,
-        augmentation="flip_crop",
-        teacher_width=16,
-        teacher_batch_size=128,
-        teacher_epochs=300,
         depths=(8, 14, 20, 32, 44),
         counts=(200, 500, 1000, 2000, 5000),
         task_depths=(0, 2, 8, 26, 80),

@@ -15,6 +15,7 @@ from dlgn_tf.complexity.distillation import Draws, distil
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import Feature, output_feature
 from dlgn_tf.complexity.tasks import create_task
+from dlgn_tf.complexity.teachers import standardization
 from dlgn_tf.complexity.unit import unit_of
 from dlgn_tf.layers import PixelNormalization
 
@@ -90,10 +91,7 @@ def fitted(workshop, depth, seed):
 
 def _task_feature(depth, images, seed):
     """The output of Task-n on standardised images; there is no head."""
-    pixels = images.images / 255.0
-    normalization = PixelNormalization(
-        pixels.mean(axis=(0, 1, 2)), pixels.std(axis=(0, 1, 2))
-    )
+    normalization = PixelNormalization(**standardization(images))
     shape = images.images.shape[1:]
     network = create_task(depth, shape, seed=seed)
     return Feature(

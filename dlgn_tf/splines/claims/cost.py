@@ -23,11 +23,11 @@ tf = startup.tensorflow()
 SHAPES = ((192, 192), (96, 864), (192, 1728))
 METHODS = ("ours", "tf.linalg.qr", "loop")
 MODES = ("step by step", "compiled")
-_REPEATS = 3
+REPEATS = 3
 
 
-def measure(rng, shapes=SHAPES, repeats=_REPEATS):
-    seconds = {_label(shape): timings(shape, repeats, rng) for shape in shapes}
+def measure(rng):
+    seconds = {_label(shape): timings(shape, rng) for shape in SHAPES}
     step_by_step = MODES[0]
     return {
         "loop / ours": {
@@ -50,8 +50,8 @@ def measure(rng, shapes=SHAPES, repeats=_REPEATS):
             for method in METHODS
             for mode in MODES
         },
-        f"peak MB at {_label(shapes[-1])}, compiled": {
-            method: peak_memory(method, shapes[-1]) for method in METHODS
+        f"peak MB at {_label(SHAPES[-1])}, compiled": {
+            method: peak_memory(method, SHAPES[-1]) for method in METHODS
         },
         "on": origin.here().machine,
         "details": {"seconds": seconds},
@@ -62,7 +62,7 @@ def _label(shape):
     return "x".join(map(str, shape))
 
 
-def timings(shape, repeats, rng):
+def timings(shape, rng):
     """Seconds that each method takes with its gradient, of a drawn kernel.
 
     Returns:
@@ -80,7 +80,7 @@ def timings(shape, repeats, rng):
                 for method, function in functions.items()
             }
             # The first one traces.
-            for _ in range(repeats + 1)
+            for _ in range(REPEATS + 1)
         ][1:]
         found[mode] = {
             method: [one[method] for one in rounds] for method in METHODS

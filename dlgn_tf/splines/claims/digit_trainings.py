@@ -8,32 +8,30 @@ from dlgn_tf.layers import BetaVQ
 from dlgn_tf.splines import digits_network, gram, network_prior
 
 SEEDS = 2
-EPOCHS = 10
 # So that Adam could take u out of it several times over.
 BETA_RATE = 8e-3
 # What eta is to become in the control.
 AWAY = 8.0
+AWAY_EPOCHS = 3 * digits_network.EPOCHS
+_PASSES = f"{digits_network.EPOCHS}, {AWAY_EPOCHS} towards those activations"
 
 
-def measure_cosines(rng, epochs=EPOCHS):
+def measure_cosines(rng):
     seeds = [int(rng.integers(2**31)) for _ in range(SEEDS)]
     runs, drawn = {}, {}
     for number, seed in enumerate(seeds, 1):
         of_seed = {
-            kind: _train_kind(kind, seed, epochs)
-            for kind in digits_network.KINDS
+            kind: _train_kind(kind, seed) for kind in digits_network.KINDS
         }
         runs[f"seed {number}"] = of_seed
         # The penalty outweighs the loss: nothing is learned or counts.
         drawn[f"seed {number}"] = of_seed | {
-            "penalty": _train_kind(
-                "penalty", seed, epochs, orthogonal_start=False
-            )
+            "penalty": _train_kind("penalty", seed, orthogonal_start=False)
         }
     return {
         **cosines_and_accuracies(runs),
         "penalty from kernels as drawn": cosines_and_accuracies(drawn),
-        **_trainings(epochs),
+        **trainings(SEEDS),
     }
 
 
@@ -46,17 +44,18 @@ def cosines_and_accuracies(runs):
     }
 
 
-def _trainings(epochs):
+def trainings(seeds, passes=digits_network.EPOCHS):
+    """What was trained, how long and how often, as figures."""
     return {
-        "network": f"c4gap of width {digits_network.WIDTH}",
-        "passes over the digits": epochs,
-        "seeds": SEEDS,
+        "network": digits_network.LABEL,
+        "passes over the digits": passes,
+        "seeds": seeds,
     }
 
 
-def _train_kind(kind, seed, epochs, **options):
+def _train_kind(kind, seed, **options):
     network = digits_network.create_kind(kind, seed, **options)
-    accuracy = digits_network.train(network, seed, epochs)
+    accuracy = digits_network.train(network, seed)
     return {"accuracy": accuracy, "mean |cosine|": mean_cosine(network)}
 
 
@@ -69,11 +68,11 @@ def mean_cosine(network):
     return float(np.concatenate(values).mean())
 
 
-def measure_betas(rng, epochs=EPOCHS):
+def measure_betas(rng):
     found, away = {}, {}
     accuracies = []
     for number in range(1, SEEDS + 1):
-        run = train_betas(int(rng.integers(2**31)), epochs)
+        run = train_betas(int(rng.integers(2**31)))
         found[f"seed {number}"] = moves_of_eta(run["eta"])
         away[f"seed {number}"] = moves_of_eta(run["eta_away"])
         accuracies.append(run["accuracy"])
@@ -82,7 +81,7 @@ def measure_betas(rng, epochs=EPOCHS):
         "towards activations of another eta": away,
         "other eta": AWAY,
         "accuracy": accuracies,
-        **_trainings(f"{epochs}, {3 * epochs} towards those activations"),
+        **trainings(SEEDS, _PASSES),
         "learning rate": BETA_RATE,
     }
 
@@ -99,7 +98,7 @@ def moves_of_eta(eta):
     }
 
 
-def train_betas(seed, epochs):
+def train_betas(seed):
     """Dict of accuracy, and of eta by layer, after training and the control.
 
     In the control the weights found are kept, eta of the first layer starts at
@@ -108,7 +107,7 @@ def train_betas(seed, epochs):
     network = digits_network.create(
         seed, activation="beta_vq", activation_beta_mode="per_channel"
     )
-    accuracy = digits_network.train(network, seed, epochs, BETA_RATE)
+    accuracy = digits_network.train(network, seed, BETA_RATE)
     found = {"accuracy": accuracy, "eta": etas(network)}
     first = next(x for x in network.layers if isinstance(x, BetaVQ))
     outputs = keras.layers.Flatten()(first.output)
@@ -123,7 +122,7 @@ def train_betas(seed, epochs):
         return targets
 
     digits_network.train(
-        activations, seed, 3 * epochs, BETA_RATE, activations_away
+        activations, seed, BETA_RATE, AWAY_EPOCHS, activations_away
     )
     return {**found, "eta_away": etas(activations)}
 

@@ -56,16 +56,7 @@ def _draw_cells(axes, grid, masos, numbers):
         grid.borders(panel, cells, colors=["#555555"])
         what = "first layer" if layers == 1 else "both layers"
         panel.set_title(f"{what}: {len(shares)} cells", fontsize=10)
-        rows.append(
-            {
-                **numbers,
-                "layers": what,
-                "beta": 1.0,
-                "cells": len(shares),
-                "largest_cell": shares[0],
-                "mean_entropy": 0.0,
-            }
-        )
+        rows.append(numbers | _row(what, 1.0, 0.0, len(shares), shares[0]))
     return rows
 
 
@@ -76,17 +67,18 @@ def _draw_entropies(axes, grid, masos, numbers):
         values = selection.entropy(np.concatenate(weights, axis=1)).mean(axis=1)
         grid.show(panel, values, vmin=0, vmax=np.log(2), cmap="magma")
         panel.set_title(f"entropy, both layers, β = {beta}", fontsize=10)
-        rows.append(
-            {
-                **numbers,
-                "layers": "both layers",
-                "beta": beta,
-                "cells": "",
-                "largest_cell": "",
-                "mean_entropy": float(values.mean()),
-            }
-        )
+        rows.append(numbers | _row("both layers", beta, float(values.mean())))
     return rows
+
+
+def _row(layers, beta, entropy, cells="", largest=""):
+    return {
+        "layers": layers,
+        "beta": beta,
+        "cells": cells,
+        "largest_cell": largest,
+        "mean_entropy": entropy,
+    }
 
 
 def _draw_data(axes, grid, x, labels, logits):

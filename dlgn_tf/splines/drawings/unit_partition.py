@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgn_tf.output.folder import new_figure
-from dlgn_tf.splines import mixture, selection
+from dlgn_tf.splines import mixture, power_diagram, selection
 from dlgn_tf.splines.drawings.output import Picture
 from dlgn_tf.splines.drawings.plane import Grid
 from dlgn_tf.splines.maso import MASO
@@ -25,7 +25,7 @@ def hard(seed):
     centroids = rng.normal(size=(REGIONS, 2))
     prior = rng.dirichlet(np.ones(REGIONS))
     bias = rng.normal(size=REGIONS)
-    kmeans = -np.sum(centroids**2, axis=1) / 2
+    kmeans = power_diagram.kmeans_offsets(centroids)
     panels = {
         "sigma": {s: kmeans + s * np.log(prior) for s in SIGMAS},
         "bias_std": {s: s * bias for s in BIAS_STDS},
