@@ -86,6 +86,16 @@ def memory_gib(what):
     return flag(1.0, f"Bound of the memory that {what}.", positive=True)
 
 
+def scheduler(what):
+    """Who hands out independent pieces of the work to other machines."""
+    return flag(
+        None,
+        "Address of a scheduler of Dask, such as tcp://10.0.0.1:8786, whose "
+        f"workers {what} (needs dlgn_tf[cluster]; see "
+        "docs/how_to/several_machines.md). Default: this machine does.",
+    )
+
+
 def eval_batch_size(text="Images a step.", **known):
     """Images of a step where nothing is trained."""
     return flag(500, text, least=1, **known)

@@ -1,9 +1,8 @@
 """Matrices over pairs of images, block by block within a memory bound."""
 
 import bisect
-import concurrent.futures
+import contextlib
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Sequence
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy import ndarray as Array
 from threadpoolctl import threadpool_limits
 
-from dlgn_tf.command import memory
+from dlgn_tf.command import memory, scheduler
 from dlgn_tf.command.memory import GIB
 from dlgn_tf.command.progress import Progress
 
@@ -47,6 +46,8 @@ def fill_within(
 
     Each thread computes a block of its own, with a BLAS of one thread: so what
     is done to each number keeps all processors busy as matrix products do.
+    Within `dlgn_tf.command.scheduler.using` the threads are those of workers
+    of a cluster; blocks, and so the bytes, are the same.
 
     Args:
         function: Function `Block -> (rows, columns)` array.
@@ -132,39 +133,19 @@ def processors() -> int:
 
 def _fill(function, shape, side, symmetric, workers, show):
     matrix = np.empty(shape)
-
-    def compute(block):
-        part = function(block)
-        if block.diagonal:
-            # Symmetric to the last bit, as the rest is.
-            part = (part + part.T) / 2
-        matrix[block.rows, block.columns] = part
-        if symmetric:
-            matrix[block.columns, block.rows] = part.T
-
     count = _block_count(shape, side, symmetric)
     blocks = _blocks(shape, side, symmetric)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        # One more than can be worked on: of many blocks not all wait in line.
-        first = itertools.islice(blocks, workers + 1)
-        waiting, done = {pool.submit(compute, block) for block in first}, 0
-        while waiting:
-            done += _finished(waiting)
+    finished = scheduler.unordered(function, blocks, workers)
+    with contextlib.closing(finished):
+        for done, (block, part) in enumerate(finished, 1):
+            if block.diagonal:
+                # Symmetric to the last bit, as the rest is.
+                part = (part + part.T) / 2
+            matrix[block.rows, block.columns] = part
+            if symmetric:
+                matrix[block.columns, block.rows] = part.T
             show.update(done, line=done == count)
-            following = itertools.islice(blocks, workers + 1 - len(waiting))
-            waiting |= {pool.submit(compute, block) for block in following}
     return matrix
-
-
-def _finished(jobs):
-    """Waits for some of the jobs, takes them out and counts them."""
-    finished, _ = concurrent.futures.wait(
-        jobs, return_when=concurrent.futures.FIRST_COMPLETED
-    )
-    jobs -= finished
-    for job in finished:
-        job.result()
-    return len(finished)
 
 
 def _block_count(shape, side, symmetric):

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from dlgn_tf.command import common_flags, fields, startup
+from dlgn_tf.command import common_flags, fields, scheduler, startup
 from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
@@ -105,6 +105,7 @@ class Command(fields.Command):
         "computing a kernel takes; fits and pictures of it take up to six "
         "times the kernel of the training images besides"
     )
+    scheduler: str | None = common_flags.scheduler("compute blocks of kernels")
     data_dir: str | None = common_flags.data_dir("that of the run")
     npz: str | None = common_flags.npz()
     output_dir: str | None = common_flags.output_dir(
@@ -127,6 +128,15 @@ def run(command):
         _check_memory(*counts)
     output_dir = network.output_dir(command.output_dir, "dual")
 
+    # Before anything that takes time, so that its absence is told at once.
+    with scheduler.using(command.scheduler):
+        command = dataclasses.replace(command, output_dir=output_dir)
+        _measure(command, network, part, steps, counts, images)
+    origin.note_command(output_dir)
+    return output_dir
+
+
+def _measure(command, network, part, steps, counts, images):
     startup.import_keras(startup.BACKENDS)
     from dlgn_tf.data import sources
     from dlgn_tf.dual import parts
@@ -135,7 +145,6 @@ def run(command):
     train, test = sources.load(
         train_examples=count, test_examples=test_count, **images
     )
-    command = dataclasses.replace(command, output_dir=output_dir)
     measured = parts.TrainedNetwork(command, network, train, test)
     if part == "kernel":
         parts.kernel(measured)
@@ -145,8 +154,6 @@ def run(command):
         parts.over_training(measured, steps)
     else:
         parts.ntk_trace(measured, steps)
-    origin.note_command(output_dir)
-    return output_dir
 
 
 def _part(command):
@@ -159,9 +166,11 @@ def _part(command):
         part, useless = "over_training", ["which", "draws"]
     elif command.ntk_trace:
         useless = ["which", "test_images", "alignment_ridge", "seed", "draws"]
-        part, useless = "ntk_trace", [*useless, "biases", "single"]
+        useless += ["biases", "single", "scheduler"]
+        part = "ntk_trace"
     elif command.draws:
         part, useless = "features", ["alignment_ridge", "single"]
+        useless.append("scheduler")
     else:
         part, useless = "kernel", []
     if part in ("over_training", "ntk_trace") and not command.run_dir:

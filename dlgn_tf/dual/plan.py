@@ -57,6 +57,10 @@ class Plan:
     choices: dict[str, tuple[Any, PositionMap]]
     variances: dict[str, list[float]]
 
+    def __getstate__(self):
+        # Blocks that go to other processes need nothing of the network.
+        return self.__dict__ | {"inputs": {}, "choices": {}}
+
     @functools.cached_property
     def steps(self) -> tuple["Step", ...]:
         """For each layer what is added up before it and let go after it."""

@@ -5,13 +5,10 @@ for ever. Imports nothing heavy.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import pathlib
 
-import dlgn_tf
-from dlgn_tf.command import fields
+from dlgn_tf.command import fields, versions
 from dlgn_tf.config import cluster
 from dlgn_tf.data import catalog, prepared
 from dlgn_tf.errors import UserError
@@ -72,9 +69,7 @@ def words(config):
     }
     said["data"] = _data(config)
     said["network"] = config.network and _digest(config.network)
-    said["dlgn_tf"] = f"{dlgn_tf.__version__} with digest {_code()}"
-    for package in _PACKAGES:
-        said[package] = importlib.metadata.version(package)
+    said |= versions.of(_PACKAGES)
     tasks = cluster.read_cluster().addresses
     said["TF_CONFIG"] = ",".join(tasks[task] for task in sorted(tasks))
     return said
@@ -101,15 +96,6 @@ def _data(config):
     # What TFDS prepares of one version is the same everywhere.
     counts = prepared.examples(folder)
     return f"{name} {os.path.basename(folder)} {json.dumps(counts)}"
-
-
-def _code():
-    """A digest of this package as it lies here."""
-    root = pathlib.Path(dlgn_tf.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _file_digest(path):

@@ -7,7 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 from dlgn_tf import dual, from_keras
-from dlgn_tf.dual import network_kernel
+from dlgn_tf.command import scheduler
+from dlgn_tf.dual import blocks, network_kernel
 from dlgn_tf.dual.claims import tiny_networks
 from dlgn_tf.dual.coverage import structure_of
 from dlgn_tf.dual.image_arrays import ImageArrays
@@ -158,6 +159,24 @@ def draw_value_weights(model, variances, rng):
             variable.assign(np.sqrt(variance) * signs)
 
     return draw
+
+
+@pytest.mark.parametrize("create", [resnet8, vgg, own])
+def test_blocks_of_another_process(create, rng):
+    """What travels to a cluster computes the same bytes there."""
+    pytest.importorskip("distributed", reason="needs dlgn_tf[cluster]")
+    model = create(rng)
+    images = images_of(rng, 4, model.image_shape)
+    propagation = network_kernel._propagation(model, [images], 1.0)
+    parts = scheduler.packed(propagation.of_block)
+    # Nothing of the network itself.
+    assert b"keras_tensor" not in parts[0]
+    for block in (
+        blocks.Block(slice(3), slice(3), True),
+        blocks.Block(slice(2), slice(2, 4), False),
+    ):
+        found = scheduler.unpacked(parts)(block)
+        assert found.tobytes() == propagation.of_block(block).tobytes()
 
 
 def products_of_draws(model, images, variances, draws, rng):
