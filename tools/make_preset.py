@@ -1,7 +1,8 @@
 """Makes a preset of a trained run: `preset:NAME`, see dlgn_tf/presets.
 
   python tools/make_preset.py --run_dir=runs/resnet20 --data_dir=DIR \\
-      --name=resnet20_dlgn_cifar10 --uses='for looking at its gates'
+      --name=resnet20_dlgn_cifar10 --uses='for looking at its gates' \\
+      --remark='a copy that went through JPEG at quality 75'
 
 Weights are kept in half precision, and whatever a network was trained in, it
 computes in float32; the accuracy on the card is that of the preset as it then
@@ -47,6 +48,7 @@ class Command(fields.Command):
     commit: str | None = flag(
         None, "What trained it, of a run that does not say it."
     )
+    remark: str | None = flag(None, "Words on the data, for its card.")
     data_dir: str | None = common_flags.data_dir("~/tensorflow_datasets")
 
 
@@ -150,7 +152,8 @@ def _card(command, config, folder, directory):
     passes = found["step"] * config.batch_size / config.train_examples
     return presets.Card(
         model=config.model,
-        data=f"{config.train_examples:,} examples of {config.dataset}",
+        data=f"{config.train_examples:,} examples of {config.dataset}"
+        + (f", {command.remark}" if command.remark else ""),
         recipe=(
             f"{passes:.4g} passes of {config.optimizer} in batches of "
             f"{config.batch_size}, learning rates from "
