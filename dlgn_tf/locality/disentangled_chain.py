@@ -156,7 +156,6 @@ def descend(
     chain: Chain,
     weights: Sequence[Array],
     epsilons: tuple[float | None, float | None],
-    steps: int = STEPS,
 ) -> Array:
     """Follows the updates from separable weights.
 
@@ -165,7 +164,7 @@ def descend(
 
     Returns:
         Largest |weight| outside of the sets of the upper and of the lower edge,
-        before each step and at the end, `(steps + 1, 2)`.
+        before each of `STEPS` and at the end, `(STEPS + 1, 2)`.
     """
     W_a, W_b = weights
     shut = (passes(chain, (W_a, W_b), epsilons).F[1] == 0).all(axis=0)
@@ -174,7 +173,7 @@ def descend(
     W_a = np.where(shut, -W_a, W_a)
     outside = ~chain.upper.mask(), ~chain.lower.mask()
     history = []
-    for step in range(steps + 1):
+    for step in range(STEPS + 1):
         if step:
             of_a, of_b = passes(chain, (W_a, W_b), epsilons).updates
             W_a, W_b = W_a + RATE * of_a, W_b + RATE * of_b

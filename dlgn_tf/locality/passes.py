@@ -142,11 +142,3 @@ def _backward(network, level, g, below):
     for region, place, child in network.fields.edges(level):
         raw[:, child] += g[:, region] @ network.block(level, region, place).T
     return raw
-
-
-def loss(
-    network: LocalNetwork, leaves: Array, targets: Array, probabilities: Array
-) -> float:
-    """1/2 E |y - f|^2."""
-    outputs = forward(network, leaves)[0][-1][:, 0]
-    return probabilities @ ((targets - outputs) ** 2).sum(axis=1) / 2

@@ -38,20 +38,11 @@ class TestReceptiveFields:
 
 def brute_force(teacher, level, region, child):
     """P(z_beta | z_alpha), input by input."""
-    joint = {}
+    joint = np.zeros((teacher.counts[level], teacher.counts[level - 1]))
     for x, p in enumerate(teacher.probabilities):
-        pair = (
-            teacher.events[level][x, region],
-            teacher.events[level - 1][x, child],
-        )
-        joint[pair] = joint.get(pair, 0) + p
-    table = np.zeros((teacher.counts[level], teacher.counts[level - 1]))
-    for a in range(len(table)):
-        mass = sum(p for (z, _), p in joint.items() if z == a)
-        for b in range(table.shape[1]):
-            if mass:
-                table[a, b] = joint.get((a, b), 0) / mass
-    return table
+        z_b = teacher.events[level - 1][x, child]
+        joint[teacher.events[level][x, region], z_b] += p
+    return joint / joint.sum(axis=1, keepdims=True)
 
 
 class TestTeachers:

@@ -59,6 +59,18 @@ def dirs(folder, names):
     return "--run_dirs=" + ",".join(str(folder / name) for name in names)
 
 
+@pytest.fixture
+def measured(tmp_path, command, read_table):
+    """A function that runs the command, and returns one that reads tables."""
+
+    def measure(folder, names, *arguments):
+        output = f"--output_dir={tmp_path}"
+        command(dirs(folder, names), *FEW, output, *arguments)
+        return lambda name: read_table(tmp_path / f"{name}.csv")
+
+    return measure
+
+
 def check_pictures(folder):
     for path in folder.glob("*.png"):
         content = path.read_bytes()
@@ -75,10 +87,9 @@ def mean(rows, **of):
     return np.mean(found)
 
 
-def test_all_parts_of_two_runs(tmp_path, command, runs, capsys, read_table):
-    command(dirs(runs, "ab"), *FEW, f"--output_dir={tmp_path / 'new'}")
-    folder = tmp_path / "new"
-    assert {path.stem for path in folder.glob("*.png")} == {
+def test_all_parts_of_two_runs(tmp_path, measured, runs, capsys):
+    table = measured(runs, "ab")
+    assert {path.stem for path in tmp_path.glob("*.png")} == {
         "alignment",
         "activation_spectra",
         "weight_spectra",
@@ -87,23 +98,23 @@ def test_all_parts_of_two_runs(tmp_path, command, runs, capsys, read_table):
         "resampling",
         "dynamics",
     }
-    check_pictures(folder)
+    check_pictures(tmp_path)
     # Aligned to the first; a layer that reads the image agrees with itself.
-    rows = read_table(folder / "alignment.csv")
+    rows = table("alignment")
     assert [row["run"] for row in rows] == ["b"] * 3
     assert float(rows[0]["explained"]) == pytest.approx(1, abs=1e-9)
     assert all(
         float(row["relative_error"]) <= float(row["error_unaligned"]) + 1e-9
         for row in rows
     )
-    with np.load(folder / "covariances.npz") as arrays:
+    with np.load(tmp_path / "covariances.npz") as arrays:
         assert {k: v.shape for k, v in arrays.items()} == {
             "dense1": (64, 64),
             "dense2": (16, 16),
             "logits": (8, 8),
         }
-    check_clipping(read_table(folder / "clipping.csv"))
-    check_resampling(read_table(folder / "resampling.csv"))
+    check_clipping(table("clipping"))
+    check_resampling(table("resampling"))
     told = capsys.readouterr().out
     assert "trained (layers: none, covariances: none)" in told
     assert "published" not in told
@@ -144,17 +155,10 @@ def check_resampling(rows):
     assert len(ways) == len(set(ways)) == 6
 
 
-def test_alignment_alone(tmp_path, command, runs, read_table, capsys):
+def test_alignment_alone(measured, runs, capsys):
     """Of images that nothing is fitted to, with untrained networks beside."""
-    command(
-        dirs(runs, "ab"),
-        "--images=5",
-        "--test_images=200",
-        f"--output_dir={tmp_path}",
-        "--parts=alignment",
-        "--whole_maps",
-    )
-    first, *others = read_table(tmp_path / "alignment.csv")
+    arguments = "--images=5", "--parts=alignment", "--whole_maps"
+    first, *others = measured(runs, "ab", *arguments)("alignment")
     assert first["channels"] == "64"
     for row in others:
         explained, fitted, untrained = (
@@ -167,8 +171,8 @@ def test_alignment_alone(tmp_path, command, runs, read_table, capsys):
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_one_run(tmp_path, command, runs, read_table):
-    command(dirs(runs, "b"), *FEW, f"--output_dir={tmp_path}", "--draws=2")
+def test_one_run(tmp_path, measured, runs):
+    table = measured(runs, "b", "--draws=2")
     assert {path.stem for path in tmp_path.glob("*.csv")} == {
         "spectra",
         "fits",
@@ -176,53 +180,42 @@ def test_one_run(tmp_path, command, runs, read_table):
         "resampling",
         "resampling_summary",
     }
-    rows = read_table(tmp_path / "resampling.csv")
+    rows = table("resampling")
     assert {row["covariances"] for row in rows} == {"none", "own"}
     assert {row["draw"] for row in rows if row["way"] == "white"} == {"0", "1"}
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_runs_of_different_widths(tmp_path, command, runs, read_table):
-    command(
-        dirs(runs, "ac"),
-        *FEW,
-        f"--output_dir={tmp_path}",
-        "--parts=alignment,convergence,clipping,resampling",
-        "--covariances=all",
-    )
+def test_runs_of_different_widths(measured, runs):
+    parts = "--parts=alignment,convergence,clipping,resampling"
+    table = measured(runs, "ac", parts, "--covariances=all")
     # With all directions a layer is what it was.
     whole = {
         (row["run"], row["accuracy"])
-        for row in read_table(tmp_path / "clipping.csv")
+        for row in table("clipping")
         if row["rank"] == row["dimension"]
     }
     assert sorted(run for run, _ in whole) == ["a", "c"]
-    resampled = read_table(tmp_path / "resampling.csv")
-    assert {row["covariances"] for row in resampled} == {"none", "all"}
-    rows = read_table(tmp_path / "alignment.csv")
+    drawn = table("resampling")
+    assert {row["covariances"] for row in drawn} == {"none", "all"}
+    rows = table("alignment")
     # The widest is what others are aligned to.
     assert {row["run"] for row in rows} == {"a"}
     assert [row["channels"] for row in rows] == ["1", "16", "8"]
-    assert [row["error_unaligned"] != "" for row in rows] == [
+    assert [bool(row["error_unaligned"]) for row in rows] == [
         True,
         False,
         False,
     ]
-    assert read_table(tmp_path / "convergence.csv")
+    assert table("convergence")
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_widths(tmp_path, command, runs, read_table, capsys):
-    command(
-        dirs(runs, "abc"),
-        *FEW,
-        f"--output_dir={tmp_path}",
-        "--parts=widths",
-        "--covariances=own",
-        "--layers=dense2",
-    )
+def test_widths(tmp_path, measured, runs, capsys):
+    arguments = "--parts=widths", "--covariances=own", "--layers=dense2"
+    table = measured(runs, "abc", *arguments)
     assert (tmp_path / "widths.png").exists()
-    rows = read_table(tmp_path / "widths.csv")
+    rows = table("widths")
     found = {(r["run"], r["width"], r["layer"], r["what"]): r for r in rows}
     assert len(found) == len(rows)
     errors = {
@@ -240,30 +233,21 @@ def test_widths(tmp_path, command, runs, read_table, capsys):
         "16",
         "24",
     }
-    spectra = read_table(tmp_path / "width_spectra.csv")
-    assert {(r["run"], r["layer"]) for r in spectra} == {
-        ("a", "dense2"),
-        ("c", "dense2"),
-    }
-    summary = read_table(tmp_path / "widths_summary.csv")
-    trained = [r for r in summary if r["what"] == "accuracy, trained"]
-    assert [(r["width"], r["values"]) for r in trained] == [
-        ("16", "2"),
-        ("24", "1"),
+    spectra = {(r["run"], r["layer"]) for r in table("width_spectra")}
+    assert spectra == {("a", "dense2"), ("c", "dense2")}
+    trained = [
+        (row["width"], row["values"])
+        for row in table("widths_summary")
+        if row["what"] == "accuracy, trained"
     ]
+    assert trained == [("16", "2"), ("24", "1")]
     assert "dense2 alignment error by width: 16: " in capsys.readouterr().out
 
 
-def test_gated_networks_apart(tmp_path, command, gated, read_table):
-    command(
-        dirs(gated, "01"),
-        *FEW,
-        f"--output_dir={tmp_path}",
-        "--parts=alignment,spectra,resampling",
-        "--covariances=all",
-    )
-    rows = read_table(tmp_path / "alignment.csv")
-    assert {row["layer"] for row in rows} == {
+def test_gated_networks_apart(tmp_path, measured, gated):
+    parts = "--parts=alignment,spectra,resampling"
+    table = measured(gated, "01", parts, "--covariances=all")
+    assert {row["layer"] for row in table("alignment")} == {
         "gating/conv1",
         "gating/conv2",
         "value/conv1",
@@ -273,35 +257,25 @@ def test_gated_networks_apart(tmp_path, command, gated, read_table):
     with np.load(tmp_path / "covariances.npz") as arrays:
         assert arrays["gating.conv2"].shape == (54, 54)
         assert arrays["value.logits"].shape == (6, 6)
-    rows = read_table(tmp_path / "resampling.csv")
-    drawn = {row["layers"] for row in rows}
+    drawn = {row["layers"] for row in table("resampling")}
     assert drawn == {"none", "gating", "value", "both"}
     check_pictures(tmp_path)
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
+def test_chosen_layers_alone(measured, runs, monkeypatch):
     published = (0.5, 0.4, 0.3)
     monkeypatch.setattr(
         "dlgn_tf.rainbow.parts.resampled", lambda config: published
     )
-    command(
-        dirs(runs, "ab"),
-        f"--output_dir={tmp_path}",
-        *FEW,
-        "--layers=*2",
-        "--parts=convergence,clipping,resampling",
-        "--covariances=own",
-    )
+    parts = "--parts=convergence,clipping,resampling"
+    table = measured(runs, "ab", "--layers=*2", parts, "--covariances=own")
     for name in ("convergence", "clipping"):
-        layers = {row["layer"] for row in read_table(tmp_path / f"{name}.csv")}
-        assert layers == {"dense2"}, name
-    rows = read_table(tmp_path / "resampling.csv")
-    assert {row["layers"] for row in rows} == {"none", "chosen"}
-    beside = {
-        row["way"]: row["published"]
-        for row in read_table(tmp_path / "resampling_summary.csv")
-    }
+        assert {row["layer"] for row in table(name)} == {"dense2"}, name
+    drawn = {row["layers"] for row in table("resampling")}
+    assert drawn == {"none", "chosen"}
+    summary = table("resampling_summary")
+    beside = {row["way"]: row["published"] for row in summary}
     assert beside["trained"] == "0.5"
     assert beside["resampled"] == beside["resampled, new head"] == ""
 
@@ -329,9 +303,9 @@ def test_chosen_layers_alone(tmp_path, command, runs, read_table, monkeypatch):
         ("ab", ["--parts=alignment", "--layers=dense1"], "layers has no eff"),
     ],
 )
-def test_mistakes(tmp_path, command, runs, names, arguments, message):
+def test_mistakes(measured, runs, names, arguments, message):
     with pytest.raises(UserError, match=message) as caught:
-        command(dirs(runs, names), f"--output_dir={tmp_path}", *FEW, *arguments)
+        measured(runs, names, *arguments)
     assert "Received" in str(caught.value)
     assert "\n" not in str(caught.value)
 

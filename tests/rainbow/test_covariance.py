@@ -55,17 +55,6 @@ class TestEstimates:
                 found.matrices[layer.label], second_moment(layer), atol=1e-12
             )
 
-    def test_the_basis_of_a_single_network_is_untouched(self, networks, inputs):
-        models = [networks.mlp(1), networks.mlp(2)]
-        found = weight_covariances(models, [inputs], reference=0)
-        turn = found.reference.alignments[0]["dense2"].matrix
-        np.testing.assert_allclose(turn, np.eye(12))
-        np.testing.assert_allclose(
-            found.weights["dense2"][0],
-            LayeredNetwork(models[0])["dense2"].matrix,
-            atol=1e-6,
-        )
-
     def test_activations_are_second_moments(self, networks, inputs):
         model = networks.mlp(1)
         found = weight_covariances([model], in_batches(inputs, 70))

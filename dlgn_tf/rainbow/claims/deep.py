@@ -5,6 +5,7 @@ import numpy as np
 from dlgn_tf.claims.check import by_figure
 from dlgn_tf.command.threads import one_blas_thread
 from dlgn_tf.rainbow import alignment, group_actions
+from dlgn_tf.rainbow.claims.two_layers import kernel_errors
 from dlgn_tf.rainbow.infinite_network import InfiniteNetwork
 from dlgn_tf.rainbow.random_features import square_root
 from dlgn_tf.rainbow.rkhs import rkhs_norm
@@ -27,8 +28,8 @@ def measure_depth(rng):
     cases, rotated = {}, {}
     for k in range(NETWORKS):
         network = InfiniteNetwork.draw(rng, SAMPLES, depth=DEPTH)
-        errors = [_kernel_errors(network, d, rng) for d in WIDTHS]
-        turned = _kernel_errors(network, WIDTHS[-1], rng, aligned=False)
+        errors = [kernel_errors(network, d, DRAWS, rng) for d in WIDTHS]
+        turned = kernel_errors(network, WIDTHS[-1], DRAWS, rng, aligned=False)
         for layer in range(DEPTH):
             case = f"network {k + 1}, layer {layer + 1}"
             by_width = [of_width[layer] for of_width in errors]
@@ -46,15 +47,6 @@ def measure_depth(rng):
         "widths": WIDTHS,
         "draws": DRAWS,
     }
-
-
-def _kernel_errors(network, width, rng, aligned=True):
-    """Of each layer, the mean over draws."""
-    errors = [
-        network.kernel_errors(network.finite(width, rng, aligned))
-        for _ in range(DRAWS)
-    ]
-    return np.mean(errors, axis=0)
 
 
 @one_blas_thread

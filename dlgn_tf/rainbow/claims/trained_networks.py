@@ -60,7 +60,7 @@ def untrained(seed, scale, index, standardized=False):
 
 
 @functools.cache
-def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
+def trained(seed, scale, index, standardized=False):
     """Network `index` of a run at a width of 128 times `scale`.
 
     Stochastic gradient descent with momentum on the cross-entropy, without
@@ -75,7 +75,7 @@ def trained(seed, scale, index, epochs=EPOCHS, standardized=False):
     )
     layers = LayeredNetwork(model).layers
     snapshots = {layer.label: [layer.matrix] for layer in layers}
-    for epoch in range(1, epochs + 1):
+    for epoch in range(1, EPOCHS + 1):
         order = draws.permutation(len(data.x))
         model.fit(
             data.x[order],

@@ -15,16 +15,8 @@ PENALTY = 1e-3
 def measure_kernel(rng):
     network = InfiniteNetwork.draw(rng)
     errors, rotated = (
-        {
-            d: np.mean(
-                [
-                    network.kernel_errors(network.finite(d, rng, aligned))[-1]
-                    for _ in range(DRAWS)
-                ]
-            )
-            for d in WIDTHS
-        }
-        for aligned in (True, False)
+        {d: kernel_errors(network, d, DRAWS, rng, way)[-1] for d in WIDTHS}
+        for way in (True, False)
     )
     widest = errors[WIDTHS[-1]]
     return {
@@ -34,6 +26,15 @@ def measure_kernel(rng):
         "with a random rotation": rotated,
         "draws": DRAWS,
     }
+
+
+def kernel_errors(network, width, draws, rng, aligned=True):
+    """Of each layer of finite networks, the mean over draws."""
+    errors = [
+        network.kernel_errors(network.finite(width, rng, aligned))
+        for _ in range(draws)
+    ]
+    return np.mean(errors, axis=0)
 
 
 @one_blas_thread
