@@ -20,7 +20,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf import factorizations
 from dlgn_tf.command import startup
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import check_choice
 from dlgn_tf.models.graphs import graph_of
 
 tf = startup.tensorflow()
@@ -59,11 +59,7 @@ class CycleSettings:
     cutoff: float = 1e-2
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise UserError(
-                "Expected a way to find back maps, one of "
-                f"{', '.join(METHODS)}. Received: method={self.method}"
-            )
+        check_choice("method", self.method, METHODS)
 
     @property
     def rates(self) -> Array:

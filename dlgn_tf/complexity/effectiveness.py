@@ -20,14 +20,15 @@ from dlgn_tf.complexity.components import Components, streamed
 from dlgn_tf.complexity.covariance import PartCovariance
 from dlgn_tf.complexity.features import BATCH_SIZE, Feature
 from dlgn_tf.complexity.ladder import Ladder
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import check_choice
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.data.images import ImageSet
 
 
 BASELINES = ("zero", "mean")
-NORMS = ("std", "var", "none")
+# Of the variance that a contribution is divided by.
+POWERS = {"std": 0.5, "var": 1.0, "none": 0.0}
 # Share of all that the components contribute below which a contribution is
 # too small to divide by.
 _SMALLEST = 1e-3
@@ -84,11 +85,8 @@ class Effectiveness:
         Raises:
             UserError: if there is no such norm.
         """
-        if norm not in NORMS:
-            raise UserError(
-                f"Expected a norm, one of {', '.join(NORMS)}. Received: {norm}"
-            )
-        power = {"std": 0.5, "var": 1.0, "none": 0.0}[norm]
+        check_choice("norm", norm, POWERS)
+        power = POWERS[norm]
         if not power:
             return self.phi_train
         rounding = np.finfo("float32").eps ** 2 * self.variances.max()
@@ -160,11 +158,7 @@ def measure_effectiveness(
     Raises:
         UserError: if there is no such baseline.
     """
-    if baseline not in BASELINES:
-        raise UserError(
-            f"Expected a baseline, one of {', '.join(BASELINES)}. Received: "
-            f"{baseline}"
-        )
+    check_choice("baseline", baseline, BASELINES)
     stream = PartCovariance(len(ladder.orders))
     for _, components in streamed(feature, ladder, train.images, batch_size):
         stream.add(components.parts)

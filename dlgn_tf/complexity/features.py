@@ -19,7 +19,7 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.choices import NETWORKS
-from dlgn_tf.errors import UserError, nearest
+from dlgn_tf.errors import UserError, check_choice, nearest
 from dlgn_tf.models.classifier import ImageClassifier, copied, listed
 from dlgn_tf.models.evaluation import at_a_time, batches
 
@@ -153,11 +153,7 @@ def feature_of(
         UserError: if there is no such layer or network, and where the model is
             neither of the zoo nor a graph of layers.
     """
-    if network not in NETWORKS:
-        raise UserError(
-            f"Expected the feature of one of {', '.join(NETWORKS)} (networks). "
-            f"Received: network={network}"
-        )
+    check_choice("network", network, NETWORKS)
     of_zoo = isinstance(model, ImageClassifier) and model.members == 1
     if network == "gating" and not (of_zoo and model.gated):
         raise UserError(

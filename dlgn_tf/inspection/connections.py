@@ -100,7 +100,7 @@ def _units(shape):
 
 def _convolution(layer, shape):
     kernel = np.asarray(ops.convert_to_numpy(layer.kernel), "float64")
-    sources = _windows(shape, kernel.shape[:2], layer.strides, layer.padding)
+    sources = windows(shape, kernel.shape[:2], layer.strides, layer.padding)
     rows, columns = sources.shape[:2]
     return Connections(
         sources.reshape(rows * columns, -1),
@@ -109,10 +109,10 @@ def _convolution(layer, shape):
 
 
 def _average(layer, shape):
-    windows = _windows(shape, layer.pool_size, layer.strides, layer.padding)
+    seen = windows(shape, layer.pool_size, layer.strides, layer.padding)
     # Rows, columns and channels are the units, a window each its sources.
-    windows = np.moveaxis(windows, -1, 2)
-    return _mean(windows.reshape(-1, np.prod(layer.pool_size)))
+    seen = np.moveaxis(seen, -1, 2)
+    return _mean(seen.reshape(-1, np.prod(layer.pool_size)))
 
 
 def _mean(sources):
@@ -122,16 +122,20 @@ def _mean(sources):
     return Connections(sources, weights[:, None])
 
 
-def _windows(shape, size, strides, padding):
-    """Units in each window, `(rows, columns, height, width, channels)`."""
+def windows(shape, size, strides, padding):
+    """Units in each window, `(rows, columns, height, width, channels)`.
+
+    Their numbers in a flattened image of a shape `(height, width, channels)`;
+    -1 beyond its edge. Padding is `"valid"` or `"same"`, the odd pixel after
+    the image. The window fits.
+    """
     margins = [
         _margins(*side, padding)
         for side in zip(shape[:2], size, strides, strict=True)
     ]
     units = np.pad(_units(shape), [*margins, (0, 0)], constant_values=-1)
-    windows = np.lib.stride_tricks.sliding_window_view(units, size, (0, 1))
-    windows = windows[:: strides[0], :: strides[1]]
-    return np.moveaxis(windows, 2, -1)
+    seen = np.lib.stride_tricks.sliding_window_view(units, size, (0, 1))
+    return np.moveaxis(seen[:: strides[0], :: strides[1]], 2, -1)
 
 
 def _margins(side, window, stride, padding):

@@ -2,7 +2,7 @@
 
 Source: "From Hard to Soft: Understanding Deep Network Nonlinearities via Vector
 Quantization and Statistical Inference" (arXiv 1810.09274). All of it is NumPy
-in float64; Keras is imported only to read layers of its own.
+in float64; Keras is asked only what layers compute.
 """
 
 import lazy_loader

@@ -13,7 +13,8 @@ import numpy as np
 from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
+from dlgn_tf.inspection import connections
 from dlgn_tf.splines.maso import MASO
 
 LEAKY_SLOPE = 0.01
@@ -149,30 +150,10 @@ def windows(
     Raises:
         UserError: if the window does not fit, or the padding is unknown.
     """
-    height, width, channels = image_shape
-    rows = _placements(height, window[0], strides[0], padding)
-    columns = _placements(width, window[1], strides[1], padding)
-    i, j = rows[:, None, :, None], columns[None, :, None, :]
-    pixel = np.where((i == OUTSIDE) | (j == OUTSIDE), OUTSIDE, i * width + j)
-    index = pixel[..., None] * channels + np.arange(channels)
-    return np.where(pixel[..., None] == OUTSIDE, OUTSIDE, index)
-
-
-def _placements(size, window, stride, padding):
-    """`(placements, window)`: coordinates along one side of the image."""
-    if padding not in ("valid", "same"):
-        raise UserError(
-            f"Expected padding valid or same. Received: padding={padding}"
-        )
-    if padding == "valid":
-        count, before = (size - window) // stride + 1, 0
-    else:
-        count = -(-size // stride)
-        before = max((count - 1) * stride + window - size, 0) // 2
-    if count < 1:
-        raise UserError(
-            f"Expected a window of at most {size} pixels. Received: {window}"
-        )
-    starts = np.arange(count)[:, None] * stride - before
-    at = starts + np.arange(window)
-    return np.where((at < 0) | (at >= size), OUTSIDE, at)
+    check_choice("padding", padding, ("valid", "same"))
+    for size, side in zip(image_shape, window, strict=False):
+        if padding == "valid" and side > size:
+            raise UserError(
+                f"Expected a window of at most {size} pixels. Received: {side}"
+            )
+    return connections.windows(image_shape, window, strides, padding)

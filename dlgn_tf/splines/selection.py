@@ -7,7 +7,7 @@ to 1 over the regions; regions that are not there get weight 0. Where beta, in
 
 Where an entropy can be chosen it is `"shannon"`, the paper's, or `"tsallis"`,
 that of Tsallis of order 2, halved: (1 - sum t_r^2) / 2. Any other is a
-`ValueError`.
+`UserError`.
 
 Source: the SMASO paper (arXiv 1810.09274), equations 2, 6 to 9; Martins and
 Astudillo (arXiv 1602.02068), equation 1, for Tsallis' entropy.
@@ -18,6 +18,7 @@ from numpy import ndarray as Array
 from scipy import special
 
 from dlgn_tf.choices import ENTROPIES
+from dlgn_tf.errors import check_choice
 
 
 def odds(beta: float | Array) -> Array:
@@ -37,11 +38,7 @@ def odds(beta: float | Array) -> Array:
 
 def is_tsallis(entropy: str) -> bool:
     """Whether an entropy is that of Tsallis; see above."""
-    if entropy not in ENTROPIES:
-        raise ValueError(
-            f"Expected an entropy, one of {', '.join(ENTROPIES)}. Received: "
-            f"entropy={entropy}"
-        )
+    check_choice("entropy", entropy, ENTROPIES)
     return entropy == "tsallis"
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from dlgn_tf.errors import UserError
 from dlgn_tf.splines import selection
 
 
@@ -20,7 +21,7 @@ def test_beta_outside_is_refused(beta):
 
 @pytest.mark.parametrize("beta", [0.5, 1.0])
 def test_other_entropies_are_refused(beta):
-    with pytest.raises(ValueError, match="shannon, tsallis. Received: .*=Ts"):
+    with pytest.raises(UserError, match="shannon, tsallis. Received: .*=Ts"):
         selection.beta_vq(np.zeros(3), beta, entropy="Tsallis")
 
 
