@@ -21,6 +21,7 @@ how well do the gates by themselves tell the classes apart?
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=500 --over_training
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=200 --ntk_trace
   python -m dlgn_tf.dual --run_dir=RUN_DIR --images=50000 --draws=16
+  python -m dlgn_tf.dual --run_dir=RUN_DIR --images=10000 --layers
 
 writes to RUN_DIR/dual
   kernels.csv       accuracy of regression and SVM, alignments, effective rank:
@@ -41,6 +42,7 @@ _DEFAULT_IMAGES = {
     "over_training": 500,
     "ntk_trace": 200,
     "features": 1000,
+    "layers": 1000,
 }
 # Copies of the kernel that regression, spectrum and drawing hold at once.
 _COPIES = 5
@@ -80,6 +82,12 @@ class Command(fields.Command):
         "networks with random weights: for many images, in whose number their "
         "time is linear.",
         least=1,
+    )
+    layers: bool = flag(
+        False,
+        "Of a network of dense layers in a row, regression with the product "
+        "and with the sum of the kernels of its first 1, 2, 4, ... and all "
+        "gate layers.",
     )
     biases: bool = flag(
         False,
@@ -150,6 +158,8 @@ def _measure(command, network, part, steps, counts, images):
         parts.kernel(measured)
     elif part == "features":
         parts.features(measured)
+    elif part == "layers":
+        parts.layers(measured)
     elif part == "over_training":
         parts.over_training(measured, steps)
     else:
@@ -163,14 +173,16 @@ def _part(command):
             "Expected --over_training or --ntk_trace. Received: both"
         )
     if command.over_training:
-        part, useless = "over_training", ["which", "draws"]
+        part, useless = "over_training", ["which", "draws", "layers"]
     elif command.ntk_trace:
         useless = ["which", "test_images", "alignment_ridge", "seed", "draws"]
-        useless += ["biases", "single", "scheduler"]
+        useless += ["biases", "single", "scheduler", "layers"]
         part = "ntk_trace"
     elif command.draws:
         part, useless = "features", ["alignment_ridge", "single"]
-        useless.append("scheduler")
+        useless += ["scheduler", "layers"]
+    elif command.layers:
+        part, useless = "layers", ["alignment_ridge", "biases"]
     else:
         part, useless = "kernel", []
     if part in ("over_training", "ntk_trace") and not command.run_dir:

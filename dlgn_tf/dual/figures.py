@@ -79,6 +79,36 @@ def spectrum(spectra, title):
     return figure
 
 
+def layers(rows, title):
+    """Accuracies against the number of layers: `layer_kernels.regressions`.
+
+    A curve for each kind of gates and of combination, which begin at the same
+    one layer.
+    """
+    figure = new_figure(7, 5)
+    axes = figure.subplots()
+    for gates in dict.fromkeys(row["gates"] for row in rows):
+        for combination, line in (("product", "-"), ("sum", "--")):
+            shown = [
+                (row["layers"], row["regression_accuracy"])
+                for row in rows
+                if row["gates"] == gates
+                and (row["combination"] == combination or row["layers"] == 1)
+            ]
+            colour = "C0" if gates == "trained" else "C1"
+            label = f"{gates} gates, {combination}"
+            axes.plot(
+                *zip(*shown, strict=True), f"{colour}{line}o", label=label
+            )
+    axes.set_xticks(sorted({row["layers"] for row in rows}))
+    axes.set_xlabel("gate layers")
+    axes.set_ylabel("test accuracy of ridge regression")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
 def path_kernels(rows, title):
     """How the path kernel learns: `over_training.path_kernels`, drawn."""
     return _curves(

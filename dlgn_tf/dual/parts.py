@@ -1,4 +1,4 @@
-"""The three parts of `python -m dlgn_tf.dual`: measure, write, tell."""
+"""The parts of `python -m dlgn_tf.dual`: measure, write, tell."""
 
 import dataclasses
 import time
@@ -9,7 +9,7 @@ import numpy as np
 from dlgn_tf.command.memory import peak_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.dual import figures, kernel_learning
+from dlgn_tf.dual import figures, kernel_learning, layer_kernels
 from dlgn_tf.dual import over_training as kernels_over_training
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.dual.path_features import feature_regression, path_features
@@ -132,19 +132,9 @@ def _kernels(run, model):
 
 def features(run):
     """Regression on random path features, of trained and of random gates."""
-    model, step = run.source.load()
-    run.source.check_images(model)
     output = EventOutput(run.command.output_dir, "features", "dual")
-    accuracy = run.network_accuracy(model)
-    untrained = run.source.untrained(model)
-    rows = [
-        {"gates": "trained", "step": step or 0, "network_accuracy": accuracy}
-        | _of_features(run, model),
-        {"gates": "random", "step": 0, "network_accuracy": ""}
-        | _of_features(run, untrained),
-    ]
+    rows = _of_both(run, lambda model: [_of_features(run, model)])
     output.table("features", rows)
-    print(f"{model.name}: {accuracy:.2%} of {len(run.test):,} test images")
     for row in rows:
         print(
             f"  {row['gates']} gates: regression on path features "
@@ -152,6 +142,24 @@ def features(run):
             f"{row['images']:,} images, {row['draws']} draws"
         )
     print(f"features.csv is in {run.command.output_dir}")
+
+
+def _of_both(run, measure):
+    """Rows that `measure` makes of the trained network and an untrained one."""
+    model, step = run.source.load()
+    run.source.check_images(model)
+    accuracy = run.network_accuracy(model)
+    print(f"{model.name}: {accuracy:.2%} of {len(run.test):,} test images")
+    gates = (
+        (model, ("trained", step or 0, accuracy)),
+        (run.source.untrained(model), ("random", 0, "")),
+    )
+    names = ("gates", "step", "network_accuracy")
+    return [
+        {**dict(zip(names, known, strict=True)), **row}
+        for network, known in gates
+        for row in measure(network)
+    ]
 
 
 def _of_features(run, model):
@@ -187,6 +195,35 @@ def _of_features(run, model):
         # So far, of all that this process held.
         "peak_gib": round(peak_gib(), 2),
     }
+
+
+def layers(run):
+    """Regression with products and sums of kernels of the first layers."""
+    command = run.command
+    output = EventOutput(command.output_dir, "layers", "dual")
+    rows = _of_both(
+        run,
+        lambda model: layer_kernels.regressions(
+            model,
+            run.train,
+            run.test,
+            run.classes,
+            command.seed,
+            command.memory_gib,
+            single=command.single,
+        ),
+    )
+    output.table("layers", rows)
+    of_images = run.source.of_images.name
+    title = f"{of_images}, kernels of {len(run.train):,} images"
+    output.picture("layers", figures.layers(rows, title))
+    for row in rows:
+        print(
+            f"  {row['gates']} gates, {row['combination']} of "
+            f"{row['layers']}: regression {row['regression_accuracy']:.2%} "
+            f"(ridge {row['ridge']:g})"
+        )
+    print(f"layers.csv and layers.png are in {command.output_dir}")
 
 
 def _described(run, matrix, test_matrix):

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from dlgn_tf.claims.small_networks import SmallNetwork
+from dlgn_tf.data import sources
 from dlgn_tf.dual import kernels, terms, theorems
 from dlgn_tf.dual.claims import (
     convergence,
     enumeration,
     invariance,
     learned_features,
+    learned_gates,
     removal,
     tiny_networks,
     trained_networks,
@@ -224,6 +226,58 @@ class TestSumsAndProducts:
                 "identities off": off,
             }
             assert check_of("dlgn.23").decide(figures).holds is holds
+
+
+class TestLearnedGates:
+    """dlgn.34, on few digits."""
+
+    def test_gates_learn(self, rng):
+        digits, _ = sources.load("digits", train_examples=160)
+        part = slice(60), slice(60, 160)
+        known, asked = ((digits.images[x], digits.labels[x]) for x in part)
+        found = learned_gates.accuracies(known, asked, 12, rng)
+        trained = found.pop("training")
+        # What was shuffled is learned by rote, if at all.
+        assert trained["learned"] > trained["shuffled"] + 10
+        # Gates that have learned are other ones.
+        assert len(set(found.values())) == 3
+        assert min(found["random"], found["learned"]) > 50
+
+    def test_images_of_runs_are_others(self, rng, check_of, monkeypatch):
+        seen = []
+
+        def accuracies(known, asked, epochs, rng):
+            seen.extend([*known[0], *asked[0]])
+            assert (len(known[1]), len(asked[1]), epochs) == (20, 10, 4)
+            shuffled = 40 + rng.random()
+            learned = 44 + rng.random()
+            return {
+                "random": 40,
+                "learned": learned,
+                "shuffled": shuffled - 1,
+                "training": {},
+            }
+
+        monkeypatch.setattr(learned_gates, "accuracies", accuracies)
+        figures = learned_gates.measure(rng, None, {"digits": (20, 10)}, 4)
+        assert len({image.tobytes() for image in seen}) == 30 * 5
+        assert check_of("dlgn.34").decide(figures).holds is True
+
+    def test_verdicts_need_labels_to_be_of_use(self, check_of):
+        few = np.array([2.0, 2.4, 1.8, 2.2, 1.9])
+        for learned, shuffled, holds in (
+            (few, few[::-1] - 2, True),
+            (few - 2, few[::-1] - 2, None),
+            (-few, few[::-1] - 2, False),
+            # As good after shuffled labels: the labels are not what helps.
+            (few, few[::-1] + 1, None),
+        ):
+            figures = {
+                "learned - random": learned,
+                "learned - shuffled": learned - shuffled,
+                "shuffled - random": shuffled,
+            }
+            assert check_of("dlgn.34").decide(figures).holds is holds
 
 
 class TestTrainedNetworks:

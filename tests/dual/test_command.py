@@ -73,18 +73,22 @@ def snapshot(run, step):
     return load_model(run / "snapshots" / f"step-{step:08d}.keras")
 
 
-def path_kernel(model, some, others):
-    """Input Gram times the gate Gram of each layer, of trace n."""
+def grams(model, some, others):
+    """Inner products of inputs, and of the gates of each layer."""
 
     def features(x):
         tensors = [model.normalization(x), *model.gates(x).values()]
         arrays = [tensor.numpy().astype(np.float64) for tensor in tensors]
         return [array.reshape(len(x), -1) for array in arrays]
 
-    ours, theirs = features(some), features(others)
-    pairs = zip(ours, theirs, strict=True)
-    scale = np.prod([(b**2).sum(1) for b in theirs], axis=0).mean()
-    return np.prod([a @ b.T for a, b in pairs], axis=0) / scale
+    pairs = zip(features(some), features(others), strict=True)
+    return [a @ b.T for a, b in pairs]
+
+
+def path_kernel(model, some, others):
+    """Input Gram times the gate Gram of each layer, of trace n."""
+    whole = np.prod(grams(model, others, others), axis=0)
+    return np.prod(grams(model, some, others), axis=0) / np.diag(whole).mean()
 
 
 def of_trace_n(matrix, train_matrix):
@@ -299,6 +303,13 @@ def test_a_residual_network_of_convolutions(runs, tmp_path, command, capsys):
     assert [row["gates"] for row in rows] == ["trained", "random"]
 
 
+def test_layers_of_convolutions_are_refused(runs, tmp_path, command):
+    places = f"--run_dir={runs / 'resnet'}", f"--output_dir={tmp_path / 'o'}"
+    with pytest.raises(UserError, match="dense layers.*Received: resnet20"):
+        command(*places, "--layers", "--images=10", "--test_images=10")
+    assert not (tmp_path / "o").exists()
+
+
 def test_features(runs, tmp_path, command):
     """As the functions have it."""
     options = "--images=200", "--test_images=100"
@@ -325,6 +336,41 @@ def test_features(runs, tmp_path, command):
     assert int(trained["features"]) == 3 * 10
 
 
+def test_layers(runs, tmp_path, command):
+    """Products and sums of Gram matrices, fitted by linear algebra."""
+    places = f"--run_dir={runs / 'dlgn'}", f"--output_dir={tmp_path}"
+    command(*places, "--layers", *COUNTS)
+    rows = read(tmp_path / "layers.csv")
+    kinds = [("product", "1"), ("product", "2"), ("sum", "2")]
+    assert [
+        (row["gates"], row["combination"], row["layers"]) for row in rows
+    ] == [(gates, *kind) for gates in ("trained", "random") for kind in kinds]
+    train, test = images()
+    networks = {
+        "trained": load_model(runs / "dlgn" / "model.keras"),
+        "random": snapshot(runs / "dlgn", 0),
+    }
+    for row in rows:
+        network, layers = networks[row["gates"]], int(row["layers"])
+        combine = {"product": np.prod, "sum": np.sum}[row["combination"]]
+        kernel, across = (
+            pixels * combine(of_gates[:layers], axis=0)
+            for pixels, *of_gates in (
+                grams(network, some, train.images)
+                for some in (train.images, test.images)
+            )
+        )
+        scale = float(row["ridge"]) * np.trace(kernel) / IMAGES
+        solved = np.linalg.solve(
+            kernel + scale * np.eye(IMAGES), np.eye(10)[train.labels] - 0.1
+        )
+        predicted = (across @ solved).argmax(1)
+        assert float(row["regression_accuracy"]) == pytest.approx(
+            np.mean(predicted == test.labels), abs=1.01 / TEST_IMAGES
+        )
+    assert (tmp_path / "layers.png").read_bytes().startswith(PNG)
+
+
 # Missing, contradicting or impossible: answered before TensorFlow is there.
 REFUSALS = {
     "": "Expected --run_dir",
@@ -339,6 +385,8 @@ REFUSALS = {
     "--run_dir=dlgn --over_training --draws=2": "draws.*no effect",
     "--run_dir=dlgn --draws=2 --single": "single.*no effect with --draws",
     "--run_dir=dlgn --ntk_trace --biases": "biases.*no effect",
+    "--run_dir=dlgn --layers --biases": "biases.*no effect with --layers",
+    "--run_dir=dlgn --draws=2 --layers": "layers.*no effect with --draws",
     "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
     "--run_dir=dlgn --memory_gib=0": "memory_gib.*> 0",
     "--run_dir=dlgn --memory_gib=nan": "memory_gib.*finite",

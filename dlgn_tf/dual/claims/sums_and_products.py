@@ -14,9 +14,9 @@ from dlgn_tf.data.sources import load
 from dlgn_tf.dual import closed_forms, kernel_learning
 from dlgn_tf.dual.random_networks import hard
 
-DRAWS = 5
+DRAWS = 10
 # Training and test images of a draw, all of them others.
-SIZES = {"cifar10": (1_600, 800), "digits": (185, 100)}
+SIZES = {"cifar10": (3_000, 2_000), "digits": (93, 50)}
 SUM, PRODUCTS = 1, (2, 4)
 
 
