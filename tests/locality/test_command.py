@@ -18,39 +18,49 @@ def command(in_this_process):
     return functools.partial(in_this_process, entry)
 
 
-def check_files(folder, *names):
-    found = sorted(path.name for path in folder.iterdir())
-    assert found == sorted([*names, "commands.json"])
-    for path in folder.glob("*.png"):
-        content = path.read_bytes()
-        assert content.startswith(PNG) and len(content) > 5000
+@pytest.fixture
+def measured(tmp_path, command, read_table):
+    """A function that runs an experiment, which writes files of these names.
+
+    It returns one that reads tables.
+    """
+
+    def measure(experiment, *arguments, tables, pictures=None):
+        folder = tmp_path / "new" / "place"
+        command(
+            f"--experiment={experiment}", *arguments, f"--output_dir={folder}"
+        )
+        names = [f"{name}.csv" for name in tables]
+        names += [f"{name}.png" for name in pictures or [experiment]]
+        found = sorted(path.name for path in folder.iterdir())
+        assert found == sorted([*names, "commands.json"])
+        for path in folder.glob("*.png"):
+            content = path.read_bytes()
+            assert content.startswith(PNG) and len(content) > 5000
+        return lambda name: read_table(folder / f"{name}.csv")
+
+    return measure
 
 
 SMALL = ("--depth=2", "--width=12")
 
 
-def test_students(tmp_path, command, capsys, read_table):
-    folder = tmp_path / "new" / "place"
-    command(
-        "--experiment=students",
+def test_students(measured, capsys):
+    names = "students", "correlations"
+    table = measured(
+        "students",
         "--epochs=2",
         "--seeds=2",
         *SMALL,
-        f"--output_dir={folder}",
+        tables=names,
+        pictures=("selectivity", "correlations"),
     )
-    check_files(
-        folder,
-        "students.csv",
-        "selectivity.png",
-        "correlations.csv",
-        "correlations.png",
-    )
-    rows = read_table(folder / "students.csv")
+    rows = table("students")
     # Seeds, kinds and measurements.
     assert len(rows) == 2 * 3 * 3
     outputs = [r for r in rows if r["of"] == "outputs" and r["seed"] == "0"]
     assert [row["step"] for row in outputs] == ["0", "62", "124"]
-    correlations = read_table(folder / "correlations.csv")
+    correlations = table("correlations")
     # Two moments of two regions and one, two events each.
     assert len(correlations) == 2 * (4 + 2)
     after = [r for r in correlations if r["moment"] == "after"]
@@ -65,28 +75,24 @@ def test_students(tmp_path, command, capsys, read_table):
     printed = capsys.readouterr().out
     assert "best possible" in printed
     # What it says it wrote is there.
-    told = re.findall(r"\w+\.csv", printed)
-    assert sorted(told) == ["correlations.csv", "students.csv"]
+    told = re.findall(r"(\w+)\.csv", printed)
+    assert sorted(told) == sorted(names)
 
 
-def test_families_on_lookup_tables(tmp_path, command, read_table):
-    command(
-        "--experiment=families",
+def test_families_on_lookup_tables(measured):
+    table = measured(
+        "families",
         "--teacher=lookup",
         "--events=4",
         "--epochs=1",
         "--seeds=1",
         *SMALL,
-        f"--output_dir={tmp_path}",
+        tables=("families", "families_summary"),
     )
-    check_files(
-        tmp_path, "families.csv", "families_summary.csv", "families.png"
-    )
-    rows = read_table(tmp_path / "families.csv")
+    rows = table("families")
     # A DNN's pre-activations are its values; two levels.
     assert len(rows) == 2 * (3 + 6 + 6)
-    summary = read_table(tmp_path / "families_summary.csv")
-    for row in summary:
+    for row in table("families_summary"):
         own = [
             (float(r["after"]), float(r["before"]))
             for r in rows
@@ -97,15 +103,12 @@ def test_families_on_lookup_tables(tmp_path, command, read_table):
 
 
 @pytest.mark.parametrize("name", ["energy", "overfitting", "separability"])
-def test_others(tmp_path, command, name):
-    command(f"--experiment={name}", "--seeds=1", f"--output_dir={tmp_path}")
-    check_files(tmp_path, f"{name}.csv", f"{name}.png")
+def test_others(measured, name):
+    measured(name, "--seeds=1", tables=[name])
 
 
-def test_linear_losses(tmp_path, command, read_table):
-    command("--experiment=linear", f"--output_dir={tmp_path}")
-    check_files(tmp_path, "linear.csv", "linear.png")
-    for row in read_table(tmp_path / "linear.csv"):
+def test_linear_losses(measured):
+    for row in measured("linear", tables=["linear"])("linear"):
         size = int(row["size"])
         circle = row["construction"] == "circle"
         expected = size - 3 if circle else 2**size - size - 1
@@ -113,44 +116,29 @@ def test_linear_losses(tmp_path, command, read_table):
         assert float(row["relu"]) < 1e-20
 
 
-def test_strength(tmp_path, command, read_table, monkeypatch):
+def test_strength(measured, monkeypatch):
     """Of one teacher; a node counts from the first epoch above 0.9."""
     monkeypatch.setattr(strength, "SWEEP", ((10, 1.0),))
     monkeypatch.setattr(strength, "MULTIPLES", (5,))
-    command(
-        "--experiment=strength",
-        "--seeds=1",
-        "--epochs=2",
-        f"--output_dir={tmp_path}",
-    )
-    check_files(tmp_path, "strength.csv", "strength.png")
-    rows = read_table(tmp_path / "strength.csv")
+    arguments = "strength", "--seeds=1", "--epochs=2"
+    rows = measured(*arguments, tables=["strength"])("strength")
     assert [row["node"] for row in rows] == [str(k) for k in range(1, 11)]
     best = np.array([[0.2, 0.95, 0.3], [0.91, 0.8, 0.3], [0.99, 0.8, 0.89]])
     assert strength.first_epochs(best).tolist() == [1, 0, -1]
 
 
 @pytest.mark.slow
-def test_lossy(tmp_path, command, read_table):
-    command("--experiment=lossy", "--seeds=1", f"--output_dir={tmp_path}")
-    check_files(tmp_path, "lossy.csv", "lossy.png")
-    rows = read_table(tmp_path / "lossy.csv")
+def test_lossy(measured):
+    rows = measured("lossy", "--seeds=1", tables=["lossy"])("lossy")
     assert len(rows) == 2 * 20 * 4
     assert all(float(r["gap"]) < 1e-12 for r in rows if r["events"] == "16")
 
 
 @pytest.mark.slow
-def test_specialization(tmp_path, command, read_table):
-    command(
-        "--experiment=specialization",
-        "--seeds=1",
-        "--epochs=1",
-        f"--output_dir={tmp_path}",
-    )
-    check_files(
-        tmp_path, "specialization.csv", "specialization.png", "lucky.csv"
-    )
-    assert len(read_table(tmp_path / "lucky.csv")) == 4 * (10 + 15)
+def test_specialization(measured):
+    arguments = "specialization", "--seeds=1", "--epochs=1"
+    table = measured(*arguments, tables=["specialization", "lucky"])
+    assert len(table("lucky")) == 4 * (10 + 15)
 
 
 MISTAKES = {
