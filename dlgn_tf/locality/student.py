@@ -16,7 +16,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.data.images import ImageSet
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.layers import BatchNorm, Gate, LocallyConnected, PixelNormalization
 from dlgn_tf.locality.receptive_fields import ReceptiveFields
 from dlgn_tf.locality.teachers import Teacher
@@ -76,11 +76,7 @@ def create_student(
     Raises:
         UserError: if there is no such family.
     """
-    if family not in FAMILIES:
-        raise UserError(
-            f"Expected a student of family {', '.join(FAMILIES)}. Received: "
-            f"{family}"
-        )
+    check_choice("family", family, FAMILIES)
     shape, name = (fields.leaves, 1, events), f"student_{family}"
     normalization = PixelNormalization(name="normalization")
     normalization.build((None, *shape))

@@ -10,26 +10,26 @@ import numpy as np
 from dlgn_tf.output.curves import band, colours
 from dlgn_tf.output.folder import new_figure
 from dlgn_tf.rainbow import spectra
+from dlgn_tf.rainbow.accuracies import NEW_HEAD
 from dlgn_tf.rainbow.comparison import grouped
 
 _COLUMNS = 4
 # Histograms of whitened weights: ranks from 1.
 _SHOWN_RANKS = (1, 2, 11, 101)
+# With the classifier as it is drawn, and with a new head.
+_WAYS = {
+    "trained": ("black", "dimgrey"),
+    "resampled": ("tab:blue", "tab:cyan"),
+    "not aligned": ("tab:red", "tab:pink"),
+    "white": ("tab:brown", "tab:orange"),
+    "drawn jointly": ("tab:green", "tab:olive"),
+    "trained rows": ("tab:purple", "plum"),
+    "trained rows, jointly": ("darkgreen", "limegreen"),
+}
 WAYS = {
-    "trained": "black",
-    "trained, new head": "dimgrey",
-    "resampled": "tab:blue",
-    "resampled, new head": "tab:cyan",
-    "not aligned": "tab:red",
-    "not aligned, new head": "tab:pink",
-    "white": "tab:brown",
-    "white, new head": "tab:orange",
-    "drawn jointly": "tab:green",
-    "drawn jointly, new head": "tab:olive",
-    "trained rows": "tab:purple",
-    "trained rows, new head": "plum",
-    "trained rows, jointly": "darkgreen",
-    "trained rows, jointly, new head": "limegreen",
+    f"{way}{head}": colour
+    for way, both in _WAYS.items()
+    for head, colour in zip(("", NEW_HEAD), both, strict=True)
 }
 _BASES = {
     "weights": "tab:blue",
@@ -226,7 +226,7 @@ def _by_rank(rows, column):
 def resampling(rows, published, title):
     """Accuracy of networks that were drawn, each a dot.
 
-    What was published, trained, resampled and with a retrained head, is dotted.
+    What was published, a dict from ways to accuracies or None, is dotted.
     """
     groups = grouped(rows, "layers", "covariances", "way")
     figure = new_figure(8, 1 + 0.25 * len(groups))
@@ -238,13 +238,12 @@ def resampling(rows, published, title):
         axes.plot([np.mean(values)], [y], "|", color=WAYS[way], ms=14)
         drawn = "" if layers == "none" else f" ({layers}, {source})"
         names.append(f"{way}{drawn}")
-    ways = ("trained", "resampled", "resampled, new head")
-    for way, value in zip(ways, published or (), strict=False):
+    for way, value in published.items():
         if value:
             axes.axvline(value, color=WAYS[way], linestyle=":")
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.invert_yaxis()
-    dotted = " (dotted: published)" if any(published or ()) else ""
+    dotted = " (dotted: published)" if any(published.values()) else ""
     axes.set_xlabel(f"test accuracy{dotted}")
     axes.grid(alpha=0.3, axis="x")
     figure.suptitle(title)

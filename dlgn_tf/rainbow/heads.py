@@ -4,11 +4,9 @@ import keras
 import numpy as np
 from numpy import ndarray as Array
 
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, copy_of
 from dlgn_tf.rainbow.moments import in_batches
-
-METHODS = ("ridge", "logistic")
 
 
 def retrain_head(
@@ -37,11 +35,7 @@ def retrain_head(
         UserError: if there is no such method or the network does not end in a
             dense layer, or a class is missing.
     """
-    if method not in METHODS:
-        raise UserError(
-            f"Expected method to be one of {', '.join(METHODS)}. Received: "
-            f"method={method}"
-        )
+    check_choice("method", method, _FIT)
     network = LayeredNetwork(copy_of(model))
     head = network[network.classifier]
     classes = head.neurons

@@ -19,7 +19,7 @@ from keras import layers
 from numpy import ndarray as Array
 
 from dlgn_tf.choices import NETWORKS
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.models.classifier import (
     ImageClassifier,
     copied,
@@ -287,12 +287,10 @@ def _of_zoo(model):
 
 
 def _check_network(model, network):
-    if network not in (None, *NETWORKS):
-        raise UserError(
-            f"Expected network to be one of {', '.join(NETWORKS)}. Received: "
-            f"network={network}"
-        )
-    if network and not (_of_zoo(model) and model.gated):
+    if network is None:
+        return
+    check_choice("network", network, NETWORKS)
+    if not (_of_zoo(model) and model.gated):
         raise UserError(
             "Expected a gated network, which has a gating and a value network. "
             f"Received: network={network} with {model.name}"

@@ -238,10 +238,10 @@ class _Work:
 
     def resampling(self):
         runs, task, rows = self._runs, self._task, self._resampling_rows
-        published = runs[0].config and resampled(runs[0].config)
-        if task.layers and published:
+        published = resampled(runs[0].config) if runs[0].config else {}
+        if task.layers:
             # Drawn networks are other ones than those that were published.
-            published = published[:1]
+            published = {k: x for k, x in published.items() if k == "trained"}
         summary = _summary(rows, published)
         self._output.table("resampling", rows)
         self._output.table("resampling_summary", summary)
@@ -339,8 +339,6 @@ def _dynamics_rows(run, network):
 
 def _summary(rows, published):
     """Mean and sample standard deviation over runs and draws."""
-    names = ("trained", "resampled", "resampled, new head")
-    printed = dict(zip(names, published or (), strict=False))
     return [
         {
             "layers": layers,
@@ -348,7 +346,7 @@ def _summary(rows, published):
             "way": way,
             "networks": len(found),
             **mean_and_std([row["accuracy"] for row in found]),
-            "published": printed.get(way) or "",
+            "published": published.get(way) or "",
         }
         for (layers, source, way), found in grouped(
             rows, "layers", "covariances", "way"

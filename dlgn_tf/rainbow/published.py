@@ -4,8 +4,9 @@ Source: "A Rainbow in Deep Network Black Boxes" (arXiv 2305.18512), the
 notebooks of its repository. Imports nothing heavy.
 """
 
-# Model and width -> accuracy of trained networks, of resampled ones, and of
-# these with a retrained classifier (None: not published).
+# What is printed: accuracies of trained networks, of resampled ones, and of
+# these with a retrained classifier (None: not published). By model and width.
+WAYS = ("trained", "resampled", "resampled, new head")
 RESAMPLED = {
     ("plaincnn_dnn", 32): (0.574, 0.403, None),
     ("mlp_dnn", 512): (0.424, 0.306, None),
@@ -19,11 +20,12 @@ RESAMPLED = {
 
 
 def resampled(config):
-    """The entry of `RESAMPLED` for a network, or None.
+    """What is printed of a network: dict from `WAYS` to accuracies or None.
 
-    A `Config` with other options than those of the paper has none.
+    Empty of a `Config` with other options than those of the paper.
     """
     as_published = config.norm in (None, "none") and config.skip in (None, True)
-    if not as_published or config.grayscale is False:
-        return None
-    return RESAMPLED.get((config.model, config.width))
+    printed = RESAMPLED.get((config.model, config.width))
+    if not printed or not as_published or config.grayscale is False:
+        return {}
+    return dict(zip(WAYS, printed, strict=True))

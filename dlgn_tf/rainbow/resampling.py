@@ -19,7 +19,7 @@ from numpy import ndarray as Array
 from numpy.random import Generator
 
 from dlgn_tf import factorizations
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.covariance import WeightCovariances, covariance
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, Normalization
@@ -377,11 +377,7 @@ def _check(trained, covariances, options):
             "Expected a network with the biases and normalisations of those of "
             f"the covariances. Received: {trained.model.name}, which has others"
         )
-    if options.weights not in WEIGHTS:
-        raise UserError(
-            f"Expected weights to be one of {', '.join(WEIGHTS)}. Received: "
-            f"weights={options.weights}"
-        )
+    check_choice("weights", options.weights, WEIGHTS)
     chosen = _chosen(trained, options)
     for label in chosen:
         trained[label]

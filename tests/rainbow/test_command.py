@@ -264,7 +264,7 @@ def test_gated_networks_apart(tmp_path, measured, gated):
 
 @pytest.mark.usefixtures("unrendered")
 def test_chosen_layers_alone(measured, runs, monkeypatch):
-    published = (0.5, 0.4, 0.3)
+    published = {"trained": 0.5, "resampled": 0.4, "resampled, new head": 0.3}
     monkeypatch.setattr(
         "dlgn_tf.rainbow.parts.resampled", lambda config: published
     )

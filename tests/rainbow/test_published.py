@@ -7,16 +7,18 @@ from dlgn_tf.rainbow.published import resampled
 
 
 @pytest.mark.parametrize(
-    "arguments,expected",
+    "arguments,printed",
     [
         (["--model=plaincnn_dnn"], (0.574, 0.403, None)),
-        (["--model=plaincnn_dnn", "--norm=post"], None),
-        (["--model=plaincnn_dnn", "--nograyscale"], None),
-        (["--model=plaincnn_dgn"], None),
-        (["--model=mlp_dnn", "--width=64"], None),
+        (["--model=plaincnn_dnn", "--norm=post"], ()),
+        (["--model=plaincnn_dnn", "--nograyscale"], ()),
+        (["--model=plaincnn_dgn"], ()),
+        (["--model=mlp_dnn", "--width=64"], ()),
         (["--model=scattering7_dnn", "--width=32"], (0.911, 0.763, 0.8168)),
-        (["--model=scattering7_dnn", "--noskip"], None),
+        (["--model=scattering7_dnn", "--noskip"], ()),
     ],
 )
-def test_options(arguments, expected):
-    assert resampled(config_lib.from_flags(*arguments)) == expected
+def test_options(arguments, printed):
+    found = resampled(config_lib.from_flags(*arguments))
+    ways = "trained", "resampled", "resampled, new head"
+    assert found == dict(zip(ways, printed, strict=False))

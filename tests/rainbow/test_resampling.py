@@ -482,7 +482,7 @@ class TestHeads:
             found.layers[1].kernel, model.layers[1].kernel
         )
 
-    @pytest.mark.parametrize("method", heads.METHODS)
+    @pytest.mark.parametrize("method", ("ridge", "logistic"))
     @pytest.mark.parametrize("biases", (True, False))
     def test_better_than_before(self, networks, inputs, labels, method, biases):
         model = networks.mlp(1, biases=biases)
@@ -490,7 +490,7 @@ class TestHeads:
         before, after = (accuracy(m, inputs, labels) for m in (model, found))
         assert after > 0.6 > before
 
-    @pytest.mark.parametrize("method", heads.METHODS)
+    @pytest.mark.parametrize("method", ("ridge", "logistic"))
     def test_the_unit_of_features_does_not_matter(
         self, networks, inputs, labels, method
     ):
