@@ -156,14 +156,10 @@ def and_tree(fields: ReceptiveFields) -> LocalNetwork:
 
 
 def pixel_fields(pixels: int) -> ReceptiveFields:
-    """A graph over 2 to 8 pixels for the AND tree."""
-    windows = {
-        2: [(2, 2)],
-        3: [(3, 3)],
-        4: [(2, 2)] * 2,
-        5: [(5, 5)],
-        6: [(2, 2), (3, 3)],
-        7: [(7, 7)],
-        8: [(2, 2)] * 3,
-    }
-    return ReceptiveFields.windows(pixels, windows[pixels])
+    """A graph over 2 to 8 pixels for the AND tree.
+
+    A level for each prime factor of their number.
+    """
+    composite = {4: [(2, 2)] * 2, 6: [(2, 2), (3, 3)], 8: [(2, 2)] * 3}
+    windows = composite.get(pixels, [(pixels, pixels)])
+    return ReceptiveFields.windows(pixels, windows)

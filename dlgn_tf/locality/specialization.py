@@ -107,9 +107,10 @@ def draw_teacher(
 ) -> list[tuple[Array, Array]]:
     """Weights and biases of a random teacher, biases not at the median yet.
 
-    Weights from the recipe's choices, all nodes of a layer different and none
-    0, those from strong nodes larger, if any are; biases uniform in [-0.5,
-    0.5]; then each node is divided by the norm of its weights.
+    Weights are drawn from the recipe's choices, all nodes of a layer different
+    and none 0, and divided by i ** decay where they read node i of a hidden
+    layer; biases are uniform in [-0.5, 0.5]. Then each node is divided by the
+    norm of its weights.
     """
     below = recipe.inputs
     layers: list[tuple[Array, Array]] = []
@@ -140,9 +141,10 @@ def half_open(
 ) -> list[tuple[Array, Array]]:
     """The same teacher with the biases of its hidden nodes at the median.
 
-    Each is then on for half of all inputs, which are drawn, as the teachers of
-    "Student Specialization" (arXiv 1909.13458) are; with drawn biases many
-    nodes above the first layer are always on, or never.
+    The median is that of drawn inputs. Each node is then on for half of all
+    inputs, as those of the teachers of "Student Specialization" (arXiv
+    1909.13458) are; with drawn biases many nodes above the first layer are
+    always on, or never.
     """
     shape, hidden = (_MEDIAN_SAMPLES, recipe.inputs), []
     h = recipe.input_std * rng.normal(size=shape)

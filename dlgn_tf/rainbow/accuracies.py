@@ -206,10 +206,10 @@ def _draws(runs, shared, task):
 def ways_of(runs, shared, joint=False):
     """Ways to draw a network: dict from a name to options of `resample`.
 
-    With `joint` also those in which gates and values are drawn together, and
-    as whole rows of trained neurons.
-    From the covariances of networks of other widths, where they are `shared`,
-    none can be drawn without alignment.
+    With `joint` there are also those in which gates and values are drawn
+    together, and those that draw whole rows of trained neurons. From `shared`
+    covariances of networks of several widths none can be drawn without
+    alignment.
     """
     widths = {run.layered().widths for run in runs}
     return {

@@ -103,7 +103,16 @@ class InfiniteNetwork:
 
         Those are as in `of`, with uniform weights of `anchors` samples, drawn
         for each layer.
+
+        Raises:
+            UserError: if there are more anchors than samples or none, or no
+                layers.
         """
+        if not 1 <= anchors <= samples or depth < 1:
+            raise UserError(
+                f"Expected 1 to {samples} anchors, as there are samples, and a "
+                f"depth >= 1. Received: anchors={anchors}, depth={depth}"
+            )
         inputs = power_law_inputs(samples, dimension, rng)
         weights = []
         for _ in range(depth - 1):

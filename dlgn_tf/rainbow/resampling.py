@@ -163,7 +163,7 @@ class _Resampling:
             labels.append(partner)
         covariances, options = self._covariances, self._options
         if options.weights == "rows":
-            trained = trained_rows(covariances, labels)
+            trained = stacked_rows(covariances, labels)
             taken = self._rng.integers(len(trained), size=layer.neurons)
             self._taken |= dict.fromkeys((layer.label, *labels[1:]), taken)
             rows = trained[taken]
@@ -285,7 +285,7 @@ def draw_rows(
             for label in labels
         ]
         return np.concatenate(white, axis=1)
-    trained = trained_rows(covariances, labels)
+    trained = stacked_rows(covariances, labels)
     if len(trained) >= trained.shape[1]:
         matrix = covariances.matrices[labels[0]]
         if len(labels) > 1:
@@ -298,7 +298,7 @@ def draw_rows(
     return _combine(values, vectors.T, neurons, rng, options.orthogonal)
 
 
-def trained_rows(
+def stacked_rows(
     covariances: WeightCovariances, labels: Sequence[str]
 ) -> Array:
     """Aligned weights of all networks, float64 `(neurons, dimension)`.

@@ -12,7 +12,10 @@ from dlgn_tf.rainbow.figures import WAYS
 
 
 def widths(summary, spectra, title):
-    """Errors of alignment and covariances, spectra and accuracies."""
+    """Errors of alignment and covariances, spectra and accuracies.
+
+    Of the rows of `widths.summary` and of `widths.spectrum_rows`.
+    """
     figure = new_figure(10, 8)
     (aligned, shape), (spectrum, accuracy) = figure.subplots(2, 2)
     _by_layer(aligned, summary, "alignment error")
@@ -53,7 +56,7 @@ def _line(axes, rows, colour, label):
 
 
 def _spectrum(axes, spectra):
-    """Of what the last of the layers reads."""
+    """Draws spectra of what the last of the layers reads, by width."""
     layer = spectra[-1]["layer"]
     of_width = grouped(
         [row for row in spectra if row["layer"] == layer], "width"

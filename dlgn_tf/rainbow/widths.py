@@ -24,7 +24,7 @@ _ALIGNMENT = {
 
 
 def alignment_rows(aligned, width_of):
-    """Of rows of `comparison.alignment_rows`, and widths by run."""
+    """What rows of `comparison.alignment_rows` say, with widths by run."""
     return [
         _row(row["run"], width_of[row["run"]], row["layer"], what, row[column])
         for row in aligned
@@ -36,8 +36,8 @@ def alignment_rows(aligned, width_of):
 def covariance_rows(names, widths, covariances, labels):
     """Covariance of each network against that of the widest ones.
 
-    The widest others, so that a network is not compared with itself: one that
-    alone is as wide has no rows. Errors are in operator norm, of covariances as
+    A network is compared with others, never with itself: the only one of the
+    greatest width has no rows. Errors are in operator norm, of covariances as
     they are, of their shape (over the first eigenvalue), and of white weights
     of the same energy.
     """
@@ -109,7 +109,7 @@ def norm_rows(runs, batches, memory_gib):
 
 
 def accuracy_rows(drawn):
-    """Of rows of `accuracies.trained_rows` and `.resampling_rows`."""
+    """What rows of `accuracies.trained_rows` and `resampling_rows` say."""
     return [
         _row(
             row["run"],
@@ -124,7 +124,11 @@ def accuracy_rows(drawn):
 
 
 def summary(rows):
-    """Rows of layer, what, width, runs, mean and sample standard deviation."""
+    """Mean and sample standard deviation over runs and draws.
+
+    Returns:
+        Rows of layer, what, width, number of values, mean, std.
+    """
     groups = grouped(rows, "layer", "what", "width")
     return [
         {

@@ -73,6 +73,11 @@ class TestInfiniteNetwork:
         ):
             InfiniteNetwork.of(inputs, [weights])
 
+    @pytest.mark.parametrize("options", ({"anchors": 21}, {"depth": 0}))
+    def test_what_cannot_be_drawn(self, rng, options):
+        with pytest.raises(UserError, match="1 to 20 anchors.*Received"):
+            InfiniteNetwork.draw(rng, 20, 4, **{"anchors": 5, **options})
+
     def test_readout(self, network, rng):
         theta = rng.standard_normal(40)
         finite = network.finite(30, rng)

@@ -15,7 +15,7 @@ SWEEP = (
     (5, 1.0),
     (20, 1.0),
 )
-# What is drawn: decays of teachers of 10, students of 5 times.
+# The picture has all decays of teachers of 10 nodes, students 5 times as wide.
 _DRAWN = 10, 5
 
 

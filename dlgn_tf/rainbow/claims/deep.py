@@ -135,7 +135,7 @@ def _symmetric(rng, broken=None):
 
 
 def _asymmetry(network, taken):
-    """Errors of the last layer; of its output with an invariant readout."""
+    """Errors of the last layer, and of its output with invariant readout."""
     features = network.features[-1]
     # Of one orbit: any sum over it is invariant where features are equivariant.
     theta = features[taken[:, 0]].sum(axis=0)
@@ -149,7 +149,7 @@ def _asymmetry(network, taken):
 
 
 def _finite_asymmetry(network, taken, rng):
-    """Of kernels of the last layer of drawn networks, by width."""
+    """How far the last kernels of drawn networks are from invariance."""
     return [
         group_actions.invariance_error(own @ own.T, taken)
         for own in (

@@ -29,7 +29,7 @@ def measure_kernel(rng):
 
 
 def kernel_errors(network, width, draws, rng, aligned=True):
-    """Of each layer of finite networks, the mean over draws."""
+    """Error of the kernel of each layer of finite networks, mean of draws."""
     errors = [
         network.kernel_errors(network.finite(width, rng, aligned))
         for _ in range(draws)
