@@ -117,7 +117,9 @@ class BetaVQ(BetaLayer):
         difference = second - first
         if self.entropy == "tsallis":
             turned = ops.clip(self._eta() * difference * z, -1.0, 1.0)
-            return (first + second) / 2 + difference / 2 * turned
+            gate = (first + second) / 2 + difference / 2 * turned
+            # Rounding leaves a bound by a bit.
+            return ops.clip(gate, first, second)
         if self.kind == "abs":
             return ops.tanh(self._eta() * z)
         return first + difference * ops.sigmoid(self._eta() * difference * z)

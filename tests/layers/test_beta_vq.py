@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import optimize
 
 from dlgn_tf.layers import BetaVQ, BetaVQPooling
 
@@ -34,25 +33,14 @@ def test_is_the_soft_choice_of_a_region(float64, rng, kind, beta):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def balance_of_two(values, beta):
-    """Weights of two scores that maximise the balance with (1 - |t|^2) / 2."""
-
-    def loss(second):
-        t = np.array([1 - second, second])
-        return -beta * t @ values - (1 - beta) * (1 - t @ t) / 2
-
-    found = optimize.minimize_scalar(
-        loss, bounds=(0, 1), method="bounded", options={"xatol": 1e-10}
-    )
-    return np.array([1 - found.x, found.x])
-
-
 @each_kind
 @pytest.mark.parametrize("beta", [0.05, 0.5, 0.9])
-def test_of_tsallis_entropy_maximises_the_balance(float64, rng, kind, beta):
+def test_of_tsallis_entropy_maximises_the_balance(
+    float64, rng, balance, kind, beta
+):
     z = rng.normal(size=40) * (1 - beta) / beta
     values = np.stack([KINDS[kind] * z, z], axis=1)
-    expected = [balance_of_two(v, beta) @ v for v in values]
+    expected = [balance(v, beta) @ v for v in values]
     found = layer(kind, beta, entropy="tsallis")(z)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -77,6 +65,15 @@ def test_limits_are_exact(rng, kind, entropy):
     np.testing.assert_array_equal(found[1.0], hard[kind])
     mean = np.float32((KINDS[kind] + 1) / 2) * z
     np.testing.assert_array_equal(found[0.0], mean)
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.2, 0.7])
+def test_gates_of_tsallis_entropy_keep_their_bounds(slope):
+    """Also by rounding, which the middle of both slopes would leave."""
+    made = BetaVQ("leaky", 0.5, slope=slope, entropy="tsallis")
+    low, high = np.asarray(made.gate(np.float32([-9.0, 9.0])))
+    assert np.float32(slope) <= low < high <= 1
+    assert (low, high) == pytest.approx((slope, 1), rel=1e-6)
 
 
 BETAS = (0.0, 1e-9, 0.5, 0.999, 1 - 1e-9, 1.0)

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from scipy import optimize
 
 from dlgn_tf.layers import BetaVQPooling
 
@@ -41,22 +40,8 @@ def test_is_softmax_pooling(float64, rng, size, step, beta):
     )
 
 
-def balance(scores, beta):
-    """Weights that maximise the balance of score and (1 - |t|^2) / 2."""
-    found = optimize.minimize(
-        lambda t: -beta * t @ scores - (1 - beta) * (1 - t @ t) / 2,
-        np.full(len(scores), 1 / len(scores)),
-        jac=lambda t: (1 - beta) * t - beta * scores,
-        bounds=[(0, 1)] * len(scores),
-        constraints={"type": "eq", "fun": lambda t: t.sum() - 1},
-        options={"ftol": 1e-14},
-    )
-    assert found.success
-    return found.x
-
-
 @pytest.mark.parametrize("beta", [0.2, 0.5, 0.7])
-def test_of_tsallis_entropy_is_sparsemax_pooling(float64, rng, beta):
+def test_of_tsallis_entropy_is_sparsemax_pooling(float64, rng, balance, beta):
     """Also over the edge, where there is nothing to choose."""
     image = rng.normal(size=(5, 5)) - 1
     layer = BetaVQPooling(3, 2, "same", beta, entropy="tsallis")

@@ -15,6 +15,12 @@ def draw(rng):
 
 
 @pytest.fixture
+def images(request, draw):
+    """Five images of the shape that a file of tests calls SHAPE."""
+    return draw(request.module.SHAPE)
+
+
+@pytest.fixture
 def randomize(rng):
     """A function that gives a network, or a model, other weights in place.
 

@@ -25,11 +25,6 @@ FUNCTIONS = {
 }
 
 
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (5, *SHAPE)).astype("uint8")
-
-
 def create(name, activation, **options):
     given = {"width": 4, "seed": 0, **options}
     return create_model(name, SHAPE, activation=activation, **given)

@@ -33,11 +33,6 @@ def model(request):
     return make(request.param)
 
 
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (5, *SHAPE)).astype("uint8")
-
-
 @pytest.mark.parametrize("kind", ["dlgn", "dnn fitted"])
 def test_export_needs_no_call(kind, tmp_path, images):
     kind, *fit_first = kind.split()

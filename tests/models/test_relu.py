@@ -12,11 +12,6 @@ SHAPE = (6, 6, 2)
 
 
 @pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (7, *SHAPE)).astype("uint8")
-
-
-@pytest.fixture
 def model():
     return create_model("c4gap_dnn", SHAPE, 3, width=3, seed=0)
 

@@ -17,11 +17,6 @@ from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 SHAPE = (12, 10, 3)
 
 
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 256, (2, *SHAPE)).astype("uint8")
-
-
 def test_it_is_the_filters_without_window_that_are_orthogonal(images):
     """And folded to plain filters the network computes the same."""
     model = create_model(
