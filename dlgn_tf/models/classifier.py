@@ -277,7 +277,10 @@ class ImageClassifier(keras.Model):
             Dict from site name to tensor `(batch, height, width, filters)` or
             `(batch, units)`, in the order of the sites.
         """
-        raise NotImplementedError
+        pixels = self.normalization(self._looked_at(images))
+        if not self.site_names:
+            return {}
+        return self._named(self.preactivation_network(pixels, training=False))
 
     def routed(self, preactivations):
         """What each site's gate is made of, of what `preactivations` returned.

@@ -1,7 +1,5 @@
 """An ensemble of small networks that are trained as one model."""
 
-import functools
-
 import keras
 import numpy as np
 from keras import ops
@@ -95,11 +93,9 @@ class EnsembleNetwork(ImageClassifier):
         )
 
     def preactivations(self, images):
-        images = self._looked_at(images)
-        pixels = self.normalization(images)
-        return self._named(
-            self.network.get_layer("conv1").preactivations(pixels)
-        )
+        pixels = self.normalization(self._looked_at(images))
+        stacked = self.network.get_layer("conv1")
+        return self._named(stacked.preactivations(pixels))
 
     def network_to(self, site):
         # The convolution of one member.
@@ -117,8 +113,9 @@ class EnsembleNetwork(ImageClassifier):
         network.set_weights([w[index] for w in stacked.get_weights()])
         return network
 
-    @functools.cached_property
+    @property
     def preactivation_network(self):
+        # Made anew each time: it has copies of the weights as they are.
         image = keras.Input(self.image_shape)
         made = [self.network_to(site)(image) for site in self.site_names]
         return keras.Model([image], made)

@@ -118,11 +118,6 @@ class GatedNetwork(ImageClassifier):
         preactivations = self.gating_network(pixels, training=False)
         return self.value_inputs(pixels, preactivations)
 
-    def preactivations(self, images):
-        images = self._looked_at(images)
-        pixels = self.normalization(images)
-        return self._named(self.gating_network(pixels, training=False))
-
     def routed(self, preactivations):
         if self.gate_permutation is None:
             return preactivations

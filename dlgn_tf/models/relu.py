@@ -64,13 +64,6 @@ class ReLUNetwork(ImageClassifier):
     def network_to(self, site):
         return keras.Model(self.network.inputs, self.value_at(site))
 
-    def preactivations(self, images):
-        images = self._looked_at(images)
-        if not self.site_names:
-            return {}
-        pixels = self.normalization(images)
-        return self._named(self.preactivation_network(pixels, training=False))
-
     def gate_at(self, site):
         activation, layer = self._activations[site], self.layer_at(site)
         if activation == OWN:

@@ -102,6 +102,18 @@ def test_gates_of_members(images):
     assert list(model.site_shapes) == sites
 
 
+def test_preactivations_are_those_of_the_weights_as_they_are(images):
+    """Also of a network that is asked for once more, after training."""
+    model = build()
+    pixels = model.normalization(images)
+    for factor in (1, 3):
+        model.set_weights([factor * x for x in model.get_weights()])
+        found = model.preactivation_network(pixels)
+        expected = model.preactivations(images).values()
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_one_member_is_a_single_network():
     assert isinstance(build(members=1), ReLUNetwork)
 
