@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import numbers
 from collections.abc import Callable
 
 from dlgn_tf import choices
@@ -217,11 +218,17 @@ class Architecture:
                 )
 
     def check_image_shape(self, image_shape, options=None):
-        """Raises a `UserError` if images of this shape are too small.
+        """Raises a `UserError` unless images of this shape are large enough.
 
         With resolved options, or None: with the published ones.
         """
-        height, width = image_shape[:2]
+        whole = all(isinstance(x, numbers.Integral) for x in image_shape)
+        if len(image_shape) != 3 or not whole or min(image_shape) < 1:
+            raise UserError(
+                "Expected an image_shape (height, width, channels) of integers "
+                f">= 1. Received: image_shape={image_shape}"
+            )
+        height, width, channels = image_shape
         side = self.minimum_side
         padding = (options or {}).get("padding")
         if padding == "same" and self.minimum_side_padded:
@@ -229,7 +236,6 @@ class Architecture:
         if padding == "circular":
             # The margin is cut from the other edge of the same image.
             side = max(side, options.get("kernel_size", 3) // 2)
-        channels = image_shape[2]
         coloured = channels not in (1, 3) and (height, width) != (1, 1)
         if coloured and (options or {}).get("grayscale"):
             raise UserError(

@@ -362,7 +362,24 @@ def initial_weights_from(seed):
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:
-    """A model of the zoo with new initial weights, see `create_model`."""
+    """A model of the zoo with new initial weights, see `create_model`.
+
+    Those of an ensemble are as published, whatever `initializer` it had.
+    """
+    if isinstance(model, EnsembleNetwork):
+        # Its layers start at 0: a clone would have no weights of its own.
+        made = create_model(
+            model.name,
+            model.image_shape,
+            model.classes,
+            seed=seed,
+            members=model.members,
+            ensemble_rule=model.rule,
+            width=model.network.get_layer("conv1").filters,
+            kernel_size=model.network.get_layer("conv1").kernel_size,
+        )
+        made.normalization = model.normalization
+        return made
     with initial_weights_from(seed):
         return model.with_networks(keras.models.clone_model)
 

@@ -6,7 +6,7 @@ from scipy import special
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.models import transfer
-from dlgn_tf.models.build import create_model
+from dlgn_tf.models.build import create_model, redrawn
 from dlgn_tf.models.ensemble import EnsembleNetwork
 from dlgn_tf.models.relu import ReLUNetwork
 
@@ -44,6 +44,17 @@ def test_members_start_as_single_networks():
 def test_without_a_seed_members_differ():
     kernel = build(seed=None).get_weights()[0]
     assert np.any(kernel[0] != kernel[1])
+
+
+def test_new_weights_are_those_of_another_seed():
+    options = {"kernel_size": 5, "ensemble_rule": "mean_logits"}
+    model, expected = build(**options), build(**options, seed=9)
+    again = redrawn(model, 9)
+    assert again.get_config() == model.get_config()
+    for ours, theirs in zip(
+        again.get_weights(), expected.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -181,6 +181,14 @@ def test_bad_options(name, options, message):
 
 
 @pytest.mark.parametrize(
+    "shape", [(8, 8), (8, 8, 3, 1), (None, 8, 3), (8, 0, 3), (8.0, 8, 3)]
+)
+def test_what_is_no_shape_of_images(shape):
+    with pytest.raises(UserError, match="height, width, channels.*Received"):
+        registry.ARCHITECTURES["fc"].check_image_shape(shape)
+
+
+@pytest.mark.parametrize(
     "name,padding,least",
     [
         ("fc", None, 1),
