@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.complexity import resampling, tables
-from dlgn_tf.complexity.features import Feature, passes
+from dlgn_tf.complexity.features import Feature, image_batches
 from dlgn_tf.complexity.ladder import Ladder
 from dlgn_tf.complexity.resampling import ResampledCovariance
 from dlgn_tf.complexity.unit import check_varies
@@ -194,7 +194,7 @@ def streamed(
     batch_size: int | None = None,
 ) -> Iterator[tuple[slice, Components]]:
     """Components of images as `measure_significance` takes them in."""
-    for batch in passes(images, batch_size):
+    for batch in image_batches(images, batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         yield batch, Components.of(f, outputs)
 

@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
 
 BATCH_SIZE = 250
 # Images of 32x32x3 that pass trunk and nets together.
-_PASSING = 1000
+_AT_A_TIME = 1000
 # Names that a message lists one by one.
 _MOST_LISTED = 40
 
@@ -101,12 +101,12 @@ def in_batches(function: Callable, *arrays: Array) -> Array:
     )
 
 
-def passes(images: Array, batch_size: int | None = None) -> list[slice]:
+def image_batches(images: Array, batch_size: int | None = None) -> list[slice]:
     """Slices of images that pass a network together.
 
     Of `batch_size` images each, by default 1000 of 32x32x3, fewer of larger.
     """
-    return batches(len(images), batch_size or at_a_time(images, _PASSING))
+    return batches(len(images), batch_size or at_a_time(images, _AT_A_TIME))
 
 
 def accuracy(feature: Feature, f: Array, images: "ImageSet") -> float:

@@ -28,7 +28,7 @@ from dlgn_tf.complexity.distillation import (
     outputs_of,
     shown_epochs,
 )
-from dlgn_tf.complexity.features import Feature, output_feature, passes
+from dlgn_tf.complexity.features import Feature, image_batches, output_feature
 from dlgn_tf.complexity.finished_nets import FinishedNets, described_by
 from dlgn_tf.complexity.ladder import (
     Ladder,
@@ -192,7 +192,7 @@ def _back_maps(psi, shared, order, images, settings, progress):
 def _second_moment(psi, images):
     """E[psi psi'] over images and positions, float64 array `(C, C)`."""
     total, rows = 0.0, 0
-    for batch in passes(images):
+    for batch in image_batches(images):
         values = psi.trunk(images[batch]).astype("float64")
         values = values.reshape(-1, values.shape[-1])
         total, rows = total + values.T @ values, rows + len(values)
@@ -324,7 +324,7 @@ def measure_reliability(
     wanted = sorted({0, *cycles})
     parts = 2 * len(orders) + 1
     streams = {u: ResampledCovariance(parts, resamples) for u in wanted}
-    for batch in passes(images, batch_size):
+    for batch in image_batches(images, batch_size):
         f, outputs = feature.trunk(images[batch]), ladder.outputs(images[batch])
         whole = [outputs[order] for order in orders]
         psi = {o: outputs_of(shared[o].psi, images[batch]) for o in orders}

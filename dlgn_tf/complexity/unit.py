@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray as Array
 
 from dlgn_tf.complexity.covariance import PartCovariance
-from dlgn_tf.complexity.features import Feature, passes
+from dlgn_tf.complexity.features import Feature, image_batches
 from dlgn_tf.errors import UserError
 
 # A feature counts as constant where its variance is rounding.
@@ -68,7 +68,7 @@ def unit_of(feature: Feature, images: Array) -> Unit:
         UserError: if the feature is constant over the images.
     """
     stream = PartCovariance(1)
-    for batch in passes(images):
+    for batch in image_batches(images):
         stream.add([feature.trunk(images[batch])])
     variance = stream.matrix()[0, 0]
     check_varies(feature.name, variance, stream)

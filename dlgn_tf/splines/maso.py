@@ -94,18 +94,18 @@ class MASO:
 
         sum_r t_r A_r + eta sum_r m_r (v_r - mean v) A_r, the second sum only
         where the selection is not hard; m, which weighs the mean, is t with
-        Shannon's entropy, see `selection.movers`. Of `(points, inputs)`: array
-        `(points, units, inputs)`.
+        Shannon's entropy, see `selection.derivative_weights`. Of `(points,
+        inputs)`: array `(points, units, inputs)`.
         """
         scores = self.scores(x)
         weights = self._selected(scores, beta)
         finite = np.where(np.isneginf(scores), 0, scores)
-        movers = selection.movers(weights, self.log_counts, self.entropy)
-        mean = np.sum(movers * finite, axis=-1) / np.sum(movers, axis=-1)
+        m = selection.derivative_weights(weights, self.log_counts, self.entropy)
+        mean = np.average(finite, axis=-1, weights=m)
         eta = selection.odds(self.beta if beta is None else beta)[..., None]
         soft = np.isfinite(eta)
         spread = np.where(soft, eta, 0) * (finite - mean[..., None])
-        return np.einsum("nkr,krd->nkd", weights + movers * spread, self.slopes)
+        return np.einsum("nkr,krd->nkd", weights + m * spread, self.slopes)
 
     def after(self, other: "MASO") -> "MASO":
         """This operator on the output of another one.

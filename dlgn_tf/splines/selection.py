@@ -112,7 +112,7 @@ def combine(weights: Array, scores: Array) -> Array:
     return np.sum(weights * np.where(np.isneginf(scores), 0, scores), axis=-1)
 
 
-def movers(
+def derivative_weights(
     weights: Array, log_counts: float | Array = 0.0, entropy: str = "shannon"
 ) -> Array:
     """m, with which a soft selection's weights t move with the scores v.
