@@ -17,7 +17,7 @@ from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.opening import opened
-from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
+from dlgn_tf.inspection.sites import chosen_sites
 from dlgn_tf.output import elsewhere, origin
 from dlgn_tf.training.source import Source
 
@@ -90,18 +90,16 @@ def run(command):
     model, step = opened(network)
     from dlgn_tf.inspection import report
 
-    check_has_sites(model)
-    images, titles = _loaded(model, data, numbers, pictures)
-    for site in command.sites:
-        check_site(site, model.site_names)
     deep = len(model.site_names) > _SHALLOW
-    shown = evenly(model.site_names, _OF_DEEP if deep else _SITES_SHOWN)
+    shown = _OF_DEEP if deep else _SITES_SHOWN
+    sites = chosen_sites(model, command.sites, shown)
+    images, titles = _loaded(model, data, numbers, pictures)
     task = report.InspectedNetwork.of(
         network,
         model,
         step,
         images=images,
-        sites=command.sites or shown,
+        sites=sites,
         memory_gib=command.memory_gib,
         explained=tuple((title, k) for k, title in enumerate(titles)),
         methods=command.methods or (() if deep else choices.ATTRIBUTIONS),

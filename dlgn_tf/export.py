@@ -57,7 +57,7 @@ class Command(fields.Command):
     )
     format: str = fields.flag(
         "savedmodel",
-        "A SavedModel, or one file: ONNX (needs dlgn_tf[onnx]) or LiteRT.",
+        "A SavedModel, or one file: ONNX (needs the extra onnx) or LiteRT.",
         choices=choices.EXPORT_FORMATS,
     )
 

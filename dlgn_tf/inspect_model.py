@@ -8,7 +8,7 @@ from dlgn_tf.command.fields import flag
 from dlgn_tf.data import catalog
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.opening import opened
-from dlgn_tf.inspection.sites import check_has_sites, check_site, evenly
+from dlgn_tf.inspection.sites import chosen_sites
 from dlgn_tf.output import origin
 from dlgn_tf.training.source import Source
 
@@ -97,7 +97,7 @@ def run(command):
     from dlgn_tf.data import sources
     from dlgn_tf.inspection import report
 
-    sites = _sites(model, command.sites)
+    sites = chosen_sites(model, command.sites, _SITES_SHOWN)
     positions = _positions(command.positions)
     _check_positions(model, positions)
     if command.images is None and len(model.site_names) > _SHALLOW:
@@ -155,15 +155,6 @@ def _check_positions(model, places):
                 f"Invalid --positions. Expected rows below {height} and "
                 f"columns below {width}. Received: {row}x{column}"
             )
-
-
-def _sites(model, given):
-    """The sites that are asked for, or some from the first to the last."""
-    check_has_sites(model)
-    for site in given:
-        check_site(site, model.site_names)
-    chosen = given or evenly(model.site_names, _SITES_SHOWN)
-    return tuple(dict.fromkeys(chosen))
 
 
 if __name__ == "__main__":

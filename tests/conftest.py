@@ -357,15 +357,10 @@ def rng():
 @pytest.fixture
 def float64():
     """Makes layers and inputs float64 for the duration of a test."""
-    import keras
+    from dlgn_tf.claims.small_networks import floating_point
 
-    floatx = keras.config.floatx()
-    policy = keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(policy)
+    with floating_point("float64"):
+        yield
 
 
 @pytest.fixture

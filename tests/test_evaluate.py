@@ -160,15 +160,6 @@ def test_weights_of_another_model(arguments, text, run):
         evaluate.evaluate_weights(config)
 
 
-def test_best_of_a_run(run, tmp_path, capsys, in_this_process):
-    output = tmp_path / "result.json"
-    words = (f"--run_dir={run.path}", "--which=best", f"--output={output}")
-    in_this_process(evaluate, *words)
-    # The only evaluation was at the end.
-    assert json.loads(output.read_text())["errors"] == run.errors
-    assert "resnet20_dlgn at step 20" in capsys.readouterr().out
-
-
 def test_no_run(tmp_path):
     with pytest.raises(UserError, match="Expected .*Received: .*no flags.txt"):
         evaluate.evaluate(tmp_path)
@@ -180,10 +171,13 @@ def test_nothing_is_changed(run):
     assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
 
 
-def test_command(run, tmp_path, capsys, in_this_process):
+# The only evaluation was at the end.
+@pytest.mark.parametrize("which", ["newest", "best"])
+def test_command(which, run, tmp_path, capsys, in_this_process):
     """The printed line and --output, on this process's TensorFlow."""
     output = tmp_path / "result.json"
-    in_this_process(evaluate, f"--run_dir={run.path}", f"--output={output}")
+    words = (f"--run_dir={run.path}", f"--which={which}")
+    in_this_process(evaluate, *words, f"--output={output}")
     line = capsys.readouterr().out.splitlines()[-1]
     assert "resnet20_dlgn at step 20" in line
     assert f"test accuracy {1 - run.errors / 360:.2%}" in line

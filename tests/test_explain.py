@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 import dlgn_tf
 from dlgn_tf.data import sources
 from dlgn_tf.errors import UserError
+from dlgn_tf.inspection.sites import chosen_sites
 
 METHODS = ("contributions", "gradient_x_input")
 
@@ -135,6 +137,12 @@ def test_mistakes_end_in_one_line(run_dir, in_this_process, tmp_path):
                 module, f"--run_dir={run_dir}", given, f"--output_dir={out}"
             )
         assert not out.exists()
+
+
+def test_a_site_that_is_named_twice_counts_once():
+    model = types.SimpleNamespace(site_names=[*"abcde"])
+    assert chosen_sites(model, ("d", "b", "d"), 2) == ("d", "b")
+    assert chosen_sites(model, (), 2) == ("a", "e")
 
 
 def test_the_module_is_the_function_too(run_dir):

@@ -60,25 +60,33 @@ def folder_run(write_images, tmp_path_factory):
     )
 
 
-@pytest.mark.usefixtures("unrendered")
-@pytest.mark.parametrize(
-    "model, dataset, flag, write, classes",
+ARRAYS = ("--model=c1gap_dlgn", "--dataset=npz", "--npz={}")
+TABLE = ("--model=fc_dlgn", "--dataset=table", "--data_dir={}")
+OF_ARRAYS_AND_TABLES = pytest.mark.parametrize(
+    "flags, write, classes",
     [
-        ("c1gap_dlgn", "npz", "npz", write_archive, list("1234567")),
-        ("fc_dlgn", "table", "data_dir", write_table, ["fig", "pear"]),
+        (ARRAYS, write_archive, list("1234567")),
+        (
+            (*TABLE, "--label=kind", "--missing=fill"),
+            write_table,
+            ["fig", "pear"],
+        ),
     ],
+    ids=["npz", "table"],
 )
+
+
+def trained_on(place, flags, write):
+    path = write(place)
+    return trained(place, *(flag.format(path) for flag in flags))
+
+
+@pytest.mark.usefixtures("unrendered")
+@OF_ARRAYS_AND_TABLES
 def test_what_no_flag_says_again(
-    model, dataset, flag, write, classes, in_this_process, tmp_path
+    flags, write, classes, in_this_process, tmp_path
 ):
-    flags = ["--label=kind", "--missing=fill"] if dataset == "table" else []
-    run = trained(
-        tmp_path,
-        f"--model={model}",
-        f"--dataset={dataset}",
-        f"--{flag}={write(tmp_path)}",
-        *flags,
-    )
+    run = trained_on(tmp_path, flags, write)
     known = json.loads((run.path / "data.json").read_text())
     assert known["class_names"] == classes
     output = tmp_path / "evaluation.json"
@@ -111,29 +119,15 @@ def test_folder(folder_run, in_this_process, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "flags, write, classes",
-    [
-        (("--model=c1gap_dlgn", "npz", "npz"), write_archive, "1234567"),
-        (
-            ("--model=fc_dlgn", "table", "data_dir"),
-            write_table,
-            ("fig", "pear"),
-        ),
-    ],
-    ids=["npz", "table"],
-)
+@OF_ARRAYS_AND_TABLES
 def test_runs_of_arrays_and_tables_are_exported(
     flags, write, classes, in_this_process, tmp_path
 ):
-    model, dataset, flag = flags
-    more = ["--label=kind", "--missing=fill"] if dataset == "table" else []
-    place = f"--{flag}={write(tmp_path)}"
-    run = trained(tmp_path, model, f"--dataset={dataset}", place, *more)
+    run = trained_on(tmp_path, flags, write)
     exported = tmp_path / "exported"
     in_this_process(export, f"--run_dir={run.path}", f"--export_dir={exported}")
     names = (exported / "assets" / "class_names.txt").read_text().split()
-    assert names == [*classes]
+    assert names == classes
     model = dlgn_tf.load_run(run.path).model
     images = np.ones((2, *model.image_shape), "float32")
     import tensorflow as tf

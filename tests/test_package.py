@@ -74,12 +74,17 @@ def test_the_face_is_what_it_is_said_to_be():
     assert {*PUBLIC, *others} == {*dlgn_tf.__all__}
 
 
-def test_only_the_package_is_installed():
-    """Not flags/, tools/ and tests/."""
+@pytest.fixture
+def distribution():
+    """What is installed."""
     try:
-        distribution = importlib.metadata.distribution("dlgn_tf")
+        return importlib.metadata.distribution("dlgn_tf")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("runs on a checkout that is not installed")
+
+
+def test_only_the_package_is_installed(distribution):
+    """Not flags/, tools/ and tests/."""
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
         pytest.skip("an editable installation points at the checkout")
@@ -91,8 +96,8 @@ def test_only_the_package_is_installed():
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """Folder with the wheel and the sdist of a copy of the checkout."""
-    pytest.importorskip("build", reason="needs dlgn_tf[dev]")
-    setuptools = pytest.importorskip("setuptools", reason="needs dlgn_tf[dev]")
+    pytest.importorskip("build", reason="needs the extra dev")
+    setuptools = pytest.importorskip("setuptools", reason="needs the extra dev")
     if int(setuptools.__version__.partition(".")[0]) < 77:
         pytest.skip("needs the setuptools that pyproject.toml names")
     copy = tmp_path_factory.mktemp("checkout")
@@ -160,7 +165,7 @@ def test_the_sdist_holds_the_package_and_what_builds_it(built):
 
 
 def test_metadata_are_what_an_index_takes(built):
-    pytest.importorskip("twine", reason="needs dlgn_tf[dev]")
+    pytest.importorskip("twine", reason="needs the extra dev")
     done = subprocess.run(
         [sys.executable, "-m", "twine", "check", "--strict", *built.iterdir()],
         capture_output=True,
@@ -179,14 +184,10 @@ def test_metadata_are_what_an_index_takes(built):
         )
 
 
-def test_version_is_that_of_the_metadata():
-    try:
-        version = importlib.metadata.version("dlgn_tf")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("runs on a checkout that is not installed")
+def test_version_is_that_of_the_metadata(distribution):
     import dlgn_tf
 
-    assert dlgn_tf.__version__ == version
+    assert dlgn_tf.__version__ == distribution.version
 
 
 def test_only_entry_points_import_how_these_start():

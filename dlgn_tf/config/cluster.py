@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import json
 import os
 import re
 import socket
@@ -10,9 +9,14 @@ import sys
 from typing import Any
 
 from dlgn_tf.errors import UserError
+from dlgn_tf.output import elsewhere
 
 _ADDRESS = re.compile(r"(.+):([0-9]{1,5})")
 _JOBS = {"chief", "worker"}
+_KIND = {
+    "cluster": {str: [object]},
+    "task": {"type": str, "index": int | str},
+}
 
 Task = tuple[str, int]
 
@@ -60,16 +64,8 @@ def read_cluster() -> Cluster:
     """
     text = os.environ.get("TF_CONFIG", "")
     try:
-        cluster = _parsed(json.loads(text))
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-    ):
+        cluster = _parsed(elsewhere.parse_json(text, _KIND))
+    except ValueError:
         raise _refused(text[:1000] or "none") from None
     addresses = list(cluster.addresses.values())
     for address in addresses:
@@ -89,8 +85,7 @@ def _parsed(content: Any) -> Cluster:
         for index, address in enumerate(of_job)
     }
     own = task["type"], int(task["index"])
-    fits = isinstance(task["index"], str) or own[1] == task["index"]
-    if not (fits and own in addresses and jobs.keys() <= _JOBS):
+    if own not in addresses or not jobs.keys() <= _JOBS:
         raise ValueError
     return Cluster(addresses, own)
 

@@ -298,15 +298,13 @@ def prefetched(sampler, start, stop, put=lambda batch: batch, ahead=4):
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         waiting = collections.deque()
         for step in range(start, stop):
-            waiting.append(pool.submit(_draw_and_put, sampler, step, put))
+            waiting.append(
+                pool.submit(lambda k: put(sampler.batch_at(k)), step)
+            )
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _draw_and_put(sampler, step, put):
-    return put(sampler.batch_at(step))
 
 
 def padded(image_set, batch_size):

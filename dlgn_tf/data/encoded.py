@@ -26,10 +26,6 @@ _CHUNK = 256
 _FEW = 2**26
 
 
-def _read_file(path):
-    return elsewhere.read_bytes(path)
-
-
 class Files:
     """Encoded images, by path or as records of a set.
 
@@ -44,7 +40,7 @@ class Files:
     def __init__(
         self,
         items: Sequence,
-        read: Callable[[Any], bytes] = _read_file,
+        read: Callable[[Any], bytes] = elsewhere.read_bytes,
         name: Callable[[Any], str] = str,
         shuffled: bool = False,
     ):
@@ -61,7 +57,7 @@ class Files:
     def header(self, index: int) -> tuple[int, int, int]:
         """`(height, width, channels)` of an image, which is not decoded."""
         item = self.items[index]
-        if self.read is _read_file:
+        if self.read is elsewhere.read_bytes:
             with open(elsewhere.regular(item), "rb") as file:
                 return decoding.header(file)
         return decoding.header(io.BytesIO(self.read(item)))

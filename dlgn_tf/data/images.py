@@ -95,3 +95,24 @@ def count_of(info: Any, split: str, wanted: int | None, available: int) -> int:
             f"images of {info.name}. Received: {split}_examples={wanted}"
         )
     return wanted
+
+
+def first_of(
+    info: Any, wanted: dict, train: ImageSet, test: ImageSet
+) -> tuple[ImageSet, ImageSet]:
+    """The first images of each split.
+
+    Args:
+        info: `DatasetInfo`.
+        wanted: Dict from `"train"` and `"test"` to how many, None for all.
+        train: All of the split.
+        test: The same.
+
+    Raises:
+        UserError: see `count_of`.
+    """
+    first, second = (
+        each.first(count_of(info, split, wanted[split], len(each)))
+        for split, each in (("train", train), ("test", test))
+    )
+    return first, second

@@ -10,7 +10,7 @@ import typing
 import numpy as np
 
 from dlgn_tf.data import catalog
-from dlgn_tf.data.images import ImageSet, count_of
+from dlgn_tf.data.images import ImageSet, first_of
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.errors import UserError
 
@@ -143,13 +143,11 @@ def read(info: DatasetInfo, wanted: dict) -> tuple[ImageSet, ImageSet]:
             are taken, None for all.
     """
     train, _, test = named(info.name).parts()
-    first, second = (
-        ImageSet(
-            x.astype(np.float32)[:, None, None], labels.astype(np.int32)
-        ).first(count_of(info, split, wanted[split], len(x)))
-        for split, (x, labels) in (("train", train), ("test", test))
+    sets = (
+        ImageSet(x.astype(np.float32)[:, None, None], labels.astype(np.int32))
+        for x, labels in (train, test)
     )
-    return first, second
+    return first_of(info, wanted, *sets)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.data import encoded, tables
 from dlgn_tf.data import labels as labelled
-from dlgn_tf.data.images import ImageSet, count_of
+from dlgn_tf.data.images import ImageSet, first_of
 from dlgn_tf.data.info import DatasetInfo
 from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
@@ -37,11 +37,7 @@ class Prepared:
 
     def sets(self, wanted: dict) -> tuple[ImageSet, ImageSet]:
         """The first images of each split, see `OwnData.load`."""
-        train, test = (
-            each.first(count_of(self.info, split, wanted[split], len(each)))
-            for split, each in (("train", self.train), ("test", self.test))
-        )
-        return train, test
+        return first_of(self.info, wanted, self.train, self.test)
 
 
 def prepare(stored: Stored, own: Any) -> Prepared:

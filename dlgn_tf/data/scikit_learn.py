@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgn_tf.data.images import ImageSet, count_of, labels_of
+from dlgn_tf.data.images import ImageSet, first_of, labels_of
 from dlgn_tf.data.stored import Split, Stored
 from dlgn_tf.errors import UserError
 
@@ -43,11 +43,11 @@ def read(info, wanted):
         stratify=labels,
         random_state=0,
     )
-    train_count = count_of(info, "train", wanted["train"], len(train))
-    test_count = count_of(info, "test", wanted["test"], len(test))
-    return (
-        ImageSet(train[:train_count], train_labels[:train_count]),
-        ImageSet(test[:test_count], test_labels[:test_count]),
+    return first_of(
+        info,
+        wanted,
+        ImageSet(train, train_labels),
+        ImageSet(test, test_labels),
     )
 
 

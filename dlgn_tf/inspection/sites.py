@@ -36,6 +36,18 @@ def check_has_sites(model):
         )
 
 
+def chosen_sites(model, given, count):
+    """The sites that are given, each once, or so many if none are.
+
+    Raises:
+        UserError: if a network has no gates, or none of such a name.
+    """
+    check_has_sites(model)
+    for site in given:
+        check_site(site, model.site_names)
+    return tuple(dict.fromkeys(given)) or evenly(model.site_names, count)
+
+
 def evenly(items, count):
     """At most `count` of a sequence, evenly from its first to its last."""
     if len(items) <= count:

@@ -33,10 +33,15 @@ def splits_of(info, rng):
     }
 
 
-def png(image):
+def png(image, kind="png", **options):
     file = io.BytesIO()
-    Image.fromarray(image.squeeze()).save(file, "png")
+    Image.fromarray(image.squeeze()).save(file, kind, **options)
     return file.getvalue()
+
+
+def write_one(path, file):
+    """The same encoded image in both splits."""
+    npz.write(path, {split: ([1], [file]) for split in COUNTS})
 
 
 def encoded(splits):
@@ -62,6 +67,12 @@ def message(path, counts=ALL, info=INFO):
 def test_counts_below_one_are_refused(path, split, count):
     with pytest.raises(UserError, match=f"Received: {split}_examples={count}"):
         npz.read(path, INFO, {**ALL, split: count})
+
+
+def assert_same_sets(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
 
 
 def change(path, **arrays):
@@ -178,24 +189,27 @@ def test_truncated_file(part, path):
     assert "BadZipFile" in message(path)
 
 
+def with_a_byte_changed(path, begin):
+    """Changes one byte of a file after the other, a few of them."""
+    content = path.read_bytes()
+    for index in range(begin, len(content), 97):
+        damaged = bytearray(content)
+        damaged[index] ^= 0xFF
+        yield path.write_bytes(damaged)
+
+
 @pytest.mark.parametrize("name", ["path", "encoded_path"])
 def test_changed_byte(name, request):
     """Whichever byte it is: one line, or the same data."""
     path = request.getfixturevalue(name)
-    content = path.read_bytes()
     expected = npz.read(path, INFO, ALL)
-    for index in range(0, len(content), 97):
-        damaged = bytearray(content)
-        damaged[index] ^= 0xFF
-        path.write_bytes(damaged)
+    for _ in with_a_byte_changed(path, 0):
         try:
             found = npz.read(path, INFO, ALL)
         except UserError as error:
             assert "Cannot read cifar10." in str(error)
         else:
-            for one, other in zip(found, expected, strict=True):
-                np.testing.assert_array_equal(one.images, other.images)
-                np.testing.assert_array_equal(one.labels, other.labels)
+            assert_same_sets(found, expected)
 
 
 def test_changed_byte_of_a_compressed_file(path, tmp_path):
@@ -204,12 +218,8 @@ def test_changed_byte_of_a_compressed_file(path, tmp_path):
     with np.load(path) as arrays:
         smooth = {name: arrays[name] // 64 for name in arrays}
     np.savez_compressed(squeezed, **smooth)
-    content = squeezed.read_bytes()
     found = set()
-    for index in range(64, len(content), 97):
-        damaged = bytearray(content)
-        damaged[index] ^= 0xFF
-        squeezed.write_bytes(damaged)
+    for _ in with_a_byte_changed(squeezed, 64):
         try:
             npz.read(squeezed, INFO, ALL)
         except UserError as raised:
@@ -264,22 +274,16 @@ def test_what_lies_beside_arrays_is_passed_over(path):
 @pytest.mark.parametrize("kind", ["eps", "tiff", "ppm", "ico"])
 def test_images_of_formats_that_are_not_named(kind, splits, tmp_path):
     """Of an EPS Pillow makes a picture by starting Ghostscript."""
-    labels, images = splits["train"]
-    file = io.BytesIO()
-    Image.fromarray(images[0]).save(file, kind)
-    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
-    npz.write(tmp_path / "data.npz", found)
+    _, images = splits["train"]
+    write_one(tmp_path / "data.npz", png(images[0], kind))
     assert "UnidentifiedImageError" in message(tmp_path / "data.npz")
 
 
 @pytest.mark.parametrize("kind", ["gif", "bmp", "png", "webp"])
 def test_images_of_formats_that_are(kind, tmp_path, rng):
     image = rng.integers(0, 256, (8, 8), dtype=np.uint8)
-    file = io.BytesIO()
     options = {"lossless": True} if kind == "webp" else {}
-    Image.fromarray(image).save(file, kind, **options)
-    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
-    npz.write(tmp_path / "data.npz", found)
+    write_one(tmp_path / "data.npz", png(image, kind, **options))
     train, _ = npz.read(tmp_path / "data.npz", GREY, ALL)
     # WebP keeps colours in another form, exactly all the same.
     np.testing.assert_array_equal(train.images[0, ..., 0], image)
@@ -301,10 +305,7 @@ def test_images_as_large_as_bombs(most, kind, encoded_path, monkeypatch):
 def test_grey_images_of_sixteen_bits(low, tmp_path, rng):
     image = rng.integers(0, 256, (8, 8), dtype=np.uint8)
     deep = image.astype(np.uint16) * 256 + (low or image)
-    file = io.BytesIO()
-    Image.fromarray(deep).save(file, "png")
-    found = {split: ([1], [file.getvalue()]) for split in COUNTS}
-    npz.write(tmp_path / "data.npz", found)
+    write_one(tmp_path / "data.npz", png(deep))
     train, _ = npz.read(tmp_path / "data.npz", GREY, ALL)
     np.testing.assert_array_equal(train.images[0, ..., 0], image)
 
@@ -423,20 +424,14 @@ def test_tool_writes_what_is_prepared(
     for counts in ({}, {"train_examples": 13, "test_examples": 3}):
         expected = sources.load("cifar10", folder.parents[1], **counts)
         found = sources.load("cifar10", npz_file=output, **counts)
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(one.images, other.images)
-            np.testing.assert_array_equal(one.labels, other.labels)
+        assert_same_sets(found, expected)
 
 
 def test_tool_writes_digits(tmp_path, prepare):
     output = tmp_path / "new" / "digits.npz"
     prepare("--dataset=digits", f"--output={output}")
-    expected = sources.load("digits")
-    for one, other in zip(
-        sources.load("digits", npz_file=output), expected, strict=True
-    ):
-        np.testing.assert_array_equal(one.images, other.images)
-        np.testing.assert_array_equal(one.labels, other.labels)
+    found = sources.load("digits", npz_file=output)
+    assert_same_sets(found, sources.load("digits"))
 
 
 @pytest.mark.parametrize(

@@ -425,8 +425,6 @@ def test_labels(values, names):
 def test_what_was_measured_is_read_again(tmp_path):
     write_folder(tmp_path)
     info, _, _ = read("folder", tmp_path)
-    import json
-
     kept = json.loads(json.dumps(info.as_dict()))
     assert DatasetInfo.of_dict(kept, "data.json") == info
     changes = {
@@ -992,17 +990,6 @@ def test_the_split_of_encoded_images_follows_from_the_seed():
     ]
     tests = [tuple(test.images.items) for _, test in drawn]
     assert len({*tests}) == 3 and tests[0] == tests[1]
-
-
-def test_vectors_are_not_shifted():
-    for name in ("crop", "flip_crop"):
-        flags = "--dataset=sklearn:iris", "--model=fc_dlgn"
-        shifted = config_lib.from_flags(*flags, f"--augmentation={name}")
-        with pytest.raises(UserError, match="--augmentation.* none of vect"):
-            config_lib.check_environment(shifted)
-    config = config_lib.from_flags(*flags, "--augmentation=none")
-    config_lib.check_environment(config)
-    assert config.augmentation == "none"
 
 
 def test_names_that_are_twice_there_are_refused():

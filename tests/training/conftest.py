@@ -206,6 +206,22 @@ def pretend(start, fake_engine):
     return start
 
 
+@pytest.fixture
+def gpus(monkeypatch):
+    """A function: so many CPU devices stand for all GPUs that there are."""
+    import tensorflow as tf
+
+    logical = tf.config.list_logical_devices
+
+    def show(count):
+        def listed(kind=None):
+            return logical("CPU")[:count] if kind == "GPU" else logical(kind)
+
+        monkeypatch.setattr(tf.config, "list_logical_devices", listed)
+
+    return show
+
+
 class NaiveSGD:
     """Training in eager steps, with momentum and schedule in NumPy.
 

@@ -35,13 +35,8 @@ SHORT = (*FLAGS, "--model=resnet20_dnn", "--train_steps=3")
 
 
 @pytest.fixture
-def no_gpus(monkeypatch):
-    logical = tf.config.list_logical_devices
-    monkeypatch.setattr(
-        tf.config,
-        "list_logical_devices",
-        lambda kind=None: [] if kind == "GPU" else logical(kind),
-    )
+def no_gpus(gpus):
+    gpus(0)
 
 
 @pytest.fixture

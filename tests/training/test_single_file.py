@@ -98,13 +98,9 @@ def test_the_command_writes_the_file_and_nothing_else(
     assert [*(tmp_path / "made").iterdir()] == [file]
 
 
-def test_half_precision_is_refused(tmp_path):
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = create_model("c4gap_dlgn", SHAPE, depth=2, width=4)
-    finally:
-        keras.config.set_dtype_policy(policy)
+def test_half_precision_is_refused(tmp_path, dtype_policy):
+    dtype_policy("mixed_bfloat16")
+    model = create_model("c4gap_dlgn", SHAPE, depth=2, width=4)
     with pytest.raises(UserError, match="float32.*Received: .*bfloat16"):
         single_file.write(model, tmp_path, "onnx")
     assert not [*tmp_path.iterdir()]
