@@ -16,6 +16,9 @@ are written after every run: results.csv (a line a run), curves.csv (a line an
 evaluation), results.md, plot.png, curves.png; those of other cells and seeds,
 measured before, stay in them.
 
+With --scheduler runs are trained by the workers of a cluster of Dask, one on
+each of their threads; --runs_dir is in a folder that all of them share.
+
 With KERAS_BACKEND=jax, --npz_dir names a folder of DATASET.npz files that
 tools/prepare_data.py has written."""
 
@@ -24,7 +27,7 @@ import dataclasses
 import pathlib
 import time
 
-from dlgn_tf.command import cli, fields
+from dlgn_tf.command import cli, common_flags, fields, scheduler
 from dlgn_tf.command.fields import flag
 from dlgn_tf.errors import UserError
 from dlgn_tf.output import files, origin
@@ -85,6 +88,7 @@ class Command(fields.Command):
         "Runs trained side by side; the cores are divided among them.",
         least=1,
     )
+    scheduler: str | None = common_flags.scheduler("train the runs")
 
 
 def run(command):
@@ -94,6 +98,8 @@ def run(command):
             f"Expected --table, one of {', '.join(tables.names(ROOT))}. "
             "Received: none"
         )
+    if command.scheduler:
+        command.check_absent(["jobs"], "with --scheduler")
     table = tables.load(ROOT, command.table)
     name = f"{table.name}-{command.scale}"
     places = plan.Places(
@@ -148,10 +154,8 @@ class Reproduction:
         )
         signal = None
         if left:
-            jobs = min(self._command.jobs, len(left))
-            workers = pool.Pool(jobs, self._start, self._end, self._tick)
-            self._outlook.begin(jobs)
-            signal = workers.train(left)
+            with scheduler.using(self._command.scheduler):
+                signal = self._train(left)
         self._write(plot=True)
         if signal:
             print(f"stopped by {signal.name}; the same command goes on")
@@ -159,6 +163,14 @@ class Reproduction:
         origin.note_command(self._output_dir)
         print((self._output_dir / "results.md").read_text())
         return 1 if self._failures else 0
+
+    def _train(self, runs):
+        cluster = scheduler.current()
+        jobs = cluster.threads() if cluster else self._command.jobs
+        jobs = max(1, min(jobs, len(runs)))
+        workers = pool.Pool(jobs, self._start, self._end, self._tick)
+        self._outlook.begin(jobs)
+        return workers.train(runs)
 
     def _note(self, run):
         """Takes a run's result, if there is one."""

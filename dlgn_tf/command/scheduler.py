@@ -10,12 +10,10 @@ import contextvars
 import importlib.util
 import itertools
 import logging
+import os
 import pickle
-import platform
+import sys
 import time
-import uuid
-
-from threadpoolctl import threadpool_limits
 
 from dlgn_tf.command import versions
 from dlgn_tf.errors import UserError
@@ -171,7 +169,7 @@ class Cluster:
         The function goes to each worker once, as bytes that its arrays lie in;
         the scheduler keeps them for those that come later.
         """
-        name = uuid.uuid4().hex
+        name = os.urandom(16).hex()
         held = self._client.submit(tuple, packed(function), pure=False)
         yield (
             lambda piece: self.submit(_apply, name, held, piece),
@@ -218,6 +216,13 @@ def unpacked(parts):
     return pickle.loads(parts[0], buffers=parts[1:])
 
 
+def here():
+    """On a worker: its address."""
+    from distributed import get_worker
+
+    return get_worker().address
+
+
 def wanted():
     """On a worker: whether anybody still waits for what is worked on."""
     from distributed import get_worker
@@ -225,6 +230,13 @@ def wanted():
     worker = get_worker()
     task = worker.state.tasks.get(worker.get_current_task())
     return task is not None and task.state == "executing"
+
+
+def hand_back():
+    """On a worker: gives what is worked on to any worker, this one too."""
+    from distributed import Reschedule
+
+    raise Reschedule
 
 
 def _dask():
@@ -250,27 +262,24 @@ def _dask():
 
 
 def _own():
-    return versions.of(_PACKAGES) | {"python": platform.python_version()}
+    return versions.of(_PACKAGES) | {"python": sys.version.split()[0]}
 
 
 def _checked(expected, function, *arguments):
     """On a worker: a piece, if it has the versions of who waits for it."""
     own = _own()
     if own != expected:
-        from distributed import get_worker
-
         unlike = sorted(
             name
             for name in own.keys() | expected.keys()
             if own.get(name) != expected.get(name)
         )
-        here, there = (
+        needed, found = (
             ", ".join(f"{name} {side.get(name, 'missing')}" for name in unlike)
             for side in (expected, own)
         )
         raise UserError(
-            f"Expected workers with {here}. Received: {there} at "
-            f"{get_worker().address}"
+            f"Expected workers with {needed}. Received: {found} at {here()}"
         )
     return function(*arguments)
 
@@ -278,6 +287,8 @@ def _checked(expected, function, *arguments):
 def _apply(name, held, piece):
     function = _loaded.get(name)
     if function is None:
+        from threadpoolctl import threadpool_limits
+
         function = unpacked(held)
         # For good, as Dask does it in workers that it starts: threads that set
         # a limit each would take it from one another.

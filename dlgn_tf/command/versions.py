@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import importlib.metadata
 import pathlib
 
 import dlgn_tf
@@ -13,6 +12,8 @@ def of(packages):
 
     Others that are not installed are left out.
     """
+    import importlib.metadata
+
     found = {"dlgn_tf": f"{dlgn_tf.__version__} with digest {_code()}"}
     for package in packages:
         try:

@@ -1,11 +1,13 @@
-"""Trains many runs in a few processes, each after the run it depends on."""
+"""Trains many runs side by side, each after the run it depends on."""
 
-import multiprocessing
 import os
 from multiprocessing import connection
 
+from dlgn_tf.command import scheduler
 from dlgn_tf.command.interruption import Interruption
 from dlgn_tf.reproduction import worker
+from dlgn_tf.reproduction.process import Process
+from dlgn_tf.reproduction.remote import Remote
 
 # How often, in seconds, signals and progress are looked at.
 _INTERVAL = 0.5
@@ -15,13 +17,15 @@ class Pool:
     """Hands runs to workers as these become free.
 
     So many are trained side by side as there are jobs, among which the cores
-    of the CPU are divided. `on_start` is called with a `Run`, `on_end` with a
+    of the CPU are divided; within `scheduler.using` as many as the workers of
+    the cluster have threads. `on_start` is called with a `Run`, `on_end` with a
     `Run`, its status (see `worker`) and a text, `on_tick` several times a
     minute.
     """
 
     def __init__(self, jobs, on_start, on_end, on_tick):
-        self._shares = _shares(jobs)
+        self._room, self._free = jobs, _shares(jobs)
+        self._several = jobs > 1
         self._on_start, self._on_end, self._on_tick = on_start, on_end, on_tick
         self._workers, self._failed, self._stopping = [], set(), False
 
@@ -58,12 +62,16 @@ class Pool:
         return [r for r in waiting if r not in hopeless]
 
     def _hand_out(self, waiting):
+        cluster = scheduler.current()
+        if cluster:
+            # Workers come and go.
+            self._room = cluster.threads()
         unfinished = {r.name for r in waiting}
         unfinished |= {w.run.name for w in self._busy()}
         left = []
         for run in waiting:
             ready = run.gates_run not in unfinished
-            free = self._free_worker() if ready else None
+            free = self._free_worker(cluster) if ready else None
             if free is None:
                 left.append(run)
             else:
@@ -71,16 +79,17 @@ class Pool:
                 self._on_start(run)
         return left
 
-    def _free_worker(self):
+    def _free_worker(self, cluster):
+        if len(self._busy()) >= self._room:
+            return None
         for one in self._workers:
             if not one.run:
                 return one
-        if len(self._workers) == len(self._shares):
-            return None
-        taken = {one.place for one in self._workers}
-        place = next(i for i in range(len(self._shares)) if i not in taken)
-        several = len(self._shares) > 1
-        self._workers.append(_Worker(place, self._shares[place], several))
+        self._workers.append(
+            Remote(cluster)
+            if cluster
+            else Process(self._free.pop(0), shared_device=self._several)
+        )
         return self._workers[-1]
 
     def _collect(self):
@@ -91,8 +100,9 @@ class Pool:
     def _end(self, one):
         run, (status, text) = one.run, one.outcome()
         if not one.usable:
-            one.process.join()
+            one.join()
             self._workers.remove(one)
+            self._free.append(one.cores)
         if status == worker.FAILED and self._stopping:
             # It was killed where there was nothing to save yet.
             status = worker.STOPPED
@@ -103,7 +113,7 @@ class Pool:
     def _stop_all(self):
         self._stopping = True
         for one in self._workers:
-            one.process.terminate()
+            one.stop()
         try:
             for one in self._busy():
                 self._end(one)
@@ -111,48 +121,9 @@ class Pool:
             # A run that was about to end takes the signal and ends all the
             # same; its worker then waits for another.
             for one in self._workers:
-                one.connection.close()
+                one.close()
             for one in self._workers:
-                one.process.join()
-
-
-class _Worker:
-    """A process of `worker.serve`.
-
-    Attributes:
-        run: The `Run` that it trains, or None.
-        usable: Whether it can train another.
-    """
-
-    def __init__(self, place, cores, shared_device):
-        context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self.place, self.run, self.usable = place, None, True
-        self.process = context.Process(
-            target=worker.serve, args=(other, cores, shared_device)
-        )
-        self.process.start()
-        # The end of the process is the end of the connection only if this one
-        # holds no other end of it.
-        other.close()
-
-    def start(self, run):
-        self.run = run
-        self.connection.send(run.config)
-
-    def outcome(self):
-        """Waits for the end of the run; `(status, text)`."""
-        self.run = None
-        try:
-            status, text = self.connection.recv()
-        except (EOFError, ConnectionResetError):
-            self.process.join()
-            code = self.process.exitcode
-            status, text = worker.FAILED, f"its process ended with {code}"
-            self.usable = False
-        if status == worker.STOPPED:
-            self.usable = False
-        return status, text
+                one.join()
 
 
 def _shares(jobs):
