@@ -79,9 +79,15 @@ class Command(fields.Command):
         "Gate site, whose pre-activation is taken, or another layer. Default: "
         "the last gate site.",
     )
-    network: str = flag("value", "Of a gated network.", choices=NETWORKS)
+    network: str = flag(
+        "value",
+        "Of a gated network: which of the two has the feature.",
+        choices=NETWORKS,
+    )
     panels: int = flag(3, "Test images that are drawn.", least=0)
-    seed: int = common_flags.seed("Of disentangler nets.")
+    seed: int = common_flags.seed(
+        "Draws weights and images of disentangler nets."
+    )
     experiment: str | None = flag(
         None,
         "An experiment, in place of a network of one's own.",
@@ -114,8 +120,8 @@ class Command(fields.Command):
         None, "Numbers of nonlinear layers. Default: of the scale."
     )
     depths: tuple[int, ...] | None = _counted(
-        "6n + 2, of the ResNets of --experiment=samples, effectiveness and "
-        "classification; the deepest is that of the exemplary networks of "
+        "Depths 6n + 2 of the ResNets of --experiment=samples, effectiveness "
+        "and classification; the deepest is that of the exemplary networks of "
         "samples and compression.",
         8,
     )
@@ -124,19 +130,19 @@ class Command(fields.Command):
         "effectiveness and classification."
     )
     compressed_depth: int | None = _counted(
-        "6n + 2, of the ResNet of --experiment=compression.", 8
+        "Depth 6n + 2 of the ResNet of --experiment=compression.", 8
     )
     compressed_count: int | None = _counted(
         "Training images of the ResNet of --experiment=compression."
     )
     widths: tuple[float, ...] | None = _counted(
-        "Each an r, of --experiment=widths.", 1e-3
+        "Widths r of the nets that --experiment=widths compares.", 1e-3
     )
     width: float | None = _counted(
-        "r: disentangler nets have 128r, 256r and 512r filters.", 1e-3
+        "Width r: disentangler nets have 128r, 256r and 512r filters.", 1e-3
     )
-    epochs: int | None = _counted("Of every disentangler net.")
-    draws: int | None = _counted("Images of an epoch.")
+    epochs: int | None = _counted("Epochs of every disentangler net.")
+    draws: int | None = _counted("Images that are drawn for an epoch.")
     resamples: int | None = flag(
         None,
         "How often images are drawn again, for 95% intervals of shares. "

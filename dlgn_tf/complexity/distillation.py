@@ -150,6 +150,8 @@ def distil(
         net: Images -> feature or list of features.
         draws: Draws of as many features.
         stream: See `Draws.at`.
+        settings: How long and how fast.
+        batch_size: Integer >= 1, images of a step.
         after_epoch: Function of the number of epochs done and the epoch's mean
             error, or None.
 

@@ -120,10 +120,13 @@ def train_ladder(
     it in its own.
 
     Args:
+        feature: What nets imitate.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
+        settings: Which nets, and how they are trained.
         directory: Where nets are kept, `order_04.keras` and so on, with a line
             each in `nets.csv`; what is finished there is read and not trained
             again. None: nothing is kept.
+        progress: Whether to show how far trainings are.
 
     Raises:
         UserError: if the feature is constant, or the directory holds a ladder

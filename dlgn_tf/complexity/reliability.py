@@ -67,8 +67,10 @@ def train_shared(
         features: Of one height and width; the first is that of the network
             under study, the others of exemplary ones.
         images: uint8 array `(n, height, width, channels)`; no labels are used.
+        settings: Of the shared nets and of the back maps.
         directory: Where finished orders are kept, as by
             `dlgn_tf.complexity.ladder.train_ladder`, or None.
+        progress: Whether to show how far trainings are.
 
     Returns:
         Dict from order to `SharedFeature`.

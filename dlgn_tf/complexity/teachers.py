@@ -71,7 +71,13 @@ def create_teacher(name, images, classes=10, seed=0, **options):
 def train_teacher(
     model: ImageClassifier, images: ImageSet, settings: TeacherSettings
 ) -> ImageClassifier:
-    """Trains a network on the cross-entropy, in place, and returns it."""
+    """Trains a network on the cross-entropy, in place, and returns it.
+
+    Args:
+        model: Such as `dlgn_tf.models.create_model` makes.
+        images: What it is trained on.
+        settings: How long, how fast and in which batches.
+    """
     batch_size = min(settings.batch_size, len(images))
     sampler = BatchSampler(
         images, batch_size, settings.seed, settings.augmentation
