@@ -72,6 +72,21 @@ class LadderSettings:
         }
         return cls(**{**small, **changes})
 
+    def columns(self) -> dict:
+        """The budget of a net as columns of a table."""
+        training = self.training
+        budget = {"epochs": training.epochs, "draws": training.draws}
+        return {"r": self.width, **budget}
+
+    def budget(self) -> str:
+        """The same in words."""
+        training = self.training
+        return (
+            f"disentangler nets of r = {self.width:g}, {training.epochs} "
+            f"epochs of {training.draws} images each, augmentation "
+            f"{training.augmentation}"
+        )
+
     def batch_size(self, order: int) -> int:
         """Images of a training step of the net of an order."""
         blocks = nets.blocks_of(order)

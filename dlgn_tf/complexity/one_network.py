@@ -38,13 +38,7 @@ def measure(command, network, ladder_settings, data):
     significance = measure_significance(
         feature, ladder, train.images, resamples=command.resamples or 0
     )
-    training = ladder_settings.training
-    key = {
-        "feature": feature.name,
-        "r": ladder_settings.width,
-        "epochs": training.epochs,
-        "draws": training.draws,
-    }
+    key = {"feature": feature.name, **ladder_settings.columns()}
     output.table("significance", tables.keyed_rows(key, significance))
     print(f"{feature.name}: {tables.shown(significance)}")
     shares = {feature.name: [tables.bars_of(significance)]}
@@ -65,16 +59,10 @@ def measure(command, network, ladder_settings, data):
         "command": f"`{origin.command_line()}`",
         "feature": f"{feature.name}, shape {feature.shape}",
         "images": f"{data['name']}, {len(train)} training images",
-        "seed": training.seed,
-        "budget": (
-            f"disentangler nets of r = {ladder_settings.width:g}, "
-            f"{training.epochs} epochs of {training.draws} images each, "
-            f"augmentation {training.augmentation}"
-        ),
+        "seed": ladder_settings.training.seed,
+        "budget": ladder_settings.budget(),
     }
-    title = f"Components of {feature.name}"
-    output.text(report.TITLE, report.text(title, parts, facts))
-    print(f"report, tables and pictures are in {command.output_dir}")
+    report.write(output, f"Components of {feature.name}", parts, facts)
 
 
 def _check_images(feature, train, name):

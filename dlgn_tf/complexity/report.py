@@ -36,6 +36,12 @@ OWN_IMAGES = (
 )
 
 
+def write(output, title, paragraphs, facts):
+    """Writes a report to an `Output` and says where it is; see `text`."""
+    output.text(TITLE, text(title, paragraphs, facts))
+    print(f"report, tables and pictures are in {output.directory}")
+
+
 def text(title, paragraphs, facts):
     """A report in Markdown.
 

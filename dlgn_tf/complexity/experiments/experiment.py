@@ -5,7 +5,7 @@ import functools
 import itertools
 import pathlib
 
-from dlgn_tf.complexity import report
+from dlgn_tf.complexity import figures, report, tables
 from dlgn_tf.complexity.experiments import data
 from dlgn_tf.complexity.experiments.settings import Scale
 from dlgn_tf.complexity.experiments.workshop import Workshop
@@ -60,12 +60,31 @@ class Experiment:
 
     def table(self, name, rows):
         """Writes a table whose last columns are the budget of the nets."""
-        budget = self.scale.columns()
-        self.output.table(name, [row | budget for row in rows])
+        self.output.table(name, [row | self.budget for row in rows])
+
+    @functools.cached_property
+    def budget(self):
+        """That of the disentangler nets, as columns of a table."""
+        return self.scale.ladder(seed=0).columns()
 
     def drawn(self, name, figure, alternative):
         """Writes a picture; returns it in Markdown."""
         return report.drawn(self.output, name, figure, alternative)
+
+    def significance(self, name, shares, title):
+        """Paragraphs on what `tables.bars_of` returns, and their bar chart.
+
+        The shares are a dict from a label to those of several seeds.
+        """
+        orders = self.scale.orders
+        return [
+            *tables.summary(shares, orders, self.scale.resamples),
+            self.drawn(
+                name,
+                figures.significance(shares, orders, title),
+                "significance by order",
+            ),
+        ]
 
     def report(self, title, *paragraphs, facts=None):
         """Writes the report, with the caveats, and says where it is.
@@ -78,10 +97,9 @@ class Experiment:
             "seeds": f"0 to {self.seeds - 1}",
             "budget": self.scale.budget(),
         }
-        content = report.text(
+        report.write(
+            self.output,
             title,
             [*paragraphs, report.RELATIVE],
             {"command": f"`{self.command}`", **facts},
         )
-        self.output.text(report.TITLE, content)
-        print(f"report, tables and pictures are in {self.output_dir}")

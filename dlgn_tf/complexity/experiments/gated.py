@@ -9,7 +9,7 @@ gates is. No paper has this experiment.
 
 import collections
 
-from dlgn_tf.complexity import figures, tables
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.experiments import samples
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import feature_of
@@ -35,7 +35,7 @@ def run(experiment):
             share = workshop.significance(subject, workshop.ladder(subject))
             label = subject.network.replace("_", " ")
             key = {"feature": label, "seed": seed, "accuracy": accuracy}
-            key |= experiment.scale.columns()
+            key |= experiment.budget
             rows += tables.keyed_rows(key, share)
             found[label].append(tables.bars_of(share))
             accuracies[label].append([float(accuracy)])
@@ -71,8 +71,8 @@ def subjects(workshop, seed):
 
 
 def _report(experiment, workshop, found, accuracies):
-    scale, orders = workshop.scale, experiment.scale.orders
-    options = ", ".join(f"{k} {v}" for k, v in scale.gated_options.items())
+    given = workshop.scale.gated_options.items()
+    options = ", ".join(f"{k} {v}" for k, v in given)
     title = f"{ARCHITECTURE} ({options}) on {workshop.data.name}"
     experiment.report(
         "Complexity of gated networks",
@@ -81,12 +81,7 @@ def _report(experiment, workshop, found, accuracies):
         "of the gating network of a DGN and of a DLGN, with soft gates learned "
         "jointly. A DLGN's gating network is linear: what its nets leave is "
         "what a net of so short a training cannot copy even of a linear map.",
-        *tables.summary(found, orders, scale.resamples),
-        experiment.drawn(
-            "gated",
-            figures.significance(found, orders, title),
-            "significance by order",
-        ),
+        *experiment.significance("gated", found, title),
         tables.means(
             ["feature", "test accuracy of its network (%)"], accuracies, ".1f"
         ),

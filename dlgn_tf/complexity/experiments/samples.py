@@ -115,12 +115,7 @@ def _write(experiment, found):
         "on CIFAR-10:",
         AUTHORS,
         "Here:",
-        *tables.summary(shares, orders, experiment.scale.resamples),
-        experiment.drawn(
-            "significance",
-            figures.significance(shares, orders, title),
-            "significance by order",
-        ),
+        *experiment.significance("significance", shares, title),
         tables.means(
             ["network", *(f"reliability up to {order}" for order in orders)],
             reliable,

@@ -104,10 +104,6 @@ class Scale:
             seed=seed,
         )
 
-    def columns(self):
-        """The budget of the disentangler nets as columns of a table."""
-        return {"r": self.width, "epochs": self.epochs, "draws": self.draws}
-
     def budget(self):
         """One line that says how much is trained."""
         teachers = (
@@ -116,10 +112,9 @@ class Scale:
             else f"{self.teacher_steps} steps"
         )
         return (
-            f"disentangler nets of r = {self.width:g}, {self.epochs} epochs of "
-            f"{self.draws} images each, augmentation {self.augmentation}; "
-            f"teachers of width {self.teacher_width}, {teachers} of "
-            f"{self.teacher_batch_size} images"
+            f"{self.ladder(seed=0).budget()}; teachers of width "
+            f"{self.teacher_width}, {teachers} of {self.teacher_batch_size} "
+            "images"
         )
 
 

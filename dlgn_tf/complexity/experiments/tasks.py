@@ -10,7 +10,7 @@ Source: Ren et al. (arXiv 2006.15920), section 4 and their code.
 import collections
 
 from dlgn_tf.complexity import disentangler as nets
-from dlgn_tf.complexity import figures, tables
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.distillation import Draws, distil
 from dlgn_tf.complexity.experiments.workshop import Subject
 from dlgn_tf.complexity.features import Feature, output_feature
@@ -34,12 +34,11 @@ def run(experiment):
     for depth in experiment.scale.task_depths:
         for seed in range(experiment.seeds):
             share = measure(workshop, fitted(workshop, depth, seed))
-            key = {"task": depth, "seed": seed, **experiment.scale.columns()}
+            key = {"task": depth, "seed": seed, **experiment.budget}
             rows += tables.keyed_rows(key, share)
             found[f"Task-{depth}"].append(tables.bars_of(share))
             print(f"Task-{depth}, seed {seed}: {tables.shown(share)}")
     experiment.output.table("tasks", rows)
-    orders = experiment.scale.orders
     authors = ", ".join(f"Task-{n} {share}" for n, share in AUTHORS.items())
     experiment.report(
         "Experiment 1: complexity of tasks",
@@ -48,12 +47,7 @@ def run(experiment):
         "taken apart. Expected: the deeper the task, the smaller the share of "
         "low orders; the authors, with r = 1, have "
         f"{authors} for order 4.",
-        *tables.summary(found, orders, experiment.scale.resamples),
-        experiment.drawn(
-            "tasks",
-            figures.significance(found, orders, "Task-n"),
-            "significance by order",
-        ),
+        *experiment.significance("tasks", found, "Task-n"),
     )
 
 

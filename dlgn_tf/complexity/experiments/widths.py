@@ -9,7 +9,7 @@ are not at hand.
 
 import collections
 
-from dlgn_tf.complexity import figures, tables
+from dlgn_tf.complexity import tables
 from dlgn_tf.complexity.components import total_variation
 from dlgn_tf.complexity.experiments import tasks
 
@@ -18,8 +18,7 @@ TASK = 26
 
 def run(experiment):
     """Profiles by width, `widths.csv` and a bar chart."""
-    workshop, scale = experiment.workshop(), experiment.scale
-    rows = []
+    workshop, rows = experiment.workshop(), []
     shares = collections.defaultdict(list)
     distances = collections.defaultdict(list)
     for seed in range(experiment.seeds):
@@ -30,7 +29,7 @@ def run(experiment):
             label, far = f"r = {width:g}", total_variation(each.profile, widest)
             shares[label].append(tables.bars_of(each))
             distances[label].append([far])
-            key = {"task": TASK, "seed": seed, **scale.columns(), "r": width}
+            key = {"task": TASK, "seed": seed, **experiment.budget, "r": width}
             key["total_variation"] = f"{far:.5g}"
             rows += tables.keyed_rows(key, each)
             print(f"{label}, seed {seed}: {tables.shown(each)}")
@@ -42,13 +41,8 @@ def run(experiment):
         f"output of Task-{TASK} and taken apart by nets of 128r, 256r and 512r "
         "filters. Expected: profiles are alike. Total variation is that "
         "between the profile and the widest nets'.",
-        *tables.summary(shares, scale.orders, scale.resamples),
+        *experiment.significance("widths", shares, title),
         tables.means(["nets", "total variation"], distances),
-        experiment.drawn(
-            "widths",
-            figures.significance(shares, scale.orders, title),
-            "significance by order",
-        ),
     )
 
 
