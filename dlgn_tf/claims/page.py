@@ -72,7 +72,15 @@ def run(command):
 
 
 def reasons(path, beside):
-    """Dict from a claim to the link, from a folder, to what is said of it."""
+    """Dict from a claim to the link, from a folder, to what is said of it.
+
+    Args:
+        path: Path-like, of the page of reasons; without one there are none.
+        beside: Path-like, the folder from which links lead, or None.
+
+    Raises:
+        UserError: if the page is no text.
+    """
     path = pathlib.Path(path)
     if not path.is_file():
         return {}

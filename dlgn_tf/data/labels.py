@@ -88,7 +88,7 @@ def _not_numbers(place, received):
 
 
 def refuse_gaps(values: Any, place: str) -> Array:
-    """An array-like as an array; a masked one must mask nothing."""
+    """An array-like as an array; a `UserError` if entries are masked."""
     if np.ma.is_masked(values):
         raise UserError(
             f"Expected arrays without gaps in {place}. Received: "

@@ -173,7 +173,11 @@ class OwnData:
             raise UserError(f"{expected}{self.path}, which may not be read")
 
     def stored(self) -> Stored:
-        """The examples as they are stored, which are read now."""
+        """The examples as they are stored, which are read now.
+
+        Raises:
+            UserError: if they cannot be read.
+        """
         self.check()
         read = self.kind.read
         if isinstance(read, str):

@@ -112,7 +112,11 @@ class Reading:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """`(height, width)` that images are brought to, or None."""
+        """`(height, width)` that images are brought to, or None.
+
+        Raises:
+            UserError: if `image_size` is something else.
+        """
         if self.image_size is None:
             return None
         match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", str(self.image_size))

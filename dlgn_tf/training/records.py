@@ -69,6 +69,10 @@ class Records:
 
         Returns:
             Boolean, whether there was one.
+
+        Raises:
+            UserError: if none of the checkpoints is whole, or its manifest is
+                that of something else.
         """
         if self._checkpoints.never_finished():
             if self._checkpoints.exist():

@@ -156,6 +156,10 @@ class Source:
         Args:
             data_dir: See `catalog.source`.
             npz: See `catalog.source`.
+
+        Raises:
+            UserError: if there are no such images, a run has no classes, or it
+                takes a run to say how its data are read.
         """
         if self.run_dir:
             objectives.check_classes(self.config.loss, self.path)

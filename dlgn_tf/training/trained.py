@@ -126,7 +126,7 @@ def _check_whole(path):
 
 
 def locate_best(directory):
-    """As `locate`, of best.keras of a `RunDirectory` and nothing else."""
+    """As `locate`, of best.keras of a `RunDirectory`, or a `UserError`."""
     if not directory.best.exists():
         raise UserError(
             "Expected for --which=best a run with best.keras. Received: "

@@ -53,6 +53,22 @@ def write_folder(root, count=10, classes=CLASSES, shape=(6, 8, 3)):
     return images
 
 
+def file_of(array, kind="PNG", **options):
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, kind, **options)
+    return file.getvalue()
+
+
+def write_parquet(place, **columns):
+    """A table of columns, or skips; returns its path."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(columns), place / "train.parquet")
+    return place / "train.parquet"
+
+
 def read(name, path=None, **how):
     own_data = own.OwnData(name, path and str(path), Reading(**how))
     return own_data.measured(), *own_data.load(WHOLE)
@@ -333,53 +349,40 @@ def test_columns_are_learned_of_training_rows_alone(tmp_path, monkeypatch):
 
 def test_parquet_whose_words_are_not_utf8(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     words = pyarrow.array([b"a", b"\x9e", b"c", b"d"]).view("string")
-    columns = {"word": words, "label": [0, 1, 0, 1]}
-    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    path = write_parquet(tmp_path, word=words, label=[0, 1, 0, 1])
     with pytest.raises(UserError, match="UTF-8.*column 'word'"):
-        read("table", tmp_path / "train.parquet", label="label")
+        read("table", path, label="label")
 
 
 @pytest.mark.parametrize("kind", ["binary(1)", "uuid()", "large_binary()"])
 def test_parquet_of_bytes_is_refused(kind, tmp_path):
     """Though they could be read as numbers."""
     pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     size = 16 if kind == "uuid()" else 1
     bytes_ = [digit.encode() * size for digit in "1234"]
     wanted = getattr(pyarrow, kind.partition("(")[0])
     values = pyarrow.array(bytes_, wanted(*[1] * (kind == "binary(1)")))
-    table = pyarrow.table({"x": values, "label": [0, 1, 0, 1]})
-    parquet.write_table(table, tmp_path / "train.parquet")
+    path = write_parquet(tmp_path, x=values, label=[0, 1, 0, 1])
     with pytest.raises(UserError, match="numbers or words .* 'x' of "):
-        read("table", tmp_path / "train.parquet", label="label")
+        read("table", path, label="label")
 
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
 def test_parquet_of_words(kind, tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     words = pyarrow.array(["a", None, "b", "a"], getattr(pyarrow, kind)())
-    columns = {"x": words.dictionary_encode(), "label": [0, 1, 0, 1]}
-    if kind == "string_view":
-        columns["x"] = words
-    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
-    how = {"label": "label", "missing": "fill"}
-    info, *_ = read("table", tmp_path / "train.parquet", **how)
+    if kind != "string_view":
+        words = words.dictionary_encode()
+    path = write_parquet(tmp_path, x=words, label=[0, 1, 0, 1])
+    info, *_ = read("table", path, label="label", missing="fill")
     ((name, categories, _),) = info.columns
     assert name == "x" and {*categories} <= {"", "a", "b"}
 
 
 def test_parquet_and_a_folder_of_two_tables(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     columns = {"a": [1, 2, 3, 4], "b": [0.5, 1, 1.5, 2], "y": list("xyxy")}
-    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    write_parquet(tmp_path, **columns)
     (tmp_path / "test.csv").write_text("y;b;a\nx;1.0;7\n")
     info, train, test = read("table", tmp_path, label="y")
     np.testing.assert_allclose(train.images[:, 0, 0, 0], [1, 2, 3, 4])
@@ -420,26 +423,6 @@ def test_labels(values, names):
     known = known or labels.names_of(found)
     assert known == names
     assert labels.numbered(found, known, "here").tolist() == [0, 1, 0, 1]
-
-
-def test_what_was_measured_is_read_again(tmp_path):
-    write_folder(tmp_path)
-    info, _, _ = read("folder", tmp_path)
-    kept = json.loads(json.dumps(info.as_dict()))
-    assert DatasetInfo.of_dict(kept, "data.json") == info
-    changes = {
-        "classes": 0,
-        "std": [0, 1, 1],
-        "mean": [1],
-        "image_shape": 3,
-        "more": 1,
-        "class_names": ["a"],
-    }
-    for change in ({k: v} for k, v in changes.items()):
-        with pytest.raises(UserError, match="data.json"):
-            DatasetInfo.of_dict({**kept, **change}, "data.json")
-    with pytest.raises(UserError, match="data.json"):
-        DatasetInfo.of_dict(None, "data.json")
 
 
 def test_a_constant_entry_is_centred():
@@ -558,6 +541,11 @@ def test_bad_arrays(arguments, message):
         ({"class_names": "ab"}, "class_names one after .*str 'ab'"),
         ({"x_test": X, "y_test": Y, "test_share": 0.5}, "without x_test"),
         ({"x_test": X, "y_test": Y, "split_seed": 0}, "without x_test"),
+        ({"class_names": ["a", "a"]}, "names of classes that differ"),
+        # As flags are checked.
+        ({"test_share": 2}, "Expected"),
+        ({"test_share": np.nan}, "Expected"),
+        ({"split_seed": -1}, "Expected"),
     ],
 )
 def test_bad_arguments(more, message):
@@ -659,46 +647,22 @@ def make(root, name):
         root.write_text("x")
     elif name == "nowhere":
         root = root / "odd"
-    else:
-        kind = "npz" if "npz" in name else "table"
-        return kind, *make_file(root, name)
-    return kind, root, how
-
-
-def make_file(root, name):
-    path, how = root / "odd.csv", {"label": "kind"}
-    texts = {
-        "no column": "a,b\n1,2\n3,4\n",
-        "column twice": "kind,a,a\nx,1,2\ny,3,4\n",
-        "gap": "kind,a\nx,1\ny,\nx,2\n",
-        "label gap": "kind,a\nx,1\n,2\ny,2\n",
-        "infinite": "kind,a\nx,1\ny,inf\nx,2\ny,3\n",
-        "ragged": "kind,a\nx,1\ny,2,3\n",
-        "empty table": "",
-        "label only": "kind\nx\ny\nx\ny\n",
-        "date": "kind,a\nx,2020-01-01\ny,2020-01-02\nx,2020-01-01\n",
-        "float labels": "kind,a\n0.5,1\n1.5,2\n0.5,3\n",
-    }
-    if name in texts:
-        path.write_text(texts[name])
-    elif name in ("utf-16", "latin-1"):
-        path.write_bytes("kind,a\nx,rot\ny,grün\n".encode(name))
     elif name == "no label flag":
-        path.write_text("kind,a\nx,1\n")
-        how = {}
-    elif name == "cut npz":
-        keras_archive(root / "a.npz")
-        path, how = root / "odd.npz", {}
-        path.write_bytes((root / "a.npz").read_bytes()[:-200])
-    elif name == "object npz":
-        path, how = root / "odd.npz", {}
-        np.savez(path, x_train=_object, y_train=Y)
-    elif name == "other npz":
-        path, how = root / "odd.npz", {}
-        np.savez(path, data=X)
+        kind, root = "table", root / "odd.csv"
+        root.write_text("kind,a\nx,1\n")
     elif name == "a folder as npz":
-        return root, {}
-    return path, how
+        kind = "npz"
+    else:
+        kind, path = "npz", root / "odd.npz"
+        if name == "cut npz":
+            keras_archive(path)
+            path.write_bytes(path.read_bytes()[:-200])
+        elif name == "object npz":
+            np.savez(path, x_train=_object, y_train=Y)
+        elif name == "other npz":
+            np.savez(path, data=X)
+        return kind, path, how
+    return kind, root, how
 
 
 @pytest.mark.parametrize(
@@ -713,18 +677,6 @@ def make_file(root, name):
         ("test class", "only classes of the training data.*'dog'"),
         ("a file", "a folder .*odd.txt, a file"),
         ("nowhere", "odd, which does not exist"),
-        ("no column", r"a column of .*odd.csv: a, b. .*--label=kind"),
-        ("column twice", "2 named 'a'"),
-        ("gap", "none in row 2 of 'a'"),
-        ("label gap", "none in row 2 of 'kind'"),
-        ("infinite", "inf in row 2 of 'a'"),
-        ("ragged", "a table in CSV"),
-        ("empty table", "a table in CSV"),
-        ("label only", "1 to 65,536 entries"),
-        ("date", "'a' of date"),
-        ("float labels", "0.5 in row 1"),
-        ("utf-16", "UTF-16 and not in UTF-8"),
-        ("latin-1", "'a' of binary, which is no text in UTF-8"),
         ("no label flag", "Expected --label=COLUMN"),
         ("cut npz", "x_train.*odd.npz"),
         ("object npz", "x_train.*odd.npz, ValueError: Object arrays"),
@@ -736,6 +688,36 @@ def test_bad_files(tmp_path, name, message):
     kind, path, how = make(tmp_path, name)
     with pytest.raises(UserError, match=message) as raised:
         read(kind, path, **how)
+    assert "\n" not in str(raised.value)
+
+
+GREEN = "kind,a\nx,rot\ny,grün\n"
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a,b\n1,2\n3,4\n", "a column of .*odd.csv: a, b. .*--label=kind"),
+        ("kind,a,a\nx,1,2\ny,3,4\n", "2 named 'a'"),
+        ("kind,a\nx,1\ny,\nx,2\n", "none in row 2 of 'a'"),
+        ("kind,a\nx,1\n,2\ny,2\n", "none in row 2 of 'kind'"),
+        ("kind,a\nx,1\ny,inf\nx,2\ny,3\n", "inf in row 2 of 'a'"),
+        ("kind,a\nx,1\ny,2,3\n", "a table in CSV"),
+        ("", "a table in CSV"),
+        ("kind\nx\ny\nx\ny\n", "1 to 65,536 entries"),
+        ("kind,a\nx,2020-01-01\ny,2020-01-02\nx,2020-01-01\n", "'a' of date"),
+        ("kind,a\n0.5,1\n1.5,2\n0.5,3\n", "0.5 in row 1"),
+        (GREEN.encode("utf-16"), "UTF-16 and not in UTF-8"),
+        (GREEN.encode("latin-1"), "'a' of binary, which is no text in UTF-8"),
+    ],
+)
+def test_bad_tables(tmp_path, content, message):
+    path = tmp_path / "odd.csv"
+    path.write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
+    with pytest.raises(UserError, match=message) as raised:
+        read("table", path, label="kind")
     assert "\n" not in str(raised.value)
 
 
@@ -768,17 +750,9 @@ def test_bad_names(tmp_path, name):
 
 def odd_contents():
     """Contents of files that nobody would call images, archives or tables."""
-    png = io.BytesIO()
-    Image.fromarray(pixels(0)).save(png, "PNG")
-    tiff, film = io.BytesIO(), io.BytesIO()
-    Image.fromarray(pixels(0)).save(tiff, "TIFF")
-    frames = [Image.fromarray(pixels(k)) for k in range(3)]
-    frames[0].save(film, "GIF", save_all=True, append_images=frames[1:])
-    wide = io.BytesIO()
-    Image.new("1", (20_000, 1)).save(wide, "PNG")
-    deep = io.BytesIO()
-    Image.fromarray(np.full((6, 8), 40_000, np.uint16)).save(deep, "PNG")
-    good = png.getvalue()
+    frames = [Image.fromarray(pixels(k)) for k in (1, 2)]
+    film = {"save_all": True, "append_images": frames}
+    good = file_of(pixels(0))
     array = io.BytesIO()
     np.save(array, X)
     archive = io.BytesIO()
@@ -792,10 +766,10 @@ def odd_contents():
         "png head": good[:33],
         "png magic": good[:8],
         "png bits": good[:60] + bytes(20) + good[80:],
-        "tiff": tiff.getvalue(),
-        "film": film.getvalue(),
-        "wide": wide.getvalue(),
-        "deep": deep.getvalue(),
+        "tiff": file_of(pixels(0), "TIFF"),
+        "film": file_of(pixels(0), "GIF", **film),
+        "wide": file_of(np.zeros((1, 20_000), bool)),
+        "deep": file_of(np.full((6, 8), 40_000, np.uint16)),
         "npy": array.getvalue(),
         "npz": archive.getvalue(),
         "pdf": b"%PDF-1.4\n%%EOF",
@@ -980,9 +954,7 @@ def test_too_few_and_too_many_classes_that_have_names(values, names, received):
 
 def test_the_split_of_encoded_images_follows_from_the_seed():
     """Only a folder has them in an order of the seed already."""
-    file = io.BytesIO()
-    Image.fromarray(pixels(0)).save(file, "PNG")
-    files = [file.getvalue() + bytes([k]) for k in range(20)]
+    files = [file_of(pixels(0)) + bytes([k]) for k in range(20)]
     stored = Split(encoded.of_bytes(files, "x"), np.arange(20) % 2, "x")
     drawn = [
         preparing._divided(stored, Reading(split_seed=seed))
@@ -990,13 +962,6 @@ def test_the_split_of_encoded_images_follows_from_the_seed():
     ]
     tests = [tuple(test.images.items) for _, test in drawn]
     assert len({*tests}) == 3 and tests[0] == tests[1]
-
-
-def test_names_that_are_twice_there_are_refused():
-    with pytest.raises(UserError, match="names of classes that differ"):
-        given.from_arrays(
-            pixels(0, (9, 4, 4)), [0, 1, 1] * 3, class_names=["a", "a"]
-        )
 
 
 def test_images_by_mask(tmp_path):
@@ -1047,14 +1012,6 @@ def test_what_a_folder_of_splits_has_besides(tmp_path, capsys):
     assert read("folder", tmp_path / "vehicles")[0].classes == 2
 
 
-@pytest.mark.parametrize(
-    "how", [{"test_share": 2}, {"split_seed": -1}, {"test_share": np.nan}]
-)
-def test_arguments_are_checked_as_flags_are(how):
-    with pytest.raises(UserError, match="Expected"):
-        given.from_arrays(pixels(0, (9, 4, 4)), [0, 1, 1] * 3, **how)
-
-
 def test_unprintable_classes_are_refused(tmp_path):
     write_folder(tmp_path, 3, ("ant", "b\udcffe"))
     with pytest.raises(UserError, match="printable names"):
@@ -1100,8 +1057,13 @@ def test_data_sets_one_by_one_with_one_hot_labels():
         ("train_examples", -1),
         ("test_examples", "many"),
         ("classes", True),
+        ("classes", 0),
         ("mean", ["0.5"]),
+        ("mean", [1, 1]),
         ("std", [float("nan")]),
+        ("std", [0]),
+        ("more", 1),
+        ("class_names", ["a"]),
         ("class_names", ["x", "x"]),
         ("class_names", [1, 2]),
         ("columns", [["a", None]]),
@@ -1109,14 +1071,17 @@ def test_data_sets_one_by_one_with_one_hot_labels():
         ("columns", [["a", None, "x"]]),
         ("checksums", [3, 4]),
         ("image_shape", [1, 1, 10**12]),
+        ("image_shape", 3),
     ],
 )
 def test_what_was_measured_is_checked(field, value):
+    """What a run has kept of its data is read again, or refused."""
     info = given.from_arrays(np.eye(4)[:, :1], [0, 0, 1, 1]).info
     known = info.as_dict()
     assert DatasetInfo.of_dict(json.loads(json.dumps(known)), "x") == info
-    with pytest.raises(UserError, match="something else; mend or delete it"):
-        DatasetInfo.of_dict({**known, field: value}, "x")
+    for other in ({**known, field: value}, None):
+        with pytest.raises(UserError, match="x.* else; mend or delete it"):
+            DatasetInfo.of_dict(other, "x")
 
 
 def test_a_class_of_damaged_files_alone_is_refused(tmp_path):

@@ -22,14 +22,18 @@ def config(resolve, tmp_path):
     )
 
 
-@pytest.fixture
-def started(config):
+def begun(config):
     """A run directory with flags and a checkpoint."""
     directory = RunDirectory(config.run_dir)
     directory.write_flags(config)
     directory.checkpoints.mkdir()
     (directory.checkpoints / "checkpoint").write_text("")
     return directory
+
+
+@pytest.fixture
+def started(config):
+    return begun(config)
 
 
 def assert_one_line(error):
@@ -151,12 +155,7 @@ def start(resolve, tmp_path):
             resolve(*fixed, f"--run_dir={tmp_path}/run", *given)
             for given in (before, now)
         )
-        directory = RunDirectory(first.run_dir)
-        directory.path.mkdir()
-        directory.write_flags(first)
-        directory.checkpoints.mkdir()
-        (directory.checkpoints / "checkpoint").write_text("")
-        return directory.check(second)
+        return begun(first).check(second)
 
     return check
 
