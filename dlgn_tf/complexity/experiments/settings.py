@@ -1,6 +1,7 @@
 """How much the experiments train, at each scale."""
 
 import dataclasses
+from typing import Any
 
 from dlgn_tf.complexity.compression import Compression
 from dlgn_tf.complexity.cycle import CycleSettings
@@ -119,7 +120,7 @@ class Scale:
 
 
 # Assumed: trainings of disentangler nets and of back maps on two CPU cores.
-_TWO_CORES = {
+_TWO_CORES: dict[str, Any] = {
     "draws": 1000,
     "batch_sizes": ((32, 16),),
     "shared_batch_sizes": ((32, 16),),
