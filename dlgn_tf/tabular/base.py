@@ -312,12 +312,8 @@ class Estimator(BaseEstimator):
             check_consistent_length(rows, labels)
         # Where columns are alike in size, so are distances and penalties.
         mean, std = self._scale
-        normals = spaces.normals * std
-        offsets = spaces.offsets + spaces.normals @ mean
         x = self._scale(rows)
-        root = readout.read_out(
-            says, HalfSpaces(normals, offsets, spaces.layers), x, labels
-        )
+        root = readout.read_out(says, spaces.standardized(mean, std), x, labels)
         said = says(x)
         criterion = criterion_of(said)
         wrong = np.sum(criterion.losses(predict(root, x), said))

@@ -51,7 +51,7 @@ class Command(fields.Command):
     family: str = flag("dlgn", "Family of the network.", choices=FAMILIES)
     label: str | None = flag(None, "Column of a file that is predicted.")
     regression: bool = flag(
-        False, "It holds numbers, of which the squared error is to be small."
+        False, "The column holds numbers; the squared error is minimised."
     )
     missing: str = flag(
         "refuse",
@@ -101,8 +101,8 @@ def run(command):
         _file(command).check()
         if not command.label:
             raise UserError(
-                "Expected --label=COLUMN with a file, what is to be told. "
-                "Received: none"
+                "Expected --label=COLUMN with a file, the column that is "
+                "predicted. Received: none"
             )
     files.check_writable(command.output_dir, "output_dir")
 

@@ -135,7 +135,6 @@ class DLGNClassifier(ClassifierMixin, Estimator):
                 label is none of `classes_`.
         """
         check_is_fitted(self)
-        classify = readout.classifier(self.form_, self.weights_)
         codes = None
         if y is not None:
             y = column_or_1d(y)
@@ -146,7 +145,8 @@ class DLGNClassifier(ClassifierMixin, Estimator):
                     f"{unknown[0]!r}"
                 )
             codes = np.searchsorted(self.classes_, y)
-        return self._tree(X, classify, self.classes_, codes)
+        says = readout.says(self.form_, self.weights_)
+        return self._tree(X, says, self.classes_, codes)
 
     def _head(self):
         return {"loss": "logistic"} if self.form_.outputs == 1 else {}
@@ -248,10 +248,10 @@ class DLGNRegressor(RegressorMixin, Estimator):
                 "Expected a regressor of one target, which a leaf can say. "
                 f"Received: {len(mean)} targets"
             )
-        regress = readout.regressor(self.form_, self.weights_)
         if y is not None:
             y = (column_or_1d(y, dtype="float64") - mean[0]) / std[0]
-        tree = self._tree(X, regress, None, y)
+        says = readout.says(self.form_, self.weights_, regression=True)
+        tree = self._tree(X, says, None, y)
         for leaf in all_leaves(tree.root):
             leaf.label = leaf.label * std[0] + mean[0]
             leaf.errors = leaf.errors * std[0] ** 2

@@ -55,43 +55,30 @@ def others(regression: bool, seed: int) -> dict[str, Learner]:
 
     penalties = [0.1, 1.0, 10.0, 100.0]
     leaves = {"min_samples_leaf": [1, 5, 20]}
-    hidden: dict[str, list] = {
-        "hidden_layer_sizes": [(32, 32, 32)],
-        "max_iter": [300],
-    }
     if regression:
-        found = (
-            Learner(linear_model.Ridge(), {"alpha": penalties}),
-            Learner(svm.SVR(), {"C": penalties}),
-            Learner(tree.DecisionTreeRegressor(random_state=seed), leaves),
-            Learner(ensemble.RandomForestRegressor(random_state=seed), leaves),
-            Learner(
-                ensemble.GradientBoostingRegressor(random_state=seed),
-                {"max_depth": [1, 3]},
-            ),
-            Learner(
-                neural_network.MLPRegressor(random_state=seed),
-                {**hidden, "alpha": [1e-4, 1.0]},
-            ),
-        )
+        linear = Learner(linear_model.Ridge(), {"alpha": penalties})
+        machine = Learner(svm.SVR(), {"C": penalties})
+        boosting, rates = "GradientBoosting", {"max_depth": [1, 3]}
     else:
-        found = (
-            Learner(
-                linear_model.LogisticRegression(max_iter=1000),
-                {"C": penalties},
-            ),
-            Learner(svm.SVC(cache_size=1000), {"C": penalties[1:]}),
-            Learner(tree.DecisionTreeClassifier(random_state=seed), leaves),
-            Learner(ensemble.RandomForestClassifier(random_state=seed), leaves),
-            Learner(
-                ensemble.HistGradientBoostingClassifier(random_state=seed),
-                {"learning_rate": [0.1, 0.3]},
-            ),
-            Learner(
-                neural_network.MLPClassifier(random_state=seed),
-                {**hidden, "alpha": [1e-4, 1.0]},
-            ),
+        linear = Learner(
+            linear_model.LogisticRegression(max_iter=1000), {"C": penalties}
         )
+        machine = Learner(svm.SVC(cache_size=1000), {"C": penalties[1:]})
+        boosting, rates = "HistGradientBoosting", {"learning_rate": [0.1, 0.3]}
+
+    def of(module, name, grid):
+        kind = name + ("Regressor" if regression else "Classifier")
+        return Learner(getattr(module, kind)(random_state=seed), grid)
+
+    hidden = {"hidden_layer_sizes": [(32, 32, 32)], "max_iter": [300]}
+    found = (
+        linear,
+        machine,
+        of(tree, "DecisionTree", leaves),
+        of(ensemble, "RandomForest", leaves),
+        of(ensemble, boosting, rates),
+        of(neural_network, "MLP", {**hidden, "alpha": [1e-4, 1.0]}),
+    )
     return dict(zip(OTHERS, found, strict=True))
 
 
@@ -129,7 +116,10 @@ def compare(
 
 
 def compare_once(
-    learners: dict[str, Learner], parts: tuple, shown: Callable = print
+    learners: dict[str, Learner],
+    parts: tuple,
+    shown: Callable[[int], None] = lambda count: None,
+    standardize: bool = True,
 ) -> list[Row]:
     """The same on training, validation and test points that are divided.
 
@@ -138,6 +128,7 @@ def compare_once(
         parts: Three pairs `(x, y)`. The second chooses; what was chosen has
             learned from the first alone.
         shown: Called with how many grids are done.
+        standardize: Whether learners have standardised columns.
     """
     (x, y), validation, test = parts
     rows: list[Row] = []
@@ -146,7 +137,7 @@ def compare_once(
         best: Any = None
         chosen, reached = {}, -np.inf
         for options in _grid(learner):
-            fitted = _fitted(_scaled(learner), options, x, y)
+            fitted = _fitted(_scaled(learner, standardize), options, x, y)
             score = fitted.score(*validation)
             if score > reached:
                 best, chosen, reached = fitted, options, score
@@ -175,7 +166,7 @@ def _of_fold(learners, x, y, fold, parts, inner):
         yield Row(name, fold, score, _said(search.best_params_), seconds)
 
 
-def _scaled(learner):
+def _scaled(learner, standardize=True):
     from sklearn.base import clone
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -184,7 +175,7 @@ def _scaled(learner):
     return Pipeline(
         [
             ("fill", SimpleImputer(keep_empty_features=True)),
-            ("scale", StandardScaler()),
+            ("scale", StandardScaler() if standardize else "passthrough"),
             ("model", clone(learner.estimator)),
         ]
     )

@@ -169,8 +169,8 @@ def half_space_maps(form: Form, gating: list) -> list:
     """
     if not form.linear:
         raise UserError(
-            "Expected a family whose gates are half-spaces: dlgn, dlgn_sf or "
-            f"dlgn_vt. Received: {form.family}"
+            "Expected a family whose gates are half-spaces: dlgn, dlgn_sf, "
+            f"dlgn_vt or npk. Received: {form.family}"
         )
     maps: list = []
     for layer in gating:

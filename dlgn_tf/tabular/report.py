@@ -279,13 +279,9 @@ def _rest(page, output, network, fitted=None):
 def _half_spaces(page, output, network):
     """All half-spaces, and how many of each layer share a hyperplane."""
     spaces = network.estimator.half_spaces()
-    std = network.x.std(axis=0)
     # Where columns are alike in size, so are distances.
     shared = clusters(
-        spaces._replace(
-            normals=spaces.normals * std,
-            offsets=spaces.offsets + spaces.normals @ network.x.mean(axis=0),
-        )
+        spaces.standardized(network.x.mean(axis=0), network.x.std(axis=0))
     )
     of_unit = np.empty(len(spaces.layers), int)
     for k, cluster in enumerate(shared):

@@ -12,7 +12,7 @@ from dlgn_tf.tabular.sources import OF_SCIKIT_LEARN
 
 
 class Table(typing.NamedTuple):
-    """Rows and what is to be told of them.
+    """Rows and what is to be predicted of them.
 
     Attributes:
         name: String.
@@ -37,9 +37,9 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
 
     Args:
         name: One of `OF_SCIKIT_LEARN`, or a path of a .csv, .tsv or .parquet.
-        label: The column of a file that is to be told.
+        label: The column of a file that is to be predicted.
         missing: See `dlgn_tf.data.tables`.
-        regression: Whether a file's labels are numbers to be told.
+        regression: Whether a file's labels are numbers that are predicted.
 
     Raises:
         UserError: if there is no such table, or it cannot be learned from.
@@ -58,13 +58,7 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
             [column] if words is None else [f"{column}={w}" for w in words]
         )
     if regression:
-        try:
-            y = y.astype("float64")
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                f"Expected numbers in column {label} with --regression. "
-                f"Received: {y[0]!r}"
-            ) from error
+        y = _numbers(y, label)
     elif len(np.unique(y)) < 2 or np.unique(y, return_counts=True)[1].max() < 5:
         raise UserError(
             f"Expected two classes or more, of several rows, in column {label}"
@@ -75,6 +69,22 @@ def read(name: str, label: str | None, missing: str, regression: bool) -> Table:
         y = y.astype(str)
     filled = files.vectors(rows, learned)
     return Table(name, x, y, columns, regression, filled)
+
+
+def _numbers(labels, label):
+    """Labels of a column as finite float64 numbers."""
+    wrong = labels[:1]
+    try:
+        numbers = labels.astype("float64")
+        wrong = numbers[~np.isfinite(numbers)]
+    except (TypeError, ValueError):
+        pass
+    if len(wrong):
+        raise UserError(
+            f"Expected finite numbers in column {label} with --regression. "
+            f"Received: {wrong[0]}"
+        )
+    return numbers
 
 
 def check_folds(table: Table, folds: int) -> None:

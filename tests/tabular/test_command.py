@@ -3,11 +3,16 @@
 import csv
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import ParameterGrid
+from sklearn.svm import LinearSVC
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.tabular import alternating, command, learners, report, tables
-from dlgn_tf.tabular.trees import data, published
+from dlgn_tf.tabular.trees import data, published, static_learners
 
 
 @pytest.fixture
@@ -21,11 +26,6 @@ def file(tmp_path, rng):
         writer.writerow(["length", "age", "colour", "told"])
         writer.writerows(zip(*x.T, words, told, strict=True))
     return path
-
-
-def rows_of(path):
-    with path.open(newline="") as opened:
-        return list(csv.DictReader(opened))
 
 
 @pytest.fixture
@@ -44,20 +44,20 @@ def run(**options):
     report.write(command.Command(**{"epochs": 30, "folds": 2, **options}))
 
 
-def test_file(file, tmp_path, quick):
+def test_file(file, tmp_path, quick, read_table):
     run(data=str(file), label="told", output_dir=str(tmp_path / "out"))
     out = tmp_path / "out"
-    rows = rows_of(out / "comparison.csv")
+    rows = read_table(out / "comparison.csv")
     assert [r["learner"] for r in rows] == 2 * ["dlgn", "linear", "CART"]
     score = {
         name: np.mean([float(r["score"]) for r in rows if r["learner"] == name])
         for name in ("dlgn", "linear")
     }
     assert score["dlgn"] > 0.8 > score["linear"]
-    regions = rows_of(out / "regions.csv")
+    regions = read_table(out / "regions.csv")
     assert sum(int(r["points"]) for r in regions) == 120
     assert "d output 0 / d colour=red" in regions[0]
-    spaces = rows_of(out / "half_spaces.csv")
+    spaces = read_table(out / "half_spaces.csv")
     assert len(spaces) == 96 and "normal length" in spaces[0]
     assert 1 < len({row["cluster"] for row in spaces}) < 96
     rules = (out / "tree.txt").read_text()
@@ -65,6 +65,48 @@ def test_file(file, tmp_path, quick):
     page = (out / "report.html").read_text()
     assert "dlgn on own.csv" in page and page.count("<img") == 3
     assert "yes" in (out / "tree.dot").read_text()
+
+
+def test_numbers_to_predict_are_finite(tmp_path):
+    """Those that stand in a file as words, too."""
+    path = tmp_path / "own.parquet"
+    words = [str(k) if k != 7 else "inf" for k in range(20)]
+    table = pyarrow.table({"length": range(20), "age": words})
+    parquet.write_table(table, path)
+    with pytest.raises(UserError, match="finite numbers in column age.*: inf"):
+        tables.read(str(path), "age", "refuse", True)
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_other_learners_are_of_the_kind(regression):
+    """With a seed where they have one, and in the order of the table."""
+    found = learners.others(regression, 5)
+    assert tuple(found) == learners.OTHERS
+    kind = "regressor" if regression else "classifier"
+    for learner in found.values():
+        estimator = learner.estimator
+        assert estimator.__sklearn_tags__().estimator_type == kind
+        assert estimator.get_params().get("random_state") in (5, None)
+        for values in ParameterGrid(learner.grid):
+            estimator.set_params(**values)
+
+
+def test_static_learners_are_chosen_by_validation_points():
+    """As scikit-learn's are that are fitted one by one, columns as they are."""
+    task = data.draw(2, 4, 400, seed=1)
+    train, validation, test = task.parts()
+    machines = [LinearSVC(C=c, random_state=3).fit(*train) for c in (1, 100)]
+    best = max(machines, key=lambda machine: machine.score(*validation))
+    forest = RandomForestClassifier(200, max_features="sqrt", random_state=3)
+    names = ("linear SVM", "random forest")
+    assert static_learners.accuracies(task, names[:1], 3) == {
+        "linear SVM": best.score(*test)
+    }
+    found = static_learners.accuracies(task, names, 3, most=1)
+    assert found == {
+        "linear SVM": machines[0].score(*test),
+        "random forest": forest.fit(*train).score(*test),
+    }
 
 
 def test_what_begins_is_said(file, tmp_path, quick, monkeypatch, capsys):
@@ -92,10 +134,10 @@ def test_data_that_are_not_there(tmp_path):
     )
 
 
-def test_machine_of_all_rows(file, tmp_path, quick, monkeypatch):
+def test_machine_of_all_rows(file, tmp_path, quick, monkeypatch, read_table):
     options = {"data": str(file), "label": "told", "family": "npk"}
     run(**options, output_dir=str(tmp_path / "out"), comparison=False)
-    rows = rows_of(tmp_path / "out" / "comparison.csv")
+    rows = read_table(tmp_path / "out" / "comparison.csv")
     assert {r["learner"] for r in rows} == {"npk"}
     # It has no value network that could see one or the other.
     assert all(r["options"].startswith("l2=") for r in rows)
@@ -105,22 +147,22 @@ def test_machine_of_all_rows(file, tmp_path, quick, monkeypatch):
 
 
 @pytest.mark.slow
-def test_numbers(tmp_path, quick):
+def test_numbers(tmp_path, quick, read_table):
     run(data="diabetes", output_dir=str(tmp_path), family="dlgn_sf")
-    rows = rows_of(tmp_path / "comparison.csv")
+    rows = read_table(tmp_path / "comparison.csv")
     assert rows[0]["learner"] == "dlgn_sf"
     assert np.mean([float(r["score"]) for r in rows[1::3]]) > 0.35
     assert "±" in (tmp_path / "tree.txt").read_text()
 
 
-def test_known_tree(tmp_path, quick, monkeypatch):
+def test_known_tree(tmp_path, quick, monkeypatch, read_table):
     task = data.draw(2, 4, 2000, seed=1)
     monkeypatch.setattr(published, "task", lambda name: task)
     run(data="sdi", family="dlgn_sf", output_dir=str(tmp_path), epochs=60)
-    by_epoch = rows_of(tmp_path / "attraction.csv")
+    by_epoch = read_table(tmp_path / "attraction.csv")
     assert {int(r["epoch"]) for r in by_epoch} >= {0, 1, 59, 60}
     assert float(by_epoch[-1]["node 0"]) < 10 < float(by_epoch[0]["node 0"])
-    rows = rows_of(tmp_path / "comparison.csv")
+    rows = read_table(tmp_path / "comparison.csv")
     assert [r["learner"] for r in rows] == ["dlgn_sf", "linear", "CART"]
     text = (tmp_path / "report.html").read_text()
     assert "largest angle to a true one" in text

@@ -195,6 +195,12 @@ def test_rules():
     assert "a\n10\n90%" in said and "3 age > -1" in said
 
 
+def test_a_hyperplane_without_a_direction_is_said():
+    split = Split(np.zeros(2), -1.5, Leaf(0, 0, 0), Leaf(1, 5, 0))
+    tree = ObliqueTree(split, [0, 1], "ab", 1.0)
+    assert tree.rules().splitlines()[0] == "if 0 > -1.5:"
+
+
 def grown(depth, rng, chance=1.0):
     """A tree of that depth, cut short by chance, of thirty columns."""
     if not depth or rng.uniform() > chance:

@@ -67,7 +67,7 @@ def _figures(task, trained):
     """How a tree and its network do, on test points."""
     (x, y), _, (x_test, labels) = task.parts()
     weights = trained.fitted.weights
-    classify = readout.classifier(trained.form, weights)
+    classify = readout.says(trained.form, weights)
     spaces = half_spaces(trained.form, weights)
     began = time.process_time()
     root = readout.read_out(classify, spaces, x, y)

@@ -25,9 +25,16 @@ class HalfSpaces(typing.NamedTuple):
     offsets: np.ndarray
     layers: np.ndarray
 
+    def standardized(self, mean: np.ndarray, std: np.ndarray) -> "HalfSpaces":
+        """The same half-spaces of columns less `mean`, divided by `std`."""
+        return self._replace(
+            normals=self.normals * std,
+            offsets=self.offsets + self.normals @ mean,
+        )
+
 
 def half_spaces(form: Form, weights: Weights) -> HalfSpaces:
-    """The effective half-spaces of a dlgn, dlgn_sf or dlgn_vt.
+    """The half-spaces of all gates, of the vectors that enter a network.
 
     Raises:
         UserError: for a family whose gates are no half-spaces.

@@ -46,34 +46,25 @@ _MOVED = 0.02
 _GROWING = 2
 
 
-def classifier(
-    form: Form, weights: Weights
+def says(
+    form: Form, weights: Weights, regression: bool = False
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A network as a function of points `(n, inputs)`: classes `(n,)`.
+    """A network as a function of points `(n, inputs)`.
 
-    One output is that of two classes, above 0 the second one.
+    The function returns classes, integers `(n,)`, where one output is that of
+    two classes, above 0 the second one; of a `regression` of one target it
+    returns numbers, float64 `(n,)`.
     """
     kind = weights.value[0][0].dtype
 
-    def classify(points):
+    def said(points):
         z = networks.computed(form, weights, points.astype(kind))
+        if regression:
+            return z.astype("float64")[:, 0]
         found = z[:, 0] > 0 if form.outputs == 1 else z.argmax(axis=1)
         return found.astype(int)
 
-    return classify
-
-
-def regressor(
-    form: Form, weights: Weights
-) -> Callable[[np.ndarray], np.ndarray]:
-    """The same of a regression of one target: numbers `(n,)`."""
-    kind = weights.value[0][0].dtype
-
-    def regress(points):
-        z = networks.computed(form, weights, points.astype(kind))
-        return z.astype("float64")[:, 0]
-
-    return regress
+    return said
 
 
 def read_out(

@@ -16,9 +16,9 @@ class Leaf:
 
     Attributes:
         label: Integer, the class; of a regression a float, the mean.
-        points: How many points it was made of, and how many of them have
-            another label; of a regression the sum of squared distances.
-        errors: See above.
+        points: Integer, how many points it was made of.
+        errors: Integer, how many of them have another label; of a regression
+            a float, the sum of their squared distances from the mean.
     """
 
     label: int | float
@@ -101,6 +101,8 @@ class ObliqueTree:
         names: Strings, of the columns.
         fidelity: Float in [0, 1], on what share of the points that it was read
             on it says what the network says; of a regression R^2.
+        spreads: Array `(columns,)`, the standard deviation of each column, by
+            which terms are ordered, or None: columns are alike.
     """
 
     root: Node
@@ -160,6 +162,8 @@ class ObliqueTree:
         ]
         more = np.count_nonzero(split.normal) - len(kept)
         written += [f"+ {more} more"] if more else []
+        # A hyperplane without a direction divides nothing.
+        written = written or ["0"]
         written[-1] += f" > {split.offset:.3g}"
         return [written[0].removeprefix("+ "), *written[1:]]
 
