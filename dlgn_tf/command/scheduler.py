@@ -14,6 +14,7 @@ import os
 import pickle
 import sys
 import time
+import traceback
 
 from dlgn_tf.command import versions
 from dlgn_tf.errors import UserError
@@ -188,18 +189,24 @@ class Cluster:
                 f"suffice). Received: {error.allowed_failures + 1} that died "
                 f"one after another, the last at {error.last_worker.address}"
             ) from error
-        except (ImportError, AttributeError) as error:
-            raise self._other_version(error) from error
-        except RuntimeError as error:
-            # Dask's words where its scheduler or a worker cannot unpickle.
-            if "deserializ" not in str(error):
+        except (ImportError, AttributeError, RuntimeError) as error:
+            if not _cannot_unpickle(error):
                 raise
-            raise self._other_version(error.__cause__ or error) from error
+            if isinstance(error, RuntimeError):
+                error = error.__cause__ or error
+            raise self._refused(
+                f"one without this dlgn_tf, {type(error).__name__}: {error}"
+            ) from error
 
-    def _other_version(self, error):
-        return self._refused(
-            f"one without this dlgn_tf, {type(error).__name__}: {error}"
-        )
+
+def _cannot_unpickle(error):
+    """Whether a scheduler or worker raised it before a piece had begun."""
+    frames = traceback.walk_tb(error.__traceback__)
+    names = {frame.f_code.co_name for frame, _ in frames}
+    if _checked.__name__ in names:
+        return unpacked.__name__ in names
+    # Dask's words.
+    return not isinstance(error, RuntimeError) or "deserializ" in str(error)
 
 
 def packed(function):

@@ -97,13 +97,38 @@ def test_a_piece_that_kills_each_worker_ends_in_a_line(address):
             squares([1], work)
 
 
-def test_errors_come_through(address):
+@pytest.mark.parametrize(
+    "kind", [FloatingPointError, AttributeError, ImportError, RuntimeError]
+)
+def test_errors_come_through(kind, address):
+    """Whatever they are: that a worker cannot unpickle is told otherwise."""
+
     def fail(piece):
-        raise FloatingPointError("in a piece")
+        raise kind("a piece cannot be deserialized")
 
     with scheduler.using(address):
-        with pytest.raises(FloatingPointError, match="in a piece"):
+        with pytest.raises(kind, match="a piece"):
             squares(range(5), fail)
+
+
+class Missing:
+    """What is not there where it is unpickled."""
+
+    def __reduce__(self):
+        return getattr, (scheduler, "not_there")
+
+
+@pytest.mark.parametrize("where", ["scheduler", "worker"])
+def test_what_cannot_be_unpickled(where, address):
+    made = Missing()
+    with scheduler.using(address):
+        cluster = scheduler.current()
+        line = "without this dlgn_tf, AttributeError: .*not_there"
+        with pytest.raises(UserError, match=line):
+            if where == "worker":
+                squares([1], lambda piece: made)
+            else:
+                cluster.result(cluster.submit(made))
 
 
 def test_workers_of_another_version(address, monkeypatch):
