@@ -165,7 +165,7 @@ def test_list_prints_claims_of_every_scale_and_measures_none(run_fake, capsys):
     "flag, text",
     [
         ("--paper=dlng", "The nearest are dlgn."),
-        ("--only=dlgn.34", "The nearest are dlgn.4"),
+        ("--only=dlgn.400", "The nearest are dlgn.4"),
         ("--scale=hours", "seconds.*minutes.*accelerator"),
         ("--output=/dev/null/claims.jsonl", "--output=/dev/null/claims.jsonl"),
         ("--seed=-1", "non-negative"),
