@@ -113,7 +113,7 @@ def compare(
         "agreement": float(np.mean(np.all(joint == alone, axis=1))),
         "units_agreeing": float(np.mean(joint == alone)),
         "nats": float(lost.mean()),
-        "cosine": float(np.abs(cosines).max()),
+        "cosine": float(cosines.max()),
     }
 
 

@@ -38,7 +38,7 @@ def draw(rows, title):
             for x, values in zip(at, found, strict=True):
                 axes.plot([x] * len(values), values, "k.", markersize=4)
         axes.set_xticks(range(len(layers)), layers)
-        axes.set_title(f"units {_TITLES.get(count, f'at {count} places')}")
+        axes.set_title(f"units {_TITLES[count]}")
         axes.set_ylim(0, 1.03)
     panels[0].set_ylabel("share of patches")
     handles, labels = panels[0].get_legend_handles_labels()
