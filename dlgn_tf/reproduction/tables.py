@@ -163,6 +163,12 @@ def _table(name, data):
     sources = {c.gates_from for c in cells.values()} - {None, *cells}
     if unknown or sources:
         raise ValueError(f"no such scale or cell: {unknown | sources}")
+    places = [(cell.row, cell.column) for cell in cells.values()]
+    if len({*places}) < len(places):
+        raise ValueError("two cells in one row and column")
+    givers = (cells[c.gates_from] for c in cells.values() if c.gates_from)
+    if any(giver.gates_from for giver in givers):
+        raise ValueError("gates_from a cell whose gates are another's")
     return Table(name, scales=scales, cells=cells, **data)
 
 

@@ -279,8 +279,12 @@ def test_a_damaged_table_is_refused(tmp_path):
     folder = tmp_path / "flags" / "some.1"
     folder.mkdir(parents=True)
     path = folder / "table.toml"
-    for text in ("title = ", 'title = "t"', "[scales]\n[cells]\n", "cells = 3"):
-        path.write_text(text)
+    head = 'title = "t"\nsource = "s"\n[scales]\n[cells]\n'
+    damaged = ["title = ", 'title = "t"', "[scales]\n[cells]\n", "cells = 3"]
+    damaged.append(head + 2 * '{} = {{row = "r", column = "c"}}\n')
+    damaged.append(head + '{} = {{row = "r", column = "c", gates_from = "a"}}')
+    for text in damaged:
+        path.write_text(text.format("a", "b"))
         with pytest.raises(UserError, match="Received: .*table.toml"):
             tables.load(tmp_path, "some.1")
 
