@@ -104,11 +104,6 @@ class TestRemoval:
 
 
 class TestLearnedFeatures:
-    def test_quantity_by_hand(self):
-        kernel = np.diag([2.0, 6.0])
-        found = learned_features.quantity(kernel, np.array([1.0, -1.0]))
-        assert found == pytest.approx(8 / 2 + 8 / 6)
-
     def test_training_learns(self, rng):
         images, labels = learned_features.two_digits()
         assert set(labels) == {1.0, -1.0}

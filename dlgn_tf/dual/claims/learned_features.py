@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from dlgn_tf.data.sources import load
+from dlgn_tf.dual import kernel_learning
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.initializers import bernoulli_weights
@@ -81,14 +82,11 @@ def _batches(count, steps, rng):
 
 def _point(model, images, labels):
     kernel = neural_path_kernel(model, images[:IMAGES])
+    classes = (labels[:IMAGES] > 0).astype(int)
+    # Of two classes either has the same.
+    quantity, _ = kernel_learning.label_alignment(kernel, classes, 2)
     outputs = np.asarray(model(images))[:, 0]
     return {
-        "quantity": quantity(kernel, labels[:IMAGES]),
+        "quantity": float(quantity),
         "accuracy": float(np.mean((outputs > 0) == (labels > 0))),
     }
-
-
-def quantity(kernel, labels):
-    """y^T (H / tr H)^-1 y of a positive definite kernel and labels."""
-    solved = np.linalg.solve(kernel / np.trace(kernel), labels)
-    return float(labels @ solved)

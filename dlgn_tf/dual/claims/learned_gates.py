@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from dlgn_tf.command.threads import one_blas_thread
-from dlgn_tf.data.sources import load
 from dlgn_tf.dual import kernel_learning
+from dlgn_tf.dual.claims.drawn_images import drawn
 from dlgn_tf.dual.network_kernel import neural_path_kernel
 from dlgn_tf.models.build import create_model
 
@@ -30,17 +30,16 @@ RANDOM, LEARNED, SHUFFLED = "random", "learned", "shuffled"
 @one_blas_thread
 def measure(rng, data_dir, sizes=SIZES, epochs=EPOCHS):
     """Points of accuracy, on CIFAR-10 where a folder has it."""
-    name = "cifar10" if data_dir else "digits"
-    images, _ = load(name, data_dir)
-    train, test = sizes[name]
-    drawn = rng.permutation(len(images))[: RUNS * (train + test)]
-    found = []
-    for part in drawn.reshape(RUNS, -1):
-        known, asked = (
-            (images.images[x], images.labels[x])
-            for x in np.split(part, [train])
+    draws, train, words = drawn(rng, data_dir, sizes, RUNS)
+    found = [
+        accuracies(
+            (images[:train], labels[:train]),
+            (images[train:], labels[train:]),
+            epochs,
+            rng,
         )
-        found.append(accuracies(known, asked, epochs, rng))
+        for images, labels in draws
+    ]
     return {
         "learned - random": _ahead(found, LEARNED, RANDOM),
         "learned - shuffled": _ahead(found, LEARNED, SHUFFLED),
@@ -49,10 +48,7 @@ def measure(rng, data_dir, sizes=SIZES, epochs=EPOCHS):
             gates: [each[gates] for each in found]
             for gates in (RANDOM, LEARNED, SHUFFLED)
         },
-        "runs": (
-            f"{RUNS} of {train:,} training and {test:,} test images of {name}"
-            f"{'' if data_dir else ' (no --data_dir with CIFAR-10 given)'}"
-        ),
+        "runs": words,
         "details": {"training": [each["training"] for each in found]},
     }
 

@@ -10,8 +10,8 @@ k-th power. Which knows more about images is measured by ridge regression.
 import numpy as np
 
 from dlgn_tf.command.threads import one_blas_thread
-from dlgn_tf.data.sources import load
 from dlgn_tf.dual import closed_forms, kernel_learning
+from dlgn_tf.dual.claims.drawn_images import drawn
 from dlgn_tf.dual.random_networks import hard
 
 DRAWS = 10
@@ -23,25 +23,18 @@ SUM, PRODUCTS = 1, (2, 4)
 @one_blas_thread
 def measure(rng, data_dir, sizes=SIZES):
     """Accuracies of `DRAWS` draws, on CIFAR-10 where a folder has it."""
-    name = "cifar10" if data_dir else "digits"
-    images, _ = load(name, data_dir)
-    train, test = sizes[name]
-    drawn = rng.permutation(len(images))[: DRAWS * (train + test)]
+    draws, train, words = drawn(rng, data_dir, sizes, DRAWS)
     off = identities(rng)
     found, shuffled = [], []
-    for part in drawn.reshape(DRAWS, -1):
-        pixels = images.images[part].reshape(len(part), -1).astype("float64")
-        labels = images.labels[part]
+    for images, labels in draws:
+        pixels = images.reshape(len(images), -1).astype("float64")
         found.append(accuracies(pixels, labels, train))
         shuffled.append(accuracies(pixels, rng.permutation(labels), train))
     return {
         "identities off": off,
         **compare(found),
         "labels shuffled": compare(shuffled),
-        "draws": (
-            f"{DRAWS} of {train:,} training and {test:,} test images of {name}"
-            f"{'' if data_dir else ' (no --data_dir with CIFAR-10 given)'}"
-        ),
+        "draws": words,
         "details": {"accuracies": found, "shuffled": shuffled},
     }
 
