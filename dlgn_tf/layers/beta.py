@@ -42,7 +42,7 @@ class BetaLayer(keras.layers.Layer):
         beta: Float in [0, 1]; with which it starts, if it is learned.
         beta_mode: `"fixed"`, or what has a learned beta of its own:
             `"per_layer"`, `"per_channel"` (the last axis).
-        entropy: `"shannon"` or `"tsallis"`.
+        entropy: `"shannon"`, a softmax, or `"tsallis"`, a sparsemax.
 
     Raises:
         ValueError: if an argument lies outside its range, or a learned beta is
@@ -70,10 +70,12 @@ class BetaLayer(keras.layers.Layer):
 
     @property
     def hard(self):
+        """Whether beta is fixed at 1: the choice is that of the maximum."""
         return self.initial_beta == 1
 
     @property
     def linear(self):
+        """Whether beta is fixed at 0: the choice is the mean of all regions."""
         return self.initial_beta == 0
 
     @property

@@ -8,7 +8,7 @@ from dlgn_tf.layers import arguments
 from dlgn_tf.layers.beta import BetaLayer
 from dlgn_tf.layers.sparsemax import sparsemax
 
-# By what is weighed against the scores.
+# By the entropy that is weighed against the scores.
 _CHOICES = {"shannon": ops.softmax, "tsallis": sparsemax}
 
 

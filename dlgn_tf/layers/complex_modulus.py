@@ -12,17 +12,17 @@ class ComplexModulus(keras.layers.Layer):
     """Takes the modulus of wavelet coefficients, keeps the low-pass ones.
 
     Stands behind `MorletFilters`, of whose order of channels it is:
-    `|z| = sqrt(re^2 + im^2 + 1e-12)`. The little number gives the gradient a
-    value at 0.
+    `|z| = sqrt(re^2 + im^2 + 1e-12)`. The constant 1e-12 keeps the gradient
+    finite at 0.
 
     Source: "A Rainbow in Deep Network Black Boxes" (arXiv 2305.18512), learned
-    scattering; the little number is assumed.
+    scattering; the constant is assumed.
 
     Args:
         angles: Integer >= 1. Complex maps of each channel.
         skip: Boolean. Whether coefficients are kept too, beside their moduli
-            and beside the modulus of the low-pass ones; for files of before
-            there was `SkipModulus`, which keeps complex ones. Defaults to
+            and beside the modulus of the low-pass ones: for files that are
+            older than `SkipModulus`, which keeps complex ones. Defaults to
             `False`.
 
     Call arguments:
@@ -80,6 +80,6 @@ class ComplexModulus(keras.layers.Layer):
 
 def modulus(real, imaginary):
     """`sqrt(re^2 + im^2 + 1e-12)` of tensors, in their dtype."""
-    # In 16 bits squares overflow, and the little number is 0.
+    # In 16 bits squares overflow, and 1e-12 is rounded to 0.
     squares = ops.square(widened(real)) + ops.square(widened(imaginary))
     return ops.cast(ops.sqrt(squares + 1e-12), real.dtype)

@@ -8,8 +8,8 @@ class GraphOperation(keras.layers.Layer):
     """Calls an operation of Keras, such as that behind `keras.ops.multiply`.
 
     In the graph of a functional model such a call is a node like that of a
-    layer, but it is none of the model's `layers`. Who goes through layers one
-    by one sees it once it is one.
+    layer, but it is none of the model's `layers`. As a layer it is, so that
+    code which goes through layers one by one sees it.
 
     Args:
         operation: `keras.Operation`.

@@ -14,11 +14,11 @@ class SkipModulus(keras.layers.Layer):
     Stands behind `MorletFilters`, of whose order of channels it is. A complex
     map is held as real channels: real parts, then imaginary parts. Filters of
     complex maps act on both parts, `psi * (a + ib) = psi * a + i psi * b`. The
-    modulus, `|z| = sqrt(re^2 + im^2 + 1e-12)`, has imaginary part 0; the little
-    number gives the gradient a value at 0.
+    modulus, `|z| = sqrt(re^2 + im^2 + 1e-12)`, has imaginary part 0; the
+    constant 1e-12 keeps the gradient finite at 0.
 
     Source: "A Rainbow in Deep Network Black Boxes" (arXiv 2305.18512), learned
-    scattering with skip, as in its authors' code; the little number is assumed.
+    scattering with skip, as in its authors' code; the constant is assumed.
 
     Args:
         angles: Integer >= 1. Complex wavelets. Defaults to `4`.

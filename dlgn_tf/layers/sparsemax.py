@@ -5,10 +5,10 @@ from keras import ops
 
 
 def sparsemax(scores, axis=-1):
-    """What maximises <t, scores> + (1 - |t|^2) / 2 over the simplex.
+    """The weights t >= 0 of sum 1 that maximise <t, scores> + (1 - |t|^2) / 2.
 
-    Weights `max(scores - tau, 0)` that sum to 1. Those of scores that are 1 or
-    more below the highest are 0.
+    They are `max(scores - tau, 0)` with the tau that makes them sum to 1.
+    Scores that are 1 or more below the highest have weight 0.
 
     (`keras.ops.sparsemax` of Keras 3.15 takes another tau where more than one
     weight is above 0: those of (1, 1/2) are 1/4 and 0 there.)
@@ -17,12 +17,12 @@ def sparsemax(scores, axis=-1):
     1602.02068), equation 1 and algorithm 1.
 
     Args:
-        scores: Floating tensor, at least one along the axis finite; -inf is
-            what is not there.
-        axis: Integer.
+        scores: Floating tensor, at least one score along the axis finite; -inf
+            stands for a region that there is not.
+        axis: Integer, along which regions lie.
 
     Returns:
-        Tensor of the same shape and dtype.
+        Weights in [0, 1], a tensor of the same shape and dtype.
     """
     below = scores - ops.max(scores, axis=axis, keepdims=True)
     # Exact, and finite where scores are not.

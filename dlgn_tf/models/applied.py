@@ -86,7 +86,7 @@ def two_networks(apply, family, activation, orthogonal, constant=False):
 
 
 def _draw_alike(gating_network, value_network):
-    """What training draws, such as a flip or a dropout, is the same in both."""
+    """Makes random flips and dropouts of training the same in both networks."""
     first = {layer.name: layer for layer in gating_network.layers}
     for layer in value_network.layers:
         if layer.name in first:

@@ -25,15 +25,16 @@ def batches(count, size):
 
 
 def at_a_time(images, most):
-    """How many images pass together: so many of 32x32x3, of larger ones fewer.
+    """How many images are computed at once, fewer if they are large.
 
-    What a network holds on their way grows with them.
+    It is `most` for images of 32x32x3 and smaller ones; the memory that outputs
+    of layers take grows with the size of an image.
     """
     return max(1, min(most, most * _NUMBERS // math.prod(images.shape[1:])))
 
 
 def fitting(model, memory_gib, most):
-    """How many images pass an `ImageClassifier` together within a bound.
+    """How many images an `ImageClassifier` computes at once in so many GiB.
 
     As many as leave room for the outputs of all layers several times, at most
     `most` and at least one.
@@ -42,7 +43,7 @@ def fitting(model, memory_gib, most):
 
 
 def passing_bytes(model):
-    """What an image takes in an `ImageClassifier` on its way, roughly."""
+    """Bytes of memory that one image takes in an `ImageClassifier`, roughly."""
     numbers = sum(
         math.prod(layer.output.shape[1:])
         for network in model.networks.values()

@@ -102,7 +102,7 @@ class Builder:
         return json.dumps(self.description)
 
     def network(self, keep=None):
-        """The `UserNetwork`; its weights are any."""
+        """The `UserNetwork`, made with new weights, which mean nothing."""
         from dlgn_tf.models.user_network import UserNetwork
 
         if keep not in self._networks:

@@ -1,5 +1,7 @@
 """Fixtures of tests of models: images, and weights far from their start."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,12 @@ def draw(rng):
 def images(request, draw):
     """Five images of the shape that a file of tests calls SHAPE."""
     return draw(request.module.SHAPE)
+
+
+@pytest.fixture(scope="session")
+def graphs(module_of):
+    """The module user_graphs.py."""
+    return module_of(pathlib.Path(__file__).with_name("user_graphs.py"))
 
 
 @pytest.fixture

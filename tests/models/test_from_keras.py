@@ -1,7 +1,5 @@
 """Networks of one's own as DNN, DGN, DLGN and DLGN-SF."""
 
-import pathlib
-
 import keras
 import numpy as np
 import pytest
@@ -15,19 +13,14 @@ from dlgn_tf.layers import BatchNorm
 from dlgn_tf.models import nonlinearities, sites, transfer, user_network
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.classifier import copied
+from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.registry import FAMILIES
 
-HERE = pathlib.Path(__file__).parent
 # All are drawn in the slow tests.
 SEEDS = [
     pytest.param(seed, marks=[pytest.mark.slow] * (seed >= 4))
     for seed in range(50)
 ]
-
-
-@pytest.fixture(scope="module")
-def graphs(module_of):
-    return module_of(HERE / "user_graphs.py")
 
 
 @pytest.fixture
@@ -41,11 +34,6 @@ def precision(request, dtype_policy):
     keras.config.set_floatx(floatx)
 
 
-def difference(logits, expected):
-    size = np.abs(expected).max()
-    return np.abs(ops.convert_to_numpy(logits) - expected).max() / size
-
-
 def convert(drawn, family, **options):
     options = {"keep": "all", "seed": 0, **options}
     return dlgn_tf.from_keras(drawn.model, family, **options)
@@ -57,18 +45,19 @@ def test_identities(seed, precision, graphs, tmp_path):
     """The DNN is the network, and so is a tied DGN under its own gates."""
     drawn = graphs.Drawn(seed)
     images = drawn.images()
-    expected = graphs.centred(drawn.logits(images))
+    expected = graphs.centred(graphs.logits_of(drawn.model, images))
     as_dnn, as_dgn = precision
     before = [np.array(x) for x in drawn.model.get_weights()]
     dnn = convert(drawn, "dnn", weights="copy")
     assert len(dnn.site_names) == drawn.sites
-    assert difference(graphs.centred(dnn(images)), expected) < as_dnn
+    assert graphs.difference(graphs.centred(dnn(images)), expected) < as_dnn
     dgn = convert(drawn, "dgn", weights="copy", gate="own")
     found = graphs.centred(dgn(images))
-    assert difference(found, expected) < as_dgn
+    assert graphs.difference(found, expected) < as_dgn
     # Controls: other weights, and gates that are none of its own.
     for other in (convert(drawn, "dnn"), convert(drawn, "dgn", weights="copy")):
-        assert difference(graphs.centred(other(images)), expected) > 10 * as_dgn
+        logits = graphs.centred(other(images))
+        assert graphs.difference(logits, expected) > 10 * as_dgn
     path = tmp_path / "dgn.keras"
     dgn.save(path)
     again = keras.models.load_model(path)
@@ -299,16 +288,9 @@ def test_own_gates_of_the_zoo(rng):
     dnn = create_model("c4gap_dnn", (6, 6, 1), 3, **options)
     dgn = create_model("c4gap_dgn", (6, 6, 1), 3, gate="own", **options)
     transfer.copy_gates(dnn, dgn)
-    for layer in dgn.value_network.layers:
-        layer.set_weights(dgn_weights(dnn, layer))
+    copy_weights(dnn.network, dgn.value_network)
     images = rng.integers(0, 256, (5, 6, 6, 1)).astype("uint8")
     np.testing.assert_allclose(dgn(images), dnn(images), rtol=1e-5, atol=1e-6)
-
-
-def dgn_weights(dnn, layer):
-    if not layer.weights:
-        return []
-    return dnn.network.get_layer(layer.name).get_weights()
 
 
 def test_vectors(rng):
@@ -451,7 +433,7 @@ def test_written_otherwise(name, rng, graphs):
     for family, gate in (("dnn", None), ("dgn", "own")):
         made = dlgn_tf.from_keras(network, family, weights="copy", gate=gate)
         assert sites in (None, made.site_names)
-        assert difference(graphs.centred(made(images)), expected) < 1e-5
+        assert graphs.difference(graphs.centred(made(images)), expected) < 1e-5
     for family in ("dlgn", "dlgn_sf"):
         made = dlgn_tf.from_keras(network, family, weights="copy", keep="all")
         assert made(images).shape == (4, 3)
@@ -514,7 +496,7 @@ def tenths(shape, dtype=None):
         lambda x: ops.concatenate([x / 255, 1 - x / 255], -1),
     ],
 )
-def test_odd_first_layers(make, rng):
+def test_odd_first_layers(make, rng, graphs):
     """Each is as in the model, and keeps being so."""
     image = keras.Input((6, 6, 2))
     h = layers.Conv2D(3, 3, activation="relu")(make(image))
@@ -522,7 +504,7 @@ def test_odd_first_layers(make, rng):
     copied = dlgn_tf.from_keras(network, "dnn", weights="copy", keep="all")
     images = rng.normal(size=(5, 6, 6, 2)).astype("float32")
     expected = network.predict(images, verbose=0)
-    assert difference(copied(images), expected) < 1e-6
+    assert graphs.difference(copied(images), expected) < 1e-6
 
 
 @pytest.mark.parametrize("random", [False, True])

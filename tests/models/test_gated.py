@@ -20,14 +20,10 @@ def c4gap(family, seed=0, width=3, **arguments):
     )
 
 
-def loss_of(model, images, labels, training=False):
-    log_p = tf.nn.log_softmax(model(images, training=training))
-    return -tf.reduce_sum(tf.gather(log_p, labels, batch_dims=1))
-
-
-def gradients(model, images, labels, training=False):
+def gradients(model, images, labels):
     with tf.GradientTape() as tape:
-        loss = loss_of(model, images, labels, training)
+        log_p = tf.nn.log_softmax(model(images))
+        loss = -tf.reduce_sum(tf.gather(log_p, labels, batch_dims=1))
     return tape.gradient(loss, [v.value for v in model.trainable_variables])
 
 
@@ -119,66 +115,6 @@ def test_gradient_reaches_the_gating_network_through_soft_gates(
             assert gradient is None, variable.path
         else:
             assert np.any(gradient != 0), variable.path
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(
-    "name,shape,options",
-    [
-        ("c4gap_dnn", SHAPE, {"width": 3}),
-        ("c4gap_dgn", SHAPE, {"width": 3}),
-        ("c4gap_dlgn", SHAPE, {"width": 3}),
-        ("c4gap_dlgn_sf", SHAPE, {"width": 3}),
-        ("fc_dlgn", SHAPE, {"width": 4}),
-        ("resnet20_dlgn", (8, 8, 3), RESNET),
-        ("resnet110_dgn", (8, 8, 3), RESNET),
-        ("resnet20_dnn", (8, 8, 3), RESNET),
-    ],
-)
-def test_gradients_equal_finite_differences(
-    draw, randomize, rng, name, shape, options, training
-):
-    beta = None if name.endswith("dnn") else 4.0
-    model = create_model(name, shape, 3, beta=beta, **options)
-    randomize(model)
-    images, labels = draw(shape, 4), [0, 1, 2, 1]
-    analytic = gradients(model, images, labels, training)
-    start = [np.asarray(v) for v in model.trainable_variables]
-    groups = [list(range(len(start)))]
-    if not name.endswith("dnn"):
-        gating = [
-            index
-            for index, variable in enumerate(model.trainable_variables)
-            if is_gating(model, variable)
-        ]
-        assert 0 < len(gating) < len(start)
-        groups.append(gating)
-    for group in groups:
-        direction = [
-            rng.normal(size=w.shape) if index in group else np.zeros(w.shape)
-            for index, w in enumerate(start)
-        ]
-        ends = []
-        for step in (1e-6, -1e-6):
-            for variable, w, d in zip(
-                model.trainable_variables, start, direction, strict=True
-            ):
-                variable.assign(w + step * d)
-            ends.append(float(loss_of(model, images, labels, training)))
-        slope = sum(
-            np.sum(g * d) for g, d in zip(analytic, direction, strict=True)
-        )
-        assert abs(slope) > 1e-3
-        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
-
-
-def test_frozen_gating_network_is_out_of_the_trainable_variables():
-    model = c4gap("dlgn")
-    assert len(model.trainable_variables) == 8 + 10
-    model.gating_network.trainable = False
-    assert len(model.trainable_variables) == 10
-    assert not any(is_gating(model, v) for v in model.trainable_variables)
 
 
 def test_frozen_gating_network_keeps_its_batch_normalisation(draw):

@@ -91,46 +91,30 @@ def activations(description):
     return [x for x in found if x in GATED]
 
 
-def logits_of(model, images):
-    """What enters the softmax: of a last dense layer, multiplied out."""
-    last = model.layers[-1]
-    below = keras.Model(model.input, last.input)
-    h = below(images, training=False)
-    if not isinstance(last, keras.layers.Activation):
-        # As Keras multiplies: NumPy rounds otherwise.
-        h = keras.ops.matmul(h, last.kernel) + last.bias
-    return keras.ops.convert_to_numpy(h)
-
-
-def difference(found, expected):
-    found = keras.ops.convert_to_numpy(found)
-    return np.abs(found - expected).max() / np.abs(expected).max()
-
-
-def check_identities(name, as_dnn, as_dgn):
+def check_identities(graphs, name, as_dnn, as_dgn):
     """The DNN is the network, and so is a tied DGN under its own gates."""
     model, images = built(name)
     counted = activations(keras.saving.serialize_keras_object(model))
-    expected = logits_of(model, images)
+    expected = graphs.logits_of(model, images)
     for family, gate, most in (("dnn", None, as_dnn), ("dgn", "own", as_dgn)):
         made = dlgn_tf.from_keras(
             model, family, weights="copy", keep="all", gate=gate
         )
         assert len(made.site_names) == len(counted) > 10
         found = made(images)
-        assert difference(found, expected) < most
+        assert graphs.difference(found, expected) < most
         # Control: of two images the logits are far apart.
-        assert difference(found[::-1], expected) > 10 * as_dgn
+        assert graphs.difference(found[::-1], expected) > 10 * as_dgn
 
 
 @each
-def test_identities(name, float64):
-    check_identities(name, 1e-10, 1e-10)
+def test_identities(name, graphs, float64):
+    check_identities(graphs, name, 1e-10, 1e-10)
 
 
 @each
-def test_identities_in_float32(name):
-    check_identities(name, 1e-6, 1e-4)
+def test_identities_in_float32(name, graphs):
+    check_identities(graphs, name, 1e-6, 1e-4)
 
 
 @pytest.mark.slow

@@ -140,16 +140,24 @@ class Drawn:
         shape = count, *self.model.input_shape[1:]
         return self._rng.integers(0, 256, shape).astype("uint8")
 
-    def logits(self, images):
-        """What enters the softmax: of the last layer, multiplied out.
 
-        The logarithm of a softmax has lost what float32 holds of the logits.
-        """
-        last = self.model.layers[-1]
-        below = keras.Model(self.model.input, last.input)
-        h = below(images, training=False)
+def logits_of(model, images):
+    """What enters a softmax at the end: of a last dense layer, multiplied out.
+
+    The logarithm of a softmax has lost what float32 holds of the logits.
+    """
+    last = model.layers[-1]
+    h = keras.Model(model.input, last.input)(images, training=False)
+    if not isinstance(last, layers.Activation):
         # As Keras multiplies: NumPy rounds otherwise.
-        return ops.convert_to_numpy(ops.matmul(h, last.kernel) + last.bias)
+        h = ops.matmul(h, last.kernel) + last.bias
+    return ops.convert_to_numpy(h)
+
+
+def difference(logits, expected):
+    """The largest, relative to what is largest."""
+    size = np.abs(expected).max()
+    return np.abs(ops.convert_to_numpy(logits) - expected).max() / size
 
 
 def centred(logits):
