@@ -18,18 +18,6 @@ from dlgn_tf.complexity.experiments import (
     tasks,
 )
 
-
-# A claim that raises "does not hold": where that is expected it must not.
-@pytest.fixture
-def measure_claim(measure_claim):
-    def measure(*claim, **options):
-        found = measure_claim(*claim, **options)
-        assert "traceback" not in found.values, found
-        return found
-
-    return measure
-
-
 QUICK = (2, 3, 4, 6, 7, 9, 19, 21)
 TRAINED = (1, 5, 8, *range(10, 18), 20)
 

