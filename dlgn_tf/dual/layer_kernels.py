@@ -23,7 +23,7 @@ def regressions(model, train, test, classes, seed=0, memory_gib=1.0, **options):
         test: `ImageSet` that is predicted.
         classes: Integer.
         seed: Of `kernel_learning.ridge_regression`.
-        memory_gib: Float > 0, bound on what a kernel takes.
+        memory_gib: Float > 0, bound on what computing a kernel takes.
         **options: Of `kernels.fully_connected`.
 
     Yields:
@@ -38,26 +38,28 @@ def regressions(model, train, test, classes, seed=0, memory_gib=1.0, **options):
     if structure is None or structure.kind != "fully_connected":
         raise UserError(
             "Expected a network of dense layers in a row, as fc is, whose "
-            f"kernel is a product of those of its layers. Received: "
+            "kernel is a product of those of its layers. Received: "
             f"{model.name}"
         )
     (sites,) = structure.blocks
     sets = ImageArrays(model)([train.images, test.images], memory_gib)
-    known, asked = (
+    (known, pixels), (asked, other_pixels) = (
         ([each[site] for site in sites], each["image"].reshape(len(images), -1))
         for each, images in zip(sets, (train.images, test.images), strict=True)
     )
     options["memory_gib"] = memory_gib
+    # What enters is the same of all, and has the most numbers.
+    of_inputs = _both([], pixels, [], other_pixels, options)
+    ones = np.ones((len(train), 1)), np.ones((len(test), 1))
     for combination, layers in _combinations(len(sites)):
-        gates, inputs = _taken(combination, layers, *known)
-        others = _taken(combination, layers, *asked)
+        gates, others = (
+            _combined(combination, of_set[:layers]) for of_set in (known, asked)
+        )
+        kernel, test_kernel = _both(gates, ones[0], others, ones[1], options)
+        kernel *= of_inputs[0]
+        test_kernel *= of_inputs[1]
         fit = kernel_learning.ridge_regression(
-            kernels.fully_connected(gates, inputs, **options),
-            train.labels,
-            kernels.fully_connected(*others, gates, inputs, **options),
-            test.labels,
-            classes,
-            seed=seed,
+            kernel, train.labels, test_kernel, test.labels, classes, seed=seed
         )
         yield {
             "images": len(train),
@@ -81,8 +83,14 @@ def _combinations(total):
     ]
 
 
-def _taken(combination, layers, gates, inputs):
-    """Gates and inputs as `kernels.fully_connected` takes them."""
-    if combination == SUM:
-        return [np.concatenate(gates[:layers], axis=1)], inputs
-    return gates[:layers], inputs
+def _combined(combination, gates):
+    """Gates as `kernels.fully_connected` takes them."""
+    return [np.concatenate(gates, axis=1)] if combination == SUM else gates
+
+
+def _both(gates, inputs, others, other_inputs, options):
+    """Kernels of training images, and of test images by them."""
+    return (
+        kernels.fully_connected(gates, inputs, **options),
+        kernels.fully_connected(others, other_inputs, gates, inputs, **options),
+    )
