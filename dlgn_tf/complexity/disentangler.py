@@ -14,10 +14,10 @@ from dlgn_tf.complexity.features import Feature
 from dlgn_tf.complexity.unit import Unit
 from dlgn_tf.errors import UserError
 from dlgn_tf.layers import BatchNorm, SubsampleAndPad
-from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.convolution import he_convolution
 from dlgn_tf.models.gated import copy_weights
 from dlgn_tf.models.layout import channels_last
+from dlgn_tf.models.seeds import initial_weights_from
 
 ORDERS = (4, 7, 13, 25)
 # Filters of the three stages, times the width r.

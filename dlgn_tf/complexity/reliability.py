@@ -40,7 +40,7 @@ from dlgn_tf.complexity.resampling import ResampledCovariance
 from dlgn_tf.complexity.shared_feature import CYCLES, SharedFeature
 from dlgn_tf.complexity.unit import MEASURED, unit_of
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import initial_weights_from
+from dlgn_tf.models.seeds import initial_weights_from
 
 # Apart from the draws of the ladder, and of each other.
 _SHARED_STREAM, _CYCLE_STREAM = 10_000, 20_000

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.models.build import initial_weights_from
 from dlgn_tf.models.layout import channels_last
+from dlgn_tf.models.seeds import initial_weights_from
 
 
 @channels_last()

@@ -25,6 +25,7 @@ from dlgn_tf.models.gated import GatedNetwork
 from dlgn_tf.models.head import logits
 from dlgn_tf.models.layout import channels_last
 from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.seeds import initial_weights_from
 
 FAMILIES = ("dnn", "dgn", "dlgn")
 
@@ -84,7 +85,7 @@ def create_student(
     apply = applied.Applied(local, shape, classes, options)
     if family == "dnn":
         return build.relu_network(apply, normalization, None, name, None, seed)
-    with build.initial_weights_from(seed):
+    with initial_weights_from(seed):
         gating, value, made = applied.two_networks(apply, family, None, None)
     gate = Gate("soft", name="gate")
     return GatedNetwork(

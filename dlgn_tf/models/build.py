@@ -1,13 +1,10 @@
 """From a model's name to the model."""
 
-import contextlib
 import difflib
 import functools
 import inspect
-import numbers
 import os
 import pathlib
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +26,7 @@ from dlgn_tf.models.orthogonal import with_orthogonal_filters
 from dlgn_tf.models.orthogonal_options import OrthogonalFilters
 from dlgn_tf.models.own_gates import OwnGates
 from dlgn_tf.models.relu import ReLUNetwork
+from dlgn_tf.models.seeds import initial_weights_from
 from dlgn_tf.output import run_names
 
 
@@ -336,29 +334,6 @@ def _refuse_gates(name, given):
             f"Expected no option of gates for {name}, which gates itself. "
             f"Received: {given}"
         )
-
-
-@contextlib.contextmanager
-def initial_weights_from(seed):
-    """Makes the initial weights of layers made inside follow from `seed`.
-
-    Keras draws the seed of each initialiser that has none from Python's
-    generator, in the order in which layers are made. That generator is put back
-    afterwards, so nothing outside is touched. None leaves things as they are.
-    """
-    if seed is None:
-        yield
-        return
-    if not isinstance(seed, numbers.Integral) or seed < 0:
-        raise UserError(
-            f"Expected a seed, an integer >= 0. Received: seed={seed}"
-        )
-    state = random.getstate()
-    random.seed(int(seed))
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:

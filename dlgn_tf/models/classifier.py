@@ -183,20 +183,16 @@ class ImageClassifier(keras.Model):
         return (input_shape[0], *self.output_shape[1:])
 
     def __call__(self, images, *args, **kwargs):
-        images = self._looked_at(images)
-        return super().__call__(images, *args, **kwargs)
+        return super().__call__(self._looked_at(images), *args, **kwargs)
 
     def fit(self, x=None, *args, **kwargs):
-        x = self._looked_at(x)
-        return super().fit(x, *args, **kwargs)
+        return super().fit(self._looked_at(x), *args, **kwargs)
 
     def evaluate(self, x=None, *args, **kwargs):
-        x = self._looked_at(x)
-        return super().evaluate(x, *args, **kwargs)
+        return super().evaluate(self._looked_at(x), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
-        x = self._looked_at(x)
-        return super().predict(x, *args, **kwargs)
+        return super().predict(self._looked_at(x), *args, **kwargs)
 
     def quantize(self, *args, **kwargs):
         # Keras quantises layers that are built, and a call builds them.
