@@ -121,13 +121,10 @@ def contributions(
     """
     model = question.model
     view = view or DualView(model, dtype, question.memory_gib)
-    directions = question.directions[:, None]
-    found = view.along(question.images, site, directions)
-    maps = found.units[..., 0]
-    biases = {name: column[:, 0] for name, column in found.biases.items()}
-    said = ""
+    found = view.along(question.images, site, question.directions)
+    maps, biases, said = found.units, dict(found.biases), ""
     if site is not None:
-        biases[AROUND] = found.around[:, 0]
+        biases[AROUND] = found.around
     elif model.value_input == "ones":
         biases[CONSTANT] = maps.sum(axis=(1, 2, 3))
         maps = np.zeros_like(maps)
@@ -136,7 +133,7 @@ def contributions(
             "itself, all that the image does it does through the gates. "
             "Contributions of the units of a gate site say which."
         )
-    return Answer(maps, biases, said, found.logits[:, 0])
+    return Answer(maps, biases, said, found.logits)
 
 
 def gradient(question: Question) -> Answer:
@@ -161,7 +158,7 @@ def integrated_gradients(question: Question, steps: int = 32) -> Answer:
         question: `Question`.
         steps: Integer >= 1, midpoints at which derivatives are taken.
     """
-    _check_positive("steps", steps)
+    check_count("steps", steps)
     derivative, pixels = _pixel_gradients(question), question.pixels
     total = sum(
         derivative((k + 0.5) / steps * pixels, question.directions)
@@ -183,7 +180,7 @@ def smoothgrad(
             normalised image.
         seed: Integer, of the noise.
     """
-    _check_positive("samples", samples)
+    check_count("samples", samples)
     derivative, pixels = _pixel_gradients(question), question.pixels
     rng = np.random.default_rng(seed)
     scale = noise * np.ptp(pixels, axis=(1, 2, 3), keepdims=True)
@@ -358,7 +355,7 @@ def _windows(image_shape, window, stride):
     if height == width == 1:
         return [(0, 0, channel) for channel in range(channels)]
     window = max(2, min(height, width) // 8) if window is None else window
-    _check_positive("window", window)
+    check_count("window", window)
     stride = max(1, window // 2) if stride is None else stride
     if not 1 <= stride <= window:
         raise UserError(
@@ -376,6 +373,14 @@ def _starts(side, window, stride):
     """Where windows begin, so that the last one ends with the side."""
     last = max(side - window, 0)
     return [*range(0, last, stride), last]
+
+
+def check_count(name: str, value: int) -> None:
+    """Raises a `UserError` unless a value is an integer >= 1."""
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise UserError(
+            f"Expected {name} to be an integer >= 1. Received: {name}={value}"
+        )
 
 
 def _check_positive(name, value):

@@ -192,8 +192,9 @@ class DualView:
             UserError: if there is no such site or logit.
         """
         classes = self.network.classes
-        chosen = list(range(classes) if logits is None else logits)
-        check_logits(chosen, classes)
+        chosen = checked_logits(
+            range(classes) if logits is None else logits, classes
+        )
         directions = np.eye(classes)[chosen]
         return self.along(
             images, site, np.tile(directions, (len(images), 1, 1))
@@ -208,19 +209,12 @@ class DualView:
         or integers `(n,)`, in one pass. Arrays of the result have no axis of
         logits; images, site and errors are as for `contributions`.
         """
-        classes, of_images = self.network.classes, np.zeros(len(images), int)
-        for given in (right, wrong):
-            check_logits(np.ravel(given), classes)
-        one_hot = np.eye(classes)
-        directions = one_hot[right + of_images] - one_hot[wrong + of_images]
-        along = self.along(images, site, directions[:, None])
-        return Decomposition(
-            site,
-            along.units[..., 0],
-            along.around[..., 0],
-            {name: each[..., 0] for name, each in along.biases.items()},
-            along.logits[..., 0],
+        classes = self.network.classes
+        targets, others = (
+            logit_of_each(name, given, len(images), classes)
+            for name, given in (("right", right), ("wrong", wrong))
         )
+        return self.along(images, site, one_hot(targets, classes, others))
 
     def along(
         self, images: Array, site: str | None, directions: Array
@@ -231,12 +225,19 @@ class DualView:
             images: See `contributions`.
             site: See `contributions`.
             directions: Array `(n, k, classes)`. The last axis of the result
-                has the k products.
+                has the k products. Or `(n, classes)`, one product of each
+                image: then the result has no such axis.
         """
         if site is not None:
             check_site(site, self.site_shapes)
-        units, around, biases, logits = self._in_batches(
-            functools.partial(self._of_batch, site), images, directions
+        single = directions.ndim == 2
+        parts = self._in_batches(
+            functools.partial(self._of_batch, site),
+            images,
+            directions[:, None] if single else directions,
+        )
+        units, around, biases, logits = (
+            part[..., 0] if single else part for part in parts
         )
         named = {
             name: biases[:, column]
@@ -349,13 +350,51 @@ class DualView:
         return logits * along
 
 
-def check_logits(logits: Sequence[int] | Array, classes: int) -> None:
-    """Raises a `UserError` unless all are logits of so many classes."""
-    for logit in logits:
-        if logit != int(logit) or not 0 <= logit < classes:
+def checked_logits(logits: int | Sequence[int] | Array, classes: int) -> Array:
+    """Logits as integers `(k,)`; a `UserError` unless so many classes have all.
+
+    Whatever the shape they come in.
+    """
+    for logit in np.ravel(logits).tolist():
+        if logit not in range(classes):
             raise UserError(
                 f"Expected logits from 0 to {classes - 1}. Received: {logit}"
             )
+    return np.ravel(logits).astype(int)
+
+
+def logit_of_each(
+    name: str, given: int | Sequence[int] | Array, count: int, classes: int
+) -> Array:
+    """The logit of each of `count` images, integers `(count,)`.
+
+    Args:
+        name: String that names the argument.
+        given: Integer, or an integer for each image.
+        count: Integer, how many images there are.
+        classes: Integer, how many logits there are.
+
+    Raises:
+        UserError: if there is no such logit, or not one for each image.
+    """
+    logits = checked_logits(given, classes)
+    if np.ndim(given) and np.shape(given) != (count,):
+        raise UserError(
+            f"Expected {name} of one logit, or of one for each of {count} "
+            f"images. Received: {len(logits)}"
+        )
+    return np.broadcast_to(logits, count)
+
+
+def one_hot(
+    targets: Array, classes: int, against: Array | None = None
+) -> Array:
+    """Directions `(n, classes)`: 1 at a target, -1 at what it is against.
+
+    Their scalar products with the logits are the targets' logits, less those.
+    """
+    rows = np.eye(classes)
+    return rows[targets] - (0 if against is None else rows[against])
 
 
 def _joined(parts, axis):

@@ -12,7 +12,7 @@ from numpy import ndarray as Array
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.attributions import METHODS, Question
-from dlgn_tf.inspection.contributions import check_logits
+from dlgn_tf.inspection.contributions import logit_of_each, one_hot
 from dlgn_tf.models import evaluation
 from dlgn_tf.models import images as image_checks
 
@@ -148,13 +148,12 @@ def explain(
     images, flat = _checked(model, images)
     if target is None:
         target = _predicted(model, images, memory_gib)
-    one_hot, zeros = np.eye(model.classes), np.zeros(len(images), int)
-    targets = _logits("target", target, zeros, model.classes)
-    directions = one_hot[targets]
+    count, classes = len(images), model.classes
+    targets = logit_of_each("target", target, count, classes)
     others = None
     if against is not None:
-        others = _logits("against", against, zeros, model.classes)
-        directions = directions - one_hot[others]
+        others = logit_of_each("against", against, count, classes)
+    directions = one_hot(targets, classes, others)
     question = Question(model, images, directions, memory_gib)
     maps, biases, said, logits = METHODS[method](question, **options)
     site = options.get("site") if method == "contributions" else None
@@ -217,14 +216,3 @@ def _checked(model, images):
     images = np.asarray(image_checks.with_all_axes(model, images))
     image_checks.check_images(model, images)
     return images, flat
-
-
-def _logits(name, given, zeros, classes):
-    """The logit of each image, an integer array `(n,)`."""
-    check_logits(np.ravel(given), classes)
-    if np.ndim(given) and len(given) != len(zeros):
-        raise UserError(
-            f"Expected {name} of one logit, or of one for each of {len(zeros)} "
-            f"images. Received: {len(given)}"
-        )
-    return zeros + np.asarray(given, int)

@@ -36,7 +36,7 @@ from dlgn_tf.inspection.contributions import DualView
 from dlgn_tf.inspection.derivative import lengths
 from dlgn_tf.inspection.interventions import switched_logits
 from dlgn_tf.inspection.site_map import SiteMap
-from dlgn_tf.inspection.sites import check_has_sites, check_site
+from dlgn_tf.inspection.sites import chosen_sites
 from dlgn_tf.inspection.units import by_site, check_units, least
 from dlgn_tf.models.evaluation import batches
 from dlgn_tf.models.images import check_images
@@ -126,10 +126,7 @@ class GateFlips:
         view: DualView | None = None,
         affine_sites: set[str] | None = None,
     ) -> None:
-        check_has_sites(model)
-        self.sites = list(model.site_names if sites is None else sites)
-        for site in self.sites:
-            check_site(site, model.site_names)
+        self.sites = list(chosen_sites(model, sites))
         self.model = model
         self._memory_gib = memory_gib
         self.view = view or DualView(model, "float64", memory_gib)
@@ -165,8 +162,8 @@ class GateFlips:
         Raises:
             UserError: if no site is exact.
         """
-        distances = self._distances(image)
-        return self.flips(image, least(distances, count))
+        state = self._state(image)
+        return self._flips(state, least(self._distances(state), count))
 
     def strongest(
         self,
@@ -206,7 +203,7 @@ class GateFlips:
             image: See `nearest`.
         """
         state = self._state(image)
-        found = self._distances(image)
+        found = self._distances(state)
         predicted = int(state.before.argmax())
         if self.model.classes == 1:
             return None
@@ -288,7 +285,7 @@ class GateFlips:
             templates |= dict(zip(rows, pairs, strict=True))
         return templates
 
-    def _distances(self, image):
+    def _distances(self, state):
         """|q| / |T| of each unit: dict from site to arrays of its shape."""
         if not self.exact_sites:
             raise UserError(
@@ -302,7 +299,7 @@ class GateFlips:
             if site not in self._lengths:
                 of_units = lengths(source, self._memory_gib)
                 self._lengths[site] = of_units.reshape(source.shape)
-            q = np.abs(source.values(source.normalized(image[None]))[0])
+            q = np.abs(source.values(source.normalized(state.images))[0])
             distances[site] = np.full(q.shape, np.inf)
             length, out = self._lengths[site], distances[site]
             np.divide(q, length, out=out, where=length > 0)

@@ -13,16 +13,15 @@ from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
-from dlgn_tf.inspection.layer_agreement import LayerAgreement
-from dlgn_tf.inspection.sites import check_site
+from dlgn_tf.inspection.layer_agreement import FEWEST, LayerAgreement
+from dlgn_tf.inspection.sites import chosen_sites
 
 if typing.TYPE_CHECKING:
     from dlgn_tf.models.classifier import ImageClassifier
 
 
-# Images of a batch; layers are compared by the pairs of one.
+# Images of a batch, at most; layers are compared by the pairs of one.
 _MOST = 64
-_FEWEST = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,9 +136,7 @@ def collect(
     """
     images, labels = np.asarray(images), np.asarray(labels)
     classes = _checked(model, images, labels, classes)
-    sites = list(model.site_names if sites is None else sites)
-    for site in sites:
-        check_site(site, model.site_names)
+    sites = chosen_sites(model, sites)
     shapes = {site: model.site_shapes[site] for site in sites}
     batch_size = _batch_size(model, shapes, classes, batch_size, memory_gib)
     counts = {site: _Counts(shapes[site], classes) for site in sites}
@@ -260,14 +257,18 @@ def _checked(model, images, labels, classes):
             f"Received: images of shape {np.shape(images)} and labels of shape "
             f"{labels.shape}"
         )
-    least = int(labels.max()) + 1
-    classes = least if classes is None else classes
-    if labels.min() < 0 or least > classes:
+    classes = int(labels.max()) + 1 if classes is None else classes
+    check_labels(labels, classes)
+    return classes
+
+
+def check_labels(labels: Array, classes: int) -> None:
+    """Raises a `UserError` unless labels `(n,)` are of so many classes."""
+    if labels.min() < 0 or labels.max() >= classes:
         raise UserError(
             f"Expected labels from 0 to {classes - 1}. Received: "
             f"{labels.min()} to {labels.max()}"
         )
-    return classes
 
 
 def _batch_size(model, shapes, classes, given, memory_gib):
@@ -281,7 +282,7 @@ def _batch_size(model, shapes, classes, given, memory_gib):
     # Of an image: every layer on its way, pre-activations, gates, bits.
     held, image = 4 * classes * units, 8 * everywhere + 9 * units
     fitting = int((memory_gib * GIB - held) // image)
-    wanted = given or max(_FEWEST, min(_MOST, fitting))
+    wanted = given or max(FEWEST, min(_MOST, fitting))
     if wanted > fitting:
         least = least_gib(held + wanted * image)
         raise UserError(

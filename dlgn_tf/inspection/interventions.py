@@ -16,13 +16,15 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.inspection.affine import (
     AffineNetwork,
     gate_function,
     value_inputs,
 )
+from dlgn_tf.inspection.gate_statistics import check_labels
 from dlgn_tf.inspection.sites import check_site
+from dlgn_tf.inspection.units import places_of, within
 from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:
@@ -105,19 +107,17 @@ def interventions(
         List of `Effect`, in the order of the switches.
 
     Raises:
-        UserError: if the model is an ensemble, there are no images, or there is
-            no such site, channel, position or setting; its text lists what
-            there is.
+        UserError: if the model is an ensemble, there are no images, a label is
+            none of a class, or there is no such site, channel, position or
+            setting; its text lists what there is.
     """
     network = AffineNetwork(model)
     shapes = model.site_shapes
-    for switch in switches:
-        _check(switch, shapes)
-    if not len(images):
-        raise UserError("Expected at least one image. Received: none")
+    chosen = [_chosen(switch, shapes) for switch in switches]
+    parts = batches(len(images), batch_size)
+    check_labels(images.labels, model.classes)
     settings = _settings(model, images, switches, batch_size, reference)
     sums = np.zeros((len(switches), 5))
-    parts = batches(len(images), batch_size)
     shown = Progress(
         "interventions",
         0,
@@ -127,11 +127,11 @@ def interventions(
     )
     for done, batch in enumerate(parts):
         labels = images.labels[batch]
-        entering, gates = entering_and_gates(model, images.images[batch])
+        entering, gates = value_inputs(model, images.images[batch], "float32")
         seen = network, entering, gate_function(model, gates)
         before = switched_logits(*seen)
-        for k, (chosen, setting) in enumerate(settings):
-            after = switched_logits(*seen, switches[k].site, chosen, setting)
+        for k, switch in enumerate(switches):
+            after = switched_logits(*seen, switch.site, chosen[k], settings[k])
             sums[k] += _sums(before, after, labels)
             shown.update(done * len(switches) + k + 1)
     return [
@@ -147,16 +147,6 @@ def rows(effects: Sequence[Effect]) -> list[dict]:
         if row["position"] is not None:
             row["position"] = "{}:{}".format(*row["position"])
     return table
-
-
-def entering_and_gates(model: "ImageClassifier", images: Array) -> tuple:
-    """What the value network sees, and gates by site.
-
-    A ReLU network has its gates from within: none are returned.
-    """
-    if not model.gated:
-        return model.normalization(images), {}
-    return value_inputs(model, images, "float32")
 
 
 def switched_logits(
@@ -183,24 +173,19 @@ def switched_logits(
 
 
 def _settings(model, images, switches, batch_size, reference):
-    """Pairs of float32 arrays `(chosen, setting)` of each switch's site."""
+    """What each switch sets gates to, float32 arrays of its site's shape."""
     shapes, means = model.site_shapes, {}
     if any(switch.to == "mean" for switch in switches):
         of_images = images.images if reference is None else reference
         means = mean_gates(model, of_images, batch_size)
-    pairs = []
+    settings = []
     for switch in switches:
-        shape = shapes[switch.site]
-        chosen = np.zeros(shape, "float32")
-        channel = slice(None) if switch.channel is None else switch.channel
-        chosen[(*(switch.position or (...,)), channel)] = 1
         if switch.to == "mean":
-            setting = means[switch.site]
-        else:
-            level = _most(model, switch.site) if switch.to == "on" else 0.0
-            setting = np.full(shape, level, "float32")
-        pairs.append((chosen, setting))
-    return pairs
+            settings.append(means[switch.site])
+            continue
+        level = _most(model, switch.site) if switch.to == "on" else 0.0
+        settings.append(np.full(shapes[switch.site], level, "float32"))
+    return settings
 
 
 def _most(model, site):
@@ -255,33 +240,20 @@ def _effect(switch, sums, images, classes):
     )
 
 
-def _check(switch, shapes):
-    """Raises a `UserError` unless there is what a switch sets."""
-    if switch.to not in SETTINGS:
-        raise UserError(
-            f"Expected gates set to one of {', '.join(SETTINGS)}. Received: "
-            f"to={switch.to!r}"
-        )
+def _chosen(switch, shapes):
+    """Which gates a switch sets, a float32 array of its site: 1, others 0.
+
+    A `UserError` if there is not what it sets.
+    """
+    check_choice("to", switch.to, SETTINGS)
     check_site(switch.site, shapes)
-    *sides, channels = shapes[switch.site]
-    if switch.channel is not None and not 0 <= switch.channel < channels:
-        raise UserError(
-            f"Expected a channel from 0 to {channels - 1} at gate site "
-            f"{switch.site!r}. Received: channel={switch.channel}"
-        )
-    position = switch.position
-    if position is None:
-        return
-    if not sides:
-        raise UserError(
-            f"Expected no position at gate site {switch.site!r}, whose units "
-            f"have none. Received: position={position}"
-        )
-    if len(position) != 2 or not all(
-        0 <= p < side for p, side in zip(position, sides, strict=True)
-    ):
-        raise UserError(
-            f"Expected a position from (0, 0) to ({sides[0] - 1}, "
-            f"{sides[1] - 1}) at gate site {switch.site!r}. Received: "
-            f"position={position}"
-        )
+    *sides, count = shapes[switch.site]
+    place, channel = [...], slice(None)
+    if switch.position is not None:
+        (place,) = places_of(switch.site, sides, [switch.position])
+    if switch.channel is not None:
+        name = f"channels of {switch.site}"
+        ((channel,),) = within(name, [switch.channel], (count,))
+    chosen = np.zeros(shapes[switch.site], "float32")
+    chosen[(*place, channel)] = 1
+    return chosen

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-# The estimator over pairs of images needs so many in a batch.
-_FEWEST = 4
+# The estimator over pairs of images needs so many images in a batch.
+FEWEST = 4
 
 # Dependence on the images, by the mean square of the kernel, that is none.
 _ROUNDING = 1e-10
@@ -53,7 +53,7 @@ class LayerAgreement:
             for index, of_layer in zip(members, bits, strict=True):
                 differing = np.bitwise_count(bits ^ of_layer)
                 self._differing[index, members] += differing.sum(axis=1)
-        if images >= _FEWEST:
+        if images >= FEWEST:
             kernels = np.stack([_common(of_layer) for of_layer in gates])
             self._dependence += images * _unbiased_hsic(kernels)
             self._squares += images * (kernels**2).mean(axis=(1, 2))

@@ -19,9 +19,11 @@ import scipy.stats
 from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
-from dlgn_tf.inspection.attributions import METHODS, Question
+from dlgn_tf.inspection.attributions import METHODS, Question, check_count
+from dlgn_tf.inspection.contributions import one_hot
 from dlgn_tf.inspection.explanations import Explanation, explain
 from dlgn_tf.inspection.flips import GateFlips
+from dlgn_tf.inspection.units import strongest
 from dlgn_tf.models.build import redrawn
 
 if typing.TYPE_CHECKING:
@@ -66,16 +68,16 @@ def curves(
         at once, and insertion rises.
 
     Raises:
-        UserError: if it is an explanation of a gate site.
+        UserError: if it is an explanation of a gate site, or `steps` is not
+            an integer >= 1.
     """
+    check_count("steps", steps)
     if found.site is not None:
         raise UserError(
             "Expected an explanation of pixels, which can go. Received: one of "
             f"the units of {found.site}"
         )
-    directions = np.eye(model.classes)[found.targets]
-    if found.against is not None:
-        directions -= np.eye(model.classes)[found.against]
+    directions = one_hot(found.targets, model.classes, found.against)
     question = Question(model, found.images, directions, memory_gib)
     pixels = question.pixels
     count, height, width, channels = pixels.shape
@@ -180,11 +182,7 @@ def switched_off(
     """
     flips = GateFlips(model, [site], memory_gib)
     found = explain(model, image[None], site=site, view=flips.view)
-    strong = np.argsort(-np.abs(found.maps[0]), axis=None, kind="stable")
-    units = [
-        tuple(map(int, np.unravel_index(k, found.maps.shape[1:])))
-        for k in strong[:count]
-    ]
+    units = strongest(found.maps[0], count)
     after = flips.forced(image, [(site, unit) for unit in units], 0.0)
     said = np.array([found.maps[0][unit] for unit in units])
     return said, found.logits[0] - after[:, found.targets[0]]

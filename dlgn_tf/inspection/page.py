@@ -108,7 +108,9 @@ def number(value, digits=3):
     if isinstance(value, int):
         return f"{value:,}"
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits}g}" if abs(value) < 1e3 else f"{value:,.0f}"
+        # With more places before the point than digits there is no exponent.
+        short = f"{value:.{digits}g}"
+        return f"{value:,.0f}" if "e" in short else short
     return f"{value:.{digits - 1}e}"
 
 

@@ -15,6 +15,9 @@ _SMALLEST_WINDOW = 7
 # Into about so many squares a side a map is added up.
 SQUARES = 8
 _INK, _SOFT = "#1d2430", "#5b6675"
+# How titles of pictures are written.
+_OF_PANEL = {"fontsize": 8.5, "color": _INK}
+_OF_TILE = {"fontsize": 7.5, "color": _SOFT, "pad": 2}
 
 
 def as_colours(weights: Array) -> Array:
@@ -98,7 +101,7 @@ def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
 
     axes.imshow(stored(image), interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title, fontsize=7.5, color=_SOFT, pad=2)
+    axes.set_title(title, **_OF_TILE)
     for top, left, bottom, right in boxes:
         if (bottom - top, right - left) != image.shape[:2]:
             corner, sides = (
@@ -210,7 +213,7 @@ def signed_tiles(
 ) -> Any:
     """An image and maps `(height, width)` of it, each to its own scale."""
     colours = [stored(image), *(signed(values) for values in maps)]
-    drawing, axes = _panels(colours, ["the image", *titles], 3, 1.75)
+    drawing, axes = _panels(colours, ["the image", *titles], 3, (4.8, 1.75))
     _legend(drawing, axes, _diverging(), ["takes from it", "0", "adds to it"])
     return drawing
 
@@ -225,23 +228,28 @@ def looked_at(views: Sequence[Array], titles: Sequence[str], grey: bool) -> Any:
     """
     from matplotlib import colormaps
 
-    drawing, axes = _panels(views, titles, 2, 1.95)
+    drawing, axes = _panels(views, titles, 2, (4.8, 1.95))
     if grey:
         ends = ["closes it", "0", "opens it"]
         _legend(drawing, axes, colormaps["RdBu_r"], ends)
     return drawing
 
 
-def _panels(views, titles, columns, height):
-    """A figure of pictures in rows, and its axes."""
+def _panels(views, titles, columns, size, below=0.5, title=_OF_PANEL):
+    """A figure of pictures in rows, and its axes.
+
+    `size` is the width of all and the height of a row, `below` what is left
+    under the last one, in inches; `title` how titles are written.
+    """
     rows = -(-len(views) // columns)
-    drawing = new_figure(4.8, height * rows + 0.5)
+    width, height = size
+    drawing = new_figure(width, height * rows + below)
     axes = drawing.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
         panel.set_axis_off()
-    for panel, view, title in zip(axes.flat, views, titles, strict=False):
+    for panel, view, text in zip(axes.flat, views, titles, strict=False):
         panel.imshow(view, interpolation="nearest")
-        panel.set_title(title, fontsize=8.5, color=_INK)
+        panel.set_title(text, **title)
     return drawing, axes
 
 
@@ -263,17 +271,8 @@ def tiles(pictures: Sequence[Array], titles: Sequence[str]) -> Any:
 
     They are `(height, width, 3)` in [0, 1].
     """
-    columns = 8
-    rows = -(-len(pictures) // columns)
-    drawing = new_figure(columns * 1.1 + 0.2, rows * 1.38)
+    drawing, _ = _panels(pictures, titles, 8, (9.0, 1.38), 0, _OF_TILE)
     drawing.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
-    axes = drawing.subplots(rows, columns, squeeze=False)
-    for panel in axes.flat:
-        panel.set_axis_off()
-    shown = zip(axes.flat, pictures, titles, strict=False)
-    for panel, picture, title in shown:
-        panel.imshow(picture, interpolation="nearest")
-        panel.set_title(title, fontsize=7.5, color=_SOFT, pad=2)
     return drawing
 
 
@@ -293,15 +292,6 @@ def curves(series: dict, x_label: str, y_label: str, log: bool = False) -> Any:
     return drawing
 
 
-def matrix(
-    values: Array, labels: Sequence[str], title: str, colour_label: str
-) -> Any:
-    """A square matrix `(n, n)` as colours, rows and columns labelled."""
-    drawing = new_figure(5.25, 4.2)
-    draw_matrix(drawing.subplots(), values, labels, title, colour_label)
-    return drawing
-
-
 def draw_matrix(
     axes: Any,
     values: Array,
@@ -309,8 +299,7 @@ def draw_matrix(
     title: str,
     colour_label: str,
 ) -> None:
-    """Draws a square matrix into given axes; see `matrix`."""
-
+    """Draws a square matrix `(n, n)` as colours, rows and columns labelled."""
     axes.set_title(title, fontsize=9, color=_INK)
     if not np.isfinite(values).any():
         axes.text(0.5, 0.5, "too few images", ha="center", va="center")

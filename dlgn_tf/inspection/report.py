@@ -71,15 +71,19 @@ class InspectedNetwork:
     """What is looked at, and how closely.
 
     Attributes:
+        model: `ImageClassifier`.
         family: String, such as `"dlgn"`.
         step: Integer of training, or None if nobody noted it.
         origin: String, where the model comes from.
+        dataset: `DatasetInfo` of the images, which names the classes.
         images: `ImageSet` that statistics are over.
         sites: Tuple of gate sites that are looked at one by one.
         positions: Tuple of pairs `(row, column)` of the image; none stands for
             its middle.
         channels: Integer, templates shown of a site and position.
         examples: Integer, decisions that are taken apart.
+        kernel_images: Integer, how many of the images the neural path kernel
+            is of.
         memory_gib: Float, bound of the memory of templates and kernel.
         singular_values: Boolean, whether those of whole sites are computed;
             None stands for where that takes seconds.

@@ -1,8 +1,6 @@
 """Gate sites by name: checked, and chosen from the first to the last."""
 
-import difflib
-
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, nearest
 
 # Names that a message lists one by one.
 _MOST_LISTED = 20
@@ -11,18 +9,16 @@ _MOST_LISTED = 20
 def check_site(site, names):
     """Raises a `UserError` that lists the gate sites if this is none of them.
 
-    Of many it lists those at the ends, and the ones that are spelt alike.
+    Of many it lists those at the ends, and the ones of nearly this name.
     """
     names = list(names)
     if site in names:
         return
     listed = ", ".join(names)
     if len(names) > _MOST_LISTED:
-        alike = difflib.get_close_matches(str(site), names, 3, 0.5)
-        meant = f" (close: {', '.join(alike)})" if alike else ""
         listed = (
             f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])}, "
-            f"{len(names)} in all{meant}"
+            f"{len(names)} in all. {nearest(site, names)}".rstrip(". ")
         )
     raise UserError(f"Expected a gate site, one of {listed}. Received: {site}")
 
@@ -36,16 +32,27 @@ def check_has_sites(model):
         )
 
 
-def chosen_sites(model, given, count):
+def chosen_sites(model, given=None, count=None):
     """The sites that are given, each once, or so many if none are.
+
+    Args:
+        model: `ImageClassifier`.
+        given: Sequence of names, or None.
+        count: Integer >= 1, how many there are if none are given. Defaults to
+            all.
+
+    Returns:
+        Tuple of names.
 
     Raises:
         UserError: if a network has no gates, or none of such a name.
     """
     check_has_sites(model)
-    for site in given:
-        check_site(site, model.site_names)
-    return tuple(dict.fromkeys(given)) or evenly(model.site_names, count)
+    names = model.site_names
+    chosen = tuple(dict.fromkeys(() if given is None else given))
+    for site in chosen:
+        check_site(site, names)
+    return chosen or evenly(names, count or len(names))
 
 
 def evenly(items, count):

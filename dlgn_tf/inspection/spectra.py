@@ -16,7 +16,7 @@ def radial_power(weights: Array) -> tuple[Array, Array]:
 
     Returns:
         `(frequencies, power)`: float64 array `(bins,)`, the middle of each ring
-        in cycles per pixel, from 0 to at most sqrt(1/2), rings as wide as the
+        in cycles per pixel, from 0 to about sqrt(1/2), rings as wide as the
         lowest frequency of the longer side; and float64 array `(rows, bins)`,
         the share of each template's energy in each ring. Shares sum to 1; those
         of a template of zeros are 0.

@@ -18,9 +18,9 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
-from dlgn_tf.errors import UserError
+from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.inspection.connections import connections_of, scaled
-from dlgn_tf.inspection.contributions import DualView, check_logits
+from dlgn_tf.inspection.contributions import DualView, logit_of_each
 from dlgn_tf.inspection.path_search import Search
 
 if typing.TYPE_CHECKING:
@@ -124,11 +124,12 @@ class PathFinder:
             where fewer paths contribute anything.
 
         Raises:
-            UserError: if there is no such logit or kind, or `count` is < 1.
+            UserError: if there is no such logit or kind, not one logit for
+                each image, or `count` is < 1.
         """
         _check_request(count, kind)
-        logits = np.broadcast_to(logit, len(images))
-        check_logits(logits, self._view.network.classes)
+        classes = self._view.network.classes
+        logits = logit_of_each("logit", logit, len(images), classes)
         entering, gates = self._view.entering(images)
         entering = ops.convert_to_numpy(entering)
         gates = {s: ops.convert_to_numpy(gate) for s, gate in gates.items()}
@@ -189,11 +190,7 @@ class PathFinder:
 
 
 def _check_request(count, kind):
-    if kind not in KINDS:
-        raise UserError(
-            f"Expected paths of a kind of {', '.join(KINDS)}. Received: "
-            f"kind={kind!r}"
-        )
+    check_choice("kind", kind, KINDS)
     if count < 1:
         raise UserError(f"Expected count >= 1. Received: count={count}")
 

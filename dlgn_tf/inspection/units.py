@@ -38,10 +38,11 @@ class Units:
             UserError: if there is no such position or channel.
         """
         *sides, count = site_map.shape
-        places = _places(site_map.site, sides, positions)
-        units = _within(
-            f"channels of {site_map.site}", channels, (count,), range(count)
-        ).reshape(-1)
+        places = places_of(site_map.site, sides, positions)
+        units = np.arange(count)
+        if channels is not None:
+            name = f"channels of {site_map.site}"
+            units = within(name, channels, (count,)).reshape(-1)
         return cls(
             np.repeat(places, len(units), axis=0),
             np.tile(units, len(places)),
@@ -56,7 +57,7 @@ class Units:
             UserError: if there is no such unit.
         """
         shape = site_map.shape
-        rows = _within(f"units of {site_map.site}", units, shape, ())
+        rows = within(f"units of {site_map.site}", units, shape)
         return cls(rows[:, :-1], rows[:, -1], _flat(rows, shape))
 
 
@@ -92,8 +93,30 @@ def least(values: dict[str, Array], count: int) -> list[tuple]:
     return units
 
 
-def _places(site, sides, positions):
-    """Integer array `(places, axes)`."""
+def strongest(values: Array, count: int) -> list[tuple]:
+    """The units of the largest absolute values, at most so many.
+
+    Args:
+        values: Array of the shape of a site.
+        count: Integer >= 0.
+
+    Returns:
+        List of tuples of integers, indices into `values`.
+    """
+    return [unit for _, unit in least({"": -np.abs(values)}, count)]
+
+
+def places_of(site, sides, positions):
+    """Positions of a site as an integer array `(places, axes)`.
+
+    Args:
+        site: Name of the site.
+        sides: Its height and width, nothing of a dense site.
+        positions: `"center"`, a sequence of pairs, or None for all.
+
+    Raises:
+        UserError: if there is no such position.
+    """
     if not sides:
         if positions is not None:
             raise UserError(
@@ -103,20 +126,30 @@ def _places(site, sides, positions):
         return np.zeros((1, 0), int)
     if isinstance(positions, str) and positions == "center":
         return np.array([[side // 2 for side in sides]])
-    everywhere = np.stack(np.indices(sides), -1).reshape(-1, len(sides))
-    return _within(f"positions of {site}", positions, sides, everywhere)
+    if positions is None:
+        return np.stack(np.indices(sides), -1).reshape(-1, len(sides))
+    return within(f"positions of {site}", positions, sides)
 
 
-def _within(what, chosen, sides, default):
-    """Integer array `(chosen, axes)`, all of them inside."""
-    if chosen is None:
-        return np.asarray(default)
+def within(what, chosen, sides):
+    """Indices as an integer array `(chosen, axes)`, all of them inside.
+
+    Args:
+        what: String that names them.
+        chosen: Sequence of integers, or of tuples of integers.
+        sides: Lengths of the axes.
+
+    Raises:
+        UserError: if there is none, or one that is not inside.
+    """
     try:
-        rows = np.array(list(chosen)).reshape(-1, len(sides))
-        whole = np.array_equal(rows, rows.astype(int))
+        rows = np.array(list(chosen))
     except (TypeError, ValueError):
-        whole = False
-    if whole and rows.size and (rows >= 0).all() and (rows < sides).all():
+        rows = np.array([])
+    if rows.ndim == len(sides) == 1:
+        rows = rows[:, None]
+    inside = rows.dtype.kind in "iu" and rows.shape[1:] == (len(sides),)
+    if inside and rows.size and (rows >= 0).all() and (rows < sides).all():
         return rows.astype(int)
     limits = " x ".join(f"0..{side - 1}" for side in sides)
     raise UserError(f"Expected {what} within {limits}. Received: {chosen}")
@@ -137,12 +170,4 @@ def check_units(units, shapes):
     """
     for site, unit in units:
         check_site(site, shapes)
-        inside = len(unit) == len(shapes[site]) and all(
-            isinstance(k, int | np.integer) and 0 <= k < size
-            for k, size in zip(unit, shapes[site], strict=True)
-        )
-        if not inside:
-            raise UserError(
-                f"Expected a unit of {site}, whose shape is {shapes[site]}. "
-                f"Received: {unit}"
-            )
+        within(f"units of {site}", [unit], shapes[site])

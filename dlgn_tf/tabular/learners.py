@@ -54,17 +54,18 @@ def others(regression: bool, seed: int) -> dict[str, Learner]:
     from sklearn import ensemble, linear_model, neural_network, svm, tree
 
     penalties = [0.1, 1.0, 10.0, 100.0]
+    sizes: dict[str, list]
     leaves = {"min_samples_leaf": [1, 5, 20]}
     if regression:
         linear = Learner(linear_model.Ridge(), {"alpha": penalties})
         machine = Learner(svm.SVR(), {"C": penalties})
-        boosting, rates = "GradientBoosting", {"max_depth": [1, 3]}
+        boosting, sizes = "GradientBoosting", {"max_depth": [1, 3]}
     else:
         linear = Learner(
             linear_model.LogisticRegression(max_iter=1000), {"C": penalties}
         )
         machine = Learner(svm.SVC(cache_size=1000), {"C": penalties[1:]})
-        boosting, rates = "HistGradientBoosting", {"learning_rate": [0.1, 0.3]}
+        boosting, sizes = "HistGradientBoosting", {"learning_rate": [0.1, 0.3]}
 
     def of(module, name, grid):
         kind = name + ("Regressor" if regression else "Classifier")
@@ -76,7 +77,7 @@ def others(regression: bool, seed: int) -> dict[str, Learner]:
         machine,
         of(tree, "DecisionTree", leaves),
         of(ensemble, "RandomForest", leaves),
-        of(ensemble, boosting, rates),
+        of(ensemble, boosting, sizes),
         of(neural_network, "MLP", {**hidden, "alpha": [1e-4, 1.0]}),
     )
     return dict(zip(OTHERS, found, strict=True))

@@ -274,7 +274,12 @@ def test_refusals(model, images):
         ({"steps": 3}, "site, dtype, view. Received: steps=3"),
         ({"method": "gradient", "dtype": "float64"}, "none. Received: dtype"),
         ({"method": "grad_cam", "site": "dense"}, "a gate site"),
-        ({"method": "smoothgrad", "samples": 0}, "samples > 0"),
+        ({"method": "smoothgrad", "samples": 0}, "samples .* >= 1"),
+        (
+            {"method": "integrated_gradients", "steps": 2.5},
+            "integer >= 1. Received: steps=2.5",
+        ),
+        ({"target": np.zeros((3, 1), int)}, "one for each of 3 images"),
     ):
         with pytest.raises(UserError, match=expected):
             explain(model, images, **given)
@@ -341,7 +346,7 @@ def test_occlusion_by_hand(model, images):
     )
     for wrong, expected in (
         ({"window": 2, "stride": 4}, "from 1 to 2.*Received: stride=4"),
-        ({"window": 0}, "window > 0. Received: window=0"),
+        ({"window": 0}, "window .* >= 1. Received: window=0"),
         ({"stride": 0}, "Received: stride=0"),
     ):
         with pytest.raises(UserError, match=expected):

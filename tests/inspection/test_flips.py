@@ -281,7 +281,7 @@ def test_the_nearest_class_change_where_max_pooling_chooses_anew(pixels):
         # With all else held another unit would be named, or none.
         state = flips._state(image)
         held = flips._with_which_another_leads(
-            state, state.before.argmax(), flips._distances(image)
+            state, state.before.argmax(), flips._distances(state)
         )
         named = [k for k in nearest if np.isfinite(held[k.site][k.unit])][:1]
         missed += [x.unit for x in named] != [x.unit for x in expected]
@@ -319,6 +319,7 @@ def test_units_that_are_not_there(unit):
         lambda: flips.flips(image, [unit]),
         lambda: flips.forced(image, [unit], 0.0),
         lambda: flips.strongest(np.zeros((2, 8, 8, 1))),
+        lambda: flips.nearest(np.zeros((2, 8, 8, 1))),
     ):
         with pytest.raises(UserError, match="Expected"):
             ask()

@@ -185,11 +185,13 @@ def test_lists_of_switches_and_table(general_model, image_set):
     "switch,text",
     [
         (Switch("conv9"), "one of conv1, conv2, conv3, conv4. .*conv9$"),
-        (Switch("conv1", "up"), "on, off, mean. Received: to='up'"),
-        (Switch("conv1", channel=3), "0 to 2 at gate site 'conv1'.*=3$"),
-        (Switch("conv1", channel=-1), "0 to 2 at gate site 'conv1'.*=-1$"),
-        (Switch("conv1", position=(8, 0)), r"to \(7, 7\).*=\(8, 0\)$"),
-        (Switch("conv1", position=(1,)), r"to \(7, 7\).*=\(1,\)$"),
+        (Switch("conv1", "up"), "on, off, mean. Received: to=up"),
+        (Switch("conv1", channel=3), "channels of conv1 within 0..2.*3.$"),
+        (Switch("conv1", channel=-1), "channels of conv1 within 0..2.*-1.$"),
+        (Switch("conv1", channel=0.5), "channels of conv1 within 0..2.*0.5.$"),
+        (Switch("conv1", position=(8, 0)), r"0..7 x 0..7.*\(8, 0\).$"),
+        (Switch("conv1", position=(1,)), r"0..7 x 0..7.*\(1,\).$"),
+        (Switch("conv1", position=(1.0, 2.0)), r"0..7 x 0..7.*\(1.0, 2.0\).$"),
     ],
 )
 def test_refuses(switch, text, general_model, image_set):
@@ -200,12 +202,16 @@ def test_refuses(switch, text, general_model, image_set):
 
 def test_refuses_what_has_no_gates_of_this_kind(general_model, image_set):
     model = general_model("fc_dgn", depth=2, width=3)
-    with pytest.raises(UserError, match="no position at gate site 'dense1'"):
+    with pytest.raises(UserError, match="no positions at the dense site"):
         interventions(
             model, image_set(model), [Switch("dense1", position=(0, 0))]
         )
     with pytest.raises(UserError, match="one image. Received: none"):
         interventions(model, image_set(model, 0), [Switch("dense1")])
+    for labels in ([0, 4], [-1, 0]):
+        strange = ImageSet(image_set(model, 2).images, np.array(labels))
+        with pytest.raises(UserError, match="labels from 0 to 3"):
+            interventions(model, strange, [Switch("dense1")])
     ensemble = general_model("c1gap_dnn", width=2, members=2)
     with pytest.raises(UserError, match="single network.*EnsembleNetwork"):
         interventions(ensemble, image_set(ensemble), [])

@@ -151,3 +151,5 @@ def test_curves_are_of_pixels():
     found = explain(model, images, 0, site="conv2")
     with pytest.raises(UserError, match="of pixels.*conv2"):
         measures.curves(model, found)
+    with pytest.raises(UserError, match="steps .* >= 1. Received: steps=0"):
+        measures.compare(model, images, ["gradient"], steps=0)

@@ -108,6 +108,14 @@ def test_number(value, shown):
     assert page_lib.number(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [(999.7, 3, "1,000"), (123.4, 2, "123"), (99.6, 2, "100"), (12.4, 2, "12")],
+)
+def test_numbers_of_many_places_have_no_exponent(value, digits, shown):
+    assert page_lib.number(value, digits) == shown
+
+
 def test_opens_without_a_request_or_an_error(text, tmp_path, browser):
     seen = browser.open_page(text, tmp_path)
     assert seen == browser.Seen([], [5], [], False, [])

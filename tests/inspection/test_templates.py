@@ -176,6 +176,8 @@ def test_linearization_is_the_derivative(
         ({"positions": [(0, -1)]}, "positions of conv2"),
         ({"positions": "corner"}, "positions of conv2"),
         ({"positions": []}, "positions of conv2"),
+        ({"positions": (3, 4)}, "positions of conv2"),
+        ({"positions": [(1, 2, 3, 4)]}, "positions of conv2"),
         ({"channels": [3]}, "channels of conv2 within 0..2"),
         ({"channels": [0.5]}, "channels of conv2"),
     ],

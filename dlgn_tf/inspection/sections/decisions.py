@@ -10,6 +10,7 @@ from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.inspection.sites import evenly
+from dlgn_tf.inspection.units import strongest
 from dlgn_tf.output.folder import new_figure
 
 _CHANNELS_DRAWN = 5
@@ -108,14 +109,6 @@ def leads(task, view, chosen):
         yield site, view.difference(images, site, predicted, rivals)
 
 
-def _strongest(units, count):
-    """Indices of the units that count most, either way, as tuples."""
-    order = np.argsort(-np.abs(units), axis=None, kind="stable")[:count]
-    return [
-        tuple(int(i) for i in np.unravel_index(k, units.shape)) for k in order
-    ]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Channel:
     """A channel of a site that counts, shown by its strongest unit.
@@ -137,7 +130,7 @@ def _strongest_channels(task, site, chosen, parts):
     """Of each decision a list of `_Channel`, those that count most."""
     gates = task.model.gates(task.images.images[task.shown])[site]
     gates = ops.convert_to_numpy(gates)
-    channels = [_strongest(each, _CHANNELS_DRAWN) for each in parts.channels]
+    channels = [strongest(each, _CHANNELS_DRAWN) for each in parts.channels]
     units = [
         [_strongest_unit(of_image, channel) for (channel,) in of_decision]
         for of_image, of_decision in zip(parts.units, channels, strict=True)
@@ -159,7 +152,7 @@ def _strongest_channels(task, site, chosen, parts):
 
 
 def _strongest_unit(units, channel):
-    ((*place,),) = _strongest(units[..., channel], 1)
+    ((*place,),) = strongest(units[..., channel], 1)
     return (*place, channel)
 
 
@@ -226,7 +219,7 @@ def _write_csv(report, chosen, by_site, names):
         }
         for k, each in enumerate(chosen)
         for site, parts in by_site.items()
-        for unit in _strongest(parts.units[k], _UNITS_LISTED)
+        for unit in strongest(parts.units[k], _UNITS_LISTED)
     ]
     report.csv("strongest_units", units)
 

@@ -104,8 +104,13 @@ def _agreement(report, statistics):
                 for site, row in zip(names, values, strict=True)
             ],
         )
-    drawing = pictures.matrix(
-        statistics.similarity, names, "similarity of gate sites", "linear CKA"
+    drawing = new_figure(5.25, 4.2)
+    pictures.draw_matrix(
+        drawing.subplots(),
+        statistics.similarity,
+        names,
+        "similarity of gate sites",
+        "linear CKA",
     )
     report.picture(
         "layer_similarity",

@@ -8,7 +8,7 @@ from dlgn_tf.dual import kernel_learning
 from dlgn_tf.inspection import linear_map, pictures, spectra
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number, percent
-from dlgn_tf.layers import PerImageStandardization
+from dlgn_tf.inspection.site_map import standardizes
 from dlgn_tf.output.folder import new_figure
 
 # The whole map of a site is decomposed where that takes seconds.
@@ -37,7 +37,7 @@ def add(report):
         "number after the channel is the share of images and positions at "
         "which it is on."
     )
-    if isinstance(task.model.normalization, PerImageStandardization):
+    if standardizes(task.model.normalization):
         page.note(
             "This network sees each image less its mean, divided by the "
             "largest absolute value that is left. That is not linear: "

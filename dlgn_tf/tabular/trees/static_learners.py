@@ -1,5 +1,7 @@
 """Learners of fixed or axis-parallel features, chosen on a small grid."""
 
+from typing import Any
+
 from dlgn_tf.tabular.learners import Learner, compare_once
 from dlgn_tf.tabular.trees.data import Task
 
@@ -22,7 +24,7 @@ def accuracies(
     """
     from sklearn import ensemble, svm, tree
 
-    learners = {
+    learners: dict[str, tuple[Any, str, list]] = {
         "linear SVM": (svm.LinearSVC(random_state=seed), "C", [1.0, 100.0]),
         "RBF SVM": (svm.SVC(cache_size=1000), "C", [1.0, 10.0]),
         "CART": (
