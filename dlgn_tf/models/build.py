@@ -349,12 +349,10 @@ def redrawn(model: ImageClassifier, seed: int | None) -> ImageClassifier:
             model.classes,
             seed=seed,
             members=model.members,
-            ensemble_rule=model.rule,
             width=model.network.get_layer("conv1").filters,
             kernel_size=model.network.get_layer("conv1").kernel_size,
         )
-        made.normalization = model.normalization
-        return made
+        return model.with_networks(lambda _: made.network)
     with initial_weights_from(seed):
         return model.with_networks(keras.models.clone_model)
 

@@ -51,6 +51,7 @@ def test_new_weights_are_those_of_another_seed():
     model, expected = build(**options), build(**options, seed=9)
     again = redrawn(model, 9)
     assert again.get_config() == model.get_config()
+    assert len(again.layers) == len(model.layers)
     for ours, theirs in zip(
         again.get_weights(), expected.get_weights(), strict=True
     ):
