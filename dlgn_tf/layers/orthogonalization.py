@@ -17,18 +17,16 @@ Source: the SMASO paper (arXiv 1810.09274), section 5, which trains through the
 Gram-Schmidt process and finds it slow.
 """
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
-# Divided by it, everything vanishes.
-_HUGE = 1e30
-# Below it, columns found in float32 are orthonormal to 5e-7.
-_SMALL_GROWTH = 4.0
-# Below it, so are columns whose inner products are of float32 too.
-_LEAST_GROWTH = 2.0
+from dlgn_tf.layers import triangular_factors
+from dlgn_tf.layers.triangular_factors import (
+    HUGE,
+    rounding_unit,
+    widened,
+)
 
 
 def filters_as_columns(kernel):
@@ -71,12 +69,12 @@ def gram_schmidt(matrix, scale="unit"):
     Raises:
         ValueError: if there are more columns than rows, or no such scale.
     """
-    return _gram_schmidt(matrix, scale, _by_cholesky)
+    return _gram_schmidt(matrix, scale, triangular_factors.by_cholesky)
 
 
 def householder(matrix, scale="unit"):
     """As `gram_schmidt`, by Householder reflections alone: the reference."""
-    return _gram_schmidt(matrix, scale, _by_householder)
+    return _gram_schmidt(matrix, scale, triangular_factors.by_householder)
 
 
 def gram_schmidt_loop(matrix):
@@ -147,177 +145,6 @@ def _lower_half(matrix, diagonal):
     return ops.convert_to_tensor(half, dtype=matrix.dtype)
 
 
-def _by_cholesky(matrix, residual):
-    """V, T' and c, all of the matrix' dtype."""
-    if not _narrow_products_pay(matrix):
-        return _by_wide_cholesky(matrix, residual)
-    gram, in_range = _gram_of_narrow_products(matrix)
-    # More than what rounding in float32 may take from an eigenvalue.
-    _, _, growth = _inverse_factor(ops.cast(gram, matrix.dtype), shift=0.01)
-
-    def at_once():
-        inverse = _inverse_of_cholesky(gram)
-        return _finished(matrix, matrix, inverse, inverse, residual)
-
-    return ops.cond(
-        ops.logical_and(in_range, growth < _LEAST_GROWTH),
-        at_once,
-        lambda: _by_wide_cholesky(matrix, residual),
-    )
-
-
-def _by_wide_cholesky(matrix, residual):
-    """As `_by_cholesky`, with the widest numbers that there are."""
-    wide, wider = _widened(matrix), _can_be_widened(matrix)
-    gram = ops.matmul(ops.transpose(wide), wide)
-    shift = gram.shape[1] * _rounding_unit(gram)
-    first, error, growth = _inverse_factor(gram, shift)
-
-    def once():
-        # Columns are most of the work.
-        return ops.cond(
-            growth < _SMALL_GROWTH,
-            lambda: _finished(matrix, matrix, first, first, residual),
-            lambda: _finished(matrix, wide, first, first, residual),
-        )
-
-    def twice():
-        columns = ops.matmul(wide, ops.transpose(first))
-        gram = ops.matmul(ops.transpose(columns), columns)
-        second = _inverse_of_cholesky(gram)
-        inverse = ops.matmul(second, first)
-        return _finished(matrix, columns, second, inverse, residual)
-
-    def safely():
-        factors = _by_householder(wide, residual)
-        return tuple(ops.cast(tensor, matrix.dtype) for tensor in factors)
-
-    # An error that a second time removes may be larger.
-    within = error < (3e-7 if wider else 0.1)
-    return ops.cond(within, once if wider else twice, safely)
-
-
-def _finished(matrix, columns, factor, inverse, residual):
-    """What `_by_cholesky` returns, with `inverse` R'^(-1).
-
-    `columns` times the transpose of `factor` are the orthonormal columns.
-    """
-    lengths = 1 / ops.diagonal(inverse)
-    if not residual:
-        lengths = ops.ones_like(lengths)
-    factor = ops.cast(factor * lengths[:, None], columns.dtype)
-    columns = ops.matmul(columns, ops.transpose(factor))
-    return tuple(
-        ops.cast(tensor, matrix.dtype)
-        for tensor in (columns, inverse * lengths[:, None], lengths)
-    )
-
-
-def _narrow_products_pay(matrix):
-    """Whether float32 is likely to give a float32 matrix' inner products.
-
-    Columns drawn at random are far from dependent where there are twice as many
-    rows. Of small matrices looking costs as much as it saves.
-    """
-    inputs, filters = matrix.shape
-    if not _can_be_widened(matrix):
-        return False
-    if inputs < 2 * filters or inputs * filters < 2**16:
-        return False
-    import tensorflow as tf
-
-    # A graphics card may round factors to TF32.
-    return not tf.config.list_physical_devices("GPU")
-
-
-def _gram_of_narrow_products(matrix):
-    """W'W in float64, and whether it was in range of float32: else it is I.
-
-    Inner products are summed in float32, squares as float64 of sums over about
-    sqrt(rows): of these errors are larger, and all of a column has them.
-    """
-    inputs, filters = matrix.shape
-    rows = math.isqrt(inputs)
-    whole = inputs // rows * rows
-    squares = matrix * matrix
-    blocks = ops.reshape(squares[:whole], (-1, rows, filters))
-    sums = ops.sum(ops.cast(ops.sum(blocks, axis=1), "float64"), axis=0)
-    sums += ops.cast(ops.sum(squares[whole:], axis=0), "float64")
-    gram = ops.cast(ops.matmul(ops.transpose(matrix), matrix), "float64")
-    in_range = ops.logical_and(ops.min(sums) > 1e-20, ops.max(sums) < 1e20)
-    gram = _with_diagonal(gram, sums)
-    # A Cholesky factor of what is not finite would be an error.
-    identity = ops.eye(filters, dtype="float64")
-    return ops.where(in_range, gram, identity), in_range
-
-
-def _inverse_factor(gram, shift):
-    """R'^(-1) of W'W = R'R, and how far W R^(-1) is from orthonormal at most.
-
-    The first is lower triangular. The third is how many times its own size
-    rounding grows in a column of W R^(-1), of columns of length 1.
-
-    `shift` is added to the diagonal, relative to each column's length, so that
-    the factor exists even where columns are dependent: I - Q'Q is then that
-    little times (R^(-1))' R^(-1).
-    """
-    squares = ops.diagonal(gram)
-    lengths = ops.where(squares > 0, squares, ops.ones_like(squares))
-    inverse = _inverse_of_cholesky(
-        _with_diagonal(gram, squares + shift * lengths)
-    )
-    squares = ops.sum(inverse * inverse * lengths, axis=1)
-    growth = ops.sqrt(ops.max(squares))
-    return inverse, shift * ops.sum(squares), growth
-
-
-def _with_diagonal(matrix, diagonal):
-    return ops.where(np.eye(matrix.shape[1], dtype=bool), diagonal, matrix)
-
-
-def _inverse_of_cholesky(gram):
-    """R'^(-1), lower triangular, of R'R."""
-    identity = ops.eye(gram.shape[0], dtype=gram.dtype)
-    return ops.solve_triangular(ops.cholesky(gram), identity, lower=True)
-
-
-def _by_householder(matrix, residual):
-    """As `_by_cholesky`."""
-    q, r = ops.qr(matrix)
-    diagonal = ops.diagonal(r)
-    ones = ops.ones_like(diagonal)
-    # Not the sign: that of 0 would be 0.
-    signs = ops.where(diagonal < 0, -ones, ones)
-    q, r, diagonal = q * signs, r * signs[:, None], diagonal * signs
-    norms = ops.sqrt(ops.sum(r * r, axis=0))
-    dependent = diagonal <= 100 * _rounding_unit(matrix) * norms
-    huge = ops.where(dependent, ones * _HUGE, ops.zeros_like(ones))
-    identity = ops.convert_to_tensor(np.eye(r.shape[0]), dtype=r.dtype)
-    inverse = ops.solve_triangular(
-        ops.transpose(r + huge * identity), identity, lower=True
-    )
-    if not residual:
-        return q, inverse, ones
-    lengths = ops.where(dependent, ops.zeros_like(ones), diagonal)
-    # That of a dependent column too leads from W to what is left of it.
-    return q * lengths, inverse * (lengths + huge)[:, None], lengths
-
-
-def _widened(matrix):
-    """In float64, where a float32 matrix can be on this backend."""
-    return ops.cast(matrix, "float64") if _can_be_widened(matrix) else matrix
-
-
-def _can_be_widened(matrix):
-    dtype = keras.backend.standardize_dtype(matrix.dtype)
-    return dtype == "float32" and keras.backend.backend() == "tensorflow"
-
-
-def _rounding_unit(tensor):
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return 2.0**-52 if dtype == "float64" else 2.0**-23
-
-
 def newton_schulz(matrix, iterations=60):
     """The polar factor W (W'W)^(-1/2): the nearest matrix of its kind to W.
 
@@ -330,7 +157,7 @@ def newton_schulz(matrix, iterations=60):
 
     def forward(matrix):
         dtype = keras.backend.standardize_dtype(matrix.dtype)
-        wide = _widened(matrix)
+        wide = widened(matrix)
         q = _iterated(wide, iterations)
 
         def gradient(*upstream):
@@ -347,7 +174,7 @@ def _iterated(matrix, iterations):
     gram = ops.matmul(ops.transpose(matrix), matrix)
     # At least the square of the largest singular value.
     bound = ops.max(ops.sum(ops.abs(gram), axis=0))
-    tolerance = 8 * matrix.shape[1] ** 0.5 * _rounding_unit(matrix)
+    tolerance = 8 * matrix.shape[1] ** 0.5 * rounding_unit(matrix)
     identity = ops.eye(matrix.shape[1], dtype=matrix.dtype)
 
     def gap(x):
@@ -371,8 +198,8 @@ def _polar_gradient(upstream, matrix, q):
     """
     stretch = ops.matmul(ops.transpose(q), matrix)
     values, vectors = ops.eigh((stretch + ops.transpose(stretch)) / 2)
-    least = _rounding_unit(matrix) * 100 * ops.max(ops.abs(values))
-    values = ops.where(values > least, values, _HUGE)
+    least = rounding_unit(matrix) * 100 * ops.max(ops.abs(values))
+    values = ops.where(values > least, values, HUGE)
     within = ops.matmul(ops.transpose(q), upstream)
     turning = ops.matmul(
         ops.transpose(vectors),
@@ -398,7 +225,7 @@ def cayley(matrix):
     """
     matrix = _checked(matrix)
     dtype = keras.backend.standardize_dtype(matrix.dtype)
-    wide = _widened(matrix)
+    wide = widened(matrix)
     filters = wide.shape[1]
     upper, lower = wide[:filters], wide[filters:]
     a = upper - ops.transpose(upper) + ops.matmul(ops.transpose(lower), lower)

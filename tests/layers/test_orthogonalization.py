@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from dlgn_tf.layers import orthogonalization
+from dlgn_tf.layers import orthogonalization, triangular_factors
 
 # Filters and inputs of largecnn's convolutions, the first left out.
 LARGECNN = ((96, 864), (192, 864), (192, 1728), (192, 192), (10, 192))
@@ -173,9 +173,9 @@ def test_inner_products_in_float32(
 ):
     """Are taken where they are good enough; Q is NumPy's in any case."""
     asked = []
-    by_wide_cholesky = orthogonalization._by_wide_cholesky
+    by_wide_cholesky = triangular_factors._by_wide_cholesky
     monkeypatch.setattr(
-        orthogonalization,
+        triangular_factors,
         "_by_wide_cholesky",
         lambda *given: asked.append(1) or by_wide_cholesky(*given),
     )
@@ -212,11 +212,12 @@ def test_inner_products_in_float32(
 def test_inner_products_are_exact_beside_a_graphics_card(rng, monkeypatch):
     """Which may round to TF32, so that float32 is not what is computed."""
     matrix = tf.constant(correlated(rng, 0.0, (1, 1)))
-    assert orthogonalization._narrow_products_pay(matrix)
-    assert not orthogonalization._narrow_products_pay(matrix[:100])
-    assert not orthogonalization._narrow_products_pay(tf.cast(matrix, "double"))
+    pay = triangular_factors._narrow_products_pay
+    assert pay(matrix)
+    assert not pay(matrix[:100])
+    assert not pay(tf.cast(matrix, "double"))
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    assert not orthogonalization._narrow_products_pay(matrix)
+    assert not pay(matrix)
 
 
 @pytest.mark.parametrize("column", ["zero", "sum"])
@@ -245,10 +246,10 @@ def test_large_matrices_of_equal_columns(filters, inputs):
 
 def test_the_fast_way_is_left_only_where_it_must_be(rng, monkeypatch):
     asked = []
-    by_householder = orthogonalization._by_householder
+    by_householder = triangular_factors.by_householder
     monkeypatch.setattr(
-        orthogonalization,
-        "_by_householder",
+        triangular_factors,
+        "by_householder",
         lambda *given: asked.append(1) or by_householder(*given),
     )
     orthogonalization.gram_schmidt(tf.constant(glorot(rng, 96, 864)))
