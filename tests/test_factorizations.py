@@ -12,7 +12,7 @@ from dlgn_tf.errors import UserError
 from dlgn_tf.locality.constructions import affine_loss
 from dlgn_tf.rainbow import alignment
 from dlgn_tf.rainbow.covariance import operator_norm_error
-from dlgn_tf.rainbow.resampling import draw_weights
+from dlgn_tf.rainbow.drawn_weights import draw_weights
 
 
 def give_up(*args, **kwargs):

@@ -9,23 +9,19 @@ with the order of the authors' repository.
 """
 
 import dataclasses
-import math
 import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import ndarray as Array
-from numpy.random import Generator
 
-from dlgn_tf import factorizations
 from dlgn_tf.errors import UserError, check_choice
-from dlgn_tf.rainbow import alignment
-from dlgn_tf.rainbow.covariance import WeightCovariances, covariance
+from dlgn_tf.rainbow import alignment, drawn_weights
+from dlgn_tf.rainbow.covariance import WeightCovariances
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork, Normalization
 from dlgn_tf.rainbow.moments import check_moment, joint_moments
 from dlgn_tf.rainbow.reference import check_comparable, check_finite
-from dlgn_tf.rainbow.spectra import ZERO, eigen
 
 if typing.TYPE_CHECKING:
     import keras
@@ -163,13 +159,18 @@ class _Resampling:
             labels.append(partner)
         covariances, options = self._covariances, self._options
         if options.weights == "rows":
-            trained = stacked_rows(covariances, labels)
+            trained = drawn_weights.stacked_rows(covariances, labels)
             taken = self._rng.integers(len(trained), size=layer.neurons)
             self._taken |= dict.fromkeys((layer.label, *labels[1:]), taken)
             rows = trained[taken]
         else:
-            rows = draw_rows(
-                covariances, labels, layer.neurons, self._rng, options
+            rows = drawn_weights.draw_rows(
+                covariances,
+                labels,
+                layer.neurons,
+                self._rng,
+                white=options.weights == "white",
+                orthogonal=options.orthogonal,
             )
         own = covariances.weights[label][0].shape[1]
         if len(labels) > 1:
@@ -265,58 +266,6 @@ class _Resampling:
         return self._rng.integers(len(trained), size=count)
 
 
-def draw_rows(
-    covariances: WeightCovariances,
-    labels: Sequence[str],
-    neurons: int,
-    rng: Generator,
-    options: Options,
-) -> Array:
-    """Gaussian weights of a layer, as its covariance has them.
-
-    Of several layers of as many neurons, those of one neuron side by side.
-
-    Returns:
-        float64 array `(neurons, dimension)`, of all these layers together.
-    """
-    if options.weights == "white":
-        white = [
-            _white(covariances.matrices[label], neurons, rng, options)
-            for label in labels
-        ]
-        return np.concatenate(white, axis=1)
-    trained = stacked_rows(covariances, labels)
-    if len(trained) >= trained.shape[1]:
-        matrix = covariances.matrices[labels[0]]
-        if len(labels) > 1:
-            matrix = covariance([trained])
-        return draw_weights(matrix, neurons, rng, options.orthogonal)
-    # The same, from fewer neurons than dimensions: a large matrix' eigenvectors
-    # take long.
-    _, sizes, vectors = factorizations.svd(trained)
-    values = sizes**2 / len(trained)
-    return _combine(values, vectors.T, neurons, rng, options.orthogonal)
-
-
-def stacked_rows(
-    covariances: WeightCovariances, labels: Sequence[str]
-) -> Array:
-    """Aligned weights of all networks, float64 `(neurons, dimension)`.
-
-    Of several layers of as many neurons, those of one neuron side by side.
-    """
-    stacked = [np.concatenate(covariances.weights[x]) for x in labels]
-    return np.concatenate(stacked, axis=1)
-
-
-def _white(matrix, neurons, rng, options):
-    energy = np.trace(matrix) / len(matrix)
-    if options.orthogonal:
-        white = np.eye(len(matrix))
-        return draw_weights(energy * white, neurons, rng, orthogonal=True)
-    return math.sqrt(energy) * rng.standard_normal((neurons, len(matrix)))
-
-
 def paired(label: str) -> str | None:
     """Label of the layer of values that a layer's gates multiply, or None."""
     network, _, name = label.partition("/")
@@ -334,32 +283,6 @@ def check_pairs(labels: Sequence[str]) -> None:
             "gating/conv1 and value/conv1, to draw them jointly. Received: "
             f"{', '.join(labels)}"
         )
-
-
-def draw_weights(
-    matrix: Array, neurons: int, rng: Generator, orthogonal: bool = False
-) -> Array:
-    """Weights G C^(1/2) of a covariance C, float64 `(neurons, dimension)`.
-
-    Where `orthogonal`, G is a random orthogonal matrix of the same energy
-    instead of a Gaussian one. Where there are as many neurons as the covariance
-    has rank, the weights then have that very covariance.
-    """
-    return _combine(*eigen(matrix), neurons, rng, orthogonal)
-
-
-def _combine(values, vectors, neurons, rng, orthogonal):
-    """White combinations of scaled eigenvectors."""
-    kept = values > ZERO * values[0]
-    # Their signs are arbitrary; of one covariance all draws shall be the same.
-    largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.sign(vectors[largest, range(vectors.shape[1])])
-    rank = int(kept.sum())
-    white = rng.standard_normal((neurons, rank))
-    if orthogonal and rank:
-        left, _, right = factorizations.svd(white)
-        white = math.sqrt(max(neurons, rank)) * left @ right
-    return white @ (vectors[:, kept] * np.sqrt(values[kept])).T
 
 
 def _chosen(network, options):

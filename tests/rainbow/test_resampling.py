@@ -9,11 +9,12 @@ import pytest
 from dlgn_tf.errors import UserError
 from dlgn_tf.models.build import create_model
 from dlgn_tf.models.evaluation import accuracy
-from dlgn_tf.rainbow import heads, resampling
+from dlgn_tf.rainbow import drawn_weights, heads
 from dlgn_tf.rainbow.covariance import weight_covariances
+from dlgn_tf.rainbow.drawn_weights import draw_weights
 from dlgn_tf.rainbow.learned_layers import LayeredNetwork
 from dlgn_tf.rainbow.moments import in_batches
-from dlgn_tf.rainbow.resampling import draw_weights, resample
+from dlgn_tf.rainbow.resampling import resample
 
 
 def drawn_from(model, batches, like=None, **options):
@@ -32,7 +33,7 @@ def redraw(monkeypatch):
     def redraw(model, batches, **options):
         left = iter(LayeredNetwork(model).layers)
 
-        def draw(covariances, labels, neurons, rng, options):
+        def draw(covariances, labels, neurons, rng, **options):
             (label,) = labels
             rows = next(left).matrix
             np.testing.assert_allclose(
@@ -41,7 +42,7 @@ def redraw(monkeypatch):
             return rows[rng.permutation(neurons)]
 
         covariances = weight_covariances([model], batches)
-        monkeypatch.setattr(resampling, "draw_rows", draw)
+        monkeypatch.setattr(drawn_weights, "draw_rows", draw)
         return resample(model, covariances, batches, 0, **options)
 
     return redraw
@@ -93,36 +94,32 @@ class TestRows:
         )
 
     @pytest.mark.parametrize("orthogonal", (True, False))
-    @pytest.mark.parametrize("weights", ("covariance", "white"))
-    def test_covariance(self, rng, covariances, weights, orthogonal):
-        options = resampling.Options(weights=weights, orthogonal=orthogonal)
-        rows = resampling.draw_rows(
-            covariances, ["layer"], 50_000, rng, options
+    @pytest.mark.parametrize("white", (False, True))
+    def test_covariance(self, rng, covariances, white, orthogonal):
+        rows = drawn_weights.draw_rows(
+            covariances, ["layer"], 50_000, rng, white, orthogonal
         )
         wanted = covariances.matrices["layer"]
         energy = np.trace(wanted) / 5
-        if weights == "white":
+        if white:
             wanted = energy * np.eye(5)
         np.testing.assert_allclose(
             rows.T @ rows / 5e4, wanted, atol=0.05 * energy
         )
 
     def test_gaussian(self, rng, covariances):
-        rows = resampling.draw_rows(
-            covariances, ["layer"], 20_000, rng, resampling.Options()
-        )
+        rows = drawn_weights.draw_rows(covariances, ["layer"], 20_000, rng)
         scaled = rows[:, 0] / np.sqrt(covariances.matrices["layer"][0, 0])
         assert np.mean(scaled**4) == pytest.approx(3, abs=0.2)
 
-    @pytest.mark.parametrize("weights", ("covariance", "white"))
-    def test_two_layers_side_by_side(self, rng, pair, weights):
+    @pytest.mark.parametrize("white", (False, True))
+    def test_two_layers_side_by_side(self, rng, pair, white):
         """Their covariance is that of rows of both; white, none is."""
-        options = resampling.Options(weights=weights)
         labels = ["gating/a", "value/a"]
-        rows = resampling.draw_rows(pair, labels, 50_000, rng, options)
+        rows = drawn_weights.draw_rows(pair, labels, 50_000, rng, white)
         both = np.concatenate([pair.weights[x][0] for x in labels], axis=1)
         wanted = both.T @ both / 8
-        if weights == "white":
+        if white:
             energies = [np.trace(pair.matrices[x]) for x in labels]
             wanted = np.diag(np.repeat(energies, (3, 2)) / [3, 3, 3, 2, 2])
         np.testing.assert_allclose(rows.T @ rows / 5e4, wanted, atol=0.1)
