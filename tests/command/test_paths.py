@@ -46,6 +46,7 @@ NO_PATHS = {
     "paths",
     "positions",
     "remark",
+    "scheduler",
     "sites",
     "table",
     "uses",
