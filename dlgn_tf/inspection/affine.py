@@ -222,7 +222,7 @@ def gate_function(model, gates):
 
 
 def _column(factor, rank):
-    """A number per image, so that it multiplies arrays of so many axes."""
+    """A number per image, shaped to multiply `(images, ...)` of `rank` axes."""
     if isinstance(factor, float):
         return factor
     return ops.reshape(factor, (-1,) + (1,) * rank)

@@ -37,8 +37,8 @@ def pullback(function):
 
     Of an affine function TensorFlow's graph keeps nothing but the transposed
     layers: neither a forward pass nor its activations. It is made once for each
-    number of rows. Without a graph few products are had sooner. Rows of what
-    the function takes must not depend on one another.
+    number of rows. A few products are computed sooner without a graph. Rows of
+    what the function takes must not depend on one another.
 
     Returns:
         Function of a float64 array `(height, width, channels)`, the image, of a

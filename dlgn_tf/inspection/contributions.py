@@ -351,9 +351,10 @@ class DualView:
 
 
 def checked_logits(logits: int | Sequence[int] | Array, classes: int) -> Array:
-    """Logits as integers `(k,)`; a `UserError` unless so many classes have all.
+    """Logits of any shape as integers `(k,)`.
 
-    Whatever the shape they come in.
+    Raises:
+        UserError: if one is no integer from 0 to `classes` - 1.
     """
     for logit in np.ravel(logits).tolist():
         if logit not in range(classes):

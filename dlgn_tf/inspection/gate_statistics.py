@@ -116,8 +116,8 @@ def collect(
 ) -> GateStatistics:
     """Gate statistics over a data set, streamed batch by batch.
 
-    What is held does not grow with the number of images: one count a class,
-    unit and position, and the pre-activations of a batch.
+    Memory does not grow with the number of images: it holds one count for each
+    class, unit and position, and the pre-activations of a batch.
 
     Args:
         model: `ImageClassifier` of any family, on any backend.
@@ -263,7 +263,7 @@ def _checked(model, images, labels, classes):
 
 
 def check_labels(labels: Array, classes: int) -> None:
-    """Raises a `UserError` unless labels `(n,)` are of so many classes."""
+    """Raises a `UserError` unless labels `(n,)` are from 0 to `classes` - 1."""
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(
             f"Expected labels from 0 to {classes - 1}. Received: "

@@ -31,7 +31,7 @@ if typing.TYPE_CHECKING:
 
 
 def mass(maps: Array, box: tuple[int, int, int, int]) -> Array:
-    """Share of the size of each map that lies in a box of the image, `(n,)`.
+    """Share of each map's absolute values within a box of the image, `(n,)`.
 
     Args:
         maps: Array `(n, height, width, channels)`.
@@ -97,14 +97,14 @@ def curves(
 
 
 def area(values: Array) -> float:
-    """Mean of curves over pixels, of their rise.
+    """Mean over pixels of the mean curve, relative to its rise.
 
     Args:
         values: Array `(n, steps + 1)`, see `curves`, from no pixels to all.
 
     Returns:
-        Float, of the mean curve, on a scale on which no pixels have 0 and all
-        of them 1; NaN where these do not have more than those.
+        Float, on a scale on which the curve is 0 without pixels and 1 with all
+        of them; NaN where all have no more than none.
     """
     curve = values.mean(axis=0)
     rise = curve[-1] - curve[0]
@@ -124,9 +124,9 @@ def agreement(first: Array, second: Array) -> Array:
 def agreement_with(
     other: "ImageClassifier", found: Explanation, memory_gib: float = 1.0
 ) -> Array:
-    """How far maps are those of another network for the same logits, `(n,)`.
+    """Rank correlation with the maps of another network, `(n,)`.
 
-    By the same method with the same options.
+    Both explain the same logits, by the same method with the same options.
 
     Args:
         other: `ImageClassifier`, such as the network with new weights, or one
@@ -201,7 +201,7 @@ class Scores:
         insertion: Float, the same while they come: the higher the better.
         redrawn: Float in [-1, 1], `agreement` with the maps of the network with
             new weights: high where a map does not tell of what was learned.
-        seconds: Float, an image.
+        seconds: Float, for each image.
     """
 
     method: str

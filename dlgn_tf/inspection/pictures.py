@@ -12,7 +12,7 @@ from dlgn_tf.output.folder import new_figure
 
 # A template is never drawn from a smaller part of the image.
 _SMALLEST_WINDOW = 7
-# Into about so many squares a side a map is added up.
+# A map is added up over squares, about this many along each side.
 SQUARES = 8
 _INK, _SOFT = "#1d2430", "#5b6675"
 # How titles of pictures are written.
@@ -194,7 +194,7 @@ def explained(image: Array, parts: Array, title: str) -> Any:
 
 
 def by_squares(values: Array, side: int) -> Array:
-    """Sums of a map `(height, width)` over squares of so many pixels."""
+    """Sums of a map `(height, width)` over squares of `side` pixels a side."""
     starts = [range(0, length, side) for length in values.shape]
     columns = np.add.reduceat(values, starts[0], axis=0)
     return np.add.reduceat(columns, starts[1], axis=1)

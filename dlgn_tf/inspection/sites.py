@@ -7,9 +7,9 @@ _MOST_LISTED = 20
 
 
 def check_site(site, names):
-    """Raises a `UserError` that lists the gate sites if this is none of them.
+    """Raises a `UserError` that lists the gate sites if `site` is none of them.
 
-    Of many it lists those at the ends, and the ones of nearly this name.
+    Of more than 20 it lists the first and last three, and the nearest names.
     """
     names = list(names)
     if site in names:
@@ -33,13 +33,13 @@ def check_has_sites(model):
 
 
 def chosen_sites(model, given=None, count=None):
-    """The sites that are given, each once, or so many if none are.
+    """The sites that are given, each once, or `count` if none are.
 
     Args:
         model: `ImageClassifier`.
         given: Sequence of names, or None.
-        count: Integer >= 1, how many there are if none are given. Defaults to
-            all.
+        count: Integer >= 1, how many are chosen if none are given, from the
+            first to the last. Defaults to all.
 
     Returns:
         Tuple of names.

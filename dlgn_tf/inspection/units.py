@@ -62,7 +62,7 @@ class Units:
 
 
 def by_site(units: Sequence[tuple]) -> dict[str, list[int]]:
-    """Of pairs of a site and a unit which of them are each site's."""
+    """Indices of the units of each site, of pairs of a site and a unit."""
     rows: dict[str, list[int]] = {}
     for k, (site, _) in enumerate(units):
         rows.setdefault(site, []).append(k)
@@ -70,7 +70,7 @@ def by_site(units: Sequence[tuple]) -> dict[str, list[int]]:
 
 
 def least(values: dict[str, Array], count: int) -> list[tuple]:
-    """The units of the least values, at most so many and finite ones alone.
+    """The units of the least values, at most `count`; finite ones alone.
 
     Args:
         values: Dict from site to array of its shape.
@@ -94,7 +94,7 @@ def least(values: dict[str, Array], count: int) -> list[tuple]:
 
 
 def strongest(values: Array, count: int) -> list[tuple]:
-    """The units of the largest absolute values, at most so many.
+    """The units of the largest absolute values, at most `count`.
 
     Args:
         values: Array of the shape of a site.

@@ -59,9 +59,9 @@ class Estimator(BaseEstimator):
 
     Args:
         family: `"dlgn"`, deep linear gates; `"dlgn_sf"`, each gate straight
-            from the row; `"dlgn_vt"`, so too, with a free weight a path;
-            `"npk"`, so too, with a weight a row of the training, which ridge
-            regression fits every 100 epochs, of 5,000 rows at most;
+            from the row; `"dlgn_vt"`, so too, with a free weight for each path;
+            `"npk"`, so too, with a weight for each of at most 5,000 training
+            rows, which ridge regression fits every 100 epochs;
             `"dgn"`, gates of a ReLU network; `"dnn"`, a ReLU network.
         widths: Integers >= 1, of the hidden layers.
         beta: Float > 0, gates are sigmoid(beta q).
@@ -81,13 +81,14 @@ class Estimator(BaseEstimator):
         batch_size: Integer >= 1, or None: a tenth of the rows, at least 128.
             Batches of an epoch are alike in size, so they may be larger.
         l2: Float >= 0, times the sum of squared kernels is added to the loss.
-        validation_share: Float in [0, 1). If not 0 so many rows are set aside,
-            and the epoch that is best on them is kept.
-        patience: Integer >= 1, or None: with a validation share, so many
-            epochs without a better one end the training, which is looked at
-            every 50 epochs.
+        validation_share: Float in [0, 1). If it is not 0, this share of the
+            rows is set aside, and the epoch that is best on them is kept.
+        patience: Integer >= 1, or None: with a validation share, training ends
+            after this many epochs without a better one, which is checked every
+            50 epochs.
         warm_start: Boolean. Whether `fit` goes on from the weights of the last
-            call, if they are of such a network; columns are scaled as then.
+            call, if the network is of the same form; columns are scaled as
+            they were then.
         random_state: Integer, `numpy.random.RandomState` or None.
         verbose: Boolean. Whether progress is shown.
 
@@ -275,7 +276,7 @@ class Estimator(BaseEstimator):
             most: Integer >= 1, how many are returned; None for all.
 
         Raises:
-            ValueError: if `most` is none of these.
+            ValueError: if `most` is less than 1.
         """
         check_is_fitted(self)
         if most is not None and most < 1:

@@ -55,7 +55,7 @@ class DLGNClassifier(ClassifierMixin, Estimator):
             sample_weight: n numbers >= 0, how much each row counts, or None.
 
         Raises:
-            ValueError: if they are no such, or an option cannot be.
+            ValueError: if X, y, sample_weight or an option is not as described.
         """
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
@@ -194,7 +194,7 @@ class DLGNRegressor(RegressorMixin, Estimator):
             sample_weight: n numbers >= 0, how much each row counts, or None.
 
         Raises:
-            ValueError: if they are no such, or an option cannot be.
+            ValueError: if X, y, sample_weight or an option is not as described.
         """
         X, y = validate_data(
             self,

@@ -71,8 +71,8 @@ class Plan:
         batches: Integer >= 1, of an epoch; they are drawn anew for each.
         learning_rate: Float > 0, of Adam.
         l2: Float >= 0, times the sum of squared kernels is added to the loss.
-        patience: Integer >= 1 or None: so many epochs without a better score
-            end the training.
+        patience: Integer >= 1 or None: training ends after this many epochs
+            without a better score.
         seed: Integer from which the order of rows follows.
     """
 

@@ -33,9 +33,9 @@ class Form:
     """What a network of vectors is, but for its weights.
 
     Attributes:
-        family: One of `FAMILIES`. A `dlgn_vt` has a free weight a path, its
-            value tensor, in place of a value network; an `npk` a weight a
-            point, see `dlgn_tf.tabular.alternating`.
+        family: One of `FAMILIES`. A `dlgn_vt` has a free weight for each path,
+            its value tensor, in place of a value network; an `npk` has a weight
+            for each point, see `dlgn_tf.tabular.alternating`.
         inputs: Integer >= 1, entries of a vector.
         widths: Integers >= 1, of the hidden layers.
         outputs: Integer >= 1.
@@ -226,7 +226,7 @@ def outputs(form: Form, weights: Weights, x: typing.Any) -> typing.Any:
 
 
 def computed(form: Form, weights: Weights, x: np.ndarray) -> np.ndarray:
-    """`outputs` as an array, of so many rows at once as memory has room for."""
+    """`outputs` as an array, computed in parts that bound the memory."""
     of_row = max(form.widths)
     if form.family == "dlgn_vt":
         of_row = int(np.prod(form.widths))

@@ -94,7 +94,7 @@ def _of_task(command, output):
         _comparison(page, output, rows, "test accuracy")
     network = _Network(estimator, parts[0][0], parts[2], estimator.column_names)
     _tree(page, output, network, true)
-    _rest(page, output, network, trained.fitted)
+    _rest(page, output, network, trained.fitted.loss, trained.fitted.score)
     return page
 
 
@@ -147,7 +147,7 @@ def _of_table(command, output):
     )
     network = _Network(own, table.filled, None, table.columns)
     _tree(page, output, network)
-    _rest(page, output, network)
+    _rest(page, output, network, own.loss_curve_, own.validation_scores_)
     return page
 
 
@@ -161,8 +161,8 @@ def _comparison(page, output, rows, what):
         page.text(_standing(scores, rows[0].learner))
     page.picture(
         output.picture("comparison", figures.comparison(scores, what)),
-        f"A dot a fold, a diamond for the mean: {what}. All choose of small "
-        "grids by rows that they do not learn from.",
+        f"A dot for each fold, a diamond for the mean: {what}. Each learner "
+        "chooses from a small grid by rows that it does not learn from.",
     )
     page.table(
         ("learner", "mean", "standard deviation", "seconds"),
@@ -260,13 +260,11 @@ def _tree(page, output, network, true=None):
         page.note(f"It has {tree.leaves} leaves: see `tree.txt`.")
 
 
-def _rest(page, output, network, fitted=None):
+def _rest(page, output, network, loss, scores):
     """Regions, half-spaces, training."""
     _regions(page, output, network)
     _half_spaces(page, output, network)
     page.section("Training")
-    loss = fitted.loss if fitted else network.estimator.loss_curve_
-    scores = fitted.score if fitted else network.estimator.validation_scores_
     page.picture(
         output.picture("training", figures.training(loss, scores)),
         "Mean loss of each epoch"

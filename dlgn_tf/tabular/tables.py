@@ -88,7 +88,7 @@ def _numbers(labels, label):
 
 
 def check_folds(table: Table, folds: int) -> None:
-    """Raises a `UserError` if there are too few rows for so many folds."""
+    """Raises a `UserError` if there are too few rows for this many folds."""
     counts = np.array([len(table.x)])
     if not table.regression:
         counts = np.unique(table.y, return_counts=True)[1]

@@ -51,3 +51,29 @@ def pixels(rng):
         return rng.integers(0, 256, (count, *image_shape), dtype=np.uint8)
 
     return draw
+
+
+@pytest.fixture
+def inspected():
+    """A function that makes an `InspectedNetwork` of images like digits."""
+    from dlgn_tf.data import catalog
+    from dlgn_tf.inspection.report import InspectedNetwork
+
+    def of(model, images, **how):
+        return InspectedNetwork(
+            model=model,
+            family=model.name.partition("_")[2],
+            step=None,
+            origin="a test",
+            dataset=catalog.get("digits"),
+            images=images,
+            **{
+                "sites": tuple(model.site_names[:2]),
+                "channels": 2,
+                "examples": 2,
+                "kernel_images": 10,
+                **how,
+            },
+        )
+
+    return of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlgn_tf import from_keras
-from dlgn_tf.data import catalog, sources
+from dlgn_tf.data import sources
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import report
 from dlgn_tf.inspection.sections import flipping, kernel
@@ -24,24 +24,13 @@ def digits():
     return sources.load("digits", test_examples=24)[1]
 
 
-def task_of(name, digits, examples=2, **options):
-    model = create_model(name, SHAPE, 10, width=4, seed=2, **options)
-    return task_with(model, digits, examples)
+@pytest.fixture
+def task_of(digits, inspected):
+    def build(name, examples=2, **options):
+        model = create_model(name, SHAPE, 10, width=4, seed=2, **options)
+        return inspected(model, digits, examples=examples)
 
-
-def task_with(model, digits, examples=2):
-    return report.InspectedNetwork(
-        model=model,
-        family=model.name.partition("_")[2],
-        step=None,
-        origin="a test",
-        dataset=catalog.get("digits"),
-        images=digits,
-        sites=tuple(model.site_names[:2]),
-        channels=2,
-        examples=examples,
-        kernel_images=10,
-    )
+    return build
 
 
 def page_of(task, folder):
@@ -49,26 +38,26 @@ def page_of(task, folder):
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_an_ensemble(digits, tmp_path):
-    page = page_of(task_of("c1gap_dnn", digits, members=2), tmp_path)
+def test_an_ensemble(task_of, tmp_path):
+    page = page_of(task_of("c1gap_dnn", members=2), tmp_path)
     assert "An ensemble of plain networks" in page
     assert "Logits are not taken apart." in page
     assert "sum over the units of any site" not in page
 
 
-def test_a_kernel_that_takes_minutes(digits, monkeypatch):
+def test_a_kernel_that_takes_minutes(task_of, monkeypatch):
     """It is told how long, and not computed."""
     monkeypatch.setattr(kernel, "_LONGEST", 0)
     page = mock.Mock()
-    task = task_of("resnet20_dnn", digits, depth=8)
+    task = task_of("resnet20_dnn", depth=8)
     kernel.add(mock.Mock(task=task, page=page))
     (note,) = page.note.call_args.args
     assert "That of 10 images takes about 0 minutes here" in note
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
-    task = task_of("c4gap_dlgn", digits, gate_permutation=(2, 0, 3, 1))
+def test_a_permuted_network_names_both_sites(task_of, tmp_path, read_table):
+    task = task_of("c4gap_dlgn", gate_permutation=(2, 0, 3, 1))
     page = page_of(task, tmp_path)
     assert "2, 0, 3, 1: value sites" in page and "counted from 0" in page
     assert "which gates" in page
@@ -116,32 +105,30 @@ def test_a_permuted_network_names_both_sites(digits, tmp_path, read_table):
         ),
     ],
 )
-def test_what_is_said_is_true(name, options, said, unsaid, digits, tmp_path):
-    page = page_of(task_of(name, digits, **options), tmp_path)
+def test_what_is_said_is_true(task_of, name, options, said, unsaid, tmp_path):
+    page = page_of(task_of(name, **options), tmp_path)
     assert said in page
     assert unsaid not in page
 
 
-def test_one_example_and_paths_that_are_shut(digits, tmp_path):
-    task = task_of(
-        "fc_dgn", digits, examples=1, gate="hard", depth=8, biases=False
-    )
+def test_one_example_and_paths_that_are_shut(task_of, tmp_path):
+    task = task_of("fc_dgn", examples=1, gate="hard", depth=8, biases=False)
     page = page_of(task, tmp_path)
     assert "nan%" not in page
     assert len(list(tmp_path.glob("decision_*.png"))) == 1
 
 
 def test_an_earlier_page_stays_until_the_new_one_is_whole(
-    digits, tmp_path, monkeypatch
+    task_of, tmp_path, monkeypatch
 ):
-    page_of(task_of("c1gap_dlgn", digits, examples=3), tmp_path)
+    page_of(task_of("c1gap_dlgn", examples=3), tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     assert "decision_3.png" in before
 
     def fail(report):
         raise KeyboardInterrupt
 
-    again = task_of("c1gap_dgn", digits, examples=1)
+    again = task_of("c1gap_dgn", examples=1)
     with monkeypatch.context() as patch:
         patch.setattr(report.switched_gates, "add", fail)
         with pytest.raises(KeyboardInterrupt):
@@ -199,17 +186,17 @@ def with_max_pooling(**options):
         ),
     ],
 )
-def test_a_decision_of(name, options, said, unsaid, digits, tmp_path):
+def test_a_decision_of(task_of, name, options, said, unsaid, tmp_path):
     """Whatever kind of network it is, what is said of it is true."""
-    page = decisions_page(task_of(name, digits, **options), tmp_path)
+    page = decisions_page(task_of(name, **options), tmp_path)
     assert [x for x in said if html.escape(x) not in page] == []
     assert [x for x in unsaid if html.escape(x) in page] == []
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_a_decision_of_some_sites_says_which(digits, tmp_path, read_table):
+def test_a_decision_of_some_sites_says_which(task_of, tmp_path, read_table):
     """And what an earlier page had of methods is gone with it."""
-    task = task_of("c4gap_dlgn", digits)
+    task = task_of("c4gap_dlgn")
     few = {"sites": ("conv2", "conv4")}
     first = decisions_page(
         task, tmp_path, methods=("contributions", "gradient"), **few
@@ -226,17 +213,19 @@ def test_a_decision_of_some_sites_says_which(digits, tmp_path, read_table):
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_a_decision_where_distances_are_not_to_be_had(digits, tmp_path):
+def test_a_decision_where_distances_are_not_to_be_had(
+    task_of, digits, tmp_path, inspected
+):
     """For one reason or another, each of which is said."""
-    task = task_of("fc_dgn", digits, depth=3)
+    task = task_of("fc_dgn", depth=3)
     page = decisions_page(task, tmp_path, sites=("dense2",))
     assert "is not known: no gate of <code>dense2</code> is a linear" in page
-    flat = task_of("fc_dlgn", digits, depth=2)
+    flat = task_of("fc_dlgn", depth=2)
     gating = flat.model.gating_network
     gating.set_weights([(x.ndim < 2) + 0 * x for x in gating.get_weights()])
     page = decisions_page(flat, tmp_path)
     assert "No change of the image flips a gate." in page
-    task = task_with(with_max_pooling(family="dgn", max_pooling="keep"), digits)
+    task = inspected(with_max_pooling(family="dgn", max_pooling="keep"), digits)
     with mock.patch.object(flipping, "_MOST_TRIED", 1):
         page = decisions_page(task, tmp_path)
     assert "What max pooling chooses responds" in page
@@ -246,11 +235,11 @@ def test_a_decision_where_distances_are_not_to_be_had(digits, tmp_path):
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_a_decision_of_a_vector(tmp_path, rng):
+def test_a_decision_of_a_vector(tmp_path, rng, inspected):
     model = create_model("fc_dlgn", (1, 1, 7), 3, width=4, depth=3, seed=1)
     rows = rng.normal(size=(5, 1, 1, 7)).astype("float32")
     page = decisions_page(
-        task_with(model, ImageSet(rows, np.arange(5, dtype="int32") % 3)),
+        inspected(model, ImageSet(rows, np.arange(5, dtype="int32") % 3)),
         tmp_path,
         methods=("contributions", "occlusion", "grad_cam"),
     )
@@ -259,7 +248,7 @@ def test_a_decision_of_a_vector(tmp_path, rng):
 
 
 @pytest.mark.usefixtures("unrendered")
-def test_memory_bounds_what_decisions_take(digits, tmp_path):
-    task = task_of("c1gap_dlgn", digits)
+def test_memory_bounds_what_decisions_take(task_of, tmp_path):
+    task = task_of("c1gap_dlgn")
     page = decisions_page(task, tmp_path, memory_gib=1e-9)
     assert "Not shown. An image in c1gap_dlgn takes" in page

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dlgn_tf.data import catalog
 from dlgn_tf.data.images import ImageSet
 from dlgn_tf.inspection import report
 from dlgn_tf.inspection.sections import paths, what_matters
@@ -12,22 +11,14 @@ from dlgn_tf.models.build import create_model
 from dlgn_tf.training.output import EventOutput
 
 
-def test_channels_and_what_opens_them(rng, tmp_path, read_table):
+def test_channels_and_what_opens_them(rng, tmp_path, read_table, inspected):
     """At the last site of a network without hidden layers behind it."""
     model = create_model(
         "c1gap_dlgn", (8, 8, 1), 3, width=6, seed=1, mean=0.4, std=0.2
     )
     images = rng.integers(0, 256, (9, 8, 8, 1)).astype("uint8")
     (site,) = model.site_names
-    task = report.InspectedNetwork(
-        model=model,
-        family="dlgn",
-        step=None,
-        origin="a test",
-        dataset=catalog.get("digits"),
-        images=ImageSet(images, np.arange(9) % 3),
-        sites=(site,),
-    )
+    task = inspected(model, ImageSet(images, np.arange(9) % 3), sites=(site,))
     output = EventOutput(tmp_path, "page", "inspection")
     made = report.Report(task, output, "A title")
     what_matters.add(made)

@@ -60,7 +60,7 @@ def add(report):
             (percent(right), f"right of {len(task.images):,} test images"),
             (f"{task.model.count_params():,}", "weights"),
             (f"{len(shapes):,}", "gate sites"),
-            (f"{sum(map(math.prod, shapes.values())):,}", "gates an image"),
+            (f"{sum(map(math.prod, shapes.values())):,}", "gates per image"),
             (f"{task.dataset.classes:,}", "classes"),
         ]
     )

@@ -14,7 +14,7 @@ _STRONGEST, _NEAREST = 6, 20
 # Distances to all gates are computed where that takes seconds: numbers of an
 # image times units.
 _MOST_NUMBERS = 5e7
-# And where each unit has to be tried, so many.
+# The same where each unit has to be tried: units.
 _MOST_TRIED = 4096
 
 _STRENGTH = (

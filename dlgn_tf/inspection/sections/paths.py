@@ -7,7 +7,7 @@ from dlgn_tf.inspection.shared_paths import sharing
 from dlgn_tf.inspection.strongest_paths import PathFinder
 
 _PATHS = 10
-# A few seconds an image.
+# Each image then takes a few seconds.
 _MOST_CONNECTIONS = 3_000_000
 _PATHS_LISTED = 3
 _UNITS_LISTED = 5

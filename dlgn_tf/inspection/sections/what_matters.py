@@ -30,14 +30,15 @@ def add(report):
     added = {
         site: parts.channels for site, parts in leads(task, view, decisions)
     }
-    report.csv("channels", _rows(task, added, predicted))
+    rows = _rows(task, added, predicted)
+    report.csv("channels", rows)
     page.text(
         "What the units of a channel add to the lead of the predicted class "
         "over its rival, all positions together, in the mean over the first "
         f"{count:,} test images. The size, whatever the sign, says how "
         "much a channel matters; `channels.csv` has all."
     )
-    _list_channels(task, page, added, predicted)
+    _list_channels(page, task.sites, rows)
     _list_classes(task, page, added, predicted)
     _draw(report, task.sites[-1], added[task.sites[-1]])
 
@@ -78,24 +79,28 @@ def _strongest(values, count):
     return np.argsort(-values, kind="stable")[:count]
 
 
-def _list_channels(task, page, added, predicted):
-    rows = []
-    for site, of_images in added.items():
-        sizes = np.abs(of_images).mean(axis=0)
-        by_class = _means_by_class(of_images, predicted)
-        labels = list(by_class)
-        names = [task.dataset.names[label] for label in labels]
-        for channel in _strongest(sizes, _OF_SITE):
-            means = np.array([by_class[label][channel] for label in labels])
-            rows.append(
+def _list_channels(page, sites, rows):
+    shown = []
+    for site in sites:
+        of_site = [row for row in rows if row["site"] == site]
+        sizes = np.array([row["mean_size"] for row in of_site])
+        for k in _strongest(sizes, _OF_SITE):
+            row = of_site[k]
+            means = {
+                name.removeprefix("class_"): mean
+                for name, mean in row.items()
+                if name.startswith("class_")
+            }
+            most, least = (f(means, key=means.get) for f in (max, min))
+            shown.append(
                 (
                     f"`{site}`",
-                    int(channel),
-                    number(float(sizes[channel])),
-                    percent(float(sizes[channel] / max(sizes.sum(), 1e-30))),
-                    percent(float(task.statistics.sites[site].on[channel])),
-                    f"class {names[means.argmax()]}, {means.max():+.2g}",
-                    f"class {names[means.argmin()]}, {means.min():+.2g}",
+                    row["channel"],
+                    number(row["mean_size"]),
+                    percent(row["share"]),
+                    percent(row["on"]),
+                    f"class {most}, {means[most]:+.2g}",
+                    f"class {least}, {means[least]:+.2g}",
                 )
             )
     page.table(
@@ -108,7 +113,7 @@ def _list_channels(task, page, added, predicted):
             "adds most for",
             "adds least for",
         ],
-        rows,
+        shown,
         "The channels of each site that count most, and the predicted classes "
         "to whose lead they add most and least in the mean.",
     )

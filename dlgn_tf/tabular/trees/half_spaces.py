@@ -13,7 +13,7 @@ from dlgn_tf.tabular.trees.data import unit
 
 
 class HalfSpaces(typing.NamedTuple):
-    """One half-space a gate: `normals . x + offsets > 0`.
+    """One half-space for each gate: `normals . x + offsets > 0`.
 
     Attributes:
         normals: float64 array `(units, inputs)`, not scaled.
@@ -60,11 +60,6 @@ def angles(normals: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
 
 
-def distances(normals: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Euclidean distances of unit normals, the sign that is nearer."""
-    return 2 * np.sin(np.radians(angles(normals, others)) / 2)
-
-
 def nearest_angles(true: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Of each true hyperplane the angle to the nearest one, `(true,)`."""
     return angles(true, normals).min(axis=1)
@@ -75,12 +70,19 @@ def shares_near(
 ) -> np.ndarray:
     """Share of each layer's hyperplanes that are near a true one.
 
-    The papers' measure of attraction: within a Euclidean distance.
+    The papers' measure of attraction.
+
+    Args:
+        true: Array `(nodes, inputs)` of normals.
+        spaces: `HalfSpaces`.
+        threshold: Float > 0, Euclidean distance of unit normals, of the sign
+            that is nearer.
 
     Returns:
         Array `(layers,)` in [0, 1].
     """
-    near = distances(true, spaces.normals).min(axis=0) < threshold
+    nearest = np.radians(angles(true, spaces.normals).min(axis=0))
+    near = 2 * np.sin(nearest / 2) < threshold
     counts = np.bincount(spaces.layers)
     return np.bincount(spaces.layers, near) / counts
 

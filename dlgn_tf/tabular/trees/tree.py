@@ -133,7 +133,7 @@ class ObliqueTree:
         return leaves(self.root)
 
     def rules(self) -> str:
-        """The tree as text, a line a node."""
+        """The tree as text, one line for each node."""
         return "\n".join(self._lines(self.root, 0))
 
     def _lines(self, node, level):
@@ -147,7 +147,7 @@ class ObliqueTree:
         yield from self._lines(node.below, level + 1)
 
     def condition(self, split: Split, terms: int = _TERMS) -> str:
-        """When a point goes above, the largest terms first."""
+        """When a point goes above, as text: the largest terms first."""
         return " ".join(self.terms(split, terms))
 
     def terms(self, split: Split, most: int) -> list[str]:
