@@ -357,7 +357,8 @@ def _windows(image_shape, window, stride):
     window = max(2, min(height, width) // 8) if window is None else window
     check_count("window", window)
     stride = max(1, window // 2) if stride is None else stride
-    if not 1 <= stride <= window:
+    check_count("stride", stride)
+    if stride > window:
         raise UserError(
             f"Expected a stride from 1 to {window}, the window, so that each "
             f"pixel is covered. Received: stride={stride}"

@@ -37,6 +37,7 @@ from dlgn_tf.command.memory import GIB, check_memory
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.affine import AffineNetwork, value_inputs
 from dlgn_tf.inspection.autodiff import double_precision, gradients
+from dlgn_tf.inspection.logits import checked_logits, logit_of_each, one_hot
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.models.evaluation import batches
 
@@ -348,54 +349,6 @@ class DualView:
             entering, lambda site, _: gates[site], factors, leaving
         )
         return logits * along
-
-
-def checked_logits(logits: int | Sequence[int] | Array, classes: int) -> Array:
-    """Logits of any shape as integers `(k,)`.
-
-    Raises:
-        UserError: if one is no integer from 0 to `classes` - 1.
-    """
-    for logit in np.ravel(logits).tolist():
-        if logit not in range(classes):
-            raise UserError(
-                f"Expected logits from 0 to {classes - 1}. Received: {logit}"
-            )
-    return np.ravel(logits).astype(int)
-
-
-def logit_of_each(
-    name: str, given: int | Sequence[int] | Array, count: int, classes: int
-) -> Array:
-    """The logit of each of `count` images, integers `(count,)`.
-
-    Args:
-        name: String that names the argument.
-        given: Integer, or an integer for each image.
-        count: Integer, how many images there are.
-        classes: Integer, how many logits there are.
-
-    Raises:
-        UserError: if there is no such logit, or not one for each image.
-    """
-    logits = checked_logits(given, classes)
-    if np.ndim(given) and np.shape(given) != (count,):
-        raise UserError(
-            f"Expected {name} of one logit, or of one for each of {count} "
-            f"images. Received: {len(logits)}"
-        )
-    return np.broadcast_to(logits, count)
-
-
-def one_hot(
-    targets: Array, classes: int, against: Array | None = None
-) -> Array:
-    """Directions `(n, classes)`: 1 at a target, -1 at what it is against.
-
-    Their scalar products with the logits are the targets' logits, less those.
-    """
-    rows = np.eye(classes)
-    return rows[targets] - (0 if against is None else rows[against])
 
 
 def _joined(parts, axis):

@@ -12,7 +12,7 @@ from numpy import ndarray as Array
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.attributions import METHODS, Question
-from dlgn_tf.inspection.contributions import logit_of_each, one_hot
+from dlgn_tf.inspection.logits import logit_of_each, one_hot
 from dlgn_tf.models import evaluation
 from dlgn_tf.models import images as image_checks
 

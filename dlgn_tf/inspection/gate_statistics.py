@@ -11,6 +11,7 @@ from numpy import ndarray as Array
 
 from dlgn_tf.command.memory import GIB, least_gib
 from dlgn_tf.command.progress import Progress
+from dlgn_tf.dual.kernel_learning import check_labels
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.autodiff import compiled
 from dlgn_tf.inspection.layer_agreement import FEWEST, LayerAgreement
@@ -260,15 +261,6 @@ def _checked(model, images, labels, classes):
     classes = int(labels.max()) + 1 if classes is None else classes
     check_labels(labels, classes)
     return classes
-
-
-def check_labels(labels: Array, classes: int) -> None:
-    """Raises a `UserError` unless labels `(n,)` are from 0 to `classes` - 1."""
-    if labels.min() < 0 or labels.max() >= classes:
-        raise UserError(
-            f"Expected labels from 0 to {classes - 1}. Received: "
-            f"{labels.min()} to {labels.max()}"
-        )
 
 
 def _batch_size(model, shapes, classes, given, memory_gib):

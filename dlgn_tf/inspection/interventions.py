@@ -16,15 +16,16 @@ from keras import ops
 from numpy import ndarray as Array
 
 from dlgn_tf.command.progress import Progress
+from dlgn_tf.dual.kernel_learning import check_labels
 from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.inspection.affine import (
     AffineNetwork,
     gate_function,
     value_inputs,
 )
-from dlgn_tf.inspection.gate_statistics import check_labels
 from dlgn_tf.inspection.sites import check_site
 from dlgn_tf.inspection.units import places_of, within
+from dlgn_tf.models import objectives
 from dlgn_tf.models.evaluation import batches
 
 if typing.TYPE_CHECKING:
@@ -107,11 +108,12 @@ def interventions(
         List of `Effect`, in the order of the switches.
 
     Raises:
-        UserError: if the model is an ensemble, there are no images, a label is
-            none of a class, or there is no such site, channel, position or
-            setting; its text lists what there is.
+        UserError: if the model is an ensemble or tells no classes apart, there
+            are no images, a label is none of a class, or there is no such site,
+            channel, position or setting; its text lists what there is.
     """
     network = AffineNetwork(model)
+    objectives.check_classes(model.objective.loss, model.name)
     shapes = model.site_shapes
     chosen = [_chosen(switch, shapes) for switch in switches]
     parts = batches(len(images), batch_size)

@@ -20,9 +20,9 @@ from numpy import ndarray as Array
 
 from dlgn_tf.errors import UserError
 from dlgn_tf.inspection.attributions import METHODS, Question, check_count
-from dlgn_tf.inspection.contributions import one_hot
 from dlgn_tf.inspection.explanations import Explanation, explain
 from dlgn_tf.inspection.flips import GateFlips
+from dlgn_tf.inspection.logits import one_hot
 from dlgn_tf.inspection.units import strongest
 from dlgn_tf.models.build import redrawn
 

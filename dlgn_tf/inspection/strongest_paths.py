@@ -20,7 +20,8 @@ from numpy import ndarray as Array
 from dlgn_tf.command.progress import Progress
 from dlgn_tf.errors import UserError, check_choice
 from dlgn_tf.inspection.connections import connections_of, scaled
-from dlgn_tf.inspection.contributions import DualView, logit_of_each
+from dlgn_tf.inspection.contributions import DualView
+from dlgn_tf.inspection.logits import logit_of_each
 from dlgn_tf.inspection.path_search import Search
 
 if typing.TYPE_CHECKING:

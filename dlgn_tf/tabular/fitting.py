@@ -259,12 +259,9 @@ def _loop(form, kind, l2, validated):
 
     @tf.function(reduce_retracing=True)
     def run(train, validation, state, start, stop, batches, rate, seed):
-        losses = tf.TensorArray(
-            state.step.dtype, stop - start, element_shape=()
-        )
-        scores = tf.TensorArray(
-            state.step.dtype, stop - start, element_shape=()
-        )
+        empty = {"size": stop - start, "element_shape": ()}
+        losses = tf.TensorArray(state.step.dtype, **empty)
+        scores = tf.TensorArray(state.step.dtype, **empty)
         for number in tf.range(start, stop):
             loss, state = epoch(number, state, train, batches, rate, seed)
             losses = losses.write(number - start, loss)

@@ -219,6 +219,8 @@ def test_refuses(general_model, images_for):
         view.difference(images, "dense1", 0, -1)
     with pytest.raises(UserError, match="from 0 to 3. Received: nan$"):
         view.contributions(images, "dense1", [float("nan")])
+    with pytest.raises(UserError, match="one logit. Received: none$"):
+        view.contributions(images, "dense1", [])
     with pytest.raises(UserError, match="wrong .* each of 3 im.*Received: 2$"):
         view.difference(images, "dense1", 0, [1, 2])
     with pytest.raises(UserError, match="'float64'. Received: dtype='half'$"):

@@ -348,6 +348,7 @@ def test_occlusion_by_hand(model, images):
         ({"window": 2, "stride": 4}, "from 1 to 2.*Received: stride=4"),
         ({"window": 0}, "window .* >= 1. Received: window=0"),
         ({"stride": 0}, "Received: stride=0"),
+        ({"stride": 1.5}, "Received: stride=1.5"),
     ):
         with pytest.raises(UserError, match=expected):
             explain(model, images, 1, "occlusion", **wrong)

@@ -212,6 +212,9 @@ def test_refuses_what_has_no_gates_of_this_kind(general_model, image_set):
         strange = ImageSet(image_set(model, 2).images, np.array(labels))
         with pytest.raises(UserError, match="labels from 0 to 3"):
             interventions(model, strange, [Switch("dense1")])
+    numbers = general_model("fc_dgn", depth=2, width=3, loss="squared")
+    with pytest.raises(UserError, match="tells classes apart.*fc_dgn"):
+        interventions(numbers, image_set(numbers), [Switch("dense1")])
     ensemble = general_model("c1gap_dnn", width=2, members=2)
     with pytest.raises(UserError, match="single network.*EnsembleNetwork"):
         interventions(ensemble, image_set(ensemble), [])

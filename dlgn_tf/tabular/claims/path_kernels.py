@@ -7,6 +7,7 @@ from sklearn.svm import SVC
 from dlgn_tf import dual
 from dlgn_tf.tabular import alternating, networks
 from dlgn_tf.tabular.claims import networks_of_sdi as shared
+from dlgn_tf.tabular.claims.paths import outputs, relative_gap
 from dlgn_tf.tabular.fitting import Rows
 from dlgn_tf.tabular.networks import Form
 
@@ -29,17 +30,17 @@ def measure_machine(rng):
         others = _kernels_of_dual(form, moved, x, x_test)
 
         ridge = alternating.ridge_alpha(form, weights, rows, RIDGE)
-        said = _outputs(form, ridge, x_test)
-        gaps[f"{gating}, ridge"] = _gap(said, _ridge(kernels, y))
-        other[gating] = _gap(said, _ridge(others, y))
+        said = outputs(form, ridge, x_test)
+        gaps[f"{gating}, ridge"] = relative_gap(said, _ridge(kernels, y))
+        other[gating] = relative_gap(said, _ridge(others, y))
 
         machine = SVC(kernel="precomputed").fit(kernels[0], y[:, 0])
         alpha = np.zeros((POINTS, 1))
         alpha[machine.support_, 0] = machine.dual_coef_[0]
         of_machine = alternating.with_alpha(weights, x, alpha)
-        said = _outputs(form, of_machine, x_test) + machine.intercept_
+        said = outputs(form, of_machine, x_test) + machine.intercept_
         expected = machine.decision_function(kernels[1])
-        gaps[f"{gating}, SVM"] = _gap(said[:, 0], expected)
+        gaps[f"{gating}, SVM"] = relative_gap(said[:, 0], expected)
     return {"relative gap": gaps, "other gates": other}
 
 
@@ -58,14 +59,6 @@ def _kernels_of_dual(form, weights, x, x_test):
 def _ridge(kernels, y):
     model = KernelRidge(alpha=RIDGE * POINTS, kernel="precomputed")
     return model.fit(kernels[0], y).predict(kernels[1])
-
-
-def _outputs(form, weights, x):
-    return np.asarray(networks.outputs(form, weights, x))
-
-
-def _gap(found, expected):
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def measure_overlap(rng):

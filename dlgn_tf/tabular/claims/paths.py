@@ -18,18 +18,20 @@ def measure(rng):
         seed = int(rng.integers(2**31))
         weights = networks.initial(form, seed, "float64")
         x = rng.standard_normal((POINTS, INPUTS))
-        cases[f"{gating}, enumerated"] = _gap(
-            form, weights, x, enumerated(form, weights, x)
+        cases[f"{gating}, enumerated"] = relative_gap(
+            outputs(form, weights, x), enumerated(form, weights, x)
         )
         plain = Form(family, INPUTS, WIDTHS, 2)
         dlgn = networks.initial(plain, seed + 1, "float64")
         tensor = networks.value_tensor(dlgn)
         as_tensor = dlgn._replace(value=[(tensor,)])
-        of_dlgn = np.asarray(networks.outputs(plain, dlgn, x))
-        cases[f"{family} as one"] = _gap(form, as_tensor, x, of_dlgn)
+        of_dlgn = outputs(plain, dlgn, x)
+        cases[f"{family} as one"] = relative_gap(
+            outputs(form, as_tensor, x), of_dlgn
+        )
         # Of other weights than the products along its paths.
         other = dlgn._replace(value=[(tensor + 0.01 * tensor.std(),)])
-        moved[gating] = _gap(form, other, x, of_dlgn)
+        moved[gating] = relative_gap(outputs(form, other, x), of_dlgn)
     return {"relative gap": cases, "another tensor": moved}
 
 
@@ -47,6 +49,11 @@ def enumerated(form, weights, x):
     return found
 
 
-def _gap(form, weights, x, expected):
-    found = np.asarray(networks.outputs(form, weights, x))
+def outputs(form, weights, x):
+    """Outputs of a network as a NumPy array `(n, outputs)`."""
+    return np.asarray(networks.outputs(form, weights, x))
+
+
+def relative_gap(found, expected):
+    """Largest difference, relative to the largest expected size."""
     return float(np.abs(found - expected).max() / np.abs(expected).max())
