@@ -177,3 +177,9 @@ def test_wrong_arguments(change, text, trained_like, images):
     arguments = {"images": images, "labels": LABELS, **change}
     with pytest.raises(UserError, match=text):
         collect(trained_like("c4gap_dlgn", width=3), **arguments)
+
+
+def test_a_network_without_gates_is_refused(trained_like, pixels):
+    model = trained_like("scattering3_mini_dnn", (32, 32, 3), width=2)
+    with pytest.raises(UserError, match="with gate sites. Received: scatter"):
+        collect(model, pixels(2, (32, 32, 3)), LABELS[:2])
