@@ -14,9 +14,13 @@ from dlgn_tf.output.folder import new_figure
 _SMALLEST_WINDOW = 7
 # A map is added up over squares, about this many along each side.
 SQUARES = 8
-_INK, _SOFT = "#1d2430", "#5b6675"
+INK, _SOFT = "#1d2430", "#5b6675"
+# What adds to a logit, and what subtracts from it.
+ADDS, SUBTRACTS = "#1f5fa8", "#d9912b"
+# The latter on white, where it must be darker to be read.
+DARK = "#a8600d"
 # How titles of pictures are written.
-_OF_PANEL = {"fontsize": 8.5, "color": _INK}
+_OF_PANEL = {"fontsize": 8.5, "color": INK}
 _OF_TILE = {"fontsize": 7.5, "color": _SOFT, "pad": 2}
 
 
@@ -109,7 +113,7 @@ def draw_patch(axes: Any, image: Array, boxes: Sequence, title: str) -> None:
                 (right - left, bottom - top),
             )
             axes.add_patch(
-                Rectangle(corner, *sides, fill=False, edgecolor="#d9912b")
+                Rectangle(corner, *sides, fill=False, edgecolor=SUBTRACTS)
             )
 
 
@@ -126,7 +130,7 @@ def signed(values: Array, limit: float | None = None) -> Array:
 def _diverging():
     from matplotlib.colors import LinearSegmentedColormap
 
-    ends = ("#a8600d", "#f0b96b", "#ffffff", "#7fb0e0", "#1f5fa8")
+    ends = (DARK, "#f0b96b", "#ffffff", "#7fb0e0", ADDS)
     return LinearSegmentedColormap.from_list("signed", ends)
 
 
@@ -142,7 +146,7 @@ def draw_signed(axes: Any, values: Array, title: str, legend: Any) -> None:
     )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(title, fontsize=9.5, color=_INK)
+    axes.set_title(title, fontsize=9.5, color=INK)
     bar = axes.figure.colorbar(shown, cax=legend)
     ends = f"{-limit:+.2g}", "0", f"{limit:+.2g}"
     bar.set_ticks([-limit, 0, limit], labels=ends)
@@ -162,8 +166,8 @@ def explained(image: Array, parts: Array, title: str) -> Any:
         axes = drawing.subplots()
         values = parts.ravel()
         axes.bar(range(len(values)), values, color=signed(values), width=1.0)
-        axes.axhline(0, color=_INK, linewidth=0.8)
-        axes.set_title(title, fontsize=9, color=_INK)
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.set_title(title, fontsize=9, color=INK)
         finish(axes, "entry", "adds")
         return drawing
     shown, values = stored(image), parts.sum(axis=-1)
@@ -188,7 +192,7 @@ def explained(image: Array, parts: Array, title: str) -> Any:
     ):
         left.imshow(picture, interpolation="nearest")
         left.set_axis_off()
-        left.set_title(name, fontsize=9.5, color=_INK)
+        left.set_title(name, fontsize=9.5, color=INK)
         draw_signed(right, of_parts, said, legend)
     return drawing
 
@@ -300,7 +304,7 @@ def draw_matrix(
     colour_label: str,
 ) -> None:
     """Draws a square matrix `(n, n)` as colours, rows and columns labelled."""
-    axes.set_title(title, fontsize=9, color=_INK)
+    axes.set_title(title, fontsize=9, color=INK)
     if not np.isfinite(values).any():
         axes.text(0.5, 0.5, "too few images", ha="center", va="center")
         axes.set_axis_off()

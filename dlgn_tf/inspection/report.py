@@ -213,6 +213,14 @@ class Report:
         self._names.append(f"{name}.npz")
         self._output.arrays(name, **arrays)
 
+    def dual_view(self):
+        """The `DualView`; None, and a note of why on the page, without one."""
+        view = self.task.dual_view
+        if not isinstance(view, UserError):
+            return view
+        self.page.note(f"Not shown. {view}")
+        return None
+
     def list_files(self):
         """Ends the page with the names of what lies beside it."""
         self.page.section("Files beside this page")

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection import templates as primal
 from dlgn_tf.inspection.page import number, percent
@@ -43,9 +42,8 @@ class Decision:
 def add(report):
     task, page = report.task, report.page
     page.section("Decisions taken apart")
-    view = task.dual_view
-    if isinstance(view, UserError):
-        page.note(f"Not shown. {view}")
+    view = report.dual_view()
+    if view is None:
         return
     page.text(
         "Given its gates the value network is linear, so the lead of one logit "
@@ -288,10 +286,13 @@ def _draw_logits(axes, logits, decision, names):
     if decision.rival not in order:
         order[-1] = decision.rival
     order = np.sort(order)
-    special = {decision.predicted: "#1f5fa8", decision.rival: "#d9912b"}
+    special = {
+        decision.predicted: pictures.ADDS,
+        decision.rival: pictures.SUBTRACTS,
+    }
     colours = [special.get(int(c), "#c9d1d9") for c in order]
     axes.bar(range(len(order)), logits[order], color=colours)
-    axes.axhline(0, color="#1d2430", linewidth=0.8)
+    axes.axhline(0, color=pictures.INK, linewidth=0.8)
     shown = [names[k] for k in order]
     turned = 90 if max(map(len, shown)) > 3 else 0
     axes.set_xticks(range(len(order)), shown, rotation=turned)
@@ -308,7 +309,7 @@ def _draw_parts(axes, by_site, k):
         "around the site": [float(each.around[k]) for each in parts],
         "biases": [float(each.of_biases[k]) for each in parts],
     }
-    colours = ("#1f5fa8", "#d9912b", "#4f9d69", "#8a6fb0")
+    colours = (pictures.ADDS, pictures.SUBTRACTS, "#4f9d69", "#8a6fb0")
     above, below = np.zeros(len(by_site)), np.zeros(len(by_site))
     for (label, values), colour in zip(kinds.items(), colours, strict=True):
         values = np.array(values)
@@ -319,8 +320,8 @@ def _draw_parts(axes, by_site, k):
         above += np.maximum(values, 0)
         below += np.minimum(values, 0)
     lead = float(next(iter(by_site.values())).logits[k])
-    axes.axhline(lead, color="#1d2430", linewidth=1, linestyle="--")
-    axes.axhline(0, color="#1d2430", linewidth=0.8)
+    axes.axhline(lead, color=pictures.INK, linewidth=1, linestyle="--")
+    axes.axhline(0, color=pictures.INK, linewidth=0.8)
     pictures.finish(axes, "", "")
     axes.tick_params(axis="x", labelsize=7)
     if len(by_site) > 4:
@@ -351,7 +352,7 @@ def _draw_channels(row, site, channels):
         axes.set_title(
             f"{first}, g {each.gate:.2f}",
             fontsize=7,
-            color="#1f5fa8" if each.total >= 0 else "#a8600d",
+            color=pictures.ADDS if each.total >= 0 else pictures.DARK,
             pad=2,
         )
     row[0].text(

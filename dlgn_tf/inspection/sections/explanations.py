@@ -1,6 +1,5 @@
 """Single decisions: what each pixel adds, and the gates behind them."""
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.attributions import CONSTANT
 from dlgn_tf.inspection.explanations import explain
@@ -30,9 +29,7 @@ _PIXELS = (
 def add(report):
     task, page = report.task, report.page
     page.section("Decisions, pixel by pixel")
-    view = task.dual_view
-    if isinstance(view, UserError):
-        page.note(f"Not shown. {view}")
+    if report.dual_view() is None:
         return
     page.text(_INTRO)
     flipping = Flipping(report)

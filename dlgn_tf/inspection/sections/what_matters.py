@@ -3,7 +3,6 @@
 import numpy as np
 from keras import ops
 
-from dlgn_tf.errors import UserError
 from dlgn_tf.inspection import pictures
 from dlgn_tf.inspection.page import number, percent
 from dlgn_tf.inspection.receptive_field import receptive_field
@@ -20,9 +19,8 @@ _DRAWN, _OPEN = 5, 3
 def add(report):
     task, page = report.task, report.page
     page.section("Which gates matter")
-    view = task.dual_view
-    if isinstance(view, UserError):
-        page.note(f"Not shown. {view}")
+    view = report.dual_view()
+    if view is None:
         return
     count = min(_IMAGES, len(task.images))
     decisions = [decision_of(task, k) for k in range(count)]
