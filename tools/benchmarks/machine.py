@@ -5,9 +5,9 @@ import os
 import pathlib
 import platform
 import re
-import resource
 
 from benchmarks.turns import timed
+from dlgn_tf.command import memory
 
 
 def described():
@@ -53,10 +53,9 @@ def peak_gib(process="self"):
 
     Both sides of a comparison count together where they run in this one.
     """
-    known = _of_status("VmHWM", process)
-    if known is None and process == "self":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return known
+    if process == "self":
+        return memory.peak_gib()
+    return _of_status("VmHWM", process)
 
 
 def _of_status(name, process="self"):
