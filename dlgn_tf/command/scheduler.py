@@ -115,7 +115,7 @@ class Cluster:
     """
 
     def __init__(self, address):
-        self._address, self._seen = address, time.monotonic()
+        self._address, self._alone_since = address, None
         self._distributed = _dask()
         try:
             self._client = self._distributed.Client(
@@ -146,9 +146,9 @@ class Cluster:
         except (OSError, RuntimeError) as error:
             raise self._refused(f"none any more, {error}") from error
         now = time.monotonic()
-        if found:
-            self._seen = now
-        elif now - self._seen > _LONGEST_WITHOUT_WORKERS:
+        # As far as is known: in between nobody may have asked.
+        self._alone_since = None if found else self._alone_since or now
+        if not found and now - self._alone_since > _LONGEST_WITHOUT_WORKERS:
             raise self._refused(
                 f"no worker for {_LONGEST_WITHOUT_WORKERS} s (one that lacks "
                 "this dlgn_tf ends by itself, see its log)"

@@ -385,6 +385,7 @@ REFUSALS = {
     "--run_dir=dlgn --over_training --draws=2": "draws.*no effect",
     "--run_dir=dlgn --draws=2 --single": "single.*no effect with --draws",
     "--run_dir=dlgn --ntk_trace --biases": "biases.*no effect",
+    "--run_dir=dlgn --draws=2 --scheduler=x": "scheduler.*no effect",
     "--run_dir=dlgn --layers --biases": "biases.*no effect with --layers",
     "--run_dir=dlgn --draws=2 --layers": "layers.*no effect with --draws",
     "--run_dir=relu --ntk_trace": "gated network.*Received: one of fc_dnn",
