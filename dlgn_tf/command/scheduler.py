@@ -118,11 +118,13 @@ class Cluster:
         self._address, self._alone_since = address, None
         self._distributed = _dask()
         try:
+            _greet(address)
             self._client = self._distributed.Client(
                 address, timeout=_LONGEST_ANSWER, set_as_default=False
             )
         except (OSError, ValueError, TypeError) as error:
-            raise self._refused(f"none, {error}") from error
+            why = str(error) or f"no answer within {_LONGEST_ANSWER} s"
+            raise self._refused(f"none, {why}") from error
         self._executor = self._client.get_executor(pure=False)
 
     def __enter__(self):
@@ -266,6 +268,24 @@ def _dask():
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
+
+
+def _greet(address):
+    """Connects once: for what is no scheduler Dask itself waits for ever."""
+    import asyncio
+
+    from distributed import Security
+    from distributed.comm import connect
+
+    async def greet():
+        options = Security().get_connection_args("client")
+        async with asyncio.timeout(_LONGEST_ANSWER):
+            comm = await connect(address, timeout=_LONGEST_ANSWER, **options)
+            await comm.close()
+
+    # In a thread of its own, as a notebook's may have a loop already.
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, greet()).result()
 
 
 def _own():

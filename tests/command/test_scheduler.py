@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -141,15 +142,18 @@ def test_workers_of_another_version(address, monkeypatch):
 
 
 def test_nobody_answers(monkeypatch):
+    """A port that is closed, one where nobody speaks, and no addresses."""
     monkeypatch.setattr(scheduler, "_LONGEST_ANSWER", 0.3)
-    with distributed.LocalCluster(
-        n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        address = cluster.scheduler_address
-    for wrong in (address, "tcp://127.0.0.1:x", "carrier://pigeon"):
-        with pytest.raises(UserError, match=f"{wrong} .*Received: none"):
-            with scheduler.using(wrong):
-                pass
+    with socket.socket() as closed, socket.socket() as silent:
+        for one in (closed, silent):
+            one.bind(("127.0.0.1", 0))
+        silent.listen()
+        ports = (one.getsockname()[1] for one in (closed, silent))
+        taken = [f"tcp://127.0.0.1:{port}" for port in ports]
+        for wrong in (*taken, "tcp://127.0.0.1:x", "carrier://pigeon"):
+            with pytest.raises(UserError, match=f"{wrong} .*Received: none"):
+                with scheduler.using(wrong):
+                    pass
 
 
 def test_no_worker(monkeypatch):
