@@ -7,6 +7,7 @@ scheduler is named.
 import concurrent.futures
 import contextlib
 import contextvars
+import functools
 import importlib.util
 import itertools
 import logging
@@ -288,6 +289,7 @@ def _greet(address):
         pool.submit(asyncio.run, greet()).result()
 
 
+@functools.cache
 def _own():
     return versions.of(_PACKAGES) | {"python": sys.version.split()[0]}
 

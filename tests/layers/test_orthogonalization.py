@@ -27,6 +27,17 @@ def loop(matrix):
     return np.stack(found, axis=1)
 
 
+def calls_of(monkeypatch, name):
+    """A list that grows with each call of a function of the factors."""
+    calls, function = [], getattr(triangular_factors, name)
+    monkeypatch.setattr(
+        triangular_factors,
+        name,
+        lambda *given: calls.append(given) or function(*given),
+    )
+    return calls
+
+
 def value_and_gradient(function, matrix, weights):
     """Of sum(weights * sin(function)), so that the upstream is no constant."""
     matrix = tf.constant(matrix)
@@ -172,13 +183,7 @@ def test_inner_products_in_float32(
     rng, monkeypatch, correlation, lengths, careful, compiled
 ):
     """Are taken where they are good enough; Q is NumPy's in any case."""
-    asked = []
-    by_wide_cholesky = triangular_factors._by_wide_cholesky
-    monkeypatch.setattr(
-        triangular_factors,
-        "_by_wide_cholesky",
-        lambda *given: asked.append(1) or by_wide_cholesky(*given),
-    )
+    asked = calls_of(monkeypatch, "_by_wide_cholesky")
     matrix = correlated(rng, correlation, lengths)
     weights = rng.normal(size=matrix.shape).astype("float32")
     q, r = np.linalg.qr(matrix.astype("float64"))
@@ -245,13 +250,7 @@ def test_large_matrices_of_equal_columns(filters, inputs):
 
 
 def test_the_fast_way_is_left_only_where_it_must_be(rng, monkeypatch):
-    asked = []
-    by_householder = triangular_factors.by_householder
-    monkeypatch.setattr(
-        triangular_factors,
-        "by_householder",
-        lambda *given: asked.append(1) or by_householder(*given),
-    )
+    asked = calls_of(monkeypatch, "by_householder")
     orthogonalization.gram_schmidt(tf.constant(glorot(rng, 96, 864)))
     assert not asked
     dependent = np.ones((5, 2), "float32")
